@@ -1,0 +1,277 @@
+//! The source document: what arrived, as a tree in the HIS's own words.
+//!
+//! One shape serves every wire format, so that a mapping reads XML, JSON and forms by the same
+//! paths. An XML element, an XML attribute, a JSON member and a form field are all *nodes* with a
+//! name, perhaps a value, perhaps children. What differs between "one object" and "a list of one"
+//! in JSON does not differ here: each item of a list is a node of its own that carries the list's
+//! name, so it never changes the shape of the result.
+//!
+//! A field that holds another document (XML in CDATA, JSON in a string) is *opened* in place: the
+//! nested document's nodes become children of the field's node, to any depth.
+//!
+//! Nodes lie in one vector in document order and all text in one string: building a document
+//! allocates a handful of times, not once per field.
+
+/// A node's place in its document. Only meaningful for the document that gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(u32);
+
+/// What a node was on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The document itself; node 0 and nothing else.
+    Root,
+    /// An XML element, a JSON object or list item, a form field, a SOAP parameter.
+    Element,
+    /// An XML attribute. Paths reach it by `@name`.
+    Attribute,
+}
+
+/// Whether a node carries a value. Absent is told by there being no node at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content<'a> {
+    /// Text, a number as it was written, `true` or `false`.
+    Value(&'a str),
+    /// The element was there with nothing in it: `<a/>`, `""`.
+    Empty,
+    /// JSON `null` or `xsi:nil="true"`.
+    Null,
+    /// A JSON list without items: asked, and there are none.
+    EmptyList,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    len: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stored {
+    Value(Span),
+    Empty,
+    Null,
+    EmptyList,
+}
+
+#[derive(Debug)]
+struct Node {
+    name: Span,
+    namespace: Option<Span>,
+    stored: Stored,
+    kind: Kind,
+    parent: u32,
+    first_child: u32,
+    last_child: u32,
+    next_sibling: u32,
+    /// Byte offset in the text this node was read from (the outermost one, or the opened field).
+    offset: u32,
+}
+
+/// No node: 0 is the root, which is nobody's child or sibling.
+const NONE: u32 = 0;
+
+/// A decoded message.
+#[derive(Debug)]
+pub struct Document {
+    text: String,
+    nodes: Vec<Node>,
+}
+
+impl Document {
+    /// A document with only its root. `text_bytes` is a hint for the room its text will need.
+    pub fn with_capacity(text_bytes: usize) -> Document {
+        let mut nodes = Vec::with_capacity(16 + text_bytes / 24);
+        nodes.push(Node {
+            name: Span { start: 0, len: 0 },
+            namespace: None,
+            stored: Stored::Empty,
+            kind: Kind::Root,
+            parent: NONE,
+            first_child: NONE,
+            last_child: NONE,
+            next_sibling: NONE,
+            offset: 0,
+        });
+        Document { text: String::with_capacity(text_bytes), nodes }
+    }
+
+    /// The document node. Its children are the root element (XML), the members of the outermost
+    /// object (JSON), the fields (form) or the parameters (SOAP).
+    pub const fn root(&self) -> NodeId {
+        NodeId(0)
+    }
+
+    /// How many nodes there are, the root included.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// True when nothing but the root is there.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.len() == 1
+    }
+
+    /// The local name: no prefix, the empty string for the root.
+    pub fn name(&self, id: NodeId) -> &str {
+        self.slice(self.node(id).name)
+    }
+
+    /// The namespace URI, if the element was in one.
+    pub fn namespace(&self, id: NodeId) -> Option<&str> {
+        self.node(id).namespace.map(|span| self.slice(span))
+    }
+
+    /// Element, attribute or root.
+    pub fn kind(&self, id: NodeId) -> Kind {
+        self.node(id).kind
+    }
+
+    /// The value, or which kind of nothing stands in its place.
+    pub fn content(&self, id: NodeId) -> Content<'_> {
+        match self.node(id).stored {
+            Stored::Value(span) => Content::Value(self.slice(span)),
+            Stored::Empty => Content::Empty,
+            Stored::Null => Content::Null,
+            Stored::EmptyList => Content::EmptyList,
+        }
+    }
+
+    /// The value as text; `None` when there is none.
+    pub fn value(&self, id: NodeId) -> Option<&str> {
+        match self.content(id) {
+            Content::Value(text) => Some(text),
+            Content::Empty | Content::Null | Content::EmptyList => None,
+        }
+    }
+
+    /// The node this one stands in; `None` for the root.
+    pub fn parent(&self, id: NodeId) -> Option<NodeId> {
+        (id.0 != 0).then(|| NodeId(self.node(id).parent))
+    }
+
+    /// Where the node began, in bytes of the text it was read from.
+    pub fn offset(&self, id: NodeId) -> usize {
+        self.node(id).offset as usize
+    }
+
+    /// All children in document order, attributes first.
+    pub fn children(&self, id: NodeId) -> Children<'_> {
+        Children { document: self, next: self.node(id).first_child }
+    }
+
+    /// The way from the root, as a path would write it: `msgBody/root/patient/@id`.
+    pub fn path(&self, id: NodeId) -> String {
+        let mut steps = Vec::new();
+        let mut at = id;
+        while let Some(parent) = self.parent(at) {
+            let mark = if self.kind(at) == Kind::Attribute { "@" } else { "" };
+            steps.push(format!("{mark}{}", self.name(at)));
+            at = parent;
+        }
+        steps.reverse();
+        steps.join("/")
+    }
+
+    /// Adds a child behind the last one. Its content is empty until it is set.
+    pub fn add(&mut self, parent: NodeId, kind: Kind, name: &str, offset: usize) -> NodeId {
+        let name = self.store(name);
+        let id = u32::try_from(self.nodes.len()).expect("limits keep a document under 2^32 nodes");
+        self.nodes.push(Node {
+            name,
+            namespace: None,
+            stored: Stored::Empty,
+            kind,
+            parent: parent.0,
+            first_child: NONE,
+            last_child: NONE,
+            next_sibling: NONE,
+            offset: u32::try_from(offset).unwrap_or(u32::MAX),
+        });
+        let last = self.node(parent).last_child;
+        if last == NONE {
+            self.node_mut(parent).first_child = id;
+        } else {
+            self.node_mut(NodeId(last)).next_sibling = id;
+        }
+        self.node_mut(parent).last_child = id;
+        NodeId(id)
+    }
+
+    /// Sets a node's namespace URI.
+    pub fn set_namespace(&mut self, id: NodeId, uri: &str) {
+        let span = self.store(uri);
+        self.node_mut(id).namespace = Some(span);
+    }
+
+    /// Sets a node's content.
+    pub fn set_content(&mut self, id: NodeId, content: Content<'_>) {
+        let stored = match content {
+            Content::Value(text) => Stored::Value(self.store(text)),
+            Content::Empty => Stored::Empty,
+            Content::Null => Stored::Null,
+            Content::EmptyList => Stored::EmptyList,
+        };
+        self.node_mut(id).stored = stored;
+    }
+
+    fn store(&mut self, text: &str) -> Span {
+        let start = u32::try_from(self.text.len()).expect("limits keep a document under 4 GiB");
+        self.text.push_str(text);
+        Span { start, len: u32::try_from(text.len()).expect("limits keep a text under 4 GiB") }
+    }
+
+    fn slice(&self, span: Span) -> &str {
+        let start = span.start as usize;
+        self.text.get(start..start + span.len as usize).expect("spans are made by `store` only")
+    }
+
+    fn node(&self, id: NodeId) -> &Node {
+        self.nodes.get(id.0 as usize).expect("a NodeId is used with the document that gave it")
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        self.nodes.get_mut(id.0 as usize).expect("a NodeId is used with the document that gave it")
+    }
+}
+
+/// Iterator over a node's children.
+#[derive(Clone, Debug)]
+pub struct Children<'a> {
+    document: &'a Document,
+    next: u32,
+}
+
+impl Iterator for Children<'_> {
+    type Item = NodeId;
+
+    fn next(&mut self) -> Option<NodeId> {
+        if self.next == NONE {
+            return None;
+        }
+        let id = NodeId(self.next);
+        self.next = self.document.node(id).next_sibling;
+        Some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_keep_their_order_and_know_their_way() {
+        let mut document = Document::with_capacity(0);
+        let root = document.root();
+        let item = document.add(root, Kind::Element, "item", 0);
+        let code = document.add(item, Kind::Attribute, "编码", 6);
+        document.set_content(code, Content::Value("YP1"));
+        document.add(root, Kind::Element, "item", 20);
+
+        let names: Vec<_> = document.children(root).map(|id| document.name(id)).collect();
+        assert_eq!(names, ["item", "item"]);
+        assert_eq!(document.value(code), Some("YP1"));
+        assert_eq!(document.path(code), "item/@编码");
+        assert_eq!(document.parent(root), None);
+    }
+}
