@@ -1,0 +1,70 @@
+# The doors to the project. `make` alone lists them.
+#
+# Everything is built by Cargo; a target only says what is done and how long it takes. The first set-up
+# on a machine compiles RocksDB, which is most of the wait; it is kept in the cache, see
+# packaging/rocksdb/README.md. CARGO_TARGET_DIR and HIS_AGENT_CACHE are honoured.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-tests build demo test prove bench fmt lint doc deny clean
+
+target := $(or $(CARGO_TARGET_DIR),target)
+say := @printf '%s: %s\n'
+
+help: ## list what can be done
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## put missing tools in place and compile RocksDB, once per machine (10 minutes)
+	@packaging/setup/debian.sh build
+	@packaging/setup/rocksdb.sh
+
+setup-tests: setup
+	@packaging/setup/debian.sh tests
+
+build: setup ## build the release binary (5 minutes the first time)
+	$(say) build "the release binary; about 5 minutes on two cores the first time"
+	@cargo build --release --locked --bin his-agent
+	$(say) build "done: $(target)/release/his-agent"
+
+demo: build ## show the whole road on this machine: sample messages in, records and answers out
+	@$(target)/release/his-agent demo
+
+# One profile for the binary and the tests: a second one would double the time. All targets are built in
+# one go, since Cargo chooses the features of a shared dependency by what is built together.
+test: setup-tests ## run the demo once, then every test (10 minutes the first time)
+	$(say) test "building the agent and all tests; about 8 minutes on two cores the first time"
+	@cargo build --workspace --all-targets --locked
+	$(say) test "the demo, once through"
+	@$(target)/debug/his-agent demo --once
+	$(say) test "every test; some start a RabbitMQ of their own, about 2 minutes"
+	@cargo test --workspace --locked
+
+prove: setup-tests ## run the long form of every proof: kills, broker faults, damage (an hour)
+	$(say) prove "building the agent and all tests; about 8 minutes on two cores the first time"
+	@cargo build --workspace --all-targets --locked
+	$(say) prove "the long forms; about an hour"
+	@HIS_AGENT_PROVE=long cargo test --workspace --locked --test it -- --nocapture
+
+bench: setup-tests ## measure against the limits of this machine
+	$(say) bench "building with optimisation; about 5 minutes on two cores the first time"
+	@cargo bench --locked --package tests
+
+fmt: ## bring the sources into form
+	@cargo fmt --all
+
+lint: setup ## check form and lints
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --locked -- -D warnings
+
+doc: setup ## build the documentation of the crates
+	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	$(say) doc "done: $(target)/doc/agent/index.html"
+
+deny: ## check licences, sources and banned crates of all dependencies
+	@packaging/setup/cargo-tools.sh
+	@source packaging/setup/common.sh && "$$cache/tools/bin/cargo-deny" check bans licenses sources
+
+clean: ## remove what was built here; the cache outside the checkout stays
+	@cargo clean
+	@rm -rf demo-data

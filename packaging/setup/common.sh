@@ -1,0 +1,24 @@
+# Sourced by the set-up scripts and by .ci/run: where things are kept, and how we speak.
+# shellcheck shell=bash
+
+# Everything that is made once per machine lies here, outside the checkout.
+cache=${HIS_AGENT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/his-agent}
+
+say() { printf 'set-up: %s\n' "$*"; }
+
+fail() {
+  printf 'set-up failed: %s\n' "$1" >&2
+  shift
+  [ $# -eq 0 ] || printf '  %s\n' "$@" >&2
+  exit 1
+}
+
+# "3 minutes", "40 seconds": people plan a coffee by it, not a rocket.
+in_words() {
+  if [ "$1" -lt 90 ]; then printf '%d seconds' "$1"; else printf '%d minutes' $((($1 + 30) / 60)); fi
+}
+
+# The version of one package in a lock file: locked_version FILE PACKAGE
+locked_version() {
+  awk -v want="name = \"$2\"" '$0 == want { getline; gsub(/version = |"/, ""); print; exit }' "$1"
+}

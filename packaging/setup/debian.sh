@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that building and testing need, and only those that are missing.
+#
+#   packaging/setup/debian.sh [build] [tests]      both when nothing is said
+#
+# What is there already counts, wherever it came from: on another system, put the tools in place by
+# hand and this script has nothing to do.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+packages=()
+
+# need CHECK PACKAGE WHY: asks for PACKAGE unless CHECK succeeds.
+need() {
+  $1 && return
+  packages+=("$2")
+  say "missing: $2 ($3)"
+}
+
+exists() { compgen -G "$1" >/dev/null; }
+has_cxx() { command -v c++ >/dev/null; }
+has_make() { command -v make >/dev/null; }
+has_libclang() { exists '/usr/lib/llvm-*/lib/libclang*.so*' || exists '/usr/lib/*/libclang*.so*' || [ -n "${LIBCLANG_PATH:-}" ]; }
+has_clang_headers() { exists '/usr/lib/llvm-*/lib/clang/*/include/stddef.h' || exists '/usr/lib*/clang/*/include/stddef.h'; }
+has_rabbitmq() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
+has_curl() { command -v curl >/dev/null; }
+has_certificates() { [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ]; }
+
+for what in "${@:-build tests}"; do
+  for part in $what; do
+    case $part in
+      build)
+        need has_cxx g++ "compiles RocksDB and links"
+        need has_make make "runs the targets of the Makefile"
+        need has_libclang libclang1-14 "reads RocksDB's C header for the Rust bindings"
+        need has_clang_headers libclang-common-14-dev "stddef.h and its kin, for libclang"
+        ;;
+      tests)
+        need has_rabbitmq rabbitmq-server "the tests publish to a real broker"
+        need has_curl curl "the tests call the agent as a HIS would"
+        need has_certificates ca-certificates "the forwarder reads the system's certificates"
+        ;;
+      *) fail "'$part' is neither 'build' nor 'tests'" ;;
+    esac
+  done
+done
+
+[ ${#packages[@]} -gt 0 ] || exit 0
+
+list="${packages[*]}"
+command -v apt-get >/dev/null ||
+  fail "this is not Debian: apt-get is not here" "Install by hand what Debian calls: $list"
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || fail "installing needs root, and sudo is not here" "Run as root: apt-get install $list"
+  as_root=(sudo)
+fi
+
+# A broker that starts by itself would hold port 5672 for ever; the tests start one of their own.
+# Debian asks this file before it starts a service, and 101 means no.
+policy=/usr/sbin/policy-rc.d
+if [[ $list == *rabbitmq-server* ]] && [ ! -e $policy ]; then
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
+  "${as_root[@]}" chmod 755 $policy
+  trap '"${as_root[@]}" rm -f $policy' EXIT
+fi
+
+log=$(mktemp)
+say "installing $list with apt-get: under a minute on a good line (log: $log)"
+apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "$@" >>"$log" 2>&1; }
+{ apt update && apt install -y --no-install-recommends "${packages[@]}"; } || {
+  tail -n 15 "$log" >&2
+  fail "apt-get could not install $list" \
+    "No network? apt-get needs a Debian mirror (see /etc/apt/sources.list) for this one step." \
+    "Another release than Debian 12? Install by hand: g++ make libclang-dev rabbitmq-server curl ca-certificates"
+}
+
+if [[ $list == *rabbitmq-server* ]] && [ -d /run/systemd/system ]; then
+  "${as_root[@]}" systemctl disable --quiet rabbitmq-server || say "rabbitmq-server stays enabled; the tests do not need it"
+fi
+rm -f "$log"
+say "packages are in place"
