@@ -1,0 +1,176 @@
+//! Writes the values of a record as JSON, exactly: numbers keep every digit and get the declared
+//! scale, dates and times are in the standard's notation, booleans are `y` and `n`.
+
+use std::fmt::Write as _;
+
+use jiff::civil::{Date, Time};
+
+use crate::elements::Elements;
+use crate::entity::{DataElement, Entity};
+use crate::format::Format;
+use crate::number::Number;
+use crate::value::Value;
+
+/// Appends a JSON object of the elements by name. Values beyond the entity's last element are left
+/// out; there is no name to write them under.
+pub fn write_record_elements(entity: &Entity, elements: &Elements, out: &mut String) {
+    out.push('{');
+    let mut first = true;
+    for (position, value) in elements.iter() {
+        let Some(element) = entity.elements().get(position) else { continue };
+        if !first {
+            out.push(',');
+        }
+        first = false;
+        write_text(element.name(), out);
+        out.push(':');
+        write_value(element, value, out);
+    }
+    out.push('}');
+}
+
+fn write_value(element: &DataElement, value: &Value, out: &mut String) {
+    match value {
+        Value::Text(text) => write_text(text, out),
+        Value::Number(number) => write_number(element.format(), number, out),
+        Value::Boolean(yes) => out.push_str(if *yes { "\"y\"" } else { "\"n\"" }),
+        Value::Node(records) => write_node(element, records, out),
+        Value::Date(date) => quoted(out, |out| write_date(*date, out)),
+        Value::Time(time) => quoted(out, |out| write_time(*time, out)),
+        Value::DateTime(both) => quoted(out, |out| {
+            write_date(both.date(), out);
+            write_time(both.time(), out);
+        }),
+    }
+}
+
+fn write_number(format: &Format, number: &Number, out: &mut String) {
+    let digits = number.as_str();
+    out.push_str(digits);
+    let &Format::Number { scale, .. } = format else { return };
+    if number.scale() < scale {
+        if number.scale() == 0 {
+            out.push('.');
+        }
+        out.extend(std::iter::repeat_n('0', (scale - number.scale()) as usize));
+    } else if let Some(exact) = (number.scale() > scale).then(|| number.with_scale(scale)).flatten()
+    {
+        // Only zeros were too many. Other digits stay: validation has named them, and cutting
+        // would change the value in silence.
+        out.truncate(out.len() - digits.len());
+        out.push_str(exact.as_str());
+    }
+}
+
+fn write_node(element: &DataElement, records: &[Elements], out: &mut String) {
+    out.push('[');
+    if let Some(child) = element.child() {
+        for (place, record) in records.iter().enumerate() {
+            if place > 0 {
+                out.push(',');
+            }
+            write_record_elements(child, record, out);
+        }
+    }
+    out.push(']');
+}
+
+fn quoted(out: &mut String, write: impl FnOnce(&mut String)) {
+    out.push('"');
+    write(out);
+    out.push('"');
+}
+
+fn write_date(date: Date, out: &mut String) {
+    let (year, month, day) = (date.year(), date.month(), date.day());
+    write!(out, "{year:04}{month:02}{day:02}").expect("a String takes any text");
+}
+
+fn write_time(time: Time, out: &mut String) {
+    let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+    write!(out, "{hour:02}{minute:02}{second:02}").expect("a String takes any text");
+}
+
+/// A JSON string. Runs without anything to escape are copied whole.
+fn write_text(text: &str, out: &mut String) {
+    out.push('"');
+    let mut rest = text;
+    while let Some(place) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
+        let (plain, escaped) = rest.split_at(place);
+        out.push_str(plain);
+        let mut chars = escaped.chars();
+        match chars.next() {
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some(control) => {
+                write!(out, "\\u{:04x}", u32::from(control)).expect("a String takes any text");
+            }
+            None => {}
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::Catalog;
+
+    #[test]
+    fn numbers_get_the_declared_scale() {
+        check("cnt", "1", r#"{"cnt":1.0000}"#);
+        check("cnt", "1.50", r#"{"cnt":1.5000}"#);
+        check("cnt", "-0.5", r#"{"cnt":-0.5000}"#);
+        check("cnt", "1.500000", r#"{"cnt":1.5000}"#);
+        check("cnt", "1.500001", r#"{"cnt":1.500001}"#);
+        check("cnt", "90071992547409931.1", r#"{"cnt":90071992547409931.1000}"#);
+        check("medc_days", "7.0", r#"{"medc_days":7}"#);
+    }
+
+    #[test]
+    fn dates_and_texts() {
+        check("rx_prsc_time", "20240515092005", r#"{"rx_prsc_time":"20240515092005"}"#);
+        check("rxno", "CF\"1\\2\"", r#"{"rxno":"CF\"1\\2\""}"#);
+        check("memo", "饭后\n一次\u{1}", r#"{"memo":"饭后\n一次\u0001"}"#);
+        check("rxno", "", r#"{"rxno":""}"#);
+    }
+
+    #[test]
+    fn nodes_are_lists_of_their_entity() {
+        let catalog = Catalog::shipped("national").unwrap();
+        let patient = catalog.entity("fsi_patient").unwrap();
+        let encounter = catalog.entity("fsi_encounter").unwrap();
+        let mut inner = Elements::new();
+        let mdtrt_id = encounter.position("mdtrt_id").unwrap();
+        inner.set(mdtrt_id, Value::Text("MZ1".to_owned()));
+        let mut outer = Elements::new();
+        let node = patient.position("fsi_encounter_dtos").unwrap();
+        outer.set(node, Value::Node(vec![inner.clone(), inner]));
+
+        let mut out = String::new();
+        write_record_elements(patient, &outer, &mut out);
+        assert_eq!(out, r#"{"fsi_encounter_dtos":[{"mdtrt_id":"MZ1"},{"mdtrt_id":"MZ1"}]}"#);
+    }
+
+    #[track_caller]
+    fn check(name: &str, text: &str, expected: &str) {
+        let catalog = Catalog::shipped("clinical").unwrap();
+        let entity = catalog.entity("outpatient_prescription").unwrap();
+        let element = entity.element(name).unwrap();
+        let mut elements = Elements::new();
+        let value = Value::read(element.format(), text).unwrap();
+        elements.set(entity.position(name).unwrap(), value);
+
+        let mut out = String::new();
+        write_record_elements(entity, &elements, &mut out);
+        assert_eq!(out, expected);
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert!(json.get(name).is_some(), "it is JSON");
+    }
+}

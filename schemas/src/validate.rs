@@ -1,0 +1,242 @@
+//! What is wrong with the values of one record.
+//!
+//! Validation does not stop at the first fault and never changes a value. Each finding is one
+//! sentence that tells the HIS developer what to send instead.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use jiff::civil::Date;
+
+use crate::domain::ValueDomain;
+use crate::elements::Elements;
+use crate::entity::{DataElement, Entity, Required};
+use crate::finding::{Finding, FindingSeverity};
+use crate::format::{Format, before_point};
+use crate::identity;
+use crate::mask;
+use crate::number::Number;
+use crate::value::{Value, ValueError};
+
+/// Dates before this year are never meant: 0000 and 0001 are what programs write for "none".
+const YEAR_MIN: i16 = 1800;
+
+/// How many codes of a domain a finding lists.
+const CODES_SHOWN_MAX: usize = 8;
+
+/// What is wrong with a record of this entity, in the entity's order.
+pub(crate) fn validate(entity: &Entity, elements: &Elements) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut values = elements.iter().peekable();
+    for (position, element) in entity.elements().iter().enumerate() {
+        match values.next_if(|(at, _)| *at == position) {
+            Some((_, value)) => Check { element, findings: &mut findings }.value(value),
+            None => Check { element, findings: &mut findings }.absent(),
+        }
+    }
+    findings
+}
+
+/// One element under examination.
+struct Check<'a> {
+    element: &'a DataElement,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Check<'_> {
+    fn absent(&mut self) {
+        if self.element.required() == Required::Yes {
+            let expected = format!("缺少必填项{}，请发送{}", self.title(), self.wanted());
+            self.reject("V101", "", expected);
+        }
+    }
+
+    fn value(&mut self, value: &Value) {
+        match (self.element.format(), value) {
+            (_, Value::Text(text)) if text.trim().is_empty() => self.absent(),
+            (_, Value::Node(records)) if records.is_empty() => self.absent(),
+            (&Format::Text { min, max }, Value::Text(text)) => self.text(text, min, max),
+            (&Format::Number { min_digits, max_len, scale }, Value::Number(number)) => {
+                self.number(number, (min_digits, max_len, scale));
+            }
+            (Format::Date, Value::Date(date)) => self.date(*date, value),
+            (Format::DateTime, Value::DateTime(both)) => self.date(both.date(), value),
+            (Format::Node, Value::Node(records)) => self.node(records),
+            (Format::Time, Value::Time(_))
+            | (Format::Boolean, Value::Boolean(_))
+            | (Format::Binary { .. }, Value::Text(_)) => {}
+            (format, Value::Text(text)) => self.unread(Value::read(format, text).err(), text),
+            (_, value) => self.unread(None, &plain(value)),
+        }
+    }
+
+    fn text(&mut self, text: &str, min: u32, max: Option<u32>) {
+        let control = |char: &char| char.is_control() && !matches!(char, '\t' | '\n' | '\r');
+        if let Some((place, char)) = (1..).zip(text.chars()).find(|(_, char)| control(char)) {
+            self.control_character(text, place, char);
+        }
+        // A code of the domain is right however long the format says it may be: some declared
+        // lengths are shorter than codes in use.
+        match self.element.value_domain().filter(|domain| domain.closed()) {
+            Some(domain) => self.code(text, domain),
+            None => self.length(text, min, max),
+        }
+        if self.element.name() == "certno" {
+            self.identity_number(text);
+        }
+    }
+
+    fn control_character(&mut self, text: &str, place: u32, char: char) {
+        let visible: String =
+            text.chars().map(|char| if char.is_control() { '·' } else { char }).collect();
+        let expected = format!(
+            "{}的第{place}个字符是控制字符U+{:04X}，请去掉后重新发送",
+            self.title(),
+            u32::from(char)
+        );
+        self.reject("V210", &visible, expected);
+    }
+
+    fn length(&mut self, text: &str, min: u32, max: Option<u32>) {
+        // No text has more characters than bytes, so most need no counting.
+        let fits = |max: u32| text.len() <= max as usize;
+        if min == 0 && max.is_none_or(fits) {
+            return;
+        }
+        let count = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+        let code = match max {
+            Some(max) if count > max => "V201",
+            _ if count < min => "V202",
+            _ => return,
+        };
+        let expected = format!("{}请发送{}，现有{count}个", self.title(), self.wanted());
+        self.reject(code, text, expected);
+    }
+
+    fn code(&mut self, text: &str, domain: &ValueDomain) {
+        if !domain.contains(text) {
+            let expected = format!("{}请发送{}", self.title(), codes(domain));
+            self.reject("V203", text, expected);
+        }
+    }
+
+    fn identity_number(&mut self, text: &str) {
+        if identity::is_shaped(text) && !identity::check_digit_fits(text) {
+            let expected =
+                format!("{}的第18位校验码不符，请核对后发送正确的身份证号码", self.title());
+            self.find("V209", FindingSeverity::Warn, text, expected);
+        }
+    }
+
+    fn number(&mut self, number: &Number, (min, max, scale): (u32, u32, u32)) {
+        let digits = number.integer_digits();
+        let found = number.as_str();
+        if digits > before_point(max, scale) {
+            let expected =
+                format!("{}请发送{}，现整数部分有{digits}位", self.title(), self.wanted());
+            self.reject("V204", found, expected);
+        } else if digits < before_point(min, scale) {
+            let expected = format!("{}请发送{}，现有{digits}位", self.title(), self.wanted());
+            self.reject("V202", found, expected);
+        }
+        let decimals = number.fraction().trim_end_matches('0').len();
+        if decimals > scale as usize {
+            let expected = format!("{}请发送{}，现小数有{decimals}位", self.title(), self.wanted());
+            self.reject("V205", found, expected);
+        }
+        if let Some(domain) = self.element.value_domain().filter(|domain| domain.closed()) {
+            self.code(found, domain);
+        }
+    }
+
+    fn date(&mut self, date: Date, value: &Value) {
+        if date.year() < YEAR_MIN {
+            let expected = format!("{}请发送{YEAR_MIN}年以后的{}", self.title(), self.wanted());
+            self.reject("V208", &plain(value), expected);
+        }
+    }
+
+    fn node(&mut self, records: &[Elements]) {
+        let Some(child) = self.element.child() else { return };
+        for (place, record) in records.iter().enumerate() {
+            for mut finding in validate(child, record) {
+                finding.element = format!("{}[{place}].{}", self.element.name(), finding.element);
+                self.findings.push(finding);
+            }
+        }
+    }
+
+    /// A value of the wrong type: a text that cannot be read, or one that nobody has read.
+    fn unread(&mut self, error: Option<ValueError>, found: &str) {
+        let (title, wanted) = (self.title(), self.wanted());
+        let (code, expected) = match error {
+            Some(ValueError::NotOnCalendar) => ("V207", format!("{title}请发送实际存在的{wanted}")),
+            Some(ValueError::OutOfRange) => {
+                ("V208", format!("{title}请发送{wanted}，现值超过64位"))
+            }
+            Some(ValueError::WrongType) | None => ("V206", format!("{title}请发送{wanted}")),
+        };
+        self.reject(code, found, expected);
+    }
+
+    /// `“处方号”（rxno）`.
+    fn title(&self) -> String {
+        format!("“{}”（{}）", self.element.zh_name(), self.element.name())
+    }
+
+    /// What to send: a code when only codes are right, otherwise what the format says.
+    fn wanted(&self) -> String {
+        match self.element.value_domain() {
+            Some(domain) if domain.closed() => codes(domain),
+            _ => self.element.format().describe(),
+        }
+    }
+
+    fn reject(&mut self, code: &'static str, found: &str, expected: String) {
+        self.find(code, FindingSeverity::Reject, found, expected);
+    }
+
+    fn find(
+        &mut self,
+        code: &'static str,
+        severity: FindingSeverity,
+        found: &str,
+        expected: String,
+    ) {
+        let element = self.element.name().to_owned();
+        let found = mask::shown(&element, found);
+        let path = String::new();
+        self.findings.push(Finding { code, severity, element, path, found, expected });
+    }
+}
+
+/// `值域gend中的代码：0 未知、1 男`, or its beginning when the domain is long.
+fn codes(domain: &ValueDomain) -> String {
+    let mut text = format!("值域{}中的代码：", domain.name());
+    for (place, (code, zh_name)) in domain.codes().take(CODES_SHOWN_MAX).enumerate() {
+        let comma = if place == 0 { "" } else { "、" };
+        let blank = if zh_name.is_empty() { "" } else { " " };
+        write!(text, "{comma}{code}{blank}{zh_name}").expect("a String takes any text");
+    }
+    let count = domain.codes().count();
+    if count > CODES_SHOWN_MAX {
+        write!(text, "等{count}个").expect("a String takes any text");
+    }
+    text
+}
+
+/// A value as a finding shows it.
+fn plain(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::Text(text) => Cow::Borrowed(text),
+        Value::Number(number) => Cow::Borrowed(number.as_str()),
+        Value::Date(date) => Cow::Owned(date.to_string()),
+        Value::Time(time) => Cow::Owned(time.to_string()),
+        Value::DateTime(both) => Cow::Owned(both.to_string()),
+        Value::Boolean(yes) => Cow::Borrowed(if *yes { "y" } else { "n" }),
+        Value::Node(_) => Cow::Borrowed("子记录"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
