@@ -1,0 +1,629 @@
+//! RabbitMQ, for sending and for receiving. The only file in the house that names lapin.
+//!
+//! Three traps of the library are dealt with here, so that nobody else has to know them:
+//!
+//! - **A returned message can come with the wrong confirm.** lapin keeps returned messages in one
+//!   queue and hands the first of them to whichever confirm resolves next. With several parcels in
+//!   flight, parcel 5 may be reported as "acknowledged" while its return rides on the confirm of
+//!   parcel 3. [`super::unanswered`] puts them right.
+//! - **It waits without an end** when the broker is blocked or frozen, and sometimes in `close`.
+//!   Sending is therefore never awaited here, every request has a time-out, and a connection is
+//!   ended by shutting its socket rather than by asking.
+//! - **It logs the whole body of a returned message**, as a warning. [`LOG_FILTER`] silences that
+//!   line; whoever sets up logging must apply it, since bodies hold patients' data.
+//!
+//! Its own recovery is left switched off: it gives up after some tries and cannot say what it
+//! lost. Reconnecting is the business of [`super`].
+
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{fmt, io, mem};
+
+use futures_util::{Stream, StreamExt, future};
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
+    ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+};
+use lapin::tcp::{AsyncTcpStream, OwnedIdentity, OwnedTLSConfig};
+use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::{
+    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ErrorKind, Event,
+    ExchangeKind,
+};
+use tokio::select;
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+
+use super::error::{BrokerError, Confirm};
+use super::parcel::Parcel;
+use super::unanswered::{Reply, Unanswered};
+use super::{Broker, Heard, Session};
+
+/// A directive that every log set-up must carry: lapin would log the bodies of returned messages.
+pub const LOG_FILTER: &str = "lapin::returned_messages=off";
+
+/// How to reach a broker and how to send to it.
+#[derive(Debug, Clone)]
+pub struct AmqpOptions {
+    /// Where the broker is.
+    pub access: Access,
+    /// The topic exchange that records are published to.
+    pub exchange: String,
+    /// Declare exchange, quorum queue and binding, instead of expecting them to be there.
+    pub declare: bool,
+    /// The queue to declare; used with `declare` only.
+    pub queue: String,
+    /// Messages that may be unanswered at once.
+    pub window_messages_max: usize,
+    /// Whether records may share a message under backlog.
+    pub batch: bool,
+    /// How long a message may stay unanswered before the connection is given up.
+    pub confirm_timeout: Duration,
+    /// How long connecting may take, TLS and declarations included.
+    pub connect_timeout: Duration,
+    /// The first pause after a failure.
+    pub retry_first: Duration,
+    /// No pause is longer.
+    pub retry_longest: Duration,
+    /// How long answers are awaited when the daemon stops.
+    pub drain_max: Duration,
+}
+
+/// Where a broker is and how to prove who we are.
+#[derive(Clone)]
+pub struct Access {
+    /// `amqp://` or `amqps://` addresses of one cluster, tried in turn. They may hold a password.
+    pub urls: Vec<String>,
+    /// Certificates to trust beside the system's, PEM.
+    pub ca_pem: Option<String>,
+    /// Our certificate and its key, PEM.
+    pub identity_pem: Option<(String, String)>,
+    /// Heartbeat interval agreed with the broker.
+    pub heartbeat: Duration,
+    /// Shown in the broker's list of connections.
+    pub connection_name: String,
+}
+
+impl AmqpOptions {
+    /// The defaults, for one or more addresses.
+    pub fn new(urls: Vec<String>) -> AmqpOptions {
+        AmqpOptions {
+            access: Access::new(urls),
+            exchange: "his.records".to_owned(),
+            declare: false,
+            queue: "his.records".to_owned(),
+            window_messages_max: 256,
+            batch: true,
+            confirm_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(15),
+            retry_first: Duration::from_millis(200),
+            retry_longest: Duration::from_secs(30),
+            drain_max: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Access {
+    /// The defaults, for one or more addresses.
+    pub fn new(urls: Vec<String>) -> Access {
+        Access {
+            urls,
+            ca_pem: None,
+            identity_pem: None,
+            heartbeat: Duration::from_secs(10),
+            connection_name: APP_ID.to_owned(),
+        }
+    }
+
+    /// Says what is wrong with the addresses, before anything connects.
+    pub fn check(&self) -> Result<(), BrokerError> {
+        if self.urls.is_empty() {
+            return Err(BrokerError::Unusable { reason: "no address is given".to_owned() });
+        }
+        (0..self.urls.len()).try_for_each(|turn| self.uri(turn).map(|_| ()))
+    }
+
+    /// Host and port of the address whose turn it is, without credentials.
+    pub fn peer(&self, turn: usize) -> String {
+        match self.uri(turn) {
+            Ok(uri) => format!("{}:{}", uri.authority.host, uri.authority.port),
+            Err(_) => "unusable address".to_owned(),
+        }
+    }
+
+    fn uri(&self, turn: usize) -> Result<AMQPUri, BrokerError> {
+        let place = turn.checked_rem(self.urls.len()).unwrap_or_default();
+        let url = self.urls.get(place).map_or("", String::as_str);
+        let mut uri: AMQPUri = url.parse().map_err(|error: String| BrokerError::Unusable {
+            // The address itself stays out of the message: it may hold a password.
+            reason: format!("address {} of {}: {error}", place + 1, self.urls.len()),
+        })?;
+        let heartbeat = u16::try_from(self.heartbeat.as_secs()).unwrap_or(u16::MAX);
+        uri.query.heartbeat.get_or_insert(heartbeat);
+        uri.query.frame_max.get_or_insert(FRAME_BYTES_MAX);
+        Ok(uri)
+    }
+
+    fn tls(&self) -> OwnedTLSConfig {
+        let identity = self.identity_pem.as_ref().map(|(pem, key)| OwnedIdentity::PKCS8 {
+            pem: pem.clone().into_bytes(),
+            key: key.clone().into_bytes(),
+        });
+        OwnedTLSConfig { identity, cert_chain: self.ca_pem.clone() }
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let peers: Vec<String> = (0..self.urls.len()).map(|turn| self.peer(turn)).collect();
+        f.debug_struct("Access").field("peers", &peers).finish_non_exhaustive()
+    }
+}
+
+/// Connects to the brokers of a cluster in turn and sends as one agent.
+#[derive(Debug)]
+pub(crate) struct Rabbit {
+    options: AmqpOptions,
+    agent: String,
+    epoch: String,
+    turn: usize,
+}
+
+impl Rabbit {
+    pub(crate) fn new(options: AmqpOptions, agent: String, epoch: String) -> Rabbit {
+        // The first connect moves on to the first address.
+        Rabbit { options, agent, epoch, turn: usize::MAX }
+    }
+}
+
+impl Broker for Rabbit {
+    type Session = Publisher;
+
+    fn peer(&self) -> String {
+        self.options.access.peer(self.turn)
+    }
+
+    async fn connect(&mut self) -> Result<Publisher, BrokerError> {
+        self.turn = self.turn.wrapping_add(1);
+        let link = Link::open(&self.options.access, self.turn).await?;
+        let channel = link.channel().await?;
+        declare(&channel, &self.options).await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(failure)?;
+        let events = Box::pin(link.connection.events_listener());
+        Ok(Publisher {
+            link,
+            channel,
+            events,
+            pulse: pulse(),
+            exchange: self.options.exchange.as_str().into(),
+            agent: self.agent.clone(),
+            epoch: self.epoch.clone(),
+            unanswered: Unanswered::default(),
+        })
+    }
+}
+
+async fn declare(channel: &Channel, options: &AmqpOptions) -> Result<(), BrokerError> {
+    // Without `declare` this only asks whether the exchange is there, and says so at once if not.
+    let passive = !options.declare;
+    let exchange = ExchangeDeclareOptions { passive, durable: true, ..Default::default() };
+    let name: ShortString = options.exchange.as_str().into();
+    let none = FieldTable::default;
+    channel
+        .exchange_declare(name.clone(), ExchangeKind::Topic, exchange, none())
+        .await
+        .map_err(failure)?;
+    if options.declare {
+        let queue: ShortString = options.queue.as_str().into();
+        let durable = QueueDeclareOptions { durable: true, ..Default::default() };
+        channel.queue_declare(queue.clone(), durable, quorum()).await.map_err(failure)?;
+        channel
+            .queue_bind(queue, name, "#".into(), QueueBindOptions::default(), none())
+            .await
+            .map_err(failure)?;
+    }
+    Ok(())
+}
+
+/// Quorum queues sync before they confirm; a classic queue may confirm what a power cut takes.
+fn quorum() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    arguments
+}
+
+/// A connection with a channel in confirm mode.
+pub(crate) struct Publisher {
+    link: Link,
+    channel: Channel,
+    events: Pin<Box<dyn Stream<Item = Event> + Send>>,
+    pulse: Interval,
+    exchange: ShortString,
+    agent: String,
+    epoch: String,
+    unanswered: Unanswered,
+}
+
+impl Session for Publisher {
+    fn publish(&mut self, parcel: &Parcel) {
+        let channel = self.channel.clone();
+        let exchange = self.exchange.clone();
+        let routing_key: ShortString = parcel.routing_key.as_str().into();
+        let properties = properties(parcel, &self.agent, &self.epoch);
+        let body = parcel.body.clone();
+        let reply = async move {
+            let mandatory = BasicPublishOptions { mandatory: true, immediate: false };
+            let sent = channel.basic_publish(exchange, routing_key, mandatory, &body, properties);
+            let confirm = sent.await.map_err(failure)?;
+            confirm.await.map(reply).map_err(failure)
+        };
+        self.unanswered.push(parcel.ticket(), parcel.message_id.clone(), Box::pin(reply));
+    }
+
+    async fn hear(&mut self) -> Result<Heard, BrokerError> {
+        future::poll_fn(|cx| self.poll_heard(cx)).await
+    }
+
+    async fn close(self) {
+        let _ = timeout(GOODBYE_MAX, self.channel.close(REPLY_SUCCESS, "bye".into())).await;
+        self.link.close().await;
+    }
+}
+
+impl Publisher {
+    fn poll_heard(&mut self, cx: &mut Context<'_>) -> Poll<Result<Heard, BrokerError>> {
+        // Answers first: what was confirmed before a connection broke is confirmed.
+        if let Poll::Ready(answers) = self.unanswered.poll(cx) {
+            return Poll::Ready(answers.map(Heard::Answers));
+        }
+        while let Poll::Ready(Some(event)) = self.events.as_mut().poll_next(cx) {
+            match event {
+                Event::ConnectionBlocked(reason) => return Poll::Ready(Ok(Heard::Blocked(reason))),
+                Event::ConnectionUnblocked => return Poll::Ready(Ok(Heard::Unblocked)),
+                Event::Error(error) => return Poll::Ready(Err(failure(error))),
+                _ => (),
+            }
+        }
+        // Some ends of a connection make no event, so its state is looked at now and then.
+        while self.pulse.poll_tick(cx).is_ready() {
+            if self.unanswered.is_empty() && !self.channel.status().connected() {
+                let reason = "the channel is closed".to_owned();
+                return Poll::Ready(Err(BrokerError::Lost { reason }));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+/// lapin's word for what became of a message, in ours.
+fn reply(confirmation: Confirmation) -> Reply {
+    let (answer, returned) = match confirmation {
+        Confirmation::Ack(returned) => (Confirm::Confirmed, returned),
+        Confirmation::Nack(returned) => (Confirm::Nacked, returned),
+        Confirmation::NotRequested => (Confirm::NotRequested, None),
+    };
+    let carried = returned.map(|it| {
+        // A return without an id matches nothing, which the sender will take for a doubt.
+        let message_id = it.properties.message_id().as_ref().map_or("", ShortString::as_str);
+        let (reply_code, reply_text) = (it.reply_code, it.reply_text.to_string());
+        (message_id.to_owned(), Confirm::Returned { reply_code, reply_text })
+    });
+    Reply { answer, carried }
+}
+
+fn properties(parcel: &Parcel, agent: &str, epoch: &str) -> BasicProperties {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs());
+    BasicProperties::default()
+        .with_delivery_mode(PERSISTENT)
+        .with_message_id(parcel.message_id.as_str().into())
+        .with_content_type(parcel.content_type.into())
+        .with_type(parcel.entity.as_str().into())
+        .with_app_id(APP_ID.into())
+        .with_timestamp(now)
+        .with_headers(headers(parcel, agent, epoch))
+}
+
+fn headers(parcel: &Parcel, agent: &str, epoch: &str) -> FieldTable {
+    let mut headers = FieldTable::default();
+    let mut text = |name: &str, value: &str| {
+        headers.insert(name.into(), AMQPValue::LongString(LongString::from(value)));
+    };
+    text("x-org", &parcel.org);
+    text("x-agent", agent);
+    text("x-epoch", epoch);
+    text("x-schema", &parcel.schema);
+    if let Some(single) = &parcel.single {
+        text("x-lane", &single.lane);
+        text("x-key", &single.key);
+        text("x-digest", &single.digest);
+    }
+    let mut number = |name: &str, value: u64| {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        headers.insert(name.into(), AMQPValue::LongLongInt(value));
+    };
+    number("x-seq", parcel.ticket());
+    match &parcel.single {
+        Some(single) => number("x-revision", single.revision.into()),
+        None => {
+            number("x-first-seq", parcel.ticket());
+            number("x-count", parcel.seqs.len() as u64);
+        }
+    }
+    headers
+}
+
+/// A connection. Dropping it ends it at once, without asking the broker.
+struct Link {
+    connection: Connection,
+    _socket: SocketEnd,
+}
+
+impl Link {
+    async fn open(access: &Access, turn: usize) -> Result<Link, BrokerError> {
+        let uri = access.uri(turn)?;
+        let tls = access.tls();
+        let socket = SocketEnd::default();
+        let slot = socket.slot();
+        let name = access.connection_name.as_str().into();
+        let properties = ConnectionProperties::default().with_connection_name(name);
+        let runtime = lapin::runtime::default_runtime().map_err(failure)?;
+        let connection = Connection::connector(
+            uri,
+            runtime,
+            // Runs on a thread of lapin's own, and goes on when nobody waits for it any more.
+            async move |uri, runtime| {
+                let (host, port) = (uri.authority.host.clone(), uri.authority.port);
+                let connecting = async {
+                    let addresses = runtime.to_socket_addrs((host.clone(), port));
+                    let stream = AsyncTcpStream::connect(&runtime, addresses).await?;
+                    if let AsyncTcpStream::Plain(plain) = &stream {
+                        hold(&slot, plain.get_ref())?;
+                    }
+                    match uri.scheme {
+                        AMQPScheme::AMQP => Ok(stream),
+                        AMQPScheme::AMQPS => stream.into_tls(&host, tls.as_ref()).await,
+                    }
+                };
+                let late = || io::Error::from(io::ErrorKind::TimedOut);
+                Ok(timeout(OPEN_SOCKET_MAX, connecting).await.map_err(|_| late())??)
+            },
+            properties,
+        );
+        let connection = connection.await.map_err(refusal)?;
+        Ok(Link { connection, _socket: socket })
+    }
+
+    async fn channel(&self) -> Result<Channel, BrokerError> {
+        self.connection.create_channel().await.map_err(failure)
+    }
+
+    async fn close(self) {
+        // It may never answer; the socket is shut afterwards in any case.
+        let _ = timeout(GOODBYE_MAX, self.connection.close(REPLY_SUCCESS, "bye".into())).await;
+    }
+}
+
+/// The end of a socket that lapin owns: dropping it shuts the socket, or forbids to use it at all.
+#[derive(Default)]
+struct SocketEnd(Slot);
+
+type Slot = Arc<Mutex<SocketState>>;
+
+#[derive(Default)]
+enum SocketState {
+    #[default]
+    NotYet,
+    Open(TcpStream),
+    Ended,
+}
+
+impl SocketEnd {
+    fn slot(&self) -> Slot {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Drop for SocketEnd {
+    fn drop(&mut self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let SocketState::Open(socket) = mem::replace(&mut *state, SocketState::Ended) {
+            // Fails when the peer has ended it already, which is as good.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// Keeps a second handle to a fresh socket, unless nobody wants the connection any more.
+fn hold(slot: &Slot, stream: &tokio::net::TcpStream) -> io::Result<()> {
+    let mut state = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    if matches!(*state, SocketState::Ended) {
+        return Err(io::ErrorKind::ConnectionAborted.into());
+    }
+    give_up_after(stream.as_fd(), UNACKNOWLEDGED_MAX);
+    *state = SocketState::Open(stream.as_fd().try_clone_to_owned()?.into());
+    Ok(())
+}
+
+/// Tells the kernel to end the connection when sent bytes stay unacknowledged this long: a cable
+/// that is pulled or a firewall that forgets shows in no other way while we only send.
+#[allow(unsafe_code)]
+fn give_up_after(socket: BorrowedFd<'_>, limit: Duration) {
+    let limit_ms = libc::c_uint::try_from(limit.as_millis()).unwrap_or(libc::c_uint::MAX);
+    // SAFETY: the descriptor is open while it is borrowed, and the kernel reads the four bytes
+    // of `limit_ms` before the call returns. The call is advice: when it fails, heartbeats and
+    // confirm time-outs still find a dead peer.
+    unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_USER_TIMEOUT,
+            (&raw const limit_ms).cast(),
+            libc::socklen_t::try_from(size_of_val(&limit_ms)).unwrap_or_default(),
+        );
+    }
+}
+
+/// Receives from one queue, for the platform's side.
+pub(crate) struct Consumer {
+    link: Link,
+    channel: Channel,
+    deliveries: lapin::Consumer,
+    pulse: Interval,
+}
+
+/// A message as it was delivered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    /// Names the delivery when it is acknowledged.
+    pub(crate) tag: u64,
+    /// AMQP `message_id`.
+    pub(crate) message_id: String,
+    /// AMQP `content_type`.
+    pub(crate) content_type: String,
+    /// `x-org`.
+    pub(crate) org: String,
+    /// `x-agent`.
+    pub(crate) agent: String,
+    /// `x-epoch`.
+    pub(crate) epoch: String,
+    /// `x-seq`.
+    pub(crate) seq: Option<u64>,
+    /// `x-count`, on a message of several records.
+    pub(crate) count: Option<u64>,
+    /// The bytes.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Consumer {
+    /// Starts to receive; at most `prefetch` messages come before the first is acknowledged.
+    pub(crate) async fn open(
+        access: &Access,
+        turn: usize,
+        queue: &str,
+        prefetch: u16,
+    ) -> Result<Consumer, BrokerError> {
+        let link = Link::open(access, turn).await?;
+        let channel = link.channel().await?;
+        channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(failure)?;
+        let (tag, none) = (APP_ID.into(), FieldTable::default());
+        let options = BasicConsumeOptions::default();
+        let deliveries =
+            channel.basic_consume(queue.into(), tag, options, none).await.map_err(failure)?;
+        Ok(Consumer { link, channel, deliveries, pulse: pulse() })
+    }
+
+    /// The next message. Nothing is lost when the future is dropped half-way.
+    pub(crate) async fn next(&mut self) -> Result<Arrival, BrokerError> {
+        loop {
+            select! {
+                biased;
+                delivery = self.deliveries.next() => match delivery {
+                    Some(Ok(delivery)) => return Ok(arrival(delivery)),
+                    Some(Err(error)) => return Err(failure(error)),
+                    None => return Err(ended("the broker cancelled the consumer")),
+                },
+                _ = self.pulse.tick() => if !self.channel.status().connected() {
+                    return Err(ended("the channel is closed"));
+                },
+            }
+        }
+    }
+
+    /// Acknowledges this delivery and all before it.
+    pub(crate) async fn acknowledge_through(&self, tag: u64) -> Result<(), BrokerError> {
+        let acknowledge = self.channel.basic_ack(tag, BasicAckOptions { multiple: true });
+        match timeout(GOODBYE_MAX, acknowledge).await {
+            Ok(done) => done.map_err(failure),
+            Err(_) => Err(BrokerError::silent("acknowledging", GOODBYE_MAX)),
+        }
+    }
+
+    /// Says goodbye, within a bound.
+    pub(crate) async fn close(self) {
+        let _ = timeout(GOODBYE_MAX, self.channel.close(REPLY_SUCCESS, "bye".into())).await;
+        self.link.close().await;
+    }
+}
+
+fn arrival(delivery: Delivery) -> Arrival {
+    let headers = delivery.properties.headers().as_ref();
+    let header = |name: &str| headers.and_then(|it| it.inner().get(name));
+    let text = |name: &str| match header(name) {
+        Some(AMQPValue::LongString(text)) => String::from_utf8(text.as_bytes().to_vec()).ok(),
+        Some(AMQPValue::ShortString(text)) => Some(text.to_string()),
+        _ => None,
+    };
+    let number = |name: &str| match header(name)? {
+        AMQPValue::LongLongInt(number) => u64::try_from(*number).ok(),
+        AMQPValue::LongInt(number) => u64::try_from(*number).ok(),
+        AMQPValue::LongUInt(number) => Some(u64::from(*number)),
+        _ => None,
+    };
+    let property =
+        |it: &Option<ShortString>| it.as_ref().map_or_else(String::new, |it| it.to_string());
+    Arrival {
+        tag: delivery.delivery_tag,
+        message_id: property(delivery.properties.message_id()),
+        content_type: property(delivery.properties.content_type()),
+        org: text("x-org").unwrap_or_default(),
+        agent: text("x-agent").unwrap_or_default(),
+        epoch: text("x-epoch").unwrap_or_default(),
+        seq: number("x-seq"),
+        count: number("x-count"),
+        body: delivery.data,
+    }
+}
+
+/// Why an open connection failed.
+fn failure(error: lapin::Error) -> BrokerError {
+    let ErrorKind::ProtocolError(said) = error.kind() else {
+        return BrokerError::Lost { reason: error.to_string() };
+    };
+    let (reply_code, reply_text) = (said.get_id(), said.get_message().to_string());
+    if error.is_amqp_hard_error() {
+        BrokerError::ConnectionClosed { reply_code, reply_text }
+    } else {
+        BrokerError::ChannelClosed { reply_code, reply_text }
+    }
+}
+
+/// Why a connection did not come about.
+fn refusal(error: lapin::Error) -> BrokerError {
+    match error.kind() {
+        ErrorKind::ProtocolError(said) => BrokerError::Refused {
+            reply_code: said.get_id(),
+            reply_text: said.get_message().to_string(),
+        },
+        _ => BrokerError::Unreachable { reason: error.to_string() },
+    }
+}
+
+fn ended(reason: &str) -> BrokerError {
+    BrokerError::Lost { reason: reason.to_owned() }
+}
+
+fn pulse() -> Interval {
+    let mut pulse = interval(PULSE);
+    pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pulse
+}
+
+/// Shown to the platform with every message and in the broker's list of connections.
+const APP_ID: &str = concat!("his-agent/", env!("CARGO_PKG_VERSION"));
+const PERSISTENT: u8 = 2;
+const REPLY_SUCCESS: u16 = 200;
+/// lapin keeps 64 frames' worth of buffers for each connection; its default would be 8 MiB.
+const FRAME_BYTES_MAX: u32 = 32 << 10;
+/// Name resolution, TCP and TLS together.
+const OPEN_SOCKET_MAX: Duration = Duration::from_secs(10);
+/// How long the kernel may wait for the peer's acknowledgement of sent bytes.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
+/// How long a closing word may take.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);
+/// How often the state of an idle connection is looked at.
+const PULSE: Duration = Duration::from_secs(1);

@@ -1,0 +1,490 @@
+//! The forwarder against a broker that follows a script, in paused time.
+//!
+//! Records are written `1A.rx`: number, lane, entity; a lane of `-` is none. A script is a list of
+//! `time command` pairs; what comes out is the order in which records arrived at the broker and
+//! were settled, and the last trouble.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::sync::{Mutex, MutexGuard};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_road_delivers_one_by_one() {
+    check("1A.rx 2A.dx 3B.rx", "", "arrived 1 3 2; settled 1 2 3; no trouble").await;
+    check("1-.rx 2-.dx 3-.rx", "", "arrived 1 2 3; settled 1 2 3; no trouble").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_is_down_is_waited_for() {
+    check("1A.rx 2B.rx", "0 down, 100s up", "arrived 1 2; settled 1 2; F101").await;
+    check("1A.rx", "0 down", "waiting 1; F101").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_broker_is_given_up_and_everything_goes_again() {
+    let again = "arrived 1 2; settled 1 2; F106";
+    check("1A.rx 2B.rx", "0 freeze, 20s thaw", "arrived 1 2; settled 1 2; no trouble").await;
+    check("1A.rx 2B.rx", "0 freeze, 100s thaw", again).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_returned_record_stays_and_keeps_only_its_lane_waiting() {
+    let open = "arrived 3 1 2; settled 1 2 3; F201";
+    check("1A.dx 2A.rx 3B.rx", "0 unroute dx, 60s route dx", open).await;
+    check("1A.dx 2A.rx 3B.rx", "0 unroute dx", "arrived 3; settled 3; waiting 1 2; F201").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nacked_record_is_tried_again() {
+    check("1A.rx 2A.rx", "0 nack rx, 10s route rx", "arrived 1 2; settled 1 2; F202").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_confirmed_before_a_connection_broke_is_not_sent_again() {
+    let script = "0 slow 3, 100ms cut, 200ms fast";
+    check("1A.rx 2B.rx 3C.rx", script, "arrived 1 2 3 3; settled 1 2 3; F105").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_exchange_is_named_and_waited_for() {
+    let script = "0 close 404, 50s open";
+    check("1A.rx 2B.rx", script, "arrived 1 2; settled 1 2; F103").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_parcel_that_closes_the_channel_is_found_and_held() {
+    let poison = "arrived 1 1 3; settled 1 3; waiting 2; F103";
+    check("1A.rx 2B.big 3C.rx", "0 poison big", poison).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_blocks_is_waited_for_without_sending_twice() {
+    let blocked = "arrived 1; settled 1; no trouble";
+    check("1A.rx", "0 block, 600s unblock", blocked).await;
+    check("1A.rx", "0 block", "waiting 1; blocked low on memory; no trouble").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_does_not_wait_for_an_unreachable_broker() {
+    let world = World::new("1A.rx");
+    world.run_script("0 down", Duration::from_secs(60)).await;
+    let stopped_at = Instant::now();
+    world.stop().await;
+    assert_eq!(stopped_at.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_waits_for_answers_but_not_for_ever() {
+    let world = World::new("1A.rx");
+    world.run_script("0 freeze", Duration::from_secs(1)).await;
+    let stopped_at = Instant::now();
+    world.stop().await;
+    assert_eq!(stopped_at.elapsed(), options().drain_max);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_travels_in_parcels_and_lanes_keep_their_order() {
+    let records: Vec<String> = (1..=400).map(|seq| format!("{seq}L{}.rx", seq % 50)).collect();
+    let world = World::new(&records.join(" "));
+    world.run_script("", Duration::from_secs(10)).await;
+    let messages = world.broker().messages;
+    assert!((25..100).contains(&messages), "{messages} messages for 400 records");
+    world.prove_lanes();
+    assert_eq!(world.source.waiting().len(), 0);
+    world.stop().await;
+}
+
+/// Whatever happens to the broker, in whatever order: every record arrives, is settled only after
+/// it arrived, and the first copies of a lane arrive in order.
+#[tokio::test(start_paused = true)]
+async fn no_sequence_of_faults_loses_or_reorders_a_record() {
+    for seed in 1..=60_u64 {
+        let mut chance = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut roll = |below: u64| {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            chance % below
+        };
+        let records: Vec<String> = (1..=120)
+            .map(|seq| format!("{seq}L{}.{}", roll(15), ["rx", "dx", "fee"][roll(3) as usize]))
+            .collect();
+        let faults = [
+            "down",
+            "up",
+            "freeze",
+            "thaw",
+            "unroute dx",
+            "route dx",
+            "nack rx",
+            "route rx",
+            "cut",
+            "close 404",
+            "open",
+            "poison fee",
+            "block",
+            "unblock",
+            "slow 1",
+            "fast",
+        ];
+        let mut script = String::new();
+        for step in 0..30 {
+            let fault = faults[roll(faults.len() as u64) as usize];
+            write!(script, "{}ms {fault}, ", step * 2_000 + roll(2_000)).unwrap();
+        }
+        script += "61s up, 61s thaw, 61s route dx, 61s route rx, 61s route fee, 61s open, 61s unblock, 61s fast";
+        let world = World::new(&records.join(" "));
+        world.run_script(&script, Duration::from_secs(200)).await;
+        let left = world.source.waiting();
+        assert!(
+            left.is_empty(),
+            "seed {seed}: {left:?} left of {script}\n{:?}",
+            world.state.status()
+        );
+        world.prove_lanes();
+        world.stop().await;
+    }
+}
+
+#[track_caller]
+fn check(records: &str, script: &str, expected: &str) -> impl Future<Output = ()> {
+    let caller = std::panic::Location::caller();
+    let world = World::new(records);
+    let (script, expected) = (script.to_owned(), expected.to_owned());
+    async move {
+        world.run_script(&script, Duration::from_secs(1_000)).await;
+        let actual = world.tell();
+        world.stop().await;
+        assert_eq!(actual, expected, "at {caller}");
+    }
+}
+
+fn options() -> AmqpOptions {
+    AmqpOptions::new(Vec::new())
+}
+
+/// A forwarder at work between a list of records and a scripted broker.
+struct World {
+    source: Arc<List>,
+    broker: Arc<Mutex<Script>>,
+    state: Arc<ForwardState>,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<Result<(), StoreError>>,
+}
+
+impl World {
+    fn new(records: &str) -> World {
+        let records: Vec<Envelope> = records.split(' ').map(envelope).collect();
+        let source = Arc::new(List::new(records));
+        let broker = Arc::new(Mutex::new(Script::default()));
+        let (state, stop) = (Arc::new(ForwardState::default()), CancellationToken::new());
+        let scripted = Scripted(Arc::clone(&broker), Arc::clone(&source));
+        let task = {
+            let (source, state, stop) = (Arc::clone(&source), Arc::clone(&state), stop.clone());
+            tokio::spawn(
+                async move { deliver(&*source, scripted, &options(), &stop, &state).await },
+            )
+        };
+        World { source, broker, state, stop, task }
+    }
+
+    fn broker(&self) -> MutexGuard<'_, Script> {
+        self.broker.lock().unwrap()
+    }
+
+    async fn run_script(&self, script: &str, until: Duration) {
+        let begin = Instant::now();
+        for line in script.split(", ").filter(|it| !it.is_empty()) {
+            let (time, command) = line.split_once(' ').unwrap();
+            let time = match time.strip_suffix("ms") {
+                Some(ms) => Duration::from_millis(ms.parse().unwrap()),
+                None => Duration::from_secs(time.trim_end_matches('s').parse().unwrap()),
+            };
+            if !time.is_zero() {
+                tokio::time::sleep_until(begin + time).await;
+            }
+            self.broker().obey(command);
+        }
+        tokio::time::sleep_until(begin + until).await;
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+
+    fn tell(&self) -> String {
+        let numbers = |seqs: &mut dyn Iterator<Item = u64>| {
+            seqs.map(|it| it.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let status = self.state.status();
+        let parts = [
+            ("arrived ", numbers(&mut self.broker().arrived.iter().copied())),
+            ("settled ", numbers(&mut self.source.settled().into_iter())),
+            ("waiting ", numbers(&mut self.source.waiting().into_iter())),
+            ("blocked ", status.blocked.unwrap_or_default()),
+            ("", status.last_error.map_or("no trouble".to_owned(), |it| it.code.to_owned())),
+        ];
+        let told = parts.iter().filter(|(_, text)| !text.is_empty());
+        told.map(|(name, text)| format!("{name}{text}")).collect::<Vec<_>>().join("; ")
+    }
+
+    /// First copies of each lane arrived in order, and nothing was settled that did not arrive.
+    fn prove_lanes(&self) {
+        let broker = self.broker();
+        let mut seen = BTreeSet::new();
+        let mut last: BTreeMap<String, u64> = BTreeMap::new();
+        for seq in broker.arrived.iter().filter(|seq| seen.insert(**seq)) {
+            let lane = self.source.lane(*seq);
+            let before = last.insert(lane.clone(), *seq);
+            assert!(before < Some(*seq), "lane {lane}: {before:?} arrived before {seq}");
+        }
+        let settled = self.source.settled();
+        assert!(settled.iter().all(|it| seen.contains(it)), "settled without arriving");
+    }
+}
+
+fn envelope(text: &str) -> Envelope {
+    let (name, entity) = text.split_once('.').unwrap();
+    let digits = name.find(|it: char| !it.is_ascii_digit()).unwrap();
+    let (seq, lane) = name.split_at(digits);
+    let lane = lane.trim_start_matches('-').to_owned();
+    let body = format!("{{\"record_id\":\"r{seq}\",\"seq\":{seq}}}");
+    Envelope {
+        seq: seq.parse().unwrap(),
+        record_id: format!("r{seq}"),
+        revision: 1,
+        entity: entity.to_owned(),
+        org: "H1".to_owned(),
+        channel: "test".to_owned(),
+        lane,
+        key: String::new(),
+        schema: "2024.1".to_owned(),
+        digest: String::new(),
+        message_id: "m".to_owned(),
+        received_at: "20261122101530".to_owned(),
+        body: Bytes::from(body),
+    }
+}
+
+/// An outbox in memory.
+struct List {
+    records: BTreeMap<u64, Envelope>,
+    settled: Mutex<BTreeSet<u64>>,
+    appended: Notify,
+}
+
+impl List {
+    fn new(records: Vec<Envelope>) -> List {
+        let records = records.into_iter().map(|it| (it.seq, it)).collect();
+        List { records, settled: Mutex::default(), appended: Notify::new() }
+    }
+
+    fn settled(&self) -> BTreeSet<u64> {
+        self.settled.lock().unwrap().clone()
+    }
+
+    fn waiting(&self) -> Vec<u64> {
+        let settled = self.settled();
+        self.records.keys().copied().filter(|it| !settled.contains(it)).collect()
+    }
+
+    fn lane(&self, seq: u64) -> String {
+        self.records[&seq].lane.clone()
+    }
+}
+
+impl Source for List {
+    fn oldest(
+        &self,
+        after: u64,
+        records: usize,
+        bytes: usize,
+    ) -> Result<Vec<Envelope>, StoreError> {
+        let mut room = bytes;
+        let mut found = Vec::new();
+        for envelope in self.records.range(after + 1..).map(|(_, it)| it).take(records) {
+            room = room.saturating_sub(envelope.body.len());
+            found.push(envelope.clone());
+            if room == 0 {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    fn settle(&self, seqs: &[u64]) -> Result<(), StoreError> {
+        let mut settled = self.settled.lock().unwrap();
+        for seq in seqs {
+            assert!(settled.insert(*seq), "{seq} settled twice");
+        }
+        Ok(())
+    }
+
+    async fn appended(&self) {
+        self.appended.notified().await;
+    }
+}
+
+/// What the broker does, and what it has seen.
+#[derive(Default)]
+struct Script {
+    down: bool,
+    frozen: bool,
+    blocked: bool,
+    closes_with: Option<u16>,
+    poison: Option<String>,
+    unrouted: BTreeSet<String>,
+    nacked: BTreeSet<String>,
+    // Records from this number on are stored, but their answers do not come.
+    unanswered_from: Option<u64>,
+    // Connections up to this one are broken.
+    cut: usize,
+    connections: usize,
+    arrived: Vec<u64>,
+    messages: usize,
+}
+
+impl Script {
+    fn obey(&mut self, command: &str) {
+        let (verb, object) = command.split_once(' ').unwrap_or((command, ""));
+        match verb {
+            "down" => (self.down, self.cut) = (true, self.connections),
+            "up" => self.down = false,
+            "freeze" => self.frozen = true,
+            "thaw" => self.frozen = false,
+            "block" => self.blocked = true,
+            "unblock" => self.blocked = false,
+            "cut" => self.cut = self.connections,
+            "close" => self.closes_with = Some(object.parse().unwrap()),
+            "open" => self.closes_with = None,
+            "poison" => self.poison = Some(object.to_owned()),
+            "unroute" => drop(self.unrouted.insert(object.to_owned())),
+            "nack" => drop(self.nacked.insert(object.to_owned())),
+            "slow" => self.unanswered_from = Some(object.parse().unwrap()),
+            "fast" => self.unanswered_from = None,
+            "route" => {
+                self.unrouted.remove(object);
+                self.nacked.remove(object);
+                self.poison.take_if(|it| it == object);
+            }
+            other => panic!("no such command: {other}"),
+        }
+    }
+
+    fn take(&mut self, parcel: &Parcel) -> Result<Option<Confirm>, BrokerError> {
+        let poisonous = self.poison.as_ref() == Some(&parcel.entity);
+        if let Some(reply_code) = self.closes_with.or(poisonous.then_some(406)) {
+            return Err(BrokerError::ChannelClosed { reply_code, reply_text: "no".to_owned() });
+        }
+        if self.unrouted.contains(&parcel.entity) {
+            let reply_text = "NO_ROUTE".to_owned();
+            return Ok(Some(Confirm::Returned { reply_code: 312, reply_text }));
+        }
+        if self.nacked.contains(&parcel.entity) {
+            return Ok(Some(Confirm::Nacked));
+        }
+        self.messages += 1;
+        self.arrived.extend(&parcel.seqs);
+        let answered = self.unanswered_from.is_none_or(|from| parcel.ticket() < from);
+        Ok(answered.then_some(Confirm::Confirmed))
+    }
+}
+
+struct Scripted(Arc<Mutex<Script>>, Arc<List>);
+
+impl Broker for Scripted {
+    type Session = ScriptedSession;
+
+    fn peer(&self) -> String {
+        "script".to_owned()
+    }
+
+    async fn connect(&mut self) -> Result<ScriptedSession, BrokerError> {
+        let mut script = self.0.lock().unwrap();
+        if script.down {
+            return Err(BrokerError::Unreachable { reason: "connection refused".to_owned() });
+        }
+        script.connections += 1;
+        Ok(ScriptedSession {
+            number: script.connections,
+            script: Arc::clone(&self.0),
+            source: Arc::clone(&self.1),
+            sent: Vec::new(),
+            told_blocked: false,
+        })
+    }
+}
+
+/// Looks at the script every few milliseconds, as a broker looks at its socket.
+struct ScriptedSession {
+    number: usize,
+    script: Arc<Mutex<Script>>,
+    source: Arc<List>,
+    // Parcels on their way, and whether the broker has them and only the answer is missing.
+    sent: Vec<(Parcel, bool)>,
+    told_blocked: bool,
+}
+
+impl Session for ScriptedSession {
+    fn publish(&mut self, parcel: &Parcel) {
+        let settled = self.source.settled();
+        assert!(parcel.seqs.iter().all(|it| !settled.contains(it)), "sent after it was settled");
+        self.sent.push((parcel.clone(), false));
+    }
+
+    async fn hear(&mut self) -> Result<Heard, BrokerError> {
+        loop {
+            sleep(Duration::from_millis(10)).await;
+            if let Some(heard) = self.look()? {
+                return Ok(heard);
+            }
+        }
+    }
+
+    async fn close(self) {}
+}
+
+impl ScriptedSession {
+    fn look(&mut self) -> Result<Option<Heard>, BrokerError> {
+        let mut script = self.script.lock().unwrap();
+        if script.cut >= self.number {
+            return Err(BrokerError::Lost { reason: "connection reset by peer".to_owned() });
+        }
+        if script.frozen {
+            return Ok(None);
+        }
+        if self.told_blocked != script.blocked {
+            self.told_blocked = script.blocked;
+            let reason = "low on memory".to_owned();
+            return Ok(Some(if script.blocked {
+                Heard::Blocked(reason)
+            } else {
+                Heard::Unblocked
+            }));
+        }
+        if script.blocked {
+            return Ok(None);
+        }
+        let mut answers = Vec::new();
+        let mut unanswered = Vec::new();
+        for (parcel, taken) in std::mem::take(&mut self.sent) {
+            let slow = script.unanswered_from.is_some_and(|from| parcel.ticket() >= from);
+            match if taken {
+                (!slow).then_some(Confirm::Confirmed)
+            } else {
+                script.take(&parcel)?
+            } {
+                Some(answer) => answers.push((parcel.ticket(), answer)),
+                None => unanswered.push((parcel, true)),
+            }
+        }
+        self.sent = unanswered;
+        Ok((!answers.is_empty()).then_some(Heard::Answers(answers)))
+    }
+}

@@ -1,0 +1,439 @@
+//! Which records may travel now: the part of the outbox that is in hand, and its order.
+//!
+//! Pure bookkeeping; times come in as arguments. A record in hand is in one of three places:
+//!
+//! - **ready**: its bytes are here, and it may go as soon as no earlier record of its lane is undecided;
+//! - **in flight**: part of a parcel that the broker has not answered;
+//! - **held**: refused by the broker, or behind a refused record of its lane. Its bytes are
+//!   dropped, since the disk has them, and read again when its time comes.
+//!
+//! Order within a lane costs one rule: a record goes into a parcel only when every earlier record
+//! of its lane is settled or goes before it in that same parcel. Refusals, lost connections and
+//! resends then cannot turn two records of an encounter around, and a refused record keeps only
+//! its own lane waiting.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::parcel::{Parcel, routing_key};
+use crate::envelope::Envelope;
+
+/// Bounds of what is in hand.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// Parcels that may be unanswered at once.
+    pub(crate) parcels_in_flight_max: usize,
+    /// Records with their bytes in memory.
+    pub(crate) records_max: usize,
+    /// Their bytes.
+    pub(crate) bytes_max: usize,
+    /// Records held; beyond it nothing more is taken from the outbox.
+    pub(crate) held_max: usize,
+    /// Whether several records may share a parcel.
+    pub(crate) batch: bool,
+    /// How long a parcel may stay unanswered.
+    pub(crate) confirm_timeout: Duration,
+    /// First and longest wait of a refused record.
+    pub(crate) retry: (Duration, Duration),
+}
+
+/// The records in hand.
+#[derive(Debug)]
+pub(crate) struct Window {
+    limits: Limits,
+    records: BTreeMap<u64, Record>,
+    bytes: usize,
+    held: BTreeMap<u64, Held>,
+    // Held records by the time of their next try. Invariant: holds exactly those with a time.
+    tries: BTreeSet<(Instant, u64)>,
+    // Unsettled records of each lane, in order. Records without a lane are in none.
+    lanes: HashMap<String, BTreeSet<u64>>,
+    // By routing key, the records that may go now. Invariant: in `records`, first of their lane.
+    sendable: BTreeMap<String, BTreeSet<u64>>,
+    flights: BTreeMap<u64, Flight>,
+    read_to: u64,
+    // While the broker objects to a parcel nobody can name, parcels go one by one.
+    singly: usize,
+}
+
+#[derive(Debug)]
+struct Record {
+    envelope: Envelope,
+    refusals: u32,
+    in_flight: bool,
+}
+
+#[derive(Debug)]
+struct Held {
+    lane: String,
+    routing_key: String,
+    refusals: u32,
+    // None: waits for an earlier record of its lane.
+    due: Option<Instant>,
+}
+
+/// A parcel that awaits its answer.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    pub(crate) routing_key: String,
+    pub(crate) seqs: Vec<u64>,
+    deadline: Instant,
+}
+
+impl Window {
+    pub(crate) fn new(limits: Limits) -> Window {
+        Window {
+            limits,
+            records: BTreeMap::new(),
+            bytes: 0,
+            held: BTreeMap::new(),
+            tries: BTreeSet::new(),
+            lanes: HashMap::new(),
+            sendable: BTreeMap::new(),
+            flights: BTreeMap::new(),
+            read_to: 0,
+            singly: 0,
+        }
+    }
+
+    /// The last sequence number taken from the outbox.
+    pub(crate) fn read_to(&self) -> u64 {
+        self.read_to
+    }
+
+    /// How many records and bytes may still be taken, or `None`.
+    pub(crate) fn room(&self) -> Option<(usize, usize)> {
+        let records = self.limits.records_max.saturating_sub(self.records.len());
+        let bytes = self.limits.bytes_max.saturating_sub(self.bytes);
+        let free = records > 0 && bytes > 0 && self.held.len() < self.limits.held_max;
+        free.then_some((records, bytes))
+    }
+
+    /// Takes in records that follow those already taken.
+    pub(crate) fn admit(&mut self, envelopes: Vec<Envelope>) {
+        for envelope in envelopes {
+            self.read_to = self.read_to.max(envelope.seq);
+            if self.lane_is_held(&envelope.lane) {
+                self.hold(&envelope, 0, None);
+            } else {
+                self.keep(envelope, 0);
+            }
+        }
+    }
+
+    /// Takes in a held record again, with its bytes, for its next try.
+    pub(crate) fn readmit(&mut self, envelope: Envelope) {
+        if let Some(held) = self.release(envelope.seq) {
+            self.keep(envelope, held.refusals);
+        }
+    }
+
+    /// Forgets a held record that the outbox no longer has.
+    pub(crate) fn forget(&mut self, seq: u64, now: Instant) {
+        if let Some(held) = self.release(seq) {
+            self.leave_lane(&held.lane, seq);
+            self.call_next_of(&held.lane, now);
+        }
+    }
+
+    /// The held records whose time has come, the earliest first; they stay held.
+    pub(crate) fn due(&self, now: Instant) -> Vec<u64> {
+        let room = self.limits.records_max.saturating_sub(self.records.len());
+        let due = self.tries.iter().take_while(|(due, _)| *due <= now);
+        due.map(|(_, seq)| *seq).take(room).collect()
+    }
+
+    /// The next parcel, from then on in flight.
+    pub(crate) fn next_parcel(&mut self, now: Instant) -> Option<Parcel> {
+        let parcels_max = if self.singly > 0 { 1 } else { self.limits.parcels_in_flight_max };
+        if self.flights.len() >= parcels_max {
+            return None;
+        }
+        let seqs = self.choose()?;
+        for seq in &seqs {
+            if let Some(record) = self.records.get_mut(seq) {
+                record.in_flight = true;
+            }
+        }
+        let chosen: Vec<&Envelope> =
+            seqs.iter().filter_map(|seq| self.records.get(seq)).map(|it| &it.envelope).collect();
+        let parcel = Parcel::of(&chosen)?;
+        let flight = Flight {
+            routing_key: parcel.routing_key.clone(),
+            seqs,
+            deadline: now + self.limits.confirm_timeout,
+        };
+        self.flights.insert(parcel.ticket(), flight);
+        Some(parcel)
+    }
+
+    /// The parcel is stored by the broker: its records leave, and those behind them may go.
+    pub(crate) fn confirmed(&mut self, ticket: u64, now: Instant) -> Option<Flight> {
+        let flight = self.flights.remove(&ticket)?;
+        self.singly = self.singly.saturating_sub(1);
+        let mut was_refused = false;
+        for seq in &flight.seqs {
+            if let Some(record) = self.records.remove(seq) {
+                self.bytes -= record.envelope.body.len();
+                was_refused |= record.refusals > 0;
+                self.leave_lane(&record.envelope.lane, *seq);
+                self.call_next_of(&record.envelope.lane, now);
+            }
+        }
+        if was_refused {
+            // What was in the way is gone, so the others need not sit out their wait.
+            self.hasten(&flight.routing_key, now);
+        }
+        Some(flight)
+    }
+
+    /// The broker did not take the parcel: its records are held, and their lanes with them.
+    /// `disturbed` leaves a part of each wait to chance.
+    pub(crate) fn refused(
+        &mut self,
+        ticket: u64,
+        now: Instant,
+        mut disturbed: impl FnMut(Duration) -> Duration,
+    ) -> Option<Flight> {
+        let flight = self.flights.remove(&ticket)?;
+        self.singly = self.singly.saturating_sub(1);
+        for seq in &flight.seqs {
+            if let Some(record) = self.records.remove(seq) {
+                self.bytes -= record.envelope.body.len();
+                let refusals = record.refusals.saturating_add(1);
+                let first = self.is_first_of_lane(&record.envelope.lane, *seq);
+                let due = first.then(|| now + disturbed(self.wait_after(refusals)));
+                self.hold(&record.envelope, refusals, due);
+                self.hold_behind(&record.envelope.lane);
+            }
+        }
+        Some(flight)
+    }
+
+    /// The connection is gone: everything in flight is undecided and goes again, oldest first.
+    pub(crate) fn reset(&mut self) {
+        for (_, flight) in std::mem::take(&mut self.flights) {
+            for seq in flight.seqs {
+                if let Some(record) = self.records.get_mut(&seq) {
+                    record.in_flight = false;
+                }
+                self.offer(seq);
+            }
+        }
+    }
+
+    /// Sends one parcel at a time until as many are answered as are in hand: the broker closes
+    /// the channel over one of them, and only a parcel that is alone can be told apart.
+    pub(crate) fn go_singly(&mut self) {
+        self.singly = self.flights.len().max(1);
+    }
+
+    /// The parcel in flight, when it is the only one.
+    pub(crate) fn lone_ticket(&self) -> Option<u64> {
+        (self.flights.len() == 1).then(|| self.flights.keys().next().copied()).flatten()
+    }
+
+    /// When the oldest unanswered parcel has been silent for too long.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.flights.values().map(|it| it.deadline).min()
+    }
+
+    /// Grants every parcel in flight its whole time again: the broker had asked us to wait.
+    pub(crate) fn postpone_deadlines(&mut self, now: Instant) {
+        for flight in self.flights.values_mut() {
+            flight.deadline = now + self.limits.confirm_timeout;
+        }
+    }
+
+    /// When the next held record is due, if there is room for it.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        let room = self.records.len() < self.limits.records_max;
+        self.tries.first().filter(|_| room).map(|(due, _)| *due)
+    }
+
+    /// Records in flight.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.flights.values().map(|it| it.seqs.len()).sum()
+    }
+
+    /// Records held.
+    pub(crate) fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// The lowest sendable record, and under backlog others of its routing key.
+    fn choose(&mut self) -> Option<Vec<u64>> {
+        let by_age = self.sendable.iter().filter_map(|(key, seqs)| Some((*seqs.first()?, key)));
+        let (first, key) = by_age.min().map(|(seq, key)| (seq, key.clone()))?;
+        let records_max = if self.may_share(first) { BATCH_RECORDS_MAX } else { 1 };
+
+        let mut seqs: Vec<u64> = Vec::new();
+        let mut bytes = 0;
+        while seqs.len() < records_max {
+            let Some(seq) = self.sendable.get(&key).and_then(|it| it.first().copied()) else {
+                break;
+            };
+            let Some(record) = self.records.get(&seq) else { break };
+            bytes += record.envelope.body.len() + 1;
+            let alone = bytes > BATCH_BYTES_MAX || record.refusals > 0;
+            if alone && !seqs.is_empty() {
+                break;
+            }
+            let lane = record.envelope.lane.clone();
+            self.withdraw(&key, seq);
+            seqs.push(seq);
+            if records_max > 1 {
+                self.offer_next_in_parcel(&lane, seq, &key);
+            }
+        }
+        self.withdraw_behind(&key, &seqs);
+        Some(seqs)
+    }
+
+    /// A refused record travels alone, so that the others are not refused with it.
+    fn may_share(&self, first: u64) -> bool {
+        let backlog = self.records.len().saturating_sub(self.in_flight()) >= BACKLOG_RECORDS;
+        let refused = self.records.get(&first).is_none_or(|it| it.refusals > 0);
+        self.limits.batch && backlog && !refused
+    }
+
+    fn offer_next_in_parcel(&mut self, lane: &str, seq: u64, key: &str) {
+        let Some(next) = self.lanes.get(lane).and_then(|it| it.range(seq + 1..).next()) else {
+            return;
+        };
+        let ready = self.records.get(next).is_some_and(|it| routing_key(&it.envelope) == key);
+        if ready {
+            self.sendable.entry(key.to_owned()).or_default().insert(*next);
+        }
+    }
+
+    /// What was offered only because its elder is in this parcel must wait after all.
+    fn withdraw_behind(&mut self, key: &str, seqs: &[u64]) {
+        for seq in seqs {
+            let Some(record) = self.records.get(seq) else { continue };
+            let lane = self.lanes.get(&record.envelope.lane);
+            let behind = lane.and_then(|it| it.range(seq + 1..).next().copied());
+            if let Some(behind) = behind.filter(|it| !seqs.contains(it)) {
+                self.withdraw(key, behind);
+            }
+        }
+    }
+
+    fn keep(&mut self, envelope: Envelope, refusals: u32) {
+        let seq = envelope.seq;
+        self.bytes += envelope.body.len();
+        self.join_lane(&envelope.lane, seq);
+        self.records.insert(seq, Record { envelope, refusals, in_flight: false });
+        self.offer(seq);
+    }
+
+    fn hold(&mut self, envelope: &Envelope, refusals: u32, due: Option<Instant>) {
+        let seq = envelope.seq;
+        self.join_lane(&envelope.lane, seq);
+        self.tries.extend(due.map(|due| (due, seq)));
+        let (lane, routing_key) = (envelope.lane.clone(), routing_key(envelope));
+        self.held.insert(seq, Held { lane, routing_key, refusals, due });
+    }
+
+    /// Holds every later record of the lane that is in hand.
+    fn hold_behind(&mut self, lane: &str) {
+        let behind: Vec<u64> = self.lanes.get(lane).into_iter().flatten().copied().collect();
+        for seq in behind {
+            if let Some(record) = self.records.remove(&seq) {
+                self.bytes -= record.envelope.body.len();
+                self.hold(&record.envelope, record.refusals, None);
+            }
+        }
+    }
+
+    fn release(&mut self, seq: u64) -> Option<Held> {
+        let held = self.held.remove(&seq)?;
+        if let Some(due) = held.due {
+            self.tries.remove(&(due, seq));
+        }
+        Some(held)
+    }
+
+    /// Lets the record go if it is the first of its lane.
+    fn offer(&mut self, seq: u64) {
+        let Some(record) = self.records.get(&seq) else { return };
+        if !record.in_flight && self.is_first_of_lane(&record.envelope.lane, seq) {
+            let key = routing_key(&record.envelope);
+            self.sendable.entry(key).or_default().insert(seq);
+        }
+    }
+
+    fn withdraw(&mut self, key: &str, seq: u64) {
+        if let Some(seqs) = self.sendable.get_mut(key) {
+            seqs.remove(&seq);
+            if seqs.is_empty() {
+                self.sendable.remove(key);
+            }
+        }
+    }
+
+    /// The lane has a new first record: it may go, or be read again and go.
+    fn call_next_of(&mut self, lane: &str, now: Instant) {
+        let Some(next) = self.lanes.get(lane).and_then(|it| it.first().copied()) else { return };
+        self.offer(next);
+        self.try_by(next, now);
+    }
+
+    fn hasten(&mut self, routing_key: &str, now: Instant) {
+        let waiting = self.held.iter().filter(|(_, it)| it.routing_key == routing_key);
+        let waiting: Vec<u64> =
+            waiting.filter(|(_, it)| it.due.is_some()).map(|(s, _)| *s).collect();
+        for seq in waiting {
+            self.try_by(seq, now);
+        }
+    }
+
+    fn try_by(&mut self, seq: u64, due: Instant) {
+        if let Some(held) = self.held.get_mut(&seq) {
+            if let Some(before) = held.due.replace(due) {
+                self.tries.remove(&(before, seq));
+            }
+            self.tries.insert((due, seq));
+        }
+    }
+
+    fn join_lane(&mut self, lane: &str, seq: u64) {
+        if !lane.is_empty() {
+            self.lanes.entry(lane.to_owned()).or_default().insert(seq);
+        }
+    }
+
+    fn leave_lane(&mut self, lane: &str, seq: u64) {
+        if let Some(seqs) = self.lanes.get_mut(lane) {
+            seqs.remove(&seq);
+            if seqs.is_empty() {
+                self.lanes.remove(lane);
+            }
+        }
+    }
+
+    fn is_first_of_lane(&self, lane: &str, seq: u64) -> bool {
+        self.lanes.get(lane).is_none_or(|seqs| seqs.first() == Some(&seq))
+    }
+
+    fn lane_is_held(&self, lane: &str) -> bool {
+        let first = self.lanes.get(lane).and_then(BTreeSet::first);
+        first.is_some_and(|seq| self.held.contains_key(seq))
+    }
+
+    fn wait_after(&self, refusals: u32) -> Duration {
+        let (first, longest) = self.limits.retry;
+        let doublings = refusals.saturating_sub(1).min(31);
+        first.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(longest)
+    }
+}
+
+/// From how many waiting records on we speak of a backlog: a quiet road sends records singly,
+/// which keeps every message readable on its own.
+const BACKLOG_RECORDS: usize = 64;
+/// Records in one parcel, at most: beyond it the broker's cost per record hardly falls.
+const BATCH_RECORDS_MAX: usize = 16;
+/// Bytes in one parcel of several records, at most.
+const BATCH_BYTES_MAX: usize = 32 << 10;
