@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 /// The most digits a number may have in plain form, before and after the point together.
 const DIGITS_MAX: usize = 64;
 
-/// An exact decimal of at most 64 digits.
+/// An exact decimal, read from at most 64 digits.
 #[derive(Clone)]
 pub struct Number {
     // Invariant: an optional `-`, digits without a leading zero (or the single `0`), and, when

@@ -226,6 +226,40 @@ fn a_region_may_publish_what_was_only_named() {
     assert_eq!(catalog.warnings(), []);
 }
 
+#[test]
+fn damaged_files_never_panic_and_places_lie_inside_them() {
+    let sound =
+        files(&[("profiles/t/elements.csv", "entity,name,key,notes\nrecord,gend,,\"a, b\"\n")]);
+    let paths: Vec<_> = sound.iter().map(|(path, _)| path.to_owned()).collect();
+    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    let mut below = |bound: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random % 1_000_003).unwrap() % bound
+    };
+    let mut refused = 0;
+    for _ in 0..4000 {
+        let mut damaged = sound.clone();
+        let path = paths.get(below(paths.len())).unwrap();
+        let mut text: Vec<char> = damaged.get(path).unwrap().chars().collect();
+        let place = below(text.len());
+        match below(3) {
+            0 => text.truncate(place),
+            1 => drop(text.remove(place)),
+            _ => text.insert(place, *b"\",\n\r|?-.[=\0x".map(char::from).get(below(12)).unwrap()),
+        }
+        damaged.insert(path.clone(), text.iter().collect::<String>());
+        for problem in Catalog::load(&damaged, "t").err().unwrap_or_default() {
+            let lines = damaged.get(&problem.file).map_or(1, |text| text.matches('\n').count() + 1);
+            assert!((1..=lines).contains(&(problem.line as usize)), "{problem}");
+            assert!(problem.column > 0, "{problem}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 1000, "the damage must matter: {refused}");
+}
+
 /// The small dictionary with some of its files replaced; `expected` is every problem, a line each.
 #[track_caller]
 fn check(replaced: &[(&str, &str)], expected: &str) {
