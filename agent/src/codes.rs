@@ -1,0 +1,217 @@
+//! Every code that the daemon itself gives, with what it means and what to do. The codes about
+//! messages, mappings and rules are registered in the crates that find the faults; the manual's
+//! page of codes is written from all registers together.
+//!
+//! `A` is the configuration, `I` a door, `O` the outbox, `F` forwarding. A code never changes its
+//! meaning and is never used for another.
+
+use schemas::CodeEntry;
+
+macro_rules! codes {
+    ($($code:literal $zh:literal $en:literal $remedy:literal)*) => {
+        /// The register of this crate, in order.
+        pub static CODES: &[CodeEntry] =
+            &[$(CodeEntry { code: $code, zh: $zh, en: $en, remedy_zh: $remedy }),*];
+    };
+}
+
+codes! {
+    "A001" "文件或目录读不出" "a file or folder cannot be read" "核对路径和权限；运行前置机的用户要能读它"
+    "A002" "配置文件不是正确的 TOML" "the configuration is not valid TOML" "按提示的行列修改"
+    "A003" "没有这个配置项" "there is no such key" "按提示的近似名改正；各配置项见 config/agent.toml"
+    "A004" "配置项的值不对" "a key has a wrong value" "按提示的类型和范围填写"
+    "A005" "缺少必须填写的配置项" "a key that must be given is missing" "补上该项"
+    "A006" "配置项的值含有不允许的字符" "a value has characters that are not allowed" "该值是地址或路由键的一部分，按提示只用允许的字符"
+    "A007" "监听本机以外的地址，而本版没有 TLS" "an address off this machine, while there is no TLS yet" "改为 127.0.0.1；确实接受明文过网时写 clear_text_off_loopback = true"
+    "A008" "两个通道同名" "two channels have one name" "给其中一个改名"
+    "A009" "密钥所指的文件或环境变量读不到" "the file or variable that holds a secret cannot be read" "核对文件权限，或设置该环境变量"
+    "A010" "口令直接写在了配置里" "a password is written into the configuration" "写到单独的文件里，配置里写 file:路径 或 env:变量名"
+    "A011" "通道没有可用的映射" "a channel has no mapping" "核对 mappings 的写法：映射文件路径的开头，例如 platform/"
+
+    "F101" "连不上消息队列" "the broker cannot be reached" "核对地址、端口和防火墙；记录留在发件箱里，连上后自动继续"
+    "F102" "消息队列拒绝了连接" "the broker refused the connection" "核对用户、口令、虚拟主机和连接数上限"
+    "F103" "消息队列关闭了信道" "the broker closed the channel" "404 是交换机不存在，403 是没有写权限，406 是消息过大；请平台处理后自动继续"
+    "F104" "消息队列关闭了连接" "the broker closed the connection" "多为平台重启或管理员断开，自动重连"
+    "F105" "与消息队列的连接中断" "the connection to the broker is lost" "核对网络；自动重连，未确认的记录重发，message_id 不变"
+    "F106" "消息队列长时间没有应答" "the broker was silent for too long" "多为平台磁盘或内存告警；自动重连。常出现时请平台查看，或调大 confirm_timeout_ms"
+    "F107" "消息队列的应答对不上发出的消息" "the broker's answers cannot be matched" "自动断开重连并重发；反复出现请保留日志并报告"
+    "F108" "消息队列的地址或证书不能用" "the broker's address or TLS material is not usable" "核对 url 的写法：amqp://用户:口令@主机:端口/虚拟主机"
+    "F201" "消息被退回：没有队列接收这个路由键" "returned: no queue takes this routing key" "请平台把队列绑定到交换机；记录保留并按间隔重试"
+    "F202" "消息队列没有接收（nack）" "the broker did not accept it (nack)" "多为队列已满且设为拒收；请平台处理，记录保留并重试"
+    "F203" "消息队列因这一条消息关闭了信道" "the broker closed the channel over this one message" "多为超过平台的消息大小上限；其余记录照常送，这一条保留并重试"
+    "F204" "消息没有以确认方式发送" "sent without publisher confirms" "不应出现；请保留日志并报告"
+    "F301" "记录文件的目录写不进" "the folder of record files cannot be written" "核对 [forward] dir 的权限和剩余空间；腾出后自动继续"
+
+    "I101" "报文超过大小上限" "the body is larger than the limit" "分批发送，或由医院调大 body_bytes_max"
+    "I102" "没有在时限内收完报文" "the body did not come in time" "核对 Content-Length 与实际长度是否一致"
+    "I103" "报文没有发送完整" "the body broke off" "核对 Content-Length、分块编码和网络"
+    "I104" "没有这个通道" "there is no such channel" "核对地址里的通道名；答复里列出了已配置的通道"
+    "I105" "没有这个地址" "there is no such address" "报文发到 /v1/channels/{通道名}/messages"
+    "I106" "请求方法不对" "the method is not allowed" "用 POST"
+    "I107" "正忙，没有接收" "busy, nothing was taken" "按 Retry-After 等待后原样重送，重送不会重复入库"
+    "I108" "存储故障，没有接收" "the store failed, nothing was taken" "通知信息科看日志；恢复后原样重送"
+
+    "O101" "等待落盘的报文过多" "too much waits for the disk" "答复是 503，稍后重送；常出现时查磁盘速度，或调大 waiting_max"
+    "O102" "发件箱正在关闭" "the outbox is closing" "前置机正在停止；启动后重送"
+    "O103" "磁盘拒绝写入" "the disk refused" "前置机会停下，由服务管理器重新启动；查磁盘空间和健康状况"
+    "O104" "发件箱整体损坏，打不开" "the store as a whole cannot be opened" "不要删除目录；先整体复制保存，再报告"
+    "O105" "发件箱由更新的版本写成" "a newer release has written this store" "改用较新的程序"
+    "O106" "发件箱正被另一个进程使用" "another process has the store open" "同一目录只能有一个前置机；停掉另一个"
+    "O201" "一条存储的内容校验不符，已移入死信" "a stored value's check does not fit; moved to the dead letters" "按死信里的编号请 HIS 重送；查磁盘"
+    "O202" "一段编号的内容缺失，已记入死信" "a stretch of numbers is missing; noted in the dead letters" "按死信里的编号请 HIS 重送；查磁盘"
+    "O203" "一个存储块读不出，已移入死信" "a block of the store cannot be read; moved to the dead letters" "按死信里的编号请 HIS 重送；查磁盘"
+    "O204" "一封死信的内容读不出" "a dead letter itself cannot be read" "查磁盘；其余死信不受影响"
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    #[test]
+    fn the_register_holds_exactly_the_codes_in_use() {
+        let mut used = BTreeSet::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut used);
+        let registered: BTreeSet<String> = CODES.iter().map(|it| it.code.to_owned()).collect();
+        let unregistered: Vec<_> = used.difference(&registered).collect();
+        let unused: Vec<_> = registered.difference(&used).collect();
+        assert!(unregistered.is_empty(), "given, but not in agent/src/codes.rs: {unregistered:?}");
+        assert!(unused.is_empty(), "in agent/src/codes.rs, but never given: {unused:?}");
+        assert!(CODES.is_sorted_by_key(|it| it.code), "keep the register in order");
+    }
+
+    /// docs/codes.md between its marks, a section a register.
+    #[test]
+    fn the_page_of_codes_is_the_registers() {
+        keep("codes.md", "codes", &page());
+    }
+
+    /// docs/operator.md has the table of the configuration's keys.
+    #[test]
+    fn the_table_of_keys_is_the_one_in_the_code() {
+        keep("operator.md", "keys", &keys());
+    }
+
+    fn page() -> String {
+        let ours = rows(CODES.iter().map(|it| (it.code, it.zh, it.en, it.remedy_zh)));
+        let schemas =
+            rows(schemas::codes::CODES.iter().map(|it| (it.code, it.zh, it.en, it.remedy_zh)));
+        let adapters =
+            rows(adapters::codes::CODES.iter().map(|it| (it.code, it.zh, it.en, it.remedy_zh)));
+        let mappings = rows(mappings::CODES.iter().map(|it| (it.code, it.zh, it.en, it.remedy_zh)));
+        let rules =
+            rows(rules::codes::CODES.iter().map(|it| (it.code, it.zh, it.en, it.remedy_zh)));
+        let all: Vec<_> = [ours, adapters, mappings, schemas, rules].concat();
+        let mut out = String::new();
+        for (letter, title) in SECTIONS {
+            out.push_str(&format!(
+                "\n## {title}\n\n| 代码 | 含义 | meaning | 怎么办 |\n|---|---|---|---|\n"
+            ));
+            out.extend(
+                all.iter()
+                    .filter(|(code, _)| code.starts_with(letter))
+                    .map(|(_, row)| row.as_str()),
+            );
+        }
+        let told = all
+            .iter()
+            .filter(|(code, _)| SECTIONS.iter().any(|(letter, _)| code.starts_with(letter)))
+            .count();
+        assert_eq!(told, all.len(), "a register has codes of a letter without a section");
+        out
+    }
+
+    const SECTIONS: [(&str, &str); 10] = [
+        ("D", "D：报文读不出"),
+        ("M", "M：映射文件和映射过程"),
+        ("V", "V：值不符合标准"),
+        ("C", "C：审查请求"),
+        ("I", "I：接入"),
+        ("O", "O：发件箱"),
+        ("F", "F：转发"),
+        ("A", "A：配置"),
+        ("S", "S：数据字典文件"),
+        ("R", "R：规则包文件"),
+    ];
+
+    fn rows<'a>(
+        entries: impl Iterator<Item = (&'a str, &'a str, &'a str, &'a str)>,
+    ) -> Vec<(&'a str, String)> {
+        let cell = |it: &str| it.replace('|', "\\|").replace('<', "&lt;");
+        entries
+            .map(|(code, zh, en, remedy)| {
+                (code, format!("| {code} | {} | {} | {} |\n", cell(zh), cell(en), cell(remedy)))
+            })
+            .collect()
+    }
+
+    fn keys() -> String {
+        use crate::config::keys::{KEYS, Without};
+        let mut out = "\n| 段 | 键 | 缺省 | 说明 |\n|---|---|---|---|\n".to_owned();
+        for key in KEYS {
+            let section = match key.section {
+                "" => "（文件开头）".to_owned(),
+                "channel" => "`[[channel]]`".to_owned(),
+                section => format!("`[{section}]`"),
+            };
+            let kind = if key.kind.is_empty() {
+                String::new()
+            } else {
+                format!("（kind = \"{}\"）", key.kind)
+            };
+            let without = match key.without {
+                Without::Default(value) => format!("`{value}`"),
+                Without::Must(_) => "必填".to_owned(),
+                Without::Nothing(_) => "不写".to_owned(),
+            };
+            out.push_str(&format!(
+                "| {section}{kind} | `{}` | {without} | {} |\n",
+                key.name, key.zh
+            ));
+        }
+        out
+    }
+
+    /// Holds the part of a page between `<!-- NAME -->` and `<!-- /NAME -->` to what the code says,
+    /// or writes it there when asked to.
+    fn keep(page: &str, name: &str, current: &str) {
+        let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "docs", page].iter().collect();
+        let text = fs::read_to_string(&path).unwrap();
+        let (begin, end) = (format!("<!-- {name} -->\n"), format!("\n<!-- /{name} -->"));
+        let (head, rest) = text.split_once(&begin).unwrap();
+        let (told, tail) = rest.split_once(&end).unwrap();
+        if std::env::var_os("HIS_AGENT_UPDATE").is_some() {
+            fs::write(&path, format!("{head}{begin}{current}{end}{tail}")).unwrap();
+        } else {
+            assert!(
+                told == current,
+                "docs/{page} is not what the code says: run the tests with HIS_AGENT_UPDATE=1"
+            );
+        }
+    }
+
+    /// Every quoted code of this crate's letters, tests left out.
+    fn sources(folder: &Path, used: &mut BTreeSet<String>) {
+        for path in fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()) {
+            let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+            if path.is_dir() {
+                sources(&path, used);
+            } else if name.ends_with(".rs") && name != "tests.rs" && name != "codes.rs" {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.split("\nmod tests").next().unwrap_or_default();
+                used.extend(code.split('"').filter(|it| is_ours(it)).map(str::to_owned));
+            }
+        }
+    }
+
+    fn is_ours(word: &str) -> bool {
+        let mut letters = word.chars();
+        word.len() == 4
+            && letters.next().is_some_and(|it| "AFIO".contains(it))
+            && letters.all(|it| it.is_ascii_digit())
+    }
+}

@@ -1,0 +1,447 @@
+//! Every key of `agent.toml`: what it is for, in one sentence a language, and what holds without it.
+//!
+//! The shipped `config/agent.toml` and the manual's table of keys are written from this list; tests
+//! keep both equal to it and the list equal to what is read. A new key is one entry here and one
+//! line in `read`.
+
+use std::fmt::Write as _;
+
+/// One key of the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// The table it stands in: empty for the top of the file, `channel` for each `[[channel]]`.
+    pub section: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// What holds without it.
+    pub without: Without,
+    /// The `kind` of its table that knows it; empty when every kind does.
+    pub kind: &'static str,
+    /// What it is for, in Chinese, one sentence.
+    pub zh: &'static str,
+    /// The same in English.
+    pub en: &'static str,
+}
+
+/// What holds when a key is not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Without {
+    /// This value, as TOML text.
+    Default(&'static str),
+    /// Nothing: the key must be given. The value is an example.
+    Must(&'static str),
+    /// What the sentence says: no value stands for it. The value is an example.
+    Nothing(&'static str),
+}
+
+impl Without {
+    /// The value to show, as TOML text.
+    pub const fn value(self) -> &'static str {
+        match self {
+            Without::Default(value) | Without::Must(value) | Without::Nothing(value) => value,
+        }
+    }
+}
+
+macro_rules! keys {
+    ($([$section:literal $kind:literal] $($name:ident $without:ident $value:literal $zh:literal $en:literal)*)*) => {
+        /// Every key, in the order of the file.
+        pub const KEYS: &[Key] = &[$($(Key {
+            section: $section,
+            name: stringify!($name),
+            without: Without::$without($value),
+            kind: $kind,
+            zh: $zh,
+            en: $en,
+        }),*),*];
+    };
+}
+
+keys! {
+    ["" ""]
+    stop_deadline_ms Default "30000"
+        "停止时最多等多少毫秒；到时没送完的记录留在盘上，下次启动接着送。"
+        "How long a stop may take, in milliseconds; what is left stays on disk for the next start."
+
+    ["hospital" ""]
+    code Must "\"H99999900001\""
+        "医疗机构在医保的定点编码，写进每条记录和路由键，只能用字母和数字。"
+        "The institution's code at the insurer, part of every record and routing key: letters and digits only."
+    name Must "\"示例市人民医院\""
+        "医疗机构名称，给人看的。"
+        "The institution's name, for people."
+    profile Default "\"national\""
+        "地区版本：本地区对长度、代码、必填项的改动；映射可以用自己的 profile 另选。"
+        "The regional version of the standard; a mapping may choose another with its own `profile`."
+
+    ["listen" ""]
+    his Default "\"127.0.0.1:8700\""
+        "HIS 调用的地址和端口。"
+        "Address and port for HIS callers."
+    operators Default "\"127.0.0.1:8701\""
+        "运维用的地址和端口：/healthz、/readyz、/metrics。"
+        "Address and port for operators: /healthz, /readyz, /metrics."
+    clear_text_off_loopback Default "false"
+        "本版没有 TLS：监听本机以外的地址等于让患者数据明文过网，确实接受时才写 true。"
+        "There is no TLS yet: an address off this machine means patient data in clear text; true accepts that."
+    connections_max Default "512"
+        "同时的连接数，多出的在内核里排队。"
+        "Connections at one time; further ones wait in the kernel's queue."
+    messages_max Default "256"
+        "同时处理的报文数，多出的答 503，请稍后重送。"
+        "Messages at one time; further ones are answered 503 and come again."
+    head_timeout_ms Default "15000"
+        "从建立连接到收完请求头，最多多少毫秒。"
+        "Milliseconds from the first byte of a connection to the end of the request's head."
+    body_timeout_ms Default "30000"
+        "从请求头到收完报文，最多多少毫秒。"
+        "Milliseconds from the end of the head to the end of the body."
+    body_bytes_max Default "10485760"
+        "一份报文最多多少字节。"
+        "Bytes of one message."
+    text_bytes_max Default "10485760"
+        "报文里一个值最多多少字节。"
+        "Bytes of one value in a message."
+    depth_max Default "100"
+        "元素或对象最多嵌套多少层。"
+        "Levels of elements or objects inside each other."
+    nodes_max Default "2000000"
+        "一份报文最多多少个元素、属性和成员，嵌套的内层报文一并计入。"
+        "Elements, attributes and members of one message, nested documents included."
+    attributes_max Default "256"
+        "一个元素最多多少个属性。"
+        "Attributes of one element."
+
+    ["sets" ""]
+    schemas Nothing "\"/etc/his-agent/schemas\""
+        "数据元、值域和地区版本的目录；不写就用程序自带的。"
+        "Folder of entities, value domains and profiles; what is built in when left out."
+    mappings Nothing "\"/etc/his-agent/mappings\""
+        "映射和码表的目录；写了就只用它，不写就用程序自带的。"
+        "Folder of mappings and code maps, in place of what is built in."
+    rules Nothing "\"/etc/his-agent/rules\""
+        "规则包的目录；写了就只用它，不写就用程序自带的。"
+        "Folder of rule packs, in place of what is built in."
+
+    ["outbox" ""]
+    dir Default "\"/var/lib/his-agent/outbox\""
+        "发件箱的目录，要放在本机磁盘上，不要放在网络盘上。"
+        "Folder of the outbox; on a disk of this machine, not on a network share."
+    waiting_max Default "1024"
+        "等待落盘的报文数，多出的答 503。"
+        "Messages that may wait for the disk; further ones are answered 503."
+
+    ["forward" ""]
+    kind Default "\"files\""
+        "记录送到哪里：files 写成目录里的文件，amqp 送消息队列。"
+        "Where records go: files writes them into a folder, amqp sends them to a broker."
+
+    ["forward" "files"]
+    dir Default "\"/var/lib/his-agent/records\""
+        "记录文件和清单的目录。"
+        "Folder of the record files and their manifests."
+
+    ["forward" "amqp"]
+    url Must "\"file:/etc/his-agent/secrets/amqp-url\""
+        "消息队列的地址 amqp://用户:口令@主机:端口/虚拟主机；含口令时不能直接写，写 file:文件 或 env:变量名。"
+        "The broker's address, amqp://user:password@host:port/vhost; with a password it is named, not written: file:PATH or env:NAME."
+    exchange Default "\"his.records\""
+        "平台的 topic 交换机。"
+        "The platform's topic exchange."
+    declare Default "false"
+        "是否由前置机声明交换机、仲裁队列和绑定；平台已经建好时不要开。"
+        "Whether the agent declares exchange, quorum queue and binding; off when the platform has them."
+    queue Default "\"his.records\""
+        "declare = true 时声明的队列名。"
+        "The queue to declare, with declare = true."
+    window Default "256"
+        "已发出、还没得到确认的消息最多多少条。"
+        "Messages in flight without a confirm."
+    confirm_timeout_ms Default "30000"
+        "一条消息多少毫秒没有得到确认，就断开重连、从最早未确认的一条重发。"
+        "Milliseconds a confirm may take before the connection is dropped and what is undecided goes again."
+    batch Default "\"auto\""
+        "auto：积压时把同一路由键的最多 16 条记录合成一条消息；off：一条记录总是一条消息。"
+        "auto: under backlog up to 16 records of one routing key share a message; off: never."
+
+    ["check" ""]
+    deadline_ms Default "500"
+        "一次事前审查最多多少毫秒；调用方可以用 X-Deadline-Ms 要求更短。"
+        "Milliseconds a check may take; a caller may ask for less with X-Deadline-Ms."
+
+    ["log" ""]
+    level Default "\"info\""
+        "日志级别：error、warn、info、debug，或按模块写 warn,agent=debug；环境变量 HIS_AGENT_LOG 优先。"
+        "Log level: error, warn, info, debug, or by module: warn,agent=debug; the variable HIS_AGENT_LOG wins."
+    format Default "\"text\""
+        "日志写成 text（给人看）还是 json（给采集程序）。"
+        "Log lines as text for people or json for collectors."
+
+    ["channel" ""]
+    name Must "\"platform\""
+        "通道名，出现在地址、记录和日志里：字母、数字、- 和 _。"
+        "The channel's name in addresses, records and logs: letters, digits, - and _."
+    format Default "\"auto\""
+        "报文格式：auto、xml、soap、json、form；写明后收到别的格式会被拒绝。"
+        "The wire format: auto, xml, soap, json or form; anything else is refused once it is named."
+    mappings Default "[]"
+        "允许用哪些映射：映射文件路径的开头；空表示全部。"
+        "Which mappings it may use: beginnings of their paths; empty means all."
+}
+
+/// The channels of the shipped file, one for each shipped shape of messages: name, and what it is.
+const CHANNELS: [(&str, &str, &str); 6] = [
+    (
+        "platform",
+        "院级集成平台：SOAP，两个字符串参数，各装一份 XML",
+        "SOAP with a header string and a body string, an XML document in each",
+    ),
+    (
+        "techservice",
+        "SOAP，功能号加一个转义的 XML，拼音首字母命名",
+        "SOAP with an action code and one escaped XML, names in pinyin initials",
+    ),
+    ("pinyin", "普通 XML，全拼大写命名，GBK", "Plain XML, names in full pinyin, GBK"),
+    (
+        "rows",
+        "平面行：一行一味药，属性是中文名",
+        "Flat rows, one a drug line, attributes with Chinese names",
+    ),
+    ("webapi", "JSON 里装字符串化的 JSON", "JSON in a string in JSON"),
+    ("cdss", "嵌套 JSON，GB18030，不声明编码", "Nested JSON in GB18030 that nobody declared"),
+];
+
+/// The shipped `config/agent.toml`: every key explained, what must be given given, the rest
+/// commented out with its default.
+#[must_use]
+pub fn example() -> String {
+    let mut out = HEAD.to_owned();
+    let mut before: Option<&Key> = None;
+    for key in KEYS.iter().filter(|it| it.section != "channel") {
+        let begins = before.is_none_or(|it| it.section != key.section);
+        if begins && !key.section.is_empty() {
+            let _ = write!(out, "\n[{}]\n", key.section);
+        } else if before.is_some_and(|it| it.kind != key.kind) {
+            let kind = key.kind;
+            let _ = write!(
+                out,
+                "\n# ---- 以下只用于 kind = \"{kind}\" | with kind = \"{kind}\" only ----\n"
+            );
+        }
+        explain(key, &mut out);
+        // With another `kind` than the default one, not even a required key may stand in the file.
+        let given = matches!(key.without, Without::Must(_)) && key.kind.is_empty();
+        let mark = if given { "" } else { "# " };
+        let _ = write!(out, "{mark}{} = {}\n", key.name, key.without.value());
+        before = Some(key);
+    }
+    channels(&mut out);
+    out
+}
+
+fn channels(out: &mut String) {
+    out.push_str(CHANNELS_HEAD);
+    for key in KEYS.iter().filter(|it| it.section == "channel") {
+        explain(key, out);
+        let _ = write!(out, "# {} = {}\n", key.name, key.without.value());
+    }
+    for (name, zh, en) in CHANNELS {
+        let _ = write!(
+            out,
+            "\n# {zh}。\n# {en}.\n[[channel]]\nname = \"{name}\"\nmappings = [\"{name}/\"]\n"
+        );
+    }
+}
+
+fn explain(key: &Key, out: &mut String) {
+    let _ = write!(out, "\n# {}\n# {}\n", key.zh, key.en);
+}
+
+const HEAD: &str = "\
+# his-agent 的配置。去掉行首的 # 再改值；写错的键、错误的值都会在启动前一次列出，不会被悄悄改正。
+# 改完先检查：his-agent validate --config 本文件
+#
+# The configuration of his-agent. Commented lines show the defaults. Wrong keys and values are told,
+# all at once, before anything starts: his-agent validate --config THIS-FILE
+";
+
+const CHANNELS_HEAD: &str = "
+# 通道：一个来源系统一个 [[channel]]，地址是 /v1/channels/通道名/messages 和 /soap/通道名。
+# 下面六个对应自带的六种报文形状；用不到的删去。每个通道可以写的键：
+#
+# Channels: one [[channel]] a source, at /v1/channels/NAME/messages and /soap/NAME. The six below
+# match the six shapes that come with the program; delete what is not used. Keys of a channel:
+";
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::{Config, ForwardConfig};
+    use crate::sets::Sets;
+
+    const LEAST: &str = "[hospital]\ncode = \"H99999900001\"\nname = \"示例市人民医院\"\n";
+    const SECRET: &str = "file:/etc/his-agent/secrets/amqp-url";
+
+    #[test]
+    fn the_shipped_file_is_this_table() {
+        let path = shipped("agent.toml");
+        if std::env::var_os("HIS_AGENT_UPDATE").is_some() {
+            std::fs::write(&path, example()).unwrap();
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            text == example(),
+            "config/agent.toml is not what keys.rs says: run the tests with HIS_AGENT_UPDATE=1"
+        );
+    }
+
+    #[test]
+    fn the_shipped_file_starts_an_agent_with_its_six_channels() {
+        let config = accept(&example());
+        let names: Vec<&str> = config.channels.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["platform", "techservice", "pinyin", "rows", "webapi", "cdss"]);
+        let sets = Sets::load(&config).unwrap();
+        assert_eq!(sets.channels.len(), 6);
+    }
+
+    /// A default that is told and a default that holds must be one.
+    #[test]
+    fn writing_every_default_out_changes_nothing() {
+        let told = defaults(&example(), "files");
+        assert_ne!(told, example());
+        assert_eq!(seen(&accept(&told)), seen(&accept(&example())));
+        for channel in ["", "format = \"auto\"\nmappings = []\n"] {
+            let config = accept(&format!("{LEAST}[[channel]]\nname = \"a\"\n{channel}"));
+            assert_eq!(
+                format!("{:?}", config.channels),
+                "[ChannelConfig { name: \"a\", format: Auto, mappings: [] }]"
+            );
+        }
+    }
+
+    #[test]
+    fn writing_every_default_of_amqp_out_changes_nothing() {
+        let amqp = |keys: String| {
+            accept(&format!(
+                "{LEAST}[forward]\nkind = \"amqp\"\nurl = \"amqp://broker:5672\"\n{keys}"
+            ))
+        };
+        let told = KEYS.iter().filter(|it| it.kind == "amqp" && it.name != "url");
+        let told = told.map(|it| format!("{} = {}\n", it.name, it.without.value())).collect();
+        assert_eq!(seen(&amqp(told)), seen(&amqp(String::new())));
+    }
+
+    #[test]
+    fn every_key_is_read_and_a_wrong_type_is_told_with_its_name() {
+        for key in KEYS {
+            let problems = Config::parse("agent.toml", &with(key, "{}")).unwrap_err();
+            let named = format!("`{}` must be ", key.name);
+            let told =
+                problems.iter().any(|it| it.code == "A004" && it.message.starts_with(&named));
+            assert!(told, "{}.{}: {problems:?}", key.section, key.name);
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_in_the_table_is_told() {
+        for key in KEYS {
+            let misspelt = Key { name: "no_such_key", ..*key };
+            let problems = Config::parse("agent.toml", &with(&misspelt, "1")).unwrap_err();
+            assert!(problems.iter().any(|it| it.code == "A003"), "{}: {problems:?}", key.section);
+        }
+    }
+
+    /// Finds the names in the sources, so that a key cannot be read and not be told.
+    #[test]
+    fn every_key_that_is_read_is_in_the_table() {
+        let source: String = include_str!("read.rs")
+            .split("#[cfg(test)]")
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .collect();
+        let read: BTreeSet<&str> = GETTERS
+            .iter()
+            .flat_map(|getter| source.split(getter).skip(1))
+            .map(|it| it.split('"').next().unwrap())
+            .collect();
+        let told: BTreeSet<&str> = KEYS.iter().map(|it| it.name).collect();
+        assert_eq!(read, told);
+    }
+
+    /// How `read` asks for a key.
+    const GETTERS: [&str; 9] = [
+        ".text(\"",
+        ".texts(\"",
+        ".required(\"",
+        ".parsed(\"",
+        ".switch(\"",
+        ".number(\"",
+        ".size(\"",
+        ".duration(\"",
+        "secret(section,\"",
+    ];
+
+    #[test]
+    fn the_other_examples_are_accepted() {
+        for name in ["examples/small-clinic.toml", "examples/large-hospital.toml"] {
+            let text = std::fs::read_to_string(shipped(name)).unwrap();
+            let config = accept(&text.replace(SECRET, "amqp://broker:5672"));
+            assert!(Sets::load(&config).is_ok(), "{name}");
+        }
+    }
+
+    #[track_caller]
+    fn accept(text: &str) -> Config {
+        Config::parse("agent.toml", text).unwrap_or_else(|problems| panic!("{problems:?}\n{text}"))
+    }
+
+    /// Everything a configuration says, what its `Debug` hides among it.
+    fn seen(config: &Config) -> String {
+        match &config.forward {
+            ForwardConfig::Amqp(it) => format!(
+                "{config:?} {} {} {} {} {} {:?} {}",
+                it.url, it.exchange, it.declare, it.queue, it.window, it.confirm_timeout, it.batch
+            ),
+            ForwardConfig::Files { .. } => format!("{config:?}"),
+        }
+    }
+
+    /// The file with its commented defaults uncommented, those of channels and of other kinds left.
+    fn defaults(text: &str, kind: &str) -> String {
+        let stated: BTreeSet<String> = KEYS
+            .iter()
+            .filter(|it| it.section != "channel" && (it.kind.is_empty() || it.kind == kind))
+            .filter(|it| matches!(it.without, Without::Default(_)))
+            .map(|it| format!("# {} = {}", it.name, it.without.value()))
+            .collect();
+        text.lines()
+            .map(
+                |it| {
+                    if stated.contains(it) { format!("{}\n", &it[2..]) } else { format!("{it}\n") }
+                },
+            )
+            .collect()
+    }
+
+    /// The least configuration with one key more.
+    fn with(key: &Key, value: &str) -> String {
+        let line = format!("{} = {value}\n", key.name);
+        let kind =
+            if key.kind.is_empty() { String::new() } else { format!("kind = \"{}\"\n", key.kind) };
+        match key.section {
+            "" => format!("{line}{LEAST}"),
+            "hospital" => format!("{}{line}", LEAST.replace(&format!("\n{} = ", key.name), "\n# ")),
+            "channel" => format!("{LEAST}[[channel]]\n{line}"),
+            section => format!("{LEAST}[{section}]\n{kind}{line}"),
+        }
+    }
+
+    fn shipped(name: &str) -> PathBuf {
+        [env!("CARGO_MANIFEST_DIR"), "..", "config", name].iter().collect()
+    }
+}
