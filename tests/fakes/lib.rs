@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What the proofs share: stand-ins for the world outside the agent.
+
+pub mod rabbitmq;
