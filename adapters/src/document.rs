@@ -68,6 +68,23 @@ struct Node {
     offset: u32,
 }
 
+/// A text the document already holds, to be shared by many nodes: the name of a list's items, the
+/// URI of a namespace. Sharing keeps a small message from growing large in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept(Span);
+
+/// A state of a document to go back to, so that a nested document that turns out broken leaves
+/// nothing behind.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    node: NodeId,
+    nodes: usize,
+    text: usize,
+    stored: Stored,
+    first_child: u32,
+    last_child: u32,
+}
+
 /// No node: 0 is the root, which is nobody's child or sibling.
 const NONE: u32 = 0;
 
@@ -175,10 +192,21 @@ impl Document {
 
     /// Adds a child behind the last one. Its content is empty until it is set.
     pub fn add(&mut self, parent: NodeId, kind: Kind, name: &str, offset: usize) -> NodeId {
-        let name = self.store(name);
+        let name = self.keep(name);
+        self.add_kept(parent, kind, name, offset)
+    }
+
+    /// Adds a child whose name the document already holds.
+    pub(crate) fn add_kept(
+        &mut self,
+        parent: NodeId,
+        kind: Kind,
+        name: Kept,
+        offset: usize,
+    ) -> NodeId {
         let id = u32::try_from(self.nodes.len()).expect("limits keep a document under 2^32 nodes");
         self.nodes.push(Node {
-            name,
+            name: name.0,
             namespace: None,
             stored: Stored::Empty,
             kind,
@@ -200,8 +228,61 @@ impl Document {
 
     /// Sets a node's namespace URI.
     pub fn set_namespace(&mut self, id: NodeId, uri: &str) {
-        let span = self.store(uri);
-        self.node_mut(id).namespace = Some(span);
+        let kept = self.keep(uri);
+        self.set_namespace_kept(id, kept);
+    }
+
+    /// Sets a node's namespace to a URI the document already holds.
+    pub(crate) fn set_namespace_kept(&mut self, id: NodeId, uri: Kept) {
+        self.node_mut(id).namespace = Some(uri.0);
+    }
+
+    /// Holds a text that several nodes will share.
+    pub(crate) fn keep(&mut self, text: &str) -> Kept {
+        Kept(self.store(text))
+    }
+
+    /// Makes the child elements of `node` the children of the root, in place of what stood there.
+    /// What is left out stays in the vector, but nothing leads to it any more.
+    pub(crate) fn lift_children(&mut self, node: NodeId) {
+        let lifted: Vec<NodeId> =
+            self.children(node).filter(|id| self.kind(*id) == Kind::Element).collect();
+        let root = self.root();
+        for pair in lifted.windows(2) {
+            if let [left, right] = pair {
+                self.node_mut(*left).next_sibling = right.0;
+            }
+        }
+        for id in &lifted {
+            self.node_mut(*id).parent = root.0;
+        }
+        self.node_mut(root).first_child = lifted.first().map_or(NONE, |id| id.0);
+        self.node_mut(root).last_child = lifted.last().map_or(NONE, |id| id.0);
+    }
+
+    /// Remembers how `node` and everything behind it looks now.
+    pub(crate) fn checkpoint(&self, node: NodeId) -> Checkpoint {
+        let Node { stored, first_child, last_child, .. } = *self.node(node);
+        let (nodes, text) = (self.nodes.len(), self.text.len());
+        Checkpoint { node, nodes, text, stored, first_child, last_child }
+    }
+
+    /// Forgets everything that was added under the checkpoint's node since.
+    pub(crate) fn go_back(&mut self, to: &Checkpoint) {
+        self.nodes.truncate(to.nodes);
+        self.text.truncate(to.text);
+        if to.last_child != NONE {
+            self.node_mut(NodeId(to.last_child)).next_sibling = NONE;
+        }
+        let node = self.node_mut(to.node);
+        node.stored = to.stored;
+        node.first_child = to.first_child;
+        node.last_child = to.last_child;
+    }
+
+    /// How many bytes of text the document holds.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.text.len()
     }
 
     /// Sets a node's content.

@@ -1,1 +1,221 @@
-//! Placeholder.
+//! Wire formats: bytes to source documents, and answers to bytes.
+//!
+//! Hospital systems send XML, JSON, SOAP and forms, in UTF-8, GBK or anything, declared rightly,
+//! wrongly or not at all. This crate turns what arrived into one shape, the [`Document`], or says
+//! precisely what is wrong with it and where. It knows nothing of what a message means, and it has
+//! no clock, no disk and no network.
+//!
+//! [`decode`] is the way in: it settles the encoding ([`CharsetDecision`]), then the format
+//! ([`WireFormat`]), then reads the tree within [`Limits`]. A mapping then calls [`open`] on fields
+//! that hold documents of their own. The way out is [`soap_answer`] and [`soap_fault`], which speak
+//! to the caller in his own SOAP.
+//!
+//! Three promises hold for any input. It is read in bounded time and memory, without recursion and
+//! without panic. Text is never damaged: no U+FFFD appears that was not sent. And no [`DecodeError`]
+//! or [`Note`] carries a value from the message.
+
+mod answer;
+mod charset;
+mod codes;
+mod content_type;
+mod document;
+mod error;
+mod form;
+mod format;
+mod json;
+mod limits;
+mod soap;
+mod xml;
+
+use codes::{
+    BODY_TOO_LARGE, DOCUMENT_TOO_LARGE, EMPTY_BODY, TRAILING_NULS, WRONG_CONTENT_TYPE, WRONG_FORMAT,
+};
+
+pub use answer::{
+    FaultKind, ResultStyle, escape_text, soap_answer, soap_answer_in, soap_content_type, soap_fault,
+};
+pub use charset::{Charset, CharsetDecision, Why};
+pub use codes::{CODES, CodeEntry, find as find_code};
+pub use content_type::ContentType;
+pub use document::{Children, Content, Document, Kind, NodeId};
+pub use error::{DecodeError, Note};
+pub use format::{Inner, UnknownName, WireFormat};
+pub use limits::Limits;
+pub use soap::{SoapCall, SoapVersion, soap_version_of};
+
+/// A body as it arrived, and what is known about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The body, content encoding (gzip) undone.
+    pub bytes: &'a [u8],
+    /// The format that the channel is configured for.
+    pub format: WireFormat,
+    /// The Content-Type header, if there was one.
+    pub content_type: Option<&'a str>,
+}
+
+/// A body that could be read.
+#[derive(Debug)]
+pub struct Decoded {
+    /// What it says.
+    pub document: Document,
+    /// The format it is in; never [`WireFormat::Auto`].
+    pub format: WireFormat,
+    /// The encoding it is in, and how that was settled.
+    pub charset: CharsetDecision,
+    /// What it calls, when it is SOAP.
+    pub call: Option<SoapCall>,
+    /// What was odd about it but did no harm.
+    pub notes: Vec<Note>,
+}
+
+/// Reads a body.
+pub fn decode(input: &Input<'_>, limits: &Limits) -> Result<Decoded, DecodeError> {
+    expect_size(input.bytes, limits)?;
+    let content_type = ContentType::parse(input.content_type);
+    content_type.expect_message()?;
+    if input.format.wants_form(input.bytes, &content_type) {
+        decode_form(input, &content_type, limits)
+    } else {
+        decode_text(input, &content_type, limits)
+    }
+}
+
+/// Only the text of a body, for readers that know its format themselves: the encoding settled, the
+/// size bounded, nothing damaged.
+pub fn text(
+    bytes: &[u8],
+    content_type: Option<&str>,
+    limits: &Limits,
+) -> Result<String, DecodeError> {
+    expect_size(bytes, limits)?;
+    let content_type = ContentType::parse(content_type);
+    content_type.expect_message()?;
+    let declared = charset::Declared { http: content_type.charset(), form: None };
+    charset::decode(bytes, declared, &mut Vec::new()).map(|(text, _)| text.into_owned())
+}
+
+/// Reads the text of a field as a document of its own, which becomes the field's children. The
+/// field's own value stays. A field without text, or with blanks only, holds no document: nothing
+/// happens. After a fault the document is as it was before.
+///
+/// The text is decoded already, so an encoding that the inner document declares is of no interest.
+/// Whoever opens a field twice gets its children twice.
+pub fn open(
+    document: &mut Document,
+    node: NodeId,
+    inner: Inner,
+    limits: &Limits,
+) -> Result<(), DecodeError> {
+    let Some(text) = document.value(node).filter(|text| !text.trim_matches(BLANK).is_empty())
+    else {
+        return Ok(());
+    };
+    // The text moves out, because the document it lies in grows while it is read.
+    let text = text.to_owned();
+    let field_at = document.offset(node);
+    if document.text_bytes() + text.len() > limits::DOCUMENT_BYTES_CEILING {
+        return Err(DecodeError::new(&DOCUMENT_TOO_LARGE).inside(field_at));
+    }
+    let before = document.checkpoint(node);
+    let text = text.trim_end_matches('\0');
+    let read = match inner {
+        Inner::Xml => xml::read(text, document, node, limits, &mut Vec::new()),
+        Inner::Json => json::read(text, document, node, limits),
+    };
+    read.map_err(|error| {
+        document.go_back(&before);
+        error.located(text, str::len).inside(field_at)
+    })
+}
+
+fn decode_form(
+    input: &Input<'_>,
+    content_type: &ContentType,
+    limits: &Limits,
+) -> Result<Decoded, DecodeError> {
+    let mut notes = Vec::new();
+    let body = without_trailing_nuls(input.bytes, &mut notes);
+    let (document, charset) = form::read(body, content_type.charset(), limits, &mut notes)?;
+    Ok(Decoded { document, format: WireFormat::Form, charset, call: None, notes })
+}
+
+fn decode_text(
+    input: &Input<'_>,
+    content_type: &ContentType,
+    limits: &Limits,
+) -> Result<Decoded, DecodeError> {
+    let mut notes = Vec::new();
+    let declared = charset::Declared { http: content_type.charset(), form: None };
+    let (text, charset) = charset::decode(input.bytes, declared, &mut notes)
+        .map_err(|error| if content_type.is_unsure() { not_text() } else { error })?;
+    let text = text_without_trailing_nuls(&text, &mut notes);
+    let format = input.format.settle(text)?;
+    let mut document = Document::with_capacity(text.len());
+    let root = document.root();
+    let read = match format {
+        WireFormat::Json => json::read(text, &mut document, root, limits).map(|()| (format, None)),
+        _ => xml::read(text, &mut document, root, limits, &mut notes)
+            .and_then(|()| settle_envelope(input.format, &mut document)),
+    };
+    let (format, call) =
+        read.map_err(|error| error.located(text, |before| charset.offset_in_body(before)))?;
+    Ok(Decoded { document, format, charset, call, notes })
+}
+
+/// Takes the SOAP envelope off where there should or may be one.
+fn settle_envelope(
+    wanted: WireFormat,
+    document: &mut Document,
+) -> Result<(WireFormat, Option<SoapCall>), DecodeError> {
+    let is_soap = match wanted {
+        WireFormat::Soap => true,
+        WireFormat::Auto => soap::is_envelope(document),
+        WireFormat::Xml => false,
+        WireFormat::Json | WireFormat::Form => return Err(DecodeError::new(&WRONG_FORMAT)),
+    };
+    if is_soap {
+        soap::take_call(document).map(|call| (WireFormat::Soap, Some(call)))
+    } else {
+        Ok((WireFormat::Xml, None))
+    }
+}
+
+fn expect_size(body: &[u8], limits: &Limits) -> Result<(), DecodeError> {
+    let max = limits.body_bytes();
+    if body.len() > max {
+        return Err(DecodeError::new(&BODY_TOO_LARGE).with_limit(max));
+    }
+    let unmarked = [&b"\xEF\xBB\xBF"[..], b"\xFF\xFE", b"\xFE\xFF"]
+        .into_iter()
+        .find_map(|mark| body.strip_prefix(mark))
+        .unwrap_or(body);
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0);
+    if unmarked.iter().all(is_blank) { Err(DecodeError::new(&EMPTY_BODY)) } else { Ok(()) }
+}
+
+/// Under `application/octet-stream`, bytes that are no text are simply a file.
+fn not_text() -> DecodeError {
+    DecodeError::new(&WRONG_CONTENT_TYPE)
+}
+
+/// Programs with fixed buffers send what is left in them; only the end is cut.
+fn text_without_trailing_nuls<'a>(text: &'a str, notes: &mut Vec<Note>) -> &'a str {
+    let cut = text.trim_end_matches(|it: char| it == '\0' || it.is_ascii_whitespace());
+    if text.get(cut.len()..).is_some_and(|tail| tail.contains('\0')) {
+        notes.push(Note::at(&TRAILING_NULS, cut.len()));
+        return cut;
+    }
+    text
+}
+
+fn without_trailing_nuls<'a>(body: &'a [u8], notes: &mut Vec<Note>) -> &'a [u8] {
+    let nuls = body.iter().rev().take_while(|byte| **byte == 0).count();
+    let cut = body.len() - nuls;
+    if nuls > 0 {
+        notes.push(Note::at(&TRAILING_NULS, cut));
+    }
+    body.get(..cut).unwrap_or(body)
+}
+
+const BLANK: [char; 6] = [' ', '\t', '\r', '\n', '\0', '\u{FEFF}'];

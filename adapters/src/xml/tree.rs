@@ -1,0 +1,294 @@
+//! From tokens to nodes: open elements, their texts, their attributes.
+
+use crate::codes::{
+    MISMATCHED_END, NO_ROOT, OUTSIDE_ROOT, RAW_LESS_THAN, STRAY_CDATA_END, TEXT_TOO_LONG, TOO_DEEP,
+    TOO_MANY_NAMESPACES, TOO_MANY_NODES, UNBOUND_PREFIX, UNCLOSED_ELEMENT, UNOPENED_END,
+};
+use crate::document::{Content, Document, Kind, NodeId};
+use crate::error::DecodeError;
+use crate::limits::Limits;
+
+use super::attributes::{self, Attribute};
+use super::names;
+use super::namespaces::{Namespaces, Resolved};
+use super::references;
+
+/// An element that has begun and not ended.
+struct OpenElement<'a> {
+    node: NodeId,
+    /// With its prefix, as the end tag must repeat it.
+    name: &'a str,
+    offset: usize,
+    /// How many namespace declarations are in force outside it.
+    namespaces_outside: usize,
+    /// Its text, as long as that is one piece of the source.
+    only_piece: &'a str,
+    /// Where its text begins in `Tree::joined` once it came in several pieces.
+    joined_from: usize,
+    has_children: bool,
+    is_nil: bool,
+}
+
+/// A document growing under one node.
+pub(super) struct Tree<'a, 'd> {
+    document: &'d mut Document,
+    under: NodeId,
+    limits: &'d Limits,
+    seen_root: bool,
+    open: Vec<OpenElement<'a>>,
+    namespaces: Namespaces<'a>,
+    /// The attributes of the tag at hand, kept to use their memory again.
+    attributes: Vec<Attribute<'a>>,
+    /// Texts of open elements that came in several pieces, innermost last.
+    joined: String,
+}
+
+impl<'a, 'd> Tree<'a, 'd> {
+    pub(super) fn new(document: &'d mut Document, under: NodeId, limits: &'d Limits) -> Self {
+        Tree {
+            document,
+            under,
+            limits,
+            seen_root: false,
+            open: Vec::with_capacity(16),
+            namespaces: Namespaces::default(),
+            attributes: Vec::new(),
+            joined: String::new(),
+        }
+    }
+
+    /// A start tag: `tag` is what stands between `<` and `>`, the name first.
+    pub(super) fn begin(
+        &mut self,
+        tag: &'a str,
+        name_len: usize,
+        at: usize,
+    ) -> Result<(), DecodeError> {
+        let name = tag.get(..name_len).unwrap_or_default();
+        if !names::is_name(name) {
+            return Err(DecodeError::at(&RAW_LESS_THAN, at));
+        }
+        let parent = self.parent_of_next(at)?;
+        let namespaces_outside = self.namespaces.len();
+        self.attributes.clear();
+        let raw = tag.get(name_len..).unwrap_or_default();
+        if !raw.is_empty() {
+            let max = self.limits.attributes_max;
+            attributes::take_apart(raw, at + 1 + name_len, max, &mut self.attributes)?;
+            self.declare_namespaces()?;
+        }
+        let node = self.add_element(parent, name, at)?;
+        self.open.push(OpenElement {
+            node,
+            name,
+            offset: at,
+            namespaces_outside,
+            only_piece: "",
+            joined_from: self.joined.len(),
+            has_children: false,
+            is_nil: false,
+        });
+        self.add_attributes(node)
+    }
+
+    /// An end tag.
+    pub(super) fn end(&mut self, name: &str, at: usize) -> Result<(), DecodeError> {
+        match self.open.last() {
+            None => Err(DecodeError::at(&UNOPENED_END, at)),
+            Some(open) if open.name != name => {
+                Err(DecodeError::at(&MISMATCHED_END, at).with_related(open.offset))
+            }
+            Some(_) => self.finish(),
+        }
+    }
+
+    /// Ends the innermost element: its text is complete now.
+    pub(super) fn finish(&mut self) -> Result<(), DecodeError> {
+        let Some(open) = self.open.pop() else { return Ok(()) };
+        self.namespaces.leave(open.namespaces_outside);
+        let text = if open.only_piece.is_empty() {
+            self.joined.get(open.joined_from..).unwrap_or_default()
+        } else {
+            open.only_piece
+        };
+        if text.len() > self.limits.text_bytes_max {
+            let max = self.limits.text_bytes_max;
+            return Err(DecodeError::at(&TEXT_TOO_LONG, open.offset).with_limit(max));
+        }
+        if open.is_nil {
+            self.document.set_content(open.node, Content::Null);
+        } else if !text.is_empty() && (!open.has_children || !is_blank(text)) {
+            self.document.set_content(open.node, Content::Value(text));
+        }
+        self.joined.truncate(open.joined_from);
+        Ok(())
+    }
+
+    /// Text between tags, up to the next reference.
+    pub(super) fn plain_text(&mut self, piece: &'a str, at: usize) -> Result<(), DecodeError> {
+        if piece.contains(']')
+            && let Some(end) = piece.find("]]>")
+        {
+            return Err(DecodeError::at(&STRAY_CDATA_END, at + end));
+        }
+        if self.open.is_empty() && is_blank(piece) {
+            return Ok(());
+        }
+        self.add_text(piece, at)
+    }
+
+    /// The content of a CDATA section.
+    pub(super) fn cdata(&mut self, piece: &'a str, at: usize) -> Result<(), DecodeError> {
+        self.add_text(piece, at)
+    }
+
+    /// A reference, by what stands between `&` and `;`.
+    pub(super) fn reference(&mut self, name: &str, at: usize) -> Result<(), DecodeError> {
+        let character = references::resolve(name).map_err(|entry| DecodeError::at(entry, at))?;
+        let Some(open) = self.open.last_mut() else {
+            return Err(DecodeError::at(&OUTSIDE_ROOT, at));
+        };
+        self.joined.push_str(std::mem::take(&mut open.only_piece));
+        self.joined.push(character);
+        Ok(())
+    }
+
+    /// The end of the text, `at` being its length.
+    pub(super) fn expect_complete(&self, at: usize) -> Result<(), DecodeError> {
+        match self.open.last() {
+            Some(open) => Err(DecodeError::at(&UNCLOSED_ELEMENT, at).with_related(open.offset)),
+            None if self.seen_root => Ok(()),
+            None => Err(DecodeError::at(&NO_ROOT, at)),
+        }
+    }
+
+    fn add_text(&mut self, piece: &'a str, at: usize) -> Result<(), DecodeError> {
+        let Some(open) = self.open.last_mut() else {
+            return Err(DecodeError::at(&OUTSIDE_ROOT, at));
+        };
+        let is_first = open.only_piece.is_empty() && self.joined.len() == open.joined_from;
+        if is_first {
+            if !(open.has_children && is_blank(piece)) {
+                open.only_piece = piece;
+            }
+        } else {
+            self.joined.push_str(std::mem::take(&mut open.only_piece));
+            self.joined.push_str(piece);
+        }
+        Ok(())
+    }
+
+    /// Where an element that begins here belongs.
+    fn parent_of_next(&mut self, at: usize) -> Result<NodeId, DecodeError> {
+        let depth_max = self.limits.depth_max;
+        if self.open.len() >= usize::try_from(depth_max).unwrap_or(usize::MAX) {
+            let limit = self.open.len();
+            return Err(DecodeError::at(&TOO_DEEP, at).with_limit(limit));
+        }
+        match self.open.last_mut() {
+            Some(open) => {
+                if is_blank(open.only_piece) {
+                    open.only_piece = "";
+                }
+                open.has_children = true;
+                Ok(open.node)
+            }
+            None if self.seen_root => Err(DecodeError::at(&OUTSIDE_ROOT, at)),
+            None => {
+                self.seen_root = true;
+                Ok(self.under)
+            }
+        }
+    }
+
+    fn add_element(
+        &mut self,
+        parent: NodeId,
+        name: &str,
+        at: usize,
+    ) -> Result<NodeId, DecodeError> {
+        self.expect_room(at)?;
+        let (prefix, local) = names::split(name);
+        let namespace =
+            self.namespaces.resolve(prefix).ok_or_else(|| DecodeError::at(&UNBOUND_PREFIX, at))?;
+        let node = self.document.add(parent, Kind::Element, local, at);
+        if let Resolved::Uri(uri) = namespace {
+            self.document.set_namespace_kept(node, uri);
+        }
+        Ok(node)
+    }
+
+    /// Takes in `xmlns` and `xmlns:prefix`, and leaves the other attributes.
+    fn declare_namespaces(&mut self) -> Result<(), DecodeError> {
+        for attribute in &self.attributes {
+            let Some(prefix) = declared_prefix(attribute.name) else { continue };
+            let uri = references::expand(attribute.value, attribute.value_offset)?;
+            if !self.namespaces.bind(prefix, &uri, self.document) {
+                return Err(DecodeError::at(&TOO_MANY_NAMESPACES, attribute.offset));
+            }
+        }
+        Ok(())
+    }
+
+    fn add_attributes(&mut self, node: NodeId) -> Result<(), DecodeError> {
+        for position in 0..self.attributes.len() {
+            let Some(attribute) = self.attributes.get(position).copied() else { break };
+            if declared_prefix(attribute.name).is_none() {
+                self.add_attribute(node, &attribute)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_attribute(&mut self, to: NodeId, attribute: &Attribute<'a>) -> Result<(), DecodeError> {
+        let at = attribute.offset;
+        let value = references::expand(attribute.value, attribute.value_offset)?;
+        let (prefix, local) = names::split(attribute.name);
+        // An attribute without a prefix is in no namespace, whatever the default is.
+        let namespace = if prefix.is_empty() {
+            Resolved::None
+        } else {
+            let resolved = self.namespaces.resolve(prefix);
+            resolved.ok_or_else(|| DecodeError::at(&UNBOUND_PREFIX, at))?
+        };
+        if matches!(namespace, Resolved::Instance) {
+            let is_nil = local == "nil" && matches!(value.trim(), "true" | "1");
+            if let Some(open) = self.open.last_mut() {
+                open.is_nil |= is_nil;
+            }
+            return Ok(());
+        }
+        self.expect_room(at)?;
+        if value.len() > self.limits.text_bytes_max {
+            let max = self.limits.text_bytes_max;
+            return Err(DecodeError::at(&TEXT_TOO_LONG, at).with_limit(max));
+        }
+        let node = self.document.add(to, Kind::Attribute, local, at);
+        if let Resolved::Uri(uri) = namespace {
+            self.document.set_namespace_kept(node, uri);
+        }
+        if !value.is_empty() {
+            self.document.set_content(node, Content::Value(&value));
+        }
+        Ok(())
+    }
+
+    fn expect_room(&self, at: usize) -> Result<(), DecodeError> {
+        let max = self.limits.nodes_max;
+        if self.document.len() < max {
+            Ok(())
+        } else {
+            Err(DecodeError::at(&TOO_MANY_NODES, at).with_limit(max))
+        }
+    }
+}
+
+/// The prefix that an `xmlns` attribute declares: empty for the default namespace.
+fn declared_prefix(attribute: &str) -> Option<&str> {
+    let rest = attribute.strip_prefix("xmlns")?;
+    if rest.is_empty() { Some("") } else { rest.strip_prefix(':') }
+}
+
+fn is_blank(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+}
