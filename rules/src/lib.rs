@@ -1,1 +1,55 @@
-//! Placeholder.
+//! Pre-prescription checks: what may be ordered for whom, decided from rules that are data.
+//!
+//! ```text
+//! request | insurance | from_records -> Facts -> evaluate(RuleSet, Facts, now) -> Verdict -> JSON
+//! packs/<pack>/*.toml, *.csv         -> RuleSet::load
+//! ```
+//!
+//! - [`facts`]: the typed, normalised input; [`request`], [`insurance`], [`from_records`]: three ways to it.
+//! - [`pack`]: packs of rules, knowledge rows and drugs; [`rule`], [`knowledge`], [`drug`]: their parts.
+//! - [`families`]: the templates, one file each; [`family`]: what a template is.
+//! - [`evaluate()`], [`verdict`]: judgement and answer; [`cases`]: packs that test themselves.
+//!
+//! This crate has no clock, no disk and no network, and no binary floating point. Missing data
+//! never blocks and never looks like a pass: it is *unknown*, with the names of what is missing.
+
+pub mod age;
+pub mod cases;
+pub mod codes;
+mod dose;
+pub mod drug;
+mod evaluate;
+pub mod facts;
+pub mod families;
+pub mod family;
+mod finding_id;
+pub mod frequency;
+pub mod from_records;
+mod index;
+pub mod insurance;
+mod json;
+pub mod knowledge;
+mod mask;
+mod number;
+pub mod pack;
+pub mod parameter;
+mod reading;
+pub mod request;
+pub mod rule;
+pub mod session;
+mod table;
+mod tree;
+pub mod unit;
+pub mod verdict;
+mod vocabulary;
+mod write;
+
+pub use codes::{CODES, CodeEntry};
+pub use evaluate::{evaluate, evaluate_while};
+pub use facts::{Facts, Group, InputFinding};
+pub use from_records::facts_from_records;
+pub use pack::RuleSet;
+pub use verdict::{Completeness, Finding, Verdict};
+
+/// The packs that come with the program, as (path, text).
+pub static SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));

@@ -1,0 +1,206 @@
+//! Ages by the calendar, and what is still known when only an age text was sent.
+//!
+//! A limit of 14 years ends on the fourteenth birthday, so an age is never a number of days
+//! divided by 365. What the HIS sends may be a birth date or "34岁": the latter leaves a whole
+//! year of possible birth dates. A [`BirthRange`] keeps that doubt, and a question at the edge of
+//! it is answered with `None`: unknown.
+
+use std::fmt;
+
+use jiff::civil::Date;
+use jiff::{Span, ToSpan, Unit};
+
+/// Nobody this old is in a hospital; the birth date was mistyped.
+pub const AGE_YEARS_MAX: i64 = 130;
+
+/// An age as rules and hospitals write it: `2岁`, `6月`, `28天`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Age {
+    years: i64,
+    months: i64,
+    days: i64,
+}
+
+impl Age {
+    /// Reads `2岁`, `3岁2月`, `6个月`, `28天`, `56岁`; a bare number needs the unit written.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Age> {
+        let mut age = Age { years: 0, months: 0, days: 0 };
+        let mut rest = text.trim();
+        if rest.is_empty() {
+            return None;
+        }
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+            let (number, tail) = rest.split_at_checked(digits)?;
+            let number: i64 = number.parse().ok().filter(|number| *number <= 50_000)?;
+            rest = age.take_unit(number, tail)?.trim_start();
+        }
+        Some(age)
+    }
+
+    fn take_unit<'a>(&mut self, number: i64, tail: &'a str) -> Option<&'a str> {
+        let units: [(&[&str], &mut i64); 3] = [
+            (&["周岁", "岁", "Y", "y"], &mut self.years),
+            (&["个月", "月龄", "月", "M", "m"], &mut self.months),
+            (&["天", "日龄", "日", "D", "d"], &mut self.days),
+        ];
+        for (words, field) in units {
+            if let Some(rest) = words.iter().find_map(|word| tail.strip_prefix(word)) {
+                *field = number;
+                return Some(rest);
+            }
+        }
+        None
+    }
+
+    fn span(self) -> Span {
+        self.years.years().months(self.months).days(self.days)
+    }
+
+    /// The step of the smallest unit that was written: "34岁" is good to a year.
+    fn precision(self) -> Span {
+        if self.days > 0 {
+            1.day()
+        } else if self.months > 0 {
+            1.month()
+        } else if self.years > 0 {
+            1.year()
+        } else {
+            1.day()
+        }
+    }
+}
+
+/// Written as in a rule: `2岁`, `3岁2月`, `28天`.
+impl fmt::Display for Age {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [(self.years, "岁"), (self.months, "月"), (self.days, "天")];
+        if parts.iter().all(|(number, _)| *number == 0) {
+            return formatter.write_str("0天");
+        }
+        for (number, unit) in parts.into_iter().filter(|(number, _)| *number > 0) {
+            write!(formatter, "{number}{unit}")?;
+        }
+        Ok(())
+    }
+}
+
+/// All birth dates that fit what was sent, first to last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BirthRange {
+    earliest: Date,
+    latest: Date,
+}
+
+impl BirthRange {
+    /// The birth date is known; `None` when it lies after `on` or makes a person over 130.
+    #[must_use]
+    pub fn exact(birth: Date, on: Date) -> Option<BirthRange> {
+        let oldest = on.checked_sub(AGE_YEARS_MAX.years()).ok()?;
+        (birth <= on && birth >= oldest).then_some(BirthRange { earliest: birth, latest: birth })
+    }
+
+    /// Only an age is known: "34岁" on a day leaves the birth dates of one year.
+    #[must_use]
+    pub fn from_age(age: Age, on: Date) -> Option<BirthRange> {
+        let latest = on.checked_sub(age.span()).ok()?;
+        // The age lasts until one step more is reached, so its first possible birth date is the
+        // day after the one that would already have reached the next step.
+        let next = age.span().checked_add((age.precision(), on)).ok()?;
+        let earliest = on.checked_sub(next).ok()?.tomorrow().ok()?;
+        let oldest = on.checked_sub(AGE_YEARS_MAX.years()).ok()?;
+        (earliest >= oldest).then_some(BirthRange { earliest, latest })
+    }
+
+    /// Whether `age` has been reached on the day `on`; `None` when the range leaves it open.
+    #[must_use]
+    pub fn reached(self, age: Age, on: Date) -> Option<bool> {
+        let by_oldest = self.earliest.checked_add(age.span()).ok()? <= on;
+        let by_youngest = self.latest.checked_add(age.span()).ok()? <= on;
+        (by_oldest == by_youngest).then_some(by_oldest)
+    }
+
+    /// The age in words for an answer; under three years also the months, under a month the days.
+    #[must_use]
+    pub fn describe(self, on: Date) -> String {
+        let Ok(span) = self.latest.until((Unit::Year, on)) else { return "未知".to_owned() };
+        let (years, months, days) =
+            (i64::from(span.get_years()), i64::from(span.get_months()), i64::from(span.get_days()));
+        let shown = if years >= 3 || self.earliest != self.latest && years > 0 {
+            Age { years, months: 0, days: 0 }
+        } else if years > 0 || months > 0 {
+            Age { years, months, days: 0 }
+        } else {
+            Age { years: 0, months: 0, days }
+        };
+        shown.to_string()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_ends_on_the_birthday() {
+        check("2012-05-15", "14岁", "2026-05-14", "no");
+        check("2012-05-15", "14岁", "2026-05-15", "yes");
+        check("2020-02-29", "6岁", "2026-02-27", "no");
+        check("2020-02-29", "6岁", "2026-02-28", "yes");
+        check("2026-04-30", "28天", "2026-05-28", "yes");
+        check("2026-04-30", "28天", "2026-05-27", "no");
+    }
+
+    #[test]
+    fn an_age_in_years_leaves_the_boundary_open() {
+        check("11岁", "12岁", "2026-05-15", "no");
+        check("12岁", "12岁", "2026-05-15", "yes");
+        check("0岁6月", "6月", "2026-05-15", "yes");
+        check("1岁", "18月", "2026-05-15", "unknown");
+        check("3岁2月", "3岁", "2024-05-15", "yes");
+        check("3岁2月", "40月", "2024-05-15", "no");
+    }
+
+    #[test]
+    fn impossible_births_are_unknown() {
+        check("2027-01-01", "1岁", "2026-05-15", "impossible");
+        check("1890-01-01", "1岁", "2026-05-15", "impossible");
+        check("200岁", "1岁", "2026-05-15", "impossible");
+        check("七岁", "1岁", "2026-05-15", "impossible");
+        check("7", "1岁", "2026-05-15", "impossible");
+    }
+
+    #[test]
+    fn words() {
+        let on: Date = "2024-05-15".parse().unwrap();
+        for (birth, expected) in [
+            ("1990-01-01", "34岁"),
+            ("2021-03-02", "3岁"),
+            ("2022-03-02", "2岁2月"),
+            ("2024-03-02", "2月"),
+            ("2024-05-03", "12天"),
+            ("2024-05-15", "0天"),
+        ] {
+            let range = BirthRange::exact(birth.parse().unwrap(), on).unwrap();
+            assert_eq!(range.describe(on), expected);
+        }
+    }
+
+    #[track_caller]
+    fn check(known: &str, limit: &str, on: &str, expected: &str) {
+        let on: Date = on.parse().unwrap();
+        let range = match known.parse::<Date>() {
+            Ok(birth) => BirthRange::exact(birth, on),
+            Err(_) => Age::parse(known).and_then(|age| BirthRange::from_age(age, on)),
+        };
+        let actual = match range.map(|range| range.reached(Age::parse(limit).unwrap(), on)) {
+            None => "impossible",
+            Some(None) => "unknown",
+            Some(Some(true)) => "yes",
+            Some(Some(false)) => "no",
+        };
+        assert_eq!(actual, expected, "{known} against {limit} on {on}");
+    }
+}

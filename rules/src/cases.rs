@@ -1,0 +1,241 @@
+//! Cases that lie beside a pack: an input, the time, and the verdict it must get.
+//!
+//! ```toml
+//! [[case]]
+//! name = "度他雄胺, woman"
+//! now = "2026-05-15T09:20:00"
+//! input = '{"patient": {"gend": "2"}, "orders": [{"rx_id": "1", "hosplist_code": "YP000502"}]}'
+//! findings = ["drug-sex 1"]          # rule and violating lines, worst first
+//! unknown = ["prescription-days"]    # rules that cannot decide
+//! passed = ["child-only"]            # optional: rules that must have judged and found nothing
+//! data = ["C302"]                    # optional: codes of values that are not believed
+//! errors = ["C201"]                  # instead of all of these: the request is refused
+//! text = ["限男性使用"]               # optional: words that the findings must say
+//! ```
+
+use schemas::{Files, Problem};
+
+use crate::evaluate::evaluate;
+use crate::pack::RuleSet;
+use crate::request;
+use crate::tree::{Source, Table};
+use crate::verdict::Verdict;
+
+/// What one case came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseResult {
+    /// The case file.
+    pub file: String,
+    /// Its line, from 1.
+    pub line: u32,
+    /// The case's name.
+    pub name: String,
+    /// What differs from what is expected; empty when it passed.
+    pub differences: Vec<String>,
+}
+
+impl CaseResult {
+    /// Whether the verdict was as expected.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+/// Runs the cases of every pack under `packs/`; a fault in a case file is a case that fails.
+#[must_use]
+pub fn run_cases(files: &Files, rules: &RuleSet) -> Vec<CaseResult> {
+    let mut results = Vec::new();
+    for (file, text) in files.iter() {
+        if file.starts_with("packs/") && file.ends_with("/cases.toml") {
+            run_file(Source { file, text }, rules, &mut results);
+        }
+    }
+    results
+}
+
+fn run_file(source: Source<'_>, rules: &RuleSet, results: &mut Vec<CaseResult>) {
+    let mut problems = Vec::new();
+    let tree = source.parse(&mut problems);
+    let root = Table { source, table: tree.get_ref(), at: tree.span() };
+    root.only(&["case"], &mut problems);
+    for table in root.tables("case", &mut problems) {
+        results.extend(run_case(&table, rules, &mut problems));
+    }
+    results.extend(problems.into_iter().map(|problem| fault(source, &problem)));
+}
+
+fn fault(source: Source<'_>, problem: &Problem) -> CaseResult {
+    CaseResult {
+        file: source.file.to_owned(),
+        line: problem.line,
+        name: "case file".to_owned(),
+        differences: vec![problem.to_string()],
+    }
+}
+
+const KEYS: [&str; 9] =
+    ["name", "now", "input", "findings", "unknown", "passed", "data", "errors", "text"];
+
+fn run_case(table: &Table<'_>, rules: &RuleSet, problems: &mut Vec<Problem>) -> Option<CaseResult> {
+    table.only(&KEYS, problems);
+    let name = table.text("name", problems);
+    let now = table.text("now", problems).and_then(|text| {
+        let now = text.parse().ok();
+        if now.is_none() {
+            let message = "write a time such as 2026-05-15T09:20:00".to_owned();
+            problems.push(table.source.error("R401", &table.place_of("now"), message));
+        }
+        now
+    });
+    let input = table.text("input", problems);
+    let mut expect = |key: &str| -> Vec<String> {
+        table.texts(key, problems).into_iter().map(|(text, _)| text.to_owned()).collect()
+    };
+    let expected = Expected {
+        findings: expect("findings"),
+        unknown: expect("unknown"),
+        passed: expect("passed"),
+        data: expect("data"),
+        errors: expect("errors"),
+        text: expect("text"),
+    };
+    let (name, now, input) = (name?, now?, input?);
+    let differences = match request::read(input) {
+        Ok(facts) => expected.compare(&evaluate(rules, &facts, now)),
+        Err(faults) => {
+            let codes: Vec<_> = faults.iter().map(|fault| fault.code.to_owned()).collect();
+            differ("errors", &expected.errors, &codes).into_iter().collect()
+        }
+    };
+    let (line, _) = table.source.place(table.at.start);
+    Some(CaseResult {
+        file: table.source.file.to_owned(),
+        line,
+        name: name.to_owned(),
+        differences,
+    })
+}
+
+struct Expected {
+    findings: Vec<String>,
+    unknown: Vec<String>,
+    passed: Vec<String>,
+    data: Vec<String>,
+    errors: Vec<String>,
+    text: Vec<String>,
+}
+
+impl Expected {
+    fn compare(&self, verdict: &Verdict) -> Vec<String> {
+        let findings: Vec<String> = verdict
+            .findings
+            .iter()
+            .map(|finding| {
+                let lines: Vec<_> = finding.violating().map(|line| line.rx_id.as_str()).collect();
+                format!("{} {}", finding.rule_id, lines.join(","))
+            })
+            .collect();
+        let unknown: Vec<_> = verdict.unknown.iter().map(|u| u.rule_id.clone()).collect();
+        let data: Vec<_> = verdict.data_findings.iter().map(|f| f.code.to_owned()).collect();
+        let mut differences: Vec<String> = [
+            differ("findings", &self.findings, &findings),
+            differ("unknown", &self.unknown, &unknown),
+            differ("data", &self.data, &data),
+            differ("errors", &self.errors, &[]),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        for rule in self.passed.iter().filter(|rule| !verdict.passed.contains(rule)) {
+            differences.push(format!(
+                "passed: `{rule}` did not pass, passed are {}",
+                verdict.passed.join(", ")
+            ));
+        }
+        for words in &self.text {
+            if !verdict.findings.iter().any(|finding| finding.text.contains(words)) {
+                differences.push(format!("text: no finding says `{words}`"));
+            }
+        }
+        differences
+    }
+}
+
+fn differ(what: &str, expected: &[String], actual: &[String]) -> Option<String> {
+    let shown = |list: &[String]| list.join(", ");
+    (expected != actual)
+        .then(|| format!("{what}: expected [{}], got [{}]", shown(expected), shown(actual)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_case_holds() {
+        let files = Files::from_shipped(crate::SHIPPED);
+        let results = run_cases(&files, &RuleSet::shipped().unwrap());
+        let failed: Vec<_> = results
+            .iter()
+            .filter(|result| !result.passed())
+            .map(|result| {
+                format!(
+                    "{}:{} {}: {}",
+                    result.file,
+                    result.line,
+                    result.name,
+                    result.differences.join("; ")
+                )
+            })
+            .collect();
+        assert_eq!(failed.join("\n"), "");
+        assert!(results.len() >= 40, "only {} cases", results.len());
+    }
+
+    #[test]
+    fn every_rule_that_is_on_hits_in_some_case() {
+        let files = Files::from_shipped(crate::SHIPPED);
+        let text = files.get("packs/starter/cases.toml").unwrap();
+        let rules = RuleSet::shipped().unwrap();
+        let silent: Vec<_> = rules
+            .rules()
+            .iter()
+            .filter(|rule| rule.enabled && !text.contains(&format!("findings = [\"{} ", rule.id)))
+            .map(|rule| rule.id.as_str())
+            .collect();
+        assert_eq!(silent, [""; 0]);
+    }
+
+    #[test]
+    fn differences_are_told() {
+        check(
+            "[[case]]\nname = \"a\"\nnow = \"2026-05-15T09:20:00\"\ninput = '{\"orders\":[]}'\nfindings = [\"drug-sex 1\"]\ntext = [\"x\"]\n",
+            "1 a: findings: expected [drug-sex 1], got []; text: no finding says `x`",
+        );
+        check(
+            "[[case]]\nname = \"a\"\nnow = \"yesterday\"\ninput = '{}'\ncolour = 1\n",
+            "5 case file: packs/t/cases.toml:5:1: error[R102]: unknown key `colour`; known are name, now, input, findings, unknown, passed, data, errors, text\n\
+             3 case file: packs/t/cases.toml:3:7: error[R401]: write a time such as 2026-05-15T09:20:00",
+        );
+        check(
+            "[[case]]\nname = \"a\"\nnow = \"2026-05-15T09:20:00\"\ninput = '{'\n",
+            "1 a: errors: expected [], got [C101]",
+        );
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let mut files = Files::default();
+        files.insert("packs/t/cases.toml", text);
+        let results = run_cases(&files, &RuleSet::shipped().unwrap());
+        let shown: Vec<_> = results
+            .iter()
+            .map(|result| {
+                format!("{} {}: {}", result.line, result.name, result.differences.join("; "))
+            })
+            .collect();
+        assert_eq!(shown.join("\n"), expected);
+    }
+}

@@ -1,0 +1,126 @@
+//! Dose arithmetic: what is taken on the worst day, and how long a quantity lasts.
+//!
+//! Every question answers with a number or with the elements it lacks; nothing is guessed. A
+//! maximum per day is compared with a dosing day (QOD 10 mg is 10 mg on its day), a number of
+//! days with the mean.
+
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use crate::frequency::Frequency;
+use crate::session::Line;
+use crate::unit::{Dose, Unit};
+
+/// A number, or the paths of what is missing for it.
+pub(crate) type Computed<T> = Result<T, Vec<String>>;
+
+/// What one intake of the line holds of an ingredient.
+pub(crate) fn single_of(line: &Line<'_>, ingredient: &str) -> Computed<Dose> {
+    let lacking = |element: &str| vec![line.path(element)];
+    if !line.dose_is_believable {
+        return Err(lacking("drug_used_sdose"));
+    }
+    let amount = line.order.single_dose.ok_or_else(|| lacking("drug_used_sdose"))?;
+    let unit = line.order.dose_unit.as_ref().ok_or_else(|| lacking("drug_used_dosunt"))?;
+    let of_product = line.product.map(|product| product.ingredients.as_slice());
+    match unit {
+        // "325 mg" of a product with three ingredients says nothing about each.
+        Unit::Measured { .. } if of_product.is_some_and(|all| all.len() > 1) => {
+            Err(lacking("drug_used_dosunt"))
+        }
+        Unit::Measured { .. } => Dose::of(amount, unit).ok_or_else(|| lacking("drug_used_sdose")),
+        Unit::Piece(_) if !line.is_its_piece(unit) => Err(lacking("drug_used_dosunt")),
+        Unit::Piece(_) => {
+            let named = of_product.and_then(|all| all.iter().find(|i| i.name == ingredient));
+            let strength = named.and_then(|i| i.strength).or_else(|| line.strength());
+            let strength = strength.ok_or_else(|| lacking("spec"))?;
+            let amount = amount.checked_mul(strength.amount);
+            let amount = amount.ok_or_else(|| lacking("drug_used_sdose"))?;
+            Ok(Dose { amount, dimension: strength.dimension })
+        }
+    }
+}
+
+/// What the line gives of an ingredient on a day on which it is taken.
+pub(crate) fn peak_day_of(line: &Line<'_>, ingredient: &str) -> Computed<Dose> {
+    let single = single_of(line, ingredient)?;
+    let times = times_on_a_dosing_day(line)?;
+    let amount = single.amount.checked_mul(times);
+    let amount = amount.ok_or_else(|| vec![line.path("drug_used_sdose")])?;
+    Ok(Dose { amount, ..single })
+}
+
+fn times_on_a_dosing_day(line: &Line<'_>) -> Computed<Decimal> {
+    let frequency = line.order.frequency.ok_or_else(|| vec![line.path("drug_used_frqu")])?;
+    match frequency {
+        Frequency::AsNeeded => {
+            line.order.times_per_day_max.ok_or_else(|| vec![line.path("day_cnt_max")])
+        }
+        _ => frequency
+            .times_on_a_dosing_day()
+            .map(Decimal::from)
+            .ok_or_else(|| vec![line.path("drug_used_frqu")]),
+    }
+}
+
+/// For how many days the quantity lasts, rounded up to a tenth.
+pub(crate) fn days_supply(line: &Line<'_>) -> Computed<Decimal> {
+    let pieces = pieces_dispensed(line)?;
+    let per_dose = pieces_per_dose(line)?;
+    if line.order.frequency == Some(Frequency::Once) {
+        return Ok(Decimal::ONE);
+    }
+    let times = mean_times_per_day(line)?;
+    let days = per_dose
+        .checked_mul(times)
+        .and_then(|per_day| pieces.checked_div(per_day))
+        .ok_or_else(|| vec![line.path("cnt")])?;
+    // A fraction that only comes from dividing by seven must not become a tenth of a day.
+    let days = days.round_dp(6);
+    Ok(days.round_dp_with_strategy(1, RoundingStrategy::ToPositiveInfinity).normalize())
+}
+
+fn mean_times_per_day(line: &Line<'_>) -> Computed<Decimal> {
+    match line.order.frequency {
+        None => Err(vec![line.path("drug_used_frqu")]),
+        Some(Frequency::AsNeeded) => {
+            line.order.times_per_day_max.ok_or_else(|| vec![line.path("day_cnt_max")])
+        }
+        Some(frequency) => {
+            frequency.times_per_day().ok_or_else(|| vec![line.path("drug_used_frqu")])
+        }
+    }
+}
+
+fn pieces_per_dose(line: &Line<'_>) -> Computed<Decimal> {
+    if line.order.single_dose.is_none() || !line.dose_is_believable {
+        return Err(vec![line.path("drug_used_sdose")]);
+    }
+    if line.order.dose_unit.is_none() {
+        return Err(vec![line.path("drug_used_dosunt")]);
+    }
+    line.pieces_per_dose().ok_or_else(|| vec![line.path("spec")])
+}
+
+/// The quantity in pieces; packages are opened by what is known of the product.
+fn pieces_dispensed(line: &Line<'_>) -> Computed<Decimal> {
+    let quantity = line.order.quantity.ok_or_else(|| vec![line.path("cnt")])?;
+    let unit = line.order.quantity_unit.as_ref().ok_or_else(|| vec![line.path("cnt_unt")])?;
+    if line.is_its_piece(unit) {
+        return Ok(quantity);
+    }
+    if !unit.is_package() {
+        return Err(vec![line.path("cnt_unt")]);
+    }
+    let per_package = line.pieces_per_package().ok_or_else(|| vec![line.path("spec")])?;
+    quantity.checked_mul(per_package).ok_or_else(|| vec![line.path("cnt")])
+}
+
+/// Whether the line is one package: the least that can be dispensed.
+pub(crate) fn is_one_package(line: &Line<'_>) -> bool {
+    line.order.quantity == Some(Decimal::ONE)
+        && line
+            .order
+            .quantity_unit
+            .as_ref()
+            .is_some_and(|unit| unit.is_package() || line.is_its_piece(unit))
+}

@@ -1,0 +1,299 @@
+//! The drug table of a site: what a code stands for.
+//!
+//! A national code says nothing about ingredients, and one substance can have several codes. So a
+//! table names each product's ingredients with their strength per piece, how it is taken, and the
+//! tier of an antimicrobial. A line whose drug is in no table leaves such rules unknown.
+
+use std::collections::HashMap;
+
+use rust_decimal::Decimal;
+use schemas::Problem;
+
+use crate::facts::{Order, Title};
+use crate::knowledge::PREFIX_LENGTHS;
+use crate::number::decimal;
+use crate::table::{self, Cells, Header};
+use crate::unit::{Dose, Unit};
+
+/// One product of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// The name for answers.
+    pub name: String,
+    /// The national code, where the hospital has mapped it.
+    pub national_code: Option<String>,
+    /// What it contains, per piece.
+    pub ingredients: Vec<Ingredient>,
+    /// 片, 粒, 支: the piece that the strengths are for.
+    pub piece: Option<Unit>,
+    /// Pieces in one package.
+    pub pieces_per_package: Option<Decimal>,
+    /// How it is taken.
+    pub form: Form,
+    /// The tier of an antimicrobial; `None` for other drugs.
+    pub tier: Option<Tier>,
+}
+
+/// One ingredient of a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ingredient {
+    /// The base name, without salt.
+    pub name: String,
+    /// How much of it one piece holds.
+    pub strength: Option<Dose>,
+}
+
+/// How a product is taken, as far as duplicates and sums tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// 口服.
+    Oral,
+    /// 注射.
+    Injection,
+    /// 外用.
+    Topical,
+    /// 吸入.
+    Inhaled,
+    /// 其他.
+    Other,
+}
+
+/// 抗菌药物分级.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// 非限制使用级.
+    Unrestricted,
+    /// 限制使用级.
+    Restricted,
+    /// 特殊使用级.
+    Special,
+}
+
+impl Tier {
+    /// The word for an answer.
+    #[must_use]
+    pub fn zh(self) -> &'static str {
+        match self {
+            Tier::Unrestricted => "非限制使用级",
+            Tier::Restricted => "限制使用级",
+            Tier::Special => "特殊使用级",
+        }
+    }
+
+    /// The lowest title that may prescribe it.
+    #[must_use]
+    pub fn title_min(self) -> Title {
+        match self {
+            Tier::Unrestricted => Title::Untitled,
+            Tier::Restricted => Title::Intermediate,
+            Tier::Special => Title::AssociateSenior,
+        }
+    }
+}
+
+/// Products by hospital code, national code, prefix or name.
+#[derive(Debug, Default)]
+pub struct DrugTable {
+    products: Vec<Product>,
+    by_key: HashMap<DrugKey, usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum DrugKey {
+    Hospital(String),
+    Code(String),
+    Prefix(String),
+    Name(String),
+}
+
+impl DrugTable {
+    /// The product of an order line: by hospital code, else national code, its prefixes, or name.
+    #[must_use]
+    pub fn find(&self, order: &Order) -> Option<&Product> {
+        let hospital = order.hospital_code.clone().map(DrugKey::Hospital);
+        let code = order.national_code.as_deref().unwrap_or_default();
+        let full = order.national_code.clone().map(DrugKey::Code);
+        let prefixes = PREFIX_LENGTHS.iter().rev().filter_map(|length| code.get(..*length));
+        let name = order.name.clone().map(DrugKey::Name);
+        let keys = hospital.into_iter().chain(full);
+        let keys =
+            keys.chain(prefixes.map(|prefix| DrugKey::Prefix(prefix.to_owned()))).chain(name);
+        keys.filter_map(|key| self.by_key.get(&key)).find_map(|at| self.products.get(*at))
+    }
+
+    /// How many products there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.products.len()
+    }
+
+    /// Whether the table is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.products.is_empty()
+    }
+
+    /// Whether some product contains it.
+    #[must_use]
+    pub fn has_ingredient(&self, name: &str) -> bool {
+        self.products.iter().any(|product| product.ingredients.iter().any(|i| i.name == name))
+    }
+
+    /// Adds a `drugs.csv`. Only an overlay may give a key again; its product then replaces the other.
+    pub(crate) fn read(
+        &mut self,
+        file: &str,
+        text: &str,
+        is_overlay: bool,
+        problems: &mut Vec<Problem>,
+    ) {
+        let mut seen = HashMap::new();
+        table::read(file, text, &HEADERS, problems, |cells, problems| {
+            let before = problems.len();
+            let key = key(cells, problems);
+            let product = product(cells, problems);
+            let (Some(key), Some(product)) = (key, product) else { return };
+            if let Some(line) = seen.insert(key.clone(), cells.line) {
+                problems.push(cells.problem("R206", "key", format!("already in line {line}")));
+            } else if !is_overlay && self.by_key.contains_key(&key) {
+                let message = "another pack has this drug; only an overlay may replace it";
+                problems.push(cells.problem("R206", "key", message.to_owned()));
+            }
+            if problems.len() == before {
+                self.by_key.insert(key, self.products.len());
+                self.products.push(product);
+            }
+        });
+    }
+}
+
+const fn header(name: &'static str, required: bool) -> Header<'static> {
+    Header { name, required }
+}
+
+const HEADERS: [Header<'static>; 11] = [
+    header("match", true),
+    header("key", true),
+    header("name", true),
+    header("national_code", false),
+    header("ingredients", true),
+    header("strengths", true),
+    header("piece", true),
+    header("pieces_per_package", false),
+    header("form", true),
+    header("tier", false),
+    header("source", false),
+];
+
+fn key(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<DrugKey> {
+    let kind = cells.required("match", problems);
+    let key = cells.required("key", problems)?.to_owned();
+    match kind? {
+        "hospital" => Some(DrugKey::Hospital(key)),
+        "code" => Some(DrugKey::Code(key)),
+        "prefix" if PREFIX_LENGTHS.contains(&key.len()) => Some(DrugKey::Prefix(key)),
+        "name" => Some(DrugKey::Name(key)),
+        "prefix" => {
+            let message = format!("`{key}` is no prefix; write 10 or 14 characters (X) or 11 (Z)");
+            problems.push(cells.problem("R205", "key", message));
+            None
+        }
+        other => {
+            let message = format!("`{other}` is not one of hospital, code, prefix, name");
+            problems.push(cells.problem("R204", "match", message));
+            None
+        }
+    }
+}
+
+fn product(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<Product> {
+    let name = cells.required("name", problems).map(str::to_owned);
+    let ingredients = ingredients(cells, problems);
+    let form = word(cells, "form", &FORMS, problems);
+    let tier = cells.get("tier").and_then(|_| word(cells, "tier", &TIERS, problems));
+    let piece = parsed(cells, "piece", "a piece such as 片", problems, Unit::parse);
+    let pieces_per_package =
+        parsed(cells, "pieces_per_package", "a number above 0", problems, |text| {
+            decimal(text).filter(|count| *count > Decimal::ZERO)
+        });
+    Some(Product {
+        name: name?,
+        national_code: cells.get("national_code").map(str::to_owned),
+        ingredients: ingredients?,
+        piece,
+        pieces_per_package,
+        form: form?,
+        tier,
+    })
+}
+
+const FORMS: [(&str, Form); 5] = [
+    ("口服", Form::Oral),
+    ("注射", Form::Injection),
+    ("外用", Form::Topical),
+    ("吸入", Form::Inhaled),
+    ("其他", Form::Other),
+];
+const TIERS: [(&str, Tier); 3] =
+    [("非限制", Tier::Unrestricted), ("限制", Tier::Restricted), ("特殊", Tier::Special)];
+
+/// `对乙酰氨基酚+马来酸氯苯那敏` with `325 mg+2 mg`; `?` stands for a strength nobody knows.
+fn ingredients(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<Vec<Ingredient>> {
+    let names = split(cells.required("ingredients", problems)?);
+    let strengths = split(cells.required("strengths", problems)?);
+    if names.len() != strengths.len() {
+        let message = format!(
+            "{} strengths for {} ingredients; write ? for an unknown one",
+            strengths.len(),
+            names.len()
+        );
+        problems.push(cells.problem("R204", "strengths", message));
+        return None;
+    }
+    let mut ingredients = Vec::new();
+    for (name, strength) in names.into_iter().zip(strengths) {
+        let dose = Dose::parse(strength).filter(|dose| dose.amount > Decimal::ZERO);
+        if dose.is_none() && strength != "?" {
+            let message =
+                format!("`{strength}` is not a dose with its unit, such as 325 mg, nor ?");
+            problems.push(cells.problem("R204", "strengths", message));
+        }
+        ingredients.push(Ingredient { name: name.to_owned(), strength: dose });
+    }
+    Some(ingredients)
+}
+
+fn split(text: &str) -> Vec<&str> {
+    text.split('+').map(str::trim).collect()
+}
+
+fn word<T: Copy>(
+    cells: &Cells<'_>,
+    name: &str,
+    known: &[(&str, T)],
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    let text = cells.required(name, problems)?;
+    let found = known.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+    if found.is_none() {
+        let words: Vec<_> = known.iter().map(|(word, _)| *word).collect();
+        let message = format!("`{text}` is not one of {}", words.join(", "));
+        problems.push(cells.problem("R204", name, message));
+    }
+    found
+}
+
+fn parsed<T>(
+    cells: &Cells<'_>,
+    name: &str,
+    expected: &str,
+    problems: &mut Vec<Problem>,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    let text = cells.get(name)?;
+    let value = parse(text);
+    if value.is_none() {
+        problems.push(cells.problem("R204", name, format!("`{text}` is not {expected}")));
+    }
+    value
+}

@@ -1,0 +1,381 @@
+//! Rules and facts in, verdict out: the same input always gives the same answer.
+//!
+//! There is no clock here: the time comes in, and so does the question whether there is still time
+//! left ([`evaluate_while`]). What a deadline cuts off is answered `degraded`, never as a pass.
+
+use jiff::civil::DateTime;
+use rust_decimal::Decimal;
+
+use crate::facts::{Facts, Group, InputFinding};
+use crate::families::prescription_days::{DAYS_DIFFER, days_that_differ};
+use crate::family::{Case, Hit, Match, Outcome, Rows};
+use crate::finding_id::FindingId;
+use crate::index::{Identity, RowRef};
+use crate::pack::RuleSet;
+use crate::rule::{OnMissing, Rule};
+use crate::session::{Line, Session};
+use crate::verdict::{Completeness, Finding, FindingLine, Role, Task, Unknown, Verdict};
+
+/// Judges every rule that is on and fits the scene.
+#[must_use]
+pub fn evaluate(rules: &RuleSet, facts: &Facts, now: DateTime) -> Verdict {
+    evaluate_while(rules, facts, now, || true)
+}
+
+/// Judges rules as long as `go_on` says so; it is asked before each rule.
+#[must_use]
+pub fn evaluate_while(
+    rules: &RuleSet,
+    facts: &Facts,
+    now: DateTime,
+    mut go_on: impl FnMut() -> bool,
+) -> Verdict {
+    let session = Session::new(facts, &rules.drugs, now);
+    let found = rows_about(rules, &session);
+    let mut verdict = begin(rules, facts, &session);
+    for (at, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| runs(rule, facts)) {
+        if !go_on() {
+            verdict.not_run.push(rule.id.clone());
+            continue;
+        }
+        let matches = matches_of(at, rule, &found, &session, now);
+        let case = Case { rule, matches: &matches, session: &session, facts, now };
+        let outcomes = judge(&case, rules.index.needs(at));
+        record(&mut verdict, &case, outcomes);
+    }
+    finish(verdict)
+}
+
+fn begin(rules: &RuleSet, facts: &Facts, session: &Session<'_>) -> Verdict {
+    let mut data_findings = facts.data_findings.clone();
+    data_findings.extend(session.data_findings.iter().cloned());
+    data_findings.extend(session.lines.iter().filter_map(differing_days));
+    Verdict {
+        patn_id: facts.patient.present().and_then(|patient| patient.patn_id.clone()),
+        mdtrt_id: facts.encounter.present().and_then(|encounter| encounter.mdtrt_id.clone()),
+        rules_version: rules.version(),
+        data_findings,
+        ..Verdict::default()
+    }
+}
+
+fn differing_days(line: &Line<'_>) -> Option<InputFinding> {
+    let (written, computed) = days_that_differ(line)?;
+    Some(InputFinding {
+        code: DAYS_DIFFER,
+        path: line.path("medc_days"),
+        found: format!("填写{}日，按数量计算{}日", written.normalize(), computed),
+        expected: "核对用药天数、数量与用法".to_owned(),
+    })
+}
+
+/// Whether a rule is on and meant for the scene; an unknown scene leaves no rule out.
+fn runs(rule: &Rule, facts: &Facts) -> bool {
+    let fits = |scene| rule.scenes.is_empty() || rule.scenes.contains(&scene);
+    rule.enabled && facts.scene().is_none_or(fits)
+}
+
+/// Every (row, line) pair of the session, by rule, row and line.
+fn rows_about(rules: &RuleSet, session: &Session<'_>) -> Vec<(RowRef, usize)> {
+    let mut found = Vec::new();
+    for line in &session.lines {
+        rules.index.rows_about(line, |row| found.push((row, line.position)));
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn matches_of<'a>(
+    at: usize,
+    rule: &'a Rule,
+    found: &[(RowRef, usize)],
+    session: &'a Session<'a>,
+    now: DateTime,
+) -> Vec<Match<'a>> {
+    let first = found.partition_point(|(row, _)| row.rule < at);
+    let of_rule = found.iter().skip(first).take_while(|(row, _)| row.rule == at);
+    of_rule
+        .filter_map(|(row, line)| {
+            let found = Match { row: rule.rows.get(row.row)?, line: session.lines.get(*line)? };
+            let is_out = rule.exempt_self_pay && found.line.is_self_paid();
+            (found.row.applies(now.date()) && !is_out).then_some(found)
+        })
+        .collect()
+}
+
+fn judge(case: &Case<'_>, needs: Identity) -> Vec<Outcome> {
+    if case.rule.family.reads().iter().any(|element| element.starts_with("orders.")) {
+        match case.facts.orders {
+            Group::Absent => return vec![Outcome::unknown("orders")],
+            Group::Empty => return Vec::new(),
+            Group::Present(_) => {}
+        }
+    }
+    let hangs_on_rows = match case.rule.family.rows() {
+        Rows::None => false,
+        Rows::Optional(_) => !case.rule.rows.is_empty(),
+        Rows::Required(_) => true,
+    };
+    if !hangs_on_rows {
+        return case.rule.family.judge(case);
+    }
+    let mut outcomes = Vec::new();
+    if !case.matches.is_empty() {
+        outcomes = case.rule.family.judge(case);
+    }
+    let missing = unidentified(case, needs);
+    if !missing.is_empty() {
+        outcomes.push(Outcome::Unknown { missing });
+    }
+    outcomes
+}
+
+/// Lines that no row was found for, and that lack an identity by which one could have been.
+fn unidentified(case: &Case<'_>, needs: Identity) -> Vec<String> {
+    let mut missing = Vec::new();
+    for line in &case.session.lines {
+        let is_found = case.matches.iter().any(|found| found.line.position == line.position);
+        let is_out = case.rule.exempt_self_pay && line.is_self_paid();
+        if is_found || is_out {
+            continue;
+        }
+        if needs.national && line.national_code().is_none() {
+            missing.push(line.path("hilist_code"));
+        }
+        if needs.ingredient && line.ingredients().is_none() {
+            missing.push(line.path("drug_ingd"));
+        }
+        if needs.hospital && line.order.hospital_code.is_none() {
+            missing.push(line.path("hosplist_code"));
+        }
+    }
+    missing
+}
+
+/// Files the outcomes of one rule. A rule passed only if nothing hit and nothing stayed open.
+fn record(verdict: &mut Verdict, case: &Case<'_>, outcomes: Vec<Outcome>) {
+    let rule = case.rule;
+    let mut missing: Vec<String> = Vec::new();
+    let (mut is_hit, mut is_judged) = (false, false);
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Hit(hit) => {
+                is_hit = true;
+                verdict.findings.push(finding(case, hit));
+            }
+            Outcome::Task { lines, text, due_hours } => {
+                is_judged = true;
+                let lines = rx_ids(case, &lines);
+                verdict.tasks.push(Task { rule_id: rule.id.clone(), lines, text, due_hours });
+            }
+            Outcome::Pass => is_judged = true,
+            Outcome::Unknown { missing: paths } => missing.extend(paths),
+            Outcome::NotApplicable => {}
+        }
+    }
+    if !missing.is_empty() {
+        let mut seen = std::collections::BTreeSet::new();
+        missing.retain(|path| seen.insert(path.clone()));
+        let is_silent = rule.on_missing == OnMissing::Silent;
+        verdict.unknown.push(Unknown {
+            rule_id: rule.id.clone(),
+            rule_name: rule.name.clone(),
+            missing,
+            is_silent,
+        });
+    } else if is_judged && !is_hit {
+        verdict.passed.push(rule.id.clone());
+    }
+}
+
+fn rx_ids(case: &Case<'_>, positions: &[usize]) -> Vec<String> {
+    let lines = positions.iter().filter_map(|position| case.session.lines.get(*position));
+    lines.map(|line| line.order.rx_id.clone()).collect()
+}
+
+fn finding(case: &Case<'_>, hit: Hit) -> Finding {
+    let rule = case.rule;
+    let violating = hit.violating.iter().map(|position| (*position, Role::Violating));
+    let involved = hit.involved.iter().map(|position| (*position, Role::Involved));
+    let lines: Vec<FindingLine> =
+        violating.chain(involved).filter_map(|(at, role)| finding_line(case, at, role)).collect();
+    let amounts: Option<Vec<Decimal>> =
+        lines.iter().filter(|line| line.role == Role::Violating).map(|line| line.amount).collect();
+    let basis = match &hit.source {
+        Some(source) => format!("{}；{source}", rule.basis),
+        None => rule.basis.clone(),
+    };
+    Finding {
+        id: id(case, &hit),
+        rule_id: rule.id.clone(),
+        official_code: rule.official_code.clone(),
+        rule_name: rule.name.clone(),
+        severity: hit.severity.unwrap_or(rule.severity),
+        action: rule.action,
+        behaviour: rule.behaviour,
+        text: hit.text,
+        basis,
+        amount: amounts
+            .map(|amounts| amounts.into_iter().fold(Decimal::ZERO, Decimal::saturating_add)),
+        lines,
+    }
+}
+
+fn finding_line(case: &Case<'_>, position: usize, role: Role) -> Option<FindingLine> {
+    let line = case.session.lines.get(position)?;
+    let amount = match role {
+        Role::Violating => line.order.amount,
+        Role::Involved => Some(Decimal::ZERO),
+    };
+    Some(FindingLine { rx_id: line.order.rx_id.clone(), role, amount })
+}
+
+/// Over the encounter, the rule, the lines with their drugs, and what the judgement depends on.
+fn id(case: &Case<'_>, hit: &Hit) -> String {
+    let mut id = FindingId::new();
+    let encounter = case.facts.encounter.present();
+    id.add(encounter.and_then(|encounter| encounter.mdtrt_id.as_deref()).unwrap_or_default());
+    id.add(&case.rule.id);
+    for position in hit.violating.iter().chain(&hit.involved) {
+        let Some(line) = case.session.lines.get(*position) else { continue };
+        id.add(&line.order.rx_id);
+        let drug = line.order.hospital_code.as_deref().or(line.order.national_code.as_deref());
+        id.add(drug.unwrap_or(line.name()));
+    }
+    for value in &hit.evidence {
+        id.add(value);
+    }
+    id.finish()
+}
+
+/// Worst first: severity, then action; equal ones stay in the order of the rules.
+fn finish(mut verdict: Verdict) -> Verdict {
+    verdict.findings.sort_by_key(|finding| (finding.severity, finding.action));
+    verdict.outcome = if !verdict.not_run.is_empty() {
+        Completeness::Degraded
+    } else if verdict.unknown.is_empty() {
+        Completeness::Complete
+    } else {
+        Completeness::Partial
+    };
+    verdict
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use schemas::Files;
+
+    use super::*;
+    use crate::families::bench::NOW;
+    use crate::request;
+
+    const TWO: &str = r#"{"patient":{"gend":"2","brdy":"19680315"},"encounter":{"mdtrt_id":"M1","med_mdtrt_type":"1"},
+        "prescriber":{"drord_dr_profttl":"234"},"orders":[
+        {"rx_id":"1","hosplist_code":"YP000502","medc_days":"10","sumamt":"30.10"},
+        {"rx_id":"2","hosplist_code":"YP000601","medc_days":"3"}]}"#;
+
+    #[test]
+    fn worst_first_and_always_the_same() {
+        let verdict = judged(TWO);
+        let shown: Vec<_> = verdict
+            .findings
+            .iter()
+            .map(|f| format!("{} {} {}", f.severity.code(), f.action.name(), f.rule_id))
+            .collect();
+        assert_eq!(
+            shown,
+            ["1 block antimicrobial-tier", "1 confirm drug-sex", "2 reason prescription-days",]
+        );
+        assert_eq!(verdict, judged(TWO));
+    }
+
+    #[test]
+    fn an_id_changes_with_what_it_depends_on_and_with_nothing_else() {
+        let first = sex_finding(TWO);
+        assert_eq!(first, sex_finding(&TWO.replace("30.10", "31")));
+        assert_eq!(first, sex_finding(&TWO.replace("19680315", "19700101")));
+        assert_ne!(first, sex_finding(&TWO.replace("\"M1\"", "\"M2\"")));
+        assert_ne!(first, sex_finding(&TWO.replace("\"rx_id\":\"1\"", "\"rx_id\":\"7\"")));
+        assert_eq!(first.len(), 16);
+    }
+
+    #[test]
+    fn amounts_are_exact_or_unknown() {
+        let verdict = judged(TWO);
+        let amounts: Vec<_> = verdict
+            .findings
+            .iter()
+            .map(|f| (f.rule_id.as_str(), f.amount.map(|a| a.to_string())))
+            .collect();
+        assert!(amounts.contains(&("drug-sex", Some("30.10".to_owned()))), "{amounts:?}");
+        assert!(amounts.contains(&("antimicrobial-tier", None)), "{amounts:?}");
+    }
+
+    #[test]
+    fn a_deadline_leaves_rules_named_and_not_passed() {
+        let rules = RuleSet::shipped().unwrap();
+        let facts = request::read(TWO).unwrap();
+        let mut left = 2;
+        let verdict = evaluate_while(&rules, &facts, NOW.parse().unwrap(), || {
+            left -= 1;
+            left >= 0
+        });
+        assert_eq!(verdict.outcome, Completeness::Degraded);
+        let on = rules.rules().iter().filter(|rule| rule.enabled).count();
+        assert_eq!(verdict.not_run.len(), on - 2);
+        assert!(verdict.passed.iter().all(|rule| !verdict.not_run.contains(rule)));
+    }
+
+    #[test]
+    fn nothing_known_is_partial_and_no_pass() {
+        let verdict = judged("{}");
+        assert_eq!(verdict.outcome, Completeness::Partial);
+        assert_eq!((verdict.findings.len(), verdict.passed.len()), (0, 0));
+        assert!(verdict.unknown.iter().all(|unknown| unknown.missing == ["orders"]));
+    }
+
+    #[test]
+    fn a_self_paid_line_is_outside_insurance_limits() {
+        let order = |own: &str| {
+            format!(
+                r#"{{"patient":{{"brdy":"19680315"}},"orders":[{{"rx_id":"1","hosplist_code":"YP000503","sumamt":"20.00","ownpay_amt":"{own}"}}]}}"#
+            )
+        };
+        let hits =
+            |text: &str| judged(text).findings.iter().filter(|f| f.rule_id == "child-only").count();
+        assert_eq!((hits(&order("0")), hits(&order("20"))), (1, 0));
+    }
+
+    /// The index decides the cost: thousands of rows about other drugs are never touched.
+    #[test]
+    fn rows_about_other_drugs_are_not_looked_at() {
+        let mut rows = String::from("match,key,item,sex,source,flag\n");
+        for number in 0..25_000 {
+            writeln!(rows, "code,XA01AAA001A{number:012},药,男,s,A").unwrap();
+        }
+        let mut files = Files::from_shipped(crate::SHIPPED);
+        files.insert(
+            "packs/many/pack.toml",
+            "name=\"m\"\nversion=\"1\"\nsource=\"s\"\neffective=\"2026-01-01\"\n",
+        );
+        files.insert("packs/many/rules.toml", "[[rule]]\nid=\"many\"\nfamily=\"sex\"\nname=\"n\"\nbasis=\"b\"\nseverity=1\naction=\"hint\"\n");
+        files.insert("packs/many/many.csv", rows);
+        let rules = RuleSet::load(&files).unwrap();
+        let facts = request::read(TWO).unwrap();
+        let session = Session::new(&facts, &rules.drugs, NOW.parse().unwrap());
+        assert!(rows_about(&rules, &session).len() < 10);
+    }
+
+    fn judged(request: &str) -> Verdict {
+        let facts = request::read(request).unwrap();
+        evaluate(&RuleSet::shipped().unwrap(), &facts, NOW.parse().unwrap())
+    }
+
+    fn sex_finding(request: &str) -> String {
+        judged(request).findings.iter().find(|f| f.rule_id == "drug-sex").unwrap().id.clone()
+    }
+}

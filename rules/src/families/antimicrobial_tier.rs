@@ -1,0 +1,227 @@
+//! L08 抗菌药物分级管理: who may order which antimicrobial, and where.
+//!
+//! What: the drug table gives an antimicrobial its tier. The special tier is not used in outpatient
+//! care; restricted needs at least 主治医师, special at least 副主任医师.
+//! Why: resistance. The lists differ by province, so tiers are data of the site.
+//! Basis: 抗菌药物临床应用管理办法 (令84号) art. 24, 27, 28; GZ10000202003000.
+//! Example: 主治医师 orders 美罗培南 (special) for an inpatient → hit; declared as an emergency → pass,
+//! and the papers are due within 24 hours. A consultation opens it too. No title → unknown.
+
+use crate::drug::Tier;
+use crate::facts::{Title, VisitKind};
+use crate::family::{Case, Family, Hit, Outcome};
+use crate::parameter::{Column, ColumnKind};
+use crate::session::Line;
+
+/// The family `antimicrobial_tier`.
+pub struct AntimicrobialTier;
+
+/// Papers for an emergency overstep are due within a day.
+const PAPERS_DUE_HOURS: u32 = 24;
+
+const PARAMETERS: [Column; 1] =
+    [Column::required("antimicrobial_classes", "抗菌药物的目录分类前缀", ColumnKind::List)];
+
+impl Family for AntimicrobialTier {
+    fn id(&self) -> &'static str {
+        "antimicrobial_tier"
+    }
+
+    fn zh_name(&self) -> &'static str {
+        "抗菌药物分级管理"
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &[
+            "prescriber.drord_dr_profttl",
+            "encounter.med_mdtrt_type",
+            "orders.hosplist_code",
+            "orders.hilist_code",
+            "orders.urgt_flag",
+            "orders.cnslt_flag",
+        ]
+    }
+
+    fn parameters(&self) -> &'static [Column] {
+        &PARAMETERS
+    }
+
+    fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
+        let current = case.session.lines.iter().filter(|line| line.order.current);
+        current.map(|line| judge_line(case, line)).collect()
+    }
+}
+
+fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
+    let tier = match tier(case, line) {
+        Ok(Some(tier)) => tier,
+        Ok(None) => return Outcome::NotApplicable,
+        Err(missing) => return Outcome::unknown(missing),
+    };
+    let place = place_fits(case, tier);
+    let title = title_fits(case, tier);
+    match (&place, &title) {
+        (Fit::Yes, Fit::Yes) => return Outcome::Pass,
+        (Fit::No(_), _) | (_, Fit::No(_)) => {}
+        (Fit::Unknown(missing), _) | (_, Fit::Unknown(missing)) => {
+            return Outcome::unknown(*missing);
+        }
+    }
+    if line.order.consulted == Some(true) {
+        return Outcome::Pass;
+    }
+    if line.order.urgent == Some(true) {
+        return Outcome::Task {
+            lines: vec![line.position],
+            text: format!("【{}】紧急越级使用，请在{PAPERS_DUE_HOURS}小时内补办手续", line.name()),
+            due_hours: PAPERS_DUE_HOURS,
+        };
+    }
+    let reasons: Vec<String> = [place, title]
+        .into_iter()
+        .filter_map(|fit| if let Fit::No(why) = fit { Some(why) } else { None })
+        .collect();
+    Outcome::Hit(Hit {
+        violating: vec![line.position],
+        text: format!("【{}】为{}抗菌药物，{}", line.name(), tier.zh(), reasons.join("，")),
+        evidence: reasons,
+        ..Hit::default()
+    })
+}
+
+/// The tier of a line; `Ok(None)` for what is no antimicrobial. A drug in no table may still tell
+/// by its national class that it is none.
+fn tier(case: &Case<'_>, line: &Line<'_>) -> Result<Option<Tier>, String> {
+    let classes = case.rule.parameters.list("antimicrobial_classes");
+    let is_of_class = |code: &str| classes.iter().any(|class| code.starts_with(class.as_str()));
+    match (line.product, line.national_code()) {
+        (Some(product), _) => Ok(product.tier),
+        (None, Some(code)) if !is_of_class(code) => Ok(None),
+        _ => Err(line.path("hosplist_code")),
+    }
+}
+
+enum Fit {
+    Yes,
+    No(String),
+    Unknown(&'static str),
+}
+
+fn place_fits(case: &Case<'_>, tier: Tier) -> Fit {
+    if tier != Tier::Special {
+        return Fit::Yes;
+    }
+    match case.facts.encounter.present().and_then(|encounter| encounter.visit) {
+        None => Fit::Unknown("encounter.med_mdtrt_type"),
+        Some(VisitKind::Emergency | VisitKind::Inpatient) => Fit::Yes,
+        Some(visit) => Fit::No(format!("不得在{}使用", visit.zh())),
+    }
+}
+
+fn title_fits(case: &Case<'_>, tier: Tier) -> Fit {
+    if tier.title_min() == Title::Untitled {
+        return Fit::Yes;
+    }
+    match case.facts.prescriber.present().and_then(|prescriber| prescriber.title) {
+        None => Fit::Unknown("prescriber.drord_dr_profttl"),
+        Some(title) if title >= tier.title_min() => Fit::Yes,
+        Some(title) => Fit::No(format!("{}无{}权限", title.zh(), tier.zh())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::families::bench::Bench;
+
+    const BENCH: Bench = Bench {
+        family: "antimicrobial_tier",
+        parameters: "antimicrobial_classes = [\"XJ01\", \"XJ02\"]",
+        rows: "",
+        drugs: "hospital,MEM,注射用美罗培南,,美罗培南,0.5 g,支,1,注射,特殊\n\
+                hospital,CFX,头孢克肟片,,头孢克肟,50 mg,片,6,口服,限制\n\
+                hospital,AMX,阿莫西林胶囊,,阿莫西林,0.25 g,粒,24,口服,非限制\n\
+                hospital,AML,苯磺酸氨氯地平片,,氨氯地平,5 mg,片,7,口服,\n",
+    };
+
+    const BED: &str = r#""med_mdtrt_type":"2""#;
+    const DESK: &str = r#""med_mdtrt_type":"1""#;
+
+    #[test]
+    fn titles_in_the_ward() {
+        check(
+            BED,
+            "233",
+            "MEM",
+            "hit 1: 【注射用美罗培南】为特殊使用级抗菌药物，主治医师无特殊使用级权限",
+        );
+        check(
+            BED,
+            "3",
+            "MEM",
+            "hit 1: 【注射用美罗培南】为特殊使用级抗菌药物，主治医师无特殊使用级权限",
+        );
+        check(BED, "232", "MEM", "pass");
+        check(BED, "231", "MEM", "pass");
+        check(BED, "234", "CFX", "hit 1: 【头孢克肟片】为限制使用级抗菌药物，医师无限制使用级权限");
+        check(BED, "233", "CFX", "pass");
+        check(BED, "6", "AMX", "pass");
+        check(BED, "6", "CFX", "hit 1: 【头孢克肟片】为限制使用级抗菌药物，无职称无限制使用级权限");
+    }
+
+    #[test]
+    fn the_special_tier_is_not_for_outpatients() {
+        check(DESK, "231", "MEM", "hit 1: 【注射用美罗培南】为特殊使用级抗菌药物，不得在门诊使用");
+        check(
+            DESK,
+            "234",
+            "MEM",
+            "hit 1: 【注射用美罗培南】为特殊使用级抗菌药物，不得在门诊使用，医师无特殊使用级权限",
+        );
+        check(r#""med_mdtrt_type":"1","emer_flag":"1""#, "231", "MEM", "pass");
+        check(DESK, "231", "CFX", "pass");
+        check(DESK, "", "MEM", "hit 1: 【注射用美罗培南】为特殊使用级抗菌药物，不得在门诊使用");
+    }
+
+    #[test]
+    fn an_emergency_opens_it_and_leaves_a_task() {
+        let urgent = r#"MEM","urgt_flag":"1"#;
+        check(
+            BED,
+            "233",
+            urgent,
+            "task 【注射用美罗培南】紧急越级使用，请在24小时内补办手续; pass",
+        );
+        check(BED, "232", urgent, "pass");
+        check(BED, "233", r#"MEM","cnslt_flag":"1"#, "pass");
+    }
+
+    #[test]
+    fn a_missing_title_is_unknown() {
+        check(BED, "", "MEM", "unknown prescriber.drord_dr_profttl");
+        check(BED, "9", "CFX", "unknown prescriber.drord_dr_profttl");
+        check("", "231", "MEM", "unknown encounter.med_mdtrt_type");
+        check(BED, "", "AMX", "pass");
+    }
+
+    #[test]
+    fn what_is_no_antimicrobial() {
+        check(BED, "", "AML", "nothing");
+        check(BED, "", r#"YP404","hilist_code":"XC08CAA000A001010100000"#, "nothing");
+        check(
+            BED,
+            "",
+            r#"YP404","hilist_code":"XJ01DHE007B001010102297"#,
+            "unknown orders[1].hosplist_code",
+        );
+        check(BED, "", "YP404", "unknown orders[1].hosplist_code");
+    }
+
+    #[track_caller]
+    fn check(encounter: &str, title: &str, drug: &str, expected: &str) {
+        let request = format!(
+            r#"{{"encounter":{{{encounter}}},"prescriber":{{"drord_dr_profttl":"{title}"}},
+                "orders":[{{"rx_id":"1","hosplist_code":"{drug}"}}]}}"#
+        );
+        BENCH.check(&request, expected);
+    }
+}

@@ -1,0 +1,77 @@
+//! The bench on which families are tested: a rule and a request in, one line of text out.
+
+use schemas::Files;
+
+use crate::evaluate::evaluate;
+use crate::pack::RuleSet;
+use crate::request;
+use crate::verdict::Verdict;
+
+pub(crate) const NOW: &str = "2026-05-15T09:20:00";
+
+/// A pack with one rule `r` of a family, its parameters, its rows, and the drugs it needs.
+pub(crate) struct Bench {
+    pub(crate) family: &'static str,
+    pub(crate) parameters: &'static str,
+    pub(crate) rows: &'static str,
+    pub(crate) drugs: &'static str,
+}
+
+const PACK: &str =
+    "name = \"bench\"\nversion = \"1\"\nsource = \"test\"\neffective = \"2020-01-01\"\n";
+const DRUGS: &str =
+    "match,key,name,national_code,ingredients,strengths,piece,pieces_per_package,form,tier\n";
+
+impl Bench {
+    pub(crate) fn rules(&self) -> RuleSet {
+        let rule = format!(
+            "[[rule]]\nid = \"r\"\nfamily = \"{}\"\nname = \"n\"\nbasis = \"b\"\nseverity = 2\naction = \"reason\"\nparameters = {{ {} }}\n",
+            self.family, self.parameters
+        );
+        let mut files = Files::default();
+        files.insert("packs/bench/pack.toml", PACK);
+        files.insert("packs/bench/rules.toml", rule);
+        files.insert("packs/bench/drugs.csv", format!("{DRUGS}{}", self.drugs));
+        if !self.rows.is_empty() {
+            files.insert("packs/bench/r.csv", self.rows);
+        }
+        match RuleSet::load(&files) {
+            Ok(rules) => rules,
+            Err(problems) => {
+                panic!("{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>())
+            }
+        }
+    }
+
+    /// `hit TEXT`, `unknown PATHS`, `task TEXT`, `data CODES`, `pass`, `nothing`, joined by `; `.
+    #[track_caller]
+    pub(crate) fn check(&self, request: &str, expected: &str) {
+        let facts = match request::read(request) {
+            Ok(facts) => facts,
+            Err(faults) => panic!("{faults:?}"),
+        };
+        let now = NOW.parse().expect("the bench has a good clock");
+        assert_eq!(shown(&evaluate(&self.rules(), &facts, now)), expected, "{request}");
+    }
+}
+
+fn shown(verdict: &Verdict) -> String {
+    let mut parts = Vec::new();
+    for finding in &verdict.findings {
+        let lines: Vec<_> = finding.violating().map(|line| line.rx_id.as_str()).collect();
+        parts.push(format!("hit {}: {}", lines.join(","), finding.text));
+    }
+    for unknown in &verdict.unknown {
+        parts.push(format!("unknown {}", unknown.missing.join(",")));
+    }
+    for task in &verdict.tasks {
+        parts.push(format!("task {}", task.text));
+    }
+    for finding in &verdict.data_findings {
+        parts.push(format!("data {}", finding.code));
+    }
+    if !verdict.passed.is_empty() {
+        parts.push("pass".to_owned());
+    }
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join("; ") }
+}

@@ -1,0 +1,263 @@
+//! C10 重复用药 and I13 重复开药: the same ingredient, or the same kind of drug, twice.
+//!
+//! What: without rows, two lines with a common ingredient are a hit. With rows (ingredient →
+//! class), two lines of one class with different ingredients are. Only lines that act on the whole
+//! body and are taken on some common day count, and at least one must belong to this session.
+//! Why: combination products hide their ingredients, so 对乙酰氨基酚 is given twice unseen.
+//! Basis: 医院处方点评管理规范 2-7, 3-4; GZ10000301006000.
+//! Example: 布洛芬 + 双氯芬酸 by mouth → hit; 双氯芬酸 gel → pass. Let through: named pairs (dual
+//! antiplatelet therapy), a switch from injection to mouth, ward drugs continued as discharge drugs.
+
+use crate::drug::Form;
+use crate::family::{Case, Family, Hit, Outcome, Rows};
+use crate::parameter::{Column, ColumnKind};
+use crate::session::Line;
+
+/// The family `duplicate_ingredient`.
+pub struct DuplicateIngredient;
+
+const PARAMETERS: [Column; 2] = [
+    Column::optional("exempt_pairs", "豁免的组合，如「阿司匹林+氯吡格雷」", ColumnKind::List),
+    Column::optional("switch_ok", "允许注射剂与口服剂序贯", ColumnKind::Flag),
+];
+
+const ROWS: [Column; 1] = [Column::required("class", "药理类别", ColumnKind::Text)];
+
+impl Family for DuplicateIngredient {
+    fn id(&self) -> &'static str {
+        "duplicate_ingredient"
+    }
+
+    fn zh_name(&self) -> &'static str {
+        "重复用药"
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &[
+            "orders.hosplist_code",
+            "orders.hilist_code",
+            "orders.drug_ingd",
+            "orders.drug_used_way_code",
+            "orders.drord_begn_date",
+            "orders.drord_stop_date",
+            "orders.medc_days",
+            "orders.dscg_tkdrug_flag",
+        ]
+    }
+
+    fn parameters(&self) -> &'static [Column] {
+        &PARAMETERS
+    }
+
+    fn rows(&self) -> Rows {
+        Rows::Optional(&ROWS)
+    }
+
+    fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
+        let kinds = if case.rule.rows.is_empty() { ingredients(case) } else { classes(case) };
+        let mut outcomes = Vec::new();
+        for (at, first) in kinds.iter().enumerate() {
+            for second in kinds.iter().skip(at + 1) {
+                outcomes.extend(pair(case, first, second));
+            }
+        }
+        if case.rule.rows.is_empty() && case.session.lines.len() > 1 {
+            outcomes.extend(unknown_lines(case));
+        }
+        if outcomes.is_empty() {
+            outcomes.push(Outcome::Pass);
+        }
+        outcomes
+    }
+}
+
+/// A line, one of its ingredients, and what that is counted as.
+struct Kind<'a> {
+    line: &'a Line<'a>,
+    ingredient: &'a str,
+    /// The ingredient itself, or its class.
+    counted_as: &'a str,
+}
+
+fn ingredients<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
+    let lines = case.session.lines.iter().filter(|line| line.is_systemic());
+    let kinds = lines.flat_map(|line| {
+        let ingredients = line.ingredients().unwrap_or_default().into_iter();
+        ingredients.map(move |ingredient| Kind { line, ingredient, counted_as: ingredient })
+    });
+    kinds.collect()
+}
+
+fn classes<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
+    let systemic = case.matches.iter().filter(|found| found.line.is_systemic());
+    systemic
+        .map(|found| Kind {
+            line: found.line,
+            ingredient: &found.row.item,
+            counted_as: found.row.parameters.text("class"),
+        })
+        .collect()
+}
+
+/// Lines of which nobody knows what they contain could duplicate any other.
+fn unknown_lines(case: &Case<'_>) -> Option<Outcome> {
+    let lines = case.session.lines.iter().filter(|line| line.ingredients().is_none());
+    let missing: Vec<_> = lines.map(|line| line.path("drug_ingd")).collect();
+    (!missing.is_empty()).then_some(Outcome::Unknown { missing })
+}
+
+fn pair(case: &Case<'_>, first: &Kind<'_>, second: &Kind<'_>) -> Option<Outcome> {
+    let by_class = !case.rule.rows.is_empty();
+    let is_duplicate = first.counted_as == second.counted_as
+        && first.line.position != second.line.position
+        // The same ingredient twice is told by the rule without classes.
+        && (!by_class || first.ingredient != second.ingredient);
+    if !is_duplicate || is_let_through(case, first, second) {
+        return None;
+    }
+    let (one, other) = (first.line.name(), second.line.name());
+    let text = if by_class {
+        format!("【{one}】与【{other}】同属{}", first.counted_as)
+    } else {
+        format!("【{one}】与【{other}】均含{}", first.counted_as)
+    };
+    Some(Outcome::Hit(Hit {
+        violating: vec![second.line.position],
+        involved: vec![first.line.position],
+        text,
+        evidence: vec![first.counted_as.to_owned()],
+        ..Hit::default()
+    }))
+}
+
+fn is_let_through(case: &Case<'_>, first: &Kind<'_>, second: &Kind<'_>) -> bool {
+    let (one, other) = (first.line, second.line);
+    let is_old = !one.order.current && !other.order.current;
+    let continues_the_ward = one.order.discharge != other.order.discharge;
+    let is_named = case.rule.parameters.list("exempt_pairs").iter().any(|pair| {
+        pair.split_once('+').is_some_and(|(a, b)| {
+            let (a, b) = (a.trim(), b.trim());
+            (a, b) == (first.ingredient, second.ingredient)
+                || (a, b) == (second.ingredient, first.ingredient)
+        })
+    });
+    let is_switch = case.rule.parameters.flag("switch_ok")
+        && matches!(
+            (one.form(), other.form()),
+            (Some(Form::Injection), Some(Form::Oral)) | (Some(Form::Oral), Some(Form::Injection))
+        );
+    is_old || continues_the_ward || is_named || is_switch || !one.overlaps(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::families::bench::Bench;
+
+    const DRUGS: &str = "hospital,APAP,对乙酰氨基酚片,,对乙酰氨基酚,0.5 g,片,20,口服,\n\
+        hospital,COLD,氨酚伪麻那敏片,,对乙酰氨基酚+伪麻黄碱,325 mg+30 mg,片,20,口服,\n\
+        hospital,IBU,布洛芬缓释胶囊,,布洛芬,0.3 g,粒,20,口服,\n\
+        hospital,DIC,双氯芬酸钠缓释片,,双氯芬酸,75 mg,片,20,口服,\n\
+        hospital,GEL,双氯芬酸凝胶,,双氯芬酸,?,支,,外用,\n\
+        hospital,DICI,双氯芬酸注射液,,双氯芬酸,50 mg,支,5,注射,\n\
+        hospital,ASA,阿司匹林肠溶片,,阿司匹林,100 mg,片,30,口服,\n\
+        hospital,CLO,氯吡格雷片,,氯吡格雷,75 mg,片,7,口服,\n";
+
+    const SAME: Bench = Bench {
+        family: "duplicate_ingredient",
+        parameters: "switch_ok = true",
+        rows: "",
+        drugs: DRUGS,
+    };
+
+    const CLASS: Bench = Bench {
+        family: "duplicate_ingredient",
+        parameters: "exempt_pairs = [\"氯吡格雷 + 阿司匹林\"]",
+        rows: "match,key,item,class,source,flag\n\
+               ingredient,布洛芬,布洛芬,非甾体抗炎药,ATC M01A,B\n\
+               ingredient,双氯芬酸,双氯芬酸,非甾体抗炎药,ATC M01A,B\n\
+               ingredient,阿司匹林,阿司匹林,抗血小板药,ATC B01AC,B\n\
+               ingredient,氯吡格雷,氯吡格雷,抗血小板药,ATC B01AC,B\n",
+        drugs: DRUGS,
+    };
+
+    #[test]
+    fn a_combination_hides_its_ingredient() {
+        check(
+            &SAME,
+            &["APAP", "COLD"],
+            "hit 2: 【对乙酰氨基酚片】与【氨酚伪麻那敏片】均含对乙酰氨基酚",
+        );
+        check(&SAME, &["IBU", "COLD"], "pass");
+        check(&SAME, &["IBU"], "pass");
+    }
+
+    #[test]
+    fn one_class_by_mouth() {
+        check(
+            &CLASS,
+            &["IBU", "DIC"],
+            "hit 2: 【布洛芬缓释胶囊】与【双氯芬酸钠缓释片】同属非甾体抗炎药",
+        );
+        check(&CLASS, &["IBU", "GEL"], "pass");
+        check(&CLASS, &["IBU", "IBU"], "pass");
+        let gel_by_route = r#"DIC","drug_used_way_code":"612"#;
+        check(&CLASS, &["IBU", gel_by_route], "pass");
+    }
+
+    #[test]
+    fn named_pairs_are_let_through() {
+        check(&CLASS, &["ASA", "CLO"], "pass");
+    }
+
+    #[test]
+    fn a_switch_from_injection_to_mouth() {
+        check(&SAME, &["DICI", "DIC"], "pass");
+    }
+
+    #[test]
+    fn discharge_drugs_continue_ward_drugs() {
+        check(&SAME, &["IBU", r#"IBU","dscg_tkdrug_flag":"1"#], "pass");
+        check(&SAME, &["IBU", "IBU"], "hit 2: 【布洛芬缓释胶囊】与【布洛芬缓释胶囊】均含布洛芬");
+    }
+
+    #[test]
+    fn only_days_in_common_count() {
+        let first = r#"IBU","drord_begn_date":"20260510","medc_days":"3"#;
+        check(&SAME, &[first, r#"IBU","drord_begn_date":"20260513"#], "pass");
+        check(
+            &SAME,
+            &[first, r#"IBU","drord_begn_date":"20260512"#],
+            "hit 2: 【布洛芬缓释胶囊】与【布洛芬缓释胶囊】均含布洛芬",
+        );
+        let stopped = r#"IBU","curr_drord_flag":"0","drord_begn_date":"20260501","drord_stop_date":"20260514"#;
+        check(&SAME, &[stopped, "IBU"], "pass");
+    }
+
+    #[test]
+    fn two_old_orders_are_not_this_sessions() {
+        let old = r#"IBU","curr_drord_flag":"0"#;
+        check(&SAME, &[old, old], "pass");
+        check(&SAME, &[old, "IBU"], "hit 2: 【布洛芬缓释胶囊】与【布洛芬缓释胶囊】均含布洛芬");
+    }
+
+    #[test]
+    fn what_nobody_knows_is_unknown() {
+        check(&SAME, &["IBU", "YP404"], "unknown orders[2].drug_ingd");
+        check(&SAME, &["YP404", r#"YP405","drug_ingd":"布洛芬"#], "unknown orders[1].drug_ingd");
+        check(
+            &SAME,
+            &["IBU", r#"YP405","drug_ingd":"布洛芬"#],
+            "hit 2: 【布洛芬缓释胶囊】与【YP405】均含布洛芬",
+        );
+        check(&CLASS, &["IBU", "YP404"], "unknown orders[2].drug_ingd");
+    }
+
+    #[track_caller]
+    fn check(bench: &Bench, drugs: &[&str], expected: &str) {
+        let lines = drugs.iter().enumerate();
+        let lines: Vec<_> = lines
+            .map(|(at, drug)| format!(r#"{{"rx_id":"{}","hosplist_code":"{drug}"}}"#, at + 1))
+            .collect();
+        bench.check(&format!(r#"{{"orders":[{}]}}"#, lines.join(",")), expected);
+    }
+}

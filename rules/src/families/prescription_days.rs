@@ -1,0 +1,334 @@
+//! L01 处方用量: how many days one prescription may cover.
+//!
+//! What: every prescription of an outpatient or emergency visit is compared with the usual number
+//! of days; the longer of the days written and the days that the quantity lasts counts.
+//! Why: the law lets a doctor go beyond with a reason, so this asks for one and never blocks.
+//! Basis: 处方管理办法 art. 19 (7 days, emergency 3); 长期处方管理规范 (up to 12 weeks).
+//! Example: emergency, 头孢克肟 100 mg BID, 24 tablets of 50 mg → 6 days > 3 → hit. Hypertension for 28
+//! days with the long-prescription flag → pass. As needed, or an ointment without dose and days →
+//! unknown. One smallest package is let through. Discharge drugs are no outpatient prescription.
+
+use rust_decimal::Decimal;
+
+use crate::dose::{days_supply, is_one_package};
+use crate::facts::{Encounter, VisitKind};
+use crate::family::{Case, Family, Hit, Outcome};
+use crate::frequency::Frequency;
+use crate::parameter::{Column, ColumnKind};
+use crate::session::Line;
+
+/// The family `prescription_days`.
+pub struct PrescriptionDays;
+
+/// The data finding for days written that differ from days computed.
+pub(crate) const DAYS_DIFFER: &str = "C308";
+
+const PARAMETERS: [Column; 4] = [
+    Column::required("outpatient_days_max", "门诊处方天数上限", ColumnKind::Whole),
+    Column::required("emergency_days_max", "急诊处方天数上限", ColumnKind::Whole),
+    Column::required("long_days_max", "长期处方或已说明理由时的天数上限", ColumnKind::Whole),
+    Column::optional("min_pack_ok", "允许一个最小包装", ColumnKind::Flag),
+];
+
+impl Family for PrescriptionDays {
+    fn id(&self) -> &'static str {
+        "prescription_days"
+    }
+
+    fn zh_name(&self) -> &'static str {
+        "处方用量"
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &[
+            "encounter.med_mdtrt_type",
+            "encounter.emer_flag",
+            "encounter.long_rx_flag",
+            "orders.rxno",
+            "orders.medc_days",
+            "orders.cnt",
+            "orders.cnt_unt",
+            "orders.spec",
+            "orders.drug_used_sdose",
+            "orders.drug_used_dosunt",
+            "orders.drug_used_frqu",
+            "orders.excd_rea",
+        ]
+    }
+
+    fn parameters(&self) -> &'static [Column] {
+        &PARAMETERS
+    }
+
+    fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
+        let encounter = case.facts.encounter.present();
+        let Some(visit) = encounter.and_then(|encounter| encounter.visit) else {
+            return vec![Outcome::unknown("encounter.med_mdtrt_type")];
+        };
+        let Some(usual) = usual_days_max(case, visit) else { return vec![Outcome::NotApplicable] };
+        let limits = Limits {
+            usual,
+            long: Decimal::from(case.rule.parameters.whole("long_days_max")),
+            is_long: encounter.and_then(|e: &Encounter| e.long_prescription) == Some(true),
+            min_pack_ok: case.rule.parameters.flag("min_pack_ok"),
+        };
+        prescriptions(case)
+            .into_iter()
+            .flat_map(|lines| judge_prescription(visit, &limits, &lines))
+            .collect()
+    }
+}
+
+struct Limits {
+    usual: Decimal,
+    long: Decimal,
+    is_long: bool,
+    min_pack_ok: bool,
+}
+
+impl Limits {
+    fn of(&self, line: &Line<'_>) -> Decimal {
+        let is_reasoned = self.is_long || line.order.reason.is_some();
+        if is_reasoned { self.long.max(self.usual) } else { self.usual }
+    }
+}
+
+fn usual_days_max(case: &Case<'_>, visit: VisitKind) -> Option<Decimal> {
+    let name = match visit {
+        VisitKind::Emergency => "emergency_days_max",
+        VisitKind::Outpatient | VisitKind::Internet | VisitKind::Pharmacy => "outpatient_days_max",
+        VisitKind::Inpatient => return None,
+    };
+    Some(Decimal::from(case.rule.parameters.whole(name)))
+}
+
+/// The lines of this session by prescription; lines without a number are one prescription.
+fn prescriptions<'a>(case: &Case<'a>) -> Vec<Vec<&'a Line<'a>>> {
+    let mut prescriptions: Vec<Vec<&Line<'_>>> = Vec::new();
+    let current = case.session.lines.iter().filter(|l| l.order.current && !l.order.discharge);
+    for line in current {
+        let same = |lines: &&mut Vec<&Line<'_>>| {
+            lines.first().is_some_and(|first| first.order.rxno == line.order.rxno)
+        };
+        match prescriptions.iter_mut().find(same) {
+            Some(lines) => lines.push(line),
+            None => prescriptions.push(vec![line]),
+        }
+    }
+    prescriptions
+}
+
+/// One hit for a prescription, whichever lines it is about; what is unknown stays beside it.
+fn judge_prescription(visit: VisitKind, limits: &Limits, lines: &[&Line<'_>]) -> Vec<Outcome> {
+    let (mut over, mut missing) = (Vec::new(), Vec::new());
+    for line in lines {
+        match judge_line(line, limits) {
+            LineDays::Over { days, limit } => over.push((*line, days, limit)),
+            LineDays::Within => {}
+            LineDays::Unknown(lacking) => missing.extend(lacking),
+        }
+    }
+    let mut outcomes = Vec::new();
+    if !over.is_empty() {
+        outcomes.push(Outcome::Hit(hit(visit, &over)));
+    }
+    if !missing.is_empty() {
+        outcomes.push(Outcome::Unknown { missing });
+    }
+    if outcomes.is_empty() {
+        outcomes.push(Outcome::Pass);
+    }
+    outcomes
+}
+
+enum LineDays {
+    Over { days: Decimal, limit: Decimal },
+    Within,
+    Unknown(Vec<String>),
+}
+
+fn judge_line(line: &Line<'_>, limits: &Limits) -> LineDays {
+    let limit = limits.of(line);
+    let written = line.order.days;
+    let computed = days_supply(line);
+    if limits.min_pack_ok && is_one_package(line) && written.is_none_or(|days| days <= limit) {
+        return LineDays::Within;
+    }
+    let longest = written.max(computed.as_ref().ok().copied());
+    let is_as_needed = line.order.frequency == Some(Frequency::AsNeeded);
+    match (longest, computed) {
+        (Some(days), _) if days > limit => LineDays::Over { days, limit },
+        // Days written for a drug as needed do not say how long it lasts.
+        (_, Err(missing)) if written.is_none() || is_as_needed => LineDays::Unknown(missing),
+        _ => LineDays::Within,
+    }
+}
+
+fn hit(visit: VisitKind, over: &[(&Line<'_>, Decimal, Decimal)]) -> Hit {
+    let parts: Vec<_> = over
+        .iter()
+        .map(|(line, days, _)| format!("【{}】{}日用量", line.name(), days.normalize()))
+        .collect();
+    let limit = over.iter().map(|(_, _, limit)| *limit).min().unwrap_or_default();
+    Hit {
+        violating: over.iter().map(|(line, _, _)| line.position).collect(),
+        text: format!("{}处方{}，一般不超过{limit}日，请注明理由", visit.zh(), parts.join("、")),
+        evidence: over.iter().map(|(_, days, limit)| format!("{days}>{limit}")).collect(),
+        ..Hit::default()
+    }
+}
+
+/// Whether the days written differ from those computed; one smallest package explains itself.
+pub(crate) fn days_that_differ(line: &Line<'_>) -> Option<(Decimal, Decimal)> {
+    let written = line.order.days?;
+    let computed = days_supply(line).ok()?;
+    let differ = (written - computed).abs() >= Decimal::ONE;
+    (differ && !is_one_package(line)).then_some((written, computed))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::families::bench::Bench;
+
+    const BENCH: Bench = Bench {
+        family: "prescription_days",
+        parameters: "outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 84, min_pack_ok = true",
+        rows: "",
+        drugs: "hospital,CFX,头孢克肟片,,头孢克肟,50 mg,片,,口服,限制\n\
+                hospital,AML,苯磺酸氨氯地平片,,氨氯地平,5 mg,片,7,口服,\n\
+                hospital,VAL,缬沙坦胶囊,,缬沙坦,80 mg,粒,28,口服,\n\
+                hospital,OIN,莫匹罗星软膏,,莫匹罗星,?,支,,外用,\n\
+                hospital,INS,胰岛素笔芯,,胰岛素,300 IU,支,1,注射,\n",
+    };
+
+    const CEFIXIME: &str = r#""hosplist_code":"CFX","drug_used_sdose":"100","drug_used_dosunt":"mg","drug_used_frqu":"BID","cnt":"24","cnt_unt":"片""#;
+    const OUTPATIENT: &str = r#""med_mdtrt_type":"1""#;
+    const EMERGENCY: &str = r#""med_mdtrt_type":"1","emer_flag":"1""#;
+
+    #[test]
+    fn emergency_three_days() {
+        check(
+            EMERGENCY,
+            CEFIXIME,
+            "hit 1: 急诊处方【头孢克肟片】6日用量，一般不超过3日，请注明理由",
+        );
+        check(OUTPATIENT, CEFIXIME, "pass");
+        check(
+            r#""med_type":"13""#,
+            CEFIXIME,
+            "hit 1: 急诊处方【头孢克肟片】6日用量，一般不超过3日，请注明理由",
+        );
+    }
+
+    #[test]
+    fn a_reason_or_the_long_prescription_opens_it() {
+        let month = r#""hosplist_code":"AML","medc_days":"28","drug_used_sdose":"5","drug_used_dosunt":"mg","drug_used_frqu":"QD","cnt":"4","cnt_unt":"盒""#;
+        check(
+            OUTPATIENT,
+            month,
+            "hit 1: 门诊处方【苯磺酸氨氯地平片】28日用量，一般不超过7日，请注明理由",
+        );
+        check(r#""med_mdtrt_type":"1","long_rx_flag":"1""#, month, "pass");
+        check(r#""med_mdtrt_type":"1","med_type":"14""#, month, "pass");
+        check(OUTPATIENT, &format!(r#"{month},"excd_rea":"外出务工""#), "pass");
+        let twelve_weeks = r#""hosplist_code":"VAL","medc_days":"84""#;
+        check(r#""med_mdtrt_type":"1","long_rx_flag":"1""#, twelve_weeks, "pass");
+        let more = r#""hosplist_code":"VAL","medc_days":"85""#;
+        check(
+            r#""med_mdtrt_type":"1","long_rx_flag":"1""#,
+            more,
+            "hit 1: 门诊处方【缬沙坦胶囊】85日用量，一般不超过84日，请注明理由",
+        );
+    }
+
+    #[test]
+    fn the_larger_of_written_and_computed() {
+        let differ = r#""hosplist_code":"AML","medc_days":"7","drug_used_sdose":"5","drug_used_dosunt":"mg","drug_used_frqu":"QD","cnt":"2","cnt_unt":"盒""#;
+        check(
+            OUTPATIENT,
+            differ,
+            "hit 1: 门诊处方【苯磺酸氨氯地平片】14日用量，一般不超过7日，请注明理由; data C308",
+        );
+        let written = r#""hosplist_code":"AML","medc_days":"10","drug_used_sdose":"5","drug_used_dosunt":"mg","drug_used_frqu":"QD","cnt":"7","cnt_unt":"片""#;
+        check(
+            OUTPATIENT,
+            written,
+            "hit 1: 门诊处方【苯磺酸氨氯地平片】10日用量，一般不超过7日，请注明理由; data C308",
+        );
+    }
+
+    #[test]
+    fn one_smallest_package_is_let_through() {
+        let one = r#""hosplist_code":"VAL","medc_days":"7","drug_used_sdose":"80","drug_used_dosunt":"mg","drug_used_frqu":"QD","cnt":"1","cnt_unt":"盒""#;
+        check(OUTPATIENT, one, "pass");
+        check(OUTPATIENT, &one.replace("\"medc_days\":\"7\",", ""), "pass");
+        let two = one.replace(r#""cnt":"1""#, r#""cnt":"2""#);
+        check(
+            OUTPATIENT,
+            &two,
+            "hit 1: 门诊处方【缬沙坦胶囊】56日用量，一般不超过7日，请注明理由; data C308",
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_computed_is_unknown() {
+        let as_needed = CEFIXIME.replace("BID", "PRN");
+        check(OUTPATIENT, &as_needed, "unknown orders[1].day_cnt_max");
+        check(
+            OUTPATIENT,
+            &format!(r#"{as_needed},"medc_days":"3""#),
+            "unknown orders[1].day_cnt_max",
+        );
+        check(
+            OUTPATIENT,
+            &format!(r#"{as_needed},"medc_days":"30""#),
+            "hit 1: 门诊处方【头孢克肟片】30日用量，一般不超过7日，请注明理由",
+        );
+        let ointment = r#""hosplist_code":"OIN","cnt":"2","cnt_unt":"支","drug_used_frqu":"BID""#;
+        check(OUTPATIENT, ointment, "unknown orders[1].drug_used_sdose");
+        check(OUTPATIENT, &format!(r#"{ointment},"medc_days":"5""#), "pass");
+        check(OUTPATIENT, r#""hosplist_code":"AML""#, "unknown orders[1].cnt");
+    }
+
+    #[test]
+    fn absurd_values_are_neither_hit_nor_pass() {
+        let negative = CEFIXIME.replace(r#""cnt":"24""#, r#""cnt":"-24""#);
+        check(OUTPATIENT, &negative, "unknown orders[1].cnt; data C301");
+        let many = r#""hosplist_code":"AML","medc_days":"9999""#;
+        check(OUTPATIENT, many, "unknown orders[1].cnt; data C302");
+    }
+
+    #[test]
+    fn stays_and_discharge_drugs_are_something_else() {
+        check(r#""med_mdtrt_type":"2""#, CEFIXIME, "nothing");
+        check(EMERGENCY, &format!(r#"{CEFIXIME},"dscg_tkdrug_flag":"1""#), "nothing");
+        check("", CEFIXIME, "unknown encounter.med_mdtrt_type");
+        check(r#""med_mdtrt_type":"4""#, CEFIXIME, "unknown encounter.med_mdtrt_type");
+    }
+
+    #[test]
+    fn every_other_day_lasts_twice_as_long() {
+        let line = r#""hosplist_code":"AML","drug_used_sdose":"5","drug_used_dosunt":"mg","drug_used_frqu":"QOD","cnt":"7","cnt_unt":"片""#;
+        check(
+            OUTPATIENT,
+            line,
+            "hit 1: 门诊处方【苯磺酸氨氯地平片】14日用量，一般不超过7日，请注明理由",
+        );
+    }
+
+    #[test]
+    fn each_prescription_by_itself() {
+        let request = r#"{"encounter":{"med_mdtrt_type":"1"},"orders":[
+            {"rx_id":"1","rxno":"A","hosplist_code":"AML","medc_days":"8"},
+            {"rx_id":"2","rxno":"B","hosplist_code":"AML","medc_days":"7"},
+            {"rx_id":"3","rxno":"A","hosplist_code":"VAL","medc_days":"9"}]}"#;
+        BENCH.check(request, "hit 1,3: 门诊处方【苯磺酸氨氯地平片】8日用量、【缬沙坦胶囊】9日用量，一般不超过7日，请注明理由");
+    }
+
+    #[track_caller]
+    fn check(encounter: &str, line: &str, expected: &str) {
+        let request =
+            format!(r#"{{"encounter":{{{encounter}}},"orders":[{{"rx_id":"1",{line}}}]}}"#);
+        BENCH.check(&request, expected);
+    }
+}

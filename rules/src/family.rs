@@ -1,0 +1,136 @@
+//! What a rule family is: a template that rules and knowledge rows fill with parameters.
+//!
+//! One family is one file in [`crate::families`]. It declares its parameters and the elements it
+//! reads, and judges one rule for one session. Judgement is three-valued; what could not be decided
+//! names the elements that are missing.
+
+use std::fmt;
+
+use jiff::civil::DateTime;
+
+use crate::facts::Facts;
+use crate::knowledge::Row;
+use crate::parameter::{Column, Parameters};
+use crate::rule::{Rule, Severity};
+use crate::session::{Line, Session};
+
+/// A kind of rule.
+pub trait Family: Sync {
+    /// The name used in `rules.toml`.
+    fn id(&self) -> &'static str;
+
+    /// The name for people.
+    fn zh_name(&self) -> &'static str;
+
+    /// The elements it reads.
+    fn reads(&self) -> &'static [&'static str];
+
+    /// The parameters of a rule.
+    fn parameters(&self) -> &'static [Column] {
+        &[]
+    }
+
+    /// The knowledge rows of a rule.
+    fn rows(&self) -> Rows {
+        Rows::None
+    }
+
+    /// What is wrong with a row whose cells are each good.
+    fn check_row(&self, _row: &Parameters) -> Option<String> {
+        None
+    }
+
+    /// Judges one rule. A rule with rows is called only when some row is about some line.
+    fn judge(&self, case: &Case<'_>) -> Vec<Outcome>;
+}
+
+impl fmt::Debug for dyn Family {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.id())
+    }
+}
+
+/// Whether the rules of a family have knowledge rows, and their columns.
+#[derive(Debug, Clone, Copy)]
+pub enum Rows {
+    /// Parameters of the rule say it all.
+    None,
+    /// A rule may have rows, and means something else then.
+    Optional(&'static [Column]),
+    /// A rule is nothing without its rows.
+    Required(&'static [Column]),
+}
+
+/// One rule to judge, and what it may look at.
+pub struct Case<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// The rows in force that are about a line, ordered by row, then line.
+    pub matches: &'a [Match<'a>],
+    /// The lines, as prepared for all rules.
+    pub session: &'a Session<'a>,
+    /// The whole input.
+    pub facts: &'a Facts,
+    /// The time of the check.
+    pub now: DateTime,
+}
+
+/// A row and a line that it is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Match<'a> {
+    /// The row.
+    pub row: &'a Row,
+    /// The line.
+    pub line: &'a Line<'a>,
+}
+
+/// What a judgement came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// 命中.
+    Hit(Hit),
+    /// 通过.
+    Pass,
+    /// 通过, and somebody owes something: papers within so many hours.
+    Task {
+        /// The lines it is about.
+        lines: Vec<usize>,
+        /// What is owed.
+        text: String,
+        /// Within how many hours.
+        due_hours: u32,
+    },
+    /// 无法判断: which elements are missing.
+    Unknown {
+        /// Paths such as `orders[RX1].drug_used_frqu`.
+        missing: Vec<String>,
+    },
+    /// 不适用; not reported.
+    NotApplicable,
+}
+
+impl Outcome {
+    /// Unknown for want of one element.
+    #[must_use]
+    pub fn unknown(element: impl Into<String>) -> Outcome {
+        Outcome::Unknown { missing: vec![element.into()] }
+    }
+}
+
+/// A hit: which lines, what to tell, and what it depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Hit {
+    /// Positions of the lines that violate.
+    pub violating: Vec<usize>,
+    /// Positions of the lines that take part.
+    pub involved: Vec<usize>,
+    /// 违规内容, with the numbers filled in.
+    pub text: String,
+    /// The values the judgement depends on. A finding keeps its id while they stay the same, so
+    /// that the doctor is not shown again what was acknowledged.
+    pub evidence: Vec<String>,
+    /// Where the knowledge row was read.
+    pub source: Option<String>,
+    /// When the rule's own severity does not fit this hit.
+    pub severity: Option<Severity>,
+}

@@ -1,0 +1,194 @@
+//! Knowledge rows: the points that hang on a drug and fill a rule's template.
+//!
+//! A row names what it is about (`match` and `key`), its parameters, and where it was read. Rows
+//! with flag C are common knowledge that no pharmacist has confirmed: they are loaded, so that
+//! their form is proved, and stay out of the index.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use schemas::Problem;
+
+use crate::parameter::{Column, Parameters};
+use crate::table::{self, Cells, Header};
+
+/// One row of a rule's csv file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// What it is about.
+    pub key: Key,
+    /// The item in words.
+    pub item: String,
+    /// The family's parameters.
+    pub parameters: Parameters,
+    /// Where it was read.
+    pub source: String,
+    /// How sure it is.
+    pub flag: Confidence,
+    /// In force from this day.
+    pub from: Option<Date>,
+    /// In force to this day, inclusive.
+    pub to: Option<Date>,
+    /// Its line in the file.
+    pub line: u32,
+}
+
+impl Row {
+    /// Whether it may be judged by, and is in force on a day.
+    #[must_use]
+    pub fn applies(&self, on: Date) -> bool {
+        self.flag != Confidence::Unconfirmed
+            && self.from.is_none_or(|from| from <= on)
+            && self.to.is_none_or(|to| on <= to)
+    }
+}
+
+/// What a row hangs on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// One drug of the hospital's own list.
+    Hospital(String),
+    /// One entry of the national catalogue.
+    Code(String),
+    /// All entries that begin so: 10 or 14 characters of a western drug, 11 of a patent drug.
+    Prefix(String),
+    /// Every product that contains it.
+    Ingredient(String),
+}
+
+/// How sure a fact is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confidence {
+    /// A: read in the regulation or the authority's own table.
+    Official,
+    /// B: read in a secondary public source.
+    Secondary,
+    /// C: common knowledge, disabled until a pharmacist confirms it.
+    Unconfirmed,
+}
+
+/// The lengths of prefixes that mean something in a national code.
+pub(crate) const PREFIX_LENGTHS: [usize; 3] = [10, 11, 14];
+
+/// Reads the rows of one rule; every bad row is told, and any bad row refuses the pack.
+pub(crate) fn read(
+    file: &str,
+    text: &str,
+    columns: &[Column],
+    problems: &mut Vec<Problem>,
+) -> Vec<Row> {
+    let required = |name| Header { name, required: true };
+    let optional = |name| Header { name, required: false };
+    let mut known = vec![required("match"), required("key"), required("item")];
+    known.extend(columns.iter().map(|c| Header { name: c.name, required: c.required }));
+    known.extend([required("source"), required("flag"), optional("from"), optional("to")]);
+
+    let mut rows = Vec::new();
+    let mut seen = BTreeSet::new();
+    table::read(file, text, &known, problems, |cells, problems| {
+        let Some(row) = row(cells, columns, problems) else { return };
+        if seen.insert((row.key.clone(), cells.get("from").map(str::to_owned))) {
+            rows.push(row);
+        } else {
+            let message = "this key already has a row above".to_owned();
+            problems.push(cells.problem("R206", "key", message));
+        }
+    });
+    rows
+}
+
+fn row(cells: &Cells<'_>, columns: &[Column], problems: &mut Vec<Problem>) -> Option<Row> {
+    let before = problems.len();
+    let key = key(cells, problems);
+    let item = cells.required("item", problems).map(str::to_owned);
+    let source = cells.required("source", problems).map(str::to_owned);
+    let flag = flag(cells, problems);
+    let parameters = parameters(cells, columns, problems);
+    let (from, to) = (day(cells, "from", problems), day(cells, "to", problems));
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
+        problems.push(cells.problem("R208", "to", "`to` is before `from`".to_owned()));
+    }
+    if problems.len() > before {
+        return None;
+    }
+    let line = cells.line;
+    Some(Row { key: key?, item: item?, parameters, source: source?, flag: flag?, from, to, line })
+}
+
+fn key(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<Key> {
+    let kind = cells.required("match", problems);
+    let key = cells.required("key", problems)?.to_owned();
+    match kind? {
+        "hospital" => Some(Key::Hospital(key)),
+        "ingredient" => Some(Key::Ingredient(key)),
+        "code" if is_full_code(&key) => Some(Key::Code(key)),
+        "prefix" if PREFIX_LENGTHS.contains(&key.len()) => Some(Key::Prefix(key)),
+        "code" => {
+            let message = format!(
+                "`{key}` has {} characters; a code has 23 (X), 20 (Z), 10 (T) or 15 digits",
+                key.chars().count()
+            );
+            problems.push(cells.problem("R205", "key", message));
+            None
+        }
+        "prefix" => {
+            let message = format!("`{key}` is no prefix; write 10 or 14 characters (X) or 11 (Z)");
+            problems.push(cells.problem("R205", "key", message));
+            None
+        }
+        other => {
+            let message = format!("`{other}` is not one of hospital, code, prefix, ingredient");
+            problems.push(cells.problem("R204", "match", message));
+            None
+        }
+    }
+}
+
+fn is_full_code(code: &str) -> bool {
+    match code.as_bytes().first() {
+        Some(b'X') => code.len() == 23,
+        Some(b'Z') => code.len() == 20,
+        Some(b'T') => code.len() == 10,
+        Some(digit) => digit.is_ascii_digit() && code.len() == 15,
+        None => false,
+    }
+}
+
+fn flag(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<Confidence> {
+    match cells.required("flag", problems)? {
+        "A" => Some(Confidence::Official),
+        "B" => Some(Confidence::Secondary),
+        "C" => Some(Confidence::Unconfirmed),
+        other => {
+            problems.push(cells.problem("R204", "flag", format!("`{other}` is not A, B or C")));
+            None
+        }
+    }
+}
+
+fn parameters(cells: &Cells<'_>, columns: &[Column], problems: &mut Vec<Problem>) -> Parameters {
+    let mut parameters = Parameters::default();
+    for column in columns {
+        let cell = if column.required {
+            cells.required(column.name, problems)
+        } else {
+            cells.get(column.name)
+        };
+        match cell.map(|cell| column.kind.parse(cell)) {
+            Some(Ok(value)) => parameters.set(column.name, value),
+            Some(Err(message)) => problems.push(cells.problem("R204", column.name, message)),
+            None => {}
+        }
+    }
+    parameters
+}
+
+fn day(cells: &Cells<'_>, name: &str, problems: &mut Vec<Problem>) -> Option<Date> {
+    let text = cells.get(name)?;
+    let day = text.parse().ok();
+    if day.is_none() {
+        let message = format!("`{text}` is not a day such as 2026-01-28");
+        problems.push(cells.problem("R204", name, message));
+    }
+    day
+}

@@ -1,0 +1,191 @@
+//! The parameters of rules and knowledge rows: typed columns that a family declares.
+//!
+//! A cell is proved when its file is loaded, so a family that reads a required parameter need not
+//! ask again whether it is there.
+
+use rust_decimal::Decimal;
+
+use crate::age::Age;
+use crate::number::decimal;
+use crate::unit::Dose;
+
+/// One parameter of a family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// The key in `rules.toml` or the column of the csv file.
+    pub name: &'static str,
+    /// What it is, in Chinese, for forms and the manual.
+    pub zh: &'static str,
+    /// What its text must look like.
+    pub kind: ColumnKind,
+    /// Whether it must be given.
+    pub required: bool,
+}
+
+impl Column {
+    /// A parameter that must be given.
+    #[must_use]
+    pub const fn required(name: &'static str, zh: &'static str, kind: ColumnKind) -> Column {
+        Column { name, zh, kind, required: true }
+    }
+
+    /// A parameter that may be left out.
+    #[must_use]
+    pub const fn optional(name: &'static str, zh: &'static str, kind: ColumnKind) -> Column {
+        Column { name, zh, kind, required: false }
+    }
+}
+
+/// What the text of a parameter must look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// A whole number, not negative.
+    Whole,
+    /// An exact decimal, not negative.
+    Decimal,
+    /// `true` or `false`, `y` or `n`.
+    Flag,
+    /// Any text.
+    Text,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// `2岁`, `6月`, `28天`.
+    Age,
+    /// `2 g`, `100 mg`.
+    Dose,
+    /// Several texts; in a cell separated by `|`.
+    List,
+}
+
+/// One value, proved to be of its column's kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parameter {
+    /// See [`ColumnKind::Whole`].
+    Whole(u32),
+    /// See [`ColumnKind::Decimal`].
+    Decimal(Decimal),
+    /// See [`ColumnKind::Flag`].
+    Flag(bool),
+    /// See [`ColumnKind::Text`] and [`ColumnKind::Choice`].
+    Text(String),
+    /// See [`ColumnKind::Age`].
+    Age(Age),
+    /// See [`ColumnKind::Dose`].
+    Dose(Dose),
+    /// See [`ColumnKind::List`].
+    List(Vec<String>),
+}
+
+impl ColumnKind {
+    /// The value a text stands for, or a sentence that says what was expected.
+    pub fn parse(self, text: &str) -> Result<Parameter, String> {
+        let text = text.trim();
+        match self {
+            ColumnKind::Whole => text.parse().ok().map(Parameter::Whole),
+            ColumnKind::Decimal => {
+                decimal(text).filter(|number| !number.is_sign_negative()).map(Parameter::Decimal)
+            }
+            ColumnKind::Flag => match text {
+                "true" | "y" => Some(Parameter::Flag(true)),
+                "false" | "n" => Some(Parameter::Flag(false)),
+                _ => None,
+            },
+            ColumnKind::Text => Some(Parameter::Text(text.to_owned())),
+            ColumnKind::Choice(words) => {
+                words.contains(&text).then(|| Parameter::Text(text.to_owned()))
+            }
+            ColumnKind::Age => Age::parse(text).map(Parameter::Age),
+            ColumnKind::Dose => {
+                Dose::parse(text).filter(|dose| dose.amount > Decimal::ZERO).map(Parameter::Dose)
+            }
+            ColumnKind::List => Some(Parameter::List(
+                text.split('|')
+                    .map(str::trim)
+                    .filter(|t| !t.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+            )),
+        }
+        .ok_or_else(|| format!("`{text}` is not {}", self.describe()))
+    }
+
+    fn describe(self) -> String {
+        match self {
+            ColumnKind::Whole => "a whole number".to_owned(),
+            ColumnKind::Decimal => "a decimal number".to_owned(),
+            ColumnKind::Flag => "y or n (true or false)".to_owned(),
+            ColumnKind::Text => "a text".to_owned(),
+            ColumnKind::Choice(words) => format!("one of {}", words.join(", ")),
+            ColumnKind::Age => "an age such as 2岁, 6月 or 28天".to_owned(),
+            ColumnKind::Dose => "a dose with its unit, such as 2 g or 100 mg".to_owned(),
+            ColumnKind::List => "a list".to_owned(),
+        }
+    }
+}
+
+/// The parameters of one rule or row.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Parameters(Vec<(&'static str, Parameter)>);
+
+impl Parameters {
+    pub(crate) fn set(&mut self, name: &'static str, value: Parameter) {
+        self.0.push((name, value));
+    }
+
+    /// The value of a parameter that may have been left out.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Parameter> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// A whole number, when given.
+    #[must_use]
+    pub fn maybe_whole(&self, name: &str) -> Option<u32> {
+        if let Some(Parameter::Whole(number)) = self.get(name) { Some(*number) } else { None }
+    }
+
+    /// A required whole number.
+    #[must_use]
+    pub fn whole(&self, name: &str) -> u32 {
+        self.maybe_whole(name).expect("the loader proved that this required number is given")
+    }
+
+    /// A flag; `false` when left out.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> bool {
+        matches!(self.get(name), Some(Parameter::Flag(true)))
+    }
+
+    /// A text or choice, when given.
+    #[must_use]
+    pub fn maybe_text(&self, name: &str) -> Option<&str> {
+        if let Some(Parameter::Text(text)) = self.get(name) { Some(text) } else { None }
+    }
+
+    /// A required text or choice.
+    #[must_use]
+    pub fn text(&self, name: &str) -> &str {
+        self.maybe_text(name).expect("the loader proved that this required text is given")
+    }
+
+    /// An age, when given.
+    #[must_use]
+    pub fn maybe_age(&self, name: &str) -> Option<Age> {
+        if let Some(Parameter::Age(age)) = self.get(name) { Some(*age) } else { None }
+    }
+
+    /// A required dose.
+    #[must_use]
+    pub fn dose(&self, name: &str) -> Dose {
+        match self.get(name) {
+            Some(Parameter::Dose(dose)) => *dose,
+            _ => unreachable!("the loader proved that the required dose `{name}` is given"),
+        }
+    }
+
+    /// A list; empty when left out.
+    #[must_use]
+    pub fn list(&self, name: &str) -> &[String] {
+        if let Some(Parameter::List(items)) = self.get(name) { items } else { &[] }
+    }
+}

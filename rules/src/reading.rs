@@ -1,0 +1,243 @@
+//! Reads single elements out of objects, and says of every fault where it is.
+//!
+//! Two manners: `strict` for our own request, where a wrong shape is the caller's mistake and
+//! refuses the request; lenient for what comes from elsewhere (3101, records), where the doctor
+//! must still be answered, so the value becomes unknown and the fault a data finding. What is well
+//! formed but cannot be true (30 February, 12,000 kg) is a data finding in both.
+
+use jiff::civil::{Date, DateTime};
+use rust_decimal::Decimal;
+
+use crate::facts::InputFinding;
+use crate::json::Json;
+use crate::mask;
+use crate::number::decimal;
+
+/// What was read so far, and what is to be said about it.
+pub(crate) struct Reading {
+    strict: bool,
+    /// Faults that refuse a strict request.
+    pub(crate) problems: Vec<InputFinding>,
+    /// Values that are not believed.
+    pub(crate) data_findings: Vec<InputFinding>,
+}
+
+/// An object and where it is.
+pub(crate) struct Object<'a> {
+    /// `orders[RX1]`; empty at the root.
+    pub(crate) path: String,
+    pub(crate) json: &'a Json,
+}
+
+/// What a number must be to be believed.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Zero is believed.
+    pub(crate) zero: bool,
+    pub(crate) max: u32,
+    pub(crate) expected: &'static str,
+}
+
+impl Object<'_> {
+    pub(crate) fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+}
+
+impl Reading {
+    pub(crate) fn strict() -> Reading {
+        Reading { strict: true, problems: Vec::new(), data_findings: Vec::new() }
+    }
+
+    pub(crate) fn lenient() -> Reading {
+        Reading { strict: false, ..Reading::strict() }
+    }
+
+    /// A fault of form: refuses a strict request, is noted otherwise.
+    pub(crate) fn fault(
+        &mut self,
+        code: &'static str,
+        path: String,
+        found: String,
+        expected: &str,
+    ) {
+        let finding = InputFinding { code, path, found, expected: expected.to_owned() };
+        if self.strict { self.problems.push(finding) } else { self.data_findings.push(finding) }
+    }
+
+    /// A value that is not believed.
+    pub(crate) fn doubt(
+        &mut self,
+        code: &'static str,
+        at: (&Object<'_>, &str),
+        value: &str,
+        expected: &str,
+    ) {
+        let (object, name) = at;
+        self.data_findings.push(InputFinding {
+            code,
+            path: object.path_of(name),
+            found: mask::shown(name, value),
+            expected: expected.to_owned(),
+        });
+    }
+
+    /// Trimmed text; a number is taken as its digits, blank as not sent.
+    pub(crate) fn text(&mut self, object: &Object<'_>, name: &str) -> Option<String> {
+        let text = match object.json.get(name)? {
+            Json::Null => return None,
+            Json::Text(text) | Json::Number(text) => text.trim(),
+            Json::Bool(flag) => return Some(if *flag { "1" } else { "0" }.to_owned()),
+            Json::List(_) | Json::Object(_) => {
+                self.fault("C102", object.path_of(name), "列表或对象".to_owned(), "发送文本或数字");
+                return None;
+            }
+        };
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// A decimal within its bounds.
+    pub(crate) fn number(
+        &mut self,
+        object: &Object<'_>,
+        name: &str,
+        bounds: Bounds,
+    ) -> Option<Decimal> {
+        let text = self.text(object, name)?;
+        let Some(number) = decimal(&text) else {
+            self.fault(
+                "C201",
+                object.path_of(name),
+                mask::shown(name, &text),
+                "发送十进制数字，不带单位",
+            );
+            return None;
+        };
+        if number.is_sign_negative() && !number.is_zero() || number.is_zero() && !bounds.zero {
+            self.doubt("C301", (object, name), &text, bounds.expected);
+            return None;
+        }
+        if number > Decimal::from(bounds.max) {
+            self.doubt("C302", (object, name), &text, bounds.expected);
+            return None;
+        }
+        Some(number)
+    }
+
+    /// A day: `YYYYMMDD`, also with separators; a time behind it is ignored.
+    pub(crate) fn date(&mut self, object: &Object<'_>, name: &str) -> Option<Date> {
+        self.moment(object, name).map(DateTime::date)
+    }
+
+    /// A moment: `YYYYMMDDhhmmss` or shorter, also with separators.
+    pub(crate) fn moment(&mut self, object: &Object<'_>, name: &str) -> Option<DateTime> {
+        let text = self.text(object, name)?;
+        let Some(digits) = moment_digits(&text) else {
+            let expected = "按YYYYMMDD或YYYYMMDDhhmmss发送";
+            self.fault("C202", object.path_of(name), mask::shown(name, &text), expected);
+            return None;
+        };
+        let moment = calendar(&digits);
+        if moment.is_none() {
+            self.doubt("C303", (object, name), &text, "发送日历上存在的日期和时间");
+        }
+        moment
+    }
+
+    /// Yes or no, in the ways that flags are written.
+    pub(crate) fn flag(&mut self, object: &Object<'_>, name: &str) -> Option<bool> {
+        let text = self.text(object, name)?;
+        match text.as_str() {
+            "1" | "y" | "Y" | "是" | "true" => Some(true),
+            "0" | "n" | "N" | "否" | "false" => Some(false),
+            _ => {
+                self.fault(
+                    "C204",
+                    object.path_of(name),
+                    mask::shown(name, &text),
+                    "发送1（是）或0（否）",
+                );
+                None
+            }
+        }
+    }
+
+    /// A code that `read` understands; blank and `read` giving `Some(None)` are "not stated".
+    pub(crate) fn code<T>(
+        &mut self,
+        object: &Object<'_>,
+        name: &str,
+        read: impl Fn(&str) -> Option<Option<T>>,
+        expected: &str,
+    ) -> Option<T> {
+        let text = self.text(object, name)?;
+        read(&text).unwrap_or_else(|| {
+            self.fault("C203", object.path_of(name), mask::shown(name, &text), expected);
+            None
+        })
+    }
+}
+
+/// The digits of a date or time; `None` when it is not written as one.
+fn moment_digits(text: &str) -> Option<String> {
+    let allowed = |c: char| c.is_ascii_digit() || matches!(c, '-' | '/' | ':' | ' ' | 'T' | '.');
+    if !text.chars().all(allowed) {
+        return None;
+    }
+    let (text, _fraction) = text.split_once('.').unwrap_or((text, ""));
+    let parts: Vec<&str> = text.split(['-', '/', ':', ' ', 'T']).collect();
+    let digits = match parts.as_slice() {
+        [_] | [_, _] => parts.concat(),
+        // 2026-5-1 is as clear as 2026-05-01.
+        [year, rest @ ..] if year.len() == 4 => {
+            rest.iter().fold((*year).to_owned(), |digits, part| format!("{digits}{part:0>2}"))
+        }
+        _ => return None,
+    };
+    matches!(digits.len(), 8 | 10 | 12 | 14 | 17).then_some(digits)
+}
+
+/// The moment that up to fourteen digits name, when the calendar has it.
+fn calendar(digits: &str) -> Option<DateTime> {
+    let part = |from: usize, to: usize| digits.get(from..to).map_or(Ok(0), str::parse::<i8>).ok();
+    let year = digits.get(..4)?.parse().ok()?;
+    let (month, day) = (part(4, 6)?, part(6, 8)?);
+    DateTime::new(year, month, day, part(8, 10)?, part(10, 12)?, part(12, 14)?, 0)
+        .ok()
+        .filter(|moment| moment.year() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments() {
+        check("20240515", "2024-05-15T00:00:00");
+        check("2024-05-15 09:20:05", "2024-05-15T09:20:05");
+        check("2024-05-15T09:20", "2024-05-15T09:20:00");
+        check("20240515092005", "2024-05-15T09:20:05");
+        check("20240515092005123", "2024-05-15T09:20:05");
+        check("2024/5/1", "2024-05-01T00:00:00");
+        check("20240230", "C303 2***0");
+        check("00000101", "C303 0***1");
+        check("20240515250000", "C303 2***0");
+        check("昨天", "C202 ***");
+        check("2024", "C202 2***4");
+        check("2024-05-15T09:20:05+08:00", "C202 2***0");
+        check("", "nothing");
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let json = Json::Object(vec![("brdy".to_owned(), Json::Text(text.to_owned()))]);
+        let object = Object { path: String::new(), json: &json };
+        let mut reading = Reading::lenient();
+        let actual = match (reading.moment(&object, "brdy"), reading.data_findings.first()) {
+            (Some(moment), _) => moment.to_string(),
+            (None, Some(finding)) => format!("{} {}", finding.code, finding.found),
+            (None, None) => "nothing".to_owned(),
+        };
+        assert_eq!(actual, expected, "{text}");
+    }
+}

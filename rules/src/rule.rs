@@ -1,0 +1,290 @@
+//! A rule: a family with its parameters, what it is based on, and what follows from a hit.
+//!
+//! Severity and action are two things: severity speaks to the auditor, action to the doctor.
+
+use schemas::Problem;
+use toml::de::DeValue;
+
+use crate::facts::Scene;
+use crate::families;
+use crate::family::Family;
+use crate::knowledge::Row;
+use crate::parameter::{Column, ColumnKind, Parameter, Parameters};
+use crate::tree::Table;
+
+/// One rule of a pack.
+#[derive(Debug)]
+pub struct Rule {
+    /// Stable id, unique over all packs.
+    pub id: String,
+    /// The template it fills.
+    pub family: &'static dyn Family,
+    /// The authority's code (`GZ...`), when it has one.
+    pub official_code: Option<String>,
+    /// Its name for people.
+    pub name: String,
+    /// Document and article.
+    pub basis: String,
+    /// For the auditor.
+    pub severity: Severity,
+    /// For the doctor.
+    pub action: Action,
+    /// `vola_bhvr_type`: 1 就诊类, 2 项目类.
+    pub behaviour: Behaviour,
+    /// A rule that is off is loaded and proved, and never judged.
+    pub enabled: bool,
+    /// Where it runs; empty is everywhere.
+    pub scenes: Vec<Scene>,
+    /// Lines paid by the patient alone are left out: outside the fund there is nothing to limit.
+    pub exempt_self_pay: bool,
+    /// What to do about missing data.
+    pub on_missing: OnMissing,
+    /// The parameters of the rule.
+    pub parameters: Parameters,
+    /// Its knowledge rows.
+    pub rows: Vec<Row>,
+    /// The pack it came from.
+    pub pack: String,
+}
+
+/// National `sev_deg`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// 1 明确违规.
+    Clear,
+    /// 2 高度可疑.
+    High,
+    /// 3 轻度可疑.
+    Slight,
+}
+
+impl Severity {
+    /// The national code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Severity::Clear => "1",
+            Severity::High => "2",
+            Severity::Slight => "3",
+        }
+    }
+}
+
+/// What the doctor has to do; worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// 拦截: cannot go on without a second approval.
+    Block,
+    /// 填理由: goes on with a coded reason.
+    Reason,
+    /// 转自费: goes on as self-pay, with consent.
+    SelfPay,
+    /// 确认: one click.
+    Confirm,
+    /// 提示: shown, nothing asked.
+    Hint,
+    /// 静默: logged, not shown.
+    Silent,
+}
+
+impl Action {
+    /// Every action with its name in files and answers.
+    pub const NAMES: [(&'static str, Action); 6] = [
+        ("block", Action::Block),
+        ("reason", Action::Reason),
+        ("self_pay", Action::SelfPay),
+        ("confirm", Action::Confirm),
+        ("hint", Action::Hint),
+        ("silent", Action::Silent),
+    ];
+
+    /// Its name in files and answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Action::NAMES.iter().find(|(_, action)| *action == self).map_or("silent", |(name, _)| name)
+    }
+}
+
+/// National `vola_bhvr_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// 1 就诊类.
+    Encounter,
+    /// 2 项目类.
+    Item,
+}
+
+impl Behaviour {
+    /// The national code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Behaviour::Encounter => "1",
+            Behaviour::Item => "2",
+        }
+    }
+}
+
+/// What a rule does when it cannot decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnMissing {
+    /// Name the rule and the missing elements in the answer.
+    Report,
+    /// Say nothing to the doctor; the verdict still is not a pass.
+    Silent,
+}
+
+const KEYS: [&str; 13] = [
+    "id",
+    "family",
+    "official_code",
+    "name",
+    "basis",
+    "severity",
+    "action",
+    "behaviour",
+    "enabled",
+    "scenes",
+    "exempt_self_pay",
+    "on_missing",
+    "parameters",
+];
+
+impl Rule {
+    /// Reads one `[[rule]]`; `None` when a fault leaves no rule, and every fault is told.
+    pub(crate) fn parse(
+        table: &Table<'_>,
+        pack: &str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Rule> {
+        table.only(&KEYS, problems);
+        let family = family(table, problems);
+        let parameters = family.map(|family| parameters(table, family.parameters(), problems));
+        let severity = choice(table, "severity", &SEVERITIES, problems);
+        let action = choice(table, "action", &Action::NAMES, problems);
+        let behaviour = match table.get("behaviour") {
+            None => Some(Behaviour::Item),
+            Some(_) => choice(table, "behaviour", &BEHAVIOURS, problems),
+        };
+        let on_missing = match table.get("on_missing") {
+            None => Some(OnMissing::Report),
+            Some(_) => choice(table, "on_missing", &ON_MISSING, problems),
+        };
+        let id = table.text("id", problems);
+        let name = table.text("name", problems);
+        let basis = table.text("basis", problems);
+        Some(Rule {
+            official_code: table.maybe_text("official_code", problems).map(str::to_owned),
+            enabled: table.flag("enabled", true, problems),
+            scenes: scenes(table, problems),
+            exempt_self_pay: table.flag("exempt_self_pay", false, problems),
+            id: id?.to_owned(),
+            family: family?,
+            name: name?.to_owned(),
+            basis: basis?.to_owned(),
+            severity: severity?,
+            action: action?,
+            behaviour: behaviour?,
+            on_missing: on_missing?,
+            parameters: parameters?,
+            rows: Vec::new(),
+            pack: pack.to_owned(),
+        })
+    }
+}
+
+const SEVERITIES: [(&str, Severity); 3] =
+    [("1", Severity::Clear), ("2", Severity::High), ("3", Severity::Slight)];
+const BEHAVIOURS: [(&str, Behaviour); 2] = [("1", Behaviour::Encounter), ("2", Behaviour::Item)];
+const ON_MISSING: [(&str, OnMissing); 2] =
+    [("report", OnMissing::Report), ("silent", OnMissing::Silent)];
+
+fn family(table: &Table<'_>, problems: &mut Vec<Problem>) -> Option<&'static dyn Family> {
+    let name = table.text("family", problems)?;
+    let family = families::by_id(name);
+    if family.is_none() {
+        let known: Vec<_> = families::ALL.iter().map(|family| family.id()).collect();
+        let message = format!("no family `{name}`; known are {}", known.join(", "));
+        problems.push(table.source.error("R105", &table.place_of("family"), message));
+    }
+    family
+}
+
+/// One of several words; a bare number is taken as its digits.
+fn choice<T: Copy>(
+    table: &Table<'_>,
+    key: &str,
+    known: &[(&str, T)],
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    let Some((value, _)) = table.get(key) else {
+        problems.push(table.source.error("R103", &table.at, format!("`{key}` is missing")));
+        return None;
+    };
+    let text = scalar(value).unwrap_or_default();
+    let found = known.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+    if found.is_none() {
+        let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+        problems.push(table.fault(key, format!("`{key}` must be one of {}", names.join(", "))));
+    }
+    found
+}
+
+fn scenes(table: &Table<'_>, problems: &mut Vec<Problem>) -> Vec<Scene> {
+    let mut scenes = Vec::new();
+    for (name, at) in table.texts("scenes", problems) {
+        match Scene::parse(name) {
+            Some(scene) => scenes.push(scene),
+            None => {
+                let known: Vec<_> = Scene::NAMES.iter().map(|(name, _)| *name).collect();
+                let message = format!("no scene `{name}`; known are {}", known.join(", "));
+                problems.push(table.source.error("R104", &at, message));
+            }
+        }
+    }
+    scenes
+}
+
+fn parameters(table: &Table<'_>, columns: &[Column], problems: &mut Vec<Problem>) -> Parameters {
+    let mut parameters = Parameters::default();
+    let given = table.table("parameters", problems);
+    if let Some(given) = &given {
+        let known: Vec<_> = columns.iter().map(|column| column.name).collect();
+        given.only(&known, problems);
+    }
+    for column in columns {
+        match given.as_ref().and_then(|given| given.get(column.name)) {
+            Some((value, at)) => match parameter(column.kind, value) {
+                Ok(parameter) => parameters.set(column.name, parameter),
+                Err(message) => problems.push(table.source.error("R104", &at, message)),
+            },
+            None if column.required => {
+                let message = format!("parameter `{}` is missing", column.name);
+                problems.push(table.source.error("R103", &table.at, message));
+            }
+            None => {}
+        }
+    }
+    parameters
+}
+
+fn parameter(kind: ColumnKind, value: &DeValue<'_>) -> Result<Parameter, String> {
+    if let (ColumnKind::List, Some(items)) = (kind, value.as_array()) {
+        let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
+        let texts: Option<Vec<String>> = texts.collect();
+        return texts.map(Parameter::List).ok_or_else(|| "must be a list of texts".to_owned());
+    }
+    let text = scalar(value).ok_or_else(|| "must be a single value".to_owned())?;
+    kind.parse(&text)
+}
+
+/// The text of a single value; numbers as their digits.
+fn scalar(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => Some(number.as_str().to_owned()),
+        DeValue::Float(number) => Some(number.as_str().to_owned()),
+        DeValue::Boolean(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,254 @@
+//! The answer of a check, and its canonical JSON.
+//!
+//! A finding carries what the national result carries, plus the action for the doctor. What could
+//! not be decided stands in a list of its own: it never blocks and never looks like a pass.
+
+use rust_decimal::Decimal;
+
+use crate::facts::InputFinding;
+use crate::rule::{Action, Behaviour, Severity};
+use crate::write::Writer;
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verdict {
+    /// The patient, as sent.
+    pub patn_id: Option<String>,
+    /// The encounter, as sent.
+    pub mdtrt_id: Option<String>,
+    /// Whether everything could be judged.
+    pub outcome: Completeness,
+    /// Hits, worst first.
+    pub findings: Vec<Finding>,
+    /// Rules that could not decide.
+    pub unknown: Vec<Unknown>,
+    /// What somebody owes though the rule passed.
+    pub tasks: Vec<Task>,
+    /// Values that were not believed.
+    pub data_findings: Vec<InputFinding>,
+    /// Rules that judged and found nothing; for the log.
+    pub passed: Vec<String>,
+    /// Rules that the deadline cut off.
+    pub not_run: Vec<String>,
+    /// The packs in force.
+    pub rules_version: String,
+}
+
+/// How much of the check was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Completeness {
+    /// Every rule decided.
+    #[default]
+    Complete,
+    /// Some rule lacked data.
+    Partial,
+    /// The deadline cut rules off.
+    Degraded,
+}
+
+impl Completeness {
+    /// The word in the answer.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Completeness::Complete => "complete",
+            Completeness::Partial => "partial",
+            Completeness::Degraded => "degraded",
+        }
+    }
+}
+
+/// One hit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Stable over (encounter, rule, lines, parameters): `jr_id`.
+    pub id: String,
+    /// The rule.
+    pub rule_id: String,
+    /// The authority's code of it.
+    pub official_code: Option<String>,
+    /// Its name.
+    pub rule_name: String,
+    /// For the auditor.
+    pub severity: Severity,
+    /// For the doctor.
+    pub action: Action,
+    /// `vola_bhvr_type`.
+    pub behaviour: Behaviour,
+    /// 违规内容.
+    pub text: String,
+    /// 违规依据.
+    pub basis: String,
+    /// 违规金额; `None` when a line came without its amount.
+    pub amount: Option<Decimal>,
+    /// The lines it is about.
+    pub lines: Vec<FindingLine>,
+}
+
+impl Finding {
+    /// The lines that violate.
+    pub fn violating(&self) -> impl Iterator<Item = &FindingLine> {
+        self.lines.iter().filter(|line| line.role == Role::Violating)
+    }
+}
+
+/// One line of a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FindingLine {
+    /// The line's id, as sent.
+    pub rx_id: String,
+    /// Its part in the finding.
+    pub role: Role,
+    /// Its amount, when sent.
+    pub amount: Option<Decimal>,
+}
+
+/// National `vola_item_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// 1 违规项.
+    Violating,
+    /// 2 涉及项.
+    Involved,
+}
+
+impl Role {
+    /// The national code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Role::Violating => "1",
+            Role::Involved => "2",
+        }
+    }
+}
+
+/// A rule that could not decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// The rule.
+    pub rule_id: String,
+    /// Its name.
+    pub rule_name: String,
+    /// Paths of the missing elements.
+    pub missing: Vec<String>,
+    /// Not shown to the doctor.
+    pub is_silent: bool,
+}
+
+/// Something owed after a pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// The rule.
+    pub rule_id: String,
+    /// The lines.
+    pub lines: Vec<String>,
+    /// What is owed.
+    pub text: String,
+    /// Within how many hours.
+    pub due_hours: u32,
+}
+
+impl Verdict {
+    /// The canonical answer. Silent findings and silent unknowns are for the log only.
+    #[must_use]
+    pub fn to_json(&self, check_id: &str, elapsed_us: u64) -> String {
+        Writer::object(|writer| {
+            writer.text("check_id", check_id);
+            writer.text("outcome", self.outcome.name());
+            writer.objects("findings", self.shown(), |writer, finding| {
+                self.write_finding(writer, finding);
+                writer.maybe_text("official_code", finding.official_code.as_deref());
+                writer.text("action", finding.action.name());
+            });
+            self.write_unknown(writer);
+            writer.objects("tasks", &self.tasks, |writer, task| {
+                writer.text("rule_id", &task.rule_id);
+                writer.texts("lines", &task.lines);
+                writer.text("text", &task.text);
+                writer.raw("due_hours", &task.due_hours.to_string());
+            });
+            writer.objects("data_findings", &self.data_findings, write_input_finding);
+            writer.texts("not_run", &self.not_run);
+            writer.text("rules_version", &self.rules_version);
+            writer.raw("elapsed_us", &elapsed_us.to_string());
+        })
+    }
+
+    /// The findings that the doctor sees.
+    pub fn shown(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.action != Action::Silent)
+    }
+
+    pub(crate) fn write_unknown(&self, writer: &mut Writer) {
+        let shown = self.unknown.iter().filter(|unknown| !unknown.is_silent);
+        writer.objects("unknown", shown, |writer, unknown| {
+            writer.text("rule_id", &unknown.rule_id);
+            writer.text("rule_name", &unknown.rule_name);
+            writer.texts("missing", &unknown.missing);
+        });
+    }
+
+    /// The members that the national result has; amounts nobody sent are 0 with status 异常.
+    pub(crate) fn write_finding(&self, writer: &mut Writer, finding: &Finding) {
+        writer.text("jr_id", &finding.id);
+        writer.text("rule_id", &finding.rule_id);
+        writer.text("rule_name", &clip(&finding.rule_name, 200));
+        writer.text("vola_cont", &clip(&finding.text, 500));
+        writer.text("patn_id", self.patn_id.as_deref().unwrap_or_default());
+        writer.text("mdtrt_id", self.mdtrt_id.as_deref().unwrap_or_default());
+        let lines = finding.lines.iter().enumerate();
+        writer.objects("judge_result_detail_dtos", lines, |writer, (at, line)| {
+            writer.text("jrd_id", &format!("{}-{}", finding.id, at + 1));
+            writer.text("patn_id", self.patn_id.as_deref().unwrap_or_default());
+            writer.text("mdtrt_id", self.mdtrt_id.as_deref().unwrap_or_default());
+            writer.text("rx_id", &line.rx_id);
+            writer.text("vola_item_type", line.role.code());
+            writer.amount("vola_amt", line.amount.unwrap_or_default());
+        });
+        writer.amount("vola_amt", finding.amount.unwrap_or_default());
+        writer.text("vola_amt_stas", if finding.amount.is_some() { "1" } else { "0" });
+        writer.text("sev_deg", finding.severity.code());
+        writer.text("vola_evid", &clip(&finding.basis, 500));
+        writer.text("vola_bhvr_type", finding.behaviour.code());
+    }
+}
+
+/// Request problems as a JSON list, for the `detail` of an error answer.
+#[must_use]
+pub fn input_findings_to_json(findings: &[InputFinding]) -> String {
+    let items: Vec<_> =
+        findings.iter().map(|f| Writer::object(|writer| write_input_finding(writer, f))).collect();
+    format!("[{}]", items.join(","))
+}
+
+fn write_input_finding(writer: &mut Writer, finding: &InputFinding) {
+    writer.text("code", finding.code);
+    writer.text("path", &finding.path);
+    writer.text("found", &finding.found);
+    writer.text("expected", &finding.expected);
+}
+
+/// The declared lengths count characters.
+fn clip(text: &str, characters_max: usize) -> String {
+    text.chars().take(characters_max).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::families::bench::NOW;
+    use crate::{RuleSet, evaluate, request};
+
+    #[test]
+    fn the_canonical_answer() {
+        let request = r#"{"patient":{"patn_id":"P\"1","gend":"2","brdy":"19680315"},
+            "encounter":{"mdtrt_id":"M1","med_mdtrt_type":"1"},"orders":[{"rx_id":"1","hosplist_code":"YP000502",
+            "hosplist_name":"度他雄胺软胶囊","medc_days":"7","sumamt":"58.8","drug_used_frqu":"饭前"}]}"#;
+        let facts = request::read(request).unwrap();
+        let verdict = evaluate(&RuleSet::shipped().unwrap(), &facts, NOW.parse().unwrap());
+        let id = verdict.findings.first().unwrap().id.clone();
+        let expected = r#"{"check_id":"C1","outcome":"complete","findings":[{"jr_id":"ID","rule_id":"drug-sex","rule_name":"药品区分性别使用","vola_cont":"【度他雄胺软胶囊】限男性使用，患者性别为女","patn_id":"P\"1","mdtrt_id":"M1","judge_result_detail_dtos":[{"jrd_id":"ID-1","patn_id":"P\"1","mdtrt_id":"M1","rx_id":"1","vola_item_type":"1","vola_amt":58.80}],"vola_amt":58.80,"vola_amt_stas":"1","sev_deg":"1","vola_evid":"GZ10000301004000 药品区分性别使用；知识点第1批（2025-05-23）","vola_bhvr_type":"2","official_code":"GZ10000301004000","action":"confirm"}],"unknown":[],"tasks":[],"data_findings":[{"code":"C307","path":"orders[1].drug_used_frqu","found":"饭前","expected":"发送QD、BID、TID、Q8H、QOD、PRN等频次"}],"not_run":[],"rules_version":"starter 2026.1","elapsed_us":17}"#;
+        assert_eq!(verdict.to_json("C1", 17).replace(&id, "ID"), expected);
+    }
+}

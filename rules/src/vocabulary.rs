@@ -1,0 +1,92 @@
+//! The codes of the interface as the enums of [`crate::facts`].
+//!
+//! Each function answers `None` for a code that is not in the value domain, and `Some(None)` for
+//! one that says "not stated". Only tables that do not contradict each other are read here; where
+//! one code has two meanings by region, the caller must have mapped it.
+
+use crate::facts::{HospitalLevel, Maternity, Route, Sex, Title, VisitKind};
+
+/// `gend`, GB/T 2261.1.
+pub(crate) fn sex(code: &str) -> Option<Option<Sex>> {
+    match code {
+        "1" | "男" => Some(Some(Sex::Male)),
+        "2" | "女" => Some(Some(Sex::Female)),
+        "0" | "9" => Some(None),
+        _ => None,
+    }
+}
+
+/// `matn_stas`, the national table. Another table in use gives `1` the opposite meaning.
+pub(crate) fn maternity(code: &str) -> Option<Option<Maternity>> {
+    match code {
+        "0" => Some(None),
+        "1" => Some(Some(Maternity::Neither)),
+        "2" => Some(Some(Maternity::Planning)),
+        "3" => Some(Some(Maternity::Pregnant)),
+        "4" => Some(Some(Maternity::Breastfeeding)),
+        _ => None,
+    }
+}
+
+/// `drord_dr_profttl`: the two tables in use share no code, so both are read.
+pub(crate) fn title(code: &str) -> Option<Option<Title>> {
+    let title = match code {
+        "231" | "5" | "主任医师" => Title::Senior,
+        "232" | "4" | "副主任医师" => Title::AssociateSenior,
+        "233" | "3" | "主治医师" | "主诊医师" => Title::Intermediate,
+        "234" | "2" | "医师" | "住院医师" => Title::Junior,
+        "235" | "1" | "医士" => Title::Assistant,
+        "6" | "无" => Title::Untitled,
+        "9" | "其他" => return Some(None),
+        _ => return None,
+    };
+    Some(Some(title))
+}
+
+/// `med_mdtrt_type`; emergency and internet are told by flags of their own.
+pub(crate) fn visit(code: &str) -> Option<Option<VisitKind>> {
+    match code {
+        "1" | "01" => Some(Some(VisitKind::Outpatient)),
+        "2" | "02" => Some(Some(VisitKind::Inpatient)),
+        "3" | "03" => Some(Some(VisitKind::Pharmacy)),
+        "4" | "04" => Some(None),
+        _ => None,
+    }
+}
+
+/// `med_type` where it says more than `med_mdtrt_type`: emergency.
+pub(crate) fn is_emergency(med_type: &str) -> bool {
+    matches!(med_type, "13" | "1301")
+}
+
+/// `med_type` of a registered outpatient chronic disease.
+pub(crate) fn is_chronic(med_type: &str) -> bool {
+    matches!(med_type, "14" | "9901" | "990101")
+}
+
+/// `medins_lv`, the fourteen-step table.
+pub(crate) fn hospital_level(code: &str) -> Option<Option<HospitalLevel>> {
+    let level = match code.trim_start_matches('0') {
+        "1" | "2" | "3" | "4" | "12" => HospitalLevel::Tertiary,
+        "5" | "6" | "7" | "13" => HospitalLevel::Secondary,
+        "8" | "9" | "10" | "14" => HospitalLevel::Primary,
+        "11" => HospitalLevel::None,
+        _ => return None,
+    };
+    Some(Some(level))
+}
+
+/// `drug_used_way_code` or the words for it.
+pub(crate) fn route(code: &str) -> Option<Option<Route>> {
+    let route = match code {
+        "1" | "3" | "口服" | "舌下" | "舌下含服" | "PO" | "po" => Route::Oral,
+        "4" | "401" | "402" | "403" | "404" | "皮下注射" | "皮内注射" | "肌肉注射" | "肌注"
+        | "静脉注射" | "静脉滴注" | "静滴" | "静注" => Route::Injection,
+        "5" | "吸入" | "雾化吸入" => Route::Inhaled,
+        "2" | "9" | "601" | "602" | "603" | "604" | "606" | "直肠给药" => Route::Other,
+        "6" | "605" | "607" | "608" | "609" | "610" | "611" | "612" | "699" | "外用" | "滴眼"
+        | "滴鼻" | "喷喉" | "含化" => Route::Topical,
+        _ => return None,
+    };
+    Some(Some(route))
+}
