@@ -1,0 +1,223 @@
+//! What goes into the outbox, what comes out of it, and what the caller holds in between.
+//!
+//! ```text
+//! pipeline --Submission--> outbox --Receipt--> HIS
+//!                                 --Envelope--> forward --> broker
+//! pipeline --DeadLetter--> outbox                          (kept, named, replayable)
+//! ```
+//!
+//! A [`Draft`] becomes an [`Envelope`] by being stored: only the outbox gives out sequence numbers,
+//! record ids and revisions, so whoever holds an envelope holds something that is on disk.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// A standard record that is not stored yet: everything but its number, id and revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// What kind of record it is, as the catalog names it.
+    pub entity: String,
+    /// Order is kept within a lane; usually one encounter.
+    pub lane: String,
+    /// Business key. Empty when the entity has none: then a record is only a resend of one with
+    /// the same content.
+    pub key: String,
+    /// SHA-256 of the elements' JSON. Same key and same digest make a resend.
+    pub digest: [u8; 32],
+    /// Members of the record's JSON behind `revision`, without braces: `"entity":...,"findings":[]`.
+    pub tail: String,
+}
+
+/// All records of one message. They are stored together or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// The channel the message came in by.
+    pub channel: Arc<str>,
+    /// Id the agent gave the message.
+    pub message_id: String,
+    /// When it came, `YYYYMMDDhhmmss`.
+    pub received_at: String,
+    /// The organisation every record belongs to.
+    pub org: Arc<str>,
+    /// Version of the catalog the records were made by.
+    pub schema: Arc<str>,
+    /// The records, in the order the message has them.
+    pub drafts: Vec<Draft>,
+}
+
+/// Proof that a message is on disk. It exists only after the disk has synced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The message's id; of the first message when this one was a resend of it.
+    pub message_id: String,
+    /// When that message came, `YYYYMMDDhhmmss`.
+    pub received_at: String,
+    /// One entry a record, in the order of the submission.
+    pub records: Vec<RecordReceipt>,
+}
+
+/// What became of one record of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordReceipt {
+    /// The record's id, the same on every resend.
+    pub record_id: String,
+    /// What kind of record it is.
+    pub entity: String,
+    /// Business key.
+    pub key: String,
+    /// The record's number in this outbox; no number is left out.
+    pub seq: u64,
+    /// 1 for the first content under a business key, then 2, 3, ...
+    pub revision: u32,
+    /// New, or seen before.
+    pub status: ReceiptStatus,
+}
+
+/// Whether a record is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReceiptStatus {
+    /// It was stored now.
+    Accepted,
+    /// The same content was stored before; id, number and revision are those of the first.
+    Duplicate,
+}
+
+impl ReceiptStatus {
+    /// The word in the receipt's JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ReceiptStatus::Accepted => "accepted",
+            ReceiptStatus::Duplicate => "duplicate",
+        }
+    }
+}
+
+impl fmt::Display for ReceiptStatus {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+/// A stored record on its way to the platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The record's number in this outbox.
+    pub seq: u64,
+    /// The record's id, the same on every resend.
+    pub record_id: String,
+    /// 1 for the first content under a business key, then 2, 3, ...
+    pub revision: u32,
+    /// What kind of record it is.
+    pub entity: String,
+    /// The organisation it belongs to.
+    pub org: String,
+    /// The channel its message came in by.
+    pub channel: String,
+    /// Order is kept within a lane.
+    pub lane: String,
+    /// Business key.
+    pub key: String,
+    /// Version of the catalog it was made by.
+    pub schema: String,
+    /// SHA-256 of the elements' JSON, hexadecimal.
+    pub digest: String,
+    /// Id of the message it came in.
+    pub message_id: String,
+    /// When that message came, `YYYYMMDDhhmmss`.
+    pub received_at: String,
+    /// The standard record's JSON, complete.
+    pub body: Bytes,
+}
+
+/// A message, or a stored record, that could not go on. It is kept with the bytes it came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Id the agent gave the message; empty when that is lost.
+    pub message_id: String,
+    /// The channel it came in by; empty when that is lost.
+    pub channel: String,
+    /// When it came, `YYYYMMDDhhmmss`; empty when that is lost.
+    pub received_at: String,
+    /// Where it stopped.
+    pub stage: Stage,
+    /// Stable code of what stopped it: `D101`.
+    pub code: String,
+    /// The same as a sentence, without a patient's values.
+    pub reason: String,
+    /// What the stage has to say in full, as JSON text: usually a list of findings.
+    pub detail: String,
+    /// The bytes as they came.
+    pub raw: Vec<u8>,
+    /// What the caller said they were.
+    pub content_type: Option<String>,
+}
+
+/// The stage at which a message stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stage {
+    /// The bytes were no document.
+    Decode,
+    /// The document did not fit its mapping.
+    Map,
+    /// A record was against the standard.
+    Validate,
+    /// The store gave back other bytes than it was given, or none.
+    Store,
+    /// The platform would not have it.
+    Forward,
+}
+
+/// All stages, in the order of the road.
+pub const STAGES: [Stage; 5] =
+    [Stage::Decode, Stage::Map, Stage::Validate, Stage::Store, Stage::Forward];
+
+impl Stage {
+    /// The word in logs, metrics and listings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Stage::Decode => "decode",
+            Stage::Map => "map",
+            Stage::Validate => "validate",
+            Stage::Store => "store",
+            Stage::Forward => "forward",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+/// The word is no stage.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a stage: write decode, map, validate, store or forward")]
+pub struct UnknownStage(String);
+
+impl FromStr for Stage {
+    type Err = UnknownStage;
+
+    fn from_str(word: &str) -> Result<Stage, UnknownStage> {
+        STAGES
+            .into_iter()
+            .find(|stage| stage.as_str() == word)
+            .ok_or_else(|| UnknownStage(word.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_reads_what_it_wrote() {
+        for stage in STAGES {
+            assert_eq!(stage.to_string().parse(), Ok(stage));
+        }
+        assert_eq!("shop".parse::<Stage>(), Err(UnknownStage("shop".to_owned())));
+    }
+}

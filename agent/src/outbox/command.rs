@@ -1,0 +1,126 @@
+//! What can be asked of the writer, and who waits for an answer.
+
+use tokio::sync::oneshot;
+use tracing::debug;
+
+use super::StoreError;
+use super::seen::Identity;
+use crate::envelope::{DeadLetter, Receipt, Submission};
+
+/// Whoever asked for something to be stored, waiting.
+pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// One request.
+pub(super) enum Command {
+    /// Store a message's records.
+    Append(Box<Append>, Answer<Receipt>),
+    /// Keep a dead letter.
+    Bury(Box<DeadLetter>, Answer<()>),
+    /// Remove a dead letter.
+    Discard(u64, Answer<bool>),
+    /// Move what cannot be read from the queue to the dead letters.
+    SetAside(Unreadable),
+    /// Something was settled; the cursor may have moved.
+    Settled,
+    /// Finish what was accepted, and close.
+    Stop,
+}
+
+/// A submission with what could be prepared before it reached the writer.
+pub(super) struct Append {
+    pub(super) submission: Submission,
+    pub(super) identities: Vec<Identity>,
+    /// About how much memory it takes while it waits.
+    pub(super) bytes: usize,
+}
+
+/// A stretch of the queue that cannot be read.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    pub(super) first_seq: u64,
+    pub(super) end_seq: u64,
+    /// What is stored there, when there is anything.
+    pub(super) value: Vec<u8>,
+    pub(super) code: &'static str,
+    pub(super) reason: String,
+}
+
+/// What is to be done in one group, apart from those who wait for it.
+#[derive(Default)]
+pub(super) struct Work {
+    pub(super) appends: Vec<Append>,
+    pub(super) letters: Vec<DeadLetter>,
+    pub(super) discards: Vec<u64>,
+    pub(super) unreadable: Vec<Unreadable>,
+}
+
+/// What was done in one group, in the order of [`Work`].
+#[derive(Default)]
+pub(super) struct Done {
+    pub(super) receipts: Vec<Receipt>,
+    pub(super) discarded: Vec<bool>,
+}
+
+/// Those who wait for one group. They are held apart from the work, so that whatever goes wrong
+/// with it, each of them gets an answer.
+#[derive(Default)]
+pub(super) struct Waiting {
+    appends: Vec<Answer<Receipt>>,
+    letters: Vec<Answer<()>>,
+    discards: Vec<Answer<bool>>,
+}
+
+impl Waiting {
+    /// Parts a command into work and a place in the line.
+    pub(super) fn part(&mut self, command: Command, work: &mut Work) {
+        match command {
+            Command::Append(append, answer) => {
+                work.appends.push(*append);
+                self.appends.push(answer);
+            }
+            Command::Bury(letter, answer) => {
+                work.letters.push(*letter);
+                self.letters.push(answer);
+            }
+            Command::Discard(id, answer) => {
+                work.discards.push(id);
+                self.discards.push(answer);
+            }
+            Command::SetAside(unreadable) => work.unreadable.push(unreadable),
+            Command::Settled | Command::Stop => {}
+        }
+    }
+
+    /// It is on disk.
+    pub(super) fn answer(self, done: Done) {
+        for (answer, receipt) in self.appends.into_iter().zip(done.receipts) {
+            tell(answer, Ok(receipt));
+        }
+        for answer in self.letters {
+            tell(answer, Ok(()));
+        }
+        for (answer, there) in self.discards.into_iter().zip(done.discarded) {
+            tell(answer, Ok(there));
+        }
+    }
+
+    /// It is not known to be on disk.
+    pub(super) fn fail(self, error: &StoreError) {
+        for answer in self.appends {
+            tell(answer, Err(error.clone()));
+        }
+        for answer in self.letters {
+            tell(answer, Err(error.clone()));
+        }
+        for answer in self.discards {
+            tell(answer, Err(error.clone()));
+        }
+    }
+}
+
+/// A caller who has gone away is no fault: what it asked for is done, and a resend will find it.
+fn tell<T>(answer: Answer<T>, result: Result<T, StoreError>) {
+    if answer.send(result).is_err() {
+        debug!("nobody waits for this answer any more");
+    }
+}

@@ -1,0 +1,140 @@
+//! The bytes of every version ever released. If one of these fails, old stores cannot be read:
+//! bring in a new version beside the old one, and leave the old fixture as it is.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use super::*;
+
+#[test]
+fn queue_version_1() {
+    let record = Stored {
+        record_id: Uuid::from_bytes([0x11; 16]),
+        revision: 2,
+        digest: [0x22; 32],
+        entity: "fee",
+        lane: "L",
+        key: "k|1",
+        tail: "\"a\":1",
+    };
+    let entry = Entry {
+        bytes_before: 300,
+        message_id: "m1",
+        received_at: "20261122101530",
+        channel: "rx",
+        org: "H1",
+        schema: "2024.1",
+        records: vec![record.clone(), Stored { revision: 300, tail: "", ..record }],
+    };
+    let bytes = entry.seal();
+    assert_eq!(
+        hex(&bytes),
+        "01ad909a3c36d36ff3000000000000012c026d310e32303236313132323130313533300272780248\
+         3106323032342e310211111111111111111111111111111111022222222222222222222222222222\
+         22222222222222222222222222222222222203666565014c036b7c31052261223a31111111111111\
+         11111111111111111111ac0222222222222222222222222222222222222222222222222222222222\
+         2222222203666565014c036b7c3100"
+    );
+    assert_eq!(Entry::open(&bytes), Ok(entry));
+}
+
+#[test]
+fn seen_version_1() {
+    let take = Take {
+        digest: [0x33; 16],
+        record_id: Uuid::from_bytes([0x11; 16]),
+        seq: 1042,
+        revision: 1,
+        message_id: "m1".to_owned(),
+        received_at: "20261122101530".to_owned(),
+    };
+    let takes = vec![take.clone(), Take { seq: u64::MAX, revision: u32::MAX, ..take }];
+    let bytes = seal_takes(&takes);
+    assert_eq!(
+        hex(&bytes),
+        "016c20909503a58bc302333333333333333333333333333333331111111111111111111111111111\
+         1111920801026d310e32303236313132323130313533303333333333333333333333333333333311\
+         111111111111111111111111111111ffffffffffffffffff01ffffffff0f026d310e323032363131\
+         3232313031353330"
+    );
+    assert_eq!(last_seq(&bytes), Some(u64::MAX));
+    assert_eq!(open_takes(&bytes), Ok(takes));
+}
+
+#[test]
+fn dead_version_1() {
+    let letter = DeadLetter {
+        message_id: "m1".to_owned(),
+        channel: "rx".to_owned(),
+        received_at: "20261122101530".to_owned(),
+        stage: Stage::Map,
+        code: "M203".to_owned(),
+        reason: "no".to_owned(),
+        detail: "[]".to_owned(),
+        raw: vec![0xff, 0],
+        content_type: Some("text/xml".to_owned()),
+    };
+    let bytes = seal_letter(&letter);
+    assert_eq!(
+        hex(&bytes),
+        "01e6314f9af456852f02026d310272780e3230323631313232313031353330044d323033026e6f02\
+         5b5d0108746578742f786d6c02ff00"
+    );
+    assert_eq!(open_letter(&bytes).as_ref(), Ok(&letter));
+    let bare = DeadLetter { content_type: None, raw: Vec::new(), ..letter };
+    assert_eq!(open_letter(&seal_letter(&bare)), Ok(bare));
+}
+
+#[test]
+fn stages_keep_their_numbers() {
+    let numbers = crate::envelope::STAGES.map(stage_number);
+    assert_eq!(numbers, [1, 2, 3, 4, 5]);
+    assert_eq!(stage_of(6), Err(Damage::Content));
+}
+
+#[test]
+fn rows_of_numbers() {
+    assert_eq!(hex(&numbers([1, 258])), "00000000000000010000000000000102");
+    assert_eq!(read_numbers(&numbers([7, u64::MAX])), Some([7, u64::MAX]));
+    assert_eq!(read_numbers::<1>(&[0; 7]), None);
+    assert_eq!(read_numbers::<1>(&[0; 16]), None);
+}
+
+#[test]
+fn any_change_is_noticed() {
+    let bytes = seal_letter(&DeadLetter {
+        message_id: "m1".to_owned(),
+        channel: String::new(),
+        received_at: String::new(),
+        stage: Stage::Store,
+        code: String::new(),
+        reason: String::new(),
+        detail: String::new(),
+        raw: vec![0; 20],
+        content_type: None,
+    });
+    for place in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1 << bit;
+            assert!(open_letter(&changed).is_err(), "byte {place}, bit {bit}");
+        }
+        assert!(open_letter(&bytes[..place]).is_err(), "cut at {place}");
+    }
+}
+
+#[test]
+fn numbers_of_any_size_and_no_larger() {
+    for number in [0, 1, 127, 128, 16_383, 16_384, u64::from(u32::MAX), u64::MAX] {
+        let mut out = Sealing::with_capacity(10);
+        out.number(number);
+        let bytes = out.seal();
+        assert_eq!(Content::of(&bytes).unwrap().number(), Ok(number));
+    }
+    for bytes in [&[0x80; 10][..], &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]] {
+        assert!(Content(bytes).number().is_err(), "{bytes:?}");
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}

@@ -1,0 +1,227 @@
+//! Takes envelopes from the queue in their order, and sees what should be there and is not.
+//!
+//! Numbers have no gaps, so reading knows which number comes next. Whatever does not come (an entry
+//! whose check fails, a block the disk gave back changed, a stretch the log lost) is reported as
+//! [`Unreadable`] with its exact numbers, and reading goes on behind it.
+
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+
+use super::StoreError;
+use super::command::Unreadable;
+use super::format::{Damage, Entry, Stored};
+use super::store::{Family, Store, WalkError};
+use crate::envelope::Envelope;
+
+/// The part of the queue to read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    /// No entry below this key is wanted.
+    pub(super) floor: u64,
+    /// The first record wanted.
+    pub(super) from: u64,
+    /// The first record that is not there yet.
+    pub(super) end: u64,
+    /// Records wanted at most.
+    pub(super) records_max: usize,
+    /// Bytes of bodies wanted at most; one record is given however large it is.
+    pub(super) bytes_max: usize,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) envelopes: Vec<Envelope>,
+    pub(super) unreadable: Vec<Unreadable>,
+    /// Reading would go on here.
+    pub(super) next: u64,
+}
+
+/// Reads a part of the queue.
+pub(super) fn read(store: &Store, span: Span) -> Result<Found, StoreError> {
+    let mut reading = Reading {
+        span,
+        bytes: 0,
+        unseen: span.from,
+        damaged: None,
+        found: Found { next: span.from, ..Found::default() },
+    };
+    let mut lowest = span.floor;
+    while reading.found.next < span.end && !reading.is_full() {
+        let bounds = [lowest, reading.found.next, span.end];
+        match store.walk(Family::Queue, bounds, |key, value| reading.take(key, value)) {
+            Ok(()) if reading.is_full() => break,
+            Ok(()) => reading.reach(span.end),
+            Err(WalkError::Damaged(cause)) => {
+                let readable = next_readable(store, reading.unseen, span.end)?;
+                reading.damaged.get_or_insert((Vec::new(), "O203", cause));
+                reading.reach(readable);
+                lowest = readable;
+            }
+            Err(WalkError::Failed(cause)) => {
+                return Err(StoreError::Failed { operation: "read", cause });
+            }
+        }
+    }
+    Ok(reading.found)
+}
+
+struct Reading {
+    span: Span,
+    bytes: usize,
+    /// The disk has shown nothing from this key on.
+    unseen: u64,
+    /// An entry that could not be read; how far it went is known when the next one is seen.
+    damaged: Option<(Vec<u8>, &'static str, String)>,
+    found: Found,
+}
+
+impl Reading {
+    fn take(&mut self, key: u64, value: &[u8]) -> ControlFlow<()> {
+        self.unseen = self.unseen.max(key + 1);
+        match Entry::open(value) {
+            Ok(entry) => {
+                // The entry with the first wanted record may begin before it.
+                self.reach(key);
+                self.take_records(key, &entry);
+            }
+            Err(damage) => {
+                self.reach(key);
+                self.damaged = Some((value.to_vec(), "O201", told(damage)));
+            }
+        }
+        if self.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn take_records(&mut self, key: u64, entry: &Entry<'_>) {
+        for (seq, record) in (key..).zip(&entry.records) {
+            if seq < self.found.next || seq >= self.span.end {
+                continue;
+            }
+            if self.is_full() {
+                return;
+            }
+            let envelope = envelope(seq, entry, record);
+            self.bytes += envelope.body.len();
+            self.found.envelopes.push(envelope);
+            self.found.next = seq + 1;
+        }
+    }
+
+    /// The next thing that can be read begins at `seq`: what lies between is not there.
+    fn reach(&mut self, seq: u64) {
+        let damaged = self.damaged.take();
+        let first_seq = self.found.next;
+        if seq <= first_seq {
+            return;
+        }
+        let (value, code, reason) = damaged.unwrap_or_else(|| {
+            (Vec::new(), "O202", "the records are missing from the store".to_owned())
+        });
+        self.found.unreadable.push(Unreadable { first_seq, end_seq: seq, value, code, reason });
+        self.found.next = seq;
+    }
+
+    fn is_full(&self) -> bool {
+        let count = self.found.envelopes.len();
+        count >= self.span.records_max || (count > 0 && self.bytes >= self.span.bytes_max)
+    }
+}
+
+fn told(damage: Damage) -> String {
+    format!("the stored records are damaged: {damage}")
+}
+
+/// The first key at or behind `from` that the disk gives back, or `end`: steps that double over
+/// the damage, then halves back to its edge.
+fn next_readable(store: &Store, from: u64, end: u64) -> Result<u64, StoreError> {
+    let (mut bad, mut good, mut step) = (from, from, 1);
+    let mut key = loop {
+        if let Some(key) = first_key(store, good, end)? {
+            break key;
+        }
+        bad = good;
+        good = good.saturating_add(step).min(end);
+        step = step.saturating_mul(2);
+    };
+    while good - bad > 1 {
+        let middle = bad + (good - bad) / 2;
+        match first_key(store, middle, end)? {
+            Some(first) => (good, key) = (middle, first),
+            None => bad = middle,
+        }
+    }
+    Ok(key)
+}
+
+/// The first key in `from..end`, `end` if there is none, `None` if the disk's answer is damaged.
+fn first_key(store: &Store, from: u64, end: u64) -> Result<Option<u64>, StoreError> {
+    if from >= end {
+        return Ok(Some(end));
+    }
+    let mut first = end;
+    let walked = store.walk(Family::Queue, [from, from, end], |key, _| {
+        first = key;
+        ControlFlow::Break(())
+    });
+    match walked {
+        Ok(()) => Ok(Some(first)),
+        Err(WalkError::Damaged(_)) => Ok(None),
+        Err(WalkError::Failed(cause)) => Err(StoreError::Failed { operation: "read", cause }),
+    }
+}
+
+fn envelope(seq: u64, entry: &Entry<'_>, record: &Stored<'_>) -> Envelope {
+    let record_id = record.record_id.to_string();
+    Envelope {
+        seq,
+        revision: record.revision,
+        entity: record.entity.to_owned(),
+        org: entry.org.to_owned(),
+        channel: entry.channel.to_owned(),
+        lane: record.lane.to_owned(),
+        key: record.key.to_owned(),
+        schema: entry.schema.to_owned(),
+        digest: hexadecimal(&record.digest),
+        message_id: entry.message_id.to_owned(),
+        received_at: entry.received_at.to_owned(),
+        body: body(&record_id, seq, record.revision, record.tail),
+        record_id,
+    }
+}
+
+fn body(record_id: &str, seq: u64, revision: u32, tail: &str) -> Bytes {
+    let comma = if tail.is_empty() { "" } else { "," };
+    format!(r#"{{"record_id":"{record_id}","seq":{seq},"revision":{revision}{comma}{tail}}}"#)
+        .into()
+}
+
+fn hexadecimal(digest: &[u8; 32]) -> String {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('0');
+    digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn body_is_one_json_object() {
+        assert_eq!(
+            body("01", 1042, 2, r#""entity":"fee","findings":[]"#),
+            r#"{"record_id":"01","seq":1042,"revision":2,"entity":"fee","findings":[]}"#
+        );
+        assert_eq!(body("01", 1, 1, ""), r#"{"record_id":"01","seq":1,"revision":1}"#);
+    }
+
+    #[test]
+    fn digest_is_hexadecimal() {
+        let mut digest = [0; 32];
+        digest[0] = 0xf0;
+        digest[31] = 0x1a;
+        assert_eq!(hexadecimal(&digest), format!("f0{}1a", "0".repeat(60)));
+    }
+}

@@ -1,0 +1,175 @@
+//! What was taken in before: tells a resend from a correction from something new.
+//!
+//! A record's *identity* is its channel, entity and business key; its *content* is the digest of
+//! its elements. The same identity and content make a resend, which gets the first record's id,
+//! number and revision again. The same identity with other content makes the next revision.
+//!
+//! A content is compared with every revision that is remembered, not only with the last, because a
+//! HIS that sends late sends old contents. A HIS that takes a correction back by sending the first
+//! content once more is therefore answered "duplicate", with the first record.
+
+use std::collections::HashMap;
+
+use sha2::{Digest as _, Sha256};
+use tracing::error;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::format::{self, Take};
+use super::store::{Batch, Family, Store};
+use crate::envelope::{Draft, Submission};
+
+/// A record's identity, cut to what makes chance collisions irrelevant.
+pub(super) type Identity = [u8; 16];
+
+/// The identities of a submission's records, in their order.
+pub(super) fn identities(submission: &Submission) -> Vec<Identity> {
+    submission.drafts.iter().map(|draft| identity(&submission.channel, draft)).collect()
+}
+
+fn identity(channel: &str, draft: &Draft) -> Identity {
+    let mut hash = Sha256::new();
+    for part in [channel, &draft.entity, &draft.key] {
+        // With its length, or "ab" + "c" would be "a" + "bc".
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    if draft.key.is_empty() {
+        // Without a business key nothing is a correction of anything.
+        hash.update(draft.digest);
+    }
+    cut(&hash.finalize().into())
+}
+
+fn cut(digest: &[u8; 32]) -> [u8; 16] {
+    *digest.first_chunk().expect("32 is more than 16")
+}
+
+/// What the store knows about the identities of one group of submissions, and what the group adds.
+///
+/// It sees the group's own doubles, which are not on disk yet.
+pub(super) struct Seen {
+    takes_by_identity: HashMap<Identity, Takes>,
+}
+
+#[derive(Default)]
+struct Takes {
+    takes: Vec<Take>,
+    changed: bool,
+}
+
+/// What one draft turned out to be.
+#[derive(Clone, Debug)]
+pub(super) enum Finding {
+    /// Store it.
+    New(Take),
+    /// This one is in the store, or before it in the same group.
+    Known(Take),
+}
+
+impl Finding {
+    pub(super) fn take(&self) -> &Take {
+        match self {
+            Finding::New(take) | Finding::Known(take) => take,
+        }
+    }
+}
+
+impl Seen {
+    /// Looks the identities up, all at once.
+    pub(super) fn look_up(
+        store: &Store,
+        mut identities: Vec<Identity>,
+    ) -> Result<Seen, StoreError> {
+        identities.sort_unstable();
+        identities.dedup();
+        let found = store.get_many(Family::Seen, &identities)?;
+        let takes = found.into_iter().map(|value| Takes { takes: opened(value), changed: false });
+        Ok(Seen { takes_by_identity: identities.into_iter().zip(takes).collect() })
+    }
+
+    /// Finds one draft, or takes it in under the number `seq`.
+    pub(super) fn find_or_take(
+        &mut self,
+        identity: Identity,
+        draft: &Draft,
+        seq: u64,
+        submission: &Submission,
+    ) -> Finding {
+        let known = self.takes_by_identity.entry(identity).or_default();
+        let digest = cut(&draft.digest);
+        if let Some(take) = known.takes.iter().find(|take| take.digest == digest) {
+            return Finding::Known(take.clone());
+        }
+        let take = Take {
+            digest,
+            record_id: Uuid::now_v7(),
+            seq,
+            revision: known.takes.last().map_or(1, |last| last.revision.saturating_add(1)),
+            message_id: submission.message_id.clone(),
+            received_at: submission.received_at.clone(),
+        };
+        known.takes.push(take.clone());
+        known.changed = true;
+        Finding::New(take)
+    }
+
+    /// Adds what the group took in to its batch.
+    pub(super) fn store(self, batch: &mut Batch<'_>) {
+        for (identity, known) in self.takes_by_identity {
+            if known.changed {
+                let excess = known.takes.len().saturating_sub(TAKES_MAX);
+                let kept = known.takes.get(excess..).unwrap_or_default();
+                batch.put(Family::Seen, &identity, &format::seal_takes(kept));
+            }
+        }
+    }
+}
+
+fn opened(value: Option<Vec<u8>>) -> Vec<Take> {
+    let Some(value) = value else { return Vec::new() };
+    format::open_takes(&value).unwrap_or_else(|damage| {
+        // The record itself is safe in the queue; at worst a resend of it is taken for new.
+        error!(%damage, "what was seen under a business key is damaged");
+        Vec::new()
+    })
+}
+
+/// Contents remembered under one business key. A mapping that takes a constant for the key must
+/// not make a value that grows with every message.
+const TAKES_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identity_is_channel_entity_and_key_and_nothing_else() {
+        check(("rx", "drug", "1", 7), ("rx", "drug", "1", 8), true);
+        check(("rx", "drug", "1", 7), ("lab", "drug", "1", 7), false);
+        check(("rx", "drug", "1", 7), ("rx", "fee", "1", 7), false);
+        check(("rx", "drug", "1", 7), ("rx", "drug", "2", 7), false);
+        check(("rx", "drug", "1", 7), ("rx", "dru", "g1", 7), false);
+    }
+
+    #[test]
+    fn without_a_key_the_content_is_the_identity() {
+        check(("rx", "drug", "", 7), ("rx", "drug", "", 7), true);
+        check(("rx", "drug", "", 7), ("rx", "drug", "", 8), false);
+    }
+
+    #[track_caller]
+    fn check(one: (&str, &str, &str, u8), other: (&str, &str, &str, u8), same: bool) {
+        let [one, other] = [one, other].map(|(channel, entity, key, digest)| {
+            let draft = Draft {
+                entity: entity.to_owned(),
+                lane: String::new(),
+                key: key.to_owned(),
+                digest: [digest; 32],
+                tail: String::new(),
+            };
+            identity(channel, &draft)
+        });
+        assert_eq!(one == other, same);
+    }
+}

@@ -1,0 +1,374 @@
+//! The outbox as its users see it. Scripts in, text out; `kill` is a copy of the folder as the
+//! process would have left it, opened in its place.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod damage;
+mod limits;
+mod model;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+
+use super::*;
+use crate::envelope::Draft;
+
+#[test]
+fn numbers_have_no_gaps_and_resends_get_the_first_receipt() {
+    check("append m1 a=1 b=1", "m1: 1 a rev 1 accepted id A, 2 b rev 1 accepted id B");
+    check(
+        "append m1 a=1 b=1; append m2 a=1 b=1; append m3 c=1",
+        "m1: 1 a rev 1 accepted id A, 2 b rev 1 accepted id B
+         m1: 1 a rev 1 duplicate id A, 2 b rev 1 duplicate id B
+         m3: 3 c rev 1 accepted id C",
+    );
+}
+
+#[test]
+fn other_content_under_the_same_key_is_a_revision() {
+    check(
+        "append m1 a=1; append m2 a=2; append m3 a=1; append m4 a=3",
+        "m1: 1 a rev 1 accepted id A
+         m2: 2 a rev 2 accepted id B
+         m1: 1 a rev 1 duplicate id A
+         m4: 3 a rev 3 accepted id C",
+    );
+}
+
+#[test]
+fn a_message_that_is_partly_new_keeps_its_own_id() {
+    check(
+        "append m1 a=1; append m2 a=1 b=1; append m3 a=1 b=1",
+        "m1: 1 a rev 1 accepted id A
+         m2: 1 a rev 1 duplicate id A, 2 b rev 1 accepted id B
+         m3: 1 a rev 1 duplicate id A, 2 b rev 1 duplicate id B",
+    );
+}
+
+#[test]
+fn doubles_inside_one_message_are_seen() {
+    check(
+        "append m1 a=1 a=1 a=2; oldest 0",
+        "m1: 1 a rev 1 accepted id A, 1 a rev 1 duplicate id A, 2 a rev 2 accepted id B
+         1 a=1 rev 1 id A; 2 a=2 rev 2 id B",
+    );
+}
+
+#[test]
+fn a_message_without_records_stores_nothing() {
+    check("append m1; status", "m1: \nwaiting 0, cursor 1, next 1, letters 0");
+}
+
+#[test]
+fn what_is_settled_does_not_come_again() {
+    check(
+        "append m1 a=1 b=1 c=1; settle 2; oldest 0; settle 1; oldest 0; settle 3; oldest 0; status",
+        "m1: 1 a rev 1 accepted id A, 2 b rev 1 accepted id B, 3 c rev 1 accepted id C
+         1 a=1 rev 1 id A; 3 c=1 rev 1 id C
+         3 c=1 rev 1 id C
+         nothing
+         waiting 0, cursor 4, next 4, letters 0",
+    );
+}
+
+#[test]
+fn reading_starts_anywhere_even_inside_a_message() {
+    check(
+        "append m1 a=1 b=1; append m2 c=1; oldest 1; oldest 2; oldest 3; oldest 99",
+        "m1: 1 a rev 1 accepted id A, 2 b rev 1 accepted id B
+         m2: 3 c rev 1 accepted id C
+         2 b=1 rev 1 id B; 3 c=1 rev 1 id C
+         3 c=1 rev 1 id C
+         nothing
+         nothing",
+    );
+}
+
+#[test]
+fn everything_is_there_after_closing_and_after_a_kill() {
+    for end in ["reopen", "kill"] {
+        check(
+            &format!(
+                "append m1 a=1 b=1; bury x; {end}; append m2 a=1 b=2; oldest 0; letters; status"
+            ),
+            "m1: 1 a rev 1 accepted id A, 2 b rev 1 accepted id B
+             m2: 1 a rev 1 duplicate id A, 3 b rev 2 accepted id C
+             1 a=1 rev 1 id A; 2 b=1 rev 1 id B; 3 b=2 rev 2 id C
+             1 x
+             waiting 3, cursor 1, next 4, letters 1",
+        );
+    }
+}
+
+#[test]
+fn a_clean_end_remembers_the_cursor() {
+    check(
+        "append m1 a=1 b=1 c=1; settle 1; settle 3; reopen; oldest 0",
+        "m1: 1 a rev 1 accepted id A, 2 b rev 1 accepted id B, 3 c rev 1 accepted id C
+         2 b=1 rev 1 id B; 3 c=1 rev 1 id C",
+    );
+}
+
+#[test]
+fn numbers_go_on_when_all_is_settled() {
+    check(
+        "append m1 a=1; settle 1; reopen; append m2 b=1; reopen; append m3 a=1",
+        "m1: 1 a rev 1 accepted id A
+         m2: 2 b rev 1 accepted id B
+         m1: 1 a rev 1 duplicate id A",
+    );
+}
+
+#[test]
+fn dead_letters_stay_until_they_are_discarded() {
+    check(
+        "bury x; bury y; bury z; letters; discard 2; discard 2; reopen; letters; bury w; letters; status",
+        "1 x; 2 y; 3 z
+         discarded
+         not there
+         1 x; 3 z
+         1 x; 3 z; 4 w
+         waiting 0, cursor 1, next 1, letters 3",
+    );
+}
+
+#[test]
+fn an_envelope_carries_all_of_its_record() {
+    let mut house = House::new();
+    let receipt = house.append("m1", &["a=1"]).unwrap();
+    let envelope = house.outbox().oldest(0, 9, usize::MAX).unwrap().remove(0);
+    let body: serde_json::Value = serde_json::from_slice(&envelope.body).unwrap();
+    assert_eq!(body["record_id"], receipt.records[0].record_id);
+    assert_eq!((&body["seq"], &body["revision"]), (&1.into(), &1.into()));
+    assert_eq!(body["value"], "1");
+    assert_eq!(envelope.digest, "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b");
+    let words = [&envelope.org, &envelope.channel, &envelope.lane, &envelope.schema];
+    assert_eq!(words, ["H1", "rx", "lane", "2024.1"]);
+    let words = [&envelope.entity, &envelope.key, &envelope.message_id, &envelope.received_at];
+    assert_eq!(words, ["fee", "a", "m1", "20261122101530"]);
+}
+
+#[test]
+fn epoch_stays_with_the_store() {
+    let mut house = House::new();
+    let epoch = house.outbox().epoch().to_owned();
+    house.reopen();
+    assert_eq!(house.outbox().epoch(), epoch);
+    assert_ne!(House::new().outbox().epoch(), epoch);
+}
+
+#[test]
+fn folders_above_are_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let deep = dir.path().join("var/lib/agent/outbox");
+    drop(Outbox::open(&deep, &Options::default()).unwrap());
+    assert!(deep.join("CURRENT").is_file());
+}
+
+/// Runs a script; blanks at the start of the expected lines do not count.
+#[track_caller]
+fn check(script: &str, expected: &str) {
+    let mut house = House::new();
+    let actual: Vec<String> =
+        script.split("; ").filter_map(|command| house.obey(command)).collect();
+    let expected: Vec<&str> = expected.lines().map(str::trim).collect();
+    let actual: Vec<&str> = actual.iter().map(|line| line.trim()).collect();
+    assert_eq!(actual, expected, "{script}");
+}
+
+/// An outbox in a folder of its own, and one who talks to it.
+struct House {
+    dir: TempDir,
+    folder: PathBuf,
+    generation: u32,
+    options: Options,
+    open: Option<(Outbox, WriterHandle)>,
+    runtime: Runtime,
+    /// Ids as letters, in order of appearance.
+    names: HashMap<String, char>,
+}
+
+impl House {
+    fn new() -> House {
+        House::with(Options::default())
+    }
+
+    fn with(options: Options) -> House {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("0");
+        let open = Some(Outbox::open(&folder, &options).unwrap());
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        House { dir, folder, generation: 0, options, open, runtime, names: HashMap::new() }
+    }
+
+    fn outbox(&self) -> Outbox {
+        self.open.as_ref().unwrap().0.clone()
+    }
+
+    fn obey(&mut self, command: &str) -> Option<String> {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        match words.as_slice() {
+            ["append", message, records @ ..] => {
+                let receipt = self.append(message, records).unwrap();
+                Some(self.receipt_text(&receipt))
+            }
+            ["settle", seqs @ ..] => {
+                let seqs: Vec<u64> = seqs.iter().map(|seq| seq.parse().unwrap()).collect();
+                self.outbox().settle(&seqs).unwrap();
+                None
+            }
+            ["oldest", after] => {
+                let found = self.outbox().oldest(after.parse().unwrap(), 99, usize::MAX).unwrap();
+                Some(self.envelopes_text(&found))
+            }
+            ["bury", reason] => {
+                self.runtime.block_on(self.outbox().bury(letter_with(reason))).unwrap();
+                None
+            }
+            ["discard", id] => {
+                let id = id.parse().unwrap();
+                let there = self.runtime.block_on(self.outbox().discard_dead_letter(id)).unwrap();
+                Some(if there { "discarded" } else { "not there" }.to_owned())
+            }
+            ["letters"] => Some(letters_text(&self.outbox())),
+            ["status"] => Some(status_text(&self.outbox())),
+            ["reopen"] => {
+                self.reopen();
+                None
+            }
+            ["kill"] => {
+                self.kill();
+                None
+            }
+            _ => panic!("no such command: {command}"),
+        }
+    }
+
+    fn append(&mut self, message: &str, records: &[&str]) -> Result<Receipt, StoreError> {
+        self.runtime.block_on(self.outbox().append(submission(message, records)))
+    }
+
+    fn close(&mut self) {
+        let (_, handle) = self.open.take().unwrap();
+        self.runtime.block_on(handle.close()).unwrap();
+    }
+
+    fn start(&mut self) {
+        self.open = Some(Outbox::open(&self.folder, &self.options).unwrap());
+    }
+
+    fn reopen(&mut self) {
+        self.close();
+        self.start();
+    }
+
+    /// Goes on with what a process killed at this moment would have left.
+    fn kill(&mut self) {
+        self.generation += 1;
+        let next = self.dir.path().join(self.generation.to_string());
+        copy_folder(&self.folder, &next);
+        self.open = None;
+        self.folder = next;
+        self.start();
+    }
+
+    fn name_of(&mut self, record_id: &str) -> char {
+        let next = char::from(b'A' + u8::try_from(self.names.len()).unwrap());
+        *self.names.entry(record_id.to_owned()).or_insert(next)
+    }
+
+    fn receipt_text(&mut self, receipt: &Receipt) -> String {
+        let records: Vec<String> = receipt
+            .records
+            .iter()
+            .map(|it| {
+                let name = self.name_of(&it.record_id);
+                format!("{} {} rev {} {} id {name}", it.seq, it.key, it.revision, it.status)
+            })
+            .collect();
+        format!("{}: {}", receipt.message_id, records.join(", "))
+    }
+
+    fn envelopes_text(&mut self, envelopes: &[Envelope]) -> String {
+        let mut out = String::new();
+        for it in envelopes {
+            let body: serde_json::Value = serde_json::from_slice(&it.body).unwrap();
+            let (value, name) = (body["value"].as_str().unwrap(), self.name_of(&it.record_id));
+            let separator = if out.is_empty() { "" } else { "; " };
+            write!(out, "{separator}{} {}={value} rev {} id {name}", it.seq, it.key, it.revision)
+                .unwrap();
+        }
+        if out.is_empty() { "nothing".to_owned() } else { out }
+    }
+}
+
+fn letters_text(outbox: &Outbox) -> String {
+    let letters = outbox.dead_letters(0, 99).unwrap();
+    for (id, letter) in &letters {
+        assert_eq!(outbox.dead_letter(*id).unwrap().as_ref(), Some(letter));
+    }
+    let texts: Vec<String> = letters.iter().map(|(id, it)| format!("{id} {}", it.reason)).collect();
+    texts.join("; ")
+}
+
+fn status_text(outbox: &Outbox) -> String {
+    let it = outbox.status();
+    assert_eq!(it.waiting, outbox.depth());
+    assert_eq!(outbox.oldest_seq(), (it.waiting > 0).then_some(it.cursor));
+    assert_eq!(it.bytes.unwrap() > 0, it.waiting > 0);
+    format!(
+        "waiting {}, cursor {}, next {}, letters {}",
+        it.waiting, it.cursor, it.next_seq, it.dead_letters
+    )
+}
+
+/// A message with records `key=value`.
+fn submission(message: &str, records: &[&str]) -> Submission {
+    let drafts = records.iter().map(|record| {
+        let (key, value) = record.split_once('=').unwrap();
+        Draft {
+            entity: "fee".to_owned(),
+            lane: "lane".to_owned(),
+            key: key.to_owned(),
+            digest: Sha256::digest(value).into(),
+            tail: format!(r#""entity":"fee","value":"{value}","findings":[]"#),
+        }
+    });
+    Submission {
+        channel: "rx".into(),
+        message_id: message.to_owned(),
+        received_at: "20261122101530".to_owned(),
+        org: "H1".into(),
+        schema: "2024.1".into(),
+        drafts: drafts.collect(),
+    }
+}
+
+fn letter_with(reason: &str) -> DeadLetter {
+    DeadLetter {
+        message_id: "m".to_owned(),
+        channel: "rx".to_owned(),
+        received_at: "20261122101530".to_owned(),
+        stage: Stage::Decode,
+        code: "D101".to_owned(),
+        reason: reason.to_owned(),
+        detail: "[]".to_owned(),
+        raw: vec![0xff, 0x00],
+        content_type: Some("text/xml".to_owned()),
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        // A file may go while we copy, as it may when a process is killed.
+        drop(fs::copy(entry.path(), to.join(entry.file_name())));
+    }
+}

@@ -1,0 +1,262 @@
+//! The outbox against a plain model, under any order of appending, settling, closing and kills.
+//!
+//! The seed is printed; `OUTBOX_SEED=n cargo test -p agent outbox::tests::model` runs it again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+
+use super::*;
+use crate::envelope::{ReceiptStatus, RecordReceipt};
+
+#[test]
+fn the_outbox_equals_a_list() {
+    let seeds: Vec<u64> = match std::env::var("OUTBOX_SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => vec![1, 2, 3, fresh_seed()],
+    };
+    for seed in seeds {
+        println_in_tests(&format!("OUTBOX_SEED={seed}"));
+        let mut world = World::new(seed);
+        for _ in 0..400 {
+            world.step();
+        }
+    }
+}
+
+/// What should be in the outbox.
+#[derive(Default)]
+struct Model {
+    records: BTreeMap<u64, Expected>,
+    settled: BTreeSet<u64>,
+    letters: BTreeMap<u64, String>,
+    next_letter: u64,
+    /// The cursor at the last clean end: a kill cannot take it back.
+    sure_cursor: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Expected {
+    key: String,
+    value: String,
+    revision: u32,
+    record_id: String,
+    message_id: String,
+}
+
+struct World {
+    house: House,
+    model: Model,
+    random: Random,
+    messages: u32,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let model = Model { next_letter: 1, sure_cursor: 1, ..Model::default() };
+        World { house: House::new(), model, random: Random(seed), messages: 0 }
+    }
+
+    fn step(&mut self) {
+        match self.random.below(100) {
+            0..45 => self.append_group(),
+            45..80 => self.settle(),
+            80..88 => self.bury_or_discard(),
+            88..94 => self.read_somewhere(),
+            94..97 => self.reopen(),
+            _ => self.kill(),
+        }
+        self.compare();
+    }
+
+    /// Several messages at once, so that they share batches and doubles meet inside one.
+    fn append_group(&mut self) {
+        let texts: Vec<(String, Vec<String>)> = (0..=self.random.below(6))
+            .map(|_| {
+                self.messages += 1;
+                let records = (0..self.random.below(7))
+                    .map(|_| format!("k{}={}", self.random.below(40), self.random.below(4)));
+                (format!("m{}", self.messages), records.collect())
+            })
+            .collect();
+        let outbox = self.house.outbox();
+        let appends = texts.iter().map(|(message, records)| {
+            let records: Vec<&str> = records.iter().map(String::as_str).collect();
+            outbox.append(submission(message, &records))
+        });
+        let receipts = self.house.runtime.block_on(join_all(appends));
+        for ((message, records), receipt) in texts.iter().zip(receipts) {
+            self.model.accept(message, records, &receipt.unwrap());
+        }
+    }
+
+    fn settle(&mut self) {
+        let waiting: Vec<u64> = self.model.waiting().collect();
+        let from = self.random.up_to(waiting.len() / 3);
+        let mut seqs: Vec<u64> = waiting.into_iter().skip(from).take(20).collect();
+        seqs.retain(|_| self.random.below(10) < 8);
+        if self.random.below(2) == 0 {
+            seqs.reverse();
+        }
+        self.house.outbox().settle(&seqs).unwrap();
+        self.model.settled.extend(seqs);
+    }
+
+    fn bury_or_discard(&mut self) {
+        let outbox = self.house.outbox();
+        if self.random.below(3) > 0 {
+            let reason = format!("r{}", self.model.next_letter);
+            self.house.runtime.block_on(outbox.bury(letter_with(&reason))).unwrap();
+            self.model.letters.insert(self.model.next_letter, reason);
+            self.model.next_letter += 1;
+        } else {
+            let id = self.random.below(self.model.next_letter + 1);
+            let there = self.house.runtime.block_on(outbox.discard_dead_letter(id)).unwrap();
+            assert_eq!(there, self.model.letters.remove(&id).is_some());
+        }
+    }
+
+    fn read_somewhere(&mut self) {
+        let after = self.random.below(self.model.next_seq() + 3);
+        let max = 1 + self.random.up_to(8);
+        let found = self.house.outbox().oldest(after, max, usize::MAX).unwrap();
+        let expected: Vec<u64> = self.model.waiting().filter(|seq| *seq > after).collect();
+        let found: Vec<u64> = found.iter().map(|it| it.seq).collect();
+        assert!(expected.starts_with(&found), "after {after}: {found:?}, not {expected:?}");
+        assert_eq!(found.is_empty(), expected.is_empty());
+    }
+
+    fn reopen(&mut self) {
+        self.house.reopen();
+        // Only the cursor is remembered; what was settled above it comes again.
+        self.model.rewind(self.model.cursor());
+        self.model.sure_cursor = self.model.cursor();
+    }
+
+    fn kill(&mut self) {
+        self.house.kill();
+        let cursor = self.house.outbox().status().cursor;
+        assert!(
+            (self.model.sure_cursor..=self.model.cursor()).contains(&cursor),
+            "cursor {cursor} is not in {}..={}",
+            self.model.sure_cursor,
+            self.model.cursor()
+        );
+        self.model.rewind(cursor);
+        self.model.sure_cursor = cursor;
+    }
+
+    fn compare(&mut self) {
+        let outbox = self.house.outbox();
+        let found = outbox.oldest(0, usize::MAX, usize::MAX).unwrap();
+        let expected: Vec<u64> = self.model.waiting().collect();
+        assert_eq!(found.iter().map(|it| it.seq).collect::<Vec<_>>(), expected);
+        for it in &found {
+            assert_eq!(expected_of(it), self.model.records[&it.seq]);
+        }
+        let status = outbox.status();
+        assert_eq!(status.next_seq, self.model.next_seq());
+        assert_eq!(status.cursor, self.model.cursor());
+        assert_eq!(status.waiting, expected.len() as u64);
+        assert_eq!(status.dead_letters, self.model.letters.len() as u64);
+        let letters = outbox.dead_letters(0, usize::MAX).unwrap();
+        let letters: BTreeMap<u64, String> =
+            letters.into_iter().map(|(id, letter)| (id, letter.reason)).collect();
+        assert_eq!(letters, self.model.letters);
+    }
+}
+
+impl Model {
+    fn accept(&mut self, message: &str, records: &[String], receipt: &Receipt) {
+        assert_eq!(records.len(), receipt.records.len());
+        for (record, got) in records.iter().zip(&receipt.records) {
+            let (key, value) = record.split_once('=').unwrap();
+            self.accept_record(message, key, value, got);
+        }
+        let messages: BTreeSet<&str> =
+            receipt.records.iter().map(|got| self.records[&got.seq].message_id.as_str()).collect();
+        let resent = receipt.records.iter().all(|got| got.status == ReceiptStatus::Duplicate);
+        match messages.first() {
+            Some(first) if resent && messages.len() == 1 => assert_eq!(receipt.message_id, *first),
+            Some(_) | None => assert_eq!(receipt.message_id, message),
+        }
+    }
+
+    fn accept_record(&mut self, message: &str, key: &str, value: &str, got: &RecordReceipt) {
+        let known = self.records.iter().filter(|(_, it)| it.key == key);
+        let revision = known.clone().map(|(_, it)| it.revision).max().unwrap_or(0) + 1;
+        let same = known.clone().find(|(_, it)| it.value == value);
+        if let Some((seq, it)) = same {
+            assert_eq!(got.status, ReceiptStatus::Duplicate);
+            assert_eq!((got.seq, got.revision), (*seq, it.revision));
+            assert_eq!(got.record_id, it.record_id);
+            return;
+        }
+        assert_eq!(got.status, ReceiptStatus::Accepted);
+        assert_eq!((got.seq, got.revision), (self.next_seq(), revision));
+        assert!(self.records.values().all(|it| it.record_id != got.record_id));
+        let expected = Expected {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            revision,
+            record_id: got.record_id.clone(),
+            message_id: message.to_owned(),
+        };
+        self.records.insert(got.seq, expected);
+    }
+
+    fn next_seq(&self) -> u64 {
+        self.records.last_key_value().map_or(1, |(seq, _)| seq + 1)
+    }
+
+    fn cursor(&self) -> u64 {
+        self.waiting().next().unwrap_or(self.next_seq())
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = u64> + '_ {
+        self.records.keys().copied().filter(|seq| !self.settled.contains(seq))
+    }
+
+    fn rewind(&mut self, cursor: u64) {
+        self.settled.retain(|seq| *seq < cursor);
+    }
+}
+
+fn expected_of(envelope: &Envelope) -> Expected {
+    let body: serde_json::Value = serde_json::from_slice(&envelope.body).unwrap();
+    assert_eq!(body["record_id"], envelope.record_id);
+    assert_eq!(body["seq"], envelope.seq);
+    Expected {
+        key: envelope.key.clone(),
+        value: body["value"].as_str().unwrap().to_owned(),
+        revision: envelope.revision,
+        record_id: envelope.record_id.clone(),
+        message_id: envelope.message_id.clone(),
+    }
+}
+
+/// xorshift64*: the same steps on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % end
+    }
+
+    fn up_to(&mut self, last: usize) -> usize {
+        usize::try_from(self.below(last as u64 + 1)).unwrap()
+    }
+}
+
+fn fresh_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    now.as_secs() << 20 | u64::from(now.subsec_micros()) | 1
+}
+
+#[allow(clippy::print_stdout)]
+fn println_in_tests(line: &str) {
+    println!("{line}");
+}

@@ -1,0 +1,361 @@
+//! The one thread that writes.
+//!
+//! It takes everything that waits, makes one batch of it, writes and syncs once, and only then
+//! answers everybody. There is no timer: while one group syncs the next one gathers, so the groups
+//! are as large as the load makes them and a lone message waits for nobody.
+//!
+//! An error of the disk ends the thread. Everybody waiting is told that their message is *not*
+//! known to be stored, nothing more is accepted, and the agent is expected to stop: what the disk
+//! holds can only be told by opening it again.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+
+use tracing::error;
+
+use super::accept;
+use super::command::{Append, Command, Done, Unreadable, Waiting, Work};
+use super::format;
+use super::seen::{Finding, Seen};
+use super::store::{Batch, Durability, Family, Store, WalkError};
+use super::witness::{Testimony, Witness};
+use super::{CURSOR, LETTERS, Shared, StoreError, TAIL, witness_failed};
+use crate::envelope::{DeadLetter, Receipt, Stage};
+
+/// The writer's own state. All of it can be told from the store when it is opened.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    store: Arc<Store>,
+    witness: Witness,
+    commands: Receiver<Command>,
+    at: Position,
+    /// Everything below is removed from the queue.
+    swept: u64,
+    /// Files wholly below were given back.
+    given_back: u64,
+    remember_records: u64,
+}
+
+/// How far the store has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Position {
+    /// The number the next record will get.
+    pub(super) next_seq: u64,
+    /// Bytes of all queue values ever stored.
+    pub(super) bytes: u64,
+    /// The cursor on disk.
+    pub(super) cursor: u64,
+    /// The number the next dead letter will get.
+    pub(super) next_letter: u64,
+    /// Dead letters kept.
+    pub(super) letters: u64,
+}
+
+impl Position {
+    /// What the witness is told of it.
+    pub(super) const fn testimony(&self) -> Testimony {
+        Testimony { next_seq: self.next_seq, next_letter: self.next_letter }
+    }
+}
+
+/// A group in the making.
+struct Group<'a> {
+    batch: Batch<'a>,
+    durability: Durability,
+    done: Done,
+    /// Where the sweep ends, if this group makes one.
+    floor: Option<u64>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        store: Arc<Store>,
+        witness: Witness,
+        commands: Receiver<Command>,
+        at: Position,
+        remember_records: u64,
+    ) -> Writer {
+        let given_back = at.cursor;
+        // The first sweep starts at the very bottom: the last one may not have reached the disk.
+        Writer { shared, store, witness, commands, at, swept: 0, given_back, remember_records }
+    }
+
+    /// Writes until it is told to stop or everybody who could ask is gone.
+    pub(super) fn run(mut self) -> Result<(), StoreError> {
+        let mut stop = false;
+        while !stop && let Ok(first) = self.commands.recv() {
+            let (waiting, work);
+            (waiting, work, stop) = self.gather(first);
+            self.commit(waiting, work)?;
+        }
+        self.shared.refuse(StoreError::Stopped);
+        self.finish()
+    }
+
+    /// Takes in what was accepted before the door closed, and leaves everything on disk.
+    fn finish(mut self) -> Result<(), StoreError> {
+        while let Ok(first) = self.commands.try_recv() {
+            let (waiting, work, _) = self.gather(first);
+            self.commit(waiting, work)?;
+        }
+        self.commit(Waiting::default(), Work::default())?;
+        self.store.sync()?;
+        self.witness.sync().map_err(|error| witness_failed(&error))
+    }
+
+    /// The first command and all that wait behind it, within bounds; and whether it is time to stop.
+    fn gather(&self, first: Command) -> (Waiting, Work, bool) {
+        let (mut waiting, mut work) = (Waiting::default(), Work::default());
+        let (mut commands, mut bytes) = (0, 0);
+        let mut next = Some(first);
+        while let Some(command) = next {
+            match &command {
+                Command::Append(append, _) => {
+                    self.shared.queued_bytes.fetch_sub(append.bytes, Ordering::Relaxed);
+                    bytes += append.bytes;
+                }
+                Command::Stop => return (waiting, work, true),
+                Command::Settled => self.shared.wake_sent.store(false, Ordering::SeqCst),
+                Command::Bury(..) | Command::Discard(..) | Command::SetAside(_) => {}
+            }
+            waiting.part(command, &mut work);
+            commands += 1;
+            let room = commands < GROUP_MAX && bytes < GROUP_BYTES_MAX;
+            next = if room { self.commands.try_recv().ok() } else { None };
+        }
+        (waiting, work, false)
+    }
+
+    /// One group: one batch, one sync, then all answers.
+    fn commit(&mut self, waiting: Waiting, work: Work) -> Result<(), StoreError> {
+        match self.store_group(work) {
+            Ok(done) => {
+                waiting.answer(done);
+                Ok(())
+            }
+            Err(error) => {
+                // Close the door first: whoever is told of the failure must find it closed.
+                self.shared.refuse(error.clone());
+                waiting.fail(&error);
+                while let Ok(command) = self.commands.try_recv() {
+                    let mut late = Waiting::default();
+                    late.part(command, &mut Work::default());
+                    late.fail(&error);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn store_group(&mut self, work: Work) -> Result<Done, StoreError> {
+        let store = Arc::clone(&self.store);
+        let mut group = Group {
+            batch: store.batch(),
+            durability: Durability::Buffered,
+            done: Done::default(),
+            floor: None,
+        };
+        self.append(&mut group, work.appends)?;
+        self.keep_letters(&mut group, work.letters, work.discards, work.unreadable)?;
+        self.settle(&mut group)?;
+        let Group { batch, durability, done, floor } = group;
+        if !batch.is_empty() {
+            batch.write(durability)?;
+        }
+        if durability == Durability::Synced {
+            self.witness.note(self.at.testimony()).map_err(|error| witness_failed(&error))?;
+        }
+        if let Some(floor) = floor {
+            self.give_back(floor)?;
+        }
+        self.publish(floor);
+        Ok(done)
+    }
+
+    /// Numbers the new records of all submissions and adds them to the batch.
+    fn append(&mut self, group: &mut Group<'_>, appends: Vec<Append>) -> Result<(), StoreError> {
+        if appends.is_empty() {
+            return Ok(());
+        }
+        let identities = appends.iter().flat_map(|append| append.identities.iter().copied());
+        let mut seen = Seen::look_up(&self.store, identities.collect())?;
+        let before = self.at.next_seq;
+        for append in appends {
+            let receipt = self.take_in(&mut group.batch, &mut seen, append);
+            group.done.receipts.push(receipt);
+        }
+        if self.at.next_seq > before {
+            seen.store(&mut group.batch);
+            let tail = format::numbers([self.at.next_seq, self.at.bytes]);
+            group.batch.put(Family::Meta, TAIL, &tail);
+            group.durability = Durability::Synced;
+        }
+        Ok(())
+    }
+
+    fn take_in(&mut self, batch: &mut Batch<'_>, seen: &mut Seen, append: Append) -> Receipt {
+        let Append { submission, identities, .. } = append;
+        let first_seq = self.at.next_seq;
+        let mut findings = Vec::with_capacity(identities.len());
+        for (draft, identity) in submission.drafts.iter().zip(identities) {
+            let finding = seen.find_or_take(identity, draft, self.at.next_seq, &submission);
+            if matches!(finding, Finding::New(_)) {
+                self.at.next_seq += 1;
+            }
+            findings.push(finding);
+        }
+        if self.at.next_seq > first_seq {
+            let value = accept::entry(&submission, &findings, self.at.bytes).seal();
+            self.at.bytes += value.len() as u64;
+            batch.put(Family::Queue, &first_seq.to_be_bytes(), &value);
+        }
+        accept::receipt(submission, findings)
+    }
+
+    fn keep_letters(
+        &mut self,
+        group: &mut Group<'_>,
+        letters: Vec<DeadLetter>,
+        discards: Vec<u64>,
+        unreadable: Vec<Unreadable>,
+    ) -> Result<(), StoreError> {
+        if letters.is_empty() && discards.is_empty() && unreadable.is_empty() {
+            return Ok(());
+        }
+        for stretch in unreadable {
+            // Settled in the same batch as the letter, so that it is reported once.
+            self.shared.progress().settle(stretch.first_seq, stretch.end_seq);
+            self.bury(group, &letter_about(stretch));
+        }
+        for letter in letters {
+            self.bury(group, &letter);
+        }
+        let mut gone = BTreeSet::new();
+        for id in discards {
+            let there = gone.insert(id) && self.discard(group, id)?;
+            group.done.discarded.push(there);
+        }
+        let row = format::numbers([self.at.next_letter, self.at.letters]);
+        group.batch.put(Family::Meta, LETTERS, &row);
+        group.durability = Durability::Synced;
+        Ok(())
+    }
+
+    fn bury(&mut self, group: &mut Group<'_>, letter: &DeadLetter) {
+        let id = self.at.next_letter.to_be_bytes();
+        group.batch.put(Family::Dead, &id, &format::seal_letter(letter));
+        self.at.next_letter += 1;
+        self.at.letters += 1;
+    }
+
+    fn discard(&mut self, group: &mut Group<'_>, id: u64) -> Result<bool, StoreError> {
+        let key = id.to_be_bytes();
+        if self.store.get(Family::Dead, &key)?.is_none() {
+            return Ok(false);
+        }
+        group.batch.delete(Family::Dead, &key);
+        self.at.letters = self.at.letters.saturating_sub(1);
+        Ok(true)
+    }
+
+    /// Puts the cursor into the batch if it moved, and a sweep if enough lies behind it.
+    fn settle(&mut self, group: &mut Group<'_>) -> Result<(), StoreError> {
+        let (cursor, floor, next_seq) = {
+            let progress = self.shared.progress();
+            (progress.cursor, progress.floor, progress.next_seq)
+        };
+        if cursor == self.at.cursor {
+            return Ok(());
+        }
+        self.at.cursor = cursor;
+        group.batch.put(Family::Meta, CURSOR, &format::numbers([cursor]));
+        if cursor - floor < SWEEP_RECORDS {
+            return Ok(());
+        }
+        let floor = if cursor == next_seq { cursor } else { entry_at(&self.store, floor, cursor)? };
+        group.batch.delete_range(Family::Queue, self.swept, floor);
+        self.swept = floor;
+        group.floor = Some(floor);
+        if self.is_worth_giving_back(floor) {
+            // Files vanish at once; the cursor that says why must be on disk first.
+            group.durability = Durability::Synced;
+        }
+        Ok(())
+    }
+
+    fn give_back(&mut self, floor: u64) -> Result<(), StoreError> {
+        if self.is_worth_giving_back(floor) {
+            self.store.drop_files(0, floor)?;
+            self.given_back = floor;
+        }
+        Ok(())
+    }
+
+    const fn is_worth_giving_back(&self, floor: u64) -> bool {
+        floor.saturating_sub(self.given_back) >= GIVE_BACK_RECORDS
+    }
+
+    /// Lets readers see what is on disk now.
+    fn publish(&self, floor: Option<u64>) {
+        let mut progress = self.shared.progress();
+        let more = self.at.next_seq > progress.next_seq;
+        progress.next_seq = self.at.next_seq;
+        progress.dead_letters = self.at.letters;
+        progress.floor = floor.unwrap_or(progress.floor);
+        drop(progress);
+        if more {
+            self.store.forget_below(self.at.next_seq.saturating_sub(self.remember_records));
+            self.shared.appended.notify_one();
+        }
+    }
+}
+
+/// Keeps what is left of an unreadable stretch, named, so that the road can go on behind it.
+fn letter_about(stretch: Unreadable) -> DeadLetter {
+    let Unreadable { first_seq, end_seq, value, code, reason } = stretch;
+    let last_seq = end_seq - 1;
+    error!(first_seq, last_seq, code, "records of the queue were set aside");
+    DeadLetter {
+        message_id: String::new(),
+        channel: String::new(),
+        received_at: String::new(),
+        stage: Stage::Store,
+        code: code.to_owned(),
+        reason,
+        detail: format!(r#"[{{"first_seq":{first_seq},"last_seq":{last_seq}}}]"#),
+        raw: value,
+        content_type: None,
+    }
+}
+
+/// The key of the entry that holds the record `seq`; `seq` itself if there is none.
+pub(super) fn entry_at(store: &Store, floor: u64, seq: u64) -> Result<u64, StoreError> {
+    let mut found = seq;
+    let walked = store.walk(Family::Queue, [floor, seq, seq.saturating_add(1)], |key, _| {
+        found = key;
+        ControlFlow::Break(())
+    });
+    match walked {
+        Ok(()) => Ok(found),
+        // Then nothing is swept this time; reading will set the damage aside.
+        Err(WalkError::Damaged(cause)) => {
+            error!(cause, "the queue is damaged at the cursor");
+            Ok(floor)
+        }
+        Err(WalkError::Failed(cause)) => Err(StoreError::Failed { operation: "read", cause }),
+    }
+}
+
+/// Commands in one group: more would make the first wait longer without making the sync cheaper.
+const GROUP_MAX: usize = 1024;
+/// Bytes in one group, so that a few huge messages do not hold up everybody.
+const GROUP_BYTES_MAX: usize = 8 << 20;
+/// Settled records that are removed by one mark. One mark for each settled chunk would leave
+/// thousands of marks, and every read would pay for them.
+const SWEEP_RECORDS: u64 = 8192;
+/// Settled records after which whole files are given back to the disk.
+const GIVE_BACK_RECORDS: u64 = 65_536;
