@@ -49,25 +49,32 @@ use self::backoff::Backoff;
 use self::broker::Rabbit;
 use self::parcel::Parcel;
 use self::window::{Limits, Window};
+use crate::config::AmqpConfig;
 use crate::envelope::Envelope;
 use crate::outbox::{Outbox, StoreError};
 
-/// Where records go, and as whose.
+/// To which broker records go, and as whose.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Names this agent to the platform: `x-agent`, and part of file names.
+    /// Names this agent to the platform: `x-agent`.
     pub agent: String,
-    /// Which way out.
-    pub road: Road,
+    /// The broker.
+    pub amqp: AmqpOptions,
 }
 
-/// The ways out.
-#[derive(Debug, Clone)]
-pub enum Road {
-    /// A broker.
-    Amqp(Box<AmqpOptions>),
-    /// A folder.
-    Files(FilesOptions),
+impl Options {
+    /// What the configuration says, once its address is proved to be one.
+    pub fn new(config: &AmqpConfig, agent: &str) -> Result<Options, BrokerError> {
+        let mut amqp = AmqpOptions::new(vec![config.url.clone()]);
+        amqp.access.check()?;
+        amqp.exchange.clone_from(&config.exchange);
+        amqp.declare = config.declare;
+        amqp.queue.clone_from(&config.queue);
+        amqp.window_messages_max = config.window;
+        amqp.confirm_timeout = config.confirm_timeout;
+        amqp.batch = config.batch;
+        Ok(Options { agent: agent.to_owned(), amqp })
+    }
 }
 
 /// Forwards until told to stop, or until the disk fails. An unreachable platform ends nothing.
@@ -77,16 +84,19 @@ pub async fn run(
     stop: CancellationToken,
     state: Arc<ForwardState>,
 ) -> Result<(), StoreError> {
-    match options.road {
-        Road::Amqp(amqp) => {
-            let rabbit = Rabbit::new(*amqp.clone(), options.agent, outbox.epoch().to_owned());
-            deliver(&outbox, rabbit, &amqp, &stop, &state).await
-        }
-        Road::Files(folder) => {
-            let epoch = outbox.epoch().to_owned();
-            files::run(&outbox, options.agent, &epoch, &folder, &stop, &state).await
-        }
-    }
+    let Options { agent, amqp } = options;
+    let rabbit = Rabbit::new(amqp.clone(), agent, outbox.epoch().to_owned());
+    deliver(&outbox, rabbit, &amqp, &stop, &state).await
+}
+
+/// The same without a broker: into a folder.
+pub async fn run_files(
+    outbox: Outbox,
+    options: FilesOptions,
+    stop: CancellationToken,
+    state: Arc<ForwardState>,
+) -> Result<(), StoreError> {
+    files::run(&outbox, outbox.epoch(), &options, &stop, &state).await
 }
 
 /// The outbox as seen from here. Two lives: the store on disk, and a list in the tests.

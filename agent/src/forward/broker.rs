@@ -193,7 +193,7 @@ impl Broker for Rabbit {
         let link = Link::open(&self.options.access, self.turn).await?;
         let channel = link.channel().await?;
         declare(&channel, &self.options).await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(failure)?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
         let events = Box::pin(link.connection.events_listener());
         Ok(Publisher {
             link,
@@ -214,18 +214,12 @@ async fn declare(channel: &Channel, options: &AmqpOptions) -> Result<(), BrokerE
     let exchange = ExchangeDeclareOptions { passive, durable: true, ..Default::default() };
     let name: ShortString = options.exchange.as_str().into();
     let none = FieldTable::default;
-    channel
-        .exchange_declare(name.clone(), ExchangeKind::Topic, exchange, none())
-        .await
-        .map_err(failure)?;
+    channel.exchange_declare(name.clone(), ExchangeKind::Topic, exchange, none()).await?;
     if options.declare {
         let queue: ShortString = options.queue.as_str().into();
         let durable = QueueDeclareOptions { durable: true, ..Default::default() };
-        channel.queue_declare(queue.clone(), durable, quorum()).await.map_err(failure)?;
-        channel
-            .queue_bind(queue, name, "#".into(), QueueBindOptions::default(), none())
-            .await
-            .map_err(failure)?;
+        channel.queue_declare(queue.clone(), durable, quorum()).await?;
+        channel.queue_bind(queue, name, "#".into(), QueueBindOptions::default(), none()).await?;
     }
     Ok(())
 }
@@ -259,8 +253,8 @@ impl Session for Publisher {
         let reply = async move {
             let mandatory = BasicPublishOptions { mandatory: true, immediate: false };
             let sent = channel.basic_publish(exchange, routing_key, mandatory, &body, properties);
-            let confirm = sent.await.map_err(failure)?;
-            confirm.await.map(reply).map_err(failure)
+            let confirm = sent.await?;
+            Ok(reply(confirm.await?))
         };
         self.unanswered.push(parcel.ticket(), parcel.message_id.clone(), Box::pin(reply));
     }
@@ -285,7 +279,7 @@ impl Publisher {
             match event {
                 Event::ConnectionBlocked(reason) => return Poll::Ready(Ok(Heard::Blocked(reason))),
                 Event::ConnectionUnblocked => return Poll::Ready(Ok(Heard::Unblocked)),
-                Event::Error(error) => return Poll::Ready(Err(failure(error))),
+                Event::Error(error) => return Poll::Ready(Err(error.into())),
                 _ => (),
             }
         }
@@ -347,12 +341,11 @@ fn headers(parcel: &Parcel, agent: &str, epoch: &str) -> FieldTable {
         headers.insert(name.into(), AMQPValue::LongLongInt(value));
     };
     number("x-seq", parcel.ticket());
-    match &parcel.single {
-        Some(single) => number("x-revision", single.revision.into()),
-        None => {
-            number("x-first-seq", parcel.ticket());
-            number("x-count", parcel.seqs.len() as u64);
-        }
+    if let Some(single) = &parcel.single {
+        number("x-revision", single.revision.into());
+    } else {
+        number("x-first-seq", parcel.ticket());
+        number("x-count", parcel.seqs.len() as u64);
     }
     headers
 }
@@ -371,7 +364,7 @@ impl Link {
         let slot = socket.slot();
         let name = access.connection_name.as_str().into();
         let properties = ConnectionProperties::default().with_connection_name(name);
-        let runtime = lapin::runtime::default_runtime().map_err(failure)?;
+        let runtime = lapin::runtime::default_runtime()?;
         let connection = Connection::connector(
             uri,
             runtime,
@@ -394,12 +387,12 @@ impl Link {
             },
             properties,
         );
-        let connection = connection.await.map_err(refusal)?;
+        let connection = connection.await.map_err(|error| refusal(&error))?;
         Ok(Link { connection, _socket: socket })
     }
 
     async fn channel(&self) -> Result<Channel, BrokerError> {
-        self.connection.create_channel().await.map_err(failure)
+        self.connection.create_channel().await.map_err(BrokerError::from)
     }
 
     async fn close(self) {
@@ -509,11 +502,10 @@ impl Consumer {
     ) -> Result<Consumer, BrokerError> {
         let link = Link::open(access, turn).await?;
         let channel = link.channel().await?;
-        channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(failure)?;
+        channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
         let (tag, none) = (APP_ID.into(), FieldTable::default());
         let options = BasicConsumeOptions::default();
-        let deliveries =
-            channel.basic_consume(queue.into(), tag, options, none).await.map_err(failure)?;
+        let deliveries = channel.basic_consume(queue.into(), tag, options, none).await?;
         Ok(Consumer { link, channel, deliveries, pulse: pulse() })
     }
 
@@ -524,7 +516,7 @@ impl Consumer {
                 biased;
                 delivery = self.deliveries.next() => match delivery {
                     Some(Ok(delivery)) => return Ok(arrival(delivery)),
-                    Some(Err(error)) => return Err(failure(error)),
+                    Some(Err(error)) => return Err(error.into()),
                     None => return Err(ended("the broker cancelled the consumer")),
                 },
                 _ = self.pulse.tick() => if !self.channel.status().connected() {
@@ -538,7 +530,7 @@ impl Consumer {
     pub(crate) async fn acknowledge_through(&self, tag: u64) -> Result<(), BrokerError> {
         let acknowledge = self.channel.basic_ack(tag, BasicAckOptions { multiple: true });
         match timeout(GOODBYE_MAX, acknowledge).await {
-            Ok(done) => done.map_err(failure),
+            Ok(done) => Ok(done?),
             Err(_) => Err(BrokerError::silent("acknowledging", GOODBYE_MAX)),
         }
     }
@@ -565,7 +557,7 @@ fn arrival(delivery: Delivery) -> Arrival {
         _ => None,
     };
     let property =
-        |it: &Option<ShortString>| it.as_ref().map_or_else(String::new, |it| it.to_string());
+        |it: &Option<ShortString>| it.as_ref().map_or_else(String::new, ToString::to_string);
     Arrival {
         tag: delivery.delivery_tag,
         message_id: property(delivery.properties.message_id()),
@@ -580,20 +572,22 @@ fn arrival(delivery: Delivery) -> Arrival {
 }
 
 /// Why an open connection failed.
-fn failure(error: lapin::Error) -> BrokerError {
-    let ErrorKind::ProtocolError(said) = error.kind() else {
-        return BrokerError::Lost { reason: error.to_string() };
-    };
-    let (reply_code, reply_text) = (said.get_id(), said.get_message().to_string());
-    if error.is_amqp_hard_error() {
-        BrokerError::ConnectionClosed { reply_code, reply_text }
-    } else {
-        BrokerError::ChannelClosed { reply_code, reply_text }
+impl From<lapin::Error> for BrokerError {
+    fn from(error: lapin::Error) -> BrokerError {
+        let ErrorKind::ProtocolError(said) = error.kind() else {
+            return BrokerError::Lost { reason: error.to_string() };
+        };
+        let (reply_code, reply_text) = (said.get_id(), said.get_message().to_string());
+        if error.is_amqp_hard_error() {
+            BrokerError::ConnectionClosed { reply_code, reply_text }
+        } else {
+            BrokerError::ChannelClosed { reply_code, reply_text }
+        }
     }
 }
 
 /// Why a connection did not come about.
-fn refusal(error: lapin::Error) -> BrokerError {
+fn refusal(error: &lapin::Error) -> BrokerError {
     match error.kind() {
         ErrorKind::ProtocolError(said) => BrokerError::Refused {
             reply_code: said.get_id(),

@@ -24,8 +24,9 @@
 //!
 //! A segment is gathered in memory, since the outbox keeps its records until it is written.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,8 @@ use crate::outbox::StoreError;
 pub struct FilesOptions {
     /// The folder; it is made if need be.
     pub dir: PathBuf,
+    /// Names this agent in manifests and file names.
+    pub agent: String,
     /// Records in a segment, at most.
     pub segment_records_max: usize,
     /// Bytes in a segment, at most; one larger record makes a segment of its own.
@@ -65,6 +68,7 @@ impl FilesOptions {
     pub fn new(dir: PathBuf) -> FilesOptions {
         FilesOptions {
             dir,
+            agent: "agent".to_owned(),
             segment_records_max: 10_000,
             segment_bytes_max: 8 << 20,
             segment_age_max: Duration::from_secs(1),
@@ -105,29 +109,56 @@ struct Position {
 /// Writes until told to stop, or until the outbox fails. A folder that fails is tried again.
 pub(crate) async fn run<S: Source>(
     source: &S,
-    agent: String,
     epoch: &str,
     options: &FilesOptions,
     stop: &CancellationToken,
     state: &ForwardState,
 ) -> Result<(), StoreError> {
     let mut backoff = Backoff::new(options.retry_first, options.retry_longest);
-    let folder = Arc::new(Folder { dir: options.dir.clone(), agent, epoch: epoch.to_owned() });
-    let Some(mut written_to) = open(&folder, &mut backoff, stop, state).await else {
-        return Ok(());
-    };
+    let (dir, agent) = (options.dir.clone(), options.agent.clone());
+    let epoch = epoch.to_owned();
+    let folder = Arc::new(Folder { dir, agent, epoch });
+    if let Some(written_to) = open(&folder, &mut backoff, stop, state).await {
+        settle_through(source, written_to)?;
+        write_on(source, &folder, written_to, options, &mut backoff, stop, state).await?;
+    }
+    state.disconnected();
+    Ok(())
+}
+
+/// What the outbox still offers though a segment has it: the last run ended before it settled.
+fn settle_through<S: Source>(source: &S, written_to: u64) -> Result<(), StoreError> {
     loop {
+        let offered = source.oldest(0, SETTLE_AT_ONCE, usize::MAX)?;
+        let written: Vec<u64> =
+            offered.iter().map(|it| it.seq).filter(|seq| *seq <= written_to).collect();
+        if written.is_empty() {
+            return Ok(());
+        }
+        source.settle(&written)?;
+    }
+}
+
+async fn write_on<S: Source>(
+    source: &S,
+    folder: &Arc<Folder>,
+    mut written_to: u64,
+    options: &FilesOptions,
+    backoff: &mut Backoff,
+    stop: &CancellationToken,
+    state: &ForwardState,
+) -> Result<(), StoreError> {
+    while !stop.is_cancelled() {
         let segment = gather(source, written_to, options, stop).await?;
         if segment.seqs.is_empty() {
             break;
         }
-        let Some(last) = write(&folder, &segment, &mut backoff, stop, state).await else { break };
+        let Some(last) = write(folder, &segment, backoff, stop, state).await else { break };
         source.settle(&segment.seqs)?;
         state.confirmed("", segment.seqs.len());
         backoff.reset();
         written_to = last;
     }
-    state.disconnected();
     Ok(())
 }
 
@@ -201,12 +232,15 @@ async fn gather<S: Source>(
     let mut close_at: Option<Instant> = None;
     loop {
         let records = options.segment_records_max.max(1).saturating_sub(segment.seqs.len());
-        let bytes = options.segment_bytes_max.saturating_sub(segment.lines.len());
-        if records == 0 || (bytes == 0 && !segment.seqs.is_empty()) {
+        let bytes = bytes_left(options, &segment);
+        if records == 0 || bytes == 0 {
             return Ok(segment);
         }
-        let found = source.oldest(read_to, records, bytes.max(1))?;
+        let found = source.oldest(read_to, records, bytes)?;
         for envelope in &found {
+            if envelope.body.len() >= bytes_left(options, &segment) && !segment.seqs.is_empty() {
+                return Ok(segment);
+            }
             read_to = envelope.seq;
             segment.push(envelope);
         }
@@ -224,6 +258,10 @@ async fn gather<S: Source>(
             _ = more => (),
         }
     }
+}
+
+fn bytes_left(options: &FilesOptions, segment: &Segment) -> usize {
+    options.segment_bytes_max.max(1).saturating_sub(segment.lines.len())
 }
 
 async fn blocking<T: Send + 'static>(
@@ -290,7 +328,7 @@ impl Folder {
             last_seq: *last,
             count: segment.seqs.len() as u64,
             bytes: segment.lines.len() as u64,
-            sha256: hex(&Sha256::digest(&segment.lines)),
+            sha256: sha256(&segment.lines),
         };
         let position = Position { epoch: self.epoch.clone(), last_seq: *last };
         put(&self.dir, &manifest.segment, &segment.lines)?;
@@ -317,13 +355,27 @@ fn file_name(agent: &str) -> String {
     agent.chars().map(tame).collect()
 }
 
-/// Bytes as hexadecimal text.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// SHA-256 as hexadecimal text.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
+/// Bytes as hexadecimal text.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // a String takes everything
+        text
+    })
+}
+
+/// Records that are settled in one go when a run begins.
+const SETTLE_AT_ONCE: usize = 10_000;
 /// How a manifest's file name ends.
 pub const MANIFEST_END: &str = ".manifest.json";
 const POSITION: &str = ".position.json";
 const TMP: &str = "tmp";
 const FOLDER_FAILED: &str = "F301";
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

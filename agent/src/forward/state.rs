@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
 use super::error::{BrokerError, Confirm};
 
@@ -15,7 +16,7 @@ use super::error::{BrokerError, Confirm};
 pub struct ForwardState(Mutex<ForwardStatus>);
 
 /// A copy of the account at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ForwardStatus {
     /// True while records can leave: the broker answers, or the folder of the files sink does.
     pub connected: bool,
@@ -26,6 +27,7 @@ pub struct ForwardStatus {
     /// The last thing that went wrong. It stays after recovery, so that a night's trouble shows.
     pub last_error: Option<Trouble>,
     /// When a record was last confirmed.
+    #[serde(serialize_with = "at_text_if_any")]
     pub last_confirm: Option<Timestamp>,
     /// Records confirmed since start.
     pub confirmed: u64,
@@ -41,17 +43,19 @@ pub struct ForwardStatus {
     pub held: u64,
     /// Why records are held, by routing key; at most [`REASONS_MAX`] keys.
     pub held_reasons: BTreeMap<String, Trouble>,
+    #[serde(skip)]
     connections: u64,
 }
 
 /// Something that went wrong: a stable code, a sentence, a time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trouble {
     /// Stable code, see the manual.
     pub code: &'static str,
     /// What happened, in words, without anything from a record.
     pub reason: String,
     /// When.
+    #[serde(serialize_with = "at_text")]
     pub at: Timestamp,
 }
 
@@ -128,6 +132,15 @@ impl ForwardState {
         // A panic elsewhere must not blind the health page: the account is plain figures.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn at_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+#[allow(clippy::ref_option)] // serde hands the field over like this
+fn at_text_if_any<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.map(|it| it.to_string()).serialize(serializer)
 }
 
 /// How many routing keys are named in [`ForwardStatus::held_reasons`].

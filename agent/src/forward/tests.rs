@@ -72,7 +72,7 @@ async fn a_broker_that_blocks_is_waited_for_without_sending_twice() {
 #[tokio::test(start_paused = true)]
 async fn stopping_does_not_wait_for_an_unreachable_broker() {
     let world = World::new("1A.rx");
-    world.run_script("0 down", Duration::from_secs(60)).await;
+    world.run_script("0 down", Duration::from_mins(1)).await;
     let stopped_at = Instant::now();
     world.stop().await;
     assert_eq!(stopped_at.elapsed(), Duration::ZERO);
@@ -206,11 +206,11 @@ impl World {
                 None => Duration::from_secs(time.trim_end_matches('s').parse().unwrap()),
             };
             if !time.is_zero() {
-                tokio::time::sleep_until(begin + time).await;
+                sleep_until(begin + time).await;
             }
             self.broker().obey(command);
         }
-        tokio::time::sleep_until(begin + until).await;
+        sleep_until(begin + until).await;
     }
 
     async fn stop(self) {

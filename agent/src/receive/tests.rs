@@ -1,0 +1,148 @@
+//! The receiver without a broker: messages go straight to its desk, and a restart is a new desk
+//! on the same folder.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+
+#[test]
+fn doubles_are_dropped_and_gaps_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    check(
+        &folder,
+        &["1", "2", "2", "5"],
+        "4 received, 3 distinct, 1 doubles, 0 rejected, gaps 3-4",
+    );
+    // The same folder, a later run: memory comes from the files, and late records close the gap.
+    check(&folder, &["5", "4", "3"], "3 received, 5 distinct, 1 doubles, 0 rejected, gaps");
+    assert_eq!(lines(&folder, "gate-1.e1.20261122.ndjson"), 5);
+}
+
+#[test]
+fn several_records_may_share_a_message() {
+    let folder = tempfile::tempdir().unwrap();
+    check(&folder, &["1 2 3", "3 4"], "5 received, 4 distinct, 1 doubles, 0 rejected, gaps");
+    // Once alone, once in company: the receiver goes by the record's id, not the message's.
+    check(&folder, &["4", "4 5"], "3 received, 5 distinct, 2 doubles, 0 rejected, gaps");
+}
+
+#[test]
+fn what_is_no_record_is_refused_with_the_reason() {
+    refused(br#"{"record_id":"r1","seq":1,"entity":"rx"}"#, "missing field `elements`");
+    refused(
+        br#"{"record_id":"r1","seq":1,"entity":"rx","elements":[]}"#,
+        "`elements` is not an object",
+    );
+    refused(br#"{"record_id":"","seq":1,"entity":"rx","elements":{}}"#, "`record_id` is empty");
+    refused(br#"{"record_id":"r1","seq":0,"entity":"rx","elements":{}}"#, "`seq` is 0");
+    refused(br#"{"record_id":"r1","seq":2,"entity":"rx","elements":{}}"#, "x-seq does not fit");
+    refused(
+        br#"{"record_id":"r2","seq":1,"entity":"rx","elements":{}}"#,
+        "message_id does not fit",
+    );
+    refused(
+        b"{\"record_id\":\"r1\",\"seq\":1,\"entity\":\"\xB0\xA1\",\"elements\":{}}",
+        "not UTF-8",
+    );
+    refused(b"", "not a record");
+}
+
+#[test]
+fn a_refused_record_is_no_gap_and_is_refused_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let only_rx = |record: &Record<'_>| match &*record.entity {
+        "rx" => Ok(()),
+        other => Err(format!("{other} is not expected here")),
+    };
+    let mut desk = Desk::open(folder.path(), &only_rx).unwrap();
+    for (seq, entity) in [(1, "rx"), (2, "fee"), (2, "fee"), (3, "rx")] {
+        desk.take(&message(seq, &record(seq, entity)));
+    }
+    let told = tell(&desk.close().unwrap());
+    assert_eq!(told, "4 received, 2 distinct, 1 doubles, 1 rejected, gaps");
+    check(&folder, &["4"], "1 received, 3 distinct, 0 doubles, 0 rejected, gaps");
+    let rejected = fs::read_to_string(folder.path().join("rejected.ndjson")).unwrap();
+    assert!(rejected.contains("fee is not expected here"), "{rejected}");
+}
+
+#[test]
+fn a_line_cut_short_by_a_crash_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    check(&folder, &["1", "2"], "2 received, 2 distinct, 0 doubles, 0 rejected, gaps");
+    let path = folder.path().join("gate-1.e1.20261122.ndjson");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 7]).unwrap();
+    check(&folder, &["2"], "1 received, 2 distinct, 0 doubles, 0 rejected, gaps");
+    assert_eq!(fs::read(&path).unwrap(), whole);
+}
+
+#[test]
+fn names_from_messages_cannot_leave_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(folder.path(), &accept_all).unwrap();
+    let body = record(1, "rx");
+    desk.take(&Incoming { agent: "../../etc", epoch: "a/b.c", ..message(1, &body) });
+    desk.close().unwrap();
+    assert_eq!(lines(&folder, "______etc.a_b_c.20261122.ndjson"), 1);
+}
+
+#[test]
+fn pretty_printed_records_are_kept_on_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(folder.path(), &accept_all).unwrap();
+    let body = record(1, "rx").replace(",\"", ",\r\n  \"");
+    desk.take(&message(1, &body));
+    desk.close().unwrap();
+    assert_eq!(lines(&folder, "gate-1.e1.20261122.ndjson"), 1);
+}
+
+/// Messages are lists of sequence numbers; expects the account of this run on this folder.
+#[track_caller]
+fn check(folder: &TempDir, messages: &[&str], expected: &str) {
+    let mut desk = Desk::open(folder.path(), &accept_all).unwrap();
+    for text in messages {
+        let seqs: Vec<u64> = text.split(' ').map(|it| it.parse().unwrap()).collect();
+        let records: Vec<String> = seqs.iter().map(|seq| record(*seq, "rx")).collect();
+        let body = records.join("\n");
+        let (lines, count) = (seqs.len() > 1, Some(seqs.len() as u64));
+        let id = if lines { "r1.3".to_owned() } else { format!("r{text}") };
+        desk.take(&Incoming { lines, count, message_id: &id, ..message(seqs[0], &body) });
+    }
+    assert_eq!(tell(&desk.close().unwrap()), expected);
+}
+
+#[track_caller]
+fn refused(body: &[u8], reason: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(folder.path(), &accept_all).unwrap();
+    desk.take(&Incoming { body, message_id: "r1", ..message(1, "") });
+    assert_eq!(desk.close().unwrap().rejected, 1);
+    let rejected = fs::read_to_string(folder.path().join("rejected.ndjson")).unwrap();
+    assert!(rejected.contains(reason), "{rejected}");
+}
+
+fn message(seq: u64, body: &str) -> Incoming<'_> {
+    let (agent, epoch, seq, body) = ("gate-1", "e1", Some(seq), body.as_bytes());
+    Incoming { agent, epoch, message_id: "", seq, lines: false, count: None, body }
+}
+
+fn record(seq: u64, entity: &str) -> String {
+    format!(
+        "{{\"record_id\":\"r{seq}\",\"seq\":{seq},\"revision\":1,\"entity\":\"{entity}\",\
+         \"received_at\":\"20261122101530\",\"elements\":{{\"rxno\":\"CF1\",\"cnt\":1.00}}}}"
+    )
+}
+
+fn lines(folder: &TempDir, name: &str) -> usize {
+    fs::read_to_string(folder.path().join(name)).unwrap().lines().count()
+}
+
+fn tell(summary: &Summary) -> String {
+    let Summary { received, distinct, doubles, rejected, gaps, .. } = summary;
+    let gaps: String = gaps.iter().map(|it| format!(" {}-{}", it.from, it.to)).collect();
+    format!(
+        "{received} received, {distinct} distinct, {doubles} doubles, {rejected} rejected, gaps{gaps}"
+    )
+}
