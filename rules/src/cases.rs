@@ -57,7 +57,7 @@ pub fn run_cases(files: &Files, rules: &RuleSet) -> Vec<CaseResult> {
 fn run_file(source: Source<'_>, rules: &RuleSet, results: &mut Vec<CaseResult>) {
     let mut problems = Vec::new();
     let tree = source.parse(&mut problems);
-    let root = Table { source, table: tree.get_ref(), at: tree.span() };
+    let root = Table { source, members: tree.get_ref(), at: tree.span() };
     root.only(&["case"], &mut problems);
     for table in root.tables("case", &mut problems) {
         results.extend(run_case(&table, rules, &mut problems));

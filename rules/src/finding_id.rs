@@ -44,7 +44,9 @@ mod tests {
     #[track_caller]
     fn check(parts: &[&str], expected: &str) {
         let mut id = FindingId::new();
-        parts.iter().for_each(|part| id.add(part));
+        for part in parts {
+            id.add(part);
+        }
         assert_eq!(id.finish(), expected);
     }
 }

@@ -89,8 +89,7 @@ fn order(object: &Object<'_>, position: usize, reading: &mut Reading) -> Order {
         single_dose: reading.number(&object, "drug_used_sdose", request::DOSE),
         dose_unit: request::unit(&object, "drug_used_dosunt", reading),
         frequency: request::frequency(&object, "drug_used_frqu", reading),
-        route: way
-            .or_else(|| vocabulary::route(&reading.text(&object, "drug_medc_way")?).flatten()),
+        route: way.or_else(|| vocabulary::route(&reading.text(&object, "drug_medc_way")?)?.value()),
         days: reading.number(&object, "medc_days", request::DAYS),
         quantity: reading.number(&object, "cnt", request::COUNT),
         quantity_unit: request::unit(&object, "cnt_unt", reading),

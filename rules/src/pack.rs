@@ -134,7 +134,7 @@ fn pack(files: &Files, folder: &str, problems: &mut Vec<Problem>) -> Option<Pack
     };
     let source = Source { file: &file, text };
     let tree = source.parse(problems);
-    let root = Table { source, table: tree.get_ref(), at: tree.span() };
+    let root = Table { source, members: tree.get_ref(), at: tree.span() };
     root.only(&["name", "version", "source", "effective", "overlays", "signer"], problems);
     let effective = root.text("effective", problems).and_then(|text| {
         let day = text.parse().ok();
@@ -163,7 +163,7 @@ fn add_rules(files: &Files, pack: &Pack, rules: &mut Vec<Rule>, problems: &mut V
     if let Some(text) = files.get(&file) {
         let source = Source { file: &file, text };
         let tree = source.parse(problems);
-        let root = Table { source, table: tree.get_ref(), at: tree.span() };
+        let root = Table { source, members: tree.get_ref(), at: tree.span() };
         root.only(&["rule"], problems);
         for table in root.tables("rule", problems) {
             if let Some(id) = table.maybe_text("id", &mut Vec::new()) {
@@ -175,7 +175,8 @@ fn add_rules(files: &Files, pack: &Pack, rules: &mut Vec<Rule>, problems: &mut V
         }
     }
     for (path, _) in files.iter().filter(|(path, _)| path.starts_with(&folder)) {
-        let is_rows = path.ends_with(".csv") && path != format!("{folder}drugs.csv");
+        let is_rows = path.rsplit_once('.').is_some_and(|(_, kind)| kind == "csv")
+            && path != format!("{folder}drugs.csv");
         if is_rows && !used.contains(path) {
             let message = "no rule of this pack has the name of this file";
             problems.push(Problem::error("R108", path, (1, 1), message));
@@ -270,7 +271,7 @@ mod tests {
     #[test]
     fn what_is_shipped_has_no_fault() {
         let set = RuleSet::shipped()
-            .map_err(|problems| problems.iter().map(|p| format!("{p}\n")).collect::<String>());
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(set.as_ref().err(), None);
         assert_eq!(set.unwrap().warnings(), []);
     }

@@ -12,6 +12,7 @@ use crate::facts::InputFinding;
 use crate::json::Json;
 use crate::mask;
 use crate::number::decimal;
+use crate::vocabulary::Stated;
 
 /// What was read so far, and what is to be said about it.
 pub(crate) struct Reading {
@@ -162,19 +163,20 @@ impl Reading {
         }
     }
 
-    /// A code that `read` understands; blank and `read` giving `Some(None)` are "not stated".
+    /// A code that `read` understands; blank and [`Stated::Nothing`] are "not stated".
     pub(crate) fn code<T>(
         &mut self,
         object: &Object<'_>,
         name: &str,
-        read: impl Fn(&str) -> Option<Option<T>>,
+        read: impl Fn(&str) -> Option<Stated<T>>,
         expected: &str,
     ) -> Option<T> {
         let text = self.text(object, name)?;
-        read(&text).unwrap_or_else(|| {
-            self.fault("C203", object.path_of(name), mask::shown(name, &text), expected);
-            None
-        })
+        if let Some(stated) = read(&text) {
+            return stated.value();
+        }
+        self.fault("C203", object.path_of(name), mask::shown(name, &text), expected);
+        None
     }
 }
 

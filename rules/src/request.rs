@@ -28,7 +28,7 @@ use crate::frequency::Frequency;
 use crate::json::Json;
 use crate::reading::{Bounds, Object, Reading};
 use crate::unit::Unit;
-use crate::vocabulary;
+use crate::vocabulary::{self, Stated};
 
 pub(crate) const DOSE: Bounds = Bounds {
     zero: false,
@@ -77,7 +77,7 @@ pub(crate) fn not_json(sentence: &str) -> InputFinding {
 }
 
 fn read_groups(root: &Object<'_>, reading: &mut Reading) -> Facts {
-    let scene = |name: &str| Scene::parse(name).map(Some);
+    let scene = |name: &str| Scene::parse(name).map(Stated::As);
     let mut facts = Facts {
         scene: reading.code(root, "scene", scene, "发送outpatient、inpatient等场景名，或不发送"),
         patient: single(root, "patient", reading, patient),
@@ -337,7 +337,7 @@ pub(crate) fn route(
             "发送给药途径代码，如1口服、404静脉注射或静脉滴注",
         );
     }
-    route.flatten()
+    route.and_then(Stated::value)
 }
 
 fn prescriber(object: &Object<'_>, reading: &mut Reading) -> Prescriber {
@@ -398,7 +398,7 @@ mod tests {
 
     #[test]
     fn groups_are_present_absent_or_empty() {
-        check_groups(r#"{}"#, "patient absent, orders absent, allergies absent");
+        check_groups("{}", "patient absent, orders absent, allergies absent");
         check_groups(
             r#"{"patient":{},"orders":[],"allergies":null}"#,
             "patient empty, orders empty, allergies absent",
@@ -472,7 +472,8 @@ mod tests {
             orders
                 .into_iter()
                 .map(|order| format!("{:?} {:?}", order.single_dose, order.quantity))
-                .collect::<String>()
+                .collect::<Vec<_>>()
+                .join(";")
         });
         assert_eq!(shown, Ok("Some(0.1) Some(2.50)".to_owned()));
     }

@@ -233,14 +233,13 @@ fn choice<T: Copy>(
 fn scenes(table: &Table<'_>, problems: &mut Vec<Problem>) -> Vec<Scene> {
     let mut scenes = Vec::new();
     for (name, at) in table.texts("scenes", problems) {
-        match Scene::parse(name) {
-            Some(scene) => scenes.push(scene),
-            None => {
-                let known: Vec<_> = Scene::NAMES.iter().map(|(name, _)| *name).collect();
-                let message = format!("no scene `{name}`; known are {}", known.join(", "));
-                problems.push(table.source.error("R104", &at, message));
-            }
+        if let Some(scene) = Scene::parse(name) {
+            scenes.push(scene);
+            continue;
         }
+        let known: Vec<_> = Scene::NAMES.iter().map(|(name, _)| *name).collect();
+        let message = format!("no scene `{name}`; known are {}", known.join(", "));
+        problems.push(table.source.error("R104", &at, message));
     }
     scenes
 }

@@ -40,14 +40,14 @@ impl Source<'_> {
 /// A table, and what is wrong with it.
 pub(crate) struct Table<'a> {
     pub(crate) source: Source<'a>,
-    pub(crate) table: &'a DeTable<'a>,
+    pub(crate) members: &'a DeTable<'a>,
     pub(crate) at: Range<usize>,
 }
 
 impl<'a> Table<'a> {
     /// Tells of every key that is not known, so that a typing error never silently means "default".
     pub(crate) fn only(&self, known: &[&str], problems: &mut Vec<Problem>) {
-        for key in self.table.keys() {
+        for key in self.members.keys() {
             if !known.contains(&key.get_ref().as_ref()) {
                 let message =
                     format!("unknown key `{}`; known are {}", key.get_ref(), known.join(", "));
@@ -57,7 +57,7 @@ impl<'a> Table<'a> {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<(&'a DeValue<'a>, Range<usize>)> {
-        let (_, value) = self.table.iter().find(|(name, _)| name.get_ref() == key)?;
+        let (_, value) = self.members.iter().find(|(name, _)| name.get_ref() == key)?;
         Some((value.get_ref(), value.span()))
     }
 
@@ -128,7 +128,9 @@ impl<'a> Table<'a> {
         let mut tables = Vec::new();
         for item in items {
             match item.get_ref().as_table() {
-                Some(table) => tables.push(Table { source: self.source, table, at: item.span() }),
+                Some(table) => {
+                    tables.push(Table { source: self.source, members: table, at: item.span() });
+                }
                 None => problems.push(self.fault(key, format!("write [[{key}]], one for each"))),
             }
         }
@@ -142,6 +144,6 @@ impl<'a> Table<'a> {
             problems.push(self.fault(key, format!("`{key}` must be a table")));
             return None;
         };
-        Some(Table { source: self.source, table, at })
+        Some(Table { source: self.source, members: table, at })
     }
 }

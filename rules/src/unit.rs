@@ -95,7 +95,7 @@ impl Dose {
             Unit::Measured { dimension, factor } => {
                 Some(Dose { amount: amount.checked_mul(factor)?, dimension })
             }
-            _ => None,
+            Unit::Piece(_) => None,
         }
     }
 

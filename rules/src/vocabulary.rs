@@ -1,35 +1,53 @@
 //! The codes of the interface as the enums of [`crate::facts`].
 //!
-//! Each function answers `None` for a code that is not in the value domain, and `Some(None)` for
+//! Each function answers `None` for a code that is not in the value domain, and [`Stated::Nothing`] for
 //! one that says "not stated". Only tables that do not contradict each other are read here; where
 //! one code has two meanings by region, the caller must have mapped it.
 
 use crate::facts::{HospitalLevel, Maternity, Route, Sex, Title, VisitKind};
 
+/// What a code of a value domain says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stated<T> {
+    /// It names this.
+    As(T),
+    /// It says that nothing is stated.
+    Nothing,
+}
+
+impl<T> Stated<T> {
+    pub(crate) fn value(self) -> Option<T> {
+        match self {
+            Stated::As(value) => Some(value),
+            Stated::Nothing => None,
+        }
+    }
+}
+
 /// `gend`, GB/T 2261.1.
-pub(crate) fn sex(code: &str) -> Option<Option<Sex>> {
+pub(crate) fn sex(code: &str) -> Option<Stated<Sex>> {
     match code {
-        "1" | "男" => Some(Some(Sex::Male)),
-        "2" | "女" => Some(Some(Sex::Female)),
-        "0" | "9" => Some(None),
+        "1" | "男" => Some(Stated::As(Sex::Male)),
+        "2" | "女" => Some(Stated::As(Sex::Female)),
+        "0" | "9" => Some(Stated::Nothing),
         _ => None,
     }
 }
 
 /// `matn_stas`, the national table. Another table in use gives `1` the opposite meaning.
-pub(crate) fn maternity(code: &str) -> Option<Option<Maternity>> {
+pub(crate) fn maternity(code: &str) -> Option<Stated<Maternity>> {
     match code {
-        "0" => Some(None),
-        "1" => Some(Some(Maternity::Neither)),
-        "2" => Some(Some(Maternity::Planning)),
-        "3" => Some(Some(Maternity::Pregnant)),
-        "4" => Some(Some(Maternity::Breastfeeding)),
+        "0" => Some(Stated::Nothing),
+        "1" => Some(Stated::As(Maternity::Neither)),
+        "2" => Some(Stated::As(Maternity::Planning)),
+        "3" => Some(Stated::As(Maternity::Pregnant)),
+        "4" => Some(Stated::As(Maternity::Breastfeeding)),
         _ => None,
     }
 }
 
 /// `drord_dr_profttl`: the two tables in use share no code, so both are read.
-pub(crate) fn title(code: &str) -> Option<Option<Title>> {
+pub(crate) fn title(code: &str) -> Option<Stated<Title>> {
     let title = match code {
         "231" | "5" | "主任医师" => Title::Senior,
         "232" | "4" | "副主任医师" => Title::AssociateSenior,
@@ -37,19 +55,19 @@ pub(crate) fn title(code: &str) -> Option<Option<Title>> {
         "234" | "2" | "医师" | "住院医师" => Title::Junior,
         "235" | "1" | "医士" => Title::Assistant,
         "6" | "无" => Title::Untitled,
-        "9" | "其他" => return Some(None),
+        "9" | "其他" => return Some(Stated::Nothing),
         _ => return None,
     };
-    Some(Some(title))
+    Some(Stated::As(title))
 }
 
 /// `med_mdtrt_type`; emergency and internet are told by flags of their own.
-pub(crate) fn visit(code: &str) -> Option<Option<VisitKind>> {
+pub(crate) fn visit(code: &str) -> Option<Stated<VisitKind>> {
     match code {
-        "1" | "01" => Some(Some(VisitKind::Outpatient)),
-        "2" | "02" => Some(Some(VisitKind::Inpatient)),
-        "3" | "03" => Some(Some(VisitKind::Pharmacy)),
-        "4" | "04" => Some(None),
+        "1" | "01" => Some(Stated::As(VisitKind::Outpatient)),
+        "2" | "02" => Some(Stated::As(VisitKind::Inpatient)),
+        "3" | "03" => Some(Stated::As(VisitKind::Pharmacy)),
+        "4" | "04" => Some(Stated::Nothing),
         _ => None,
     }
 }
@@ -65,7 +83,7 @@ pub(crate) fn is_chronic(med_type: &str) -> bool {
 }
 
 /// `medins_lv`, the fourteen-step table.
-pub(crate) fn hospital_level(code: &str) -> Option<Option<HospitalLevel>> {
+pub(crate) fn hospital_level(code: &str) -> Option<Stated<HospitalLevel>> {
     let level = match code.trim_start_matches('0') {
         "1" | "2" | "3" | "4" | "12" => HospitalLevel::Tertiary,
         "5" | "6" | "7" | "13" => HospitalLevel::Secondary,
@@ -73,11 +91,11 @@ pub(crate) fn hospital_level(code: &str) -> Option<Option<HospitalLevel>> {
         "11" => HospitalLevel::None,
         _ => return None,
     };
-    Some(Some(level))
+    Some(Stated::As(level))
 }
 
 /// `drug_used_way_code` or the words for it.
-pub(crate) fn route(code: &str) -> Option<Option<Route>> {
+pub(crate) fn route(code: &str) -> Option<Stated<Route>> {
     let route = match code {
         "1" | "3" | "口服" | "舌下" | "舌下含服" | "PO" | "po" => Route::Oral,
         "4" | "401" | "402" | "403" | "404" | "皮下注射" | "皮内注射" | "肌肉注射" | "肌注"
@@ -88,5 +106,5 @@ pub(crate) fn route(code: &str) -> Option<Option<Route>> {
         | "滴鼻" | "喷喉" | "含化" => Route::Topical,
         _ => return None,
     };
-    Some(Some(route))
+    Some(Stated::As(route))
 }

@@ -38,7 +38,10 @@ impl Bench {
         match RuleSet::load(&files) {
             Ok(rules) => rules,
             Err(problems) => {
-                panic!("{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>())
+                panic!(
+                    "{}",
+                    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+                )
             }
         }
     }
