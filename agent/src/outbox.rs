@@ -64,7 +64,10 @@
 
 mod accept;
 mod command;
+mod error;
 mod format;
+mod letters;
+mod opening;
 mod progress;
 mod reading;
 mod seen;
@@ -83,76 +86,15 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task;
 use tracing::error;
-use uuid::Uuid;
 
 use self::command::{Append, Command, Unreadable};
-use self::format::Entry;
+pub use self::error::StoreError;
+use self::opening::Opened;
 use self::progress::Progress;
 use self::reading::Span;
-use self::store::{Durability, Family, Store, WalkError};
-use self::witness::{Testimony, Witness};
-use self::writer::{Position, Writer};
-use crate::envelope::{DeadLetter, Envelope, Receipt, Stage, Submission};
-
-/// Why the outbox did not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// O101: too much waits for the disk. The caller should come again; nothing was stored.
-    #[error("too many messages wait for the disk")]
-    Busy,
-    /// O102: the outbox is closing or closed. Nothing was stored.
-    #[error("the outbox is closed")]
-    Stopped,
-    /// O103: the disk refused. What was on its way is not known to be stored; stop, and start anew.
-    #[error("cannot {operation}: {cause}")]
-    Failed {
-        /// What was tried.
-        operation: &'static str,
-        /// What the system said.
-        cause: String,
-    },
-    /// O104: the store as a whole cannot be opened or read.
-    #[error("the store is damaged: {cause}")]
-    Damaged {
-        /// What the store said.
-        cause: String,
-    },
-    /// O105: a newer release has written this store.
-    #[error(
-        "the store has format {found}, this program knows formats up to {known}: use the newer program"
-    )]
-    TooNew {
-        /// Format of the store.
-        found: u64,
-        /// The newest format this program knows.
-        known: u64,
-    },
-    /// O106: another process has the store open.
-    #[error("another process uses the store: {cause}")]
-    Locked {
-        /// What the store said.
-        cause: String,
-    },
-}
-
-impl StoreError {
-    /// True when it was the disk, not the door.
-    const fn is_failure(&self) -> bool {
-        !matches!(self, StoreError::Busy | StoreError::Stopped)
-    }
-
-    /// Stable code, as listed in the manual.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            StoreError::Busy => "O101",
-            StoreError::Stopped => "O102",
-            StoreError::Failed { .. } => "O103",
-            StoreError::Damaged { .. } => "O104",
-            StoreError::TooNew { .. } => "O105",
-            StoreError::Locked { .. } => "O106",
-        }
-    }
-}
+use self::store::{Family, Store, WalkError};
+use self::writer::Writer;
+use crate::envelope::{DeadLetter, Envelope, Receipt, Submission};
 
 /// The bounds of an outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -238,15 +180,7 @@ impl Outbox {
     ///
     /// After a crash this is the recovery; there is no other.
     pub fn open(dir: &Path, options: &Options) -> Result<(Outbox, WriterHandle), StoreError> {
-        let store = Arc::new(Store::open(dir, options)?);
-        let heard = Witness::hear(dir).map_err(|error| witness_failed(&error))?;
-        let epoch = identify(&store, heard.as_ref().map(|(witness, _)| witness.epoch))?;
-        let heard = heard.filter(|(witness, _)| witness.epoch == epoch);
-        let (at, floor) = position(&store, heard.as_ref().map(|(_, testimony)| *testimony))?;
-        let witness = match heard {
-            Some((witness, _)) => witness,
-            None => Witness::start(dir, epoch, at.testimony()).map_err(|e| witness_failed(&e))?,
-        };
+        let Opened { store, witness, at, floor } = opening::open(dir, options)?;
         store.forget_below(at.next_seq.saturating_sub(options.remember_records));
         let shared = Arc::new(Shared {
             store: RwLock::new(Some(Arc::clone(&store))),
@@ -256,7 +190,7 @@ impl Outbox {
             queued_bytes: AtomicUsize::new(0),
             queued_bytes_max: options.waiting_bytes_max,
             wake_sent: AtomicBool::new(false),
-            epoch: epoch.to_string(),
+            epoch: witness.epoch.to_string(),
         });
         let (commands, receiver) = sync_channel(options.waiting_max);
         let remember = options.remember_records;
@@ -398,7 +332,7 @@ impl Outbox {
             (progress.floor, status)
         };
         if let Ok(store) = self.shared.store() {
-            status.bytes = waiting_bytes(&store, floor, &status).ok();
+            status.bytes = reading::waiting_bytes(&store, floor, &status).ok();
         }
         status
     }
@@ -416,7 +350,7 @@ impl Outbox {
         let from = after_id.saturating_add(1);
         let walked =
             self.shared.store()?.walk(Family::Dead, [from, from, u64::MAX], |id, value| {
-                letters.push((id, letter(value)));
+                letters.push((id, letters::open(value)));
                 if letters.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
         match walked {
@@ -429,7 +363,7 @@ impl Outbox {
     /// One dead letter.
     pub fn dead_letter(&self, id: u64) -> Result<Option<DeadLetter>, StoreError> {
         let value = self.shared.store()?.get(Family::Dead, &id.to_be_bytes())?;
-        Ok(value.map(|value| letter(&value)))
+        Ok(value.map(|value| letters::open(&value)))
     }
 
     /// Removes a dead letter, for good. False when it is not there. Resolves after the disk has
@@ -526,14 +460,16 @@ impl Shared {
 impl WriterHandle {
     /// Takes no more, stores what was accepted, syncs and closes. Resolves when that is done.
     pub async fn close(mut self) -> Result<(), StoreError> {
-        task::spawn_blocking(move || self.stop()).await.unwrap_or_else(|_| Err(panicked()))
+        task::spawn_blocking(move || self.stop())
+            .await
+            .unwrap_or_else(|_| Err(StoreError::panicked()))
     }
 
     fn stop(&mut self) -> Result<(), StoreError> {
         let Some(thread) = self.thread.take() else { return Ok(()) };
         // An error means that the writer has gone already, which the thread's result tells better.
         drop(self.commands.send(Command::Stop));
-        thread.join().unwrap_or_else(|_| Err(panicked()))
+        thread.join().unwrap_or_else(|_| Err(StoreError::panicked()))
     }
 }
 
@@ -553,7 +489,11 @@ fn start(
     struct Leaving(Arc<Shared>);
     impl Drop for Leaving {
         fn drop(&mut self) {
-            self.0.refuse(if thread::panicking() { panicked() } else { StoreError::Stopped });
+            self.0.refuse(if thread::panicking() {
+                StoreError::panicked()
+            } else {
+                StoreError::Stopped
+            });
             self.0.store.write().unwrap_or_else(PoisonError::into_inner).take();
             // Whoever waits for more should look, and find the door closed.
             self.0.appended.notify_one();
@@ -566,125 +506,6 @@ fn start(
     };
     thread::Builder::new().name("outbox".to_owned()).spawn(run).map_err(|error| {
         StoreError::Failed { operation: "start the writer's thread", cause: error.to_string() }
-    })
-}
-
-fn panicked() -> StoreError {
-    StoreError::Failed { operation: "write", cause: "the writer has panicked".to_owned() }
-}
-
-/// Checks the store's format, or marks a new store with ours; gives its id. A store that has lost
-/// its id takes the one the witness knows.
-fn identify(store: &Store, witnessed: Option<Uuid>) -> Result<Uuid, StoreError> {
-    let Some(value) = store.get(Family::Meta, FORMAT)? else { return mark(store, witnessed) };
-    match format::read_numbers(&value) {
-        Some([found]) if found > format::FORMAT => {
-            return Err(StoreError::TooNew { found, known: format::FORMAT });
-        }
-        Some([_]) => {}
-        None => return Err(damaged("the store's format is no number")),
-    }
-    let epoch = store.get(Family::Meta, EPOCH)?.and_then(|id| Uuid::from_slice(&id).ok());
-    epoch.or(witnessed).ok_or_else(|| damaged("the store's id is lost"))
-}
-
-fn mark(store: &Store, witnessed: Option<Uuid>) -> Result<Uuid, StoreError> {
-    let epoch = witnessed.unwrap_or_else(Uuid::now_v7);
-    let mut batch = store.batch();
-    batch.put(Family::Meta, FORMAT, &format::numbers([format::FORMAT]));
-    batch.put(Family::Meta, EPOCH, epoch.as_bytes());
-    batch.write(Durability::Synced)?;
-    Ok(epoch)
-}
-
-/// Where a store that was just opened stands, and its floor.
-///
-/// Normally the tail says it all. After damage the highest number that anything tells of counts: a
-/// number must never be given out twice, and what is missing below it is found by reading.
-fn position(store: &Store, testimony: Option<Testimony>) -> Result<(Position, u64), StoreError> {
-    let [mut next_seq, mut bytes] = row(store, TAIL)?.unwrap_or([1, 0]);
-    let [cursor] = row(store, CURSOR)?.unwrap_or([1]);
-    let [mut next_letter, letters] = row(store, LETTERS)?.unwrap_or([1, 0]);
-    behind_tail(store, &mut next_seq, &mut bytes)?;
-    next_seq = next_seq.max(cursor);
-    if let Some(witnessed) = testimony {
-        if witnessed.next_seq > next_seq {
-            error!(next_seq, witnessed.next_seq, "the store has lost its latest records");
-        }
-        if witnessed.next_letter > next_letter {
-            error!(
-                next_letter,
-                witnessed.next_letter, "the store has lost its latest dead letters"
-            );
-        }
-        next_seq = next_seq.max(witnessed.next_seq);
-        next_letter = next_letter.max(witnessed.next_letter);
-    }
-    let floor = if cursor < next_seq { writer::entry_at(store, 0, cursor)? } else { cursor };
-    Ok((Position { next_seq, bytes, cursor, next_letter, letters }, floor))
-}
-
-/// Counts entries that the tail does not know of.
-fn behind_tail(store: &Store, next_seq: &mut u64, bytes: &mut u64) -> Result<(), StoreError> {
-    let bounds = [*next_seq, *next_seq, u64::MAX];
-    let walked = store.walk(Family::Queue, bounds, |key, value| {
-        let records = Entry::open(value).map_or(1, |entry| entry.records.len() as u64);
-        *next_seq = (*next_seq).max(key.saturating_add(records));
-        *bytes += value.len() as u64;
-        ControlFlow::Continue(())
-    });
-    match walked {
-        Ok(()) | Err(WalkError::Damaged(_)) => Ok(()),
-        Err(WalkError::Failed(cause)) => Err(StoreError::Failed { operation: "read", cause }),
-    }
-}
-
-fn row<const N: usize>(store: &Store, key: &[u8]) -> Result<Option<[u64; N]>, StoreError> {
-    let Some(value) = store.get(Family::Meta, key)? else { return Ok(None) };
-    match format::read_numbers(&value) {
-        Some(row) => Ok(Some(row)),
-        None => Err(damaged("a row of numbers has the wrong length")),
-    }
-}
-
-fn witness_failed(error: &std::io::Error) -> StoreError {
-    StoreError::Failed { operation: "keep the witness file", cause: error.to_string() }
-}
-
-fn damaged(cause: &str) -> StoreError {
-    StoreError::Damaged { cause: cause.to_owned() }
-}
-
-/// The difference between all bytes ever stored and those before the cursor's entry.
-fn waiting_bytes(store: &Store, floor: u64, status: &OutboxStatus) -> Result<u64, StoreError> {
-    if status.waiting == 0 {
-        return Ok(0);
-    }
-    let [_, bytes] = row(store, TAIL)?.unwrap_or([1, 0]);
-    let mut before = bytes;
-    let bounds = [floor, status.cursor, status.next_seq];
-    let walked = store.walk(Family::Queue, bounds, |_, value| {
-        before = Entry::open(value).map_or(bytes, |entry| entry.bytes_before);
-        ControlFlow::Break(())
-    });
-    match walked {
-        Ok(()) | Err(WalkError::Damaged(_)) => Ok(bytes.saturating_sub(before)),
-        Err(WalkError::Failed(cause)) => Err(StoreError::Failed { operation: "read", cause }),
-    }
-}
-
-/// A stored dead letter, or a dead letter about it if it is damaged itself.
-fn letter(value: &[u8]) -> DeadLetter {
-    format::open_letter(value).unwrap_or_else(|damage| DeadLetter {
-        message_id: String::new(),
-        channel: String::new(),
-        received_at: String::new(),
-        stage: Stage::Store,
-        code: "O204".to_owned(),
-        reason: format!("the stored dead letter is damaged: {damage}"),
-        detail: "[]".to_owned(),
-        raw: value.to_vec(),
-        content_type: None,
     })
 }
 

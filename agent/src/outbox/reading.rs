@@ -8,10 +8,10 @@ use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
-use super::StoreError;
 use super::command::Unreadable;
 use super::format::{Damage, Entry, Stored};
 use super::store::{Family, Store, WalkError};
+use super::{OutboxStatus, StoreError, TAIL, opening};
 use crate::envelope::Envelope;
 
 /// The part of the queue to read.
@@ -65,6 +65,28 @@ pub(super) fn read(store: &Store, span: Span) -> Result<Found, StoreError> {
         }
     }
     Ok(reading.found)
+}
+
+/// The difference between all bytes ever stored and those before the cursor's entry.
+pub(super) fn waiting_bytes(
+    store: &Store,
+    floor: u64,
+    status: &OutboxStatus,
+) -> Result<u64, StoreError> {
+    if status.waiting == 0 {
+        return Ok(0);
+    }
+    let [_, bytes] = opening::row(store, TAIL)?.unwrap_or([1, 0]);
+    let mut before = bytes;
+    let bounds = [floor, status.cursor, status.next_seq];
+    let walked = store.walk(Family::Queue, bounds, |_, value| {
+        before = Entry::open(value).map_or(bytes, |entry| entry.bytes_before);
+        ControlFlow::Break(())
+    });
+    match walked {
+        Ok(()) | Err(WalkError::Damaged(_)) => Ok(bytes.saturating_sub(before)),
+        Err(WalkError::Failed(cause)) => Err(StoreError::Failed { operation: "read", cause }),
+    }
 }
 
 struct Reading {

@@ -16,8 +16,9 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
+use super::store::Durability;
 use super::*;
-use crate::envelope::Draft;
+use crate::envelope::{Draft, Stage};
 
 #[test]
 fn numbers_have_no_gaps_and_resends_get_the_first_receipt() {

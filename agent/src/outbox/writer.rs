@@ -22,8 +22,8 @@ use super::format;
 use super::seen::{Finding, Seen};
 use super::store::{Batch, Durability, Family, Store, WalkError};
 use super::witness::{Testimony, Witness};
-use super::{CURSOR, LETTERS, Shared, StoreError, TAIL, witness_failed};
-use crate::envelope::{DeadLetter, Receipt, Stage};
+use super::{CURSOR, LETTERS, Shared, StoreError, TAIL, letters};
+use crate::envelope::{DeadLetter, Receipt};
 
 /// The writer's own state. All of it can be told from the store when it is opened.
 pub(super) struct Writer {
@@ -104,7 +104,7 @@ impl Writer {
         }
         self.commit(Waiting::default(), Work::default())?;
         self.store.sync()?;
-        self.witness.sync().map_err(|error| witness_failed(&error))
+        self.witness.sync().map_err(|error| StoreError::witness(&error))
     }
 
     /// The first command and all that wait behind it, within bounds; and whether it is time to stop.
@@ -167,7 +167,7 @@ impl Writer {
             batch.write(durability)?;
         }
         if durability == Durability::Synced {
-            self.witness.note(self.at.testimony()).map_err(|error| witness_failed(&error))?;
+            self.witness.note(self.at.testimony()).map_err(|error| StoreError::witness(&error))?;
         }
         if let Some(floor) = floor {
             self.give_back(floor)?;
@@ -229,7 +229,7 @@ impl Writer {
         for stretch in unreadable {
             // Settled in the same batch as the letter, so that it is reported once.
             self.shared.progress().settle(stretch.first_seq, stretch.end_seq);
-            self.bury(group, &letter_about(stretch));
+            self.bury(group, &letters::about(stretch));
         }
         for letter in letters {
             self.bury(group, &letter);
@@ -311,24 +311,6 @@ impl Writer {
             self.store.forget_below(self.at.next_seq.saturating_sub(self.remember_records));
             self.shared.appended.notify_one();
         }
-    }
-}
-
-/// Keeps what is left of an unreadable stretch, named, so that the road can go on behind it.
-fn letter_about(stretch: Unreadable) -> DeadLetter {
-    let Unreadable { first_seq, end_seq, value, code, reason } = stretch;
-    let last_seq = end_seq - 1;
-    error!(first_seq, last_seq, code, "records of the queue were set aside");
-    DeadLetter {
-        message_id: String::new(),
-        channel: String::new(),
-        received_at: String::new(),
-        stage: Stage::Store,
-        code: code.to_owned(),
-        reason,
-        detail: format!(r#"[{{"first_seq":{first_seq},"last_seq":{last_seq}}}]"#),
-        raw: value,
-        content_type: None,
     }
 }
 

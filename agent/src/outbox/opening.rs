@@ -1,0 +1,120 @@
+//! Finds out what a store that was just opened holds: whose it is, and how far it has come.
+//!
+//! A crash needs nothing else. Damage may have taken any of the few values there is one of, so
+//! each is compared with what else tells of it.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use tracing::error;
+use uuid::Uuid;
+
+use super::format::{self, Entry};
+use super::store::{Durability, Family, Store, WalkError};
+use super::witness::{Testimony, Witness};
+use super::writer::{self, Position};
+use super::{CURSOR, EPOCH, FORMAT, LETTERS, Options, StoreError, TAIL};
+
+/// A store that is ready for its writer.
+pub(super) struct Opened {
+    pub(super) store: Arc<Store>,
+    pub(super) witness: Witness,
+    pub(super) at: Position,
+    /// The key of the first entry that may hold something unsettled.
+    pub(super) floor: u64,
+}
+
+/// Opens the store and its witness, making both when they are not there.
+pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, StoreError> {
+    let store = Arc::new(Store::open(dir, options)?);
+    let heard = Witness::hear(dir).map_err(|error| StoreError::witness(&error))?;
+    let epoch = identify(&store, heard.as_ref().map(|(witness, _)| witness.epoch))?;
+    // A witness of another store has nothing to say about this one.
+    let heard = heard.filter(|(witness, _)| witness.epoch == epoch);
+    let (at, floor) = position(&store, heard.as_ref().map(|(_, testimony)| *testimony))?;
+    let witness = match heard {
+        Some((witness, _)) => Ok(witness),
+        None => Witness::start(dir, epoch, at.testimony()),
+    };
+    let witness = witness.map_err(|error| StoreError::witness(&error))?;
+    Ok(Opened { store, witness, at, floor })
+}
+
+/// Checks the store's format, or marks a new store with ours; gives its id. A store that has lost
+/// its id takes the one the witness knows.
+fn identify(store: &Store, witnessed: Option<Uuid>) -> Result<Uuid, StoreError> {
+    let Some(value) = store.get(Family::Meta, FORMAT)? else { return mark(store, witnessed) };
+    match format::read_numbers(&value) {
+        Some([found]) if found > format::FORMAT => {
+            return Err(StoreError::TooNew { found, known: format::FORMAT });
+        }
+        Some([_]) => {}
+        None => return Err(StoreError::damaged("the store's format is no number")),
+    }
+    let epoch = store.get(Family::Meta, EPOCH)?.and_then(|id| Uuid::from_slice(&id).ok());
+    epoch.or(witnessed).ok_or_else(|| StoreError::damaged("the store's id is lost"))
+}
+
+fn mark(store: &Store, witnessed: Option<Uuid>) -> Result<Uuid, StoreError> {
+    let epoch = witnessed.unwrap_or_else(Uuid::now_v7);
+    let mut batch = store.batch();
+    batch.put(Family::Meta, FORMAT, &format::numbers([format::FORMAT]));
+    batch.put(Family::Meta, EPOCH, epoch.as_bytes());
+    batch.write(Durability::Synced)?;
+    Ok(epoch)
+}
+
+/// Where a store that was just opened stands, and its floor.
+///
+/// Normally the tail says it all. After damage the highest number that anything tells of counts: a
+/// number must never be given out twice, and what is missing below it is found by reading.
+fn position(store: &Store, testimony: Option<Testimony>) -> Result<(Position, u64), StoreError> {
+    let [mut next_seq, mut bytes] = row(store, TAIL)?.unwrap_or([1, 0]);
+    let [cursor] = row(store, CURSOR)?.unwrap_or([1]);
+    let [mut next_letter, letters] = row(store, LETTERS)?.unwrap_or([1, 0]);
+    behind_tail(store, &mut next_seq, &mut bytes)?;
+    next_seq = next_seq.max(cursor);
+    if let Some(witnessed) = testimony {
+        if witnessed.next_seq > next_seq {
+            error!(next_seq, witnessed.next_seq, "the store has lost its latest records");
+        }
+        if witnessed.next_letter > next_letter {
+            error!(
+                next_letter,
+                witnessed.next_letter, "the store has lost its latest dead letters"
+            );
+        }
+        next_seq = next_seq.max(witnessed.next_seq);
+        next_letter = next_letter.max(witnessed.next_letter);
+    }
+    let floor = if cursor < next_seq { writer::entry_at(store, 0, cursor)? } else { cursor };
+    Ok((Position { next_seq, bytes, cursor, next_letter, letters }, floor))
+}
+
+/// Counts entries that the tail does not know of.
+fn behind_tail(store: &Store, next_seq: &mut u64, bytes: &mut u64) -> Result<(), StoreError> {
+    let bounds = [*next_seq, *next_seq, u64::MAX];
+    let walked = store.walk(Family::Queue, bounds, |key, value| {
+        let records = Entry::open(value).map_or(1, |entry| entry.records.len() as u64);
+        *next_seq = (*next_seq).max(key.saturating_add(records));
+        *bytes += value.len() as u64;
+        ControlFlow::Continue(())
+    });
+    match walked {
+        Ok(()) | Err(WalkError::Damaged(_)) => Ok(()),
+        Err(WalkError::Failed(cause)) => Err(StoreError::Failed { operation: "read", cause }),
+    }
+}
+
+/// A row of numbers among the few values there is one of.
+pub(super) fn row<const N: usize>(
+    store: &Store,
+    key: &[u8],
+) -> Result<Option<[u64; N]>, StoreError> {
+    let Some(value) = store.get(Family::Meta, key)? else { return Ok(None) };
+    match format::read_numbers(&value) {
+        Some(row) => Ok(Some(row)),
+        None => Err(StoreError::damaged("a row of numbers has the wrong length")),
+    }
+}
