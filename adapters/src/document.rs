@@ -119,14 +119,14 @@ impl Document {
         NodeId(0)
     }
 
-    /// How many nodes there are, the root included.
+    /// How many nodes there are, the root and an envelope that was taken off included.
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
 
     /// True when nothing but the root is there.
     pub fn is_empty(&self) -> bool {
-        self.nodes.len() == 1
+        self.node(self.root()).first_child == NONE
     }
 
     /// The local name: no prefix, the empty string for the root.

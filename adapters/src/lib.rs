@@ -158,8 +158,10 @@ fn decode_text(
         _ => xml::read(text, &mut document, root, limits, &mut notes)
             .and_then(|()| settle_envelope(input.format, &mut document)),
     };
-    let (format, call) =
-        read.map_err(|error| error.located(text, |before| charset.offset_in_body(before)))?;
+    let (format, call) = read.map_err(|error| {
+        // GB18030 has two ways to write the euro sign, so the way back can be a byte too long.
+        error.located(text, |before| charset.offset_in_body(before).min(input.bytes.len()))
+    })?;
     Ok(Decoded { document, format, charset, call, notes })
 }
 

@@ -45,27 +45,33 @@ pub(super) fn take_apart<'a>(
 /// The attribute at the start of `raw`, and how long it is.
 fn take_one(raw: &str, offset: usize) -> Result<(Attribute<'_>, usize), DecodeError> {
     let broken = |at: usize| DecodeError::at(&BROKEN_ATTRIBUTE, offset + at);
-    let (name, _) = raw.split_once('=').ok_or_else(|| broken(0))?;
-    let after_equals = name.len() + 1;
-    let name = name.trim_ascii_end();
-    if !is_name(name) {
-        return Err(broken(0));
-    }
-    let rest = raw.get(after_equals..).unwrap_or_default();
-    let quoted = rest.trim_ascii_start();
-    let value_at = after_equals + (rest.len() - quoted.len()) + 1;
-    let quote = match quoted.as_bytes().first() {
-        Some(b'"') => '"',
-        Some(b'\'') => '\'',
-        _ => return Err(broken(after_equals)),
+    let bytes = raw.as_bytes();
+    // Found byte by byte: attributes are too short for anything cleverer to pay.
+    let find = |from: usize, what: &dyn Fn(u8) -> bool| {
+        let rest = bytes.get(from..).unwrap_or_default();
+        rest.iter().position(|byte| what(*byte)).map(|at| from + at)
     };
-    let value = raw.get(value_at..).unwrap_or_default();
-    let value = value.find(quote).and_then(|end| value.get(..end)).ok_or_else(|| broken(0))?;
-    if let Some(at) = value.find('<') {
-        return Err(broken(value_at + at));
+    let name_end = find(0, &|byte| byte == b'=' || byte.is_ascii_whitespace());
+    let name_end = name_end.ok_or_else(|| broken(0))?;
+    let name = raw.get(..name_end).unwrap_or_default();
+    let equals = find(name_end, &|byte| !byte.is_ascii_whitespace());
+    let equals = equals.filter(|at| bytes.get(*at) == Some(&b'=') && is_name(name));
+    let equals = equals.ok_or_else(|| broken(0))?;
+    let opening = find(equals + 1, &|byte| !byte.is_ascii_whitespace());
+    let opening = opening.ok_or_else(|| broken(equals + 1))?;
+    let quote = match bytes.get(opening) {
+        Some(quote @ (b'"' | b'\'')) => *quote,
+        _ => return Err(broken(equals + 1)),
+    };
+    let value_at = opening + 1;
+    let value_end = find(value_at, &|byte| byte == quote || byte == b'<');
+    let value_end = value_end.ok_or_else(|| broken(0))?;
+    if bytes.get(value_end) == Some(&b'<') {
+        return Err(broken(value_end));
     }
+    let value = raw.get(value_at..value_end).unwrap_or_default();
     let attribute = Attribute { name, value, offset, value_offset: offset + value_at };
-    Ok((attribute, value_at + value.len() + 1))
+    Ok((attribute, value_end + 1))
 }
 
 /// Refuses a name that stands twice in one tag.

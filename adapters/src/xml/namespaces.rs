@@ -48,15 +48,22 @@ impl<'a> Namespaces<'a> {
         self.bindings.len() <= BINDINGS_MAX
     }
 
-    /// What a prefix stands for, the empty one included; `None` when nobody declared it.
+    /// The namespace of elements without a prefix. It is asked for once per element, and never by
+    /// comparing with an empty string: some processors are very slow at comparing no bytes at all.
+    pub(super) fn unprefixed(&self) -> Resolved {
+        let mut bindings = self.bindings.iter().rev();
+        match bindings.find(|binding| binding.prefix.is_empty()) {
+            Some(Binding { uri: Some(uri), .. }) => Resolved::Uri(*uri),
+            _ => Resolved::None,
+        }
+    }
+
+    /// What a prefix stands for; `None` when nobody declared it.
     pub(super) fn resolve(&self, prefix: &str) -> Option<Resolved> {
-        let binding = self.bindings.iter().rev().find(|binding| binding.prefix == prefix);
-        match binding {
-            Some(Binding { is_instance: true, .. }) if !prefix.is_empty() => {
-                Some(Resolved::Instance)
-            }
+        let mut bindings = self.bindings.iter().rev();
+        match bindings.find(|binding| binding.prefix == prefix) {
+            Some(Binding { is_instance: true, .. }) => Some(Resolved::Instance),
             Some(Binding { uri: Some(uri), .. }) => Some(Resolved::Uri(*uri)),
-            _ if prefix.is_empty() => Some(Resolved::None),
             _ if prefix == "xml" => Some(Resolved::Xml),
             _ => None,
         }

@@ -23,7 +23,7 @@ pub(super) fn resolve(name: &str) -> Result<char, &'static CodeEntry> {
 
 /// An attribute's value with its references resolved.
 pub(super) fn expand(raw: &str, offset: usize) -> Result<Cow<'_, str>, DecodeError> {
-    if !raw.contains('&') {
+    if !raw.as_bytes().contains(&b'&') {
         return Ok(Cow::Borrowed(raw));
     }
     let mut expanded = String::with_capacity(raw.len());

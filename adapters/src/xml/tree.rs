@@ -126,7 +126,7 @@ impl<'a, 'd> Tree<'a, 'd> {
 
     /// Text between tags, up to the next reference.
     pub(super) fn plain_text(&mut self, piece: &'a str, at: usize) -> Result<(), DecodeError> {
-        if piece.contains(']')
+        if piece.as_bytes().contains(&b']')
             && let Some(end) = piece.find("]]>")
         {
             return Err(DecodeError::at(&STRAY_CDATA_END, at + end));
@@ -146,7 +146,7 @@ impl<'a, 'd> Tree<'a, 'd> {
     pub(super) fn reference(&mut self, name: &str, at: usize) -> Result<(), DecodeError> {
         let character = references::resolve(name).map_err(|entry| DecodeError::at(entry, at))?;
         let Some(open) = self.open.last_mut() else {
-            return Err(DecodeError::at(&OUTSIDE_ROOT, at));
+            return Err(outside(self.seen_root, at));
         };
         self.joined.push_str(std::mem::take(&mut open.only_piece));
         self.joined.push(character);
@@ -164,7 +164,7 @@ impl<'a, 'd> Tree<'a, 'd> {
 
     fn add_text(&mut self, piece: &'a str, at: usize) -> Result<(), DecodeError> {
         let Some(open) = self.open.last_mut() else {
-            return Err(DecodeError::at(&OUTSIDE_ROOT, at));
+            return Err(outside(self.seen_root, at));
         };
         let is_first = open.only_piece.is_empty() && self.joined.len() == open.joined_from;
         if is_first {
@@ -209,8 +209,11 @@ impl<'a, 'd> Tree<'a, 'd> {
     ) -> Result<NodeId, DecodeError> {
         self.expect_room(at)?;
         let (prefix, local) = names::split(name);
-        let namespace =
-            self.namespaces.resolve(prefix).ok_or_else(|| DecodeError::at(&UNBOUND_PREFIX, at))?;
+        let namespace = if prefix.is_empty() {
+            self.namespaces.unprefixed()
+        } else {
+            self.resolve(prefix, at)?
+        };
         let node = self.document.add(parent, Kind::Element, local, at);
         if let Resolved::Uri(uri) = namespace {
             self.document.set_namespace_kept(node, uri);
@@ -245,12 +248,7 @@ impl<'a, 'd> Tree<'a, 'd> {
         let value = references::expand(attribute.value, attribute.value_offset)?;
         let (prefix, local) = names::split(attribute.name);
         // An attribute without a prefix is in no namespace, whatever the default is.
-        let namespace = if prefix.is_empty() {
-            Resolved::None
-        } else {
-            let resolved = self.namespaces.resolve(prefix);
-            resolved.ok_or_else(|| DecodeError::at(&UNBOUND_PREFIX, at))?
-        };
+        let namespace = if prefix.is_empty() { Resolved::None } else { self.resolve(prefix, at)? };
         if matches!(namespace, Resolved::Instance) {
             let is_nil = local == "nil" && matches!(value.trim(), "true" | "1");
             if let Some(open) = self.open.last_mut() {
@@ -273,6 +271,10 @@ impl<'a, 'd> Tree<'a, 'd> {
         Ok(())
     }
 
+    fn resolve(&self, prefix: &str, at: usize) -> Result<Resolved, DecodeError> {
+        self.namespaces.resolve(prefix).ok_or_else(|| DecodeError::at(&UNBOUND_PREFIX, at))
+    }
+
     fn expect_room(&self, at: usize) -> Result<(), DecodeError> {
         let max = self.limits.nodes_max;
         if self.document.len() < max {
@@ -281,6 +283,11 @@ impl<'a, 'd> Tree<'a, 'd> {
             Err(DecodeError::at(&TOO_MANY_NODES, at).with_limit(max))
         }
     }
+}
+
+/// Text where no element is open.
+const fn outside(seen_root: bool, at: usize) -> DecodeError {
+    DecodeError::at(if seen_root { &OUTSIDE_ROOT } else { &NO_ROOT }, at)
 }
 
 /// The prefix that an `xmlns` attribute declares: empty for the default namespace.
