@@ -33,10 +33,11 @@ impl Age {
         while !rest.is_empty() {
             let digits = rest.find(|c: char| !c.is_ascii_digit())?;
             let (number, tail) = rest.split_at_checked(digits)?;
+            // Far beyond any age, and within what the calendar can subtract.
             let number: i64 = number.parse().ok().filter(|number| *number <= 50_000)?;
             rest = age.take_unit(number, tail)?.trim_start();
         }
-        Some(age)
+        (age.years <= 300 && age.months <= 3_600).then_some(age)
     }
 
     fn take_unit<'a>(&mut self, number: i64, tail: &'a str) -> Option<&'a str> {
@@ -168,6 +169,8 @@ mod tests {
         check("2027-01-01", "1岁", "2026-05-15", "impossible");
         check("1890-01-01", "1岁", "2026-05-15", "impossible");
         check("200岁", "1岁", "2026-05-15", "impossible");
+        check("50000岁", "1岁", "2026-05-15", "impossible");
+        check("50000月50000天", "1岁", "2026-05-15", "impossible");
         check("七岁", "1岁", "2026-05-15", "impossible");
         check("7", "1岁", "2026-05-15", "impossible");
     }

@@ -75,6 +75,13 @@ pub struct Case<'a> {
     pub now: DateTime,
 }
 
+impl<'a> Case<'a> {
+    /// The matches about lines of this session; lines written earlier were judged then.
+    pub fn current(&self) -> impl Iterator<Item = &'a Match<'a>> {
+        self.matches.iter().filter(|found| found.line.order.current)
+    }
+}
+
 /// A row and a line that it is about.
 #[derive(Debug, Clone, Copy)]
 pub struct Match<'a> {

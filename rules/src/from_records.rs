@@ -10,9 +10,9 @@ use serde_json::Value;
 use crate::facts::{
     Diagnosis, Encounter, Facts, Group, Order, Patient, Prescriber, Title, VisitKind,
 };
+use crate::groups;
 use crate::json::Json;
 use crate::reading::{Object, Reading};
-use crate::request;
 use crate::vocabulary;
 
 /// Facts of (entity, elements) pairs; entities that say nothing to a check are passed over.
@@ -45,22 +45,24 @@ pub fn facts_from_records(records: &[(String, Value)]) -> Facts {
 }
 
 fn registration(object: &Object<'_>, facts: &mut Facts, reading: &mut Reading) {
-    let patient = request::patient(object, reading);
+    let patient = groups::patient(object, reading);
     facts.patient = Group::Present(Patient {
         patn_id: patient.patn_id.or_else(|| reading.text(object, "psn_no")),
         ..patient
     });
-    facts.allergies = request::allergies_from_text(reading.text(object, "algs"));
+    facts.allergies = groups::allergies_from_text(reading.text(object, "algs"));
     facts.encounter = Group::Present(encounter(object, reading));
 }
 
 /// An outpatient registration is an outpatient visit unless it says otherwise.
 fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter {
-    let encounter = request::encounter(object, reading);
+    let encounter = groups::encounter(object, reading);
+    let is_sent = reading.text(object, "med_mdtrt_type").is_some();
+    let usual = (!is_sent).then_some(VisitKind::Outpatient);
     let id = encounter.mdtrt_id.or_else(|| reading.text(object, "mdtrt_sn"));
     Encounter {
         mdtrt_id: id.or_else(|| reading.text(object, "ipt_otp_no")),
-        visit: encounter.visit.or(Some(VisitKind::Outpatient)),
+        visit: encounter.visit.or(usual),
         department_code: reading.text(object, "dept_code"),
         department_name: reading.text(object, "dept_name"),
         ..encounter
@@ -79,23 +81,23 @@ fn order(object: &Object<'_>, position: usize, reading: &mut Reading) -> Order {
     let rxno = reading.text(object, "rxno");
     let rx_id = line_id(object, rxno.as_deref(), position, reading);
     let object = Object { path: format!("orders[{rx_id}]"), json: object.json };
-    let way = request::route(&object, "drug_used_way_code", reading);
+    let way = groups::route(&object, "drug_used_way_code", reading);
     Order {
         rx_id,
         rxno,
         group: reading.text(&object, "grpno"),
         hospital_code: reading.text(&object, "rx_detl_id"),
         name: reading.text(&object, "rx_detl_name"),
-        single_dose: reading.number(&object, "drug_used_sdose", request::DOSE),
-        dose_unit: request::unit(&object, "drug_used_dosunt", reading),
-        frequency: request::frequency(&object, "drug_used_frqu", reading),
+        single_dose: reading.number(&object, "drug_used_sdose", groups::DOSE),
+        dose_unit: groups::unit(&object, "drug_used_dosunt", reading),
+        frequency: groups::frequency(&object, "drug_used_frqu", reading),
         route: way.or_else(|| vocabulary::route(&reading.text(&object, "drug_medc_way")?)?.value()),
-        days: reading.number(&object, "medc_days", request::DAYS),
-        quantity: reading.number(&object, "cnt", request::COUNT),
-        quantity_unit: request::unit(&object, "cnt_unt", reading),
+        days: reading.number(&object, "medc_days", groups::DAYS),
+        quantity: reading.number(&object, "cnt", groups::COUNT),
+        quantity_unit: groups::unit(&object, "cnt_unt", reading),
         specification: reading.text(&object, "drug_spec"),
-        price: reading.number(&object, "pric", request::MONEY),
-        amount: reading.number(&object, "det_item_fee_sumamt", request::MONEY),
+        price: reading.number(&object, "pric", groups::MONEY),
+        amount: reading.number(&object, "det_item_fee_sumamt", groups::MONEY),
         current: true,
         begins: begins(&object, reading),
         stops: reading.moment(&object, "medc_endtime"),
@@ -126,7 +128,7 @@ fn begins(object: &Object<'_>, reading: &mut Reading) -> Option<jiff::civil::Dat
 fn doctor(object: &Object<'_>, facts: &mut Facts, reading: &mut Reading) {
     let Some(code) = reading.text(object, "prsc_dr_code") else { return };
     if facts.prescriber.is_absent() {
-        let title: Option<Title> = request::title(object, reading);
+        let title: Option<Title> = groups::title(object, reading);
         facts.prescriber = Group::Present(Prescriber { code: Some(code), title });
     }
 }

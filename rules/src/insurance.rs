@@ -7,6 +7,7 @@
 //! answer unknown. `matn_stas` and `drord_bhvr` have contradicting tables by region and are not read.
 
 use crate::facts::{Facts, Group, InputFinding, Order, Patient, Prescriber};
+use crate::groups;
 use crate::json::Json;
 use crate::reading::{Object, Reading};
 use crate::request;
@@ -44,7 +45,9 @@ pub fn read(text: &str) -> Result<Vec<Facts>, Vec<InputFinding>> {
             expected: "发送参保人信息patient_dtos".to_owned(),
         }]);
     }
-    Ok(patients.iter().map(facts_of).collect())
+    let mut refused = Vec::new();
+    let facts = patients.iter().map(|patient| facts_of(patient, &mut refused)).collect();
+    if refused.is_empty() { Ok(facts) } else { Err(refused) }
 }
 
 fn member_path<'a>(json: &'a Json, names: &[&str]) -> Option<&'a Json> {
@@ -52,7 +55,7 @@ fn member_path<'a>(json: &'a Json, names: &[&str]) -> Option<&'a Json> {
 }
 
 /// Judges the current encounter; others in the message are history and not judged.
-fn facts_of(patient: &Json) -> Facts {
+fn facts_of(patient: &Json, refused: &mut Vec<InputFinding>) -> Facts {
     let mut reading = Reading::lenient();
     let object = Object { path: "patient_dtos".to_owned(), json: patient };
     let current = reading.text(&object, "curr_mdtrt_id");
@@ -63,6 +66,7 @@ fn facts_of(patient: &Json) -> Facts {
         read_encounter(&object, &mut facts, &mut reading);
     }
     facts.data_findings = reading.data_findings;
+    refused.extend(reading.problems);
     facts
 }
 
@@ -85,11 +89,12 @@ fn current_encounter<'a>(patient: &'a Json, current: Option<&str>) -> Option<&'a
 }
 
 fn read_encounter(object: &Object<'_>, facts: &mut Facts, reading: &mut Reading) {
-    facts.encounter = Group::Present(request::encounter(object, reading));
-    facts.diagnoses = items(object, "fsi_diagnose_dtos", reading, request::diagnosis);
+    facts.encounter = Group::Present(groups::encounter(object, reading));
+    facts.diagnoses = items(object, "fsi_diagnose_dtos", reading, groups::diagnosis);
     facts.orders = items(object, "fsi_order_dtos", reading, order);
     facts.prescriber = prescriber(object, reading);
     if let Group::Present(orders) = &mut facts.orders {
+        request::refuse_too_many(orders, "fsi_order_dtos", reading);
         tell_apart(orders);
     }
 }
@@ -118,8 +123,8 @@ fn order(object: &Object<'_>, reading: &mut Reading) -> Option<Order> {
     }
     let rx_id = reading.text(object, "rx_id").unwrap_or_else(|| object.path.clone());
     let object = Object { path: format!("orders[{rx_id}]"), json: object.json };
-    let mut order = request::order_basics(&object, rx_id, reading);
-    order.quantity_unit = request::unit(&object, "spec_unt", reading);
+    let mut order = groups::order_basics(&object, rx_id, reading);
+    order.quantity_unit = groups::unit(&object, "spec_unt", reading);
     if let Some(json) = object.json.get("extend_order_map") {
         read_extension(
             &Object { path: object.path_of("extend_order_map"), json },
@@ -132,8 +137,8 @@ fn order(object: &Object<'_>, reading: &mut Reading) -> Option<Order> {
 
 /// What one region sends besides: days, and dose and frequency in words.
 fn read_extension(object: &Object<'_>, order: &mut Order, reading: &mut Reading) {
-    order.days = reading.number(object, "o_prdDays", request::DAYS);
-    order.frequency = request::frequency(object, "o_used_frqu_dscr", reading);
+    order.days = reading.number(object, "o_prdDays", groups::DAYS);
+    order.frequency = groups::frequency(object, "o_used_frqu_dscr", reading);
     let dose = reading.text(object, "o_sinDosDscr");
     let Some(dose) = dose.as_deref().and_then(Dose::parse) else { return };
     if dose.dimension == Dimension::Mass {
@@ -150,7 +155,7 @@ fn prescriber(object: &Object<'_>, reading: &mut Reading) -> Group<Prescriber> {
     let line = Object { path: "prescriber".to_owned(), json };
     Group::Present(Prescriber {
         code: reading.text(&line, "drord_dr_codg"),
-        title: request::title(&line, reading),
+        title: groups::title(&line, reading),
     })
 }
 
@@ -292,6 +297,8 @@ mod tests {
         check_error("{}", "C103");
         check_error(&message("[]"), "C103");
         check_error(&message("null"), "C103");
+        let many = vec![LINE; 2_001].join(",");
+        check_error(&message(&patient(&encounter_json(&format!("[{many}]")))), "C105");
         let bare = read(&message(&patient("null"))).unwrap();
         assert!(bare.first().unwrap().orders.is_absent());
     }
@@ -315,7 +322,7 @@ mod tests {
         let answer = write_answer(&[verdict], &reply).replace(&id, "ID");
         assert_eq!(
             answer,
-            r#"{"infcode":0,"inf_refmsgid":"R1","refmsg_time":"T1","respond_time":"T2","err_msg":"","output":{"result":[{"jr_id":"ID","rule_id":"drug-sex","rule_name":"药品区分性别使用","vola_cont":"【度他雄胺软胶囊】限男性使用，患者性别为女","patn_id":"99","mdtrt_id":"MZ1","judge_result_detail_dtos":[{"jrd_id":"ID-1","patn_id":"99","mdtrt_id":"MZ1","rx_id":"RX0001-1","vola_item_type":"1","vola_amt":86.00}],"vola_amt":86.00,"vola_amt_stas":"1","sev_deg":"1","vola_evid":"GZ10000301004000 药品区分性别使用；知识点第1批（2025-05-23）","vola_bhvr_type":"2","task_id":"K"}],"unknown":[{"rule_id":"prescription-days","rule_name":"门急诊处方用量","missing":["orders[RX0001-1].drug_used_sdose"]}]}}"#
+            r#"{"infcode":0,"inf_refmsgid":"R1","refmsg_time":"T1","respond_time":"T2","err_msg":"","output":{"result":[{"jr_id":"ID","rule_id":"drug-sex","rule_name":"药品区分性别使用","vola_cont":"【度他雄胺软胶囊】限男性使用，患者性别为女","patn_id":"99","mdtrt_id":"MZ1","judge_result_detail_dtos":[{"jrd_id":"ID-1","patn_id":"99","mdtrt_id":"MZ1","rx_id":"RX0001-1","vola_item_type":"1","vola_amt":86.00}],"vola_amt":86.00,"vola_amt_stas":"1","sev_deg":"1","vola_evid":"GZ10000301004000 药品区分性别使用；知识点第1批（2025-05-23）","vola_bhvr_type":"2","task_id":"K"}],"unknown":[{"rule_id":"prescription-days","rule_name":"门急诊处方用量","text":"门急诊处方用量未审查：缺少单次剂量","missing":["orders[RX0001-1].drug_used_sdose"]}]}}"#
         );
         assert_eq!(
             write_failure("请求不可读", &reply),

@@ -56,6 +56,18 @@ pub enum Key {
     Ingredient(String),
 }
 
+impl Key {
+    /// The code, prefix or name itself.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Key::Hospital(text) | Key::Code(text) | Key::Prefix(text) | Key::Ingredient(text) => {
+                text
+            }
+        }
+    }
+}
+
 /// How sure a fact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confidence {

@@ -25,6 +25,7 @@ pub mod family;
 mod finding_id;
 pub mod frequency;
 pub mod from_records;
+mod groups;
 mod index;
 pub mod insurance;
 mod json;

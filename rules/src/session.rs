@@ -141,7 +141,9 @@ impl<'a> Line<'a> {
             let days = self.order.days?.ceil().to_i32()?;
             self.begins.checked_add((days - 1).days()).ok()
         };
-        self.order.stops.map(DateTime::date).or_else(by_days)
+        // A stop before the start is no stop.
+        let stops = self.order.stops.map(DateTime::date).filter(|stop| *stop >= self.begins);
+        stops.or_else(by_days)
     }
 
     /// Whether both are taken on some day; an unknown end counts as going on.

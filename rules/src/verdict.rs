@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::facts::InputFinding;
 use crate::rule::{Action, Behaviour, Severity};
+use crate::vocabulary;
 use crate::write::Writer;
 
 /// What a check came to.
@@ -136,6 +137,21 @@ pub struct Unknown {
     pub is_silent: bool,
 }
 
+impl Unknown {
+    /// What the doctor reads: each missing element once, by its Chinese name.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut names: Vec<&str> = Vec::new();
+        for path in &self.missing {
+            let name = vocabulary::element_zh(path).unwrap_or(path);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        format!("{}未审查：缺少{}", self.rule_name, names.join("、"))
+    }
+}
+
 /// Something owed after a pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
@@ -185,6 +201,7 @@ impl Verdict {
         writer.objects("unknown", shown, |writer, unknown| {
             writer.text("rule_id", &unknown.rule_id);
             writer.text("rule_name", &unknown.rule_name);
+            writer.text("text", &unknown.text());
             writer.texts("missing", &unknown.missing);
         });
     }

@@ -108,3 +108,27 @@ pub(crate) fn route(code: &str) -> Option<Stated<Route>> {
     };
     Some(Stated::As(route))
 }
+
+/// The Chinese name of an element at the end of a path; other elements are shown by their path.
+pub(crate) fn element_zh(path: &str) -> Option<&'static str> {
+    let name = match path.rsplit_once('.').map_or(path, |(_, element)| element) {
+        "gend" => "患者性别",
+        "brdy" => "出生日期",
+        "med_mdtrt_type" => "就诊类型",
+        "drord_dr_profttl" => "医师职称",
+        "orders" => "处方明细",
+        "hilist_code" => "医保目录代码",
+        "hosplist_code" => "药品目录中的对应药品",
+        "drug_ingd" => "药品成分",
+        "drug_used_sdose" => "单次剂量",
+        "drug_used_dosunt" => "剂量单位",
+        "drug_used_frqu" => "用药频次",
+        "day_cnt_max" => "每日最多次数",
+        "cnt" => "数量",
+        "cnt_unt" => "数量单位",
+        "spec" => "规格",
+        "tier" => "抗菌药物级别",
+        _ => return None,
+    };
+    Some(name)
+}

@@ -63,7 +63,7 @@ impl Family for Age {
         let Some(birth) = case.session.birth else {
             return vec![Outcome::unknown("patient.brdy")];
         };
-        case.matches.iter().map(|found| judge_line(case, found, birth)).collect()
+        case.current().map(|found| judge_line(case, found, birth)).collect()
     }
 }
 

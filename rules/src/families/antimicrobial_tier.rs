@@ -95,6 +95,10 @@ fn tier(case: &Case<'_>, line: &Line<'_>) -> Result<Option<Tier>, String> {
     let classes = case.rule.parameters.list("antimicrobial_classes");
     let is_of_class = |code: &str| classes.iter().any(|class| code.starts_with(class.as_str()));
     match (line.product, line.national_code()) {
+        // An antimicrobial whose tier was left out of the table must not slip through.
+        (Some(product), Some(code)) if product.tier.is_none() && is_of_class(code) => {
+            Err(format!("drugs[{}].tier", line.order.hospital_code.as_deref().unwrap_or(code)))
+        }
         (Some(product), _) => Ok(product.tier),
         (None, Some(code)) if !is_of_class(code) => Ok(None),
         _ => Err(line.path("hosplist_code")),
@@ -213,6 +217,7 @@ mod tests {
             r#"YP404","hilist_code":"XJ01DHE007B001010102297"#,
             "unknown orders[1].hosplist_code",
         );
+        check(BED, "", r#"AML","hilist_code":"XJ01DHE007B001010102297"#, "unknown drugs[AML].tier");
         check(BED, "", "YP404", "unknown orders[1].hosplist_code");
     }
 

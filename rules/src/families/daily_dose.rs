@@ -70,7 +70,10 @@ fn judge_row(case: &Case<'_>, of_row: &[Match<'_>]) -> Outcome {
     let Some(row) = of_row.first().map(|found| found.row) else { return Outcome::NotApplicable };
     let lines: Vec<_> =
         of_row.iter().map(|found| found.line).filter(|line| line.is_systemic()).collect();
-    let Some(first) = lines.first() else { return Outcome::NotApplicable };
+    // A sum of earlier orders alone is not this session's.
+    let Some(first) = lines.iter().find(|line| line.order.current) else {
+        return Outcome::NotApplicable;
+    };
     match applies(case, row, first) {
         Some(true) => {}
         Some(false) => return Outcome::NotApplicable,

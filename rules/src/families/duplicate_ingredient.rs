@@ -93,7 +93,7 @@ fn classes<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
     systemic
         .map(|found| Kind {
             line: found.line,
-            ingredient: &found.row.item,
+            ingredient: found.row.key.text(),
             counted_as: found.row.parameters.text("class"),
         })
         .collect()

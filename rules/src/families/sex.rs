@@ -37,7 +37,7 @@ impl Family for Sex {
         let Some(sex) = case.facts.patient.present().and_then(|patient| patient.sex) else {
             return vec![Outcome::unknown("patient.gend")];
         };
-        case.matches.iter().map(|found| judge_line(found, sex)).collect()
+        case.current().map(|found| judge_line(found, sex)).collect()
     }
 }
 
@@ -104,6 +104,11 @@ mod tests {
         let request = r#"{"patient":{"gend":"1"},"orders":[{"rx_id":"1","hosplist_name":"缩宫素注射液",
             "hilist_code":"XH01BBS194B002010100112","drug_ingd":"缩宫素"}]}"#;
         BENCH.check(request, "hit 1: 【缩宫素注射液】限女性使用，患者性别为男");
+    }
+
+    #[test]
+    fn an_earlier_order_was_judged_then() {
+        check("2", r#"YP000502","curr_drord_flag":"0"#, "nothing");
     }
 
     #[test]
