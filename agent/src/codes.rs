@@ -64,11 +64,14 @@ codes! {
 }
 
 #[cfg(test)]
+mod manual;
+
+#[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::collections::BTreeSet;
     use std::fs;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use super::*;
 
@@ -84,121 +87,11 @@ mod tests {
         assert!(CODES.is_sorted_by_key(|it| it.code), "keep the register in order");
     }
 
-    /// docs/codes.md between its marks, a section a register.
-    #[test]
-    fn the_page_of_codes_is_the_registers() {
-        keep("codes.md", "codes", &page());
-    }
-
-    /// docs/operator.md has the table of the configuration's keys.
-    #[test]
-    fn the_table_of_keys_is_the_one_in_the_code() {
-        keep("operator.md", "keys", &keys());
-    }
-
-    fn page() -> String {
-        let ours = rows(CODES.iter().map(|it| (it.code, it.zh, it.en, it.remedy_zh)));
-        let schemas =
-            rows(schemas::codes::CODES.iter().map(|it| (it.code, it.zh, it.en, it.remedy_zh)));
-        let adapters =
-            rows(adapters::codes::CODES.iter().map(|it| (it.code, it.zh, it.en, it.remedy_zh)));
-        let mappings = rows(mappings::CODES.iter().map(|it| (it.code, it.zh, it.en, it.remedy_zh)));
-        let rules =
-            rows(rules::codes::CODES.iter().map(|it| (it.code, it.zh, it.en, it.remedy_zh)));
-        let all: Vec<_> = [ours, adapters, mappings, schemas, rules].concat();
-        let mut out = String::new();
-        for (letter, title) in SECTIONS {
-            out.push_str(&format!(
-                "\n## {title}\n\n| 代码 | 含义 | meaning | 怎么办 |\n|---|---|---|---|\n"
-            ));
-            out.extend(
-                all.iter()
-                    .filter(|(code, _)| code.starts_with(letter))
-                    .map(|(_, row)| row.as_str()),
-            );
-        }
-        let told = all
-            .iter()
-            .filter(|(code, _)| SECTIONS.iter().any(|(letter, _)| code.starts_with(letter)))
-            .count();
-        assert_eq!(told, all.len(), "a register has codes of a letter without a section");
-        out
-    }
-
-    const SECTIONS: [(&str, &str); 10] = [
-        ("D", "D：报文读不出"),
-        ("M", "M：映射文件和映射过程"),
-        ("V", "V：值不符合标准"),
-        ("C", "C：审查请求"),
-        ("I", "I：接入"),
-        ("O", "O：发件箱"),
-        ("F", "F：转发"),
-        ("A", "A：配置"),
-        ("S", "S：数据字典文件"),
-        ("R", "R：规则包文件"),
-    ];
-
-    fn rows<'a>(
-        entries: impl Iterator<Item = (&'a str, &'a str, &'a str, &'a str)>,
-    ) -> Vec<(&'a str, String)> {
-        let cell = |it: &str| it.replace('|', "\\|").replace('<', "&lt;");
-        entries
-            .map(|(code, zh, en, remedy)| {
-                (code, format!("| {code} | {} | {} | {} |\n", cell(zh), cell(en), cell(remedy)))
-            })
-            .collect()
-    }
-
-    fn keys() -> String {
-        use crate::config::keys::{KEYS, Without};
-        let mut out = "\n| 段 | 键 | 缺省 | 说明 |\n|---|---|---|---|\n".to_owned();
-        for key in KEYS {
-            let section = match key.section {
-                "" => "（文件开头）".to_owned(),
-                "channel" => "`[[channel]]`".to_owned(),
-                section => format!("`[{section}]`"),
-            };
-            let kind = if key.kind.is_empty() {
-                String::new()
-            } else {
-                format!("（kind = \"{}\"）", key.kind)
-            };
-            let without = match key.without {
-                Without::Default(value) => format!("`{value}`"),
-                Without::Must(_) => "必填".to_owned(),
-                Without::Nothing(_) => "不写".to_owned(),
-            };
-            out.push_str(&format!(
-                "| {section}{kind} | `{}` | {without} | {} |\n",
-                key.name, key.zh
-            ));
-        }
-        out
-    }
-
-    /// Holds the part of a page between `<!-- NAME -->` and `<!-- /NAME -->` to what the code says,
-    /// or writes it there when asked to.
-    fn keep(page: &str, name: &str, current: &str) {
-        let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "docs", page].iter().collect();
-        let text = fs::read_to_string(&path).unwrap();
-        let (begin, end) = (format!("<!-- {name} -->\n"), format!("\n<!-- /{name} -->"));
-        let (head, rest) = text.split_once(&begin).unwrap();
-        let (told, tail) = rest.split_once(&end).unwrap();
-        if std::env::var_os("HIS_AGENT_UPDATE").is_some() {
-            fs::write(&path, format!("{head}{begin}{current}{end}{tail}")).unwrap();
-        } else {
-            assert!(
-                told == current,
-                "docs/{page} is not what the code says: run the tests with HIS_AGENT_UPDATE=1"
-            );
-        }
-    }
-
     /// Every quoted code of this crate's letters, tests left out.
     fn sources(folder: &Path, used: &mut BTreeSet<String>) {
         for path in fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()) {
             let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
-            if path.is_dir() {
+            if path.is_dir() && name != "tests" && name != "codes" {
                 sources(&path, used);
             } else if name.ends_with(".rs") && name != "tests.rs" && name != "codes.rs" {
                 let text = fs::read_to_string(&path).unwrap();
