@@ -12,7 +12,7 @@ have=$("$cache/tools/bin/cargo-deny" --version 2>/dev/null || true)
 [ "$have" = "cargo-deny $deny_version" ] && exit 0
 
 command -v cargo >/dev/null || fail "cargo is not here" "Install Rust 1.95 or later first."
-say "installing cargo-deny $deny_version into $cache/tools: about 5 minutes, once per machine"
+say "installing cargo-deny $deny_version into $cache/tools: about 3 minutes, once per machine"
 mkdir -p "$cache/tools"
 cargo install --quiet --locked cargo-deny --version "$deny_version" --root "$cache/tools" --target-dir "$cache/tools/building" ||
   fail "cargo-deny $deny_version could not be installed" \

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 # Everything that is made once per machine lies here, outside the checkout.
-cache=${HIS_AGENT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/his-agent}
+cache=$(realpath -m "${HIS_AGENT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/his-agent}")
 
 say() { printf 'set-up: %s\n' "$*"; }
 

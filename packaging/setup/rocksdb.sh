@@ -53,14 +53,15 @@ compile() {
   say "compiling RocksDB into $home: about $(in_words $((1080 / $(nproc)))) on $(nproc) cores, once per machine"
 
   # From the build folder, so that a .cargo/config.toml of the checkout cannot point at an archive.
-  (cd "$build" && exec env -u ROCKSDB_LIB_DIR -u ROCKSDB_STATIC -u RUSTFLAGS -u CARGO_BUILD_TARGET \
+  # In a session of its own, so that an interrupted run can end the compilers with it.
+  (cd "$build" && exec setsid env -u ROCKSDB_LIB_DIR -u ROCKSDB_STATIC -u RUSTFLAGS -u CARGO_BUILD_TARGET \
     cargo build --release --locked -j"$(nproc)" \
     --manifest-path "$top/packaging/rocksdb/Cargo.toml" --target-dir "$build/target") >"$build/log" 2>&1 &
   local cargo=$!
-  trap 'kill $cargo 2>/dev/null' INT TERM EXIT
+  trap 'kill -- -$cargo 2>/dev/null; exit 130' INT TERM
   report_progress $cargo
   wait $cargo || { tail -n 30 "$build/log" >&2; fail "RocksDB did not compile" "The whole log: $build/log"; }
-  trap - INT TERM EXIT
+  trap - INT TERM
 }
 
 # The folder gets its name only when the archive in it is whole.
