@@ -1,3 +1,5 @@
+//! Which encoding is chosen, and why; what is refused, and where.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Forms in, their fields or a code and a place out.
+
 use super::*;
 
 #[test]
@@ -29,6 +31,7 @@ fn raw_xml_is_taken_as_it_is() {
     );
     check("xml=<a>&lt;b=1</a> &post_type=1", "", "xml=<a>&lt;b=1</a>  post_type=1");
     check("xml=<a><b/>&lt;c=2</a>", "", "xml=<a><b/>&lt;c=2</a>");
+    check("xml=<a>A&b=1</a>&c=2", "", "xml=<a>A&b=1</a> c=2");
     // Encoded XML is decoded like anything else.
     check("xml=%3Ca%3E%26amp%3B%3C%2Fa%3E&b=1", "", "xml=<a>&amp;</a> b=1");
 }

@@ -1,3 +1,5 @@
+//! JSON in, a short form of the tree or a code and a place out.
+
 use super::*;
 
 #[test]
@@ -84,6 +86,7 @@ fn keys_that_stand_twice() {
     check("{\"a\":1,\"b\":2,\"a\":3}", "D403 at 13 and 1");
     check("{\"a\":1,\"\\u0061\":3}", "D403 at 7 and 1");
     check("{\"a\":{\"a\":1},\"b\":{\"a\":2}}", "a[a=1] b[a=2]");
+    check("{\"x\":{\"a\":1},\"a\":2}", "x[a=1] a=2");
     check("[{\"a\":1},{\"a\":2}]", "item[a=1] item[a=2]");
     let many: Vec<_> = (0..100).map(|it| format!("\"k{it}\":0,")).collect();
     let many = many.concat();

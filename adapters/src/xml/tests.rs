@@ -1,3 +1,5 @@
+//! XML in, a short form of the tree or a code and a place out.
+
 use super::*;
 use crate::document::{Content, Kind};
 
@@ -11,6 +13,7 @@ fn elements_attributes_and_texts() {
     check("<药品 名称='阿司匹林'>1盒</药品>", "药品=1盒[@名称=阿司匹林]");
     check("<a>x<b/>y</a>", "a=xy[b]");
     check("<a> <b/> </a>", "a[b]");
+    check("<a> <b/>y</a>", "a=y[b]");
     check("<a>x &lt; <b>&amp;</b> y</a>", "a=x <  y[b=&]");
     check("<a>\r\n</a>", "a=\r\n");
     check("<a ></a >", "a");

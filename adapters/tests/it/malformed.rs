@@ -192,6 +192,7 @@ fn xml_built_from_strings() {
     check(b"<a>1</a><b>2</b>", "", &[], "D309 at 8");
     // m28
     check(b"<a>A & B</a>", "", &[], "D304 at 5");
+    check(b"\xEF\xBB\xBF<a>A & B</a>", "", &[], "D304 at 8");
     check("<a>血钾<3.5</a>".as_bytes(), "", &[], "D305 at 9");
     // m29
     check(b"<l><item><v>7.1</v><item><v>3</v></item></l>", "", &[], "D306 at 40 and 3");
