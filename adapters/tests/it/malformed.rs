@@ -239,6 +239,23 @@ fn bodies_over_the_limit() {
     );
 }
 
+/// Readers that know their format themselves get the text alone, under the same rules.
+#[test]
+fn text_alone() {
+    let limits = Limits { body_bytes_max: 20, ..Limits::default() };
+    let text = |bytes: &[u8], content_type: &str| {
+        adapters::text(bytes, Some(content_type), &limits).map_err(|error| error.code())
+    };
+    assert_eq!(
+        text(&gbk("{\"a\":\"李建\"}"), "application/json"),
+        Ok("{\"a\":\"李建\"}".to_owned())
+    );
+    assert_eq!(text(b"{\"a\":\"\xFF\"}", "application/json"), Err("D201"));
+    assert_eq!(text(b" ", ""), Err("D101"));
+    assert_eq!(text(&[b'x'; 21], ""), Err("D102"));
+    assert_eq!(text(b"x", "image/png"), Err("D103"));
+}
+
 #[test]
 fn a_field_that_cannot_be_opened_leaves_the_document_as_it_was() {
     let body = "<a><b>&lt;x>&lt;y>1&lt;/y>&lt;/z></b><c>2</c><d> </d><e/></a>";
