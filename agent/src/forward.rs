@@ -14,7 +14,7 @@
 //! - after any doubt (a closed channel, a lost connection, an answer that fits nothing, silence
 //!   past the time-out) the connection is dropped, and everything undecided goes again, oldest
 //!   first. The same record keeps its `message_id`, so a receiver can drop the second copy;
-//! - within a lane the first copies arrive in order, see [`window`];
+//! - within a lane the first copies arrive in order (`window`);
 //! - nothing here waits without an end: connecting, confirms, closing and the pauses between
 //!   tries are bounded, and each wait ends at once when the daemon stops;
 //! - no broker is needed to start: records wait on disk until there is one.
@@ -48,7 +48,7 @@ pub use self::state::{ForwardState, ForwardStatus, Trouble};
 use self::backoff::Backoff;
 use self::broker::Rabbit;
 use self::parcel::Parcel;
-use self::window::{Limits, Window};
+use self::window::{Flight, Limits, Window};
 use crate::config::AmqpConfig;
 use crate::envelope::Envelope;
 use crate::outbox::{Outbox, StoreError};
@@ -352,7 +352,7 @@ impl<'a, S: Source> Shift<'a, S> {
             match answer {
                 Confirm::Confirmed => {
                     if let Some(flight) = self.window.confirmed(ticket, now) {
-                        self.state.confirmed(&flight.routing_key, flight.seqs.len());
+                        self.confirmed(&flight);
                         settled.extend(flight.seqs);
                     }
                 }
@@ -369,13 +369,24 @@ impl<'a, S: Source> Shift<'a, S> {
         if settled.is_empty() { Ok(()) } else { self.source.settle(&settled) }
     }
 
+    fn confirmed(&self, flight: &Flight) {
+        self.state.confirmed(flight.seqs.len());
+        let routing_key = &flight.routing_key;
+        if flight.was_refused && self.state.accepted_again(routing_key) {
+            tracing::info!(routing_key, "accepted again");
+        }
+    }
+
     fn refused(&mut self, ticket: u64, now: Instant, answer: &Confirm) {
         let refused = self.window.refused(ticket, now, |wait| self.backoff.disturbed(wait));
         if let Some(flight) = refused {
-            let seq = flight.seqs.first();
             let (routing_key, records) = (&flight.routing_key, flight.seqs.len());
-            tracing::warn!(seq, routing_key, records, %answer, "not accepted; kept for another try");
-            self.state.refused(routing_key, records, answer);
+            // Told once a key; the tries that follow would fill the log of a night.
+            if self.state.refused(routing_key, records, answer) {
+                let seq = flight.seqs.first();
+                let code = answer.code();
+                tracing::warn!(code, seq, routing_key, %answer, "not accepted; kept and tried again");
+            }
         }
     }
 

@@ -5,7 +5,7 @@
 //! - **A returned message can come with the wrong confirm.** lapin keeps returned messages in one
 //!   queue and hands the first of them to whichever confirm resolves next. With several parcels in
 //!   flight, parcel 5 may be reported as "acknowledged" while its return rides on the confirm of
-//!   parcel 3. [`super::unanswered`] puts them right.
+//!   parcel 3. `unanswered` puts them right.
 //! - **It waits without an end** when the broker is blocked or frozen, and sometimes in `close`.
 //!   Sending is therefore never awaited here, every request has a time-out, and a connection is
 //!   ended by shutting its socket rather than by asking.

@@ -155,7 +155,7 @@ async fn write_on<S: Source>(
         }
         let Some(last) = write(folder, &segment, backoff, stop, state).await else { break };
         source.settle(&segment.seqs)?;
-        state.confirmed("", segment.seqs.len());
+        state.confirmed(segment.seqs.len());
         backoff.reset();
         written_to = last;
     }

@@ -93,15 +93,20 @@ impl ForwardState {
         self.account().last_error = Some(Trouble { code, reason, at: Timestamp::now() });
     }
 
-    pub(crate) fn confirmed(&self, routing_key: &str, records: usize) {
+    pub(crate) fn confirmed(&self, records: usize) {
         let mut account = self.account();
         account.confirmed += records as u64;
         account.last_confirm = Some(Timestamp::now());
-        account.held_reasons.remove(routing_key);
     }
 
-    pub(crate) fn refused(&self, routing_key: &str, records: usize, confirm: &Confirm) {
-        let Some(code) = confirm.code() else { return };
+    /// A record that had been refused was accepted. True when the key had a reason until now.
+    pub(crate) fn accepted_again(&self, routing_key: &str) -> bool {
+        self.account().held_reasons.remove(routing_key).is_some()
+    }
+
+    /// Counts a refusal. True when the routing key had no such reason until now.
+    pub(crate) fn refused(&self, routing_key: &str, records: usize, confirm: &Confirm) -> bool {
+        let Some(code) = confirm.code() else { return false };
         let reason = format!("{confirm} (routing key {routing_key})");
         let trouble = Trouble { code, reason, at: Timestamp::now() };
         let mut account = self.account();
@@ -114,12 +119,12 @@ impl ForwardState {
                 account.nacked += records as u64;
             }
         }
-        if account.held_reasons.len() < REASONS_MAX
-            || account.held_reasons.contains_key(routing_key)
-        {
-            account.held_reasons.insert(routing_key.to_owned(), trouble.clone());
+        account.last_error = Some(trouble.clone());
+        let known = account.held_reasons.get(routing_key).map(|it| it.code);
+        if known.is_some() || account.held_reasons.len() < REASONS_MAX {
+            account.held_reasons.insert(routing_key.to_owned(), trouble);
         }
-        account.last_error = Some(trouble);
+        known != Some(code)
     }
 
     pub(crate) fn load(&self, in_flight: usize, held: usize) {

@@ -79,6 +79,8 @@ struct Held {
 pub(crate) struct Flight {
     pub(crate) routing_key: String,
     pub(crate) seqs: Vec<u64>,
+    /// One of its records had been refused before.
+    pub(crate) was_refused: bool,
     deadline: Instant,
 }
 
@@ -163,6 +165,7 @@ impl Window {
         let flight = Flight {
             routing_key: parcel.routing_key.clone(),
             seqs,
+            was_refused: false,
             deadline: now + self.limits.confirm_timeout,
         };
         self.flights.insert(parcel.ticket(), flight);
@@ -171,18 +174,17 @@ impl Window {
 
     /// The parcel is stored by the broker: its records leave, and those behind them may go.
     pub(crate) fn confirmed(&mut self, ticket: u64, now: Instant) -> Option<Flight> {
-        let flight = self.flights.remove(&ticket)?;
+        let mut flight = self.flights.remove(&ticket)?;
         self.singly = self.singly.saturating_sub(1);
-        let mut was_refused = false;
         for seq in &flight.seqs {
             if let Some(record) = self.records.remove(seq) {
                 self.bytes -= record.envelope.body.len();
-                was_refused |= record.refusals > 0;
+                flight.was_refused |= record.refusals > 0;
                 self.leave_lane(&record.envelope.lane, *seq);
                 self.call_next_of(&record.envelope.lane, now);
             }
         }
-        if was_refused {
+        if flight.was_refused {
             // What was in the way is gone, so the others need not sit out their wait.
             self.hasten(&flight.routing_key, now);
         }

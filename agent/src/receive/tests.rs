@@ -141,8 +141,7 @@ fn lines(folder: &TempDir, name: &str) -> usize {
 
 fn tell(summary: &Summary) -> String {
     let Summary { received, distinct, doubles, rejected, gaps, .. } = summary;
-    let gaps: String = gaps.iter().map(|it| format!(" {}-{}", it.from, it.to)).collect();
-    format!(
-        "{received} received, {distinct} distinct, {doubles} doubles, {rejected} rejected, gaps{gaps}"
-    )
+    let gaps: Vec<_> = gaps.iter().map(|it| format!("{}-{}", it.from, it.to)).collect();
+    let rest = format!("{rejected} rejected, gaps {}", gaps.join(" "));
+    format!("{received} received, {distinct} distinct, {doubles} doubles, {}", rest.trim_end())
 }
