@@ -27,6 +27,7 @@ pub mod broker;
 pub mod error;
 pub mod files;
 pub mod parcel;
+mod socket;
 pub mod state;
 mod unanswered;
 mod window;

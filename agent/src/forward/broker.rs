@@ -15,13 +15,10 @@
 //! Its own recovery is left switched off: it gives up after some tries and cannot say what it
 //! lost. Reconnecting is the business of [`super`].
 
-use std::net::{Shutdown, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use std::{fmt, io, mem};
+use std::{fmt, io};
 
 use futures_util::{Stream, StreamExt, future};
 use lapin::message::Delivery;
@@ -41,6 +38,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use super::error::{BrokerError, Confirm};
 use super::parcel::Parcel;
+use super::socket::SocketEnd;
 use super::unanswered::{Reply, Unanswered};
 use super::{Broker, Heard, Session};
 
@@ -375,7 +373,7 @@ impl Link {
                     let addresses = runtime.to_socket_addrs((host.clone(), port));
                     let stream = AsyncTcpStream::connect(&runtime, addresses).await?;
                     if let AsyncTcpStream::Plain(plain) = &stream {
-                        hold(&slot, plain.get_ref())?;
+                        slot.hold(plain.get_ref())?;
                     }
                     match uri.scheme {
                         AMQPScheme::AMQP => Ok(stream),
@@ -398,66 +396,6 @@ impl Link {
     async fn close(self) {
         // It may never answer; the socket is shut afterwards in any case.
         let _ = timeout(GOODBYE_MAX, self.connection.close(REPLY_SUCCESS, "bye".into())).await;
-    }
-}
-
-/// The end of a socket that lapin owns: dropping it shuts the socket, or forbids to use it at all.
-#[derive(Default)]
-struct SocketEnd(Slot);
-
-type Slot = Arc<Mutex<SocketState>>;
-
-#[derive(Default)]
-enum SocketState {
-    #[default]
-    NotYet,
-    Open(TcpStream),
-    Ended,
-}
-
-impl SocketEnd {
-    fn slot(&self) -> Slot {
-        Arc::clone(&self.0)
-    }
-}
-
-impl Drop for SocketEnd {
-    fn drop(&mut self) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let SocketState::Open(socket) = mem::replace(&mut *state, SocketState::Ended) {
-            // Fails when the peer has ended it already, which is as good.
-            let _ = socket.shutdown(Shutdown::Both);
-        }
-    }
-}
-
-/// Keeps a second handle to a fresh socket, unless nobody wants the connection any more.
-fn hold(slot: &Slot, stream: &tokio::net::TcpStream) -> io::Result<()> {
-    let mut state = slot.lock().unwrap_or_else(PoisonError::into_inner);
-    if matches!(*state, SocketState::Ended) {
-        return Err(io::ErrorKind::ConnectionAborted.into());
-    }
-    give_up_after(stream.as_fd(), UNACKNOWLEDGED_MAX);
-    *state = SocketState::Open(stream.as_fd().try_clone_to_owned()?.into());
-    Ok(())
-}
-
-/// Tells the kernel to end the connection when sent bytes stay unacknowledged this long: a cable
-/// that is pulled or a firewall that forgets shows in no other way while we only send.
-#[allow(unsafe_code)]
-fn give_up_after(socket: BorrowedFd<'_>, limit: Duration) {
-    let limit_ms = libc::c_uint::try_from(limit.as_millis()).unwrap_or(libc::c_uint::MAX);
-    // SAFETY: the descriptor is open while it is borrowed, and the kernel reads the four bytes
-    // of `limit_ms` before the call returns. The call is advice: when it fails, heartbeats and
-    // confirm time-outs still find a dead peer.
-    unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_USER_TIMEOUT,
-            (&raw const limit_ms).cast(),
-            libc::socklen_t::try_from(size_of_val(&limit_ms)).unwrap_or_default(),
-        );
     }
 }
 
@@ -615,8 +553,6 @@ const REPLY_SUCCESS: u16 = 200;
 const FRAME_BYTES_MAX: u32 = 32 << 10;
 /// Name resolution, TCP and TLS together.
 const OPEN_SOCKET_MAX: Duration = Duration::from_secs(10);
-/// How long the kernel may wait for the peer's acknowledgement of sent bytes.
-const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 /// How long a closing word may take.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
 /// How often the state of an idle connection is looked at.
