@@ -1,1 +1,43 @@
-//! Placeholder.
+//! The daemon. The road of a message, and so the order in which to read:
+//!
+//! | room | what happens there |
+//! |---|---|
+//! | [`intake`] | a door takes bytes, bounded in size, time and number |
+//! | [`pipeline`] | `judge`: decode, map, validate; pure, one screen |
+//! | [`envelope`] | what a message is between the rooms: draft, receipt, envelope, dead letter |
+//! | [`outbox`] | the only queue: on disk and synced before anybody is told "received" |
+//! | [`forward`] | out to the platform; a record leaves the outbox after its publisher confirm |
+//! | [`receive`] | the other end: the platform's reference receiver |
+//!
+//! Beside the road:
+//!
+//! | room | what happens there |
+//! |---|---|
+//! | [`config`] | `agent.toml`, proved; every fault told at once |
+//! | [`sets`] | schemas, mappings, code maps and rules, loaded as one |
+//! | [`supervise`] | starts the road, stops it in road order |
+//! | [`telemetry`] | logs and metrics, never a patient's value |
+//! | [`clock`] | the one clock |
+//! | [`codes`] | the codes of the daemon and what to do about each |
+//! | [`cli`] | the commands |
+//!
+//! A check takes another road through the same doors: intake, `rules::request` (or decode and map),
+//! `rules::evaluate`, answer.
+//!
+//! What holds here, written as what is never done: no answer before the disk has synced; no record
+//! leaves the outbox before its confirm; no queue in memory without a bound; no value of a patient
+//! in a log, a metric or an error; no clock, disk or network in any other crate.
+
+pub mod cli;
+pub mod clock;
+pub mod codes;
+pub mod config;
+pub mod envelope;
+pub mod forward;
+pub mod intake;
+pub mod outbox;
+pub mod pipeline;
+pub mod receive;
+pub mod sets;
+pub mod supervise;
+pub mod telemetry;

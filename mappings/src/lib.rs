@@ -1,1 +1,44 @@
-//! Placeholder.
+//! The mapping language: how one HIS message becomes standard records.
+//!
+//! A mapping is a TOML file. It says when it applies, which fields hold documents of their own, and
+//! for each record which expression fills which data element. It is compiled against the standard
+//! when it is loaded: what can never be valid is refused there, all problems at once, each with
+//! file, line and column. The grammar stands in `expression`, the steps in `step_list`.
+//!
+//! The way of one file: `raw` (TOML) -> `compile` (with `parser`, `step_list`, `fit`) -> `mapping`.
+//! The way of one message: `set` chooses and opens, `mapping` iterates, `compiled` evaluates by
+//! `walk` and `step`.
+//!
+//! Nothing here reads a file or a clock: the agent passes texts and times in.
+
+mod case;
+mod catalogs;
+mod code_map;
+mod codes;
+mod compile;
+mod compiled;
+mod date_pattern;
+mod datum;
+mod expression;
+mod fit;
+mod mapping;
+mod nearest;
+mod parser;
+mod place;
+mod raw;
+mod set;
+mod step;
+mod step_list;
+mod walk;
+
+pub use case::outcome as case_outcome;
+pub use catalogs::Catalogs;
+pub use codes::CODES;
+pub use compiled::Context;
+pub use mapping::MappedRecord;
+pub use nearest::suggestion;
+pub use set::{MapError, Mapped, MappingSet};
+pub use step_list::{STEPS, StepEntry};
+
+/// The shipped mappings with their code maps: path and text.
+pub static SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));

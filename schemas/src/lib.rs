@@ -36,6 +36,7 @@ mod load;
 pub mod mask;
 mod number;
 mod problem;
+mod read;
 mod table;
 mod validate;
 mod value;
@@ -51,6 +52,7 @@ pub use format::{Format, FormatError};
 pub use json::write_record_elements;
 pub use number::{Number, NumberError};
 pub use problem::{Problem, ProblemSeverity};
+pub use read::read_record_elements;
 pub use value::{Value, ValueError};
 
 /// The dictionary that comes with the crate: path relative to the schemas folder, and text.

@@ -1,0 +1,148 @@
+//! The commands. Each is one file; this one reads the command line and gives the exit code.
+//!
+//! Standard output carries results and nothing else, standard error everything said to people.
+//! Exit codes follow sysexits: see [`Exit`].
+#![allow(clippy::print_stdout, clippy::print_stderr)] // this is where the program speaks
+
+mod check;
+mod demo;
+mod receive;
+mod run;
+mod schema;
+mod test;
+mod translate;
+mod validate;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use schemas::Problem;
+
+use crate::config::Config;
+use crate::sets::Sets;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// All went well.
+    Ok = 0,
+    /// The command line was wrong.
+    Usage = 64,
+    /// A message, a record or a case was wrong.
+    Data = 65,
+    /// A port, a broker or a file was not to be had.
+    Unavailable = 69,
+    /// A fault of ours.
+    Internal = 70,
+    /// The configuration, a mapping, a schema or a rule was wrong.
+    Config = 78,
+}
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "his-agent",
+    version,
+    about = "前置机：HIS 报文进，标准记录出\nFrom hospital messages to standard records, nothing lost in between"
+)]
+#[command(
+    after_help = "退出码 exit codes: 0 ok, 64 usage, 65 bad data, 69 unavailable, 70 internal, 78 configuration"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// 运行守护进程 | the daemon
+    Run(run::Arguments),
+    /// 演示：样例报文走完全程，不需要消息队列 | the whole road on this machine, without a broker
+    Demo(demo::Arguments),
+    /// 检查配置、数据元、映射、码表、规则，一次列出全部问题 | everything the daemon would load, all problems at once
+    Validate(validate::Arguments),
+    /// 试翻译：报文文件变成标准记录（NDJSON），不入库 | dry run: standard records as NDJSON
+    Translate(translate::Arguments),
+    /// 试审查：报文或规范请求的事前审查结果 | dry run of a pre-prescription check
+    Check(check::Arguments),
+    /// 运行映射和规则旁边的用例 | the cases that lie beside mappings and rules
+    Test(test::Arguments),
+    /// 平台侧参考接收端：校验、去重、查缺号 | the platform's reference receiver
+    Receive(receive::Arguments),
+    /// 导出数据元目录 | the dictionary for other programs and for people
+    Schema(schema::Arguments),
+}
+
+/// The command line to an exit code.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let help = !error.use_stderr(); // --help and --version are no mistakes
+            let _ = error.print();
+            return code(if help { Exit::Ok } else { Exit::Usage });
+        }
+    };
+    code(match arguments.command {
+        Command::Run(it) => run::run(&it),
+        Command::Demo(it) => demo::run(&it),
+        Command::Validate(it) => validate::run(&it),
+        Command::Translate(it) => translate::run(&it),
+        Command::Check(it) => check::run(&it),
+        Command::Test(it) => test::run(&it),
+        Command::Receive(it) => receive::run(&it),
+        Command::Schema(it) => schema::run(&it),
+    })
+}
+
+fn code(exit: Exit) -> ExitCode {
+    ExitCode::from(exit as u8)
+}
+
+/// `--config FILE`, shared by most commands.
+#[derive(Debug, clap::Args)]
+struct ConfigArgument {
+    /// 配置文件 | configuration file
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        default_value = "/etc/his-agent/agent.toml",
+        env = "HIS_AGENT_CONFIG"
+    )]
+    config: PathBuf,
+}
+
+impl ConfigArgument {
+    /// The configuration and everything it names, or all problems told and the exit code.
+    fn load(&self) -> Result<(Config, Sets), Exit> {
+        load(&self.config)
+    }
+}
+
+fn load(path: &Path) -> Result<(Config, Sets), Exit> {
+    let config = Config::load(path).map_err(|it| tell(&it))?;
+    let sets = Sets::load(&config).map_err(|it| tell(&it))?;
+    tell(&sets.warnings);
+    Ok((config, sets))
+}
+
+/// Writes problems to standard error, a line each, and gives the exit code for them.
+fn tell(problems: &[Problem]) -> Exit {
+    for problem in problems {
+        eprintln!("{problem}");
+    }
+    if problems.len() > 1 {
+        eprintln!("{} problems", problems.len());
+    }
+    Exit::Config
+}
+
+/// A runtime for the commands that need one.
+fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        eprintln!("no runtime: {error}");
+        Exit::Internal
+    })
+}

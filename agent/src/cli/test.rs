@@ -1,0 +1,173 @@
+//! `his-agent test`: the cases that lie beside mappings and rules.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mappings::{Catalogs, MappingSet};
+use rules::RuleSet;
+use schemas::{Files, Problem};
+
+use super::{Exit, tell};
+use crate::sets::read_folder;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// 映射或规则所在的目录；缺省为当前目录下的 mappings 和 rules
+    /// | folders of mappings or rules; by default ./mappings and ./rules
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// 地区版本 | the profile that mappings are proved against unless they name one
+    #[arg(long, default_value = "national")]
+    profile: String,
+    /// 用实际结果改写期望 | rewrite the expectations with what came out
+    #[arg(long)]
+    update: bool,
+}
+
+/// How many cases held and how many did not.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    let mut paths = arguments.paths.clone();
+    if paths.is_empty() {
+        paths =
+            ["mappings", "rules"].map(PathBuf::from).into_iter().filter(|it| it.is_dir()).collect();
+    }
+    if paths.is_empty() {
+        eprintln!("there is neither ./mappings nor ./rules here; name a folder");
+        return Exit::Usage;
+    }
+    let mut tally = Tally::default();
+    for path in &paths {
+        if let Err(problems) = folder(path, arguments, &mut tally) {
+            return tell(&problems);
+        }
+    }
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if tally.failed > 0 { Exit::Data } else { Exit::Ok }
+}
+
+fn folder(path: &Path, arguments: &Arguments, tally: &mut Tally) -> Result<(), Vec<Problem>> {
+    let mut problems = Vec::new();
+    let files = read_folder(path, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let is_rules = files.iter().any(|(name, _)| name.ends_with("pack.toml"));
+    if is_rules { rule_cases(&files, tally) } else { mapping_cases(path, &files, arguments, tally) }
+}
+
+fn mapping_cases(
+    root: &Path,
+    files: &Files,
+    arguments: &Arguments,
+    tally: &mut Tally,
+) -> Result<(), Vec<Problem>> {
+    let schemas = Files::from_shipped(schemas::SHIPPED);
+    let catalogs = Catalogs::load(&schemas, &arguments.profile)?;
+    for input in inputs(root) {
+        let case = Case { root, input: &input };
+        // A case is asked of the mappings beside it, not of every vendor's.
+        let (set, _) = MappingSet::load(files, &catalogs, &[case.vendor()])?;
+        match case.run(&set, arguments.update) {
+            Ok(()) => tally.passed += 1,
+            Err(difference) => {
+                tally.failed += 1;
+                println!("FAILED {}\n{difference}", input.display());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every `cases/NAME.in.*` below a folder, in order.
+fn inputs(root: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![root.to_owned()];
+    while let Some(folder) = open.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        let in_cases = folder.ends_with("cases");
+        for path in entries.flatten().map(|it| it.path()) {
+            let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+            if path.is_dir() {
+                open.push(path);
+            } else if in_cases && name.contains(".in.") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+struct Case<'a> {
+    root: &'a Path,
+    input: &'a Path,
+}
+
+impl Case<'_> {
+    /// The folder whose mappings the case is about, relative to the root: `platform/`.
+    fn vendor(&self) -> String {
+        let vendor = self.input.parent().and_then(Path::parent).unwrap_or(self.root);
+        match vendor.strip_prefix(self.root).ok().map(|it| it.display().to_string()) {
+            Some(folder) if !folder.is_empty() => format!("{folder}/"),
+            _ => String::new(),
+        }
+    }
+
+    fn beside(&self, ending: &str) -> PathBuf {
+        let name = self.input.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+        let stem = name.split(".in.").next().unwrap_or_default();
+        self.input.with_file_name(format!("{stem}.{ending}"))
+    }
+
+    fn run(&self, set: &MappingSet, update: bool) -> Result<(), String> {
+        let bytes = fs::read(self.input).map_err(|it| it.to_string())?;
+        let content_type = fs::read_to_string(self.beside("type")).ok();
+        let actual = mappings::case_outcome(set, &bytes, content_type.as_deref().map(str::trim));
+        let expectation = self.beside("out.json");
+        if update {
+            return fs::write(&expectation, actual)
+                .map_err(|it| format!("{}: {it}", expectation.display()));
+        }
+        let expected = fs::read_to_string(&expectation).map_err(|it| {
+            format!("{}: {it}; write it with --update and read it", expectation.display())
+        })?;
+        if expected == actual { Ok(()) } else { Err(difference(&expected, &actual)) }
+    }
+}
+
+/// Lines that are only expected and lines that only came out.
+fn difference(expected: &str, actual: &str) -> String {
+    let mut out = String::new();
+    for line in expected.lines().filter(|it| !actual.lines().any(|other| other == *it)) {
+        out.push_str(&format!("  - {line}\n"));
+    }
+    for line in actual.lines().filter(|it| !expected.lines().any(|other| other == *it)) {
+        out.push_str(&format!("  + {line}\n"));
+    }
+    if out.is_empty() { "  the same lines in another order\n".to_owned() } else { out }
+}
+
+fn rule_cases(files: &Files, tally: &mut Tally) -> Result<(), Vec<Problem>> {
+    let rules = RuleSet::load(files)?;
+    for result in rules::cases::run_cases(files, &rules) {
+        if result.passed() {
+            tally.passed += 1;
+        } else {
+            tally.failed += 1;
+            println!(
+                "FAILED {}:{} {}\n  {}",
+                result.file,
+                result.line,
+                result.name,
+                result.differences.join("\n  ")
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! `his-agent translate`: a dry run of the road as far as the outbox, for files.
+
+use std::path::{Path, PathBuf};
+
+use super::{ConfigArgument, Exit};
+use crate::clock;
+use crate::config::Config;
+use crate::pipeline::{self, Inbound, Refusal, Verdict};
+use crate::sets::Channel;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// 通道名 | channel
+    #[arg(long, value_name = "NAME")]
+    channel: String,
+    /// 当作收到的 Content-Type | the Content-Type header to pretend
+    #[arg(long, value_name = "TYPE")]
+    content_type: Option<String>,
+    /// 报文文件 | message files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    let (config, sets) = match arguments.config.load() {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    let Some(channel) = sets.channels.get(&arguments.channel) else {
+        let known: Vec<&str> = sets.channels.keys().map(String::as_str).collect();
+        eprintln!("there is no channel `{}`; configured: {}", arguments.channel, known.join(", "));
+        return Exit::Usage;
+    };
+    let mut exit = Exit::Ok;
+    for file in &arguments.files {
+        exit = worse(exit, translate(&config, channel, file, arguments.content_type.as_deref()));
+    }
+    exit
+}
+
+/// A file that cannot be read outweighs one that is not right, and both outweigh success.
+fn worse(a: Exit, b: Exit) -> Exit {
+    if a as u8 >= b as u8 { a } else { b }
+}
+
+fn translate(config: &Config, channel: &Channel, file: &Path, content_type: Option<&str>) -> Exit {
+    let bytes = match std::fs::read(file) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            eprintln!("{}: {error}", file.display());
+            return Exit::Unavailable;
+        }
+    };
+    let inbound = Inbound {
+        message_id: "dry-run",
+        received_at: clock::now(),
+        org: &config.hospital.code,
+        bytes: &bytes,
+        content_type,
+    };
+    match pipeline::judge(channel, &inbound, &config.listen.limits) {
+        Verdict::Accept(accepted) => {
+            let reading = &accepted.reading;
+            eprintln!(
+                "{}: {} records by mapping {}, read as {} in {}",
+                file.display(),
+                accepted.drafts.len(),
+                reading.mapping.as_deref().unwrap_or("-"),
+                reading.format,
+                reading.charset
+            );
+            for draft in &accepted.drafts {
+                println!("{{{}}}", draft.tail);
+            }
+            Exit::Ok
+        }
+        Verdict::Refuse(refusal) => {
+            tell_refusal(file, &refusal);
+            Exit::Data
+        }
+    }
+}
+
+/// What the HIS developer would be told, line by line.
+pub(super) fn tell_refusal(file: &Path, refusal: &Refusal) {
+    eprintln!("{}: {} {}: {}", file.display(), refusal.stage, refusal.code, refusal.message);
+    for finding in &refusal.findings {
+        eprintln!(
+            "  {} {} at {}: found `{}`; {}",
+            finding.code, finding.element, finding.path, finding.found, finding.expected
+        );
+    }
+}

@@ -1,0 +1,178 @@
+//! The configuration: typed, complete, proved.
+//!
+//! `agent.toml` is read in one pass that tells every fault at once, each with its line and its key,
+//! and repairs none in silence. Whoever holds a [`Config`] never asks again whether it is right.
+//! What each key means, and its default, stands in one table ([`keys`]) from which the shipped
+//! `config/agent.toml` is written; a test keeps the two equal.
+
+pub mod keys;
+mod read;
+mod section;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use adapters::{Limits, WireFormat};
+use schemas::Problem;
+
+/// Everything the daemon was told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Whose records these are.
+    pub hospital: Hospital,
+    /// Where callers reach the agent.
+    pub listen: Listen,
+    /// Where schemas, mappings and rules come from.
+    pub sets: Sets,
+    /// The ways in.
+    pub channels: Vec<ChannelConfig>,
+    /// The queue on disk.
+    pub outbox: OutboxConfig,
+    /// Where records go.
+    pub forward: ForwardConfig,
+    /// The pre-prescription check.
+    pub check: CheckConfig,
+    /// What is logged.
+    pub log: LogConfig,
+    /// How long a stop may take before what is left stays for the next start.
+    pub stop_deadline: Duration,
+}
+
+/// `[hospital]`
+#[derive(Clone, Debug)]
+pub struct Hospital {
+    /// The institution's code at the insurer; `org` in every record.
+    pub code: String,
+    /// Its name, for people.
+    pub name: String,
+    /// The regional version of the standard.
+    pub profile: String,
+}
+
+/// `[listen]`
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// For HIS callers.
+    pub his: SocketAddr,
+    /// For operators: health, metrics.
+    pub operators: SocketAddr,
+    /// Connections at one time; further ones wait in the kernel's queue.
+    pub connections_max: usize,
+    /// Messages at one time; further ones are told "busy".
+    pub messages_max: usize,
+    /// From the first byte of a connection to the end of the request's head.
+    pub head_timeout: Duration,
+    /// From the end of the head to the end of the body.
+    pub body_timeout: Duration,
+    /// Bounds on every document, the body's size among them.
+    pub limits: Limits,
+}
+
+/// `[sets]`: a folder in place of what is built in.
+#[derive(Clone, Debug, Default)]
+pub struct Sets {
+    /// Folder of entities, domains and profiles.
+    pub schemas: Option<PathBuf>,
+    /// Folder of mappings.
+    pub mappings: Option<PathBuf>,
+    /// Folder of rule packs.
+    pub rules: Option<PathBuf>,
+}
+
+/// `[[channel]]`
+#[derive(Clone, Debug)]
+pub struct ChannelConfig {
+    /// Its name in addresses, records and logs.
+    pub name: String,
+    /// The wire format, or `auto`.
+    pub format: WireFormat,
+    /// Beginnings of the mapping files it may use; none means all.
+    pub mappings: Vec<String>,
+}
+
+/// `[outbox]`
+#[derive(Clone, Debug)]
+pub struct OutboxConfig {
+    /// The store's folder.
+    pub dir: PathBuf,
+    /// Submissions that may wait for the writer before callers are told "busy".
+    pub waiting_max: usize,
+}
+
+/// `[forward]`
+#[derive(Clone, Debug)]
+pub enum ForwardConfig {
+    /// NDJSON segments in a folder.
+    Files {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// A RabbitMQ or another AMQP 0-9-1 broker.
+    Amqp(AmqpConfig),
+}
+
+/// `[forward]` with `kind = "amqp"`
+#[derive(Clone)]
+pub struct AmqpConfig {
+    /// `amqp://user:password@host:port/vhost`; a secret.
+    pub url: String,
+    /// The topic exchange.
+    pub exchange: String,
+    /// Declare exchange, queue and binding, for platforms that want it.
+    pub declare: bool,
+    /// The queue to declare.
+    pub queue: String,
+    /// Messages in flight.
+    pub window: usize,
+    /// How long a publisher confirm may take before the connection is doubted.
+    pub confirm_timeout: Duration,
+    /// Several records in one message under backlog.
+    pub batch: bool,
+}
+
+/// A broker's address holds a password: shown without it.
+impl std::fmt::Debug for AmqpConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AmqpConfig")
+            .field("url", &"[REDACTED]")
+            .field("exchange", &self.exchange)
+            .field("window", &self.window)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `[check]`
+#[derive(Clone, Debug)]
+pub struct CheckConfig {
+    /// How long a check may take unless the caller says less.
+    pub deadline: Duration,
+}
+
+/// `[log]`
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// A filter such as `info` or `his_agent=debug,info`.
+    pub level: String,
+    /// JSON lines in place of text.
+    pub json: bool,
+}
+
+impl Config {
+    /// Reads a configuration and proves it; `file` is only named in problems.
+    pub fn parse(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
+        read::config(file, text)
+    }
+
+    /// Reads the file.
+    pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
+        let file = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Config::parse(&file, &text),
+            Err(error) => {
+                let message = format!("cannot be read: {error}");
+                Err(vec![Problem::error("A001", &file, (1, 1), message)])
+            }
+        }
+    }
+}

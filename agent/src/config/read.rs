@@ -1,0 +1,312 @@
+//! From the text of `agent.toml` to a [`Config`], or to every problem at once.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use adapters::{Limits, WireFormat};
+use schemas::Problem;
+use toml::de::DeTable;
+
+use super::section::{Complaints, Section};
+use super::{
+    AmqpConfig, ChannelConfig, CheckConfig, Config, ForwardConfig, Hospital, Listen, LogConfig,
+    OutboxConfig, Sets,
+};
+
+pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
+    let mut to = Complaints { file, text, problems: Vec::new() };
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let offset = error.span().map_or(0, |it| it.start);
+        to.error("A002", offset, error.message().to_owned());
+    }
+    if !to.problems.is_empty() {
+        return Err(to.problems); // what cannot be read cannot be judged
+    }
+    let mut root = Section::new("", 0, Some(table.get_ref()));
+    let config = Config {
+        hospital: hospital(&mut root, &mut to),
+        listen: listen(&mut root, &mut to),
+        sets: sets(&mut root, &mut to),
+        channels: channels(&mut root, &mut to),
+        outbox: outbox(&mut root, &mut to),
+        forward: forward(&mut root, &mut to),
+        check: check(&mut root, &mut to),
+        log: log(&mut root, &mut to),
+        stop_deadline: root.duration("stop_deadline_ms", 30_000, 100..=600_000, &mut to),
+    };
+    root.finish(&mut to);
+    if to.problems.is_empty() { Ok(config) } else { Err(to.problems) }
+}
+
+fn hospital(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Hospital {
+    let mut section = root.section("hospital", to);
+    let hospital = Hospital {
+        code: section.required("code", to),
+        name: section.required("name", to),
+        profile: section.text("profile", to).unwrap_or_else(|| "national".to_owned()),
+    };
+    if !hospital.code.chars().all(|it| it.is_ascii_alphanumeric()) {
+        let message = "`code` is part of every routing key: letters and digits only".to_owned();
+        to.error("A006", section.offset_of("code"), message);
+    }
+    section.finish(to);
+    hospital
+}
+
+fn listen(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Listen {
+    let mut section = root.section("listen", to);
+    let address = "an address and a port, such as \"127.0.0.1:8700\"";
+    let limits = Limits::default();
+    let listen = Listen {
+        his: section.parsed("his", loopback(8700), address, to),
+        operators: section.parsed("operators", loopback(8701), address, to),
+        connections_max: section.size("connections_max", 512, 1..=65_536, to),
+        messages_max: section.size("messages_max", 256, 1..=65_536, to),
+        head_timeout: section.duration("head_timeout_ms", 15_000, 100..=300_000, to),
+        body_timeout: section.duration("body_timeout_ms", 30_000, 100..=600_000, to),
+        limits: Limits {
+            body_bytes_max: section.size(
+                "body_bytes_max",
+                limits.body_bytes_max,
+                1_024..=1_073_741_824,
+                to,
+            ),
+            text_bytes_max: section.size(
+                "text_bytes_max",
+                limits.text_bytes_max,
+                1_024..=1_073_741_824,
+                to,
+            ),
+            depth_max: u32::try_from(section.number(
+                "depth_max",
+                u64::from(limits.depth_max),
+                4..=1_000,
+                to,
+            ))
+            .unwrap_or(limits.depth_max),
+            nodes_max: section.size("nodes_max", limits.nodes_max, 16..=100_000_000, to),
+            attributes_max: section.size("attributes_max", limits.attributes_max, 1..=65_536, to),
+        },
+    };
+    for (key, address) in [("his", listen.his), ("operators", listen.operators)] {
+        if !address.ip().is_loopback() && !section.switch("clear_text_off_loopback", false, to) {
+            let message = format!(
+                "`{key}` is not a loopback address and there is no TLS yet: patient data would cross the \
+                 network in clear text; set clear_text_off_loopback = true to accept that"
+            );
+            to.error("A007", section.offset_of(key), message);
+        }
+    }
+    section.switch("clear_text_off_loopback", false, to);
+    section.finish(to);
+    listen
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+fn sets(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Sets {
+    let mut section = root.section("sets", to);
+    let sets = Sets {
+        schemas: section.text("schemas", to).map(PathBuf::from),
+        mappings: section.text("mappings", to).map(PathBuf::from),
+        rules: section.text("rules", to).map(PathBuf::from),
+    };
+    section.finish(to);
+    sets
+}
+
+fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelConfig> {
+    let mut channels: Vec<ChannelConfig> = Vec::new();
+    for mut section in root.sections("channel", to) {
+        let channel = ChannelConfig {
+            name: section.required("name", to),
+            format: section.parsed("format", WireFormat::Auto, "auto, xml, soap, json or form", to),
+            mappings: section.texts("mappings", to),
+        };
+        let place = section.offset_of("name");
+        if !channel.name.chars().all(|it| it.is_ascii_alphanumeric() || it == '-' || it == '_') {
+            let message =
+                "`name` is part of an address: letters, digits, `-` and `_` only".to_owned();
+            to.error("A006", place, message);
+        }
+        if channels.iter().any(|it| it.name == channel.name) {
+            to.error("A008", place, format!("there is another channel `{}`", channel.name));
+        }
+        section.finish(to);
+        channels.push(channel);
+    }
+    channels
+}
+
+fn outbox(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> OutboxConfig {
+    let mut section = root.section("outbox", to);
+    let dir = section.text("dir", to).unwrap_or_else(|| "/var/lib/his-agent/outbox".to_owned());
+    let outbox = OutboxConfig {
+        dir: PathBuf::from(dir),
+        waiting_max: section.size("waiting_max", 1_024, 1..=65_536, to),
+    };
+    section.finish(to);
+    outbox
+}
+
+fn forward(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> ForwardConfig {
+    let mut section = root.section("forward", to);
+    let kind = section.text("kind", to).unwrap_or_else(|| "files".to_owned());
+    let place = section.offset_of("kind");
+    let forward = match kind.as_str() {
+        "amqp" => ForwardConfig::Amqp(amqp(&mut section, to)),
+        "files" => {
+            let dir =
+                section.text("dir", to).unwrap_or_else(|| "/var/lib/his-agent/records".to_owned());
+            ForwardConfig::Files { dir: PathBuf::from(dir) }
+        }
+        other => {
+            to.error("A004", place, format!("`kind` must be files or amqp, not `{other}`"));
+            return ForwardConfig::Files { dir: PathBuf::new() };
+        }
+    };
+    section.finish(to);
+    forward
+}
+
+fn amqp(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> AmqpConfig {
+    AmqpConfig {
+        url: secret(section, "url", to),
+        exchange: section.text("exchange", to).unwrap_or_else(|| "his.records".to_owned()),
+        declare: section.switch("declare", false, to),
+        queue: section.text("queue", to).unwrap_or_else(|| "his.records".to_owned()),
+        window: section.size("window", 256, 1..=10_000, to),
+        confirm_timeout: section.duration("confirm_timeout_ms", 30_000, 1_000..=600_000, to),
+        batch: match section.text("batch", to).as_deref() {
+            None | Some("auto") => true,
+            Some("off") => false,
+            Some(_) => {
+                to.error(
+                    "A004",
+                    section.offset_of("batch"),
+                    "`batch` must be auto or off".to_owned(),
+                );
+                false
+            }
+        },
+    }
+}
+
+/// A secret is named, not written: `file:PATH` or `env:NAME`. A bare value is taken for tests and
+/// first trials only when it holds no password.
+fn secret(section: &mut Section<'_, '_>, key: &'static str, to: &mut Complaints<'_>) -> String {
+    let named = section.required(key, to);
+    let place = section.offset_of(key);
+    if let Some(path) = named.strip_prefix("file:") {
+        return match std::fs::read_to_string(path) {
+            Ok(text) => text.trim().to_owned(),
+            Err(error) => {
+                to.error("A009", place, format!("`{key}`: {path} cannot be read: {error}"));
+                String::new()
+            }
+        };
+    }
+    if let Some(name) = named.strip_prefix("env:") {
+        return std::env::var(name).unwrap_or_else(|_| {
+            to.error("A009", place, format!("`{key}`: the environment has no {name}"));
+            String::new()
+        });
+    }
+    if named.split_once("://").is_some_and(|(_, rest)| rest.contains('@') && rest.contains(':'))
+        && named.split('@').next().is_some_and(|it| it.matches(':').count() > 1)
+    {
+        let message = format!(
+            "`{key}` holds a password: write it to a file and name it, {key} = \"file:PATH\", or \"env:NAME\""
+        );
+        to.error("A010", place, message);
+    }
+    named
+}
+
+fn check(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> CheckConfig {
+    let mut section = root.section("check", to);
+    let check = CheckConfig { deadline: section.duration("deadline_ms", 500, 1..=60_000, to) };
+    section.finish(to);
+    check
+}
+
+fn log(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> LogConfig {
+    let mut section = root.section("log", to);
+    let log = LogConfig {
+        level: section.text("level", to).unwrap_or_else(|| "info".to_owned()),
+        json: section.text("format", to).is_some_and(|it| it == "json"),
+    };
+    section.finish(to);
+    log
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::config::Config;
+
+    const LEAST: &str = "[hospital]\ncode = \"H99999900001\"\nname = \"示例市人民医院\"\n";
+
+    #[test]
+    fn the_least_that_is_needed() {
+        let config = Config::parse("agent.toml", LEAST).unwrap();
+        assert_eq!(config.listen.his.to_string(), "127.0.0.1:8700");
+        assert!(config.channels.is_empty());
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once_with_line_and_key() {
+        check(
+            "[hospital]\nnmae = \"x\"\n[listen]\nhis = 8700\nbody_bytes_max = 1\n[forward]\nkind = \"kafka\"\n",
+            &[
+                "agent.toml:1:1: error[A005]: [hospital] needs `code`",
+                "agent.toml:1:1: error[A005]: [hospital] needs `name`",
+                "agent.toml:2:1: error[A003]: there is no key `nmae` in [hospital]; did you mean `name`?",
+                "agent.toml:4:7: error[A004]: `his` must be an address and a port, such as \"127.0.0.1:8700\"",
+                "agent.toml:5:18: error[A004]: `body_bytes_max` must be a whole number from 1024 to 1073741824",
+                "agent.toml:7:8: error[A004]: `kind` must be files or amqp, not `kafka`",
+            ],
+        );
+    }
+
+    #[test]
+    fn secrets_are_named_and_never_shown() {
+        let config = format!("{LEAST}[forward]\nkind = \"amqp\"\nurl = \"amqp://u:p@h:5672\"\n");
+        check(
+            &config,
+            &[
+                "agent.toml:6:7: error[A010]: `url` holds a password: write it to a file and name it, url = \"file:PATH\", or \"env:NAME\"",
+            ],
+        );
+        let config = format!("{LEAST}[forward]\nkind = \"amqp\"\nurl = \"amqp://h:5672\"\n");
+        let config = Config::parse("agent.toml", &config).unwrap();
+        assert!(!format!("{config:?}").contains("amqp://"));
+    }
+
+    #[test]
+    fn clear_text_stays_on_loopback_unless_said() {
+        check(
+            &format!("{LEAST}[listen]\nhis = \"0.0.0.0:8700\"\n"),
+            &[
+                "agent.toml:5:7: error[A007]: `his` is not a loopback address and there is no TLS yet: patient data would cross the network in clear text; set clear_text_off_loopback = true to accept that",
+            ],
+        );
+        check(
+            &format!("{LEAST}[listen]\nhis = \"0.0.0.0:8700\"\nclear_text_off_loopback = true\n"),
+            &[],
+        );
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &[&str]) {
+        let mut actual: Vec<String> = match Config::parse("agent.toml", text) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems.iter().map(ToString::to_string).collect(),
+        };
+        actual.sort();
+        assert_eq!(actual, expected);
+    }
+}

@@ -1,0 +1,69 @@
+//! The doors: how callers reach the agent, and what every door promises.
+//!
+//! A door bounds what it takes in (connections, messages at one time, bytes, seconds), hands the
+//! bytes to the pipeline, and answers after the disk has them, never before. When there is no room
+//! it says "busy"; it never drops.
+
+pub mod answer;
+mod checks;
+pub mod http;
+mod insurance;
+mod messages;
+mod operators;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::sync::Semaphore;
+
+use crate::config::Config;
+use crate::forward::ForwardState;
+use crate::outbox::Outbox;
+use crate::sets::Sets;
+use answer::{Answer, Fault};
+
+/// What the doors share.
+#[derive(Debug)]
+pub struct Road {
+    /// As it was proved at start.
+    pub config: Config,
+    /// The sets in force; swapped whole. A message keeps the set it began with.
+    pub sets: ArcSwap<Sets>,
+    /// The queue on disk.
+    pub outbox: Outbox,
+    /// What the forwarder last saw of the broker.
+    pub forward: Arc<ForwardState>,
+    /// Room for messages; none left means "busy".
+    pub messages: Semaphore,
+    /// Renders the metrics, if they are collected.
+    pub metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
+}
+
+impl Road {
+    /// Puts the parts together.
+    pub fn new(config: Config, sets: Sets, outbox: Outbox, forward: Arc<ForwardState>) -> Road {
+        let messages = Semaphore::new(config.listen.messages_max);
+        let metrics = crate::telemetry::metrics();
+        Road { config, sets: ArcSwap::from_pointee(sets), outbox, forward, messages, metrics }
+    }
+}
+
+/// Reads a body whole, within its bounds of size and time.
+async fn read_body(road: &Road, body: axum::body::Body) -> Result<Bytes, Answer> {
+    let listen = &road.config.listen;
+    let limited = Limited::new(body, listen.limits.body_bytes_max);
+    match tokio::time::timeout(listen.body_timeout, limited.collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Answer::fault(&Fault::too_large(listen.limits.body_bytes_max)))
+        }
+        Ok(Err(_)) => Err(Answer::fault(&Fault::broken_body())),
+        Err(_) => Err(Answer::fault(&Fault::slow_body(listen.body_timeout))),
+    }
+}
+
+/// How long a caller who was told "busy" should wait.
+const RETRY_AFTER: Duration = Duration::from_secs(1);

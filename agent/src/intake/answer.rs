@@ -1,0 +1,290 @@
+//! Answers: one envelope, said in the caller's own dialect.
+//!
+//! Success and failure have the same members: `code` (0, or 1 to 15 of T/CIIA 046-2024 annex A),
+//! `message`, `data` or `detail`, `request_id`. A JSON caller gets them as JSON, an XML caller as
+//! XML, a SOAP caller as the string result of the operation it called, in its version and namespace.
+
+use std::time::Duration;
+
+use adapters::{FaultKind, SoapCall, SoapVersion, WireFormat};
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use schemas::Finding;
+use serde_json::{Map, Value, json};
+
+use super::RETRY_AFTER;
+use crate::envelope::Receipt;
+
+/// In which words the caller is answered.
+#[derive(Clone, Debug)]
+pub enum Dialect {
+    /// The envelope as JSON.
+    Json,
+    /// The envelope as XML.
+    Xml,
+    /// The envelope as XML in the string result of the operation.
+    Soap(SoapCall),
+    /// SOAP, but the call could not be read: a fault of this version.
+    SoapFault(SoapVersion, FaultKind),
+}
+
+impl Dialect {
+    /// The dialect of a message that was read.
+    pub fn of(format: WireFormat, call: Option<&SoapCall>) -> Dialect {
+        match (format, call) {
+            (_, Some(call)) => Dialect::Soap(call.clone()),
+            (WireFormat::Xml | WireFormat::Soap, None) => Dialect::Xml,
+            (WireFormat::Json | WireFormat::Form | WireFormat::Auto, None) => Dialect::Json,
+        }
+    }
+}
+
+/// What is wrong, for a caller: annex A's code, the status, our own code and a sentence.
+#[derive(Debug)]
+pub struct Fault {
+    status: StatusCode,
+    annex_code: u8,
+    code: &'static str,
+    message: String,
+}
+
+/// An answer that is not yet said in anybody's words.
+#[derive(Debug)]
+pub struct Answer {
+    status: StatusCode,
+    body: Map<String, Value>,
+    retry_after: Option<Duration>,
+}
+
+impl Fault {
+    /// A fault with annex A's code for it.
+    pub fn new(status: StatusCode, annex_code: u8, code: &'static str, message: String) -> Fault {
+        Fault { status, annex_code, code, message }
+    }
+
+    /// The message cannot be accepted as it is: the HIS must change it.
+    pub fn unacceptable(status: StatusCode, code: &'static str, message: String) -> Fault {
+        Fault::new(status, 12, code, message)
+    }
+
+    /// More bytes than the door takes.
+    pub fn too_large(bytes_max: usize) -> Fault {
+        let message =
+            format!("报文超过 {bytes_max} 字节的上限，请分批发送，或由医院调大 body_bytes_max");
+        Fault::unacceptable(StatusCode::PAYLOAD_TOO_LARGE, "I101", message)
+    }
+
+    /// The body did not come in time.
+    pub fn slow_body(after: Duration) -> Fault {
+        let message = format!(
+            "{} 毫秒内没有收完报文：请核对 Content-Length 与实际长度是否一致",
+            after.as_millis()
+        );
+        Fault::new(StatusCode::REQUEST_TIMEOUT, 15, "I102", message)
+    }
+
+    /// The connection broke inside the body.
+    pub fn broken_body() -> Fault {
+        let message = "报文没有发送完整：请核对 Content-Length 与分块编码".to_owned();
+        Fault::new(StatusCode::BAD_REQUEST, 15, "I103", message)
+    }
+
+    /// No such channel.
+    pub fn unknown_channel(name: &str, known: &[&str]) -> Fault {
+        let name: String = name.chars().take(64).collect();
+        let message = format!("没有名为 {name} 的通道；已配置的通道：{}", known.join("、"));
+        Fault::new(StatusCode::NOT_FOUND, 13, "I104", message)
+    }
+
+    /// No such address.
+    pub fn unknown_address() -> Fault {
+        let message = "没有这个地址：报文请发到 /v1/channels/{通道名}/messages".to_owned();
+        Fault::new(StatusCode::NOT_FOUND, 13, "I105", message)
+    }
+
+    /// The address is right, the method is not.
+    pub fn wrong_method() -> Fault {
+        let message = "这个地址只接受 POST".to_owned();
+        Fault::new(StatusCode::METHOD_NOT_ALLOWED, 15, "I106", message)
+    }
+
+    /// No room at the moment.
+    pub fn busy() -> Fault {
+        let message = "前置机正忙，请稍后原样重送；重送不会重复入库".to_owned();
+        Fault::new(StatusCode::SERVICE_UNAVAILABLE, 5, "I107", message)
+    }
+
+    /// The disk is not to be trusted.
+    pub fn store_failed() -> Fault {
+        let message = "前置机的存储发生故障，本次未接收；请通知信息科，恢复后原样重送".to_owned();
+        Fault::new(StatusCode::INTERNAL_SERVER_ERROR, 2, "I108", message)
+    }
+}
+
+impl Answer {
+    /// A failure.
+    pub fn fault(fault: &Fault) -> Answer {
+        let detail = json!([{ "code": fault.code, "expected": fault.message }]);
+        let busy = fault.status == StatusCode::SERVICE_UNAVAILABLE;
+        Answer {
+            status: fault.status,
+            body: envelope(fault.annex_code, &fault.message, "detail", detail),
+            retry_after: busy.then_some(RETRY_AFTER),
+        }
+    }
+
+    /// A failure told value by value.
+    pub fn findings(fault: &Fault, findings: &[Finding]) -> Answer {
+        if findings.is_empty() {
+            return Answer::fault(fault);
+        }
+        let detail = findings.iter().map(finding).collect();
+        Answer {
+            status: fault.status,
+            body: envelope(fault.annex_code, &fault.message, "detail", detail),
+            retry_after: None,
+        }
+    }
+
+    /// The receipt: everything is on disk. `warnings` are by record.
+    pub fn receipt(receipt: &Receipt, warnings: &[Vec<Finding>]) -> Answer {
+        let records: Vec<Value> = receipt
+            .records
+            .iter()
+            .enumerate()
+            .map(|(position, record)| {
+                let findings = warnings.get(position).map_or(&[][..], Vec::as_slice);
+                json!({
+                    "record_id": record.record_id,
+                    "entity": record.entity,
+                    "key": record.key,
+                    "seq": record.seq,
+                    "revision": record.revision,
+                    "status": record.status.as_str(),
+                    "findings": findings.iter().map(finding).collect::<Vec<_>>(),
+                })
+            })
+            .collect();
+        let data = json!({
+            "message_id": receipt.message_id,
+            "received_at": receipt.received_at,
+            "records": records,
+        });
+        Answer {
+            status: StatusCode::OK,
+            body: envelope(0, "成功", "data", data),
+            retry_after: None,
+        }
+    }
+
+    /// Names the request, so that a caller's complaint can be found in the log.
+    #[must_use]
+    pub fn about(mut self, request_id: &str) -> Answer {
+        self.body.insert("request_id".to_owned(), Value::from(request_id));
+        self
+    }
+
+    /// Says it in the caller's words.
+    pub fn say(self, dialect: &Dialect) -> Response {
+        let retry_after = self.retry_after;
+        let (status, content_type, text) = match dialect {
+            Dialect::Json => {
+                (self.status, "application/json; charset=utf-8", Value::from(self.body).to_string())
+            }
+            Dialect::Xml => {
+                let text = format!("<?xml version=\"1.0\" encoding=\"utf-8\"?>{}", xml(self.body));
+                (self.status, "text/xml; charset=utf-8", text)
+            }
+            Dialect::Soap(call) => self.say_soap(call),
+            Dialect::SoapFault(version, kind) => self.say_soap_fault(*version, *kind),
+        };
+        let mut response =
+            (status, [(header::CONTENT_TYPE, content_type)], Body::from(text)).into_response();
+        if let Some(wait) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        }
+        response
+    }
+
+    /// A SOAP client shows its programmer nothing of a body behind a status of 4xx: what the agent
+    /// has to say about the message is a result like any other. "Busy" and faults of our own are
+    /// faults, so that nobody takes them for a receipt.
+    fn say_soap(self, call: &SoapCall) -> (StatusCode, &'static str, String) {
+        if self.status.is_server_error() {
+            return self.say_soap_fault(call.version, FaultKind::Server);
+        }
+        let text = adapters::soap_answer(call, &xml(self.body));
+        (StatusCode::OK, adapters::soap_content_type(call.version), text)
+    }
+
+    fn say_soap_fault(
+        self,
+        version: SoapVersion,
+        kind: FaultKind,
+    ) -> (StatusCode, &'static str, String) {
+        let message = self.body.get("message").and_then(Value::as_str).unwrap_or_default();
+        let status = match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => self.status,
+            _ => StatusCode::INTERNAL_SERVER_ERROR, // SOAP 1.1 section 6.2 asks for 500
+        };
+        let text = adapters::soap_fault(version, kind, message);
+        (status, adapters::soap_content_type(version), text)
+    }
+}
+
+fn envelope(code: u8, message: &str, name: &str, content: Value) -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert("code".to_owned(), Value::from(code));
+    body.insert("message".to_owned(), Value::from(message));
+    body.insert(name.to_owned(), content);
+    body
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "code": finding.code,
+        "element": finding.element,
+        "path": finding.path,
+        "found": finding.found,
+        "expected": finding.expected,
+    })
+}
+
+/// The envelope as XML: a member is an element, a list's entries are `item` elements.
+fn xml(body: Map<String, Value>) -> String {
+    let mut out = String::new();
+    write_xml("response", &Value::from(body), &mut out);
+    out
+}
+
+/// The envelope is at most five deep, so is this recursion.
+fn write_xml(name: &str, value: &Value, out: &mut String) {
+    out.push('<');
+    out.push_str(name);
+    out.push('>');
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, it)| write_xml(name, it, out)),
+        Value::Array(items) => items.iter().for_each(|it| write_xml("item", it, out)),
+        Value::String(text) => out.push_str(&adapters::escape_text(text)),
+        Value::Null => {}
+        Value::Bool(_) | Value::Number(_) => out.push_str(&value.to_string()),
+    }
+    out.push_str("</");
+    out.push_str(name);
+    out.push('>');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn xml_has_the_same_members_as_json() {
+        let body = envelope(12, "a<b", "detail", json!([{ "code": "V203" }]));
+        assert_eq!(
+            xml(body),
+            "<response><code>12</code><message>a&lt;b</message><detail><item><code>V203</code></item></detail></response>"
+        );
+    }
+}

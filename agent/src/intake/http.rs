@@ -1,0 +1,149 @@
+//! The HTTP doors: hyper's own connection builder, since only it lets every wait have its bound.
+//!
+//! A connection is taken when there is room for one more, must send the head of each request in
+//! time, and is closed in order when the agent stops: requests that were taken are answered.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::post;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+use super::answer::{Answer, Dialect, Fault};
+use super::{Road, checks, insurance, messages, operators};
+use crate::clock;
+
+/// A bound address that does not serve yet: ports are taken before anything runs.
+#[derive(Debug)]
+pub struct Door {
+    listener: TcpListener,
+    connections: Arc<Semaphore>,
+    head_timeout: Duration,
+}
+
+impl Door {
+    /// Takes the address.
+    pub async fn bind(
+        address: SocketAddr,
+        connections_max: usize,
+        head_timeout: Duration,
+    ) -> std::io::Result<Door> {
+        let listener = TcpListener::bind(address).await?;
+        Ok(Door { listener, connections: Arc::new(Semaphore::new(connections_max)), head_timeout })
+    }
+
+    /// Where callers find it: the port may have been chosen by the system.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until told to stop, then until every request that was taken is answered.
+    pub async fn serve(self, router: Router, stop: CancellationToken) {
+        let tasks = TaskTracker::new();
+        loop {
+            let Some(room) = self.room(&stop).await else { break };
+            let stream = tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        // Out of descriptors, most likely: waiting lets others close theirs.
+                        tracing::warn!(%error, "connection not accepted");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        continue;
+                    }
+                },
+                () = stop.cancelled() => break,
+            };
+            let connection = connection(stream, router.clone(), self.head_timeout, stop.clone());
+            tasks.spawn(async move {
+                connection.await;
+                drop::<OwnedSemaphorePermit>(room);
+            });
+        }
+        drop(self.listener);
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    async fn room(&self, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            room = Arc::clone(&self.connections).acquire_owned() => room.ok(),
+            () = stop.cancelled() => None,
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    head_timeout: Duration,
+    stop: CancellationToken,
+) {
+    // A receipt is one small packet: waiting to fill it would add 40 ms to every answer.
+    if stream.set_nodelay(true).is_err() {
+        return; // the caller has gone already
+    }
+    let service = TowerToHyperService::new(
+        router.map_request(|request: http::Request<Incoming>| request.map(axum::body::Body::new)),
+    );
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_timeout)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut serving = pin!(serving);
+    let served = tokio::select! {
+        served = serving.as_mut() => served,
+        () = stop.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Request line and headers together; hyper answers 431 above it.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// What HIS callers can reach.
+pub fn his_routes(road: &Arc<Road>) -> Router {
+    Router::new()
+        .route("/v1/channels/{channel}/messages", post(messages::receive))
+        .route("/soap/{channel}", post(messages::receive))
+        .route("/v1/checks", post(checks::check))
+        .route("/v1/channels/{channel}/checks", post(checks::check_message))
+        .route("/insurance", post(insurance::call))
+        .route("/insurance/{infno}", post(insurance::call))
+        .route("/fsi/api/riskConService/beforeAnalyze", post(insurance::call))
+        .route("/fsi/api/riskConService/courseAnalyze", post(insurance::call))
+        .fallback(unknown_address)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Arc::clone(road))
+}
+
+/// What operators can reach.
+pub fn operator_routes(road: &Arc<Road>) -> Router {
+    operators::routes().fallback(unknown_address).with_state(Arc::clone(road))
+}
+
+async fn unknown_address() -> Response {
+    Answer::fault(&Fault::unknown_address()).about(&clock::new_id()).say(&Dialect::Json)
+}
+
+async fn wrong_method() -> Response {
+    Answer::fault(&Fault::wrong_method()).about(&clock::new_id()).say(&Dialect::Json)
+}

@@ -1,0 +1,99 @@
+//! The national door: the envelope that HIS programs already send to the insurer, 3101 before and
+//! 3102 during, at the addresses they already use. A HIS written for them needs only a new host.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use rules::insurance::{self, Reply};
+use serde_json::Value;
+
+use super::Road;
+use super::answer::Dialect;
+use super::checks::{Question, json, read_text};
+use crate::clock;
+use crate::pipeline;
+
+/// `POST /insurance`, `/insurance/{infno}` and the two risk-control addresses.
+pub(super) async fn call(
+    State(road): State<Arc<Road>>,
+    number: Option<Path<String>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let question = Question::new(&road, &headers);
+    let text = match read_text(&road, &headers, body).await {
+        Ok(text) => text,
+        Err(answer) => return answer.about(&question.id).say(&Dialect::Json),
+    };
+    let came = stamp();
+    let number = number.map(|Path(it)| it).or_else(|| infno(&text));
+    let answer = match number.as_deref() {
+        // The two have the same fields; some callers leave the number out at these addresses.
+        None | Some("3101" | "3102") => judge(&road, &question, &text, &came),
+        Some(other) => failure(
+            &format!("不支持的交易编号 {}：这里接受 3101 和 3102", clip(other)),
+            &question,
+            &came,
+        ),
+    };
+    // The envelope's own code tells success from failure; its callers look at nothing else.
+    json(StatusCode::OK, answer)
+}
+
+fn judge(road: &Road, question: &Question, text: &str, came: &str) -> String {
+    let sets = road.sets.load();
+    match insurance::read(text) {
+        Ok(patients) => {
+            let verdicts: Vec<_> = patients.iter().map(|it| question.judge(&sets, it)).collect();
+            insurance::write_answer(&verdicts, &reply(question, came, &stamp()))
+        }
+        Err(findings) => {
+            let told: Vec<String> = findings
+                .iter()
+                .map(|it| format!("{} {}：{}", it.code, it.path, it.expected))
+                .collect();
+            failure(&told.join("；"), question, came)
+        }
+    }
+}
+
+fn failure(message: &str, question: &Question, came: &str) -> String {
+    insurance::write_failure(message, &reply(question, came, &stamp()))
+}
+
+fn reply<'a>(question: &'a Question, came: &'a str, now: &'a str) -> Reply<'a> {
+    Reply {
+        inf_refmsgid: reference(&question.id),
+        refmsg_time: came,
+        respond_time: now,
+        task_id: &question.id,
+    }
+}
+
+/// The interface declares 30 characters for the answer's id; the end of ours differs most.
+fn reference(id: &str) -> &str {
+    id.get(id.len().saturating_sub(30)..).unwrap_or(id)
+}
+
+/// `yyyyMMddHHmmssSSS`; the milliseconds carry nothing that anybody reads.
+fn stamp() -> String {
+    format!("{}000", pipeline::stamp(clock::now()))
+}
+
+fn infno(text: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Envelope {
+        infno: Option<Value>,
+    }
+    match serde_json::from_str::<Envelope>(text).ok()?.infno? {
+        Value::String(number) => Some(number),
+        number => Some(number.to_string()),
+    }
+}
+
+fn clip(text: &str) -> String {
+    text.chars().filter(|it| it.is_ascii_alphanumeric()).take(8).collect()
+}

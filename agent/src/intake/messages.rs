@@ -1,0 +1,217 @@
+//! The message door: any body a channel understands, answered with a receipt.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+
+use super::answer::{Answer, Dialect, Fault};
+use super::{Road, read_body};
+use crate::clock;
+use crate::envelope::{DeadLetter, Receipt, Submission};
+use crate::outbox::StoreError;
+use crate::pipeline::{self, Accepted, Inbound, Refusal, Verdict};
+use crate::sets::{Channel, Sets};
+
+/// Bodies above this are judged on a thread of their own, so that a fee list of some megabytes does
+/// not hold up everybody's prescriptions.
+const INLINE_BYTES_MAX: usize = 256 * 1024;
+
+/// `POST /v1/channels/{channel}/messages` and `POST /soap/{channel}`.
+pub(super) async fn receive(
+    State(road): State<Arc<Road>>,
+    Path(channel): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let started = Instant::now();
+    let message_id = clock::new_id();
+    let sets = road.sets.load_full();
+    let Some(channel) = sets.channels.get(&channel).cloned() else {
+        return unknown_channel(&sets, &channel, &message_id);
+    };
+    let Ok(_room) = road.messages.try_acquire() else {
+        return busy(&channel, &message_id);
+    };
+    let bytes = match read_body(&road, body).await {
+        Ok(bytes) => bytes,
+        Err(answer) => return answer.about(&message_id).say(&Dialect::Json),
+    };
+    let message = Message {
+        id: message_id,
+        received_at: clock::now(),
+        content_type: content_type(&headers),
+        bytes,
+    };
+    let response = message.take(&road, &channel).await;
+    metrics::histogram!("his_agent_receipt_seconds", "channel" => channel.name.to_string())
+        .record(started.elapsed().as_secs_f64());
+    response
+}
+
+/// One message between its door and the disk.
+struct Message {
+    id: String,
+    received_at: jiff::civil::DateTime,
+    content_type: Option<String>,
+    bytes: Bytes,
+}
+
+impl Message {
+    async fn take(&self, road: &Arc<Road>, channel: &Arc<Channel>) -> Response {
+        match self.judge(road, channel).await {
+            Verdict::Accept(accepted) => self.accept(road, channel, accepted).await,
+            Verdict::Refuse(refusal) => self.refuse(road, channel, refusal).await,
+        }
+    }
+
+    async fn judge(&self, road: &Arc<Road>, channel: &Arc<Channel>) -> Verdict {
+        if self.bytes.len() <= INLINE_BYTES_MAX {
+            return self.judge_here(road, channel);
+        }
+        let (road, channel, message) = (Arc::clone(road), Arc::clone(channel), self.clone());
+        tokio::task::spawn_blocking(move || message.judge_here(&road, &channel))
+            .await
+            .expect("judging neither panics nor is cancelled")
+    }
+
+    fn judge_here(&self, road: &Road, channel: &Channel) -> Verdict {
+        let inbound = Inbound {
+            message_id: &self.id,
+            received_at: self.received_at,
+            org: &road.config.hospital.code,
+            bytes: &self.bytes,
+            content_type: self.content_type.as_deref(),
+        };
+        pipeline::judge(channel, &inbound, &road.config.listen.limits)
+    }
+
+    fn clone(&self) -> Message {
+        Message {
+            id: self.id.clone(),
+            received_at: self.received_at,
+            content_type: self.content_type.clone(),
+            bytes: self.bytes.clone(),
+        }
+    }
+
+    async fn accept(&self, road: &Road, channel: &Channel, accepted: Accepted) -> Response {
+        let dialect = Dialect::of(accepted.reading.format, accepted.reading.call.as_ref());
+        let submission = Submission {
+            channel: Arc::clone(&channel.name),
+            message_id: self.id.clone(),
+            received_at: pipeline::stamp(self.received_at),
+            org: Arc::from(road.config.hospital.code.as_str()),
+            schema: Arc::clone(&accepted.schema),
+            drafts: accepted.drafts,
+        };
+        match road.outbox.append(submission).await {
+            Ok(receipt) => {
+                self.note_receipt(channel, &receipt, &accepted.reading.charset);
+                Answer::receipt(&receipt, &accepted.warnings).about(&self.id).say(&dialect)
+            }
+            Err(error) => self.not_stored(channel, &error, &dialect),
+        }
+    }
+
+    async fn refuse(&self, road: &Road, channel: &Channel, refusal: Refusal) -> Response {
+        let dialect = self.dialect_of(&refusal);
+        // An empty body is a health probe more often than a message: there is nothing to keep.
+        if !self.bytes.iter().all(u8::is_ascii_whitespace) {
+            if let Err(error) = road.outbox.bury(self.dead_letter(channel, &refusal)).await {
+                return self.not_stored(channel, &error, &dialect);
+            }
+            tracing::warn!(
+                message_id = self.id, channel = %channel.name, stage = %refusal.stage,
+                code = refusal.code, bytes = self.bytes.len(), reason = refusal.log,
+                "message refused"
+            );
+        }
+        metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => "refused").increment(1);
+        let fault = Fault::unacceptable(refusal.status(), refusal.code, refusal.message);
+        Answer::findings(&fault, &refusal.findings).about(&self.id).say(&dialect)
+    }
+
+    fn dialect_of(&self, refusal: &Refusal) -> Dialect {
+        match &refusal.reading {
+            Some(reading) => Dialect::of(reading.format, reading.call.as_ref()),
+            None => match adapters::soap_version_of(&self.bytes) {
+                Some(version) => Dialect::SoapFault(version, refusal.fault),
+                None if self.bytes.trim_ascii_start().starts_with(b"<") => Dialect::Xml,
+                None => Dialect::Json,
+            },
+        }
+    }
+
+    fn dead_letter(&self, channel: &Channel, refusal: &Refusal) -> DeadLetter {
+        let mut detail = String::new();
+        pipeline::findings_json(&refusal.findings, &mut detail);
+        DeadLetter {
+            message_id: self.id.clone(),
+            channel: channel.name.to_string(),
+            received_at: pipeline::stamp(self.received_at),
+            stage: refusal.stage,
+            code: refusal.code.to_owned(),
+            reason: refusal.log.clone(),
+            detail,
+            raw: self.bytes.to_vec(),
+            content_type: self.content_type.clone(),
+        }
+    }
+
+    fn not_stored(&self, channel: &Channel, error: &StoreError, dialect: &Dialect) -> Response {
+        let (fault, outcome) = match error {
+            StoreError::Busy => (Fault::busy(), "busy"),
+            _ => (Fault::store_failed(), "failed"),
+        };
+        tracing::warn!(message_id = self.id, channel = %channel.name, %error, "message not stored");
+        metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => outcome).increment(1);
+        Answer::fault(&fault).about(&self.id).say(dialect)
+    }
+
+    fn note_receipt(&self, channel: &Channel, receipt: &Receipt, charset: &str) {
+        tracing::info!(
+            message_id = self.id, channel = %channel.name, records = receipt.records.len(),
+            bytes = self.bytes.len(), charset, "message accepted"
+        );
+        metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => "accepted").increment(1);
+        for record in &receipt.records {
+            metrics::counter!("his_agent_records_total", "status" => record.status.as_str())
+                .increment(1);
+        }
+    }
+}
+
+impl Refusal {
+    /// Not readable is 400 and its kin, readable but not acceptable 422.
+    pub(super) fn status(&self) -> StatusCode {
+        match self.code {
+            WRONG_CONTENT_TYPE | WRONG_FORMAT => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            _ if self.reading.is_none() => StatusCode::BAD_REQUEST,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        }
+    }
+}
+
+/// `adapters` codes that HTTP has a status of its own for.
+const WRONG_CONTENT_TYPE: &str = "D103";
+const WRONG_FORMAT: &str = "D104";
+
+pub(super) fn unknown_channel(sets: &Sets, name: &str, message_id: &str) -> Response {
+    let known: Vec<&str> = sets.channels.keys().map(String::as_str).collect();
+    Answer::fault(&Fault::unknown_channel(name, &known)).about(message_id).say(&Dialect::Json)
+}
+
+fn busy(channel: &Channel, message_id: &str) -> Response {
+    metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => "busy").increment(1);
+    Answer::fault(&Fault::busy()).about(message_id).say(&Dialect::Json)
+}
+
+/// A header that is no text is as good as none: the bytes decide anyway.
+pub(super) fn content_type(headers: &HeaderMap) -> Option<String> {
+    headers.get(header::CONTENT_TYPE)?.to_str().ok().map(str::to_owned)
+}

@@ -1,0 +1,87 @@
+//! The operators' door: is it alive, can it take messages, what does it count.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{StatusCode, header};
+use serde_json::json;
+
+use super::Road;
+
+pub(super) fn routes() -> Router<Arc<Road>> {
+    Router::new()
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+}
+
+/// The process answers: that is all it says.
+async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// Ready means that a durable receipt can be given. A broker that is down does not change that, so
+/// it is told but not judged.
+async fn ready(State(road): State<Arc<Road>>) -> Response {
+    let outbox = road.outbox.status();
+    let forward = road.forward.status();
+    let status = if outbox.failed { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let body = json!({
+        "ready": !outbox.failed,
+        "outbox": {
+            "epoch": road.outbox.epoch(),
+            "next_seq": outbox.next_seq,
+            "waiting": outbox.waiting,
+            "waiting_bytes": outbox.bytes,
+            "dead_letters": outbox.dead_letters,
+            "failure": road.outbox.refusal().map(|it| it.to_string()),
+        },
+        "forward": {
+            "connected": forward.connected,
+            "peer": forward.peer,
+            "blocked": forward.blocked,
+            "held": forward.held,
+            "confirmed": forward.confirmed,
+            "nacked": forward.nacked,
+            "returned": forward.returned,
+            "reconnects": forward.reconnects,
+            "last_error": forward.last_error.as_ref().map(|it| json!({
+                "code": it.code, "reason": it.reason, "at": it.at.to_string(),
+            })),
+        },
+    });
+    (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body.to_string())
+        .into_response()
+}
+
+/// Prometheus text. Gauges are read when they are asked for.
+async fn metrics(State(road): State<Arc<Road>>) -> Response {
+    let Some(handle) = &road.metrics else {
+        return (StatusCode::NOT_FOUND, "metrics are not collected in this process\n")
+            .into_response();
+    };
+    let outbox = road.outbox.status();
+    metrics::gauge!("his_agent_outbox_waiting").set(whole(outbox.waiting));
+    metrics::gauge!("his_agent_dead_letters").set(whole(outbox.dead_letters));
+    if let Some(bytes) = outbox.bytes {
+        metrics::gauge!("his_agent_outbox_waiting_bytes").set(whole(bytes));
+    }
+    let forward = road.forward.status();
+    metrics::gauge!("his_agent_forward_connected").set(if forward.connected { 1.0 } else { 0.0 });
+    metrics::gauge!("his_agent_forward_held").set(whole(forward.held));
+    metrics::counter!("his_agent_forward_confirmed_total").absolute(forward.confirmed);
+    metrics::counter!("his_agent_forward_nacked_total").absolute(forward.nacked);
+    metrics::counter!("his_agent_forward_returned_total").absolute(forward.returned);
+    metrics::counter!("his_agent_forward_reconnects_total").absolute(forward.reconnects);
+    handle.run_upkeep();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
+}
+
+/// Gauges are floats by Prometheus's choice; a count loses nothing below 2^53.
+#[allow(clippy::cast_precision_loss)]
+fn whole(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,286 @@
+//! Decides what becomes of a message: a function of the sets in force, the bytes and the time of
+//! receipt. No clock, no disk, no network: the same input gives the same answer.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use adapters::{DecodeError, Decoded, Document, FaultKind, Input, Limits, SoapCall, WireFormat};
+use jiff::civil::DateTime;
+use mappings::{Context, MapError, MappedRecord};
+use rules::Facts;
+use schemas::{Catalog, Finding, FindingSeverity};
+use sha2::{Digest, Sha256};
+
+use crate::envelope::{Draft, Stage};
+use crate::sets::Channel;
+
+/// A message as it came in by a door.
+#[derive(Clone, Copy, Debug)]
+pub struct Inbound<'a> {
+    /// The id the agent gave it.
+    pub message_id: &'a str,
+    /// When it came, China time.
+    pub received_at: DateTime,
+    /// The hospital's code.
+    pub org: &'a str,
+    /// The body, as it came.
+    pub bytes: &'a [u8],
+    /// The Content-Type header, if there was one.
+    pub content_type: Option<&'a str>,
+}
+
+/// What becomes of a message. Every message gets one; none is lost.
+#[derive(Debug)]
+pub enum Verdict {
+    /// All its records are valid and go to the outbox.
+    Accept(Accepted),
+    /// It cannot go on; its bytes go to the dead letters and the caller is told why.
+    Refuse(Refusal),
+}
+
+/// A message that became records.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The records, ready for the outbox.
+    pub drafts: Vec<Draft>,
+    /// Version of the standard they were made by.
+    pub schema: Arc<str>,
+    /// For each record, what was remarked without being refused.
+    pub warnings: Vec<Vec<Finding>>,
+    /// What the reader found out about the message.
+    pub reading: Reading,
+}
+
+/// A message that cannot go on.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Where it stopped.
+    pub stage: Stage,
+    /// Why, as a code.
+    pub code: &'static str,
+    /// Why, as a sentence for the HIS developer. Holds no value of a patient in clear.
+    pub message: String,
+    /// The same for the log, in English.
+    pub log: String,
+    /// Which SOAP fault it is, for callers that are answered with one.
+    pub fault: FaultKind,
+    /// Value by value, if it came that far.
+    pub findings: Vec<Finding>,
+    /// What the reader found out about the message, if it could be read.
+    pub reading: Option<Reading>,
+}
+
+/// What the reader found out about the bytes.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The actual format.
+    pub format: WireFormat,
+    /// Which encoding was decided on, and why.
+    pub charset: String,
+    /// The SOAP call to answer, if it was one.
+    pub call: Option<SoapCall>,
+    /// The mapping that applied.
+    pub mapping: Option<String>,
+}
+
+/// Decides what becomes of one message.
+#[must_use]
+pub fn judge(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits) -> Verdict {
+    let input =
+        Input { bytes: inbound.bytes, format: channel.format, content_type: inbound.content_type };
+    match adapters::decode(&input, limits) {
+        Ok(decoded) => restate(channel, inbound, limits, decoded),
+        Err(error) => Verdict::Refuse(undecodable(&error)),
+    }
+}
+
+fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: Decoded) -> Verdict {
+    let mut reading = Reading {
+        format: decoded.format,
+        charset: decoded.charset.to_string(),
+        call: decoded.call,
+        mapping: None,
+    };
+    let mut document = decoded.document;
+    let context = Context {
+        channel: &channel.name,
+        org: inbound.org,
+        message_id: inbound.message_id,
+        received_at: inbound.received_at,
+        operation: reading.call.as_ref().map(|it| it.operation.as_str()),
+    };
+    let mapped = match channel.mappings.map(&mut document, &context, limits) {
+        Ok(mapped) => mapped,
+        Err(error) => return Verdict::Refuse(unmappable(&error, reading)),
+    };
+    let mapping = mapped.mapping.to_owned();
+    let schema = Arc::from(mapped.catalog.version());
+    let judged: Vec<Judged> =
+        mapped.records.iter().map(|it| validate(mapped.catalog, it, &document)).collect();
+    let verdict = if judged.iter().flatten().any(is_rejection) {
+        Err(judged.into_iter().flatten().filter(is_rejection).collect::<Vec<_>>())
+    } else {
+        let records = mapped.records.iter().zip(&judged);
+        let drafts =
+            records.map(|(it, warnings)| draft(mapped.catalog, it, warnings, &context)).collect();
+        Ok((drafts, judged))
+    };
+    reading.mapping = Some(mapping);
+    match verdict {
+        Ok((drafts, warnings)) => Verdict::Accept(Accepted { drafts, schema, warnings, reading }),
+        Err(findings) => Verdict::Refuse(invalid(findings, reading)),
+    }
+}
+
+type Judged = Vec<Finding>;
+
+/// Everything there is to say of one record: what could not be restated, and what is not valid.
+fn validate(catalog: &Catalog, record: &MappedRecord<'_>, document: &Document) -> Judged {
+    let mut findings = record.findings.clone();
+    for mut finding in catalog.validate(record.entity, &record.elements) {
+        // What could not be restated is missing as a consequence; telling both helps nobody.
+        if findings.iter().any(|it| it.element == finding.element) {
+            continue;
+        }
+        let position = record.entity.position(&finding.element);
+        let source = record.sources.iter().find(|(it, _)| Some(*it) == position);
+        if let Some((_, node)) = source {
+            finding.path = document.path(*node);
+        }
+        findings.push(finding);
+    }
+    findings
+}
+
+fn is_rejection(finding: &Finding) -> bool {
+    finding.severity == FindingSeverity::Reject
+}
+
+fn undecodable(error: &DecodeError) -> Refusal {
+    Refusal {
+        stage: Stage::Decode,
+        code: error.code(),
+        message: error.message(),
+        log: error.to_string(),
+        fault: FaultKind::of(error),
+        findings: Vec::new(),
+        reading: None,
+    }
+}
+
+fn unmappable(error: &MapError, reading: Reading) -> Refusal {
+    Refusal {
+        stage: Stage::Map,
+        code: error.code(),
+        message: error.advice(),
+        log: error.to_string(),
+        fault: FaultKind::Client,
+        findings: Vec::new(),
+        reading: Some(reading),
+    }
+}
+
+fn invalid(findings: Vec<Finding>, reading: Reading) -> Refusal {
+    let code = findings.first().map_or("V000", |it| it.code);
+    let told = findings.iter().map(|it| format!("{} {}", it.code, it.element));
+    let log = told.collect::<Vec<_>>().join(", ");
+    Refusal {
+        stage: Stage::Validate,
+        code,
+        message: format!(
+            "有 {} 处数据不符合标准，整份报文未被接收，请按明细修改后重送",
+            findings.len()
+        ),
+        log,
+        fault: FaultKind::Client,
+        findings,
+        reading: Some(reading),
+    }
+}
+
+/// The record's JSON from `entity` on. What comes before it is given by the outbox: its id, its
+/// number and its revision.
+fn draft(
+    catalog: &Catalog,
+    record: &MappedRecord<'_>,
+    warnings: &[Finding],
+    context: &Context<'_>,
+) -> Draft {
+    let mut elements = String::with_capacity(1024);
+    schemas::write_record_elements(record.entity, &record.elements, &mut elements);
+    let digest = Sha256::digest(elements.as_bytes()).into();
+    let mut tail = String::with_capacity(elements.len() + 512);
+    member(&mut tail, "entity", record.entity.name());
+    member(&mut tail, "schema", catalog.version());
+    member(&mut tail, "profile", catalog.profile());
+    member(&mut tail, "org", context.org);
+    member(&mut tail, "channel", context.channel);
+    member(&mut tail, "message_id", context.message_id);
+    member(&mut tail, "lane", &record.lane);
+    member(&mut tail, "received_at", &stamp(context.received_at));
+    tail.push_str("\"elements\":");
+    tail.push_str(&elements);
+    tail.push_str(",\"findings\":");
+    findings_json(warnings, &mut tail);
+    Draft {
+        entity: record.entity.name().to_owned(),
+        lane: record.lane.clone(),
+        key: record.key.clone(),
+        digest,
+        tail,
+    }
+}
+
+/// What a check may look at, out of the records that a message became.
+pub fn facts(accepted: &Accepted) -> Facts {
+    let records: Vec<(String, serde_json::Value)> = accepted
+        .drafts
+        .iter()
+        .filter_map(|draft| {
+            let record: serde_json::Value =
+                serde_json::from_str(&format!("{{{}}}", draft.tail)).ok()?;
+            Some((draft.entity.clone(), record.get("elements")?.clone()))
+        })
+        .collect();
+    rules::facts_from_records(&records)
+}
+
+/// `YYYYMMDDhhmmss`, the standard's notation of a moment.
+pub fn stamp(moment: DateTime) -> String {
+    format!(
+        "{:04}{:02}{:02}{:02}{:02}{:02}",
+        moment.year(),
+        moment.month(),
+        moment.day(),
+        moment.hour(),
+        moment.minute(),
+        moment.second()
+    )
+}
+
+/// Findings as a JSON list, the form of receipts, records and dead letters.
+pub fn findings_json(findings: &[Finding], out: &mut String) {
+    out.push('[');
+    for (position, finding) in findings.iter().enumerate() {
+        if position > 0 {
+            out.push(',');
+        }
+        let Finding { code, element, path, found, expected, .. } = finding;
+        let parts =
+            [("element", element), ("path", path), ("found", found), ("expected", expected)];
+        let _ = write!(out, "{{\"code\":\"{code}\"");
+        for (name, text) in parts {
+            let _ = write!(out, ",\"{name}\":{}", quoted(text));
+        }
+        out.push('}');
+    }
+    out.push(']');
+}
+
+fn member(out: &mut String, name: &str, text: &str) {
+    let _ = write!(out, "\"{name}\":{},", quoted(text));
+}
+
+fn quoted(text: &str) -> serde_json::Value {
+    serde_json::Value::from(text)
+}

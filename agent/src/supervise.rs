@@ -1,0 +1,159 @@
+//! Starts the road, watches it, and stops it in road order under one deadline.
+//!
+//! Order of a start: store, addresses, forwarder, doors. Order of a stop: the doors close, what was
+//! taken is answered, the forwarder settles what is in flight, the store is closed. What was not
+//! delivered stays on disk for the next start; that is no failure.
+//!
+//! A task that ends before it was told to has met something it cannot mend (a disk that fails): the
+//! agent then stops as a whole, and the service manager starts it again. Recovery is the normal start.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, ForwardConfig};
+use crate::forward::{self, FilesOptions, ForwardState};
+use crate::intake::Road;
+use crate::intake::http::{self, Door};
+use crate::outbox::{Options as OutboxOptions, Outbox, StoreError, WriterHandle};
+use crate::sets::Sets;
+
+/// A running agent.
+#[derive(Debug)]
+pub struct Running {
+    /// Where HIS callers find it.
+    pub his: SocketAddr,
+    /// Where operators find it.
+    pub operators: SocketAddr,
+    road: Arc<Road>,
+    writer: WriterHandle,
+    doors_stop: CancellationToken,
+    forward_stop: CancellationToken,
+    doors: Vec<JoinHandle<()>>,
+    forwarder: JoinHandle<Result<(), StoreError>>,
+}
+
+/// Opens the store, takes the addresses and starts every task.
+pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
+    let (outbox, writer) = open_outbox(&config)?;
+    let state = Arc::new(ForwardState::default());
+    let road = Arc::new(Road::new(config, sets, outbox, Arc::clone(&state)));
+    let his = bind(&road, road.config.listen.his).await?;
+    let operators = bind(&road, road.config.listen.operators).await?;
+    let (his_address, operators_address) = (his.address()?, operators.address()?);
+
+    let doors_stop = CancellationToken::new();
+    let forward_stop = CancellationToken::new();
+    let forwarder = forwarder(&road, state, forward_stop.clone())?;
+    let doors = vec![
+        tokio::spawn(his.serve(http::his_routes(&road), doors_stop.clone())),
+        tokio::spawn(operators.serve(http::operator_routes(&road), doors_stop.clone())),
+    ];
+    tracing::info!(his = %his_address, operators = %operators_address, "serving");
+    Ok(Running {
+        his: his_address,
+        operators: operators_address,
+        road,
+        writer,
+        doors_stop,
+        forward_stop,
+        doors,
+        forwarder,
+    })
+}
+
+impl Running {
+    /// The road, for whoever shows it.
+    pub fn road(&self) -> &Arc<Road> {
+        &self.road
+    }
+
+    /// Waits until `stop` is given or a task gives up, then stops everything in road order.
+    pub async fn until(mut self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let failed = tokio::select! {
+            () = stop => None,
+            ended = &mut self.forwarder => Some(why(ended)),
+            () = self.road.outbox.failed() => Some(store_failed(&self.road)),
+        };
+        let deadline = self.road.config.stop_deadline;
+        match tokio::time::timeout(deadline, self.stop()).await {
+            Ok(()) => tracing::info!("stopped"),
+            Err(_) => {
+                tracing::warn!(?deadline, "stopped at the deadline; what is left stays on disk")
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    async fn stop(self) {
+        self.doors_stop.cancel();
+        for door in self.doors {
+            if door.await.is_err() {
+                tracing::error!("a door ended in a panic");
+            }
+        }
+        self.forward_stop.cancel();
+        if !self.forwarder.is_finished() {
+            match self.forwarder.await {
+                Ok(Ok(())) => {}
+                ended => tracing::error!(error = %why(ended), "forwarding did not end well"),
+            }
+        }
+        tracing::info!(waiting = self.road.outbox.depth(), "closing the store");
+        drop(self.road);
+        if let Err(error) = self.writer.close().await {
+            tracing::error!(%error, "the store did not close well");
+        }
+    }
+}
+
+fn open_outbox(config: &Config) -> anyhow::Result<(Outbox, WriterHandle)> {
+    let dir: &Path = &config.outbox.dir;
+    let options =
+        OutboxOptions { waiting_max: config.outbox.waiting_max, ..OutboxOptions::default() };
+    Outbox::open(dir, &options).with_context(|| format!("outbox {}", dir.display()))
+}
+
+async fn bind(road: &Road, address: SocketAddr) -> anyhow::Result<Door> {
+    let listen = &road.config.listen;
+    Door::bind(address, listen.connections_max, listen.head_timeout).await.with_context(|| {
+        format!("address {address}: choose another in [listen], or stop what uses it")
+    })
+}
+
+fn forwarder(
+    road: &Arc<Road>,
+    state: Arc<ForwardState>,
+    stop: CancellationToken,
+) -> anyhow::Result<JoinHandle<Result<(), StoreError>>> {
+    let outbox = road.outbox.clone();
+    Ok(match &road.config.forward {
+        ForwardConfig::Files { dir } => {
+            let options = FilesOptions::new(dir.clone());
+            tokio::spawn(forward::run_files(outbox, options, stop, state))
+        }
+        ForwardConfig::Amqp(amqp) => {
+            // One agent serves one hospital: its code tells the platform which agent it is.
+            let agent = &road.config.hospital.code;
+            let options = forward::Options::new(amqp, agent).context("[forward] url")?;
+            tokio::spawn(forward::run(outbox, options, stop, state))
+        }
+    })
+}
+
+fn store_failed(road: &Road) -> anyhow::Error {
+    let error = road.outbox.refusal().unwrap_or(StoreError::Stopped);
+    anyhow::Error::new(error).context("outbox")
+}
+
+fn why(ended: Result<Result<(), StoreError>, tokio::task::JoinError>) -> anyhow::Error {
+    match ended {
+        Ok(Ok(())) => anyhow!("forwarding ended before it was told to"),
+        Ok(Err(error)) => anyhow::Error::new(error).context("forwarding"),
+        Err(error) => anyhow::Error::new(error).context("forwarding"),
+    }
+}

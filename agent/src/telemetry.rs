@@ -1,0 +1,49 @@
+//! Logs and metrics: what may be told of a message (its id, its channel, its size, its codes) and
+//! never a value of a patient.
+
+use std::io::IsTerminal as _;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+
+use crate::clock;
+use crate::config::LogConfig;
+
+/// Sends logs to standard error: text for people, JSON lines for machines. `HIS_AGENT_LOG` wins over
+/// the configuration. Called once; a second call changes nothing.
+pub fn log(config: &LogConfig) {
+    let level = std::env::var("HIS_AGENT_LOG").unwrap_or_else(|_| config.level.clone());
+    let filter = EnvFilter::try_new(&level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_timer(ChinaTime);
+    // The only way to fail is that logging was set up before, by a test for instance.
+    let _ = if config.json { builder.json().try_init() } else { builder.try_init() };
+}
+
+/// RFC 3339 in China time, whatever zone the machine is set to.
+struct ChinaTime;
+
+impl FormatTime for ChinaTime {
+    fn format_time(&self, out: &mut Writer<'_>) -> std::fmt::Result {
+        write!(out, "{}+08:00", clock::now())
+    }
+}
+
+/// Collects metrics in this process; `None` when something else does already.
+pub fn metrics() -> Option<PrometheusHandle> {
+    let seconds = Matcher::Suffix("_seconds".to_owned());
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(seconds, &BUCKETS).ok()?;
+    let recorder = builder.build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).ok()?;
+    Some(handle)
+}
+
+/// From a tenth of a millisecond to ten seconds: a receipt's sync and a caller's patience.
+const BUCKETS: [f64; 14] =
+    [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 10.0];

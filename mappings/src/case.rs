@@ -1,0 +1,87 @@
+//! Golden cases: a message and the records it must become, beside the mapping they belong to.
+//!
+//! `cases/NAME.in.EXT` holds the message exactly as it arrives, byte for byte. `cases/NAME.out.json`
+//! holds what must come of it: a list of records with entity, lane, key and elements, or
+//! `{"refused": ["M203 gend", ...]}` when the message must be refused, code by code.
+//! `cases/NAME.type` may hold the Content-Type header; without it there is none.
+
+use adapters::{Input, Limits, WireFormat};
+use schemas::{Catalog, Finding, FindingSeverity};
+
+use crate::compiled::Context;
+use crate::mapping::MappedRecord;
+use crate::set::MappingSet;
+
+/// The time of receipt in every case, so that what depends on it can be expected.
+const RECEIVED_AT: jiff::civil::DateTime = jiff::civil::datetime(2026, 1, 2, 3, 4, 5, 0);
+
+/// What a message becomes, written the way a case expects it: JSON, two blanks deep, a member a line.
+pub fn outcome(set: &MappingSet, bytes: &[u8], content_type: Option<&str>) -> String {
+    match translate(set, bytes, content_type) {
+        Ok(text) => text,
+        Err(reasons) => {
+            let mut text = "{\n  \"refused\": [".to_owned();
+            write_lines(&mut text, reasons.iter().map(|it| format!("\n    {}", quoted(it))));
+            text.push_str("\n  ]\n}\n");
+            text
+        }
+    }
+}
+
+fn translate(
+    set: &MappingSet,
+    bytes: &[u8],
+    content_type: Option<&str>,
+) -> Result<String, Vec<String>> {
+    let input = Input { bytes, format: WireFormat::Auto, content_type };
+    let limits = Limits::default();
+    let mut decoded = adapters::decode(&input, &limits).map_err(|it| vec![it.code().to_owned()])?;
+    let context = Context {
+        channel: "case",
+        org: "H99999900001",
+        message_id: "case",
+        received_at: RECEIVED_AT,
+        operation: decoded.call.as_ref().map(|it| it.operation.as_str()),
+    };
+    let mapped = set
+        .map(&mut decoded.document, &context, &limits)
+        .map_err(|it| vec![it.code().to_owned()])?;
+    let refused: Vec<String> =
+        mapped.records.iter().flat_map(|it| rejections(mapped.catalog, it)).collect();
+    if !refused.is_empty() {
+        return Err(refused);
+    }
+    let mut text = "[".to_owned();
+    write_lines(&mut text, mapped.records.iter().map(|it| format!("\n  {}", record(it))));
+    text.push_str("\n]\n");
+    Ok(text)
+}
+
+fn rejections(catalog: &Catalog, record: &MappedRecord<'_>) -> Vec<String> {
+    let validated = catalog.validate(record.entity, &record.elements);
+    let told = |it: &Finding| format!("{} {}", it.code, it.element).trim_end().to_owned();
+    let all = record.findings.iter().chain(&validated);
+    all.filter(|it| it.severity == FindingSeverity::Reject).map(told).collect()
+}
+
+/// One record a line: a diff then names the record, and a long fee list stays readable.
+fn record(record: &MappedRecord<'_>) -> String {
+    let mut text = format!(
+        "{{\"entity\":{},\"lane\":{},\"key\":{},\"elements\":",
+        quoted(record.entity.name()),
+        quoted(&record.lane),
+        quoted(&record.key)
+    );
+    schemas::write_record_elements(record.entity, &record.elements, &mut text);
+    text.push('}');
+    text
+}
+
+fn write_lines(text: &mut String, lines: impl Iterator<Item = String>) {
+    let lines: Vec<String> = lines.collect();
+    text.push_str(&lines.join(","));
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

@@ -1,0 +1,45 @@
+//! The codes of this room: what each says, and what to do about it.
+
+use schemas::CodeEntry;
+
+macro_rules! codes {
+    ($($code:literal $zh:literal $en:literal $remedy:literal)*) => {
+        /// Every code that a mapping file or a mapped message can give.
+        pub static CODES: &[CodeEntry] =
+            &[$(CodeEntry { code: $code, zh: $zh, en: $en, remedy_zh: $remedy }),*];
+    };
+}
+
+codes! {
+    "M001" "映射文件不是正确的 TOML" "not valid TOML, or an unknown key" "按提示的行列修改；未知的键会被拒绝，注意拼写"
+    "M002" "表达式写法有误" "the expression cannot be read" "对照映射语言的语法修改"
+    "M003" "步骤有误" "a step is unknown, misplaced or has wrong arguments" "对照步骤表修改"
+    "M004" "没有这个变量" "unknown variable" "可用：$channel $org $message_id $received_at $operation $position"
+    "M010" "映射没有任何记录" "no [[record]]" "至少写一个 [[record]]"
+    "M011" "内层报文的格式不支持" "unknown inner format" "as 只能写 xml 或 json"
+    "M012" "at 不是一条路径" "at is not a plain path" "at 只写路径，不带步骤"
+    "M013" "没有这个地区版本" "unknown profile" "地区版本见 schemas/profiles"
+    "M020" "码表文件不存在" "code map file is missing" "在映射旁的 codes 目录放入该文件"
+    "M021" "码表有错行" "a line of a code map is wrong" "按行号修改码表"
+    "M022" "值域不存在" "unknown value domain" "值域名见数据元目录"
+    "M023" "unknown 的取值不对" "unknown policy" "写 refuse 或 pass"
+    "M024" "码表没有被用到" "unused code map" "删去，或在表达式中用 code(\"名字\")"
+    "M030" "没有这个实体" "unknown entity" "实体名见数据元目录"
+    "M031" "没有说明记录属于哪次就诊" "no lane" "写 lane = '路径'"
+    "M032" "each 既不是路径也不是列表" "each is neither path nor list" "写路径，或以 split 结尾"
+    "M040" "实体没有这个数据元" "unknown data element" "按提示的近似名修改"
+    "M041" "必填数据元没有映射" "required elements are not mapped" "补上映射；若此环节尚无该值，选用合适的地区版本"
+    "M042" "业务主键不完整" "the business key is not mapped" "补上映射，或自行给出 key"
+    "M043" "表达式的类型不合数据元格式" "the expression's kind does not fit the format" "按提示补一个步骤"
+    "M044" "常量不合数据元的长度或值域" "a constant does not fit length or value domain" "改为值域中的代码"
+    "M045" "码表的结果不在数据元的值域中" "a code map leads out of the value domain" "为码表写上 domain，并修改错误的行"
+    "M101" "没有映射适用于这份报文" "no mapping applies" "核对消息类型字段，或新增映射文件"
+    "M102" "应含内层报文的字段打不开" "a field that should hold a document cannot be opened" "按提示修正内层报文"
+    "M103" "映射适用，但没有取到任何记录" "the mapping applies but gives no record" "核对明细的元素名和层次"
+    "M201" "不是十进制数字" "not a decimal" "只送数字，例如 60.90"
+    "M202" "不是约定格式的真实日期时间" "not a date or time of the agreed pattern" "按约定格式送真实存在的日期"
+    "M203" "代码未对照" "a local code that nobody has mapped" "在码表中补一行，或改送已有代码"
+    "M204" "不是约定的是非用词" "neither the word for yes nor for no" "按约定的两个词送"
+    "M205" "文字不符合约定的样式" "the text does not have the agreed pattern" "按约定样式送"
+    "M206" "缺少就诊号" "no encounter number" "送门诊号、住院号或就诊流水号"
+}

@@ -1,0 +1,245 @@
+//! One mapping at work: from an opened document to records.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use adapters::{Document, Inner, NodeId};
+use schemas::{Catalog, Elements, Entity, Finding, FindingSeverity, Value};
+
+use crate::compiled::{Compiled, CompiledCondition, Context, Found, From, Item, Scene};
+use crate::datum::{Datum, Fault, Kind};
+use crate::expression::Path;
+use crate::walk;
+
+/// A mapping file, compiled and proved.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    /// The dictionary it was proved against, and its records are validated with.
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) when: Option<CompiledCondition>,
+    /// How many of `opens` must be done before `when` can be judged.
+    pub(crate) gates: usize,
+    pub(crate) opens: Vec<Open>,
+    pub(crate) lane: Option<Compiled>,
+    pub(crate) records: Vec<RecordPlan>,
+    pub(crate) absolute_paths: usize,
+}
+
+/// A field that holds another document.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) path: Path,
+    pub(crate) inner: Inner,
+}
+
+/// Which records of one entity a message gives.
+#[derive(Debug)]
+pub(crate) struct RecordPlan {
+    pub(crate) entity: String,
+    pub(crate) each: Option<Compiled>,
+    pub(crate) filter: Option<CompiledCondition>,
+    pub(crate) distinct: Option<Compiled>,
+    pub(crate) lane: Option<Compiled>,
+    pub(crate) key: Vec<Compiled>,
+    pub(crate) elements: Vec<ElementPlan>,
+}
+
+/// One element and the expression that fills it.
+#[derive(Debug)]
+pub(crate) struct ElementPlan {
+    pub(crate) position: usize,
+    pub(crate) expression: Compiled,
+}
+
+/// One record as a mapping made it, not yet validated.
+#[derive(Debug)]
+pub struct MappedRecord<'s> {
+    /// What it is a record of.
+    pub entity: &'s Entity,
+    /// The encounter it belongs to; the order of a lane is kept.
+    pub lane: String,
+    /// The business key: the same fact sent again has the same key.
+    pub key: String,
+    /// The values, by the entity's order.
+    pub elements: Elements,
+    /// What could not be restated.
+    pub findings: Vec<Finding>,
+    /// Where each element was read from in the source, for findings that come later.
+    pub sources: Vec<(usize, NodeId)>,
+}
+
+impl Mapping {
+    /// Every record that the document gives, in the order of the file and then of the document.
+    pub(crate) fn records<'s>(
+        &'s self,
+        document: &Document,
+        context: &Context<'_>,
+    ) -> Vec<MappedRecord<'s>> {
+        let found = Found::new(self.absolute_paths);
+        let mut records = Vec::new();
+        for plan in &self.records {
+            let Some(entity) = self.catalog.entity(&plan.entity) else { continue };
+            let mut seen = HashSet::new();
+            let root = Item { node: document.root(), text: None, position: 1 };
+            let whole = Scene { document, context, item: &root, found: &found };
+            for item in plan.items(&whole) {
+                let scene = Scene { document, context, item: &item, found: &found };
+                if plan.wants(&scene, &mut seen) {
+                    records.push(self.record(plan, entity, &scene));
+                }
+            }
+        }
+        records
+    }
+
+    fn record<'s>(
+        &'s self,
+        plan: &'s RecordPlan,
+        entity: &'s Entity,
+        scene: &Scene<'_>,
+    ) -> MappedRecord<'s> {
+        let mut record = MappedRecord {
+            entity,
+            lane: String::new(),
+            key: String::new(),
+            elements: Elements::new(),
+            findings: Vec::new(),
+            sources: Vec::with_capacity(plan.elements.len()),
+        };
+        for element in &plan.elements {
+            fill(&mut record, element, scene);
+        }
+        let lane = plan.lane.as_ref().or(self.lane.as_ref());
+        record.lane = lane.and_then(|it| text_of(it, scene)).unwrap_or_default();
+        record.key = plan.key_of(&record, scene);
+        if record.lane.is_empty() {
+            record.findings.push(no_lane());
+        }
+        record
+    }
+}
+
+impl RecordPlan {
+    fn items<'d>(&'d self, scene: &Scene<'d>) -> Vec<Item<'d>> {
+        let Some(each) = &self.each else { return vec![scene.item.clone()] };
+        if each.kind == Kind::List {
+            return list_items(each, scene);
+        }
+        let (From::Relative(path) | From::Absolute(_, path)) = &each.source else {
+            return Vec::new();
+        };
+        let nodes = walk::all(scene.document, scene.item.node, path);
+        let items = nodes.into_iter().zip(1..);
+        items.map(|(node, position)| Item { node, text: None, position }).collect()
+    }
+
+    fn wants(&self, scene: &Scene<'_>, seen: &mut HashSet<String>) -> bool {
+        if self.filter.as_ref().is_some_and(|it| !it.holds(scene)) {
+            return false;
+        }
+        let Some(distinct) = &self.distinct else { return true };
+        seen.insert(text_of(distinct, scene).unwrap_or_default())
+    }
+
+    /// The mapping's own key, or the values of the entity's key elements.
+    fn key_of(&self, record: &MappedRecord<'_>, scene: &Scene<'_>) -> String {
+        let parts: Vec<String> = if self.key.is_empty() {
+            let positions = record.entity.key().iter().filter_map(|it| record.entity.position(it));
+            // The standard's keys tell records of one encounter apart: the encounter comes first.
+            let values =
+                positions.map(|it| record.elements.get(it).map_or(String::new(), key_text));
+            std::iter::once(record.lane.clone()).chain(values).collect()
+        } else {
+            self.key.iter().map(|it| text_of(it, scene).unwrap_or_default()).collect()
+        };
+        parts.join("|")
+    }
+}
+
+fn list_items<'d>(each: &'d Compiled, scene: &Scene<'d>) -> Vec<Item<'d>> {
+    let Ok(Datum::List(texts)) = each.evaluate(scene) else { return Vec::new() };
+    let node = each.node(scene).unwrap_or(scene.item.node);
+    let parts = texts.into_iter().filter(|it| !it.is_empty());
+    parts.zip(1..).map(|(text, position)| Item { node, text: Some(text), position }).collect()
+}
+
+fn fill(record: &mut MappedRecord<'_>, plan: &ElementPlan, scene: &Scene<'_>) {
+    let node = plan.expression.node(scene);
+    match plan.expression.evaluate(scene) {
+        Ok(datum) => {
+            if let Some(value) = value(datum, record.entity, plan.position) {
+                record.elements.set(plan.position, value);
+            }
+        }
+        Err(fault) => {
+            let path = node.map(|it| scene.document.path(it)).unwrap_or_default();
+            record.findings.push(finding(record.entity, plan.position, path, fault));
+        }
+    }
+    record.sources.extend(node.map(|it| (plan.position, it)));
+}
+
+fn value(datum: Datum<'_>, entity: &Entity, position: usize) -> Option<Value> {
+    use schemas::{Format, Number};
+    let format = entity.elements().get(position)?.format();
+    Some(match datum {
+        Datum::Absent | Datum::List(_) => return None,
+        Datum::Text(text) => match format {
+            Format::Number { .. } => Value::Number(Number::parse(&text)?),
+            _ => Value::Text(text.into_owned()),
+        },
+        Datum::Number(number) => match format {
+            Format::Text { .. } => Value::Text(number.to_string()),
+            _ => Value::Number(number),
+        },
+        Datum::Date(date) => Value::Date(date),
+        Datum::Time(time) => Value::Time(time),
+        Datum::DateTime(moment) => Value::DateTime(moment),
+        Datum::Boolean(yes) => Value::Boolean(yes),
+    })
+}
+
+fn text_of(expression: &Compiled, scene: &Scene<'_>) -> Option<String> {
+    expression.evaluate(scene).ok()?.to_text().map(Cow::into_owned)
+}
+
+/// A value as part of a key: the standard's own notation.
+fn key_text(value: &Value) -> String {
+    let datum = match value {
+        Value::Text(text) => Datum::Text(Cow::Borrowed(text)),
+        Value::Number(number) => Datum::Number(number.clone()),
+        Value::Date(date) => Datum::Date(*date),
+        Value::Time(time) => Datum::Time(*time),
+        Value::DateTime(moment) => Datum::DateTime(*moment),
+        Value::Boolean(yes) => Datum::Boolean(*yes),
+        Value::Node(_) => Datum::Absent,
+    };
+    datum.to_text().map(Cow::into_owned).unwrap_or_default()
+}
+
+fn finding(entity: &Entity, position: usize, path: String, fault: Fault) -> Finding {
+    let element = entity.elements().get(position).map_or("", schemas::DataElement::name);
+    Finding {
+        code: fault.code,
+        severity: FindingSeverity::Reject,
+        element: element.to_owned(),
+        path,
+        found: schemas::mask::shown(element, &fault.found),
+        expected: fault.expected,
+    }
+}
+
+fn no_lane() -> Finding {
+    Finding {
+        code: "M206",
+        severity: FindingSeverity::Reject,
+        element: String::new(),
+        path: String::new(),
+        found: String::new(),
+        expected: "缺少就诊号：请送门诊号、住院号或就诊流水号，同一次就诊的记录靠它保持顺序"
+            .to_owned(),
+    }
+}

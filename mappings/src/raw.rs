@@ -1,0 +1,78 @@
+//! A mapping file as it was written: TOML into plain fields, each with its place, nothing judged yet.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+/// One `.toml` file below `mappings/`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawFile {
+    pub(crate) mapping: RawMapping,
+    #[serde(default)]
+    pub(crate) open: Vec<RawOpen>,
+    #[serde(default)]
+    pub(crate) codes: BTreeMap<Spanned<String>, RawCodes>,
+    #[serde(default)]
+    pub(crate) record: Vec<Spanned<RawRecord>>,
+}
+
+/// `[mapping]`: what the file is and when it applies.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawMapping {
+    pub(crate) name: Spanned<String>,
+    #[serde(default)]
+    pub(crate) version: Option<String>,
+    /// For the reader only: which system, which message, what to know.
+    #[serde(default, rename = "about")]
+    pub(crate) _about: Option<String>,
+    /// The regional version of the standard to prove against; the hospital's own by default.
+    #[serde(default)]
+    pub(crate) profile: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) when: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) lane: Option<Spanned<String>>,
+}
+
+/// `[[open]]`: a field that holds another document.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawOpen {
+    pub(crate) at: Spanned<String>,
+    #[serde(rename = "as")]
+    pub(crate) inner: Spanned<String>,
+}
+
+/// `[codes.NAME]`: one code map of this source.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawCodes {
+    /// The value domain every target must come from; none for a plain vocabulary.
+    #[serde(default)]
+    pub(crate) domain: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) file: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) unknown: Option<Spanned<String>>,
+}
+
+/// `[[record]]`: which records one message gives.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawRecord {
+    pub(crate) entity: Spanned<String>,
+    #[serde(default)]
+    pub(crate) each: Option<Spanned<String>>,
+    #[serde(default, rename = "where")]
+    pub(crate) filter: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) distinct: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) lane: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) key: Option<Vec<Spanned<String>>>,
+    pub(crate) elements: BTreeMap<Spanned<String>, Spanned<String>>,
+}

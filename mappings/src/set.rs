@@ -1,0 +1,209 @@
+//! All mappings in force: loaded as one, proved as one, and asked in order which one applies.
+
+use adapters::{DecodeError, Document, Limits, NodeId};
+use schemas::{Catalog, Files, Problem};
+
+use crate::catalogs::Catalogs;
+use crate::compile;
+use crate::compiled::{Context, Found, Item, Scene};
+use crate::mapping::{MappedRecord, Mapping, Open};
+use crate::walk;
+
+/// The mappings of one folder tree, each proved against its profile's dictionary.
+#[derive(Debug)]
+pub struct MappingSet {
+    // In the order of their file names, which is the order they are asked in.
+    mappings: Vec<(String, Mapping)>,
+}
+
+/// What a message became.
+#[derive(Debug)]
+pub struct Mapped<'s> {
+    /// The mapping that applied.
+    pub mapping: &'s str,
+    /// Its version, as its file states it.
+    pub version: &'s str,
+    /// The dictionary to validate the records with.
+    pub catalog: &'s Catalog,
+    /// At least one; in the order of the file and of the document.
+    pub records: Vec<MappedRecord<'s>>,
+}
+
+/// Why a message could not be mapped at all. What is wrong with single values are findings.
+#[derive(Debug)]
+pub enum MapError {
+    /// No mapping's `when` holds. Carries the names that were asked.
+    NoneApplies(Vec<String>),
+    /// A field that should hold a document does not.
+    Open {
+        /// Path of the field.
+        path: String,
+        /// What is wrong with the nested document.
+        error: DecodeError,
+    },
+    /// The mapping applies, but what it iterates over is not there.
+    NoRecords(String),
+}
+
+impl MapError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            MapError::NoneApplies(_) => "M101",
+            MapError::Open { .. } => "M102",
+            MapError::NoRecords(_) => "M103",
+        }
+    }
+
+    /// What to do about it, for the HIS developer.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        match self {
+            MapError::NoneApplies(asked) => format!(
+                "没有映射适用于这份报文。已试过：{}。请核对消息类型字段，或为它新增一个映射文件",
+                asked.join("、")
+            ),
+            MapError::Open { path, error } => {
+                format!("字段 {path} 里应是一份完整的内层报文：{}", error.message())
+            }
+            MapError::NoRecords(mapping) => {
+                format!("映射 {mapping} 适用，但报文中没有它要取的明细；请核对明细的元素名和层次")
+            }
+        }
+    }
+}
+
+/// For the log: no values, no Chinese.
+impl std::fmt::Display for MapError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            MapError::NoneApplies(asked) => write!(f, "none of {} mappings applies", asked.len()),
+            MapError::Open { path, error } => write!(f, "field {path} cannot be opened: {error}"),
+            MapError::NoRecords(mapping) => write!(f, "mapping {mapping} gives no record"),
+        }
+    }
+}
+
+impl MappingSet {
+    /// Loads every `.toml` of the tree that is a mapping, and reports every problem of every file.
+    ///
+    /// `only` chooses mappings by the beginning of their path (`platform/`, `platform/visit.toml`);
+    /// none chooses all. Warnings come back with the set.
+    pub fn load(
+        files: &Files,
+        catalogs: &Catalogs,
+        only: &[String],
+    ) -> Result<(MappingSet, Vec<Problem>), Vec<Problem>> {
+        let mut mappings = Vec::new();
+        let mut problems = Vec::new();
+        for (path, text) in files.iter().filter(|(path, _)| is_mapping(path) && chosen(path, only))
+        {
+            let (mapping, found) = compile::compile(path, text, files, catalogs);
+            problems.extend(found);
+            mappings.extend(mapping.map(|it| (path.to_owned(), it)));
+        }
+        if problems.iter().any(compile::is_error) {
+            return Err(problems);
+        }
+        Ok((MappingSet { mappings }, problems))
+    }
+
+    /// Files and names of the mappings, in the order they are asked.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.mappings.iter().map(|(path, mapping)| (path.as_str(), mapping.name.as_str()))
+    }
+
+    /// Finds the mapping that applies and carries it out. Fields that hold documents are opened in
+    /// place, so the document has grown afterwards.
+    pub fn map<'s>(
+        &'s self,
+        document: &mut Document,
+        context: &Context<'_>,
+        limits: &Limits,
+    ) -> Result<Mapped<'s>, MapError> {
+        let mut opener = Opener { opened: Vec::new(), limits };
+        let mapping = self.choose(document, context, &mut opener)?;
+        for open in &mapping.opens {
+            opener.open(document, open)?;
+        }
+        let records = mapping.records(document, context);
+        if records.is_empty() {
+            return Err(MapError::NoRecords(mapping.name.clone()));
+        }
+        Ok(Mapped {
+            mapping: &mapping.name,
+            version: &mapping.version,
+            catalog: &mapping.catalog,
+            records,
+        })
+    }
+
+    fn choose(
+        &self,
+        document: &mut Document,
+        context: &Context<'_>,
+        opener: &mut Opener<'_>,
+    ) -> Result<&Mapping, MapError> {
+        let mut broken = None;
+        for (_, mapping) in &self.mappings {
+            match opener.open_all(document, mapping.opens.iter().take(mapping.gates)) {
+                Ok(()) if mapping.applies(document, context) => return Ok(mapping),
+                Ok(()) => {}
+                // Perhaps another mapping reads the field in another way, or not at all.
+                Err(error) => broken = broken.or(Some(error)),
+            }
+        }
+        let asked = self.mappings.iter().map(|(_, it)| it.name.clone()).collect();
+        Err(broken.unwrap_or(MapError::NoneApplies(asked)))
+    }
+}
+
+impl Mapping {
+    fn applies(&self, document: &Document, context: &Context<'_>) -> bool {
+        let Some(when) = &self.when else { return true };
+        let found = Found::new(self.absolute_paths);
+        let item = Item { node: document.root(), text: None, position: 1 };
+        when.holds(&Scene { document, context, item: &item, found: &found })
+    }
+}
+
+/// Opens fields, each at most once for all mappings that ask for it.
+struct Opener<'l> {
+    opened: Vec<NodeId>,
+    limits: &'l Limits,
+}
+
+impl Opener<'_> {
+    fn open_all<'m>(
+        &mut self,
+        document: &mut Document,
+        opens: impl Iterator<Item = &'m Open>,
+    ) -> Result<(), MapError> {
+        for open in opens {
+            self.open(document, open)?;
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, document: &mut Document, open: &Open) -> Result<(), MapError> {
+        for node in walk::all(document, document.root(), &open.path) {
+            // A field that is empty or that an earlier mapping opened has nothing more to give.
+            if self.opened.contains(&node) || document.value(node).is_none() {
+                continue;
+            }
+            adapters::open(document, node, open.inner, self.limits)
+                .map_err(|error| MapError::Open { path: document.path(node), error })?;
+            self.opened.push(node);
+        }
+        Ok(())
+    }
+}
+
+/// Cases and code maps lie in folders of these names; everything else that is TOML is a mapping.
+fn is_mapping(path: &str) -> bool {
+    path.ends_with(".toml") && !path.split('/').any(|it| it == "cases" || it == "codes")
+}
+
+fn chosen(path: &str, only: &[String]) -> bool {
+    only.is_empty() || only.iter().any(|it| path.starts_with(it.as_str()))
+}
