@@ -84,6 +84,8 @@ pub fn main() -> ExitCode {
             return code(if help { Exit::Ok } else { Exit::Usage });
         }
     };
+    // One TLS provider in the process; the first to be installed stays.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     code(match arguments.command {
         Command::Run(it) => run::run(&it),
         Command::Demo(it) => demo::run(&it),

@@ -133,7 +133,8 @@ fn forwarder(
     let outbox = road.outbox.clone();
     Ok(match &road.config.forward {
         ForwardConfig::Files { dir } => {
-            let options = FilesOptions::new(dir.clone());
+            let agent = road.config.hospital.code.clone();
+            let options = FilesOptions { agent, ..FilesOptions::new(dir.clone()) };
             tokio::spawn(forward::run_files(outbox, options, stop, state))
         }
         ForwardConfig::Amqp(amqp) => {

@@ -12,10 +12,13 @@ use crate::clock;
 use crate::config::LogConfig;
 
 /// Sends logs to standard error: text for people, JSON lines for machines. `HIS_AGENT_LOG` wins over
-/// the configuration. Called once; a second call changes nothing.
+/// the configuration, but not over the rule that the AMQP library must not print returned messages:
+/// they are whole records. Called once; a second call changes nothing.
 pub fn log(config: &LogConfig) {
     let level = std::env::var("HIS_AGENT_LOG").unwrap_or_else(|_| config.level.clone());
-    let filter = EnvFilter::try_new(&level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let quiet = crate::forward::broker::LOG_FILTER;
+    let filter = EnvFilter::try_new(format!("{level},{quiet}"))
+        .unwrap_or_else(|_| EnvFilter::new(format!("info,{quiet}")));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -3,6 +3,7 @@
 
 mod show;
 mod talk;
+mod told;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -18,6 +19,7 @@ use crate::receive::{self, Summary};
 use crate::sets::Sets;
 use crate::supervise::{self, Running};
 use crate::telemetry;
+use told::Told;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -116,7 +118,7 @@ async fn play(config: Config, sets: Sets, folder: &Path, once: bool) -> anyhow::
         let path = format!("/v1/channels/{}/messages", sample.channel);
         let answer = talk::post(running.his, &path, sample.content_type, sample.bytes).await?;
         anyhow::ensure!(answer.status == 200, "{}: {}", sample.file, answer.body);
-        sent += show::receipt(sample.title, sample.bytes.len(), &answer.body);
+        sent += show::receipt(sample.title, sample.bytes.len(), &Told::read(&answer.body)?);
     }
     resend(&running).await?;
     wait_until_forwarded(&running).await?;
@@ -141,7 +143,7 @@ async fn resend(running: &Running) -> anyhow::Result<()> {
     let [sample, ..] = &SAMPLES;
     let path = format!("/v1/channels/{}/messages", sample.channel);
     let answer = talk::post(running.his, &path, sample.content_type, sample.bytes).await?;
-    show::resend(&answer.body);
+    show::resend(&Told::read(&answer.body)?);
     Ok(())
 }
 

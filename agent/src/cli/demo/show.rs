@@ -1,11 +1,14 @@
 //! What the demo says. Short lines, the message's own words, no more than a screen or two.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
+use super::told::Told;
 use crate::receive::Summary;
 
 pub(super) fn title(his: SocketAddr) {
@@ -14,37 +17,26 @@ pub(super) fn title(his: SocketAddr) {
 }
 
 /// Tells a receipt and gives the number of records in it.
-pub(super) fn receipt(title: &str, bytes: usize, answer: &str) -> u64 {
-    let answer = parse(answer);
-    let records = list(&answer, "/data/records");
+pub(super) fn receipt(title: &str, bytes: usize, told: &Told) -> u64 {
     println!("HIS  ──▶  {title}（{bytes} 字节）");
     println!(
         "HIS  ◀──  {}，已落盘 {} 条标准记录，回执 {}",
-        text(&answer, "/message"),
-        records.len(),
-        text(&answer, "/data/message_id")
+        told.message,
+        told.records.len(),
+        told.message_id
     );
-    for record in records {
-        println!(
-            "          {:<24} {:<34} seq {}",
-            text(record, "/entity"),
-            text(record, "/key"),
-            record.pointer("/seq").unwrap_or(&Value::Null)
-        );
+    for record in &told.records {
+        println!("          {:<24} {:<34} seq {}", record.entity, record.key, record.seq);
     }
     println!();
-    records.len() as u64
+    told.records.len() as u64
 }
 
-pub(super) fn resend(answer: &str) {
-    let answer = parse(answer);
-    let duplicates = list(&answer, "/data/records")
-        .iter()
-        .filter(|it| text(it, "/status") == "duplicate")
-        .count();
+pub(super) fn resend(told: &Told) {
     println!(
-        "HIS 没收到回执，原样重送  ──▶  同一张回执 {}，{duplicates} 条都是 duplicate，没有重复入库\n",
-        text(&answer, "/data/message_id")
+        "HIS 没收到回执，原样重送  ──▶  还是回执 {}，{} 条都是 duplicate，没有重复入库\n",
+        told.message_id,
+        told.duplicates()
     );
 }
 
@@ -59,7 +51,7 @@ pub(super) fn records(received: &Path) -> anyhow::Result<()> {
         }
     }
     for line in lines.iter().filter(|it| it.contains("\"outpatient_prescription\"")).take(3) {
-        println!("  {}", excerpt(&parse(line)));
+        println!("  {}", excerpt(line)?);
     }
     println!();
     Ok(())
@@ -77,10 +69,17 @@ const SHOWN: [&str; 9] = [
     "det_item_fee_sumamt",
 ];
 
-fn excerpt(record: &Value) -> String {
-    let elements = record.get("elements").unwrap_or(&Value::Null);
-    let shown = SHOWN.iter().filter_map(|it| elements.get(it).map(|value| format!("{it}={value}")));
-    shown.collect::<Vec<_>>().join(" ")
+/// Digits are shown as they are written: a record's numbers are exact.
+fn excerpt(line: &str) -> anyhow::Result<String> {
+    #[derive(serde::Deserialize)]
+    struct Record<'a> {
+        #[serde(borrow)]
+        elements: BTreeMap<&'a str, &'a RawValue>,
+    }
+    let record: Record<'_> = serde_json::from_str(line)?;
+    let shown =
+        SHOWN.iter().filter_map(|it| record.elements.get(it).map(|value| format!("{it}={value}")));
+    Ok(shown.collect::<Vec<_>>().join(" "))
 }
 
 pub(super) fn verdict(request: &str, answer: &str) {
