@@ -38,7 +38,7 @@ test: setup-tests ## run the demo once, then every test (10 minutes the first ti
 	$(say) test "the demo, once through"
 	@$(target)/debug/his-agent demo --once
 	$(say) test "every test; some start a RabbitMQ of their own, about 2 minutes"
-	@cargo test --workspace --locked
+	@cargo test --workspace --locked --no-fail-fast
 
 prove: setup-tests ## run the long form of every proof: kills, broker faults, damage (an hour)
 	$(say) prove "building the agent and all tests; about 8 minutes on two cores the first time"

@@ -1,5 +1,6 @@
 //! Puts the shipped mappings and their code maps into the binary, so that one file is enough.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -10,7 +11,7 @@ fn main() {
     files.sort();
     let mut out = "&[\n".to_owned();
     for (name, path) in &files {
-        out.push_str(&format!("    ({name:?}, include_str!({path:?})),\n"));
+        writeln!(out, "    ({name:?}, include_str!({path:?})),").expect("a String takes any text");
     }
     out.push_str("]\n");
     let target = PathBuf::from(env::var("OUT_DIR").expect("set by cargo")).join("shipped.rs");
@@ -22,14 +23,18 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) {
     println!("cargo::rerun-if-changed={}", folder.display());
     for entry in fs::read_dir(folder).expect("the crate's own folders can be read") {
         let path = entry.expect("a folder's entry can be read").path();
-        let name = path.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
         if path.is_dir() {
-            if !matches!(name.as_str(), "src" | "cases" | "target" | "fuzz") {
+            if !matches!(name, "src" | "cases" | "target" | "tests") {
                 collect(root, &path, files);
             }
-        } else if folder != root && (name.ends_with(".toml") || name.ends_with(".csv")) {
+        } else if folder != root && is_text(&path) {
             let relative = path.strip_prefix(root).expect("found below the root");
             files.push((relative.display().to_string(), path.display().to_string()));
         }
     }
+}
+
+fn is_text(path: &Path) -> bool {
+    matches!(path.extension().and_then(|it| it.to_str()), Some("toml" | "csv"))
 }

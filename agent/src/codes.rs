@@ -93,7 +93,10 @@ mod tests {
             let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
             if path.is_dir() && name != "tests" && name != "codes" {
                 sources(&path, used);
-            } else if name.ends_with(".rs") && name != "tests.rs" && name != "codes.rs" {
+            } else if path.extension().is_some_and(|it| it == "rs")
+                && name != "tests.rs"
+                && name != "codes.rs"
+            {
                 let text = fs::read_to_string(&path).unwrap();
                 let code = text.split("\nmod tests").next().unwrap_or_default();
                 used.extend(code.split('"').filter(|it| is_ours(it)).map(str::to_owned));

@@ -83,7 +83,7 @@ impl Running {
         match tokio::time::timeout(deadline, self.stop()).await {
             Ok(()) => tracing::info!("stopped"),
             Err(_) => {
-                tracing::warn!(?deadline, "stopped at the deadline; what is left stays on disk")
+                tracing::warn!(?deadline, "stopped at the deadline; what is left stays on disk");
             }
         }
         failed.map_or(Ok(()), Err)

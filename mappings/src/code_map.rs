@@ -100,10 +100,9 @@ impl Line<'_> {
     fn read(number: u32, line: &str) -> Line<'_> {
         let line = line.trim_end_matches('\r');
         if number == 1 {
-            return match line.split(',').take(2).eq(["local", "standard"]) {
-                true => Line::Nothing,
-                false => Line::Wrong("the first line must be `local,standard`".to_owned()),
-            };
+            let is_header = line.split(',').take(2).eq(["local", "standard"]);
+            let wrong = || Line::Wrong("the first line must be `local,standard`".to_owned());
+            return if is_header { Line::Nothing } else { wrong() };
         }
         if line.trim().is_empty() || line.starts_with('#') {
             return Line::Nothing;

@@ -206,7 +206,10 @@ fn plain(rest: &str, first: char) -> Result<(Part, usize), String> {
             );
         }
         _ => {
-            return Err(format!("`{}` is no part of a date pattern", first.to_string().repeat(run)));
+            return Err(format!(
+                "`{}` is no part of a date pattern",
+                first.to_string().repeat(run)
+            ));
         }
     };
     match (field, run) {

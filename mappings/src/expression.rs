@@ -145,8 +145,9 @@ impl Path {
     pub(crate) fn may_pass(&self, other: &Path) -> bool {
         self.segments.iter().zip(&other.segments).all(|(mine, theirs)| {
             match (&mine.axis, &theirs.axis) {
-                (Axis::Child(a), Axis::Child(b)) => a == b,
-                (Axis::Attribute(a), Axis::Attribute(b)) => a == b,
+                (Axis::Child(a), Axis::Child(b)) | (Axis::Attribute(a), Axis::Attribute(b)) => {
+                    a == b
+                }
                 (Axis::Child(_), Axis::Attribute(_)) | (Axis::Attribute(_), Axis::Child(_)) => {
                     false
                 }

@@ -231,7 +231,7 @@ impl<'a> Parser<'a> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let taken = rest
             .strip_prefix(word)
-            .is_some_and(|behind| behind.chars().next().is_none_or(|it| it.is_whitespace()));
+            .is_some_and(|behind| behind.chars().next().is_none_or(char::is_whitespace));
         if taken {
             self.at += word.len();
         }
@@ -297,6 +297,8 @@ fn is_name(it: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     #[test]
@@ -348,7 +350,7 @@ mod tests {
         };
         for call in &expression.steps {
             let arguments: Vec<_> = call.arguments.iter().map(show_argument).collect();
-            out.push_str(&format!(" {}({})", call.name, arguments.join(",")));
+            let _ = write!(out, " {}({})", call.name, arguments.join(","));
         }
         out
     }
@@ -379,7 +381,9 @@ mod tests {
             out.push_str(&name);
             for predicate in &segment.predicates {
                 match predicate {
-                    Predicate::Index(index) => out.push_str(&format!("[{index}]")),
+                    Predicate::Index(index) => {
+                        let _ = write!(out, "[{index}]");
+                    }
                     Predicate::Test { .. } => out.push_str("[?]"),
                 }
             }

@@ -201,7 +201,8 @@ impl Opener<'_> {
 
 /// Cases and code maps lie in folders of these names; everything else that is TOML is a mapping.
 fn is_mapping(path: &str) -> bool {
-    path.ends_with(".toml") && !path.split('/').any(|it| it == "cases" || it == "codes")
+    let is_toml = path.rsplit_once('.').is_some_and(|(_, extension)| extension == "toml");
+    is_toml && !path.split('/').any(|it| it == "cases" || it == "codes")
 }
 
 fn chosen(path: &str, only: &[String]) -> bool {

@@ -278,14 +278,12 @@ fn constant(number: usize) -> Compiled {
 fn code(arguments: &Arguments<'_>, scope: &mut impl Scope) -> Compilation {
     let [name] = arguments.texts()?;
     scope.note_use(&name);
-    match scope.code_map(&name) {
-        Some(map) => Ok((Step::Code { map }, Kind::Text)),
-        None => {
-            let names = scope.code_map_names();
-            let hint = suggestion(&name, names.iter().map(String::as_str));
-            Err(format!("there is no code map `{name}`; add [codes.{name}]{hint}"))
-        }
-    }
+    let Some(map) = scope.code_map(&name) else {
+        let names = scope.code_map_names();
+        let hint = suggestion(&name, names.iter().map(String::as_str));
+        return Err(format!("there is no code map `{name}`; add [codes.{name}]{hint}"));
+    };
+    Ok((Step::Code { map }, Kind::Text))
 }
 
 fn patterns(arguments: &Arguments<'_>, needs_date: bool) -> Result<Patterns, String> {

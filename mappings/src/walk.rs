@@ -106,11 +106,11 @@ fn holds(document: &Document, node: NodeId, path: &Path, test: &Test) -> bool {
     match test {
         Test::Exists => first(document, node, path).is_some(),
         // As in XPath: it holds when any node that the path reaches has the value.
-        Test::Is(text) => {
-            all(document, node, path).iter().any(|it| document.value(*it) == Some(text))
+        Test::Is(wanted) => {
+            all(document, node, path).iter().any(|it| document.value(*it) == Some(wanted))
         }
-        Test::IsNot(text) => {
-            all(document, node, path).iter().all(|it| document.value(*it) != Some(text))
+        Test::IsNot(wanted) => {
+            all(document, node, path).iter().all(|it| document.value(*it) != Some(wanted))
         }
     }
 }

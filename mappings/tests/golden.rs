@@ -57,8 +57,10 @@ fn shipped(vendor: &str) -> (MappingSet, Vec<schemas::Problem>) {
 
 fn inputs(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut found: Vec<_> =
-        entries.map(|it| it.path()).filter(|it| it.to_string_lossy().contains(".in.")).collect();
+    let mut found: Vec<_> = entries
+        .map(|it| it.path())
+        .filter(|it| it.to_str().is_some_and(|it| it.contains(".in.")))
+        .collect();
     found.sort();
     found
 }

@@ -3,6 +3,7 @@
 //! With `HIS_AGENT_UPDATE` set, what is generated is written into the pages instead of compared.
 #![allow(clippy::unwrap_used)]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -51,7 +52,7 @@ fn table() -> String {
         let cells =
             [step.usage, step.zh, expression, input, output].map(|it| it.replace('|', "\\|"));
         let [usage, zh, expression, input, output] = cells;
-        out.push_str(&format!("| `{usage}` | {zh} | `{expression}` | `{input}` | `{output}` |\n"));
+        let _ = writeln!(out, "| `{usage}` | {zh} | `{expression}` | `{input}` | `{output}` |");
     }
     out.push('\n');
     out

@@ -13,8 +13,8 @@ use crate::value::Value;
 /// Reads a JSON object of elements by name. A value of another type than its format asks for is
 /// kept as text, which validation then names; a member that the entity does not have is an error.
 pub fn read_record_elements(entity: &Entity, json: &RawValue) -> Result<Elements, String> {
-    let members: BTreeMap<String, &RawValue> =
-        serde_json::from_str(json.get()).map_err(|_| "elements are not a JSON object".to_owned())?;
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(json.get())
+        .map_err(|_| "elements are not a JSON object".to_owned())?;
     let mut elements = Elements::new();
     for (name, value) in members {
         let position = entity

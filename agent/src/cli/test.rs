@@ -1,5 +1,6 @@
 //! `his-agent test`: the cases that lie beside mappings and rules.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -145,10 +146,10 @@ impl Case<'_> {
 fn difference(expected: &str, actual: &str) -> String {
     let mut out = String::new();
     for line in expected.lines().filter(|it| !actual.lines().any(|other| other == *it)) {
-        out.push_str(&format!("  - {line}\n"));
+        let _ = writeln!(out, "  - {line}");
     }
     for line in actual.lines().filter(|it| !expected.lines().any(|other| other == *it)) {
-        out.push_str(&format!("  + {line}\n"));
+        let _ = writeln!(out, "  + {line}");
     }
     if out.is_empty() { "  the same lines in another order\n".to_owned() } else { out }
 }

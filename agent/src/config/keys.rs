@@ -232,7 +232,7 @@ pub fn example() -> String {
         // With another `kind` than the default one, not even a required key may stand in the file.
         let given = matches!(key.without, Without::Must(_)) && key.kind.is_empty();
         let mark = if given { "" } else { "# " };
-        let _ = write!(out, "{mark}{} = {}\n", key.name, key.without.value());
+        let _ = writeln!(out, "{mark}{} = {}", key.name, key.without.value());
         before = Some(key);
     }
     channels(&mut out);
@@ -243,7 +243,7 @@ fn channels(out: &mut String) {
     out.push_str(CHANNELS_HEAD);
     for key in KEYS.iter().filter(|it| it.section == "channel") {
         explain(key, out);
-        let _ = write!(out, "# {} = {}\n", key.name, key.without.value());
+        let _ = writeln!(out, "# {} = {}", key.name, key.without.value());
     }
     for (name, zh, en) in CHANNELS {
         let _ = write!(
@@ -331,7 +331,9 @@ mod tests {
             ))
         };
         let told = KEYS.iter().filter(|it| it.kind == "amqp" && it.name != "url");
-        let told = told.map(|it| format!("{} = {}\n", it.name, it.without.value())).collect();
+        let told: Vec<String> =
+            told.map(|it| format!("{} = {}\n", it.name, it.without.value())).collect();
+        let told = told.concat();
         assert_eq!(seen(&amqp(told)), seen(&amqp(String::new())));
     }
 

@@ -79,7 +79,7 @@ impl<'t, 'i> Section<'t, 'i> {
         let value = self.value(key)?;
         match value.get_ref().as_str() {
             Some(text) => Some(text.to_owned()),
-            None => self.wrong(key, value, "a text in quotes", to),
+            None => wrong(key, value, "a text in quotes", to),
         }
     }
 
@@ -107,7 +107,7 @@ impl<'t, 'i> Section<'t, 'i> {
         let Some(value) = self.value(key) else { return default };
         match value.get_ref().as_str().map(str::parse) {
             Some(Ok(parsed)) => parsed,
-            _ => self.wrong(key, value, what, to).unwrap_or(default),
+            _ => wrong(key, value, what, to).unwrap_or(default),
         }
     }
 
@@ -121,7 +121,7 @@ impl<'t, 'i> Section<'t, 'i> {
         });
         match texts {
             Some(Some(texts)) => texts,
-            _ => self.wrong(key, value, "a list of texts", to).unwrap_or_default(),
+            _ => wrong(key, value, "a list of texts", to).unwrap_or_default(),
         }
     }
 
@@ -134,7 +134,7 @@ impl<'t, 'i> Section<'t, 'i> {
         let Some(value) = self.value(key) else { return default };
         match value.get_ref().as_bool() {
             Some(on) => on,
-            None => self.wrong(key, value, "true or false", to).unwrap_or(default),
+            None => wrong(key, value, "true or false", to).unwrap_or(default),
         }
     }
 
@@ -152,7 +152,7 @@ impl<'t, 'i> Section<'t, 'i> {
             Some(number) if bounds.contains(&number) => number,
             _ => {
                 let what = format!("a whole number from {} to {}", bounds.start(), bounds.end());
-                self.wrong(key, value, &what, to).unwrap_or(default)
+                wrong(key, value, &what, to).unwrap_or(default)
             }
         }
     }
@@ -199,15 +199,15 @@ impl<'t, 'i> Section<'t, 'i> {
         self.known.push(key);
         self.table?.get(key)
     }
+}
 
-    fn wrong<T>(
-        &self,
-        key: &str,
-        value: &Spanned<DeValue<'_>>,
-        what: &str,
-        to: &mut Complaints<'_>,
-    ) -> Option<T> {
-        to.error("A004", value.span().start, format!("`{key}` must be {what}"));
-        None
-    }
+/// A value that is not what the key needs; the reader goes on with what it has.
+fn wrong<T>(
+    key: &str,
+    value: &Spanned<DeValue<'_>>,
+    what: &str,
+    to: &mut Complaints<'_>,
+) -> Option<T> {
+    to.error("A004", value.span().start, format!("`{key}` must be {what}"));
+    None
 }

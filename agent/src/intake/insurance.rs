@@ -95,5 +95,5 @@ fn infno(text: &str) -> Option<String> {
 }
 
 fn clip(text: &str) -> String {
-    text.chars().filter(|it| it.is_ascii_alphanumeric()).take(8).collect()
+    text.chars().filter(char::is_ascii_alphanumeric).take(8).collect()
 }
