@@ -29,9 +29,8 @@
 //! | | `cursor` | lowest number not settled |
 //! | | `letters` | next number of a dead letter, dead letters kept |
 //!
-//! One queue value holds a whole submission: measured against one value a record it needs a third
-//! less CPU in the writer and a sixth less log, since a message's records share most of their
-//! envelope.
+//! One queue value holds a whole submission. Measured against one value a record (six records of
+//! 700 bytes, 64 callers), the writer needs a seventh less CPU and the queue a tenth fewer bytes.
 //!
 //! # What happens when
 //!

@@ -143,7 +143,7 @@ impl Store {
     /// Writes a batch, all of it or nothing.
     pub(super) fn write(&self, batch: WriteBatch, how: Durability) -> Result<(), StoreError> {
         #[cfg(test)]
-        self.faults.before_write()?;
+        self.faults.before_write(how)?;
         let options = match how {
             Durability::Synced => &self.synced,
             Durability::Buffered => &self.buffered,
@@ -396,12 +396,19 @@ pub(super) struct Faults {
     pub(super) fail_next_write: std::sync::atomic::AtomicBool,
     /// A write waits while this is held.
     pub(super) hold_writes: std::sync::Mutex<()>,
+    /// Writes so far: those that were synced, and the others.
+    pub(super) synced: AtomicU64,
+    pub(super) buffered: AtomicU64,
 }
 
 #[cfg(test)]
 impl Faults {
-    fn before_write(&self) -> Result<(), StoreError> {
+    fn before_write(&self, how: Durability) -> Result<(), StoreError> {
         drop(self.hold_writes.lock());
+        match how {
+            Durability::Synced => self.synced.fetch_add(1, Ordering::SeqCst),
+            Durability::Buffered => self.buffered.fetch_add(1, Ordering::SeqCst),
+        };
         if self.fail_next_write.swap(false, Ordering::SeqCst) {
             return Err(failed("write", &io::Error::from_raw_os_error(libc::EIO)));
         }

@@ -10,6 +10,54 @@ use super::*;
 use crate::outbox::store::skipped_by;
 
 #[test]
+fn who_is_told_stored_was_synced_and_nobody_else_pays_for_a_sync() {
+    check_writes("append m1 a=1 b=1", [1, 0]);
+    check_writes("append m1 a=1; append m2 a=1", [1, 0]);
+    check_writes("append m1 a=1; append m2 a=2", [2, 0]);
+    check_writes("bury x; discard 1; discard 1", [3, 0]);
+    check_writes("append m1 a=1 b=1; settle 2; append m2 a=1", [1, 0]);
+    check_writes("append m1 a=1; settle 1; append m2 a=1", [1, 1]);
+}
+
+/// Writes that a script makes: synced, and not. A last request makes sure that all were made.
+#[track_caller]
+fn check_writes(script: &str, expected: [u64; 2]) {
+    let mut house = House::new();
+    let store = house.outbox().shared.store().unwrap();
+    let count =
+        || [&store.faults.synced, &store.faults.buffered].map(|it| it.load(Ordering::SeqCst));
+    let [synced, buffered] = count();
+    for command in script.split("; ") {
+        house.obey(command);
+    }
+    let now = count();
+    assert_eq!([now[0] - synced, now[1] - buffered], expected, "{script}");
+}
+
+#[test]
+fn no_receipt_while_the_disk_is_at_it_and_then_one_sync_for_all() {
+    let house = House::new();
+    let outbox = house.outbox();
+    let store = outbox.shared.store().unwrap();
+    let disk = store.faults.hold_writes.lock().unwrap();
+    let before = store.faults.synced.load(Ordering::SeqCst);
+
+    let appends: Vec<_> =
+        (0..100).map(|i| outbox.append(submission("m", &[&format!("k{i}=1")]))).collect();
+    let mut all = std::pin::pin!(join_all(appends));
+    house.runtime.block_on(async {
+        let early = timeout(Duration::from_millis(50), &mut all).await;
+        assert!(early.is_err(), "a receipt before the write has returned");
+    });
+    assert_eq!((outbox.depth(), outbox.oldest(0, 9, 9).unwrap().len()), (0, 0));
+    drop(disk);
+    assert!(house.runtime.block_on(all).iter().all(Result::is_ok));
+    // The first may have gone alone.
+    let syncs = store.faults.synced.load(Ordering::SeqCst) - before;
+    assert!((1..=2).contains(&syncs), "{syncs} syncs");
+}
+
+#[test]
 fn a_full_channel_is_busy_and_nothing_accepted_is_lost() {
     check_busy(Options { waiting_max: 2, ..Options::default() });
 }
