@@ -116,8 +116,10 @@ fn row(code: &str, zh: &str, en: &str, remedy: &str) -> String {
     format!("| {code} | {} | {} | {} |\n", cell(zh), cell(en), cell(remedy))
 }
 
+/// Text as Markdown shows it to the letter in a cell of a table.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('<', "&lt;")
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    text.replace('\\', "\\\\").replace('|', "\\|")
 }
 
 fn keys() -> String {
@@ -214,7 +216,7 @@ fn fence(name: &str) -> String {
 #[track_caller]
 fn replace(page: &str, begin: &str, end: &str, current: &str) {
     let _alone = PAGES.lock().unwrap_or_else(PoisonError::into_inner);
-    let text = read(page);
+    let text = fs::read_to_string(path(page)).unwrap();
     let (head, rest) = text.split_once(begin).unwrap();
     let (told, tail) = rest.split_once(end).unwrap();
     if std::env::var_os("HIS_AGENT_UPDATE").is_some() {
@@ -232,6 +234,7 @@ fn replace(page: &str, begin: &str, end: &str, current: &str) {
 static PAGES: Mutex<()> = Mutex::new(());
 
 fn read(page: &str) -> String {
+    let _alone = PAGES.lock().unwrap_or_else(PoisonError::into_inner);
     fs::read_to_string(path(page)).unwrap()
 }
 
