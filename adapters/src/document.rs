@@ -177,17 +177,29 @@ impl Document {
         Children { document: self, next: self.node(id).first_child }
     }
 
-    /// The way from the root, as a path would write it: `msgBody/root/patient/@id`.
+    /// The way from the root, as a path would write it: `msgBody/root/items/item[2]/@id`. Among
+    /// siblings of one name it says which one; an only child needs no number.
     pub fn path(&self, id: NodeId) -> String {
         let mut steps = Vec::new();
         let mut at = id;
         while let Some(parent) = self.parent(at) {
-            let mark = if self.kind(at) == Kind::Attribute { "@" } else { "" };
-            steps.push(format!("{mark}{}", self.name(at)));
+            steps.push(self.step(parent, at));
             at = parent;
         }
         steps.reverse();
         steps.join("/")
+    }
+
+    fn step(&self, parent: NodeId, id: NodeId) -> String {
+        let name = self.name(id);
+        if self.kind(id) == Kind::Attribute {
+            return format!("@{name}");
+        }
+        let alike = |it: &NodeId| self.kind(*it) == Kind::Element && self.name(*it) == name;
+        let mut siblings = self.children(parent).filter(alike);
+        let position = siblings.by_ref().take_while(|it| *it != id).count() + 1;
+        let is_only = position == 1 && siblings.next().is_none();
+        if is_only { name.to_owned() } else { format!("{name}[{position}]") }
     }
 
     /// Adds a child behind the last one. Its content is empty until it is set.
@@ -347,12 +359,13 @@ mod tests {
         let item = document.add(root, Kind::Element, "item", 0);
         let code = document.add(item, Kind::Attribute, "编码", 6);
         document.set_content(code, Content::Value("YP1"));
-        document.add(root, Kind::Element, "item", 20);
+        let second = document.add(root, Kind::Element, "item", 20);
 
         let names: Vec<_> = document.children(root).map(|id| document.name(id)).collect();
         assert_eq!(names, ["item", "item"]);
         assert_eq!(document.value(code), Some("YP1"));
-        assert_eq!(document.path(code), "item/@编码");
+        assert_eq!(document.path(code), "item[1]/@编码");
+        assert_eq!(document.path(second), "item[2]");
         assert_eq!(document.parent(root), None);
     }
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use adapters::{DecodeError, Decoded, Document, FaultKind, Input, Limits, SoapCall, WireFormat};
+use adapters::{DecodeError, Decoded, FaultKind, Input, Limits, SoapCall, WireFormat};
 use jiff::civil::DateTime;
 use mappings::{Context, MapError, MappedRecord};
 use rules::Facts;
@@ -115,8 +115,8 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
     };
     let mapping = mapped.mapping.to_owned();
     let schema = Arc::from(mapped.catalog.version());
-    let judged: Vec<Judged> =
-        mapped.records.iter().map(|it| validate(mapped.catalog, it, &document)).collect();
+    let judged: Vec<Vec<Finding>> =
+        mapped.records.iter().map(|it| mapped.findings(it, &document)).collect();
     let verdict = if judged.iter().flatten().any(is_rejection) {
         Err(judged.into_iter().flatten().filter(is_rejection).collect::<Vec<_>>())
     } else {
@@ -130,26 +130,6 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
         Ok((drafts, warnings)) => Verdict::Accept(Accepted { drafts, schema, warnings, reading }),
         Err(findings) => Verdict::Refuse(invalid(findings, reading)),
     }
-}
-
-type Judged = Vec<Finding>;
-
-/// Everything there is to say of one record: what could not be restated, and what is not valid.
-fn validate(catalog: &Catalog, record: &MappedRecord<'_>, document: &Document) -> Judged {
-    let mut findings = record.findings.clone();
-    for mut finding in catalog.validate(record.entity, &record.elements) {
-        // What could not be restated is missing as a consequence; telling both helps nobody.
-        if findings.iter().any(|it| it.element == finding.element) {
-            continue;
-        }
-        let position = record.entity.position(&finding.element);
-        let source = record.sources.iter().find(|(it, _)| Some(*it) == position);
-        if let Some((_, node)) = source {
-            finding.path = document.path(*node);
-        }
-        findings.push(finding);
-    }
-    findings
 }
 
 fn is_rejection(finding: &Finding) -> bool {

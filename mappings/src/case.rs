@@ -5,12 +5,12 @@
 //! `{"refused": ["M203 gend", ...]}` when the message must be refused, code by code.
 //! `cases/NAME.type` may hold the Content-Type header; without it there is none.
 
-use adapters::{Input, Limits, WireFormat};
-use schemas::{Catalog, Finding, FindingSeverity};
+use adapters::{Document, Input, Limits, WireFormat};
+use schemas::{Finding, FindingSeverity};
 
 use crate::compiled::Context;
 use crate::mapping::MappedRecord;
-use crate::set::MappingSet;
+use crate::set::{Mapped, MappingSet};
 
 /// The time of receipt in every case, so that what depends on it can be expected.
 const RECEIVED_AT: jiff::civil::DateTime = jiff::civil::datetime(2026, 1, 2, 3, 4, 5, 0);
@@ -43,11 +43,10 @@ fn translate(
         received_at: RECEIVED_AT,
         operation: decoded.call.as_ref().map(|it| it.operation.as_str()),
     };
-    let mapped = set
-        .map(&mut decoded.document, &context, &limits)
-        .map_err(|it| vec![it.code().to_owned()])?;
+    let document = &mut decoded.document;
+    let mapped = set.map(document, &context, &limits).map_err(|it| vec![it.code().to_owned()])?;
     let refused: Vec<String> =
-        mapped.records.iter().flat_map(|it| rejections(mapped.catalog, it)).collect();
+        mapped.records.iter().flat_map(|it| rejections(&mapped, it, document)).collect();
     if !refused.is_empty() {
         return Err(refused);
     }
@@ -57,11 +56,10 @@ fn translate(
     Ok(text)
 }
 
-fn rejections(catalog: &Catalog, record: &MappedRecord<'_>) -> Vec<String> {
-    let validated = catalog.validate(record.entity, &record.elements);
+fn rejections(mapped: &Mapped<'_>, record: &MappedRecord<'_>, document: &Document) -> Vec<String> {
     let told = |it: &Finding| format!("{} {}", it.code, it.element).trim_end().to_owned();
-    let all = record.findings.iter().chain(&validated);
-    all.filter(|it| it.severity == FindingSeverity::Reject).map(told).collect()
+    let findings = mapped.findings(record, document);
+    findings.iter().filter(|it| it.severity == FindingSeverity::Reject).map(told).collect()
 }
 
 /// One record a line: a diff then names the record, and a long fee list stays readable.

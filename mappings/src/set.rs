@@ -1,7 +1,7 @@
 //! All mappings in force: loaded as one, proved as one, and asked in order which one applies.
 
 use adapters::{DecodeError, Document, Limits, NodeId};
-use schemas::{Catalog, Files, Problem};
+use schemas::{Catalog, Files, Finding, Problem};
 
 use crate::catalogs::Catalogs;
 use crate::compile;
@@ -27,6 +27,25 @@ pub struct Mapped<'s> {
     pub catalog: &'s Catalog,
     /// At least one; in the order of the file and of the document.
     pub records: Vec<MappedRecord<'s>>,
+}
+
+impl Mapped<'_> {
+    /// Everything there is to say of one record: what could not be restated, and what of the rest is
+    /// not valid, each with its place in the source.
+    pub fn findings(&self, record: &MappedRecord<'_>, document: &Document) -> Vec<Finding> {
+        let mut findings = record.findings.clone();
+        for mut finding in self.catalog.validate(record.entity, &record.elements) {
+            // What could not be restated is missing as a consequence; telling both helps nobody.
+            if findings.iter().any(|it| it.element == finding.element) {
+                continue;
+            }
+            let position = record.entity.position(&finding.element);
+            let source = record.sources.iter().find(|(it, _)| Some(*it) == position);
+            finding.path = source.map(|(_, node)| document.path(*node)).unwrap_or_default();
+            findings.push(finding);
+        }
+        findings
+    }
 }
 
 /// Why a message could not be mapped at all. What is wrong with single values are findings.
