@@ -2,7 +2,15 @@
 //!
 //! Standard output carries results and nothing else, standard error everything said to people.
 //! Exit codes follow sysexits: see [`Exit`].
-#![allow(clippy::print_stdout, clippy::print_stderr)] // this is where the program speaks
+#![allow(clippy::print_stderr)] // this is where the program speaks
+
+/// Writes a line to standard output. A reader that has gone (`| head`) is no reason to panic.
+macro_rules! say {
+    ($($argument:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($argument)*);
+    }};
+}
 
 mod check;
 mod demo;

@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Err(exit) => return exit,
     };
     let verdict = rules::evaluate(&sets.rules, &facts, clock::now());
-    println!("{}", verdict.to_json("dry-run", 0));
+    say!("{}", verdict.to_json("dry-run", 0));
     Exit::Ok
 }
 

@@ -105,7 +105,7 @@ async fn stop_signal() {
 }
 
 fn told(summary: &Summary) -> Exit {
-    println!(
+    say!(
         "received {} distinct {} doubles {} rejected {} gaps {}",
         summary.received,
         summary.distinct,
@@ -114,10 +114,10 @@ fn told(summary: &Summary) -> Exit {
         summary.gaps.len()
     );
     for (entity, count) in &summary.entities {
-        println!("  {entity} {count}");
+        say!("  {entity} {count}");
     }
     for gap in &summary.gaps {
-        println!("  missing from {} {}: {} to {}", gap.agent, gap.epoch, gap.from, gap.to);
+        say!("  missing from {} {}: {} to {}", gap.agent, gap.epoch, gap.from, gap.to);
     }
     let sound =
         summary.rejected == 0 && summary.gaps.is_empty() && summary.damaged_segments.is_empty();

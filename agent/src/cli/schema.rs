@@ -36,12 +36,10 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Ok(catalog) => catalog,
         Err(problems) => return tell(&problems),
     };
-    print!(
-        "{}",
-        match form {
-            Form::JsonSchema => export::json_schema(&catalog),
-            Form::Markdown => export::markdown(&catalog),
-        }
-    );
+    let text = match form {
+        Form::JsonSchema => export::json_schema(&catalog),
+        Form::Markdown => export::markdown(&catalog),
+    };
+    say!("{}", text.trim_end());
     Exit::Ok
 }

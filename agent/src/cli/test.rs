@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             return tell(&problems);
         }
     }
-    println!("{} passed, {} failed", tally.passed, tally.failed);
+    say!("{} passed, {} failed", tally.passed, tally.failed);
     if tally.failed > 0 { Exit::Data } else { Exit::Ok }
 }
 
@@ -78,7 +78,7 @@ fn mapping_cases(
             Ok(()) => tally.passed += 1,
             Err(difference) => {
                 tally.failed += 1;
-                println!("FAILED {}\n{difference}", input.display());
+                say!("FAILED {}\n{difference}", input.display());
             }
         }
     }
@@ -161,7 +161,7 @@ fn rule_cases(files: &Files, tally: &mut Tally) -> Result<(), Vec<Problem>> {
             tally.passed += 1;
         } else {
             tally.failed += 1;
-            println!(
+            say!(
                 "FAILED {}:{} {}\n  {}",
                 result.file,
                 result.line,

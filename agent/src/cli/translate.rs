@@ -72,7 +72,7 @@ fn translate(config: &Config, channel: &Channel, file: &Path, content_type: Opti
                 reading.charset
             );
             for draft in &accepted.drafts {
-                println!("{{{}}}", draft.tail);
+                say!("{{{}}}", draft.tail);
             }
             Exit::Ok
         }

@@ -13,7 +13,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Ok((config, sets)) => {
             let mappings: usize =
                 sets.channels.values().map(|it| it.mappings.names().count()).sum();
-            println!(
+            say!(
                 "{}: ok, {} channels with {mappings} mappings, {} rules, profile {}",
                 arguments.config.config.display(),
                 sets.channels.len(),

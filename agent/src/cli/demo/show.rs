@@ -12,28 +12,28 @@ use super::told::Told;
 use crate::receive::Summary;
 
 pub(super) fn title(his: SocketAddr) {
-    println!("his-agent 演示：一台机器走完全程，不需要消息队列，结束后不留痕迹");
-    println!("HIS 地址 http://{his}\n");
+    say!("his-agent 演示：一台机器走完全程，不需要消息队列，结束后不留痕迹");
+    say!("HIS 地址 http://{his}\n");
 }
 
 /// Tells a receipt and gives the number of records in it.
 pub(super) fn receipt(title: &str, bytes: usize, told: &Told) -> u64 {
-    println!("HIS  ──▶  {title}（{bytes} 字节）");
-    println!(
+    say!("HIS  ──▶  {title}（{bytes} 字节）");
+    say!(
         "HIS  ◀──  {}，已落盘 {} 条标准记录，回执 {}",
         told.message,
         told.records.len(),
         told.message_id
     );
     for record in &told.records {
-        println!("          {:<24} {:<34} seq {}", record.entity, record.key, record.seq);
+        say!("          {:<24} {:<34} seq {}", record.entity, record.key, record.seq);
     }
-    println!();
+    say!();
     told.records.len() as u64
 }
 
 pub(super) fn resend(told: &Told) {
-    println!(
+    say!(
         "HIS 没收到回执，原样重送  ──▶  还是回执 {}，{} 条都是 duplicate，没有重复入库\n",
         told.message_id,
         told.duplicates()
@@ -42,7 +42,7 @@ pub(super) fn resend(told: &Told) {
 
 /// The first few records as the platform gets them.
 pub(super) fn records(received: &Path) -> anyhow::Result<()> {
-    println!("平台收到的标准记录（T/CIIA 046-2024 数据元，节选）：");
+    say!("平台收到的标准记录（T/CIIA 046-2024 数据元，节选）：");
     let mut lines = Vec::new();
     for entry in fs::read_dir(received)? {
         let path = entry?.path();
@@ -51,9 +51,9 @@ pub(super) fn records(received: &Path) -> anyhow::Result<()> {
         }
     }
     for line in lines.iter().filter(|it| it.contains("\"outpatient_prescription\"")).take(3) {
-        println!("  {}", excerpt(line)?);
+        say!("  {}", excerpt(line)?);
     }
-    println!();
+    say!();
     Ok(())
 }
 
@@ -86,9 +86,9 @@ pub(super) fn verdict(request: &str, answer: &str) {
     let request = parse(request);
     let answer = parse(answer);
     let verdict = answer.get("data").unwrap_or(&answer);
-    println!("医生开方，保存前审查（/v1/checks）：");
+    say!("医生开方，保存前审查（/v1/checks）：");
     for order in list(&request, "/orders") {
-        println!(
+        say!(
             "  {} 每次 {} {} {}",
             text(order, "/hosplist_name"),
             text(order, "/drug_used_sdose"),
@@ -96,32 +96,32 @@ pub(super) fn verdict(request: &str, answer: &str) {
             text(order, "/drug_used_frqu")
         );
     }
-    println!(
+    say!(
         "结论 {}，用时 {} 微秒：",
         text(verdict, "/outcome"),
         verdict.get("elapsed_us").unwrap_or(&Value::Null)
     );
     for finding in list(verdict, "/findings") {
-        println!(
+        say!(
             "  [{}] {}：{}",
             text(finding, "/action"),
             text(finding, "/rule_name"),
             text(finding, "/vola_cont")
         );
-        println!("       依据：{}", text(finding, "/vola_evid"));
+        say!("       依据：{}", text(finding, "/vola_evid"));
     }
     for unknown in list(verdict, "/unknown") {
-        println!(
+        say!(
             "  [无法判断] {}：缺少 {}",
             text(unknown, "/rule_name"),
             unknown.get("missing").unwrap_or(&Value::Null)
         );
     }
-    println!();
+    say!();
 }
 
 pub(super) fn summary(sent: u64, summary: &Summary) {
-    println!(
+    say!(
         "对数：回执 {sent} 条，平台收到 {} 条，重复 {}，拒收 {}，缺号 {}\n",
         summary.distinct,
         summary.doubles,
@@ -132,14 +132,14 @@ pub(super) fn summary(sent: u64, summary: &Summary) {
 
 pub(super) fn invitation(his: SocketAddr, operators: SocketAddr, folder: &Path) {
     let folder = folder.display();
-    println!("演示仍在运行，按 Ctrl-C 结束。可以试试：");
-    println!(
+    say!("演示仍在运行，按 Ctrl-C 结束。可以试试：");
+    say!(
         "  curl -s http://{his}/v1/channels/platform/messages -H 'Content-Type: text/xml; charset=GBK' --data-binary @{folder}/prescription-soap-gbk.xml"
     );
-    println!(
+    say!(
         "  curl -s http://{his}/v1/checks -H 'Content-Type: application/json' -d @{folder}/check.json"
     );
-    println!("  curl -s http://{operators}/readyz");
+    say!("  curl -s http://{operators}/readyz");
 }
 
 fn parse(text: &str) -> Value {
