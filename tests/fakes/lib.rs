@@ -1,3 +1,23 @@
 //! What the proofs share: stand-ins for the world outside the agent.
+//!
+//! | fake | stands for |
+//! |---|---|
+//! | [`agent`] | the service manager: starts, stops and kills the real `his-agent` |
+//! | [`his`] | a HIS: an HTTP client that shares no code with the agent |
+//! | [`cases`] | what a HIS sends, and what must come of it |
+//! | [`load`] | a hospital's morning: many callers at once |
+//! | [`obligations`] | what the agent promised by its receipts |
+//! | [`platform`] | the central platform: `his-agent receive` and what it counted |
+//! | [`rabbitmq`] | the platform's broker, a real one |
+//! | [`chance`] | random moments that can be had again |
 
+pub mod agent;
+pub mod cases;
+pub mod chance;
+pub mod his;
+pub mod load;
+pub mod obligations;
+pub mod platform;
+mod ports;
+mod process;
 pub mod rabbitmq;

@@ -24,7 +24,9 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind};
 
-use node::{Node, wait_until};
+use node::Node;
+
+use crate::process::wait_until;
 
 /// No call to a broker that is up takes longer, not even on a machine that compiles.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);

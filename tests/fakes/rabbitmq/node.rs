@@ -8,15 +8,17 @@
 use std::fs::{self, Permissions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
+
+use crate::ports;
+use crate::process::{signal, wait_until};
 
 /// Debian's scripts that run as any user; those in sbin insist on the user `rabbitmq`.
 const SCRIPTS: &str = "/usr/lib/rabbitmq/bin";
@@ -198,20 +200,8 @@ impl Drop for Node {
 }
 
 impl Ports {
-    /// Three ports that nobody listens on.
-    ///
-    /// They lie below the range from which the kernel serves outgoing connections. Inside it, a
-    /// client that tries again and again while the broker is down would one day be given the very
-    /// port it calls, connect to itself, and keep the broker from coming back.
     fn free() -> Ports {
-        let [amqp, distribution, epmd] = std::array::from_fn(|_| {
-            (0..1000)
-                .map(|attempt| RandomState::new().hash_one(attempt))
-                .map(|random| 11_000 + u16::try_from(random % 21_000).expect("below 65,536"))
-                .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
-                .expect("most ports are free")
-        });
-        Ports { amqp, distribution, epmd }
+        Ports { amqp: ports::free(), distribution: ports::free(), epmd: ports::free() }
     }
 }
 
@@ -240,23 +230,4 @@ fn new_folder() -> TempDir {
 
 fn script(name: &str) -> String {
     format!("{SCRIPTS}/{name}")
-}
-
-/// Whether the condition is met before the time is up.
-pub(super) fn wait_until(timeout: Duration, mut met: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + timeout;
-    while !met() {
-        if Instant::now() > deadline {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(100));
-    }
-    true
-}
-
-/// Sends a signal with the shell's `kill`, since the standard library has none.
-fn signal(name: &str, pid: &str) {
-    let command = format!("kill -s {name} {pid}");
-    let status = Command::new("/bin/sh").args(["-c", &command]).status().expect("/bin/sh is there");
-    assert!(status.success(), "no process {pid} to send SIG{name} to");
 }

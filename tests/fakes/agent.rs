@@ -1,0 +1,287 @@
+//! The real `his-agent` as a process: its folder, its ports, its start and its end.
+//!
+//! ```no_run
+//! use tests::agent::{Agent, Setup};
+//! let mut agent = Agent::start(Setup::files());
+//! // ... send to agent.his() ...
+//! agent.kill();
+//! agent.start_again();
+//! assert_eq!(agent.stop().code, Some(0));
+//! ```
+//!
+//! It is dead and its folder is gone once the value is dropped, and dead even when the test process
+//! itself was killed.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::cases::VENDORS;
+use crate::his;
+use crate::ports;
+use crate::process::{Guard, signal, wait_until};
+
+/// What an agent is told, besides its addresses and a channel for every vendor.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// Lines before the first table.
+    pub top: String,
+    /// Lines of `[listen]`.
+    pub listen: String,
+    broker: Option<String>,
+}
+
+/// An agent that may be running.
+#[derive(Debug)]
+pub struct Agent {
+    home: TempDir,
+    his: SocketAddr,
+    operators: SocketAddr,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    process: Child,
+    _guard: Guard,
+}
+
+/// How an agent ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// Its exit code; none after a signal.
+    pub code: Option<i32>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What a command printed, and how it ended.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// Its exit code; 124 when it did not end within a minute.
+    pub code: Option<i32>,
+    /// What it said to programs.
+    pub stdout: String,
+    /// What it said to people.
+    pub stderr: String,
+}
+
+impl Setup {
+    /// Forwards into a folder.
+    pub fn files() -> Setup {
+        Setup::default()
+    }
+
+    /// Forwards to a broker, by the exchange `his.records`.
+    pub fn amqp(url: &str) -> Setup {
+        Setup { broker: Some(url.to_owned()), ..Setup::default() }
+    }
+
+    fn write(&self, home: &Path, his: SocketAddr, operators: SocketAddr) {
+        let forward = match &self.broker {
+            None => format!("kind = \"files\"\ndir = \"{}\"", home.join("records").display()),
+            Some(url) => {
+                let path = home.join("amqp-url");
+                fs::write(&path, url).expect("a new folder takes a file");
+                format!("kind = \"amqp\"\nurl = \"file:{}\"", path.display())
+            }
+        };
+        let channels: String = VENDORS
+            .iter()
+            .map(|it| format!("[[channel]]\nname = \"{it}\"\nmappings = [\"{it}/\"]\n"))
+            .collect();
+        let Setup { top, listen, .. } = self;
+        let outbox = home.join("outbox");
+        let text = format!(
+            "{top}\n[hospital]\ncode = \"H99999900001\"\nname = \"示例市人民医院\"\n\
+             [listen]\nhis = \"{his}\"\noperators = \"{operators}\"\n{listen}\n\
+             [outbox]\ndir = \"{}\"\n[forward]\n{forward}\n{channels}",
+            outbox.display()
+        );
+        fs::write(home.join("agent.toml"), text).expect("a new folder takes a file");
+    }
+}
+
+impl Agent {
+    /// A running agent that answers.
+    pub fn start(setup: Setup) -> Agent {
+        let mut agent = Agent::prepare(setup);
+        agent.start_again();
+        agent
+    }
+
+    /// An agent with its folder and configuration, not started.
+    #[allow(clippy::needless_pass_by_value)] // a setup is written down where it is used
+    pub fn prepare(setup: Setup) -> Agent {
+        let home = TempDir::with_prefix("his-agent-").expect("the temp folder takes a folder");
+        let [his, operators] =
+            [ports::free(), ports::free()].map(|it| SocketAddr::from((Ipv4Addr::LOCALHOST, it)));
+        setup.write(home.path(), his, operators);
+        Agent { home, his, operators, running: None }
+    }
+
+    /// Starts the stopped or killed agent on the folder it left, and waits until it answers.
+    pub fn start_again(&mut self) {
+        self.launch();
+        let answers = || his::get(self.operators, "/healthz").is_ok_and(|it| it.status == 200);
+        let up = wait_until(START_MAX, || answers() || self.has_ended());
+        assert!(up && !self.has_ended(), "the agent did not start:\n{}", self.log());
+    }
+
+    /// Starts it and waits for nothing.
+    pub fn launch(&mut self) {
+        assert!(self.running.is_none(), "the agent runs already");
+        let log = OpenOptions::new().create(true).append(true).open(self.log_file());
+        let process = Command::new(binary())
+            .args(["run".as_ref(), "--config".as_ref(), self.config().as_os_str()])
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log.expect("the agent's folder takes a file"))
+            .spawn()
+            .expect("the binary can be run");
+        let guard = Guard::over(process.id());
+        self.running = Some(Running { process, _guard: guard });
+    }
+
+    /// SIGKILL, as a crash or the out-of-memory killer does.
+    pub fn kill(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            running.process.kill().expect("our own child");
+            running.process.wait().expect("our own child");
+        }
+    }
+
+    /// SIGTERM, as the service manager does, and the wait for the end.
+    pub fn stop(&mut self) -> Ended {
+        self.terminate();
+        self.await_end()
+    }
+
+    /// SIGTERM alone.
+    pub fn terminate(&self) {
+        signal("TERM", &self.pid().to_string());
+    }
+
+    /// Waits until it has ended, and fails after a minute.
+    #[track_caller]
+    pub fn await_end(&mut self) -> Ended {
+        let started = Instant::now();
+        let ended = wait_until(STOP_MAX, || self.has_ended());
+        let took = started.elapsed();
+        assert!(ended, "the agent did not stop within {STOP_MAX:?}:\n{}", self.log());
+        let mut running = self.running.take().expect("it was running a moment ago");
+        let status = running.process.wait().expect("our own child");
+        Ended { code: status.code(), took }
+    }
+
+    /// Where HIS callers find it.
+    pub fn his(&self) -> SocketAddr {
+        self.his
+    }
+
+    /// Where operators find it.
+    pub fn operators(&self) -> SocketAddr {
+        self.operators
+    }
+
+    /// The process id.
+    #[track_caller]
+    pub fn pid(&self) -> u32 {
+        self.running.as_ref().expect("the agent runs").process.id()
+    }
+
+    /// Its configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.home.path().join("agent.toml")
+    }
+
+    /// The folder that it forwards into when there is no broker.
+    pub fn records(&self) -> PathBuf {
+        self.home.path().join("records")
+    }
+
+    /// Everything it has logged, over all its starts.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// What `/readyz` says.
+    #[track_caller]
+    pub fn readiness(&self) -> Value {
+        his::get(self.operators, "/readyz").expect("the operators' door answers").json()
+    }
+
+    /// Waits until `/readyz` says what it should, and fails with what it said after a minute.
+    #[track_caller]
+    pub fn await_readiness(&self, what: &str, met: impl Fn(&Value) -> bool) -> Value {
+        let mut said = Value::Null;
+        let ok = wait_until(DRAIN_MAX, || {
+            said = self.readiness();
+            met(&said)
+        });
+        assert!(ok, "after {DRAIN_MAX:?} still not {what}: {said}\n{}", self.log());
+        said
+    }
+
+    /// Waits until nothing is left in the outbox.
+    #[track_caller]
+    pub fn await_drained(&self) {
+        self.await_readiness("drained", |it| it["outbox"]["waiting"] == 0);
+    }
+
+    fn has_ended(&self) -> bool {
+        let stat = format!("/proc/{}/stat", self.pid());
+        // A child that has ended and was not waited for is a zombie: state Z behind the name.
+        let stat = fs::read_to_string(stat).unwrap_or_default();
+        stat.rsplit(')').next().is_none_or(|it| it.trim_start().starts_with(['Z', 'X']))
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.home.path().join("agent.log")
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Runs a command of the binary to its end, a minute at most.
+pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Ran {
+    let output = Command::new("timeout")
+        .arg("60")
+        .arg(binary())
+        .args(arguments)
+        .env("RUST_BACKTRACE", "0")
+        .stdin(File::open("/dev/null").expect("Linux has /dev/null"))
+        .output()
+        .expect("timeout is part of coreutils");
+    let text = |bytes| String::from_utf8(bytes).expect("the commands speak UTF-8");
+    Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// The binary that was built together with the tests.
+fn binary() -> PathBuf {
+    let tests = std::env::current_exe().expect("a process knows its file");
+    let profile = tests.parent().and_then(Path::parent).expect("target/PROFILE/deps");
+    let binary = profile.join("his-agent");
+    assert!(
+        binary.is_file(),
+        "{} is missing: run `cargo build --workspace` first",
+        binary.display()
+    );
+    binary
+}
+
+/// A start takes a tenth of a second; a machine that compiles may need much more.
+const START_MAX: Duration = Duration::from_secs(60);
+const STOP_MAX: Duration = Duration::from_secs(60);
+const DRAIN_MAX: Duration = Duration::from_secs(90);

@@ -1,0 +1,145 @@
+//! The central platform: runs `his-agent receive` as a process and reads what it kept.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tempfile::TempDir;
+
+use crate::agent;
+use crate::cases::Expected;
+
+/// A receiver with a folder of its own; each run goes on where the last one ended.
+#[derive(Debug)]
+pub struct Platform {
+    out: TempDir,
+    from: Vec<OsString>,
+}
+
+/// What the platform has.
+#[derive(Debug)]
+pub struct Delivered {
+    /// How the last run ended: 0 when nothing is missing, rejected or damaged.
+    pub exit_code: Option<i32>,
+    /// The receiver's own account, `summary.json`.
+    pub summary: Value,
+    /// Every record, in the order of arrival.
+    pub records: Vec<Record>,
+}
+
+/// One record, as far as the proofs look at it.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Its id.
+    pub record_id: String,
+    /// Its number.
+    pub seq: u64,
+    /// 1 for the first content under its key.
+    pub revision: u64,
+    /// What kind of record it is.
+    pub entity: String,
+    /// The channel it came in by.
+    pub channel: String,
+    /// The encounter.
+    pub lane: String,
+    /// The data elements as they were written.
+    pub elements: String,
+}
+
+impl Platform {
+    /// Receives from a queue.
+    pub fn of_queue(url: &str, queue: &str) -> Platform {
+        let idle = IDLE.as_millis().to_string();
+        Platform::new(&["--amqp", url, "--queue", queue, "--idle-ms", &idle])
+    }
+
+    /// Receives from a folder of segments.
+    pub fn of_folder(folder: &Path) -> Platform {
+        Platform::new(&["--files", folder.to_str().expect("our folders have plain names")])
+    }
+
+    fn new(from: &[&str]) -> Platform {
+        let out = TempDir::with_prefix("platform-").expect("the temp folder takes a folder");
+        Platform { out, from: from.iter().map(OsString::from).collect() }
+    }
+
+    /// Receives until that many records are there, or half a minute has passed; what is there then
+    /// is for the caller to judge.
+    pub fn receive(&self, expected: usize) -> Delivered {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let delivered = self.receive_once();
+            if delivered.records.len() >= expected || Instant::now() > deadline {
+                return delivered;
+            }
+        }
+    }
+
+    fn receive_once(&self) -> Delivered {
+        let mut arguments = vec![OsString::from("receive")];
+        arguments.extend(self.from.iter().cloned());
+        arguments.extend([OsString::from("--out"), self.out.path().into()]);
+        let ran = agent::run(&arguments);
+        let summary = fs::read_to_string(self.out.path().join("summary.json"));
+        let summary = summary.unwrap_or_else(|error| panic!("no summary: {error}\n{}", ran.stderr));
+        let files = files(self.out.path());
+        Delivered {
+            exit_code: ran.code,
+            summary: serde_json::from_str(&summary).expect("the summary is JSON"),
+            records: files.iter().flat_map(|it| records(it)).collect(),
+        }
+    }
+}
+
+impl Record {
+    /// The part of it that a case can tell; a record does not carry its key.
+    pub fn expected(&self) -> Expected {
+        Expected {
+            entity: self.entity.clone(),
+            lane: self.lane.clone(),
+            key: String::new(),
+            elements: self.elements.clone(),
+        }
+    }
+
+    fn read(line: &str) -> Record {
+        let members: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"));
+        let raw = |name: &str| members.get(name).map_or("null", |it| it.get());
+        let text = |name: &str| serde_json::from_str(raw(name)).unwrap_or_default();
+        let number = |name: &str| raw(name).parse().unwrap_or_default();
+        Record {
+            record_id: text("record_id"),
+            seq: number("seq"),
+            revision: number("revision"),
+            entity: text("entity"),
+            channel: text("channel"),
+            lane: text("lane"),
+            elements: raw("elements").to_owned(),
+        }
+    }
+}
+
+fn records(path: &Path) -> Vec<Record> {
+    let text = fs::read_to_string(path).expect("the receiver writes UTF-8");
+    text.lines().map(Record::read).collect()
+}
+
+/// The receiver's record files, a day each, in order.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .expect("the receiver's folder")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|it| it == "ndjson"))
+        .filter(|path| path.file_stem().is_some_and(|it| it != "rejected"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// How long the queue must have been silent before a run ends.
+const IDLE: Duration = Duration::from_secs(1);
