@@ -33,8 +33,7 @@ impl Echo {
     pub(crate) fn start() -> Echo {
         let [port] = free_ports();
         let own = std::env::current_exe().expect("the benchmark is a file");
-        let mut process =
-            Process::spawn(Command::new(own).args([ARGUMENT, &port.to_string()]));
+        let mut process = Process::spawn(Command::new(own).args([ARGUMENT, &port.to_string()]));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let deadline = Instant::now() + Duration::from_secs(10);
         while std::net::TcpStream::connect(address).is_err() {

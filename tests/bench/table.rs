@@ -60,8 +60,12 @@ impl Row {
 
 /// Prints the rows, each with the load average of its part.
 pub(crate) fn print(rows: &[(Row, String)]) {
-    println!("\nMedians over the rounds, in brackets the least and the most. A ratio is taken round");
-    println!("by round. Load: processes that wanted a core in the last minute, before and after.\n");
+    println!(
+        "\nMedians over the rounds, in brackets the least and the most. A ratio is taken round"
+    );
+    println!(
+        "by round. Load: processes that wanted a core in the last minute, before and after.\n"
+    );
     println!("| measured | limit | agent | agent / limit | target | met | load |");
     println!("|---|---:|---:|---:|---:|---|---|");
     for (row, load) in rows {
