@@ -161,7 +161,7 @@ fn unmappable(error: &MapError, reading: Reading) -> Refusal {
 }
 
 fn invalid(findings: Vec<Finding>, reading: Reading) -> Refusal {
-    let code = findings.first().map_or("V000", |it| it.code);
+    let code = findings.first().expect("a message is refused here for its findings").code;
     let told = findings.iter().map(|it| format!("{} {}", it.code, it.element));
     let log = told.collect::<Vec<_>>().join(", ");
     Refusal {

@@ -218,10 +218,10 @@ impl Opener<'_> {
     }
 }
 
-/// Cases and code maps lie in folders of these names; everything else that is TOML is a mapping.
+/// A mapping lies in its vendor's folder. Cases and code maps lie in folders of their own below it.
 fn is_mapping(path: &str) -> bool {
     let is_toml = path.rsplit_once('.').is_some_and(|(_, extension)| extension == "toml");
-    is_toml && !path.split('/').any(|it| it == "cases" || it == "codes")
+    is_toml && path.contains('/') && !path.split('/').any(|it| it == "cases" || it == "codes")
 }
 
 fn chosen(path: &str, only: &[String]) -> bool {

@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     /// 多少毫秒没有新消息就结束；缺省一直运行 | end when nothing came for so long
     #[arg(long, value_name = "MS")]
     idle_ms: Option<u64>,
-    /// 按哪些地区版本核对数据元 | profiles to validate against: a record is judged by the one it names
+    /// 不按数据元目录核对记录 | take records as they are, without the dictionary
     #[arg(long, default_value_t = false)]
     no_validation: bool,
 }

@@ -235,12 +235,16 @@ fn check(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> CheckConfig {
 
 fn log(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> LogConfig {
     let mut section = root.section("log", to);
-    let log = LogConfig {
-        level: section.text("level", to).unwrap_or_else(|| "info".to_owned()),
-        json: section.text("format", to).is_some_and(|it| it == "json"),
-    };
+    let level = section.text("level", to).unwrap_or_else(|| "info".to_owned());
+    if let Err(error) = tracing_subscriber::EnvFilter::try_new(&level) {
+        to.error("A004", section.offset_of("level"), format!("`level` must be a filter: {error}"));
+    }
+    let format = section.text("format", to).unwrap_or_else(|| "text".to_owned());
+    if format != "text" && format != "json" {
+        to.error("A004", section.offset_of("format"), "`format` must be text or json".to_owned());
+    }
     section.finish(to);
-    log
+    LogConfig { level, json: format == "json" }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use http::{StatusCode, header};
 use serde_json::json;
 
 use super::Road;
+use crate::clock;
 
 pub(super) fn routes() -> Router<Arc<Road>> {
     Router::new()
@@ -49,7 +50,7 @@ async fn ready(State(road): State<Arc<Road>>) -> Response {
             "returned": forward.returned,
             "reconnects": forward.reconnects,
             "last_error": forward.last_error.as_ref().map(|it| json!({
-                "code": it.code, "reason": it.reason, "at": it.at.to_string(),
+                "code": it.code, "reason": it.reason, "at": clock::china(it.at).to_string(),
             })),
         },
     });
