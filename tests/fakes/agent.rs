@@ -34,7 +34,8 @@ pub struct Setup {
     pub top: String,
     /// Lines of `[listen]`.
     pub listen: String,
-    broker: Option<String>,
+    /// The broker's address; without one, records go into a folder.
+    pub broker: Option<String>,
 }
 
 /// An agent that may be running.
@@ -266,6 +267,22 @@ pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Ran {
         .expect("timeout is part of coreutils");
     let text = |bytes| String::from_utf8(bytes).expect("the commands speak UTF-8");
     Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Runs a command whose reader has left before it writes, as `his-agent ... | head` may.
+pub fn run_into_a_closed_pipe(arguments: &[&str]) -> Ran {
+    let mut process = Command::new(binary())
+        .args(arguments)
+        .env("RUST_BACKTRACE", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary can be run");
+    drop(process.stdout.take());
+    let output = process.wait_with_output().expect("our own child");
+    let stderr = String::from_utf8(output.stderr).expect("the commands speak UTF-8");
+    Ran { code: output.status.code(), stdout: String::new(), stderr }
 }
 
 /// The binary that was built together with the tests.

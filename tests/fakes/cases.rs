@@ -50,13 +50,19 @@ pub struct Expected {
 pub const VENDORS: [&str; 6] = ["platform", "techservice", "pinyin", "cdss", "rows", "webapi"];
 
 impl Case {
-    /// One case of every vendor.
+    /// Every case that becomes records, of every vendor.
     pub fn all() -> Vec<Case> {
-        VENDORS.iter().map(|vendor| Case::of(vendor)).collect()
+        VENDORS.iter().flat_map(|vendor| Case::of_vendor(vendor)).collect()
     }
 
-    /// The vendor's first case.
+    /// The vendor's case with the most records.
     pub fn of(vendor: &str) -> Case {
+        let cases = Case::of_vendor(vendor);
+        cases.into_iter().max_by_key(|it| it.message().records.len()).expect("asserted below")
+    }
+
+    /// The vendor's cases that name the usual visit and prescription and are not refused.
+    fn of_vendor(vendor: &str) -> Vec<Case> {
         let folder = mappings().join(vendor).join("cases");
         let mut inputs: Vec<PathBuf> = fs::read_dir(&folder)
             .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
@@ -64,8 +70,15 @@ impl Case {
             .filter(|path| name(path).contains(".in."))
             .collect();
         inputs.sort();
-        let input = inputs.first().unwrap_or_else(|| panic!("{} is empty", folder.display()));
-        let stem = name(input).split(".in.").next().unwrap_or_default().to_owned();
+        let usual = |it: &Case| it.expected.contains(VISIT) && it.expected.contains(PRESCRIPTION);
+        let cases: Vec<Case> =
+            inputs.iter().map(|input| Case::read(vendor, input)).filter(usual).collect();
+        assert!(!cases.is_empty(), "{} has no case to send", folder.display());
+        cases
+    }
+
+    fn read(vendor: &str, input: &Path) -> Case {
+        let stem = name(input).split(".in.").next().unwrap_or_default();
         let beside = |ending: &str| input.with_file_name(format!("{stem}.{ending}"));
         Case {
             vendor: vendor.to_owned(),
@@ -76,32 +89,25 @@ impl Case {
         }
     }
 
+    /// Whether its bytes hold the text.
+    pub fn has(&self, text: &str) -> bool {
+        self.bytes.windows(text.len()).any(|it| it == text.as_bytes())
+    }
+
     /// The message of the case itself.
     pub fn message(&self) -> Message {
-        self.changed(&[])
+        Message {
+            channel: self.vendor.clone(),
+            content_type: self.content_type.clone(),
+            bytes: self.bytes.clone(),
+            records: records(&self.expected),
+        }
     }
 
     /// The message of another visit and another prescription: the n-th.
     pub fn numbered(&self, n: u64) -> Message {
-        let (visit, prescription) = (format!("MZ{n:011}"), format!("CF{n:012}"));
-        self.changed(&[(VISIT, &visit), (PRESCRIPTION, &prescription)])
-    }
-
-    /// The message with some text changed, in the bytes and in what must come of them alike. Only
-    /// ASCII is looked for: that reads the same in every encoding the vendors use.
-    pub fn changed(&self, changes: &[(&str, &str)]) -> Message {
-        let (mut bytes, mut expected) = (self.bytes.clone(), self.expected.clone());
-        for (from, to) in changes {
-            assert!(from.is_ascii() && to.is_ascii(), "{from} may read otherwise in GBK");
-            bytes = replaced(&bytes, from.as_bytes(), to.as_bytes());
-            expected = expected.replace(from, to);
-        }
-        Message {
-            channel: self.vendor.clone(),
-            content_type: self.content_type.clone(),
-            bytes,
-            records: records(&expected),
-        }
+        let message = self.message().changed(VISIT, &format!("MZ{n:011}"));
+        message.changed(PRESCRIPTION, &format!("CF{n:012}"))
     }
 }
 
@@ -111,11 +117,27 @@ impl Message {
         format!("/v1/channels/{}/messages", self.channel)
     }
 
+    /// The message with some text changed, in the bytes and in what must come of them alike. Only
+    /// ASCII is looked for: that reads the same in every encoding the vendors use.
+    #[must_use]
+    #[track_caller]
+    pub fn changed(&self, from: &str, to: &str) -> Message {
+        assert!(from.is_ascii() && to.is_ascii(), "{from} may read otherwise in GBK");
+        let change = |it: &Expected| Expected {
+            entity: it.entity.clone(),
+            lane: it.lane.replace(from, to),
+            key: it.key.replace(from, to),
+            elements: it.elements.replace(from, to),
+        };
+        Message { records: self.records.iter().map(change).collect(), ..self.spoilt(from, to) }
+    }
+
     /// The same message with other bytes in one place; what must come of it is no longer told.
     #[must_use]
+    #[track_caller]
     pub fn spoilt(&self, from: impl AsRef<[u8]>, to: impl AsRef<[u8]>) -> Message {
         let bytes = replaced(&self.bytes, from.as_ref(), to.as_ref());
-        assert_ne!(bytes, self.bytes, "the case no longer has what this test spoils");
+        assert!(bytes != self.bytes, "{} no longer has what is spoilt here", self.channel);
         Message { bytes, records: Vec::new(), ..self.clone() }
     }
 }

@@ -160,7 +160,8 @@ impl Answer {
 
 /// A request's head with these headers and no others but the host.
 pub fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let lines: String =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     format!("{method} {path} HTTP/1.1\r\nHost: his-agent\r\n{lines}\r\n").into_bytes()
 }
 

@@ -109,8 +109,8 @@ impl Work {
             if number.is_multiple_of(10) {
                 line = None;
             }
-            let case = self.cases.iter().cycle().nth(usize::try_from(number % 6).unwrap_or(0));
-            let message = case.expect("there are cases").numbered(number);
+            let position = usize::try_from(number).unwrap_or(0) % self.cases.len();
+            let message = self.cases.get(position).expect("within").numbered(number);
             if !self.deliver(&mut line, &message) {
                 return;
             }

@@ -94,7 +94,8 @@ impl Obligations {
         differences.extend(missing.iter().map(|id| format!("lost: {id} {:?}", owed.get(*id))));
         let seqs: BTreeSet<u64> = delivered.records.iter().map(|it| it.seq).collect();
         let gap = (1..).zip(&seqs).find(|(expected, seq)| expected != *seq);
-        differences.extend(gap.map(|(expected, seq)| format!("seq {expected} is missing, {seq} is next")));
+        differences
+            .extend(gap.map(|(expected, seq)| format!("seq {expected} is missing, {seq} is next")));
         if delivered.exit_code != Some(0) {
             differences.push(format!("the receiver ended with {:?}", delivered.exit_code));
         }

@@ -1,6 +1,15 @@
 //! The proofs that need more than one crate, a process, a broker or the checkout itself.
 //!
-//! One binary, so that everything links once. `house` is quick; the others say what they start.
+//! One binary, so that everything links once. `house` is quick; the others start the real
+//! `his-agent`, and some a RabbitMQ of their own. What each proves stands in its test's name.
+//! `HIS_AGENT_PROVE=long` makes the random ones long; each prints its seed.
 
+mod broker;
+mod check;
+mod commands;
 mod house;
+mod kill;
 mod rabbitmq;
+mod refusals;
+mod road;
+mod shutdown;

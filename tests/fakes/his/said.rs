@@ -89,7 +89,12 @@ fn of_xml(text: &str) -> Said {
     };
     Said {
         code: element(response, "code").parse().unwrap_or(-1),
-        detail: detail.split("<code>").skip(1).filter_map(|it| it.split('<').next()).map(str::to_owned).collect(),
+        detail: detail
+            .split("<code>")
+            .skip(1)
+            .filter_map(|it| it.split('<').next())
+            .map(str::to_owned)
+            .collect(),
         request_id: element(response, "request_id").to_owned(),
         receipt: Receipt {
             message_id: element(response, "message_id").to_owned(),
