@@ -12,8 +12,7 @@
 //! It is dead and its folder is gone once the value is dropped, and dead even when the test process
 //! itself was killed.
 
-use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,6 +22,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::cases::VENDORS;
+use crate::command::binary;
 use crate::his;
 use crate::ports;
 use crate::process::{Guard, signal, wait_until};
@@ -62,17 +62,6 @@ pub struct Ended {
     pub took: Duration,
 }
 
-/// What a command printed, and how it ended.
-#[derive(Clone, Debug)]
-pub struct Ran {
-    /// Its exit code; 124 when it did not end within a minute.
-    pub code: Option<i32>,
-    /// What it said to programs.
-    pub stdout: String,
-    /// What it said to people.
-    pub stderr: String,
-}
-
 impl Setup {
     /// Forwards into a folder.
     pub fn files() -> Setup {
@@ -93,10 +82,8 @@ impl Setup {
                 format!("kind = \"amqp\"\nurl = \"file:{}\"", path.display())
             }
         };
-        let channels: String = VENDORS
-            .iter()
-            .map(|it| format!("[[channel]]\nname = \"{it}\"\nmappings = [\"{it}/\"]\n"))
-            .collect();
+        let channel = |it: &&str| format!("[[channel]]\nname = \"{it}\"\nmappings = [\"{it}/\"]");
+        let channels = VENDORS.iter().map(channel).collect::<Vec<_>>().join("\n");
         let Setup { top, listen, .. } = self;
         let outbox = home.join("outbox");
         let text = format!(
@@ -234,7 +221,9 @@ impl Agent {
     /// Waits until nothing is left in the outbox.
     #[track_caller]
     pub fn await_drained(&self) {
-        self.await_readiness("drained", |it| it["outbox"]["waiting"] == 0);
+        self.await_readiness("drained", |it| {
+            it.pointer("/outbox/waiting") == Some(&Value::from(0))
+        });
     }
 
     fn has_ended(&self) -> bool {
@@ -255,50 +244,7 @@ impl Drop for Agent {
     }
 }
 
-/// Runs a command of the binary to its end, a minute at most.
-pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Ran {
-    let output = Command::new("timeout")
-        .arg("60")
-        .arg(binary())
-        .args(arguments)
-        .env("RUST_BACKTRACE", "0")
-        .stdin(File::open("/dev/null").expect("Linux has /dev/null"))
-        .output()
-        .expect("timeout is part of coreutils");
-    let text = |bytes| String::from_utf8(bytes).expect("the commands speak UTF-8");
-    Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
-}
-
-/// Runs a command whose reader has left before it writes, as `his-agent ... | head` may.
-pub fn run_into_a_closed_pipe(arguments: &[&str]) -> Ran {
-    let mut process = Command::new(binary())
-        .args(arguments)
-        .env("RUST_BACKTRACE", "0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary can be run");
-    drop(process.stdout.take());
-    let output = process.wait_with_output().expect("our own child");
-    let stderr = String::from_utf8(output.stderr).expect("the commands speak UTF-8");
-    Ran { code: output.status.code(), stdout: String::new(), stderr }
-}
-
-/// The binary that was built together with the tests.
-fn binary() -> PathBuf {
-    let tests = std::env::current_exe().expect("a process knows its file");
-    let profile = tests.parent().and_then(Path::parent).expect("target/PROFILE/deps");
-    let binary = profile.join("his-agent");
-    assert!(
-        binary.is_file(),
-        "{} is missing: run `cargo build --workspace` first",
-        binary.display()
-    );
-    binary
-}
-
 /// A start takes a tenth of a second; a machine that compiles may need much more.
-const START_MAX: Duration = Duration::from_secs(60);
-const STOP_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_mins(1);
+const STOP_MAX: Duration = Duration::from_mins(1);
 const DRAIN_MAX: Duration = Duration::from_secs(90);

@@ -9,6 +9,7 @@ pub struct Chance(u64);
 
 impl Chance {
     /// Begins with the seed of the environment, or with any, and prints it.
+    #[allow(clippy::print_stdout)] // a failed test shows it
     pub fn seeded(test: &str) -> Chance {
         let given = std::env::var("HIS_AGENT_SEED").ok().and_then(|it| it.parse().ok());
         let seed = given.unwrap_or_else(|| RandomState::new().hash_one(test));

@@ -160,9 +160,9 @@ impl Answer {
 
 /// A request's head with these headers and no others but the host.
 pub fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
-    let lines: String =
-        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!("{method} {path} HTTP/1.1\r\nHost: his-agent\r\n{lines}\r\n").into_bytes()
+    let mut lines = vec![format!("{method} {path} HTTP/1.1"), "Host: his-agent".to_owned()];
+    lines.extend(headers.iter().map(|(name, value)| format!("{name}: {value}")));
+    (lines.join("\r\n") + "\r\n\r\n").into_bytes()
 }
 
 fn parse_head(head: &[u8]) -> io::Result<Answer> {

@@ -3,6 +3,7 @@
 //! | fake | stands for |
 //! |---|---|
 //! | [`agent`] | the service manager: starts, stops and kills the real `his-agent` |
+//! | [`command`] | a person or a script that runs its commands |
 //! | [`his`] | a HIS: an HTTP client that shares no code with the agent |
 //! | [`cases`] | what a HIS sends, and what must come of it |
 //! | [`load`] | a hospital's morning: many callers at once |
@@ -14,6 +15,7 @@
 pub mod agent;
 pub mod cases;
 pub mod chance;
+pub mod command;
 pub mod his;
 pub mod load;
 pub mod obligations;

@@ -181,4 +181,4 @@ pub fn send(his: SocketAddr, message: &Message, obligations: &Obligations) -> hi
 
 const RETRY: Duration = Duration::from_millis(10);
 /// Longer than any outage in a proof.
-const GIVE_UP: Duration = Duration::from_secs(120);
+const GIVE_UP: Duration = Duration::from_mins(2);

@@ -10,8 +10,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tempfile::TempDir;
 
-use crate::agent;
 use crate::cases::Expected;
+use crate::command;
 
 /// A receiver with a folder of its own; each run goes on where the last one ended.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Platform {
         let mut arguments = vec![OsString::from("receive")];
         arguments.extend(self.from.iter().cloned());
         arguments.extend([OsString::from("--out"), self.out.path().into()]);
-        let ran = agent::run(&arguments);
+        let ran = command::run(&arguments);
         let summary = fs::read_to_string(self.out.path().join("summary.json"));
         let summary = summary.unwrap_or_else(|error| panic!("no summary: {error}\n{}", ran.stderr));
         let files = files(self.out.path());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
 use tests::agent::{Agent, Setup};
 use tests::cases::Case;
 use tests::load::{self, Load, Patience};
@@ -74,6 +75,6 @@ fn what_no_queue_takes_is_kept_and_told_until_one_does() {
     obligations.assert_met_by(&platform.receive(obligations.count()));
 }
 
-fn confirmed(said: &serde_json::Value) -> u64 {
-    said["forward"]["confirmed"].as_u64().unwrap_or_default()
+fn confirmed(said: &Value) -> u64 {
+    said.pointer("/forward/confirmed").and_then(Value::as_u64).unwrap_or_default()
 }

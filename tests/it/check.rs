@@ -136,14 +136,15 @@ fn check(agent: &Agent, request: &Value, headers: &[(&str, &str)], expected: &st
     let answer = his::post_json(agent.his(), "/v1/checks", headers, &request.to_string());
     let answer = answer.expect("the agent answers");
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let verdict = &answer.json()["data"];
-    let findings = names(&verdict["findings"], |it| {
-        format!("{} {}", text(&it["rule_id"]), text(&it["action"]))
-    });
-    let unknown = names(&verdict["unknown"], |it| text(&it["rule_id"]));
-    let not_run = names(&verdict["not_run"], text);
-    let outcome = text(&verdict["outcome"]);
-    let actual = format!("{outcome}: {findings}; unknown: {unknown}; not run: {not_run}");
+    let said = answer.json();
+    let finding = |it: &Value| format!("{} {}", text(it, "/rule_id"), text(it, "/action"));
+    let actual = format!(
+        "{}: {}; unknown: {}; not run: {}",
+        text(&said, "/data/outcome"),
+        list(&said, "/data/findings", finding),
+        list(&said, "/data/unknown", |it| text(it, "/rule_id")),
+        list(&said, "/data/not_run", |it| text(it, "")),
+    );
     assert_eq!(actual, expected, "{}", answer.text());
 }
 
@@ -151,18 +152,22 @@ fn check(agent: &Agent, request: &Value, headers: &[(&str, &str)], expected: &st
 fn check_national(his: SocketAddr, path: &str, request: &Value, expected: &str) {
     let answer = his::post_json(his, path, &[], &request.to_string()).expect("the agent answers");
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let envelope = answer.json();
-    let results = names(&envelope["output"]["result"], |it| text(&it["rule_id"]));
-    let unknown = names(&envelope["output"]["unknown"], |it| text(&it["rule_id"]));
-    let actual = format!("{}: {results}; unknown: {unknown}", envelope["infcode"]);
+    let said = answer.json();
+    let actual = format!(
+        "{}: {}; unknown: {}",
+        said.get("infcode").unwrap_or(&Value::Null),
+        list(&said, "/output/result", |it| text(it, "/rule_id")),
+        list(&said, "/output/unknown", |it| text(it, "/rule_id")),
+    );
     assert_eq!(actual, expected, "{path} {request}\n{}", answer.text());
 }
 
-fn names(list: &Value, name: impl Fn(&Value) -> String) -> String {
-    let names: Vec<String> = list.as_array().into_iter().flatten().map(name).collect();
-    names.join(" ")
+/// The names of a list's entries; a list that is not there has none.
+fn list(said: &Value, path: &str, name: impl Fn(&Value) -> String) -> String {
+    let entries = said.pointer(path).and_then(Value::as_array).into_iter().flatten();
+    entries.map(name).collect::<Vec<_>>().join(" ")
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+fn text(value: &Value, path: &str) -> String {
+    value.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
 }

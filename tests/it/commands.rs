@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
-use tests::agent::{Agent, Ran, Setup, run, run_into_a_closed_pipe};
+use tests::agent::{Agent, Setup};
+use tests::command::{Ran, run, run_into_a_closed_pipe};
 
 #[test]
 fn validate_accepts_what_the_daemon_would_run() {

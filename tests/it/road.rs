@@ -45,19 +45,19 @@ fn walk(agent: &mut Agent, platform: &Platform) -> Delivered {
     resend(agent, &messages, &receipts, &obligations);
 
     // The first drug has become 20 fen dearer: one record has another content under its key.
-    let mut changes = 0;
+    let mut count = 0;
     for ((n, case), first) in cases.iter().zip(&receipts).filter(|((_, case), _)| case.has("32.5"))
     {
         let changed = case.numbered(*n).changed("32.5", "32.7");
         let receipt = send_changed(agent, &changed, first);
         obligations.note(&changed, &receipt);
-        changes += 1;
+        count += 1;
     }
-    assert!(changes >= 6, "only {changes} cases have the price");
+    assert!(count >= 6, "only {count} cases have the price");
     agent.await_drained();
-    let delivered = platform.receive(records + changes);
-    assert_eq!(delivered.records.iter().filter(|it| it.revision == 2).count(), changes);
-    assert_eq!(obligations.count(), records + changes);
+    let delivered = platform.receive(records + count);
+    assert_eq!(delivered.records.iter().filter(|it| it.revision == 2).count(), count);
+    assert_eq!(obligations.count(), records + count);
     obligations.assert_met_by(&delivered);
     delivered
 }
@@ -72,7 +72,7 @@ fn resend(agent: &Agent, messages: &[Message], first: &[Receipt], obligations: &
     for (message, first) in messages.iter().zip(first) {
         let mut again = send(agent, message, obligations);
         assert_eq!(statuses(&again), vec!["duplicate 1"; again.records.len()]);
-        again.records.iter_mut().for_each(|it| it.status = "accepted".to_owned());
+        again.records.iter_mut().for_each(|it| it.status.replace_range(.., "accepted"));
         assert_eq!(again, *first, "{}", message.channel);
     }
 }

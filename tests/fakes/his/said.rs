@@ -49,26 +49,29 @@ pub(super) fn read(text: &str) -> Said {
 
 fn of_json(text: &str) -> Said {
     let said: Value = serde_json::from_str(text).unwrap_or_default();
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let member = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
+    let list = |path| said.pointer(path).and_then(Value::as_array).into_iter().flatten();
     let record = |it: &Value| RecordReceipt {
-        record_id: member(it, "record_id"),
-        entity: member(it, "entity"),
-        key: member(it, "key"),
-        seq: it["seq"].as_u64().unwrap_or_default(),
-        revision: it["revision"].as_u64().unwrap_or_default(),
-        status: member(it, "status"),
+        record_id: word(it, "/record_id"),
+        entity: word(it, "/entity"),
+        key: word(it, "/key"),
+        seq: it.get("seq").and_then(Value::as_u64).unwrap_or_default(),
+        revision: it.get("revision").and_then(Value::as_u64).unwrap_or_default(),
+        status: word(it, "/status"),
     };
     Said {
-        code: said["code"].as_i64().unwrap_or(-1),
-        detail: list(&said["detail"]).iter().map(|it| member(it, "code")).collect(),
-        request_id: member(&said, "request_id"),
+        code: said.get("code").and_then(Value::as_i64).unwrap_or(-1),
+        detail: list("/detail").map(|it| word(it, "/code")).collect(),
+        request_id: word(&said, "/request_id"),
         receipt: Receipt {
-            message_id: member(&said["data"], "message_id"),
-            received_at: member(&said["data"], "received_at"),
-            records: list(&said["data"]["records"]).iter().map(record).collect(),
+            message_id: word(&said, "/data/message_id"),
+            received_at: word(&said, "/data/received_at"),
+            records: list("/data/records").map(record).collect(),
         },
     }
+}
+
+fn word(value: &Value, path: &str) -> String {
+    value.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 fn of_xml(text: &str) -> Said {

@@ -1,0 +1,59 @@
+//! The commands of `his-agent`, run to their end.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a command printed, and how it ended.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// Its exit code; 124 when it did not end within a minute.
+    pub code: Option<i32>,
+    /// What it said to programs.
+    pub stdout: String,
+    /// What it said to people.
+    pub stderr: String,
+}
+
+/// Runs a command of the binary to its end, a minute at most.
+pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Ran {
+    let output = Command::new("timeout")
+        .arg("60")
+        .arg(binary())
+        .args(arguments)
+        .env("RUST_BACKTRACE", "0")
+        .stdin(Stdio::null())
+        .output()
+        .expect("timeout is part of coreutils");
+    let text = |bytes| String::from_utf8(bytes).expect("the commands speak UTF-8");
+    Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Runs a command whose reader has left before it writes, as `his-agent ... | head` may.
+pub fn run_into_a_closed_pipe(arguments: &[&str]) -> Ran {
+    let mut process = Command::new(binary())
+        .args(arguments)
+        .env("RUST_BACKTRACE", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary can be run");
+    drop(process.stdout.take());
+    let output = process.wait_with_output().expect("our own child");
+    let stderr = String::from_utf8(output.stderr).expect("the commands speak UTF-8");
+    Ran { code: output.status.code(), stdout: String::new(), stderr }
+}
+
+/// The binary that was built together with the tests.
+pub(crate) fn binary() -> PathBuf {
+    let tests = std::env::current_exe().expect("a process knows its file");
+    let profile = tests.parent().and_then(Path::parent).expect("target/PROFILE/deps");
+    let binary = profile.join("his-agent");
+    assert!(
+        binary.is_file(),
+        "{} is missing: run `cargo build --workspace` first",
+        binary.display()
+    );
+    binary
+}
