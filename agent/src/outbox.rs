@@ -16,7 +16,7 @@
 //! # The store
 //!
 //! Four families of keys; numbers in keys are 8 bytes, high byte first. The values' bytes are in
-//! [`format`].
+//! `outbox/format.rs`.
 //!
 //! | family | key | value |
 //! |---|---|---|
@@ -24,7 +24,7 @@
 //! | `seen` | identity (channel, entity, business key), 16 bytes of a SHA-256 | the contents taken in under it: digest, record id, number, revision, message |
 //! | `dead` | number of the dead letter | the dead letter, sealed |
 //! | `meta` | `format` | version of the store |
-//! | | `epoch` | the store's id, 16 random bytes: numbers mean something only together with it |
+//! | | `epoch` | the store's id, a UUID: numbers mean something only together with it |
 //! | | `tail` | next number, bytes ever stored |
 //! | | `cursor` | lowest number not settled |
 //! | | `letters` | next number of a dead letter, dead letters kept |
@@ -45,7 +45,7 @@
 //!   is synced first, for a file vanishes at once.
 //! - **Forget**: `seen` entries that were last used more than [`Options::remember_records`]
 //!   records ago go when their file is compacted. By number and not by date: disk use is bounded
-//!   and a clock that jumps forgets nothing.
+//!   and a clock that jumps forgets nothing. A resend after that is a new record, revision 1.
 //!
 //! # What a crash leaves
 //!
@@ -56,7 +56,9 @@
 //! Damage (a flipped bit, a lost file) is never silent: numbers have no gaps, so reading notices
 //! what is missing, moves what is left of it to the dead letters with code `O201` (check fails),
 //! `O202` (missing) or `O203` (unreadable block) and its numbers, settles it, and goes on. What is
-//! missing at the very end is known from the [`witness`].
+//! missing at the very end is known from the witness file (`outbox/witness.rs`). Only when a table's
+//! index or the few values of `meta` are hit does the store refuse to open (`O104`): it cannot tell
+//! what it has, and guessing would send everything once more or nothing at all.
 //!
 //! After an error of the disk the outbox refuses everything and the agent stops; a failed sync is
 //! never tried again, because the kernel may have dropped the pages it failed on.
@@ -102,13 +104,13 @@ pub struct Options {
     pub waiting_max: usize,
     /// Bytes of submissions that may wait for the disk; beyond it [`StoreError::Busy`].
     pub waiting_bytes_max: usize,
-    /// How many records back a resend is known. About 110 bytes of disk each.
+    /// How many records back a resend is known. About 100 bytes of disk each.
     pub remember_records: u64,
     /// Memory for what is written but not in a file yet.
     pub write_buffer_bytes: usize,
     /// Memory for filters, indexes and blocks that were read.
     pub block_cache_bytes: usize,
-    /// Compress the log too: about half the bytes to the disk for a fifth of the rate.
+    /// Compress the log too: about a quarter fewer bytes to the disk, for a fifth of the rate.
     pub compress_log: bool,
 }
 

@@ -365,11 +365,35 @@ fn letter_with(reason: &str) -> DeadLetter {
     }
 }
 
+/// Copies a folder as it is at one moment. RocksDB may merge tables meanwhile, so that what was
+/// copied early does not fit what was copied late; then it is done over.
 fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        // A file may go while we copy, as it may when a process is killed.
-        drop(fs::copy(entry.path(), to.join(entry.file_name())));
+    loop {
+        let before = tables_of(from);
+        fs::create_dir(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            // A file that has just gone shows in the comparison below.
+            drop(fs::copy(entry.path(), to.join(entry.file_name())));
+        }
+        if before == tables_of(from) {
+            return;
+        }
+        fs::remove_dir_all(to).unwrap();
     }
+}
+
+/// The names of all files, and the size of the manifest, which grows whenever the tables change.
+fn tables_of(folder: &Path) -> Vec<(String, u64)> {
+    let mut tables: Vec<(String, u64)> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            let manifest = name.starts_with("MANIFEST");
+            (name, if manifest { entry.metadata().map_or(0, |it| it.len()) } else { 0 })
+        })
+        .collect();
+    tables.sort();
+    tables
 }
