@@ -357,6 +357,7 @@ impl Compiler<'_> {
                 let found = Variable::ALL.iter().find(|(it, _)| it == name);
                 if found.is_none() {
                     let hint = suggestion(name, Variable::ALL.iter().map(|(it, _)| *it));
+                    let hint = hint.replace("mean `", "mean `$");
                     self.sheet.error(
                         "M004",
                         offset,

@@ -41,7 +41,7 @@ pub(crate) fn publish(broker: &RabbitMq, bodies: &Bodies, messages: u64) -> Turn
             settle(Some(confirm));
         }
         let (started, cpu_before) = first.expect("there are more messages than fit the window");
-        let cpu = own_cpu() - cpu_before;
+        let cpu = own_cpu().saturating_sub(cpu_before);
         Ok(Turn { records: messages as u64 - 1, elapsed: started.elapsed(), cpu })
     })
 }

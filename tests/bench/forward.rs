@@ -94,7 +94,11 @@ fn deliver(site: &Site, backlog: &Path, sink: Sink<'_>) -> Turn {
     let first = await_account(&daemon, |it| it.waiting < RECORDS);
     let (started, cpu_before) = (Instant::now(), cpu());
     await_account(&daemon, |it| it.waiting == 0);
-    Turn { records: first.waiting, elapsed: started.elapsed(), cpu: cpu() - cpu_before }
+    Turn {
+        records: first.waiting,
+        elapsed: started.elapsed(),
+        cpu: cpu().saturating_sub(cpu_before),
+    }
 }
 
 fn await_account(daemon: &Daemon, is_it: impl Fn(&Account) -> bool) -> Account {

@@ -81,7 +81,7 @@ fn cpu_micros(mut work: impl FnMut()) -> f64 {
     loop {
         (0..CALLS_A_LOOK).for_each(|_| work());
         calls += CALLS_A_LOOK;
-        let spent = thread_cpu() - before;
+        let spent = thread_cpu().saturating_sub(before);
         if spent >= TURN {
             return spent.as_secs_f64() * 1e6 / f64::from(calls);
         }

@@ -7,6 +7,7 @@
 //!
 //! `cargo bench --package tests` runs all parts in about four minutes, and
 //! `cargo bench --package tests -- receipts forward check judge idle` those that are named.
+//! `HIS_AGENT_BENCH_BINARY` names another binary to measure, such as the last release.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its table")]
 

@@ -64,7 +64,7 @@ fn turn(callers: &Callers<'_>, server: u32, settle: impl FnOnce()) -> Turn {
     let cpu_before = process_cpu(server);
     let seen: Seen = callers.as_fast_as_answered(TURN);
     settle();
-    let cpu = process_cpu(server) - cpu_before;
+    let cpu = process_cpu(server).saturating_sub(cpu_before);
     Turn {
         a_second: seen.a_second(),
         cpu_micros: cpu.as_secs_f64() * 1e6 / f64::from(seen.answers),

@@ -1,9 +1,9 @@
 //! Where the measuring happens: the release binary, a folder on the disk, a broker if need be.
 
 use std::cell::{Cell, OnceCell};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use tempfile::TempDir;
 use tests::rabbitmq::RabbitMq;
@@ -21,19 +21,21 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Brings the release binary up to date: a stale one would be measured without a word.
+    /// Brings the release binary up to date, unless another one is to be measured.
     pub(crate) fn prepare() -> Site {
-        let build = ["build", "--release", "--locked", "--bin", "his-agent"];
-        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-        let built = Command::new(env!("CARGO")).args(build).current_dir(root).status();
-        assert!(built.expect("cargo is there").success(), "the agent does not build");
+        if env::var_os(BINARY_VARIABLE).is_none() {
+            build();
+        }
         let folder = TempDir::with_prefix_in("bench-", TMP).expect("Cargo made the folder");
         Site { folder, folders: Cell::new(0), broker: OnceCell::new() }
     }
 
-    /// The release binary.
+    /// The binary that is measured.
     pub(crate) fn agent() -> PathBuf {
-        Path::new(TMP).with_file_name("release").join("his-agent")
+        match env::var_os(BINARY_VARIABLE) {
+            Some(binary) => binary.into(),
+            None => Path::new(TMP).with_file_name("release").join("his-agent"),
+        }
     }
 
     /// An empty folder that goes with the site.
@@ -54,6 +56,16 @@ impl Site {
     }
 }
 
+/// A stale binary would be measured without a word.
+fn build() {
+    let arguments = ["build", "--release", "--locked", "--bin", "his-agent"];
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let built = Command::new(env!("CARGO")).args(arguments).current_dir(root).status();
+    assert!(built.expect("cargo is there").success(), "the agent does not build");
+}
+
+/// Names a binary to measure in place of the one that is built here.
+const BINARY_VARIABLE: &str = "HIS_AGENT_BENCH_BINARY";
 /// The platform's exchange, as the agent's configuration has it.
 pub(crate) const EXCHANGE: &str = "his.records";
 /// The platform's queue.
