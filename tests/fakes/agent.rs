@@ -25,6 +25,7 @@ use crate::cases::VENDORS;
 use crate::command::binary;
 use crate::his;
 use crate::ports;
+use crate::power::Power;
 use crate::process::{Guard, signal, wait_until};
 
 /// What an agent is told, besides its addresses and a channel for every vendor.
@@ -36,6 +37,8 @@ pub struct Setup {
     pub listen: String,
     /// The broker's address; without one, records go into a folder.
     pub broker: Option<String>,
+    /// Whether `cut_power` will be wanted.
+    pub mains: bool,
 }
 
 /// An agent that may be running.
@@ -44,6 +47,7 @@ pub struct Agent {
     home: TempDir,
     his: SocketAddr,
     operators: SocketAddr,
+    power: Option<Power>,
     running: Option<Running>,
 }
 
@@ -111,7 +115,8 @@ impl Agent {
         let [his, operators] =
             [ports::free(), ports::free()].map(|it| SocketAddr::from((Ipv4Addr::LOCALHOST, it)));
         setup.write(home.path(), his, operators);
-        Agent { home, his, operators, running: None }
+        let power = setup.mains.then(|| Power::new(home.path()));
+        Agent { home, his, operators, power, running: None }
     }
 
     /// Starts the stopped or killed agent on the folder it left, and waits until it answers.
@@ -129,6 +134,7 @@ impl Agent {
         let process = Command::new(binary())
             .args(["run".as_ref(), "--config".as_ref(), self.config().as_os_str()])
             .env("RUST_BACKTRACE", "0")
+            .envs(self.power.iter().flat_map(Power::environment))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log.expect("the agent's folder takes a file"))
@@ -144,6 +150,13 @@ impl Agent {
             running.process.kill().expect("our own child");
             running.process.wait().expect("our own child");
         }
+    }
+
+    /// SIGKILL, and the loss of everything that was not synced; gives how many bytes were lost.
+    pub fn cut_power(&mut self) -> u64 {
+        self.kill();
+        let power = self.power.as_ref().expect("the setup says `mains`");
+        power.cut(&[self.home.path().join("outbox"), self.records()])
     }
 
     /// SIGTERM, as the service manager does, and the wait for the end.

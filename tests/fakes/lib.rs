@@ -21,5 +21,6 @@ pub mod load;
 pub mod obligations;
 pub mod platform;
 mod ports;
+mod power;
 mod process;
 pub mod rabbitmq;

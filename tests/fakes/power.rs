@@ -1,0 +1,79 @@
+//! Power cuts: what was written and not synced is thrown away, as no kill of a process does.
+//!
+//! `power.c` is loaded into the agent and notes how much of each file was synced. After the kill
+//! every file is cut down to that; what was never synced is emptied.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The mains of one agent.
+#[derive(Debug)]
+pub(crate) struct Power {
+    library: PathBuf,
+    journal: PathBuf,
+}
+
+impl Power {
+    /// Compiles what is loaded into the agent.
+    pub(crate) fn new(home: &Path) -> Power {
+        let library = home.join("power.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/fakes/power.c");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-O1", source, "-ldl", "-o"]).arg(&library);
+        let status = compiler.status().expect("cc is there, since Rust links with it");
+        assert!(status.success(), "{source} does not compile");
+        Power { library, journal: home.join("power.journal") }
+    }
+
+    /// What the agent's environment needs.
+    pub(crate) fn environment(&self) -> [(&'static str, OsString); 2] {
+        let library = self.library.clone().into_os_string();
+        [
+            ("LD_PRELOAD", library),
+            ("HIS_AGENT_POWER_JOURNAL", self.journal.clone().into_os_string()),
+        ]
+    }
+
+    /// Throws away everything in these folders that was not synced; gives the bytes. The agent is
+    /// dead by now. What is left has outlived the cut, and the next one cannot take it.
+    pub(crate) fn cut(&self, folders: &[PathBuf]) -> u64 {
+        let text = fs::read_to_string(&self.journal).expect("the agent has synced something");
+        let synced: HashMap<u64, u64> = text.lines().filter_map(entry).collect();
+        assert!(!synced.is_empty(), "the agent's syncs are not seen: is it linked statically?");
+        let mut left = String::new();
+        let mut lost = 0;
+        for file in folders.iter().flat_map(|folder| files(folder)) {
+            let metadata = fs::metadata(&file).expect("nobody else is at work here");
+            let safe = synced.get(&metadata.ino()).copied().unwrap_or(0).min(metadata.len());
+            if safe < metadata.len() {
+                let open = OpenOptions::new().write(true).open(&file);
+                open.and_then(|it| it.set_len(safe)).expect("our own file");
+                lost += metadata.len() - safe;
+            }
+            let _ = writeln!(left, "{} {safe}", metadata.ino());
+        }
+        fs::write(&self.journal, left).expect("our own file");
+        lost
+    }
+}
+
+/// An inode and how much of it is safe.
+fn entry(line: &str) -> Option<(u64, u64)> {
+    let (inode, size) = line.split_once(' ')?;
+    Some((inode.parse().ok()?, size.parse().ok()?))
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
+        Err(error) => panic!("{}: {error}", folder.display()),
+    };
+    entries.map(|it| it.expect("an entry").path()).filter(|it| it.is_file()).collect()
+}
