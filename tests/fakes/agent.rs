@@ -35,6 +35,8 @@ pub struct Setup {
     pub top: String,
     /// Lines of `[listen]`.
     pub listen: String,
+    /// Lines of `[forward]`.
+    pub forward: String,
     /// The broker's address; without one, records go into a folder.
     pub broker: Option<String>,
     /// Whether `cut_power` will be wanted.
@@ -88,12 +90,12 @@ impl Setup {
         };
         let channel = |it: &&str| format!("[[channel]]\nname = \"{it}\"\nmappings = [\"{it}/\"]");
         let channels = VENDORS.iter().map(channel).collect::<Vec<_>>().join("\n");
-        let Setup { top, listen, .. } = self;
+        let Setup { top, listen, forward: more, .. } = self;
         let outbox = home.join("outbox");
         let text = format!(
             "{top}\n[hospital]\ncode = \"H99999900001\"\nname = \"示例市人民医院\"\n\
              [listen]\nhis = \"{his}\"\noperators = \"{operators}\"\n{listen}\n\
-             [outbox]\ndir = \"{}\"\n[forward]\n{forward}\n{channels}",
+             [outbox]\ndir = \"{}\"\n[forward]\n{forward}\n{more}\n{channels}",
             outbox.display()
         );
         fs::write(home.join("agent.toml"), text).expect("a new folder takes a file");

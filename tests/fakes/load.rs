@@ -81,9 +81,9 @@ impl Load {
         Load { work, callers }
     }
 
-    /// Messages that have a receipt by now.
-    pub fn accepted(&self) -> u64 {
-        self.work.tally.lock().expect("no caller has failed").accepted
+    /// What the callers have met by now.
+    pub fn tally(&self) -> Tally {
+        self.work.tally.lock().expect("no caller has failed").clone()
     }
 
     /// Lets every caller finish the message it has in hand. Fails when one of them met an answer

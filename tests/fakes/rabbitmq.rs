@@ -77,6 +77,17 @@ impl RabbitMq {
         self.node.kill();
     }
 
+    /// Halts the broker without closing anything, as a machine does whose disk hangs: it reads
+    /// nothing more and answers nothing more.
+    pub fn freeze(&mut self) {
+        self.node.freeze();
+    }
+
+    /// Lets the frozen broker go on.
+    pub fn thaw(&mut self) {
+        self.node.thaw();
+    }
+
     /// Starts the stopped or killed broker on the data it left.
     pub fn start_again(&mut self) {
         if let Err(problem) = self.node.start_again() {

@@ -12,8 +12,9 @@ use tests::platform::Platform;
 
 #[test]
 fn every_kind_of_bad_input_is_refused_by_its_name_and_shown_to_nobody() {
-    let setup = Setup { listen: LISTEN.to_owned(), ..Setup::files() };
-    let agent = Agent::start(setup);
+    // Not even a hospital that is looking for an error may find patients in the log.
+    let top = "[log]\nlevel = \"debug\"".to_owned();
+    let agent = Agent::start(Setup { top, listen: LISTEN.to_owned(), ..Setup::files() });
     let obligations = Obligations::default();
     for case in Case::all() {
         load::send(agent.his(), &case.numbered(1), &obligations);
@@ -21,12 +22,14 @@ fn every_kind_of_bad_input_is_refused_by_its_name_and_shown_to_nobody() {
 
     let refusals = refusals();
     let mut answers = Vec::new();
-    for Refusal { what, message, expected, .. } in &refusals {
+    for Refusal { what, message, expected, is_told, .. } in &refusals {
         let started = Instant::now();
         let answer = his::send(agent.his(), message).expect("bad input is answered");
         assert!(started.elapsed() < Duration::from_secs(10), "{what}: {:?}", started.elapsed());
         assert_eq!(summary(&answer), *expected, "{what}: {}", answer.text());
-        answers.push((*what, answer.text().to_owned()));
+        if !is_told {
+            answers.push((*what, answer.text().to_owned()));
+        }
     }
 
     // The daemon works as before, and what was promised before and after is delivered.
@@ -114,18 +117,27 @@ struct Refusal {
     expected: &'static str,
     /// Whether its bytes go to the dead letters.
     is_kept: bool,
+    /// Whether its sender, and nobody else, is told what was found.
+    is_told: bool,
 }
 
 fn refusals() -> Vec<Refusal> {
-    let kept = |what, message, expected| Refusal { what, message, expected, is_kept: true };
-    let not_kept = |what, message, expected| Refusal { what, message, expected, is_kept: false };
+    let kept = |what, message, expected| Refusal {
+        what,
+        message,
+        expected,
+        is_kept: true,
+        is_told: false,
+    };
+    let not_kept =
+        |what, message, expected| Refusal { is_kept: false, ..kept(what, message, expected) };
+    let told = |what, message, expected| Refusal { is_told: true, ..kept(what, message, expected) };
     let [platform, techservice, pinyin, cdss] =
         ["platform", "techservice", "pinyin", "cdss"].map(marked);
     let unknown = Message { channel: "nowhere".to_owned(), ..cdss.clone() };
     let picture = Message { content_type: Some("image/png".to_owned()), ..cdss.clone() };
     let with = |bytes: Vec<u8>| Message { bytes, ..pinyin.clone() };
-    let gbk_name = [0xD5, 0xD4, 0xCC, 0xFA]; // the first two characters of the name
-    let cut = pinyin.bytes.windows(4).position(|it| it == gbk_name).expect("the name is there");
+    let cut = pinyin.bytes.windows(6).position(|it| it == NAME_GBK).expect("the name is there");
     let nested = format!("<a>{NAME}").repeat(5_000).into_bytes();
     let doctype =
         format!("<!DOCTYPE a [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><a>&x;{NAME}</a>");
@@ -146,6 +158,12 @@ fn refusals() -> Vec<Refusal> {
         ),
         kept("no mapping", cdss.spoilt("HIS90041", "HIS90099"), "422 12 M101"),
         kept("unknown local code", cdss.spoilt("\"BID\"", "\"ZZZ\""), "422 12 M203"),
+        told("a name where a code belongs", pinyin.spoilt([0xC4, 0xD0], NAME_GBK), "422 12 M203"),
+        told(
+            "an id number where a code belongs",
+            cdss.spoilt("\"BID\"", quoted(ID_NUMBER)),
+            "422 12 M203",
+        ),
         kept("missing element", cdss.spoilt("\"recipeno\"", "\"number\""), "422 12 V101"),
         kept(
             "id number too long",
@@ -166,15 +184,20 @@ fn refusals() -> Vec<Refusal> {
 /// A vendor's message about a patient who must appear nowhere.
 fn marked(vendor: &str) -> Message {
     let message = Case::of(vendor).message();
-    let utf_8 = ("李建国".as_bytes(), NAME.as_bytes());
-    let gbk =
-        (&[0xC0, 0xEE, 0xBD, 0xA8, 0xB9, 0xFA][..], &[0xD5, 0xD4, 0xCC, 0xFA, 0xD6, 0xF9][..]);
-    let has_utf_8 = message.bytes.windows(9).any(|it| it == utf_8.0);
-    let (from, to) = if has_utf_8 { utf_8 } else { gbk };
+    let is_utf_8 = std::str::from_utf8(&message.bytes).is_ok();
+    let (from, to) = if is_utf_8 {
+        ("李建国".as_bytes(), NAME.as_bytes())
+    } else {
+        (&[0xC0, 0xEE, 0xBD, 0xA8, 0xB9, 0xFA][..], &NAME_GBK[..])
+    };
     message
         .spoilt(from, to)
         .spoilt("999901196803150011", ID_NUMBER)
         .spoilt("13800000000", TELEPHONE)
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{text}\"")
 }
 
 /// Status, annex A's number and codes; or the version of a SOAP fault.
@@ -206,5 +229,6 @@ fn check_broken(agent: &Agent, request: &[u8], expected: &str) {
 /// Short bounds, so that a test can wait for them.
 const LISTEN: &str = "body_bytes_max = 100000\nhead_timeout_ms = 1000\nbody_timeout_ms = 1000\n";
 const NAME: &str = "赵铁柱";
+const NAME_GBK: [u8; 6] = [0xD5, 0xD4, 0xCC, 0xFA, 0xD6, 0xF9];
 const ID_NUMBER: &str = "999901198512120038";
 const TELEPHONE: &str = "13911112222";

@@ -26,7 +26,7 @@ fn a_stop_under_load_answers_what_it_took_and_delivers_what_it_answered() {
         let his = agent.his();
         // Numbers begin anew each round: rounds after the first send what was sent before, too.
         let load = Load::start(his, 8, Duration::ZERO, Patience::Once, &obligations);
-        while load.accepted() < 100 * round {
+        while load.tally().accepted < 100 * round {
             thread::sleep(Duration::from_millis(5));
         }
         agent.terminate();

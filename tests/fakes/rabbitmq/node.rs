@@ -98,8 +98,7 @@ impl Node {
 
     /// An orderly stop: queues are flushed, clients are told.
     pub(super) fn stop(&mut self) {
-        let pid = fs::read_to_string(self.path("pid")).expect("a node that answered wrote its pid");
-        signal("TERM", pid.trim());
+        signal("TERM", &self.pid());
 
         let exited = self.path("exited");
         let stopped = wait_until(STOP_TIMEOUT, || exited.exists());
@@ -114,6 +113,20 @@ impl Node {
             drop(guard.stdin.take());
             guard.wait().expect("the guard is our child");
         }
+    }
+
+    /// Halts the server alone: the guard must be able to end it.
+    pub(super) fn freeze(&mut self) {
+        signal("STOP", &self.pid());
+    }
+
+    pub(super) fn thaw(&mut self) {
+        signal("CONT", &self.pid());
+    }
+
+    fn pid(&self) -> String {
+        let pid = fs::read_to_string(self.path("pid")).expect("a node that answered wrote its pid");
+        pid.trim().to_owned()
     }
 
     /// The output of `rabbitmqctl`, which must succeed.
