@@ -32,6 +32,6 @@ pub(crate) fn run(site: &Site) -> Vec<Row> {
     ]
 }
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 7;
 const A_SECOND: u32 = 500;
 const TURN: Duration = Duration::from_secs(3);

@@ -128,7 +128,7 @@ fn count(records: u64) -> f64 {
     f64::from(u32::try_from(records).expect("a turn is short"))
 }
 
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// A multiple of what one prescription becomes.
 const RECORDS: u64 = 19_998;
 const BODIES: usize = 60;

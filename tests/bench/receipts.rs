@@ -71,5 +71,5 @@ fn turn(callers: &Callers<'_>, server: u32, settle: impl FnOnce()) -> Turn {
     }
 }
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 7;
 const TURN: Duration = Duration::from_millis(1500);
