@@ -63,7 +63,7 @@ fn prove(what: &str, mut agent: Agent, platform: &Platform, mut end: impl FnMut(
         tally.unanswered,
         tally.duplicates
     );
-    assert!(tally.accepted > 20 * ends, "too little happened between the ends");
+    assert!(tally.accepted > 5 * ends, "too little happened between the ends");
     assert!(tally.unanswered > ends, "the ends hit nobody");
 
     agent.await_drained();
