@@ -54,6 +54,10 @@ pub(crate) fn patient(object: &Object<'_>, reading: &mut Reading) -> Patient {
 /// `age` is a text with its unit, or a number whose unit is in `age_unt` (years when left out).
 fn age(object: &Object<'_>, reading: &mut Reading) -> Option<Age> {
     let mut text = reading.text(object, "age")?;
+    // A record writes numbers with their declared places: 56.0 is 56.
+    if let Some((years, "0")) = text.split_once('.') {
+        text = years.to_owned();
+    }
     if text.parse::<u32>().is_ok() {
         text.push_str(&reading.text(object, "age_unt").unwrap_or_else(|| "岁".to_owned()));
     }

@@ -182,9 +182,19 @@ pub fn write_answer(verdicts: &[Verdict], reply: &Reply<'_>) -> String {
         // More than the standard asks: without it, "not checked" would look like "nothing found".
         if let [verdict] = verdicts {
             verdict.write_unknown(writer);
+            if !verdict.not_run.is_empty() {
+                writer.texts("not_run", &verdict.not_run);
+            }
         }
     });
-    envelope("0", "", &output, reply)
+    envelope("0", unfinished(verdicts), &output, reply)
+}
+
+/// A check that the deadline cut off must not look like a pass. The doctor may go on (`infcode` 0);
+/// the message, which clients show, says that not everything was looked at.
+fn unfinished(verdicts: &[Verdict]) -> &'static str {
+    let cut_off = verdicts.iter().any(|verdict| !verdict.not_run.is_empty());
+    if cut_off { "审查超时，部分规则未检查，结果不完整" } else { "" }
 }
 
 /// The national answer to a request that could not be judged.
@@ -311,6 +321,16 @@ mod tests {
         let orders = facts.first().unwrap().orders.present().unwrap();
         let ids: Vec<_> = orders.iter().map(|order| order.rx_id.as_str()).collect();
         assert_eq!(ids, ["RX0001-1", "RX0002-RX0001-1"]);
+    }
+
+    #[test]
+    fn a_check_that_was_cut_off_does_not_look_like_a_pass() {
+        let rules = RuleSet::shipped().unwrap();
+        let now = NOW.parse().unwrap();
+        let verdict = crate::evaluate_while(&rules, &Facts::default(), now, || false);
+        let answer = write_answer(&[verdict], &Reply::default());
+        assert!(answer.contains("\"not_run\":[\""), "{answer}");
+        assert!(answer.contains("部分规则未检查"), "{answer}");
     }
 
     #[test]

@@ -218,17 +218,26 @@ impl Answer {
         (StatusCode::OK, adapters::soap_content_type(call.version), text)
     }
 
+    /// The sentence, our code to look it up by, and the request to ask about.
+    fn told(&self) -> String {
+        let text =
+            |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let code = self.body.get("detail").and_then(|it| it.pointer("/0/code"));
+        let request = self.body.get("request_id");
+        format!("{} [{} {}]", text(self.body.get("message")), text(code), text(request))
+    }
+
     fn say_soap_fault(
         self,
         version: SoapVersion,
         kind: FaultKind,
     ) -> (StatusCode, &'static str, String) {
-        let message = self.body.get("message").and_then(Value::as_str).unwrap_or_default();
+        let message = self.told();
         let status = match self.status {
             StatusCode::SERVICE_UNAVAILABLE => self.status,
             _ => StatusCode::INTERNAL_SERVER_ERROR, // SOAP 1.1 section 6.2 asks for 500
         };
-        let text = adapters::soap_fault(version, kind, message);
+        let text = adapters::soap_fault(version, kind, &message);
         (status, adapters::soap_content_type(version), text)
     }
 }
