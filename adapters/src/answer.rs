@@ -106,21 +106,36 @@ pub fn soap_fault(version: SoapVersion, kind: FaultKind, text: &str) -> String {
 /// Text as it may stand in an element or a quoted attribute. Characters that XML cannot carry at
 /// all are left out.
 pub fn escape_text(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + text.len() / 8);
-    for character in text.chars() {
-        match character {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '"' => escaped.push_str("&quot;"),
-            // A parser would turn a bare carriage return into a line feed.
-            '\r' => escaped.push_str("&#13;"),
-            '\t' | '\n' => escaped.push(character),
-            '\0'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}' => {}
-            _ => escaped.push(character),
-        }
-    }
+    let mut escaped = String::with_capacity(text.len() + text.len() / 4);
+    escape_text_into(text, &mut escaped);
     escaped
+}
+
+/// The same, behind what is there already. What needs no care is copied in one piece.
+pub fn escape_text_into(text: &str, escaped: &mut String) {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(needs_care) {
+        let (plain, careful) = rest.split_at(at);
+        escaped.push_str(plain);
+        let mut characters = careful.chars();
+        match characters.next() {
+            Some('<') => escaped.push_str("&lt;"),
+            Some('>') => escaped.push_str("&gt;"),
+            Some('&') => escaped.push_str("&amp;"),
+            Some('"') => escaped.push_str("&quot;"),
+            // A parser would turn a bare carriage return into a line feed.
+            Some('\r') => escaped.push_str("&#13;"),
+            None | Some('\0'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}') => {}
+            Some(other) => escaped.push(other),
+        }
+        rest = characters.as_str();
+    }
+    escaped.push_str(rest);
+}
+
+/// Bytes that begin something to look at: 0xEF leads U+FFFE and U+FFFF, among others.
+const fn needs_care(byte: u8) -> bool {
+    matches!(byte, b'<' | b'>' | b'&' | b'"' | 0xEF | 0..=8 | 0x0B..=0x1F)
 }
 
 fn envelope(version: SoapVersion, body: &str) -> String {

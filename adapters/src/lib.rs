@@ -32,7 +32,8 @@ use codes::{
 };
 
 pub use answer::{
-    FaultKind, ResultStyle, escape_text, soap_answer, soap_answer_in, soap_content_type, soap_fault,
+    FaultKind, ResultStyle, escape_text, escape_text_into, soap_answer, soap_answer_in,
+    soap_content_type, soap_fault,
 };
 pub use charset::{Charset, CharsetDecision, Why};
 pub use codes::{CODES, CodeEntry, find as find_code};

@@ -250,7 +250,8 @@ pub fn findings_json(findings: &[Finding], out: &mut String) {
             [("element", element), ("path", path), ("found", found), ("expected", expected)];
         let _ = write!(out, "{{\"code\":\"{code}\"");
         for (name, text) in parts {
-            let _ = write!(out, ",\"{name}\":{}", quoted(text));
+            let _ = write!(out, ",\"{name}\":");
+            schemas::write_json_text(text, out);
         }
         out.push('}');
     }
@@ -258,9 +259,9 @@ pub fn findings_json(findings: &[Finding], out: &mut String) {
 }
 
 fn member(out: &mut String, name: &str, text: &str) {
-    let _ = write!(out, "\"{name}\":{},", quoted(text));
-}
-
-fn quoted(text: &str) -> serde_json::Value {
-    serde_json::Value::from(text)
+    out.push('"');
+    out.push_str(name);
+    out.push_str("\":");
+    schemas::write_json_text(text, out);
+    out.push(',');
 }

@@ -22,7 +22,7 @@ pub fn write_record_elements(entity: &Entity, elements: &Elements, out: &mut Str
             out.push(',');
         }
         first = false;
-        write_text(element.name(), out);
+        write_json_text(element.name(), out);
         out.push(':');
         write_value(element, value, out);
     }
@@ -31,7 +31,7 @@ pub fn write_record_elements(entity: &Entity, elements: &Elements, out: &mut Str
 
 fn write_value(element: &DataElement, value: &Value, out: &mut String) {
     match value {
-        Value::Text(text) => write_text(text, out),
+        Value::Text(text) => write_json_text(text, out),
         Value::Number(number) => write_number(element.format(), number, out),
         Value::Boolean(yes) => out.push_str(if *yes { "\"y\"" } else { "\"n\"" }),
         Value::Node(records) => write_node(element, records, out),
@@ -92,7 +92,8 @@ fn write_time(time: Time, out: &mut String) {
 }
 
 /// A JSON string. Runs without anything to escape are copied whole.
-fn write_text(text: &str, out: &mut String) {
+/// Appends a text as JSON, quotes included.
+pub fn write_json_text(text: &str, out: &mut String) {
     out.push('"');
     let mut rest = text;
     while let Some(place) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {

@@ -275,7 +275,7 @@ fn write_xml(name: &str, value: &Value, out: &mut String) {
     match value {
         Value::Object(members) => members.iter().for_each(|(name, it)| write_xml(name, it, out)),
         Value::Array(items) => items.iter().for_each(|it| write_xml("item", it, out)),
-        Value::String(text) => out.push_str(&adapters::escape_text(text)),
+        Value::String(text) => adapters::escape_text_into(text, out),
         Value::Null => {}
         Value::Bool(_) | Value::Number(_) => out.push_str(&value.to_string()),
     }
