@@ -199,7 +199,7 @@ mod tests {
     #[track_caller]
     fn check(version: SoapVersion, kind: FaultKind, expected: &str) {
         let fault = soap_fault(version, kind, "缺少<x>");
-        let input = Input { bytes: fault.as_bytes(), format: WireFormat::Soap, content_type: None };
+        let input = Input::new(fault.as_bytes(), WireFormat::Soap, None);
         let decoded = decode(&input, &Limits::default()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(decoded.call.as_ref().map(|call| call.version), Some(version));
         let document = &decoded.document;

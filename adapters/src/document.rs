@@ -12,6 +12,8 @@
 //! Nodes lie in one vector in document order and all text in one string: building a document
 //! allocates a handful of times, not once per field.
 
+mod group;
+
 /// A node's place in its document. Only meaningful for the document that gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(u32);

@@ -24,11 +24,22 @@ pub enum WireFormat {
     Json,
     /// `name=value&name=value`.
     Form,
+    /// HL7 v2, bare or in an MLLP frame.
+    Hl7,
+    /// Comma-separated rows under a row of names. Never guessed: any text would do.
+    Csv,
 }
 
 impl WireFormat {
-    const ALL: [WireFormat; 5] =
-        [WireFormat::Auto, WireFormat::Xml, WireFormat::Soap, WireFormat::Json, WireFormat::Form];
+    const ALL: [WireFormat; 7] = [
+        WireFormat::Auto,
+        WireFormat::Xml,
+        WireFormat::Soap,
+        WireFormat::Json,
+        WireFormat::Form,
+        WireFormat::Hl7,
+        WireFormat::Csv,
+    ];
 
     /// The word for it in configuration and logs.
     pub const fn as_str(self) -> &'static str {
@@ -38,6 +49,8 @@ impl WireFormat {
             WireFormat::Soap => "soap",
             WireFormat::Json => "json",
             WireFormat::Form => "form",
+            WireFormat::Hl7 => "hl7",
+            WireFormat::Csv => "csv",
         }
     }
 
@@ -51,7 +64,11 @@ impl WireFormat {
                     && looks_ascii_compatible(body)
                     && (content_type.is_form() || looks_like_form(body))
             }
-            WireFormat::Xml | WireFormat::Soap | WireFormat::Json => false,
+            WireFormat::Xml
+            | WireFormat::Soap
+            | WireFormat::Json
+            | WireFormat::Hl7
+            | WireFormat::Csv => false,
         }
     }
 
@@ -88,40 +105,11 @@ impl FromStr for WireFormat {
     }
 }
 
-/// What a field can be opened as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Inner {
-    /// An XML document; its root element becomes the field's child.
-    Xml,
-    /// A JSON object or list; its members or items become the field's children.
-    Json,
-}
-
-impl FromStr for Inner {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Inner, UnknownName> {
-        match name {
-            "xml" => Ok(Inner::Xml),
-            "json" => Ok(Inner::Json),
-            _ => Err(UnknownName),
-        }
-    }
-}
-
-impl fmt::Display for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Inner::Xml => "xml",
-            Inner::Json => "json",
-        })
-    }
-}
-
 /// The configuration names a format that there is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not a format; formats are auto, xml, soap, json and form, and a field opens as xml or json"
+    "not a format; formats are auto, xml, soap, json, form, hl7 and csv, and a field opens as xml, \
+     json, hl7, form, csv or delimited, after base64 and gzip"
 )]
 pub struct UnknownName;
 
@@ -164,8 +152,6 @@ mod tests {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
         assert_eq!("XML".parse::<WireFormat>(), Err(UnknownName));
-        assert_eq!("json".parse(), Ok(Inner::Json));
-        assert_eq!("soap".parse::<Inner>(), Err(UnknownName));
     }
 
     #[test]

@@ -18,18 +18,19 @@ mod answer;
 mod charset;
 mod codes;
 mod content_type;
+mod delimited;
 mod document;
 mod error;
 mod form;
 mod format;
 mod json;
 mod limits;
+mod opening;
+mod prepare;
 mod soap;
 mod xml;
 
-use codes::{
-    BODY_TOO_LARGE, DOCUMENT_TOO_LARGE, EMPTY_BODY, TRAILING_NULS, WRONG_CONTENT_TYPE, WRONG_FORMAT,
-};
+use codes::{BODY_TOO_LARGE, EMPTY_BODY, TRAILING_NULS, WRONG_CONTENT_TYPE, WRONG_FORMAT};
 
 pub use answer::{
     FaultKind, ResultStyle, escape_text, escape_text_into, soap_answer, soap_answer_in,
@@ -38,10 +39,13 @@ pub use answer::{
 pub use charset::{Charset, CharsetDecision, Why};
 pub use codes::{CODES, CodeEntry, find as find_code};
 pub use content_type::ContentType;
+pub use delimited::{Delimited, Names};
 pub use document::{Children, Content, Document, Kind, NodeId};
 pub use error::{DecodeError, Note};
-pub use format::{Inner, UnknownName, WireFormat};
+pub use format::{UnknownName, WireFormat};
 pub use limits::Limits;
+pub use opening::{Inner, Opening, Transfer, open};
+pub use prepare::Prepare;
 pub use soap::{SoapCall, SoapVersion, soap_version_of};
 
 /// A body as it arrived, and what is known about it.
@@ -53,6 +57,19 @@ pub struct Input<'a> {
     pub format: WireFormat,
     /// The Content-Type header, if there was one.
     pub content_type: Option<&'a str>,
+    /// What to repair before it is read: nothing, unless the channel says otherwise.
+    pub prepare: &'a Prepare,
+}
+
+impl<'a> Input<'a> {
+    /// A body to be read as it is.
+    pub const fn new(
+        bytes: &'a [u8],
+        format: WireFormat,
+        content_type: Option<&'a str>,
+    ) -> Input<'a> {
+        Input { bytes, format, content_type, prepare: &prepare::NOTHING }
+    }
 }
 
 /// A body that could be read.
@@ -94,40 +111,6 @@ pub fn text(
     content_type.expect_message()?;
     let declared = charset::Declared { http: content_type.charset(), form: None };
     charset::decode(bytes, declared, &mut Vec::new()).map(|(text, _)| text.into_owned())
-}
-
-/// Reads the text of a field as a document of its own, which becomes the field's children. The
-/// field's own value stays. A field without text, or with blanks only, holds no document: nothing
-/// happens. After a fault the document is as it was before.
-///
-/// The text is decoded already, so an encoding that the inner document declares is of no interest.
-/// Whoever opens a field twice gets its children twice.
-pub fn open(
-    document: &mut Document,
-    node: NodeId,
-    inner: Inner,
-    limits: &Limits,
-) -> Result<(), DecodeError> {
-    let Some(text) = document.value(node).filter(|text| !text.trim_matches(BLANK).is_empty())
-    else {
-        return Ok(());
-    };
-    // The text moves out, because the document it lies in grows while it is read.
-    let text = text.to_owned();
-    let field_at = document.offset(node);
-    if document.text_bytes() + text.len() > limits::DOCUMENT_BYTES_CEILING {
-        return Err(DecodeError::new(&DOCUMENT_TOO_LARGE).inside(field_at));
-    }
-    let before = document.checkpoint(node);
-    let text = text.trim_end_matches('\0');
-    let read = match inner {
-        Inner::Xml => xml::read(text, document, node, limits, &mut Vec::new()),
-        Inner::Json => json::read(text, document, node, limits),
-    };
-    read.map_err(|error| {
-        document.go_back(&before);
-        error.located(text, str::len).inside(field_at)
-    })
 }
 
 fn decode_form(
@@ -175,7 +158,7 @@ fn settle_envelope(
         WireFormat::Soap => true,
         WireFormat::Auto => soap::is_envelope(document),
         WireFormat::Xml => false,
-        WireFormat::Json | WireFormat::Form => return Err(DecodeError::new(&WRONG_FORMAT)),
+        _ => return Err(DecodeError::new(&WRONG_FORMAT)),
     };
     if is_soap {
         soap::take_call(document).map(|call| (WireFormat::Soap, Some(call)))
@@ -220,5 +203,3 @@ fn without_trailing_nuls<'a>(body: &'a [u8], notes: &mut Vec<Note>) -> &'a [u8] 
     }
     body.get(..cut).unwrap_or(body)
 }
-
-const BLANK: [char; 6] = [' ', '\t', '\r', '\n', '\0', '\u{FEFF}'];

@@ -33,7 +33,7 @@ fn translate(
     bytes: &[u8],
     content_type: Option<&str>,
 ) -> Result<String, Vec<String>> {
-    let input = Input { bytes, format: WireFormat::Auto, content_type };
+    let input = Input::new(bytes, WireFormat::Auto, content_type);
     let limits = Limits::default();
     let mut decoded = adapters::decode(&input, &limits).map_err(|it| vec![it.code().to_owned()])?;
     let context = Context {

@@ -1,6 +1,6 @@
 //! All mappings in force: loaded as one, proved as one, and asked in order which one applies.
 
-use adapters::{DecodeError, Document, Limits, NodeId};
+use adapters::{DecodeError, Document, Limits, NodeId, Opening};
 use schemas::{Catalog, Files, Finding, Problem};
 
 use crate::catalogs::Catalogs;
@@ -210,7 +210,8 @@ impl Opener<'_> {
             if self.opened.contains(&node) || document.value(node).is_none() {
                 continue;
             }
-            adapters::open(document, node, open.inner, self.limits)
+            let opening = Opening::from(open.inner.clone());
+            adapters::open(document, node, &opening, self.limits)
                 .map_err(|error| MapError::Open { path: document.path(node), error })?;
             self.opened.push(node);
         }

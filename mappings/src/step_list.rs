@@ -351,7 +351,7 @@ mod tests {
             Err(message) => return message,
         };
         let text = format!("<v>{input}</v>");
-        let input = Input { bytes: text.as_bytes(), format: WireFormat::Xml, content_type: None };
+        let input = Input::new(text.as_bytes(), WireFormat::Xml, None);
         let document = adapters::decode(&input, &Limits::default()).unwrap().document;
         let context = Context {
             channel: "c",

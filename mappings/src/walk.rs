@@ -148,8 +148,7 @@ mod tests {
 
     #[track_caller]
     fn check(path: &str, expected: &str) {
-        let input =
-            Input { bytes: DOCUMENT.as_bytes(), format: WireFormat::Xml, content_type: None };
+        let input = Input::new(DOCUMENT.as_bytes(), WireFormat::Xml, None);
         let document = adapters::decode(&input, &Limits::default()).unwrap().document;
         let Source::Path(path) = Expression::parse(path).unwrap().source else { panic!("no path") };
         let root = document.root();
@@ -164,10 +163,10 @@ mod tests {
     #[test]
     fn opened_documents_are_walked_like_any_other() {
         let text = r#"{"a":"<b><c>1</c></b>"}"#;
-        let input = Input { bytes: text.as_bytes(), format: WireFormat::Json, content_type: None };
+        let input = Input::new(text.as_bytes(), WireFormat::Json, None);
         let mut document = adapters::decode(&input, &Limits::default()).unwrap().document;
         let field = document.children(document.root()).next().unwrap();
-        adapters::open(&mut document, field, Inner::Xml, &Limits::default()).unwrap();
+        adapters::open(&mut document, field, &Inner::Xml.into(), &Limits::default()).unwrap();
         let Source::Path(path) = Expression::parse("a/b/c").unwrap().source else { panic!() };
         let node = first(&document, document.root(), &path).unwrap();
         assert_eq!(document.value(node), Some("1"));

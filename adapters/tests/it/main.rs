@@ -26,12 +26,14 @@ fn picture(
 ) -> String {
     let content_type = (!content_type.is_empty()).then_some(content_type);
     let limits = Limits::default();
-    match decode(&Input { bytes: body, format, content_type }, &limits) {
+    match decode(&Input::new(body, format, content_type), &limits) {
         Err(error) => fault(&error),
         Ok(mut decoded) => {
             for (path, inner) in opened {
                 for node in at_path(&decoded.document, path) {
-                    if let Err(error) = open(&mut decoded.document, node, *inner, &limits) {
+                    if let Err(error) =
+                        open(&mut decoded.document, node, &inner.clone().into(), &limits)
+                    {
                         return format!("{path}: {}", fault(&error));
                     }
                 }

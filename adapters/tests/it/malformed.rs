@@ -230,7 +230,7 @@ fn formats_that_do_not_fit_the_channel() {
 #[test]
 fn bodies_over_the_limit() {
     let limits = Limits { body_bytes_max: 10, ..Limits::default() };
-    let input = Input { bytes: b"<a>12345</a>", format: WireFormat::Auto, content_type: None };
+    let input = Input::new(b"<a>12345</a>", WireFormat::Auto, None);
     let error = decode(&input, &limits).map(|_| ()).map_err(|error| error.message());
     assert_eq!(
         error,
@@ -259,14 +259,14 @@ fn text_alone() {
 #[test]
 fn a_field_that_cannot_be_opened_leaves_the_document_as_it_was() {
     let body = "<a><b>&lt;x>&lt;y>1&lt;/y>&lt;/z></b><c>2</c><d> </d><e/></a>";
-    let input = Input { bytes: body.as_bytes(), format: WireFormat::Auto, content_type: None };
+    let input = Input::new(body.as_bytes(), WireFormat::Auto, None);
     let mut decoded = decode(&input, &Limits::default()).unwrap();
     let before = super::dump(&decoded.document);
     let root = decoded.document.children(decoded.document.root()).next().unwrap();
     let fields: Vec<_> = decoded.document.children(root).collect();
     let mut said = Vec::new();
     for field in fields {
-        let opened = open(&mut decoded.document, field, Xml, &Limits::default());
+        let opened = open(&mut decoded.document, field, &Xml.into(), &Limits::default());
         said.push(opened.map_or_else(|error| error.to_string(), |()| "nothing to open".to_owned()));
     }
     assert_eq!(
@@ -300,7 +300,7 @@ fn no_fault_repeats_the_message() {
         canary.to_owned(),
     ];
     for body in bodies {
-        let input = Input { bytes: body.as_bytes(), format: WireFormat::Auto, content_type: None };
+        let input = Input::new(body.as_bytes(), WireFormat::Auto, None);
         let error = decode(&input, &Limits::default()).unwrap_err();
         let said = format!("{error} {} {error:?}", error.message());
         assert!(!said.contains("李") && !said.contains("13800"), "{body}: {said}");

@@ -17,7 +17,7 @@ fn changed_messages() {
         let format = *random.pick(&FORMATS);
         let limits =
             Limits { nodes_max: 500, depth_max: 20, text_bytes_max: 500, ..Limits::default() };
-        match decode(&Input { bytes: &body, format, content_type }, &limits) {
+        match decode(&Input::new(&body, format, content_type), &limits) {
             Ok(mut decoded) => {
                 accepted += 1;
                 expect_no_new_damage(&body, &dump(&decoded.document), round);
@@ -42,7 +42,7 @@ fn noise() {
         let len = random.below(60);
         let body: Vec<u8> = (0..len).map(|_| random.byte()).collect();
         let format = *random.pick(&FORMATS);
-        let _ = decode(&Input { bytes: &body, format, content_type: None }, &Limits::default());
+        let _ = decode(&Input::new(&body, format, None), &Limits::default());
     }
 }
 
@@ -69,7 +69,7 @@ fn open_everything(document: &mut Document, limits: &Limits) {
         if let Some(inner) = inner.filter(|_| opened < 10) {
             opened += 1;
             let before = dump(document);
-            if open(document, id, inner, limits).is_err() {
+            if open(document, id, &inner.into(), limits).is_err() {
                 assert_eq!(dump(document), before);
             }
         }

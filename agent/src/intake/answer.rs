@@ -35,7 +35,7 @@ impl Dialect {
         match (format, call) {
             (_, Some(call)) => Dialect::Soap(call.clone()),
             (WireFormat::Xml | WireFormat::Soap, None) => Dialect::Xml,
-            (WireFormat::Json | WireFormat::Form | WireFormat::Auto, None) => Dialect::Json,
+            (_, None) => Dialect::Json,
         }
     }
 }

@@ -78,7 +78,7 @@ fn soap(answer: &str) -> anyhow::Result<Told> {
 }
 
 fn decode(text: &str, format: WireFormat) -> anyhow::Result<Document> {
-    let input = Input { bytes: text.as_bytes(), format, content_type: None };
+    let input = Input::new(text.as_bytes(), format, None);
     Ok(adapters::decode(&input, &Limits::default())?.document)
 }
 

@@ -1,0 +1,188 @@
+//! Documents inside fields: XML in CDATA, JSON in a string, delimited text, base64 of a gzip of
+//! XML, to any depth.
+//!
+//! What an [`Opening`] says is done from left to right: cut what stands in front, undo what the
+//! text was wrapped in for the journey, then read what is left. The nodes that come of it become
+//! children of the field's own node, so a path simply goes on through them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::codes::{DOCUMENT_TOO_LARGE, WRONG_FORMAT};
+use crate::delimited::Delimited;
+use crate::document::{Document, NodeId};
+use crate::error::DecodeError;
+use crate::format::UnknownName;
+use crate::limits::{DOCUMENT_BYTES_CEILING, Limits};
+use crate::{json, xml};
+
+/// How a field's text becomes a document.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Opening {
+    /// Cut what stands before the first such text; nothing is cut where there is none.
+    pub skip_to: Option<String>,
+    /// What the text was wrapped in, in the order in which it is undone.
+    pub transfers: Vec<Transfer>,
+    /// What is left then.
+    pub inner: Inner,
+}
+
+impl From<Inner> for Opening {
+    /// Nothing to cut and nothing to undo.
+    fn from(inner: Inner) -> Opening {
+        Opening { skip_to: None, transfers: Vec::new(), inner }
+    }
+}
+
+/// What a text was wrapped in to travel in a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transfer {
+    /// Base64 of RFC 4648, with or without padding and line breaks, or its URL-safe alphabet.
+    Base64,
+    /// Gzip of RFC 1952; stands behind base64, since a field cannot hold bytes.
+    Gzip,
+}
+
+/// What a field can be opened as.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Inner {
+    /// An XML document; its root element becomes the field's child.
+    Xml,
+    /// A JSON object or list; its members or items become the field's children.
+    Json,
+    /// An HL7 v2 message; its segments become the field's children.
+    Hl7,
+    /// A form; its fields become the field's children.
+    Form,
+    /// Comma-separated rows, each a child `row` of the field.
+    Csv(Delimited),
+    /// Text with separators of its own. With rows, each is a child `row`; without, the cells are
+    /// the field's children.
+    Delimited(Delimited),
+}
+
+/// Reads the text of a field as a document of its own, which becomes the field's children. The
+/// field's own value stays. A field without text, or with blanks only, holds no document: nothing
+/// happens. After a fault the document is as it was before.
+///
+/// The text is decoded already, so an encoding that the inner document declares is of no interest.
+/// Whoever opens a field twice gets its children twice.
+pub fn open(
+    document: &mut Document,
+    node: NodeId,
+    opening: &Opening,
+    limits: &Limits,
+) -> Result<(), DecodeError> {
+    let Some(text) = document.value(node).filter(|text| !text.trim_matches(BLANK).is_empty())
+    else {
+        return Ok(());
+    };
+    // The text moves out, because the document it lies in grows while it is read.
+    let text = text.to_owned();
+    let field_at = document.offset(node);
+    if document.text_bytes() + text.len() > DOCUMENT_BYTES_CEILING {
+        return Err(DecodeError::new(&DOCUMENT_TOO_LARGE).inside(field_at));
+    }
+    let before = document.checkpoint(node);
+    let text = text.trim_end_matches('\0');
+    let read = match &opening.inner {
+        Inner::Xml => xml::read(text, document, node, limits, &mut Vec::new()),
+        Inner::Json => json::read(text, document, node, limits),
+        Inner::Hl7 | Inner::Form | Inner::Csv(_) | Inner::Delimited(_) => {
+            Err(DecodeError::new(&WRONG_FORMAT))
+        }
+    };
+    read.map_err(|error| {
+        document.go_back(&before);
+        error.located(text, str::len).inside(field_at)
+    })
+}
+
+impl Inner {
+    /// The word for it in mapping files.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Inner::Xml => "xml",
+            Inner::Json => "json",
+            Inner::Hl7 => "hl7",
+            Inner::Form => "form",
+            Inner::Csv(_) => "csv",
+            Inner::Delimited(_) => "delimited",
+        }
+    }
+
+    /// Every word that `parse` knows, for whoever tells what there is.
+    pub const WORDS: [&str; 6] = ["xml", "json", "hl7", "form", "csv", "delimited"];
+}
+
+impl FromStr for Inner {
+    type Err = UnknownName;
+
+    /// Rows and columns are then as [`Delimited::csv`] and [`Delimited::fields`] have them.
+    fn from_str(name: &str) -> Result<Inner, UnknownName> {
+        Ok(match name {
+            "xml" => Inner::Xml,
+            "json" => Inner::Json,
+            "hl7" => Inner::Hl7,
+            "form" => Inner::Form,
+            "csv" => Inner::Csv(Delimited::csv()),
+            "delimited" => Inner::Delimited(Delimited::fields("|")),
+            _ => return Err(UnknownName),
+        })
+    }
+}
+
+impl fmt::Display for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Transfer {
+    /// The word for it in mapping files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Transfer::Base64 => "base64",
+            Transfer::Gzip => "gzip",
+        }
+    }
+
+    /// Every word that `parse` knows.
+    pub const WORDS: [&str; 2] = ["base64", "gzip"];
+}
+
+impl FromStr for Transfer {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Transfer, UnknownName> {
+        [Transfer::Base64, Transfer::Gzip]
+            .into_iter()
+            .find(|it| it.as_str() == name)
+            .ok_or(UnknownName)
+    }
+}
+
+impl fmt::Display for Transfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+pub(crate) const BLANK: [char; 6] = [' ', '\t', '\r', '\n', '\0', '\u{FEFF}'];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words() {
+        for word in Inner::WORDS {
+            assert_eq!(word.parse::<Inner>().map(|it| it.to_string()), Ok(word.to_owned()));
+        }
+        for word in Transfer::WORDS {
+            assert_eq!(word.parse::<Transfer>().map(|it| it.to_string()), Ok(word.to_owned()));
+        }
+        assert_eq!("soap".parse::<Inner>(), Err(UnknownName));
+        assert_eq!("zip".parse::<Transfer>(), Err(UnknownName));
+    }
+}
