@@ -71,3 +71,9 @@ pub(crate) struct Fault {
     /// What to send instead, in Chinese.
     pub(crate) expected: String,
 }
+
+impl Fault {
+    pub(crate) fn new(code: &'static str, found: &str, expected: String) -> Fault {
+        Fault { code, found: found.to_owned(), expected }
+    }
+}

@@ -6,6 +6,7 @@ use schemas::{DataElement, Format, Number};
 use crate::compiled::{Compiled, From};
 use crate::datum::Kind;
 use crate::step::Step;
+use crate::step::code::CodeStep;
 
 /// Why an expression cannot be right for an element.
 pub(crate) struct Complaint {
@@ -84,7 +85,7 @@ fn constant(element: &DataElement, expression: &Compiled) -> Option<String> {
 
 /// A code map must end in the element's own value domain.
 fn codes(element: &DataElement, expression: &Compiled) -> Option<String> {
-    let Some(Step::Code { map }) = expression.steps.last() else { return None };
+    let Some(Step::Code(CodeStep::Code { map })) = expression.steps.last() else { return None };
     let domain = element.value_domain()?;
     if !domain.closed() || map.domain() == Some(domain.name()) {
         return None;
