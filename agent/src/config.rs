@@ -29,6 +29,8 @@ pub struct Config {
     pub channels: Vec<ChannelConfig>,
     /// The queue on disk.
     pub outbox: OutboxConfig,
+    /// Where commands reach the running daemon.
+    pub control: ControlConfig,
     /// Where records go.
     pub forward: ForwardConfig,
     /// The pre-prescription check.
@@ -98,6 +100,13 @@ pub struct OutboxConfig {
     pub dir: PathBuf,
     /// Submissions that may wait for the writer before callers are told "busy".
     pub waiting_max: usize,
+}
+
+/// `[control]`
+#[derive(Clone, Debug)]
+pub struct ControlConfig {
+    /// The unix socket.
+    pub socket: PathBuf,
 }
 
 /// `[forward]`

@@ -24,6 +24,7 @@ use crate::forward::ForwardState;
 use crate::outbox::Outbox;
 use crate::sets::Sets;
 use answer::{Answer, Fault};
+pub(crate) use operators::standing;
 
 /// What the doors share.
 #[derive(Debug)]

@@ -13,6 +13,7 @@
 //!
 //! | room | what happens there |
 //! |---|---|
+//! | [`control`] | the unix socket by which commands reach the running daemon |
 //! | [`config`] | `agent.toml`, proved; every fault told at once |
 //! | [`sets`] | schemas, mappings, code maps and rules, loaded as one |
 //! | [`supervise`] | starts the road, stops it in road order |
@@ -32,6 +33,7 @@ pub mod cli;
 pub mod clock;
 pub mod codes;
 pub mod config;
+pub mod control;
 pub mod envelope;
 pub mod forward;
 pub mod intake;

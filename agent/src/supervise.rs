@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ForwardConfig};
+use crate::control::{self, ControlDoor};
 use crate::forward::{self, FilesOptions, ForwardState};
 use crate::intake::Road;
 use crate::intake::http::{self, Door};
@@ -44,6 +45,10 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let road = Arc::new(Road::new(config, sets, outbox, Arc::clone(&state)));
     let his = bind(&road, road.config.listen.his).await?;
     let operators = bind(&road, road.config.listen.operators).await?;
+    let socket = &road.config.control.socket;
+    let commands = ControlDoor::bind(socket).with_context(|| {
+        format!("control socket {}: choose another in [control]", socket.display())
+    })?;
     let (his_address, operators_address) = (his.address()?, operators.address()?);
 
     let doors_stop = CancellationToken::new();
@@ -52,6 +57,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let doors = vec![
         tokio::spawn(his.serve(http::his_routes(&road), doors_stop.clone())),
         tokio::spawn(operators.serve(http::operator_routes(&road), doors_stop.clone())),
+        tokio::spawn(commands.serve(control::routes(&road), doors_stop.clone())),
     ];
     tracing::info!(his = %his_address, operators = %operators_address, "serving");
     Ok(Running {

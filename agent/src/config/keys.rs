@@ -131,6 +131,11 @@ keys! {
         "等待落盘的报文数，多出的答 503。"
         "Messages that may wait for the disk; further ones are answered 503."
 
+    ["control" ""]
+    socket Nothing "\"/run/his-agent/control.sock\""
+        "命令行与运行中的前置机通信的 unix 套接字；不写就放在发件箱目录旁边，名为 control.sock。"
+        "The unix socket by which commands reach the running daemon; control.sock beside the outbox when left out."
+
     ["forward" ""]
     kind Default "\"files\""
         "记录送到哪里：files 写成目录里的文件，amqp 送消息队列。"

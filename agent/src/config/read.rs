@@ -9,8 +9,8 @@ use toml::de::DeTable;
 
 use super::section::{Complaints, Section};
 use super::{
-    AmqpConfig, ChannelConfig, CheckConfig, Config, ForwardConfig, Hospital, Listen, LogConfig,
-    OutboxConfig, Sets,
+    AmqpConfig, ChannelConfig, CheckConfig, Config, ControlConfig, ForwardConfig, Hospital, Listen,
+    LogConfig, OutboxConfig, Sets,
 };
 
 pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
@@ -24,12 +24,14 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         return Err(to.problems); // what cannot be read cannot be judged
     }
     let mut root = Section::new("", 0, Some(table.get_ref()));
+    let outbox = outbox(&mut root, &mut to);
     let config = Config {
         hospital: hospital(&mut root, &mut to),
         listen: listen(&mut root, &mut to),
         sets: sets(&mut root, &mut to),
         channels: channels(&mut root, &mut to),
-        outbox: outbox(&mut root, &mut to),
+        control: control(&mut root, &outbox, &mut to),
+        outbox,
         forward: forward(&mut root, &mut to),
         check: check(&mut root, &mut to),
         log: log(&mut root, &mut to),
@@ -150,6 +152,19 @@ fn outbox(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> OutboxConfig {
     };
     section.finish(to);
     outbox
+}
+
+fn control(
+    root: &mut Section<'_, '_>,
+    outbox: &OutboxConfig,
+    to: &mut Complaints<'_>,
+) -> ControlConfig {
+    let mut section = root.section("control", to);
+    let socket = section.text("socket", to).map(PathBuf::from);
+    section.finish(to);
+    // Beside the outbox: two agents on one machine have two outboxes, and so two sockets.
+    let beside = || outbox.dir.with_file_name("control.sock");
+    ControlConfig { socket: socket.unwrap_or_else(beside) }
 }
 
 fn forward(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> ForwardConfig {

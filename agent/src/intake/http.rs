@@ -15,7 +15,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -56,7 +57,12 @@ impl Door {
             let Some(room) = self.room(&stop).await else { break };
             let stream = tokio::select! {
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => stream,
+                    // A receipt is one small packet: waiting to fill it would add 40 ms to every
+                    // answer. Who has gone already is found out by the connection.
+                    Ok((stream, _)) => {
+                        drop(stream.set_nodelay(true));
+                        stream
+                    }
                     Err(error) => {
                         // Out of descriptors, most likely: waiting lets others close theirs.
                         tracing::warn!(%error, "connection not accepted");
@@ -85,16 +91,13 @@ impl Door {
     }
 }
 
-async fn connection(
-    stream: TcpStream,
+/// Serves one connection to its end, whatever it runs over.
+pub(crate) async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
     head_timeout: Duration,
     stop: CancellationToken,
 ) {
-    // A receipt is one small packet: waiting to fill it would add 40 ms to every answer.
-    if stream.set_nodelay(true).is_err() {
-        return; // the caller has gone already
-    }
     let service = TowerToHyperService::new(
         router.map_request(|request: http::Request<Incoming>| request.map(axum::body::Body::new)),
     );

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Road;
 use crate::clock;
@@ -27,10 +27,18 @@ async fn alive() -> &'static str {
 /// Ready means that a durable receipt can be given. A broker that is down does not change that, so
 /// it is told but not judged.
 async fn ready(State(road): State<Arc<Road>>) -> Response {
+    let body = standing(&road);
+    let ready = body["ready"] == true;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body.to_string())
+        .into_response()
+}
+
+/// How the agent stands.
+pub(crate) fn standing(road: &Road) -> Value {
     let outbox = road.outbox.status();
     let forward = road.forward.status();
-    let status = if outbox.failed { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    let body = json!({
+    json!({
         "ready": !outbox.failed,
         "outbox": {
             "epoch": road.outbox.epoch(),
@@ -53,9 +61,7 @@ async fn ready(State(road): State<Arc<Road>>) -> Response {
                 "code": it.code, "reason": it.reason, "at": clock::china(it.at).to_string(),
             })),
         },
-    });
-    (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body.to_string())
-        .into_response()
+    })
 }
 
 /// Prometheus text. Gauges are read when they are asked for.

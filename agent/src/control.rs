@@ -1,0 +1,79 @@
+//! The control socket: what the commands and, later, the console ask of the running daemon.
+//!
+//! JSON over HTTP on a unix socket beside the outbox. Who may open the file may give orders: the
+//! socket belongs to the daemon's user, mode 0600, and a caller of any other user but root is cut
+//! off before a byte is read. Nothing of it can be reached over the network.
+//!
+//! A route's function lives beside its subject (parked messages in `parked`, and so on) and is
+//! named once, in [`routes`]. It answers with [`done`] or [`failed`]; [`client`] turns that back
+//! into a value or a reason, so a command never sees an envelope.
+
+pub mod client;
+mod door;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use http::{StatusCode, header};
+use serde_json::{Value, json};
+
+pub(crate) use self::door::ControlDoor;
+use crate::clock;
+use crate::intake::{self, Road};
+
+/// Everything that can be asked, by address.
+pub fn routes(road: &Arc<Road>) -> Router {
+    Router::new()
+        .route("/admin/v1/status", get(status))
+        .fallback(unknown_address)
+        .with_state(Arc::clone(road))
+}
+
+/// It was done, or here is what was asked for.
+#[must_use]
+pub fn done(data: Value) -> Response {
+    let body = json!({ "code": 0, "message": "成功", "data": data, "request_id": clock::new_id() });
+    say(StatusCode::OK, &body)
+}
+
+/// It was not done: one sentence a reason, the first of them with its code.
+#[must_use]
+pub fn failed(status: StatusCode, code: &str, reasons: &[String]) -> Response {
+    let annex = match status {
+        StatusCode::NOT_FOUND => 13,
+        StatusCode::SERVICE_UNAVAILABLE => 5,
+        _ if status.is_server_error() => 2,
+        _ => 12,
+    };
+    let detail: Vec<Value> =
+        reasons.iter().map(|it| json!({ "code": code, "expected": it })).collect();
+    let message = reasons.first().map_or("", String::as_str);
+    say(
+        status,
+        &json!({ "code": annex, "message": message, "detail": detail, "request_id": clock::new_id() }),
+    )
+}
+
+fn say(status: StatusCode, body: &Value) -> Response {
+    let content_type = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
+    (status, content_type, body.to_string()).into_response()
+}
+
+/// `GET /admin/v1/status`: what `/readyz` says, and which program says it.
+async fn status(State(road): State<Arc<Road>>) -> Response {
+    let mut standing = intake::standing(&road);
+    standing["version"] = Value::from(env!("CARGO_PKG_VERSION"));
+    done(standing)
+}
+
+async fn unknown_address() -> Response {
+    let reason = "运行中的前置机不认识这个命令：请核对它与命令行程序是否同一版本".to_owned();
+    failed(StatusCode::NOT_FOUND, "I105", &[reason])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

@@ -1,0 +1,78 @@
+//! The other end of the control socket, for commands: blocking, one question a connection.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Nobody answers there.
+    #[error("{path}: 连不上运行中的前置机（{cause}）：这个命令要在它运行时、由同一个用户或 root 执行", path = .path.display())]
+    Unreachable {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The daemon would not do it.
+    #[error("{}", .reasons.join("\n"))]
+    Refused {
+        /// Its HTTP status.
+        status: u16,
+        /// The code of its answer.
+        code: String,
+        /// What it said, a sentence a reason.
+        reasons: Vec<String>,
+    },
+    /// What came back is no answer of ours.
+    #[error("the daemon's answer is not understood: {0}")]
+    Garbled(String),
+}
+
+/// Asks for `address`, such as `/admin/v1/status`; gives the answer's `data`.
+pub fn get(socket: &Path, address: &str) -> Result<Value, ControlError> {
+    ask(socket, "GET", address, "")
+}
+
+/// Has something done; gives the answer's `data`.
+pub fn post(socket: &Path, address: &str, body: &Value) -> Result<Value, ControlError> {
+    ask(socket, "POST", address, &body.to_string())
+}
+
+fn ask(socket: &Path, method: &str, address: &str, body: &str) -> Result<Value, ControlError> {
+    let unreachable = |cause| ControlError::Unreachable { path: socket.to_owned(), cause };
+    let answer = talk(socket, method, address, body).map_err(unreachable)?;
+    let garbled = || ControlError::Garbled(answer.chars().take(80).collect());
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(garbled)?;
+    let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).ok_or_else(garbled)?;
+    let mut said: Value = serde_json::from_str(body).map_err(|_| garbled())?;
+    if status == 200 { Ok(said["data"].take()) } else { Err(refused(status, &said)) }
+}
+
+/// HTTP/1.0 has no keep-alive and no chunks: the answer is everything until the end.
+fn talk(socket: &Path, method: &str, address: &str, body: &str) -> io::Result<String> {
+    let mut stream = UnixStream::connect(socket)?;
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {address} HTTP/1.0\r\nHost: control\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+fn refused(status: u16, said: &Value) -> ControlError {
+    let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
+    let detail = said["detail"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut reasons: Vec<String> = detail.iter().map(|it| text(&it["expected"])).collect();
+    if reasons.is_empty() {
+        reasons.push(text(&said["message"]));
+    }
+    let code = detail.first().map(|it| text(&it["code"])).unwrap_or_default();
+    ControlError::Refused { status, code, reasons }
+}

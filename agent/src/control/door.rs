@@ -1,0 +1,102 @@
+//! The socket file: taken at start, guarded while it serves, gone at the end.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream as Probe;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::intake::http::connection;
+
+/// A bound socket that does not serve yet.
+#[derive(Debug)]
+pub(crate) struct ControlDoor {
+    listener: UnixListener,
+    path: PathBuf,
+    /// The daemon's user, as the system wrote it on the new file.
+    owner: u32,
+}
+
+impl ControlDoor {
+    /// Takes the address. A file that a killed daemon left is replaced; one that somebody answers
+    /// at, or that is no socket, is not ours to remove.
+    pub(crate) fn bind(path: &Path) -> io::Result<ControlDoor> {
+        clear(path)?;
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        let owner = fs::metadata(path)?.uid();
+        Ok(ControlDoor { listener, path: path.to_owned(), owner })
+    }
+
+    /// Serves until told to stop, then until every request that was taken is answered.
+    pub(crate) async fn serve(self, router: Router, stop: CancellationToken) {
+        let tasks = TaskTracker::new();
+        let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        while let Some(stream) = self.next(&stop).await {
+            let Ok(room) = Arc::clone(&connections).try_acquire_owned() else {
+                continue; // closing it says so; commands come one at a time
+            };
+            let connection = connection(stream, router.clone(), HEAD_TIMEOUT, stop.clone());
+            tasks.spawn(async move {
+                connection.await;
+                drop(room);
+            });
+        }
+        // First the file: whoever comes now should learn at once that nobody is here.
+        drop(fs::remove_file(&self.path));
+        drop(self.listener);
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    /// The next caller who may give orders.
+    async fn next(&self, stop: &CancellationToken) -> Option<UnixStream> {
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = stop.cancelled() => return None,
+            };
+            match accepted {
+                Ok((stream, _)) if self.may(&stream) => return Some(stream),
+                Ok(_) => tracing::warn!("a user who may not give orders was turned away"),
+                Err(error) => {
+                    tracing::warn!(%error, "control connection not accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+
+    /// The file's mode guards it too, but only from the moment after it was made.
+    fn may(&self, stream: &UnixStream) -> bool {
+        stream.peer_cred().is_ok_and(|it| it.uid() == 0 || it.uid() == self.owner)
+    }
+}
+
+fn clear(path: &Path) -> io::Result<()> {
+    let kind = match fs::symlink_metadata(path) {
+        Ok(found) => found.file_type(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !kind.is_socket() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is there and is no socket"));
+    }
+    if Probe::connect(path).is_ok() {
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process answers there"));
+    }
+    fs::remove_file(path)
+}
+
+/// Commands at one time.
+const CONNECTIONS_MAX: usize = 16;
+/// A command sends its head at once.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
