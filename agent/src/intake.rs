@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use crate::config::Config;
 use crate::forward::ForwardState;
 use crate::outbox::Outbox;
-use crate::sets::Sets;
+use crate::sets::{Reloads, Sets};
 use answer::{Answer, Fault};
 pub(crate) use operators::standing;
 
@@ -33,6 +33,8 @@ pub struct Road {
     pub config: Config,
     /// The sets in force; swapped whole. A message keeps the set it began with.
     pub sets: ArcSwap<Sets>,
+    /// How the sets in force came to be so.
+    pub reloads: Reloads,
     /// The queue on disk.
     pub outbox: Outbox,
     /// What the forwarder last saw of the broker.
@@ -48,7 +50,9 @@ impl Road {
     pub fn new(config: Config, sets: Sets, outbox: Outbox, forward: Arc<ForwardState>) -> Road {
         let messages = Semaphore::new(config.listen.messages_max);
         let metrics = crate::telemetry::metrics();
-        Road { config, sets: ArcSwap::from_pointee(sets), outbox, forward, messages, metrics }
+        let reloads = Reloads::default();
+        let sets = ArcSwap::from_pointee(sets);
+        Road { config, sets, reloads, outbox, forward, messages, metrics }
     }
 }
 

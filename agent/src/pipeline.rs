@@ -113,6 +113,11 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
         Err(error) => return Verdict::Refuse(unmappable(&error, reading)),
     };
     let mapping = mapped.mapping.to_owned();
+    let made_by = MadeBy {
+        catalog: mapped.catalog,
+        set: &channel.set,
+        mapping: &format!("{mapping}@{}", mapped.version),
+    };
     let schema = Arc::from(mapped.catalog.version());
     let judged: Vec<Vec<Finding>> =
         mapped.records.iter().map(|it| mapped.findings(it, &document)).collect();
@@ -121,7 +126,7 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
     } else {
         let records = mapped.records.iter().zip(&judged);
         let drafts =
-            records.map(|(it, warnings)| draft(mapped.catalog, it, warnings, &context)).collect();
+            records.map(|(it, warnings)| draft(&made_by, it, warnings, &context)).collect();
         Ok((drafts, judged))
     };
     reading.mapping = Some(mapping);
@@ -177,10 +182,17 @@ fn invalid(findings: Vec<Finding>, reading: Reading) -> Refusal {
     }
 }
 
+/// By what a record was made, so that one that looks odd leads back to the files that made it.
+struct MadeBy<'a> {
+    catalog: &'a Catalog,
+    set: &'a str,
+    mapping: &'a str,
+}
+
 /// The record's JSON from `entity` on. What comes before it is given by the outbox: its id, its
 /// number and its revision.
 fn draft(
-    catalog: &Catalog,
+    made_by: &MadeBy<'_>,
     record: &MappedRecord<'_>,
     warnings: &[Finding],
     context: &Context<'_>,
@@ -190,8 +202,10 @@ fn draft(
     let digest = Sha256::digest(elements.as_bytes()).into();
     let mut tail = String::with_capacity(elements.len() + 512);
     member(&mut tail, "entity", record.entity.name());
-    member(&mut tail, "schema", catalog.version());
-    member(&mut tail, "profile", catalog.profile());
+    member(&mut tail, "schema", made_by.catalog.version());
+    member(&mut tail, "profile", made_by.catalog.profile());
+    member(&mut tail, "set", made_by.set);
+    member(&mut tail, "mapping", made_by.mapping);
     member(&mut tail, "org", context.org);
     member(&mut tail, "channel", context.channel);
     member(&mut tail, "message_id", context.message_id);
