@@ -34,7 +34,7 @@ pub fn routes(road: &Arc<Road>) -> Router {
 
 /// It was done, or here is what was asked for.
 #[must_use]
-pub fn done(data: Value) -> Response {
+pub fn done(data: &Value) -> Response {
     let body = json!({ "code": 0, "message": "成功", "data": data, "request_id": clock::new_id() });
     say(StatusCode::OK, &body)
 }
@@ -64,9 +64,8 @@ fn say(status: StatusCode, body: &Value) -> Response {
 
 /// `GET /admin/v1/status`: what `/readyz` says, and which program says it.
 async fn status(State(road): State<Arc<Road>>) -> Response {
-    let mut standing = intake::standing(&road);
-    standing["version"] = Value::from(env!("CARGO_PKG_VERSION"));
-    done(standing)
+    let version = env!("CARGO_PKG_VERSION");
+    done(&json!({ "version": version, "road": intake::standing(&road) }))
 }
 
 async fn unknown_address() -> Response {

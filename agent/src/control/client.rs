@@ -4,6 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde_json::Value;
 
 /// Why a question has no answer.
@@ -48,8 +49,8 @@ fn ask(socket: &Path, method: &str, address: &str, body: &str) -> Result<Value, 
     let garbled = || ControlError::Garbled(answer.chars().take(80).collect());
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(garbled)?;
     let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).ok_or_else(garbled)?;
-    let mut said: Value = serde_json::from_str(body).map_err(|_| garbled())?;
-    if status == 200 { Ok(said["data"].take()) } else { Err(refused(status, &said)) }
+    let said: Said = serde_json::from_str(body).map_err(|_| garbled())?;
+    if status == 200 { Ok(said.data) } else { Err(refused(status, said)) }
 }
 
 /// HTTP/1.0 has no keep-alive and no chunks: the answer is everything until the end.
@@ -66,13 +67,26 @@ fn talk(socket: &Path, method: &str, address: &str, body: &str) -> io::Result<St
     Ok(answer)
 }
 
-fn refused(status: u16, said: &Value) -> ControlError {
-    let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
-    let detail = said["detail"].as_array().map_or(&[][..], Vec::as_slice);
-    let mut reasons: Vec<String> = detail.iter().map(|it| text(&it["expected"])).collect();
+fn refused(status: u16, said: Said) -> ControlError {
+    let code = said.detail.first().map(|it| it.code.clone()).unwrap_or_default();
+    let mut reasons: Vec<String> = said.detail.into_iter().map(|it| it.expected).collect();
     if reasons.is_empty() {
-        reasons.push(text(&said["message"]));
+        reasons.push(said.message);
     }
-    let code = detail.first().map(|it| text(&it["code"])).unwrap_or_default();
     ControlError::Refused { status, code, reasons }
+}
+
+/// The envelope, as far as a command needs it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Said {
+    message: String,
+    data: Value,
+    detail: Vec<Reason>,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    code: String,
+    expected: String,
 }

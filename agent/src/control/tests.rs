@@ -77,8 +77,8 @@ fn with_door(path: &Path, work: impl FnOnce()) {
     let stop = CancellationToken::new();
     let reasons = || ["one".to_owned(), "two".to_owned()];
     let router = Router::new()
-        .route("/good", get(|| async { done(json!({ "left": 2 })) }))
-        .route("/echo", post(|body: String| async { done(Value::from(body)) }))
+        .route("/good", get(|| async { done(&json!({ "left": 2 })) }))
+        .route("/echo", post(|body: String| async { done(&Value::from(body)) }))
         .route(
             "/bad",
             get(

@@ -28,7 +28,7 @@ async fn alive() -> &'static str {
 /// it is told but not judged.
 async fn ready(State(road): State<Arc<Road>>) -> Response {
     let body = standing(&road);
-    let ready = body["ready"] == true;
+    let ready = body.get("ready") == Some(&Value::Bool(true));
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body.to_string())
         .into_response()
