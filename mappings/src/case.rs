@@ -2,7 +2,8 @@
 //!
 //! `cases/NAME.in.EXT` holds the message exactly as it arrives, byte for byte. `cases/NAME.out.json`
 //! holds what must come of it: a list of records with entity, lane, key and elements, or
-//! `{"refused": ["M203 gend", ...]}` when the message must be refused, code by code.
+//! `{"refused": ["M203 gend", ...]}` when the message must be refused, code by code, or
+//! `{"parked": ["vendor/codes/sex.csv X gend", ...]}` when it must wait for codes to be mapped.
 //! `cases/NAME.type` may hold the Content-Type header; without it there is none.
 
 use adapters::{Document, Input, Limits, WireFormat};
@@ -19,13 +20,16 @@ const RECEIVED_AT: jiff::civil::DateTime = jiff::civil::datetime(2026, 1, 2, 3, 
 pub fn outcome(set: &MappingSet, bytes: &[u8], content_type: Option<&str>) -> String {
     match translate(set, bytes, content_type) {
         Ok(text) => text,
-        Err(reasons) => {
-            let mut text = "{\n  \"refused\": [".to_owned();
-            write_lines(&mut text, reasons.iter().map(|it| format!("\n    {}", quoted(it))));
-            text.push_str("\n  ]\n}\n");
-            text
-        }
+        Err(reasons) => listed("refused", &reasons),
     }
+}
+
+/// Why there are no records to show.
+fn listed(fate: &str, reasons: &[String]) -> String {
+    let mut text = format!("{{\n  \"{fate}\": [");
+    write_lines(&mut text, reasons.iter().map(|it| format!("\n    {}", quoted(it))));
+    text.push_str("\n  ]\n}\n");
+    text
 }
 
 fn translate(
@@ -49,6 +53,15 @@ fn translate(
         mapped.records.iter().flat_map(|it| rejections(&mapped, it, document)).collect();
     if !refused.is_empty() {
         return Err(refused);
+    }
+    let waiting: Vec<String> = mapped
+        .records
+        .iter()
+        .flat_map(|it| &it.unknown)
+        .map(|it| format!("{} {} {}", it.map, it.code, it.element))
+        .collect();
+    if !waiting.is_empty() {
+        return Ok(listed("parked", &waiting));
     }
     let mut text = "[".to_owned();
     write_lines(&mut text, mapped.records.iter().map(|it| format!("\n  {}", record(it))));

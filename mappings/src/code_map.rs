@@ -14,7 +14,10 @@ pub(crate) enum Unknown {
     /// The message is refused and says which code to map.
     #[default]
     Refuse,
-    /// The code goes on as it is; validation against the value domain still judges it.
+    /// The message waits until somebody has mapped the code.
+    Park,
+    /// The code goes on as it is, with a finding; validation against the value domain still judges
+    /// it.
     Pass,
 }
 
@@ -67,8 +70,9 @@ impl CodeMap {
         self.standard_by_local.get(local).map(String::as_str)
     }
 
-    pub(crate) fn passes_unknown(&self) -> bool {
-        self.unknown == Unknown::Pass
+    /// What becomes of a code that is not here.
+    pub(crate) fn unknown(&self) -> Unknown {
+        self.unknown
     }
 
     pub(crate) fn file(&self) -> &str {

@@ -22,7 +22,7 @@ codes! {
     "M020" "码表文件不存在" "code map file is missing" "在映射旁的 codes 目录放入该文件"
     "M021" "码表有错行" "a line of a code map is wrong" "按行号修改码表"
     "M022" "值域不存在" "unknown value domain" "值域名见数据元目录"
-    "M023" "unknown 的取值不对" "unknown policy" "写 refuse 或 pass"
+    "M023" "unknown 的取值不对" "unknown policy" "写 refuse、park 或 pass"
     "M024" "码表没有被用到" "unused code map" "删去，或在表达式中用 code(\"名字\")"
     "M030" "没有这个实体" "unknown entity" "实体名见数据元目录"
     "M031" "没有说明记录属于哪次就诊" "no lane" "写 lane = '路径'"
@@ -42,4 +42,5 @@ codes! {
     "M204" "不是约定的是非用词" "neither the word for yes nor for no" "按约定的两个词送"
     "M205" "文字不符合约定的样式" "the text does not have the agreed pattern" "按约定样式送"
     "M206" "缺少就诊号" "no encounter number" "送门诊号、住院号或就诊流水号"
+    "M210" "代码未对照，原样放行" "a local code that nobody has mapped went on as it was" "在码表中补一行；要让报文等待对照，把 unknown 改为 park"
 }

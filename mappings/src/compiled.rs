@@ -1,7 +1,7 @@
 //! An expression ready to run, and the scene it runs in.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use adapters::{Document, NodeId};
 use jiff::civil::DateTime;
@@ -95,10 +95,11 @@ pub(crate) struct Scene<'a> {
     pub(crate) found: &'a Found,
 }
 
-/// The nodes of absolute paths, looked up at most once a message.
+/// What is found once a message: the nodes of absolute paths, and what steps let pass with a word.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     nodes: Vec<Cell<Lookup>>,
+    notes: RefCell<Vec<Fault>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -110,7 +111,17 @@ enum Lookup {
 
 impl Found {
     pub(crate) fn new(paths: usize) -> Found {
-        Found { nodes: vec![Cell::default(); paths] }
+        Found { nodes: vec![Cell::default(); paths], notes: RefCell::default() }
+    }
+
+    /// Keeps what a step has to say of a value that goes on all the same.
+    pub(crate) fn note(&self, fault: Fault) {
+        self.notes.borrow_mut().push(fault);
+    }
+
+    /// What was noted since the last time.
+    pub(crate) fn take_notes(&self) -> Vec<Fault> {
+        self.notes.take()
     }
 
     fn node(&self, number: usize, document: &Document, path: &Path) -> Option<NodeId> {

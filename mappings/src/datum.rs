@@ -70,10 +70,12 @@ pub(crate) struct Fault {
     pub(crate) found: String,
     /// What to send instead, in Chinese.
     pub(crate) expected: String,
+    /// The code map that waits for the code in `found` to be mapped; then nothing is refused.
+    pub(crate) waits_for: Option<String>,
 }
 
 impl Fault {
     pub(crate) fn new(code: &'static str, found: &str, expected: String) -> Fault {
-        Fault { code, found: found.to_owned(), expected }
+        Fault { code, found: found.to_owned(), expected, waits_for: None }
     }
 }

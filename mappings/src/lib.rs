@@ -35,7 +35,7 @@ pub use case::outcome as case_outcome;
 pub use catalogs::Catalogs;
 pub use codes::CODES;
 pub use compiled::Context;
-pub use mapping::MappedRecord;
+pub use mapping::{MappedRecord, UnknownCode};
 pub use nearest::suggestion;
 pub use set::{MapError, Mapped, MappingSet};
 pub use step_list::{STEPS, StepEntry};

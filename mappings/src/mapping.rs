@@ -54,6 +54,17 @@ pub(crate) struct ElementPlan {
     pub(crate) expression: Compiled,
 }
 
+/// A local code that waits to be mapped; the element is absent until then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownCode {
+    /// The code map's file, as it lies in the mappings' tree.
+    pub map: String,
+    /// What the HIS sent.
+    pub code: String,
+    /// English name of the element it was sent for.
+    pub element: String,
+}
+
 /// One record as a mapping made it, not yet validated.
 #[derive(Debug)]
 pub struct MappedRecord<'s> {
@@ -65,8 +76,10 @@ pub struct MappedRecord<'s> {
     pub key: String,
     /// The values, by the entity's order.
     pub elements: Elements,
-    /// What could not be restated.
+    /// What could not be restated, and what went on with a word of warning.
     pub findings: Vec<Finding>,
+    /// Local codes that nobody has mapped, under maps that let the message wait for it.
+    pub unknown: Vec<UnknownCode>,
     /// Where each element was read from in the source, for findings that come later.
     pub sources: Vec<(usize, NodeId)>,
 }
@@ -107,6 +120,7 @@ impl Mapping {
             key: String::new(),
             elements: Elements::new(),
             findings: Vec::new(),
+            unknown: Vec::new(),
             sources: Vec::with_capacity(plan.elements.len()),
         };
         for element in &plan.elements {
@@ -168,18 +182,44 @@ fn list_items<'d>(each: &'d Compiled, scene: &Scene<'d>) -> Vec<Item<'d>> {
 
 fn fill(record: &mut MappedRecord<'_>, plan: &ElementPlan, scene: &Scene<'_>) {
     let node = plan.expression.node(scene);
+    scene.found.take_notes(); // of conditions and keys: they were asked, not written
     match plan.expression.evaluate(scene) {
         Ok(datum) => {
             if let Some(value) = value(datum, record.entity, plan.position) {
                 record.elements.set(plan.position, value);
             }
         }
-        Err(fault) => {
-            let path = node.map(|it| scene.document.path(it)).unwrap_or_default();
-            record.findings.push(finding(record.entity, plan.position, path, fault));
-        }
+        Err(fault) => tell(record, plan.position, node, scene, fault, FindingSeverity::Reject),
+    }
+    for note in scene.found.take_notes() {
+        tell(record, plan.position, node, scene, note, FindingSeverity::Warn);
     }
     record.sources.extend(node.map(|it| (plan.position, it)));
+}
+
+/// A fault becomes a finding, unless the message is to wait for a code.
+fn tell(
+    record: &mut MappedRecord<'_>,
+    position: usize,
+    node: Option<NodeId>,
+    scene: &Scene<'_>,
+    fault: Fault,
+    severity: FindingSeverity,
+) {
+    let element = record.entity.elements().get(position).map_or("", schemas::DataElement::name);
+    if let Some(map) = fault.waits_for {
+        let element = element.to_owned();
+        record.unknown.push(UnknownCode { map, code: fault.found, element });
+        return;
+    }
+    record.findings.push(Finding {
+        code: fault.code,
+        severity,
+        element: element.to_owned(),
+        path: node.map(|it| scene.document.path(it)).unwrap_or_default(),
+        found: schemas::mask::shown(element, &fault.found),
+        expected: fault.expected,
+    });
 }
 
 fn value(datum: Datum<'_>, entity: &Entity, position: usize) -> Option<Value> {
@@ -218,18 +258,6 @@ fn key_text(value: &Value) -> String {
         Value::Node(_) => Datum::Absent,
     };
     datum.to_text().map(Cow::into_owned).unwrap_or_default()
-}
-
-fn finding(entity: &Entity, position: usize, path: String, fault: Fault) -> Finding {
-    let element = entity.elements().get(position).map_or("", schemas::DataElement::name);
-    Finding {
-        code: fault.code,
-        severity: FindingSeverity::Reject,
-        element: element.to_owned(),
-        path,
-        found: schemas::mask::shown(element, &fault.found),
-        expected: fault.expected,
-    }
 }
 
 fn no_lane() -> Finding {

@@ -1,7 +1,7 @@
 //! All mappings in force: loaded as one, proved as one, and asked in order which one applies.
 
 use adapters::{DecodeError, Document, Limits, NodeId, Opening};
-use schemas::{Catalog, Files, Finding, Problem};
+use schemas::{Catalog, Files, Finding, FindingSeverity, Problem};
 
 use crate::catalogs::Catalogs;
 use crate::compile;
@@ -35,8 +35,13 @@ impl Mapped<'_> {
     pub fn findings(&self, record: &MappedRecord<'_>, document: &Document) -> Vec<Finding> {
         let mut findings = record.findings.clone();
         for mut finding in self.catalog.validate(record.entity, &record.elements) {
-            // What could not be restated is missing as a consequence; telling both helps nobody.
-            if findings.iter().any(|it| it.element == finding.element) {
+            // What could not be restated, or waits to be mapped, is missing as a consequence;
+            // telling both helps nobody.
+            let told = |it: &Finding| {
+                it.element == finding.element && it.severity == FindingSeverity::Reject
+            };
+            let waits = record.unknown.iter().any(|it| it.element == finding.element);
+            if waits || findings.iter().any(told) {
                 continue;
             }
             let position = record.entity.position(&finding.element);

@@ -42,7 +42,7 @@ impl Step {
             (Step::List(step), datum) => step.run(datum, scene),
             (_, Datum::Absent) => Ok(Datum::Absent),
             (Step::Text(step), Datum::Text(text)) => step.run(text),
-            (Step::Code(step), datum) => step.run(datum),
+            (Step::Code(step), datum) => step.run(datum, scene),
             (Step::Date(step), Datum::Text(text)) => step.run(&text),
             (Step::Number(step), datum) => step.run(datum),
             // The compiler lets no other pair of step and kind through.

@@ -56,9 +56,10 @@ impl Compiler<'_> {
         let Some(policy) = &raw.unknown else { return Unknown::default() };
         match policy.get_ref().as_str() {
             "refuse" => Unknown::Refuse,
+            "park" => Unknown::Park,
             "pass" => Unknown::Pass,
             other => {
-                let message = format!("`unknown` is refuse or pass, not `{other}`");
+                let message = format!("`unknown` is refuse, park or pass, not `{other}`");
                 self.sheet.error("M023", policy.span().start, message);
                 Unknown::default()
             }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{Outcome, Step};
-use crate::code_map::CodeMap;
+use crate::code_map::{CodeMap, Unknown};
+use crate::compiled::Scene;
 use crate::datum::{Datum, Fault, Kind};
 use crate::nearest::suggestion;
 use crate::step_list::{Arguments, Compilation, Scope};
@@ -17,10 +18,10 @@ pub(crate) enum CodeStep {
 
 impl CodeStep {
     /// `$position | code("main")`: a number is as good a code as any.
-    pub(super) fn run<'a>(&self, datum: Datum<'a>) -> Outcome<'a> {
+    pub(super) fn run<'a>(&self, datum: Datum<'a>, scene: &Scene<'a>) -> Outcome<'a> {
         let Some(text) = datum.to_text() else { return Ok(datum) };
         match self {
-            CodeStep::Code { map } => translated(map, &text),
+            CodeStep::Code { map } => translated(map, &text, scene),
             CodeStep::Boolean { yes, no } => yes_or_no(&text, yes, no),
         }
     }
@@ -42,11 +43,18 @@ pub(crate) fn boolean(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compila
     Ok((Step::Code(CodeStep::Boolean { yes, no }), Kind::Boolean))
 }
 
-fn translated<'a>(map: &CodeMap, local: &str) -> Outcome<'a> {
-    match map.translate(local) {
-        Some(standard) => Ok(Datum::Text(standard.to_owned().into())),
-        None if map.passes_unknown() => Ok(Datum::Text(local.to_owned().into())),
-        None => Err(Fault::new("M203", local, advice(map))),
+fn translated<'a>(map: &CodeMap, local: &str, scene: &Scene<'a>) -> Outcome<'a> {
+    if let Some(standard) = map.translate(local) {
+        return Ok(Datum::Text(standard.to_owned().into()));
+    }
+    let fault = Fault::new("M203", local, advice(map));
+    match map.unknown() {
+        Unknown::Refuse => Err(fault),
+        Unknown::Park => Err(Fault { waits_for: Some(map.file().to_owned()), ..fault }),
+        Unknown::Pass => {
+            scene.found.note(Fault { code: "M210", ..fault });
+            Ok(Datum::Text(local.to_owned().into()))
+        }
     }
 }
 
