@@ -3,10 +3,16 @@
 //! A code map is a CSV file of one source, read once when the mapping set is loaded; every target
 //! is proved to be in the value domain then. At run time a local code is translated or unknown;
 //! unknown is something the HIS said, not a failure of the agent.
+//!
+//! The columns `from` and `to` say on which days a row is in force, both days included; an empty
+//! cell is no bound. Judged is the day on which the message arrived.
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use schemas::ValueDomain;
+
+use crate::rows::{Complaints, Row, Rows};
 
 /// What becomes of a local code that the map does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,10 +31,18 @@ pub(crate) enum Unknown {
 #[derive(Debug)]
 pub(crate) struct CodeMap {
     file: String,
-    domain: Option<String>,
     unknown: Unknown,
-    // Invariant: with a domain, every value is a code of that domain.
-    standard_by_local: BTreeMap<String, String>,
+    // Invariant: with a domain given to `parse`, every standard code is one of that domain; the
+    // days of the entries of one local code do not overlap.
+    by_local: BTreeMap<String, Vec<Entry>>,
+}
+
+/// One row: a standard code and the days on which it is the right one.
+#[derive(Debug)]
+struct Entry {
+    standard: String,
+    from: Option<Date>,
+    to: Option<Date>,
 }
 
 impl CodeMap {
@@ -38,36 +52,40 @@ impl CodeMap {
         text: &str,
         domain: Option<&ValueDomain>,
         unknown: Unknown,
-    ) -> Result<CodeMap, Vec<(u32, String)>> {
-        let mut standard_by_local = BTreeMap::new();
-        let mut problems = Vec::new();
-        for (number, line) in (1..).zip(text.lines()) {
-            match Line::read(number, line) {
-                Line::Nothing => {}
-                Line::Wrong(message) => problems.push((number, message)),
-                Line::Pair(local, standard) => {
-                    if let Some(domain) = domain.filter(|it| it.code(standard).is_none()) {
-                        problems.push((number, not_in_domain(standard, domain)));
-                    } else if standard_by_local
-                        .insert(local.to_owned(), standard.to_owned())
-                        .is_some()
-                    {
-                        problems.push((number, format!("`{local}` is already mapped above")));
-                    }
-                }
-            }
+    ) -> Result<CodeMap, Complaints> {
+        let rows = Rows::read(text, &["local", "standard"])?;
+        let mut map = CodeMap { file: file.to_owned(), unknown, by_local: BTreeMap::new() };
+        let mut problems: Complaints = unknown_columns(&rows);
+        for row in &rows.rows {
+            let added = Entry::read(row, &rows, domain).and_then(|(local, it)| map.add(local, it));
+            problems.extend(added.err().map(|it| (row.line, it)));
         }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let domain = domain.map(|it| it.name().to_owned());
-        Ok(CodeMap { file: file.to_owned(), domain, unknown, standard_by_local })
+        if problems.is_empty() { Ok(map) } else { Err(problems) }
     }
 
-    /// The standard code, or `None` when the HIS sent a code that nobody has mapped.
+    fn add(&mut self, local: &str, entry: Entry) -> Result<(), String> {
+        let entries = self.by_local.entry(local.to_owned()).or_default();
+        if let Some(other) = entries.iter().find(|it| it.overlaps(&entry)) {
+            return Err(if other.is_always() || entry.is_always() {
+                format!("`{local}` is already mapped above")
+            } else {
+                format!("`{local}` is already mapped above for some of these days")
+            });
+        }
+        entries.push(entry);
+        Ok(())
+    }
+
+    /// The standard code on a day, or `None` when nobody has mapped the local one for it.
     #[must_use]
-    pub(crate) fn translate(&self, local: &str) -> Option<&str> {
-        self.standard_by_local.get(local).map(String::as_str)
+    pub(crate) fn translate(&self, local: &str, day: Date) -> Option<&str> {
+        let entries = self.by_local.get(local)?;
+        entries.iter().find(|it| it.holds_on(day)).map(|it| it.standard.as_str())
+    }
+
+    /// Whether the map has the code, but not for the day that was asked.
+    pub(crate) fn knows_for_other_days(&self, local: &str) -> bool {
+        self.by_local.contains_key(local)
     }
 
     /// What becomes of a code that is not here.
@@ -79,47 +97,74 @@ impl CodeMap {
         &self.file
     }
 
-    pub(crate) fn domain(&self) -> Option<&str> {
-        self.domain.as_deref()
-    }
-
     /// Every code that the map can yield.
     pub(crate) fn targets(&self) -> impl Iterator<Item = &str> {
-        self.standard_by_local.values().map(String::as_str)
+        self.by_local.values().flatten().map(|it| it.standard.as_str())
     }
 
     /// A few of the local codes, for the HIS developer who sent another.
     pub(crate) fn examples(&self) -> String {
-        self.standard_by_local.keys().take(6).map(String::as_str).collect::<Vec<_>>().join("、")
+        self.by_local.keys().take(6).map(String::as_str).collect::<Vec<_>>().join("、")
     }
 }
 
-enum Line<'a> {
-    Nothing,
-    Wrong(String),
-    Pair(&'a str, &'a str),
-}
-
-impl Line<'_> {
-    fn read(number: u32, line: &str) -> Line<'_> {
-        let line = line.trim_end_matches('\r');
-        if number == 1 {
-            let is_header = line.split(',').take(2).eq(["local", "standard"]);
-            let wrong = || Line::Wrong("the first line must be `local,standard`".to_owned());
-            return if is_header { Line::Nothing } else { wrong() };
+impl Entry {
+    fn read<'r>(
+        row: &'r Row,
+        rows: &Rows,
+        domain: Option<&ValueDomain>,
+    ) -> Result<(&'r str, Entry), String> {
+        let (Some(local), Some(standard)) = (row.cell(0), row.cell(1)) else {
+            return Err("a line needs a local code, a comma and a standard code".to_owned());
+        };
+        if let Some(domain) = domain.filter(|it| it.closed() && !it.contains(standard)) {
+            return Err(not_in_domain(standard, domain));
         }
-        if line.trim().is_empty() || line.starts_with('#') {
-            return Line::Nothing;
-        }
-        // A third column is the implementer's own note.
-        let mut cells = line.splitn(3, ',').map(str::trim);
-        match (cells.next(), cells.next()) {
-            (Some(local), Some(standard)) if !local.is_empty() && !standard.is_empty() => {
-                Line::Pair(local, standard)
+        let day = |name: &str| {
+            rows.column(name).and_then(|it| row.cell(it)).map(|it| day(name, it)).transpose()
+        };
+        let entry = Entry { standard: standard.to_owned(), from: day("from")?, to: day("to")? };
+        match (entry.from, entry.to) {
+            (Some(from), Some(to)) if to < from => {
+                Err(format!("`to` {to} is before `from` {from}"))
             }
-            _ => Line::Wrong("a line needs a local code, a comma and a standard code".to_owned()),
+            _ => Ok((local, entry)),
         }
     }
+
+    fn holds_on(&self, day: Date) -> bool {
+        self.from.is_none_or(|it| it <= day) && self.to.is_none_or(|it| day <= it)
+    }
+
+    fn overlaps(&self, other: &Entry) -> bool {
+        let ends_before = |a: &Entry, b: &Entry| match (a.to, b.from) {
+            (Some(to), Some(from)) => to < from,
+            _ => false,
+        };
+        !ends_before(self, other) && !ends_before(other, self)
+    }
+
+    fn is_always(&self) -> bool {
+        self.from.is_none() && self.to.is_none()
+    }
+}
+
+/// A misspelt `from` would silently make a row hold for ever.
+fn unknown_columns(rows: &Rows) -> Complaints {
+    let known = ["local", "standard", "from", "to", "note", ""];
+    let stray = rows.columns.iter().find(|it| !known.contains(&it.as_str()));
+    stray
+        .map(|it| {
+            (1, format!("there is no column `{it}`; behind standard may stand from, to, note"))
+        })
+        .into_iter()
+        .collect()
+}
+
+fn day(column: &str, text: &str) -> Result<Date, String> {
+    let shaped = text.len() == 10 && text.bytes().all(|it| it.is_ascii_digit() || it == b'-');
+    let day = text.parse::<Date>().ok().filter(|_| shaped);
+    day.ok_or_else(|| format!("`{column}` is a day such as 2026-01-31, not `{text}`"))
 }
 
 fn not_in_domain(standard: &str, domain: &ValueDomain) -> String {
@@ -137,6 +182,16 @@ mod tests {
         check("local,standard\nQD,QD\nqd,QD\n每日一次,QD", "qd", "QD");
         check("local,standard\nQD,QD", "BID", "unknown");
         check("local,standard\n# the pharmacy's own\nQD,QD,once a day", "QD", "QD");
+        check("local,standard,note\n\"a,b\",QD,two times", "a,b", "QD");
+    }
+
+    #[test]
+    fn a_row_holds_on_its_days() {
+        // Asked is 2026-01-02.
+        let file = "local,standard,from,to\nA,1,,2026-01-01\nA,2,2026-01-02,\nB,1,2026-01-03,\nC,1,,2026-01-02";
+        check(file, "A", "2");
+        check(file, "B", "unknown");
+        check(file, "C", "1");
     }
 
     #[test]
@@ -154,10 +209,32 @@ mod tests {
         );
     }
 
+    #[test]
+    fn days_that_cannot_be_are_told() {
+        check(
+            "local,standard,from,to\nA,1,,2026-02-01\nA,2,2026-02-01,",
+            "A",
+            "3: `A` is already mapped above for some of these days",
+        );
+        check(
+            "local,standard,from,to\nA,1,2026-02-30,\nB,1,20260101,\nC,1,2026-02-02,2026-02-01",
+            "A",
+            "2: `from` is a day such as 2026-01-31, not `2026-02-30`; \
+             3: `from` is a day such as 2026-01-31, not `20260101`; \
+             4: `to` 2026-02-01 is before `from` 2026-02-02",
+        );
+        check(
+            "local,standard,form\nA,1,2026-01-01",
+            "A",
+            "1: there is no column `form`; behind standard may stand from, to, note",
+        );
+    }
+
     #[track_caller]
     fn check(text: &str, local: &str, expected: &str) {
+        let day = jiff::civil::date(2026, 1, 2);
         let actual = match CodeMap::parse("codes/frequency.csv", text, None, Unknown::Refuse) {
-            Ok(map) => map.translate(local).unwrap_or("unknown").to_owned(),
+            Ok(map) => map.translate(local, day).unwrap_or("unknown").to_owned(),
             Err(problems) => {
                 let told: Vec<_> =
                     problems.iter().map(|(line, it)| format!("{line}: {it}")).collect();

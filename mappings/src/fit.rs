@@ -87,7 +87,7 @@ fn constant(element: &DataElement, expression: &Compiled) -> Option<String> {
 fn codes(element: &DataElement, expression: &Compiled) -> Option<String> {
     let Some(Step::Code(CodeStep::Code { map })) = expression.steps.last() else { return None };
     let domain = element.value_domain()?;
-    if !domain.closed() || map.domain() == Some(domain.name()) {
+    if !domain.closed() {
         return None;
     }
     let stray = map.targets().find(|it| domain.code(it).is_none())?;

@@ -26,6 +26,7 @@ mod nearest;
 mod parser;
 mod place;
 mod raw;
+mod rows;
 mod set;
 mod step;
 mod step_list;

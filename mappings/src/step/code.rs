@@ -44,10 +44,10 @@ pub(crate) fn boolean(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compila
 }
 
 fn translated<'a>(map: &CodeMap, local: &str, scene: &Scene<'a>) -> Outcome<'a> {
-    if let Some(standard) = map.translate(local) {
+    if let Some(standard) = map.translate(local, scene.context.received_at.date()) {
         return Ok(Datum::Text(standard.to_owned().into()));
     }
-    let fault = Fault::new("M203", local, advice(map));
+    let fault = Fault::new("M203", local, advice(map, local));
     match map.unknown() {
         Unknown::Refuse => Err(fault),
         Unknown::Park => Err(Fault { waits_for: Some(map.file().to_owned()), ..fault }),
@@ -58,7 +58,10 @@ fn translated<'a>(map: &CodeMap, local: &str, scene: &Scene<'a>) -> Outcome<'a> 
     }
 }
 
-fn advice(map: &CodeMap) -> String {
+fn advice(map: &CodeMap, local: &str) -> String {
+    if map.knows_for_other_days(local) {
+        return format!("代码的对照今天不生效：请在码表 {} 中核对它的起止日期", map.file());
+    }
     format!("代码未对照：请在码表 {} 中为它补一行，或改送已有代码：{}", map.file(), map.examples())
 }
 
