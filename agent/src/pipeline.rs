@@ -124,9 +124,9 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
     let verdict = if judged.iter().flatten().any(is_rejection) {
         Err(judged.into_iter().flatten().filter(is_rejection).collect::<Vec<_>>())
     } else {
-        let records = mapped.records.iter().zip(&judged);
-        let drafts =
-            records.map(|(it, warnings)| draft(&made_by, it, warnings, &context)).collect();
+        let frame = Frame::new(&made_by, &context);
+        let records = mapped.records.into_iter().zip(&judged);
+        let drafts = records.map(|(it, warnings)| draft(&frame, it, warnings)).collect();
         Ok((drafts, judged))
     };
     reading.mapping = Some(mapping);
@@ -189,40 +189,50 @@ struct MadeBy<'a> {
     mapping: &'a str,
 }
 
-/// The record's JSON from `entity` on. What comes before it is given by the outbox: its id, its
-/// number and its revision.
-fn draft(
-    made_by: &MadeBy<'_>,
-    record: &MappedRecord<'_>,
-    warnings: &[Finding],
-    context: &Context<'_>,
-) -> Draft {
-    let mut elements = String::with_capacity(1024);
-    schemas::write_record_elements(record.entity, &record.elements, &mut elements);
-    let digest = Sha256::digest(elements.as_bytes()).into();
-    let mut tail = String::with_capacity(elements.len() + 512);
-    member(&mut tail, "entity", record.entity.name());
-    member(&mut tail, "schema", made_by.catalog.version());
-    member(&mut tail, "profile", made_by.catalog.profile());
-    member(&mut tail, "set", made_by.set);
-    member(&mut tail, "mapping", made_by.mapping);
-    member(&mut tail, "org", context.org);
-    member(&mut tail, "channel", context.channel);
-    member(&mut tail, "message_id", context.message_id);
-    member(&mut tail, "lane", &record.lane);
-    member(&mut tail, "received_at", &stamp(context.received_at));
-    tail.push_str("\"elements\":");
-    tail.push_str(&elements);
-    tail.push_str(",\"findings\":");
-    findings_json(warnings, &mut tail);
-    Draft {
-        entity: record.entity.name().to_owned(),
-        lane: record.lane.clone(),
-        key: record.key.clone(),
-        digest,
-        tail,
+/// The members that all records of one message share, written once.
+struct Frame {
+    made_by: String,
+    received_at: String,
+}
+
+impl Frame {
+    fn new(made_by: &MadeBy<'_>, context: &Context<'_>) -> Frame {
+        let mut shared = String::with_capacity(256);
+        member(&mut shared, "schema", made_by.catalog.version());
+        member(&mut shared, "profile", made_by.catalog.profile());
+        member(&mut shared, "set", made_by.set);
+        member(&mut shared, "mapping", made_by.mapping);
+        member(&mut shared, "org", context.org);
+        member(&mut shared, "channel", context.channel);
+        member(&mut shared, "message_id", context.message_id);
+        let mut received_at = String::new();
+        member(&mut received_at, "received_at", &stamp(context.received_at));
+        Frame { made_by: shared, received_at }
     }
 }
+
+/// The record's JSON from `entity` on. What comes before it is given by the outbox: its id, its
+/// number and its revision.
+fn draft(frame: &Frame, record: MappedRecord<'_>, warnings: &[Finding]) -> Draft {
+    let entity = record.entity.name();
+    let room = 192 + frame.made_by.len() + ELEMENT_BYTES * record.elements.len();
+    let mut tail = String::with_capacity(room);
+    member(&mut tail, "entity", entity);
+    tail.push_str(&frame.made_by);
+    member(&mut tail, "lane", &record.lane);
+    tail.push_str(&frame.received_at);
+    tail.push_str("\"elements\":");
+    let elements_at = tail.len();
+    schemas::write_record_elements(record.entity, &record.elements, &mut tail);
+    let elements = tail.as_bytes().get(elements_at..).unwrap_or_default();
+    let digest = Sha256::digest(elements).into();
+    tail.push_str(",\"findings\":");
+    findings_json(warnings, &mut tail);
+    Draft { entity: entity.to_owned(), lane: record.lane, key: record.key, digest, tail }
+}
+
+/// What an element takes as JSON, name and all: enough for most, so that few records move.
+const ELEMENT_BYTES: usize = 32;
 
 /// What a check may look at, out of the records that a message became.
 pub fn facts(accepted: &Accepted) -> Facts {

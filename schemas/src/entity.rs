@@ -30,6 +30,8 @@ pub struct DataElement {
     pub(crate) child: Option<Arc<Entity>>,
     pub(crate) confirmed: bool,
     pub(crate) notes: String,
+    // Invariant: `name` as a key in JSON, colon included.
+    pub(crate) json_key: String,
 }
 
 /// Whether a record is complete without the element.

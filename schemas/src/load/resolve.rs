@@ -8,6 +8,7 @@ use super::draft::{ElementDraft, EntityDraft};
 use crate::domain::ValueDomain;
 use crate::entity::{DataElement, Entity};
 use crate::format::Format;
+use crate::json::json_key;
 use crate::problem::Problem;
 
 /// The entities in the order of the drafts, and the domains that have no table of their own: named
@@ -65,6 +66,7 @@ impl Resolver<'_, '_> {
         let child = if node { self.child(&draft) } else { None };
         let domain = if node { None } else { self.domain(&draft) };
         DataElement {
+            json_key: json_key(&draft.name),
             name: draft.name,
             zh_name: draft.zh_name,
             format: draft.format,
