@@ -6,6 +6,7 @@
 mod archive;
 mod opening;
 mod reload;
+pub(crate) mod routes;
 mod seen;
 mod texts;
 mod trial;

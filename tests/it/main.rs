@@ -13,4 +13,5 @@ mod kill;
 mod rabbitmq;
 mod refusals;
 mod road;
+mod sets;
 mod shutdown;

@@ -112,9 +112,9 @@ impl Watch {
         let again_at = again.map(|it| Instant::now() + it);
         loop {
             let left = again_at.map(|it| it.saturating_duration_since(Instant::now()));
-            let noticed = notices.recv_timeout(left.map_or(poll, |it| it.min(poll))).is_ok();
+            let heard = notices.recv_timeout(left.map_or(poll, |it| it.min(poll))).is_ok();
             let changed = self.has_changed();
-            if noticed || changed {
+            if heard || changed {
                 return true;
             }
             if again_at.is_some_and(|it| it <= Instant::now()) {
