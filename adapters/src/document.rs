@@ -179,6 +179,11 @@ impl Document {
         Children { document: self, next: self.node(id).first_child }
     }
 
+    /// The siblings behind a node, in document order.
+    pub fn following(&self, id: NodeId) -> Children<'_> {
+        Children { document: self, next: self.node(id).next_sibling }
+    }
+
     /// The way from the root, as a path would write it: `msgBody/root/items/item[2]/@id`. Among
     /// siblings of one name it says which one; an only child needs no number.
     pub fn path(&self, id: NodeId) -> String {

@@ -17,7 +17,6 @@ mod demo;
 mod receive;
 mod run;
 mod schema;
-mod sets;
 mod test;
 mod translate;
 mod validate;
@@ -79,8 +78,6 @@ enum Command {
     Test(test::Arguments),
     /// 平台侧参考接收端：校验、去重、查缺号 | the platform's reference receiver
     Receive(receive::Arguments),
-    /// 在用的映射、码表、规则：查看、重新读入 | the files in force: show, reload
-    Sets(sets::Arguments),
     /// 导出数据元目录 | the dictionary for other programs and for people
     Schema(schema::Arguments),
 }
@@ -105,7 +102,6 @@ pub fn main() -> ExitCode {
         Command::Check(it) => check::run(&it),
         Command::Test(it) => test::run(&it),
         Command::Receive(it) => receive::run(&it),
-        Command::Sets(it) => sets::run(&it),
         Command::Schema(it) => schema::run(&it),
     })
 }
@@ -121,7 +117,6 @@ struct ConfigArgument {
     #[arg(
         long,
         short,
-        global = true,
         value_name = "FILE",
         default_value = "/etc/his-agent/agent.toml",
         env = "HIS_AGENT_CONFIG"

@@ -50,7 +50,7 @@ impl Road {
     pub fn new(config: Config, sets: Sets, outbox: Outbox, forward: Arc<ForwardState>) -> Road {
         let messages = Semaphore::new(config.listen.messages_max);
         let metrics = crate::telemetry::metrics();
-        let reloads = Reloads::new(&config, &sets);
+        let reloads = Reloads::default();
         let sets = ArcSwap::from_pointee(sets);
         Road { config, sets, reloads, outbox, forward, messages, metrics }
     }

@@ -3,14 +3,8 @@
 //! What is shipped lies in the binary; a folder named in the configuration takes its place. The pure
 //! crates never touch a disk: this module reads the folders and hands them texts.
 
-mod archive;
-mod opening;
 mod reload;
-pub(crate) mod routes;
-mod seen;
 mod texts;
-mod trial;
-pub(crate) mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,11 +15,8 @@ use rules::RuleSet;
 use schemas::{Files, Problem};
 
 use crate::config::{ChannelConfig, Config};
-pub use opening::Opened;
-pub use reload::{Reloaded, Reloads, Told, reload, reload_again};
-pub(crate) use seen::{Seen, note};
+pub use reload::{Reloaded, Reloads, reload};
 pub use texts::{SetDigest, Texts, read_folder};
-pub use trial::Standing;
 
 /// Everything that decides what becomes of a message.
 #[derive(Debug)]
@@ -38,8 +29,6 @@ pub struct Sets {
     pub rules: RuleSet,
     /// What names the texts it was made of.
     pub digest: SetDigest,
-    /// The texts themselves, for the archive.
-    pub texts: Texts,
     /// What was loaded but deserves a look.
     pub warnings: Vec<Problem>,
 }
@@ -60,11 +49,11 @@ pub struct Channel {
 impl Sets {
     /// Loads and proves everything the configuration asks for; every problem of every file at once.
     pub fn load(config: &Config) -> Result<Sets, Vec<Problem>> {
-        Sets::prove(config, Texts::read(config)?)
+        Sets::prove(config, &Texts::read(config)?)
     }
 
     /// Proves texts that were read before.
-    pub fn prove(config: &Config, texts: Texts) -> Result<Sets, Vec<Problem>> {
+    pub fn prove(config: &Config, texts: &Texts) -> Result<Sets, Vec<Problem>> {
         let digest = texts.digest();
         let mut problems = Vec::new();
         let rules = match RuleSet::load(&texts.rules) {
@@ -97,7 +86,7 @@ impl Sets {
         problems.dedup(); // two channels that share a mapping share its faults
         match rules {
             Some(rules) if problems.is_empty() => {
-                Ok(Sets { catalogs, channels, rules, digest, texts, warnings })
+                Ok(Sets { catalogs, channels, rules, digest, warnings })
             }
             _ => Err(problems),
         }

@@ -9,8 +9,8 @@
 use adapters::{Document, Input, Limits, WireFormat};
 use schemas::{Finding, FindingSeverity};
 
-use crate::compiled::Context;
 use crate::mapping::MappedRecord;
+use crate::scene::Context;
 use crate::set::{Mapped, MappingSet};
 
 /// The time of receipt in every case, so that what depends on it can be expected.

@@ -8,6 +8,7 @@ use schemas::{Catalog, Files, Problem, ProblemSeverity};
 
 use crate::catalogs::Catalogs;
 use crate::code_map::CodeMap;
+use crate::datum::Kind;
 use crate::expression::Path;
 use crate::mapping::{Mapping, Open};
 use crate::nearest::suggestion;
@@ -15,6 +16,7 @@ use crate::place::Sheet;
 use crate::raw::RawFile;
 
 mod code_maps;
+mod conditions;
 mod expressions;
 mod opens;
 mod records;
@@ -44,6 +46,7 @@ pub(crate) fn compile(
         maps: BTreeMap::new(),
         used_maps: Vec::new(),
         absolute: Vec::new(),
+        slot_kinds: Vec::new(),
     };
     let mapping = compiler.mapping(file, &raw);
     let problems = compiler.sheet.problems;
@@ -78,6 +81,8 @@ struct Compiler<'a> {
     used_maps: Vec<String>,
     /// Absolute paths met so far; a path's place here is its number in the per-message cache.
     absolute: Vec<Path>,
+    /// What `$1`, `$2`, ... of the record at hand are.
+    slot_kinds: Vec<Kind>,
 }
 
 impl Compiler<'_> {
@@ -86,6 +91,7 @@ impl Compiler<'_> {
             self.code_map(file, name, codes);
         }
         let opens: Vec<Open> = raw.open.iter().filter_map(|it| self.open(it)).collect();
+        let groups = raw.group.iter().filter_map(|it| self.group(it)).collect();
         let when = raw.mapping.when.as_ref().map(|it| self.condition(it));
         let lane = raw.mapping.lane.as_ref().and_then(|it| self.expression(it));
         let mut records = Vec::new();
@@ -100,7 +106,9 @@ impl Compiler<'_> {
         let (when, gates) = match when {
             None => (None, 0),
             Some(None) => return None,
-            Some(Some((condition, paths))) => (Some(condition), gates(&opens, &paths)),
+            Some(Some((compiled, condition))) => {
+                (Some(compiled), gates(&opens, &condition.paths()))
+            }
         };
         Some(Mapping {
             name: raw.mapping.name.get_ref().clone(),
@@ -109,6 +117,8 @@ impl Compiler<'_> {
             when,
             gates,
             opens,
+            groups,
+            null_words: raw.mapping.null_words.clone(),
             lane,
             records,
             absolute_paths: self.absolute.len(),
@@ -117,7 +127,7 @@ impl Compiler<'_> {
 }
 
 /// How many of the opens, from the first, must be done before `when` can be judged.
-fn gates(opens: &[Open], paths: &[Path]) -> usize {
+fn gates(opens: &[Open], paths: &[&Path]) -> usize {
     let needed = |open: &Open| paths.iter().any(|path| path.may_pass(&open.path));
     opens.iter().rposition(needed).map_or(0, |last| last + 1)
 }

@@ -1,31 +1,15 @@
-//! An expression ready to run, and the scene it runs in.
+//! An expression ready to run.
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
 
-use adapters::{Document, NodeId};
-use jiff::civil::DateTime;
+use adapters::NodeId;
 use schemas::Number;
 
 use crate::datum::{Datum, Fault, Kind};
-use crate::expression::{Condition, Path, Test};
+use crate::expression::{Path, Start};
+pub(crate) use crate::scene::{Item, Scene};
 use crate::step::Step;
 use crate::walk;
-
-/// What the road knows of a message besides its text. The time is passed in: nothing here has a clock.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
-    /// The channel it came in by.
-    pub channel: &'a str,
-    /// The hospital's code at the insurer.
-    pub org: &'a str,
-    /// The id the agent gave the message.
-    pub message_id: &'a str,
-    /// When it arrived, China time.
-    pub received_at: DateTime,
-    /// The SOAP operation that was called, if any.
-    pub operation: Option<&'a str>,
-}
 
 /// An expression whose paths, steps and kinds have been proved.
 #[derive(Debug)]
@@ -42,7 +26,12 @@ pub(crate) enum From {
     /// Always the same node within one message: found once and kept under this number.
     Absolute(usize, Path),
     Literal(String),
+    Number(Number),
     Variable(Variable),
+    /// `$1`, `$2`, ...: an expression of the row of `slots` at hand, from 0.
+    Slot(usize),
+    Count(Path),
+    Sum(Path, Box<Compiled>),
 }
 
 /// What `$name` may name.
@@ -54,6 +43,8 @@ pub(crate) enum Variable {
     ReceivedAt,
     Operation,
     Position,
+    /// The number of the row of `slots`, from 1.
+    Slot,
 }
 
 impl Variable {
@@ -64,12 +55,13 @@ impl Variable {
         ("received_at", Variable::ReceivedAt),
         ("operation", Variable::Operation),
         ("position", Variable::Position),
+        ("slot", Variable::Slot),
     ];
 
     pub(crate) const fn kind(self) -> Kind {
         match self {
             Variable::ReceivedAt => Kind::DateTime,
-            Variable::Position => Kind::Number,
+            Variable::Position | Variable::Slot => Kind::Number,
             Variable::Channel | Variable::Org | Variable::MessageId | Variable::Operation => {
                 Kind::Text
             }
@@ -77,70 +69,10 @@ impl Variable {
     }
 }
 
-/// One item of an iteration: a node, or one part of a node's text.
-#[derive(Clone, Debug)]
-pub(crate) struct Item<'a> {
-    pub(crate) node: NodeId,
-    pub(crate) text: Option<Cow<'a, str>>,
-    /// From 1, among the items of this `each`.
-    pub(crate) position: usize,
-}
-
-/// Everything an expression may look at while it runs.
-#[derive(Debug)]
-pub(crate) struct Scene<'a> {
-    pub(crate) document: &'a Document,
-    pub(crate) context: &'a Context<'a>,
-    pub(crate) item: &'a Item<'a>,
-    pub(crate) found: &'a Found,
-}
-
-/// What is found once a message: the nodes of absolute paths, and what steps let pass with a word.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    nodes: Vec<Cell<Lookup>>,
-    notes: RefCell<Vec<Fault>>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-enum Lookup {
-    #[default]
-    NotYet,
-    Done(Option<NodeId>),
-}
-
-impl Found {
-    pub(crate) fn new(paths: usize) -> Found {
-        Found { nodes: vec![Cell::default(); paths], notes: RefCell::default() }
-    }
-
-    /// Keeps what a step has to say of a value that goes on all the same.
-    pub(crate) fn note(&self, fault: Fault) {
-        self.notes.borrow_mut().push(fault);
-    }
-
-    /// What was noted since the last time.
-    pub(crate) fn take_notes(&self) -> Vec<Fault> {
-        self.notes.take()
-    }
-
-    fn node(&self, number: usize, document: &Document, path: &Path) -> Option<NodeId> {
-        let Some(cell) = self.nodes.get(number) else {
-            return walk::first(document, document.root(), path);
-        };
-        if let Lookup::Done(node) = cell.get() {
-            return node;
-        }
-        let node = walk::first(document, document.root(), path);
-        cell.set(Lookup::Done(node));
-        node
-    }
-}
-
 impl Compiled {
     /// The value in this scene, or what is wrong with it.
     pub(crate) fn evaluate<'a>(&'a self, scene: &Scene<'a>) -> Result<Datum<'a>, Fault> {
-        let mut datum = self.start(scene);
+        let mut datum = self.start(scene)?;
         for step in &self.steps {
             datum = step.run(datum, scene)?;
         }
@@ -150,25 +82,68 @@ impl Compiled {
     /// The node the value is read from, for telling where a finding stands.
     pub(crate) fn node(&self, scene: &Scene<'_>) -> Option<NodeId> {
         match &self.source {
-            From::Relative(path) => walk::first(scene.document, scene.item.node, path),
-            From::Absolute(number, path) => scene.found.node(*number, scene.document, path),
-            From::Literal(_) | From::Variable(_) => None,
+            From::Relative(path) | From::Count(path) | From::Sum(path, _) => {
+                walk::first(scene, scene.item.node, path)
+            }
+            From::Absolute(number, path) => scene.found.node(*number, scene, path),
+            From::Slot(number) => scene.slot(*number).and_then(|(it, scene)| it.node(&scene)),
+            From::Literal(_) | From::Number(_) | From::Variable(_) => None,
         }
     }
 
-    fn start<'a>(&'a self, scene: &Scene<'a>) -> Datum<'a> {
-        match &self.source {
+    fn start<'a>(&'a self, scene: &Scene<'a>) -> Result<Datum<'a>, Fault> {
+        Ok(match &self.source {
             From::Literal(text) => Datum::Text(Cow::Borrowed(text)),
+            From::Number(number) => Datum::Number(number.clone()),
             From::Variable(variable) => variable_value(*variable, scene),
-            From::Relative(path) if path.is_here() && scene.item.text.is_some() => {
-                scene.item.text.clone().map_or(Datum::Absent, Datum::Text)
+            From::Slot(number) => match scene.slot(*number) {
+                Some((expression, scene)) => return expression.evaluate(&scene),
+                None => Datum::Absent,
+            },
+            From::Count(path) => whole(walk::all(scene, scene.item.node, path).len()),
+            From::Sum(path, each) => return sum(path, each, scene),
+            From::Relative(path) if path.is_here() && text_at(path, scene).is_some() => {
+                text_at(path, scene).map_or(Datum::Absent, Datum::Text)
             }
             From::Relative(_) | From::Absolute(..) => {
-                let value = self.node(scene).and_then(|it| scene.document.value(it));
+                let value = self.node(scene).and_then(|it| scene.value(it));
                 value.map_or(Datum::Absent, |text| Datum::Text(Cow::Borrowed(text)))
             }
+        })
+    }
+}
+
+/// The part of a list that the path stands on, where the item at hand is one.
+pub(crate) fn text_at<'a>(path: &Path, scene: &Scene<'a>) -> Option<Cow<'a, str>> {
+    let item = if path.start == Start::Item { scene.each } else { scene.item };
+    item.text.clone()
+}
+
+/// What is there is added; nothing to add is no sum rather than zero.
+fn sum<'a>(path: &Path, each: &Compiled, scene: &Scene<'a>) -> Result<Datum<'a>, Fault> {
+    let mut total: Option<Number> = None;
+    for (node, position) in walk::all(scene, scene.item.node, path).into_iter().zip(1..) {
+        let item = Item { node, text: None, position };
+        if let Datum::Number(number) = each.evaluate(&scene.at(&item))? {
+            total = Some(match &total {
+                Some(total) => added(total, &number)?,
+                None => number,
+            });
         }
     }
+    Ok(total.map_or(Datum::Absent, Datum::Number))
+}
+
+fn added(a: &Number, b: &Number) -> Result<Number, Fault> {
+    let sum = a.to_decimal().zip(b.to_decimal()).and_then(|(a, b)| a.checked_add(b));
+    sum.map(Number::from_decimal).ok_or_else(|| {
+        let expected = "各行相加超出了可以精确计算的范围，请核对这一列".to_owned();
+        Fault::new("M201", b.as_str(), expected)
+    })
+}
+
+fn whole<'a>(number: usize) -> Datum<'a> {
+    Number::parse(&number.to_string()).map_or(Datum::Absent, Datum::Number)
 }
 
 fn variable_value<'a>(variable: Variable, scene: &Scene<'a>) -> Datum<'a> {
@@ -181,59 +156,7 @@ fn variable_value<'a>(variable: Variable, scene: &Scene<'a>) -> Datum<'a> {
         Variable::Operation => {
             context.operation.map_or(Datum::Absent, |it| Datum::Text(Cow::Borrowed(it)))
         }
-        Variable::Position => {
-            Number::parse(&scene.item.position.to_string()).map_or(Datum::Absent, Datum::Number)
-        }
-    }
-}
-
-/// A `when` or `where`, ready to run.
-#[derive(Debug)]
-pub(crate) struct CompiledCondition {
-    pub(crate) any: Vec<Vec<CompiledTerm>>,
-}
-
-#[derive(Debug)]
-pub(crate) struct CompiledTerm {
-    pub(crate) negated: bool,
-    pub(crate) expression: Compiled,
-    pub(crate) test: Test,
-}
-
-impl CompiledCondition {
-    /// A value that cannot be restated is as good as absent: the question was only whether it fits.
-    pub(crate) fn holds(&self, scene: &Scene<'_>) -> bool {
-        self.any.iter().any(|all| all.iter().all(|term| term.holds(scene)))
-    }
-}
-
-impl CompiledTerm {
-    fn holds(&self, scene: &Scene<'_>) -> bool {
-        let datum = self.expression.evaluate(scene).unwrap_or(Datum::Absent);
-        let holds = match &self.test {
-            Test::Exists => datum.to_text().is_some() || matches!(datum, Datum::List(_)),
-            Test::Is(text) => datum.to_text().as_deref() == Some(text),
-            Test::IsNot(text) => datum.to_text().as_deref() != Some(text),
-        };
-        holds != self.negated
-    }
-}
-
-impl Condition {
-    /// The paths that must be readable before the condition can be judged.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.expressions().filter_map(|it| match &it.source {
-            crate::expression::Source::Path(path) => Some(path),
-            _ => None,
-        })
-    }
-}
-
-impl Path {
-    /// `.` and nothing else.
-    pub(crate) fn is_here(&self) -> bool {
-        use crate::expression::Axis;
-        !self.absolute
-            && self.segments.iter().all(|it| it.axis == Axis::Here && it.predicates.is_empty())
+        Variable::Position => whole(scene.each.position),
+        Variable::Slot => scene.slots.map_or(Datum::Absent, |it| whole(it.number)),
     }
 }

@@ -2,19 +2,29 @@
 //!
 //! ```text
 //! expression = source { "|" step }
-//! source     = path | literal | "$" name
-//! path       = [ "/" ] segment { "/" segment }        "/" first: from the document's root
-//! segment    = "." | ".." | "*" | "@" name | name, each but the first two with { "[" predicate "]" }
-//!              an empty segment ("//") makes the next one match at any depth
-//! predicate  = number | path ( "=" | "!=" ) literal | path
+//! source     = path | literal | number | "$" name
+//!            | "count(" path ")" | "sum(" path "," expression ")"
+//! path       = [ "/" | "$item" [ "/" ] ] segment { "/" segment }
+//!              "/" first: from the document's root; "$item" first: from the item of `each`
+//! segment    = "." | ".." | [ axis "::" ] name | "@" name, each but the first two with
+//!              { "[" predicate "]" }; an empty segment ("//") makes the next match at any depth
+//! axis       = "following-sibling" | "preceding-sibling" | "ancestor"
+//! name       = [ "{" uri "}" ] ( "*" | plain name | "`" any text "`" )
+//! predicate  = whole number | "last" | "$position" | [ "not" ] path [ test ]
+//! test       = ( "=" | "!=" ) ( literal | "$item" [ "/" path ] ) | among | state
+//! among      = "in" "(" literal { "," literal } ")"
+//! state      = "is" ( "absent" | "empty" | "null" | "present" )
 //! step       = name [ "(" argument { "," argument } ")" ]
-//! argument   = number | expression
+//! argument   = whole number | expression; the one argument of `when` is a condition
 //! literal    = '"' text '"'                            \" \\ \n \t inside
-//! condition  = term { ( "and" | "or" ) term }          "and" binds closer than "or"
-//! term       = [ "not" ] expression [ ( "=" | "!=" ) literal ]
+//! condition  = all { "or" all }
+//! all        = term { "and" term }
+//! term       = "not" term | "(" condition ")" | expression [ comparison ]
+//! comparison = ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) expression | among | state
 //! ```
 //!
 //! There are no loops and no definitions: an expression ends after at most as many steps as it has.
+//! What a path may cost is bounded by the budget of `walk`.
 
 use crate::parser::Parser;
 
@@ -31,15 +41,31 @@ pub(crate) struct Expression {
 pub(crate) enum Source {
     Path(Path),
     Literal(String),
-    /// `$channel`, `$position`, ...: told by the road, not by the message.
+    /// A decimal as it was written; whole or not, never a float.
+    Number(String),
+    /// `$channel`, `$position`, `$1`, ...: told by the road or by the record, not by a path.
     Variable(String),
+    /// How many nodes the path reaches.
+    Count(Path),
+    /// The sum of what the expression gives at each node the path reaches.
+    Sum(Path, Box<Expression>),
 }
 
 /// A way through the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Path {
-    pub(crate) absolute: bool,
+    pub(crate) start: Start,
     pub(crate) segments: Vec<Segment>,
+}
+
+/// Where a path begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// The node at hand: the item of `each`, the node a predicate or a sum looks at.
+    Here,
+    Root,
+    /// The item of `each`, also from inside a predicate or a sum.
+    Item,
 }
 
 /// One step of a path.
@@ -54,10 +80,23 @@ pub(crate) struct Segment {
 pub(crate) enum Axis {
     Here,
     Parent,
-    AnyChild,
-    Child(String),
-    Attribute(String),
-    Descendant(String),
+    Child(Name),
+    Attribute(Name),
+    Descendant(Name),
+    FollowingSibling(Name),
+    /// Nearest first.
+    PrecedingSibling(Name),
+    /// Nearest first, the document itself left out.
+    Ancestor(Name),
+}
+
+/// Which names a segment takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Name {
+    /// `None` does not ask; the empty string wants a node in no namespace.
+    pub(crate) namespace: Option<String>,
+    /// `None` takes any, as `*` does.
+    pub(crate) local: Option<String>,
 }
 
 /// A choice among the nodes a segment reached.
@@ -65,18 +104,54 @@ pub(crate) enum Axis {
 pub(crate) enum Predicate {
     /// The n-th, from 1.
     Index(usize),
+    Last,
+    /// The one at the position of the current item of `each`.
+    Position,
     Test {
+        negated: bool,
         path: Path,
         test: Test,
     },
 }
 
-/// What is asked of a value.
+/// What a predicate asks of the nodes its path reaches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Test {
     Exists,
-    Is(String),
-    IsNot(String),
+    Is(Operand),
+    IsNot(Operand),
+    In(Vec<String>),
+    State(State),
+}
+
+/// What a predicate compares with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Operand {
+    Literal(String),
+    /// A path from the item of `each`: two tables are joined by it.
+    Item(Path),
+}
+
+/// The four ways in which a value can be there or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// No node.
+    Absent,
+    /// A node with nothing in it, or an empty list.
+    Empty,
+    /// JSON `null`, `xsi:nil`, HL7 `""`, or a null word of the mapping.
+    Null,
+    /// A node, whatever is in it.
+    Present,
+}
+
+impl State {
+    pub(crate) const ALL: &[(&str, State)] = &[
+        ("absent", State::Absent),
+        ("empty", State::Empty),
+        ("null", State::Null),
+        ("present", State::Present),
+    ];
 }
 
 /// A step as it was written.
@@ -92,21 +167,43 @@ pub(crate) struct Call {
 pub(crate) enum Argument {
     Number(usize),
     Expression(Expression),
+    Condition(Condition),
 }
 
 /// `when` and `where`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Condition {
-    /// Any of these, each all of those.
-    pub(crate) any: Vec<Vec<Term>>,
+pub(crate) enum Condition {
+    Any(Vec<Condition>),
+    All(Vec<Condition>),
+    Not(Box<Condition>),
+    Term(Box<Term>),
 }
 
 /// One comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Term {
-    pub(crate) negated: bool,
     pub(crate) expression: Expression,
-    pub(crate) test: Test,
+    pub(crate) comparison: Comparison,
+}
+
+/// What a condition asks of an expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    HasValue,
+    Compare(Relation, Expression),
+    In(Vec<String>),
+    Is(State),
+}
+
+/// How two values stand to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relation {
+    Equal,
+    Unequal,
+    Less,
+    AtMost,
+    More,
+    AtLeast,
 }
 
 /// Why a text is not an expression, and where in it.
@@ -123,6 +220,21 @@ impl Expression {
         parser.end()?;
         Ok(expression)
     }
+
+    /// Every path that has to be readable before the expression can be judged.
+    fn gather<'e>(&'e self, paths: &mut Vec<&'e Path>) {
+        match &self.source {
+            Source::Path(path) | Source::Count(path) | Source::Sum(path, _) => paths.push(path),
+            Source::Literal(_) | Source::Number(_) | Source::Variable(_) => {}
+        }
+        for argument in self.steps.iter().flat_map(|it| &it.arguments) {
+            match argument {
+                Argument::Expression(expression) => expression.gather(paths),
+                Argument::Condition(condition) => condition.gather(paths),
+                Argument::Number(_) => {}
+            }
+        }
+    }
 }
 
 impl Condition {
@@ -133,26 +245,94 @@ impl Condition {
         Ok(condition)
     }
 
-    /// Every expression in it, for whoever has to compile or inspect them.
-    pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expression> {
-        self.any.iter().flatten().map(|term| &term.expression)
+    /// Every path that has to be readable before the condition can be judged.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        let mut paths = Vec::new();
+        self.gather(&mut paths);
+        paths
+    }
+
+    fn gather<'e>(&'e self, paths: &mut Vec<&'e Path>) {
+        match self {
+            Condition::Any(parts) | Condition::All(parts) => {
+                for part in parts {
+                    part.gather(paths);
+                }
+            }
+            Condition::Not(part) => part.gather(paths),
+            Condition::Term(term) => {
+                term.expression.gather(paths);
+                if let Comparison::Compare(_, other) = &term.comparison {
+                    other.gather(paths);
+                }
+            }
+        }
     }
 }
 
 impl Path {
+    /// `.` and nothing else.
+    pub(crate) fn is_here(&self) -> bool {
+        self.start != Start::Root
+            && self.segments.iter().all(|it| it.axis == Axis::Here && it.predicates.is_empty())
+    }
+
+    /// Whether it leads to the same nodes wherever in the message it is asked.
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.start == Start::Root
+            && self.segments.iter().flat_map(|it| &it.predicates).all(Predicate::is_fixed)
+    }
+
     /// Whether `self` begins with the same plain steps as `other`: does reading it need what lies
-    /// at `other` to be opened first? Anything but a plain child (`//`, `*`) might reach it.
+    /// at `other` to be opened first? Anything but plain names (`//`, `*`) might reach it.
     pub(crate) fn may_pass(&self, other: &Path) -> bool {
-        self.segments.iter().zip(&other.segments).all(|(mine, theirs)| {
-            match (&mine.axis, &theirs.axis) {
-                (Axis::Child(a), Axis::Child(b)) | (Axis::Attribute(a), Axis::Attribute(b)) => {
-                    a == b
-                }
-                (Axis::Child(_), Axis::Attribute(_)) | (Axis::Attribute(_), Axis::Child(_)) => {
-                    false
-                }
-                _ => true,
+        for (depth, (mine, theirs)) in self.segments.iter().zip(&other.segments).enumerate() {
+            if !mine.axis.may_meet(&theirs.axis) {
+                return false;
             }
-        })
+            let before = self.segments.get(..=depth).unwrap_or_default();
+            if mine.predicates.iter().any(|it| it.may_pass(before, other)) {
+                return true;
+            }
+        }
+        true
+    }
+}
+
+impl Axis {
+    fn may_meet(&self, other: &Axis) -> bool {
+        match (self, other) {
+            (Axis::Child(a), Axis::Child(b)) | (Axis::Attribute(a), Axis::Attribute(b)) => {
+                a.local.is_none() || b.local.is_none() || a.local == b.local
+            }
+            (Axis::Child(_), Axis::Attribute(_)) | (Axis::Attribute(_), Axis::Child(_)) => false,
+            _ => true,
+        }
+    }
+}
+
+impl Predicate {
+    fn is_fixed(&self) -> bool {
+        match self {
+            Predicate::Index(_) | Predicate::Last => true,
+            Predicate::Position => false,
+            Predicate::Test { path, test, .. } => {
+                let compares_with_item =
+                    matches!(test, Test::Is(Operand::Item(_)) | Test::IsNot(Operand::Item(_)));
+                let inside = path.segments.iter().flat_map(|it| &it.predicates);
+                path.start != Start::Item
+                    && !compares_with_item
+                    && inside.into_iter().all(Predicate::is_fixed)
+            }
+        }
+    }
+
+    /// A predicate reads on from the segments before it.
+    fn may_pass(&self, before: &[Segment], other: &Path) -> bool {
+        let Predicate::Test { path, .. } = self else { return false };
+        let bare =
+            before.iter().map(|it| Segment { axis: it.axis.clone(), predicates: Vec::new() });
+        let segments = bare.chain(path.segments.iter().cloned()).collect();
+        Path { start: Start::Root, segments }.may_pass(other)
     }
 }

@@ -1,15 +1,19 @@
 //! One mapping at work: from an opened document to records.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use adapters::{Document, Inner, NodeId};
+use adapters::{Document, NodeId, Opening};
 use schemas::{Catalog, Elements, Entity, Finding, FindingSeverity, Value};
 
-use crate::compiled::{Compiled, CompiledCondition, Context, Found, From, Item, Scene};
+use crate::compiled::{Compiled, From, Variable};
+use crate::condition::CompiledCondition;
 use crate::datum::{Datum, Fault, Kind};
+use crate::differ::{self, Differ};
 use crate::expression::Path;
+use crate::scene::{Budget, Context, Found, Item, Reading, Scene, Slots};
 use crate::walk;
 
 /// A mapping file, compiled and proved.
@@ -23,6 +27,9 @@ pub(crate) struct Mapping {
     /// How many of `opens` must be done before `when` can be judged.
     pub(crate) gates: usize,
     pub(crate) opens: Vec<Open>,
+    pub(crate) groups: Vec<Group>,
+    /// Texts that are no value in this source.
+    pub(crate) null_words: Vec<String>,
     pub(crate) lane: Option<Compiled>,
     pub(crate) records: Vec<RecordPlan>,
     pub(crate) absolute_paths: usize,
@@ -32,7 +39,16 @@ pub(crate) struct Mapping {
 #[derive(Debug)]
 pub(crate) struct Open {
     pub(crate) path: Path,
-    pub(crate) inner: Inner,
+    pub(crate) opening: Opening,
+}
+
+/// Flat siblings that belong together.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) parent: Path,
+    pub(crate) starts: String,
+    pub(crate) ends: Vec<String>,
+    pub(crate) name: String,
 }
 
 /// Which records of one entity a message gives.
@@ -42,6 +58,10 @@ pub(crate) struct RecordPlan {
     pub(crate) each: Option<Compiled>,
     pub(crate) filter: Option<CompiledCondition>,
     pub(crate) distinct: Option<Compiled>,
+    /// What is said of items that are distinct by nothing, and yet not the same.
+    pub(crate) differ: Differ,
+    /// One record a row, for each row whose first expression has a value; none for no rows at all.
+    pub(crate) slots: Vec<Vec<Compiled>>,
     pub(crate) lane: Option<Compiled>,
     pub(crate) key: Vec<Compiled>,
     pub(crate) elements: Vec<ElementPlan>,
@@ -52,6 +72,14 @@ pub(crate) struct RecordPlan {
 pub(crate) struct ElementPlan {
     pub(crate) position: usize,
     pub(crate) expression: Compiled,
+}
+
+impl ElementPlan {
+    /// The item's number, which is another for every item.
+    pub(crate) fn is_position(&self) -> bool {
+        let source = &self.expression.source;
+        matches!(source, From::Variable(Variable::Position | Variable::Slot))
+    }
 }
 
 /// A local code that waits to be mapped; the element is absent until then.
@@ -84,28 +112,67 @@ pub struct MappedRecord<'s> {
     pub sources: Vec<(usize, NodeId)>,
 }
 
+/// The message was too much work: a path of the mapping joins too much with too much.
+pub(crate) struct Exhausted;
+
 impl Mapping {
     /// Every record that the document gives, in the order of the file and then of the document.
+    /// `reader` is told every node that is read.
     pub(crate) fn records<'s>(
         &'s self,
         document: &Document,
         context: &Context<'_>,
-    ) -> Vec<MappedRecord<'s>> {
+        reader: Option<&dyn Fn(NodeId)>,
+    ) -> Result<Vec<MappedRecord<'s>>, Exhausted> {
         let found = Found::new(self.absolute_paths);
+        let reading = Reading { reader, ..self.reading(document) };
+        let root = Item::root(document);
+        let whole = Scene::new(document, context, &root, &found, &reading);
         let mut records = Vec::new();
         for plan in &self.records {
             let Some(entity) = self.catalog.entity(&plan.entity) else { continue };
-            let mut seen = HashSet::new();
-            let root = Item { node: document.root(), text: None, position: 1 };
-            let whole = Scene { document, context, item: &root, found: &found };
-            for item in plan.items(&whole) {
-                let scene = Scene { document, context, item: &item, found: &found };
-                if plan.wants(&scene, &mut seen) {
-                    records.push(self.record(plan, entity, &scene));
+            self.gather(plan, entity, &whole, &mut records);
+        }
+        if reading.budget.is_spent() { Err(Exhausted) } else { Ok(records) }
+    }
+
+    /// How this mapping reads values, with a budget of its own.
+    pub(crate) fn reading(&self, document: &Document) -> Reading<'_> {
+        Reading { null_words: &self.null_words, budget: Budget::of(document), reader: None }
+    }
+
+    fn gather<'s>(
+        &'s self,
+        plan: &'s RecordPlan,
+        entity: &'s Entity,
+        whole: &Scene<'_>,
+        records: &mut Vec<MappedRecord<'s>>,
+    ) {
+        let mut first_by_key = HashMap::new();
+        for item in plan.items(whole) {
+            let of_item = whole.of_item(&item);
+            for slots in plan.rows(&of_item) {
+                let scene = Scene { slots, ..of_item };
+                if scene.reading.budget.is_spent() || !plan.wants(&scene) {
+                    continue;
                 }
+                match plan.distinct_key(&scene).map(|it| first_by_key.entry(it)) {
+                    Some(Entry::Occupied(first)) => {
+                        let Some(first) = records.get_mut(*first.get()) else { continue };
+                        if let Some(severity) = plan.differ.severity() {
+                            let later = self.record(plan, entity, &scene);
+                            differ::compare(first, &later, plan, scene.document, severity);
+                        }
+                        continue;
+                    }
+                    Some(Entry::Vacant(vacant)) => {
+                        vacant.insert(records.len());
+                    }
+                    None => {}
+                }
+                records.push(self.record(plan, entity, &scene));
             }
         }
-        records
     }
 
     fn record<'s>(
@@ -145,17 +212,29 @@ impl RecordPlan {
         let (From::Relative(path) | From::Absolute(_, path)) = &each.source else {
             return Vec::new();
         };
-        let nodes = walk::all(scene.document, scene.item.node, path);
+        let nodes = walk::all(scene, scene.item.node, path);
         let items = nodes.into_iter().zip(1..);
         items.map(|(node, position)| Item { node, text: None, position }).collect()
     }
 
-    fn wants(&self, scene: &Scene<'_>, seen: &mut HashSet<String>) -> bool {
-        if self.filter.as_ref().is_some_and(|it| !it.holds(scene)) {
-            return false;
+    /// The rows of slots that hold something, or one without slots.
+    fn rows<'d>(&'d self, scene: &Scene<'d>) -> Vec<Option<Slots<'d>>> {
+        if self.slots.is_empty() {
+            return vec![None];
         }
-        let Some(distinct) = &self.distinct else { return true };
-        seen.insert(text_of(distinct, scene).unwrap_or_default())
+        let rows = self.slots.iter().zip(1..).filter(|(row, _)| {
+            // What cannot be restated is there all the same; its finding will say so.
+            row.first().is_some_and(|it| it.evaluate(scene) != Ok(Datum::Absent))
+        });
+        rows.map(|(row, number)| Some(Slots { row, number })).collect()
+    }
+
+    fn wants(&self, scene: &Scene<'_>) -> bool {
+        self.filter.as_ref().is_none_or(|it| it.holds(scene))
+    }
+
+    fn distinct_key(&self, scene: &Scene<'_>) -> Option<String> {
+        self.distinct.as_ref().map(|it| text_of(it, scene).unwrap_or_default())
     }
 
     /// The mapping's own key, or the values of the entity's key elements.
@@ -176,8 +255,10 @@ impl RecordPlan {
 fn list_items<'d>(each: &'d Compiled, scene: &Scene<'d>) -> Vec<Item<'d>> {
     let Ok(Datum::List(texts)) = each.evaluate(scene) else { return Vec::new() };
     let node = each.node(scene).unwrap_or(scene.item.node);
-    let parts = texts.into_iter().filter(|it| !it.is_empty());
-    parts.zip(1..).map(|(text, position)| Item { node, text: Some(text), position }).collect()
+    // A hole in a list is no item, but those behind it keep their places: another list may be read
+    // beside this one.
+    let parts = texts.into_iter().zip(1..).filter(|(text, _)| !text.is_empty());
+    parts.map(|(text, position)| Item { node, text: Some(text), position }).collect()
 }
 
 fn fill(record: &mut MappedRecord<'_>, plan: &ElementPlan, scene: &Scene<'_>) {
@@ -247,7 +328,7 @@ fn text_of(expression: &Compiled, scene: &Scene<'_>) -> Option<String> {
 }
 
 /// A value as part of a key: the standard's own notation.
-fn key_text(value: &Value) -> String {
+pub(crate) fn key_text(value: &Value) -> String {
     let datum = match value {
         Value::Text(text) => Datum::Text(Cow::Borrowed(text)),
         Value::Number(number) => Datum::Number(number.clone()),

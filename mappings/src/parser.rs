@@ -1,12 +1,18 @@
 //! Reads expressions and conditions: one character at a time, every complaint with its place.
 
-use crate::expression::{
-    Argument, Axis, Call, Condition, Expression, Path, Predicate, Segment, Source, SyntaxError,
-    Term, Test,
-};
+use crate::expression::{Argument, Call, Expression, Source, SyntaxError};
+use crate::nearest::suggestion;
+
+mod conditions;
+mod paths;
 
 /// How deep expressions may stand inside arguments and predicates.
 const DEPTH_MAX: u32 = 8;
+
+/// The steps whose argument is a condition.
+const CONDITIONAL: [&str; 1] = ["when"];
+
+const FUNCTIONS: [&str; 2] = ["count", "sum"];
 
 pub(crate) struct Parser<'a> {
     text: &'a str,
@@ -30,37 +36,6 @@ impl<'a> Parser<'a> {
         }
     }
 
-    pub(crate) fn condition(&mut self) -> Parsed<Condition> {
-        let mut any = vec![vec![self.term()?]];
-        loop {
-            if self.word("and") {
-                let term = self.term()?;
-                any.last_mut().expect("a condition has a first term").push(term);
-            } else if self.word("or") {
-                any.push(vec![self.term()?]);
-            } else {
-                return Ok(Condition { any });
-            }
-        }
-    }
-
-    fn term(&mut self) -> Parsed<Term> {
-        let negated = self.word("not");
-        let expression = self.expression()?;
-        let test = self.test()?;
-        Ok(Term { negated, expression, test })
-    }
-
-    fn test(&mut self) -> Parsed<Test> {
-        if self.mark("!=") {
-            Ok(Test::IsNot(self.literal()?))
-        } else if self.mark("=") {
-            Ok(Test::Is(self.literal()?))
-        } else {
-            Ok(Test::Exists)
-        }
-    }
-
     pub(crate) fn expression(&mut self) -> Parsed<Expression> {
         self.blanks();
         let offset = self.at;
@@ -75,100 +50,87 @@ impl<'a> Parser<'a> {
     }
 
     fn source(&mut self) -> Parsed<Source> {
+        let start = self.at;
         match self.peek() {
             Some('"') => Ok(Source::Literal(self.literal()?)),
-            Some('$') => {
+            Some('$') if !self.at_item() => {
                 self.at += 1;
-                Ok(Source::Variable(self.name("the name of a variable, such as $channel")?))
+                Ok(Source::Variable(self.plain_name("the name of a variable, such as $channel")?))
             }
-            _ => Ok(Source::Path(self.path()?)),
+            _ => match self.function() {
+                Some(name) => self.call_function(&name, start),
+                None => Ok(Source::Path(self.path()?)),
+            },
         }
+    }
+
+    /// The name of a function, if a name and a parenthesis stand here.
+    fn function(&mut self) -> Option<String> {
+        let start = self.at;
+        let name = self.plain_name("").ok().filter(|_| self.mark("("));
+        if name.is_none() {
+            self.at = start;
+        }
+        name
+    }
+
+    fn call_function(&mut self, name: &str, start: usize) -> Parsed<Source> {
+        let source = match name {
+            "count" => Source::Count(self.path()?),
+            "sum" => {
+                let path = self.path()?;
+                self.expect(",")?;
+                Source::Sum(path, Box::new(self.expression()?))
+            }
+            _ => {
+                let hint = suggestion(name, FUNCTIONS.into_iter());
+                let message = format!("there is no function `{name}`{hint}");
+                return Err(SyntaxError { offset: start, message });
+            }
+        };
+        self.expect(")")?;
+        Ok(source)
     }
 
     fn call(&mut self) -> Parsed<Call> {
         self.blanks();
         let offset = self.at;
-        let name = self.name("the name of a step, such as trim or decimal")?;
+        let name = self.plain_name("the name of a step, such as trim or decimal")?;
         let mut arguments = Vec::new();
-        if self.mark("(") && !self.mark(")") {
-            loop {
-                arguments.push(self.argument()?);
-                if self.mark(")") {
-                    break;
-                }
-                if !self.mark(",") {
-                    return Err(self.fault("`,` or `)` was expected here"));
-                }
-            }
-        }
-        Ok(Call { offset, name, arguments })
-    }
-
-    fn argument(&mut self) -> Parsed<Argument> {
-        match self.number() {
-            Some(number) => Ok(Argument::Number(number)),
-            None => Ok(Argument::Expression(self.expression()?)),
-        }
-    }
-
-    pub(crate) fn path(&mut self) -> Parsed<Path> {
-        self.blanks();
-        let absolute = self.mark("/");
-        let mut segments = Vec::new();
-        let mut anywhere = absolute && self.mark("/");
-        if absolute && !anywhere && !self.at_segment() {
-            return Ok(Path { absolute, segments });
+        if !self.mark("(") || self.mark(")") {
+            return Ok(Call { offset, name, arguments });
         }
         loop {
-            segments.push(self.segment(anywhere)?);
-            if !self.mark("/") {
-                return Ok(Path { absolute, segments });
+            arguments.push(self.argument(&name)?);
+            if self.mark(")") {
+                return Ok(Call { offset, name, arguments });
             }
-            anywhere = self.mark("/");
+            if !self.mark(",") {
+                return Err(self.fault("`,` or `)` was expected here"));
+            }
         }
     }
 
-    fn at_segment(&self) -> bool {
-        self.peek().is_some_and(|it| is_name(it) || matches!(it, '@' | '*' | '.'))
-    }
-
-    fn segment(&mut self, anywhere: bool) -> Parsed<Segment> {
-        let axis = if self.mark("..") {
-            Axis::Parent
-        } else if self.mark("@") {
-            Axis::Attribute(self.name("the name of an attribute")?)
-        } else if self.mark("*") {
-            Axis::AnyChild
-        } else if self.peek() == Some('.') {
-            self.at += 1;
-            Axis::Here
-        } else if anywhere {
-            Axis::Descendant(self.name("a name")?)
-        } else {
-            Axis::Child(self.name("a path, a \"literal\" or a $variable")?)
-        };
-        if anywhere && !matches!(axis, Axis::Descendant(_)) {
-            return Err(self.fault("after `//` a plain name is expected"));
+    fn argument(&mut self, step: &str) -> Parsed<Argument> {
+        self.blanks();
+        if CONDITIONAL.contains(&step) {
+            return Ok(Argument::Condition(self.condition()?));
         }
-        let mut predicates = Vec::new();
-        while self.mark("[") {
-            predicates.push(self.predicate()?);
+        let start = self.at;
+        if let Some(number) = self.decimal() {
+            if self.at_mark(&[",", ")"]) {
+                return Ok(match number.parse() {
+                    Ok(whole) => Argument::Number(whole),
+                    Err(_) => Argument::Expression(Expression {
+                        offset: start,
+                        source: Source::Number(number),
+                        steps: Vec::new(),
+                    }),
+                });
+            }
+            self.at = start; // digits are a name where a path goes on: `5/1`
         }
-        Ok(Segment { axis, predicates })
-    }
-
-    fn predicate(&mut self) -> Parsed<Predicate> {
-        self.deeper()?;
-        let predicate = match self.number() {
-            Some(0) => return Err(self.fault("positions count from 1")),
-            Some(index) => Predicate::Index(index),
-            None => Predicate::Test { path: self.path()?, test: self.test()? },
-        };
-        if !self.mark("]") {
-            return Err(self.fault("`]` was expected here"));
-        }
-        self.depth -= 1;
-        Ok(predicate)
+        Ok(Argument::Expression(self.expression()?))
     }
 
     fn literal(&mut self) -> Parsed<String> {
@@ -200,20 +162,22 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn number(&mut self) -> Option<usize> {
+    /// A decimal that stands alone: `5`, `-0.5`; not the beginning of `5mg`.
+    fn decimal(&mut self) -> Option<String> {
         self.blanks();
         let rest = self.text.get(self.at..)?;
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let behind = rest.get(digits..)?.chars().next();
-        if digits == 0 || behind.is_some_and(|it| is_name(it) || it == '.') {
-            return None; // `5mg` is a name
+        let is_part = |it: char| is_name(it) || it == '.';
+        let end = rest.find(|it| !is_part(it)).unwrap_or(rest.len());
+        let word = rest.get(..end)?;
+        let digits = word.strip_prefix('-').unwrap_or(word);
+        if !digits.starts_with(|it: char| it.is_ascii_digit()) || !is_decimal(digits) {
+            return None;
         }
-        let number = rest.get(..digits)?.parse().ok()?;
-        self.at += digits;
-        Some(number)
+        self.at += end;
+        Some(word.to_owned())
     }
 
-    fn name(&mut self, what: &str) -> Parsed<String> {
+    fn plain_name(&mut self, what: &str) -> Parsed<String> {
         let start = self.at;
         // A dot may stand inside a name (`DE05.01`), not at its beginning: there it is `.` or `..`.
         while self.peek().is_some_and(|it| is_name(it) || (it == '.' && self.at > start)) {
@@ -225,17 +189,42 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Everything up to a closing mark, as it stands: a URI, or a name with blanks and brackets.
+    fn until(&mut self, end: char) -> Parsed<String> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let Some((text, _)) = rest.split_once(end) else {
+            return Err(self.fault(&format!("`{end}` was expected behind this")));
+        };
+        self.at += text.len() + end.len_utf8();
+        Ok(text.to_owned())
+    }
+
     /// Takes a word that stands alone: `and`, not the beginning of `android`.
     fn word(&mut self, word: &str) -> bool {
         self.blanks();
         let rest = self.text.get(self.at..).unwrap_or_default();
         let taken = rest
             .strip_prefix(word)
-            .is_some_and(|behind| behind.chars().next().is_none_or(char::is_whitespace));
+            .map(|behind| behind.chars().next())
+            .is_some_and(|it| it.is_none_or(|it| it.is_whitespace() || it == '('));
         if taken {
             self.at += word.len();
         }
         taken
+    }
+
+    fn expect(&mut self, mark: &str) -> Parsed<()> {
+        if self.mark(mark) {
+            Ok(())
+        } else {
+            Err(self.fault(&format!("`{mark}` was expected here")))
+        }
+    }
+
+    fn at_mark(&mut self, marks: &[&str]) -> bool {
+        self.blanks();
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        marks.iter().any(|it| rest.starts_with(it))
     }
 
     fn mark(&mut self, mark: &str) -> bool {
@@ -292,102 +281,19 @@ fn is_name(it: char) -> bool {
                 | '*'
                 | '.'
                 | '\''
+                | '<'
+                | '>'
+                | '{'
+                | '}'
+                | '`'
         )
 }
 
-#[cfg(test)]
-mod tests {
-    use std::fmt::Write as _;
-
-    use super::*;
-
-    #[test]
-    fn what_is_written_is_what_is_read() {
-        check("../../prescNo", "Path(../../prescNo)");
-        check(
-            "/msgBody/root/patient/sex | code(\"sex\")",
-            "Path(/msgBody/root/patient/sex) code(\"sex\")",
-        );
-        check("@处方号 | trim | decimal", "Path(@处方号) trim() decimal()");
-        check("item[name=\"input_in\"][1]/value//code", "Path(item[?][1]/value//code)");
-        check("\"1\"", "Literal(1)");
-        check("$position", "Variable(position)");
-        check("a | join(\" \", ../b | trim)", "Path(a) join(\" \",../b trim())");
-        check("a | match(\"^([0-9.]+)\", 1)", "Path(a) match(\"^([0-9.]+)\",1)");
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_told_with_its_place() {
-        check("", "0: a path, a \"literal\" or a $variable was expected here");
-        check("a |", "3: the name of a step, such as trim or decimal was expected here");
-        check("a | code(\"sex\"", "14: `,` or `)` was expected here");
-        check("a[0]", "3: positions count from 1");
-        check("\"open", "5: the text in double quotes has no end");
-        check("a b", "2: nothing more was expected here");
-        check("a | f(b|f(b|f(b|f(b|f(b|f(b|f(b|f(b))))))))", "34: this is nested too deeply");
-    }
-
-    #[test]
-    fn conditions() {
-        let both = Condition::parse("a = \"x\" and not b/c or d != \"y\"").expect("a condition");
-        assert_eq!(both.any.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
-    }
-
-    #[track_caller]
-    fn check(text: &str, expected: &str) {
-        let actual = match Expression::parse(text) {
-            Ok(expression) => show(&expression),
-            Err(error) => format!("{}: {}", error.offset, error.message),
-        };
-        assert_eq!(actual, expected);
-    }
-
-    fn show(expression: &Expression) -> String {
-        let mut out = match &expression.source {
-            Source::Path(path) => format!("Path({})", show_path(path)),
-            Source::Literal(text) => format!("Literal({text})"),
-            Source::Variable(name) => format!("Variable({name})"),
-        };
-        for call in &expression.steps {
-            let arguments: Vec<_> = call.arguments.iter().map(show_argument).collect();
-            let _ = write!(out, " {}({})", call.name, arguments.join(","));
-        }
-        out
-    }
-
-    fn show_argument(argument: &Argument) -> String {
-        match argument {
-            Argument::Number(number) => number.to_string(),
-            Argument::Expression(it) => match &it.source {
-                Source::Literal(text) => format!("\"{text}\""),
-                _ => show(it).replace("Path(", "").replacen(')', "", 1),
-            },
-        }
-    }
-
-    fn show_path(path: &Path) -> String {
-        let mut out = String::new();
-        for (i, segment) in path.segments.iter().enumerate() {
-            let slash = if i > 0 || path.absolute { "/" } else { "" };
-            let name = match &segment.axis {
-                Axis::Here => ".".to_owned(),
-                Axis::Parent => "..".to_owned(),
-                Axis::AnyChild => "*".to_owned(),
-                Axis::Child(name) => name.clone(),
-                Axis::Attribute(name) => format!("@{name}"),
-                Axis::Descendant(name) => format!("/{name}"),
-            };
-            out.push_str(slash);
-            out.push_str(&name);
-            for predicate in &segment.predicates {
-                match predicate {
-                    Predicate::Index(index) => {
-                        let _ = write!(out, "[{index}]");
-                    }
-                    Predicate::Test { .. } => out.push_str("[?]"),
-                }
-            }
-        }
-        out
-    }
+fn is_decimal(text: &str) -> bool {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let all_digits = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
+    all_digits(whole) && all_digits(fraction)
 }
+
+#[cfg(test)]
+mod tests;

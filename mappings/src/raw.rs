@@ -13,6 +13,8 @@ pub(crate) struct RawFile {
     #[serde(default)]
     pub(crate) open: Vec<RawOpen>,
     #[serde(default)]
+    pub(crate) group: Vec<RawGroup>,
+    #[serde(default)]
     pub(crate) codes: BTreeMap<Spanned<String>, RawCodes>,
     #[serde(default)]
     pub(crate) record: Vec<Spanned<RawRecord>>,
@@ -35,6 +37,9 @@ pub(crate) struct RawMapping {
     pub(crate) when: Option<Spanned<String>>,
     #[serde(default)]
     pub(crate) lane: Option<Spanned<String>>,
+    /// Texts that are no value wherever they stand alone.
+    #[serde(default)]
+    pub(crate) null_words: Vec<String>,
 }
 
 /// `[[open]]`: a field that holds another document.
@@ -42,8 +47,33 @@ pub(crate) struct RawMapping {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawOpen {
     pub(crate) at: Spanned<String>,
+    /// A word, or a list of words from left to right.
     #[serde(rename = "as")]
-    pub(crate) inner: Spanned<String>,
+    pub(crate) inner: Spanned<toml::Value>,
+    #[serde(default)]
+    pub(crate) skip_to: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) rows: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) columns: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) quote: Option<Spanned<String>>,
+    /// A list of names, or `"first-row"`.
+    #[serde(default)]
+    pub(crate) names: Option<Spanned<toml::Value>>,
+}
+
+/// `[[group]]`: flat siblings that belong together.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawGroup {
+    #[serde(default, rename = "in")]
+    pub(crate) parent: Option<Spanned<String>>,
+    pub(crate) starts: Spanned<String>,
+    #[serde(rename = "as")]
+    pub(crate) name: Spanned<String>,
+    #[serde(default)]
+    pub(crate) ends: Vec<Spanned<String>>,
 }
 
 /// `[codes.NAME]`: one code map of this source.
@@ -70,6 +100,10 @@ pub(crate) struct RawRecord {
     pub(crate) filter: Option<Spanned<String>>,
     #[serde(default)]
     pub(crate) distinct: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) differ: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) slots: Option<Spanned<Vec<Vec<Spanned<String>>>>>,
     #[serde(default)]
     pub(crate) lane: Option<Spanned<String>>,
     #[serde(default)]

@@ -1,12 +1,13 @@
 //! All mappings in force: loaded as one, proved as one, and asked in order which one applies.
 
-use adapters::{DecodeError, Document, Limits, NodeId, Opening};
+use adapters::{DecodeError, Document, Limits, NodeId};
 use schemas::{Catalog, Files, Finding, FindingSeverity, Problem};
 
 use crate::catalogs::Catalogs;
 use crate::compile;
-use crate::compiled::{Context, Found, Item, Scene};
+use crate::expression::Path;
 use crate::mapping::{MappedRecord, Mapping, Open};
+use crate::scene::{Context, Found, Item, Scene};
 use crate::walk;
 
 /// The mappings of one folder tree, each proved against its profile's dictionary.
@@ -67,6 +68,8 @@ pub enum MapError {
     },
     /// The mapping applies, but what it iterates over is not there.
     NoRecords(String),
+    /// The mapping's paths look at too much of this message.
+    TooMuch(String),
 }
 
 impl MapError {
@@ -76,6 +79,7 @@ impl MapError {
             MapError::NoneApplies(_) => "M101",
             MapError::Open { .. } => "M102",
             MapError::NoRecords(_) => "M103",
+            MapError::TooMuch(_) => "M104",
         }
     }
 
@@ -90,6 +94,9 @@ impl MapError {
             MapError::Open { path, error } => {
                 format!("字段 {path} 里应是一份完整的内层报文：{}", error.message())
             }
+            MapError::TooMuch(mapping) => format!(
+                "映射 {mapping} 处理这份报文要查看的节点太多，已停止；请把两个大表的逐行比对改成按键直接取，或把报文分开送"
+            ),
             MapError::NoRecords(mapping) => {
                 format!("映射 {mapping} 适用，但报文中没有它要取的明细；请核对明细的元素名和层次")
             }
@@ -103,6 +110,7 @@ impl std::fmt::Display for MapError {
         match self {
             MapError::NoneApplies(asked) => write!(f, "none of {} mappings applies", asked.len()),
             MapError::Open { path, error } => write!(f, "field {path} cannot be opened: {error}"),
+            MapError::TooMuch(mapping) => write!(f, "mapping {mapping} looks at too many nodes"),
             MapError::NoRecords(mapping) => write!(f, "mapping {mapping} gives no record"),
         }
     }
@@ -145,12 +153,23 @@ impl MappingSet {
         context: &Context<'_>,
         limits: &Limits,
     ) -> Result<Mapped<'s>, MapError> {
-        let mut opener = Opener { opened: Vec::new(), limits };
+        self.map_told(document, context, limits, None)
+    }
+
+    /// The same, and tells `reader` every node whose value the mapping asked for.
+    pub fn map_told<'s>(
+        &'s self,
+        document: &mut Document,
+        context: &Context<'_>,
+        limits: &Limits,
+        reader: Option<&dyn Fn(NodeId)>,
+    ) -> Result<Mapped<'s>, MapError> {
+        let mut opener = Opener { opened: Vec::new(), context, limits };
         let mapping = self.choose(document, context, &mut opener)?;
-        for open in &mapping.opens {
-            opener.open(document, open)?;
-        }
-        let records = mapping.records(document, context);
+        opener.open_all(document, mapping, mapping.opens.len())?;
+        mapping.regroup(document, context);
+        let exhausted = |_| MapError::TooMuch(mapping.name.clone());
+        let records = mapping.records(document, context, reader).map_err(exhausted)?;
         if records.is_empty() {
             return Err(MapError::NoRecords(mapping.name.clone()));
         }
@@ -170,9 +189,10 @@ impl MappingSet {
     ) -> Result<&Mapping, MapError> {
         let mut broken = None;
         for (_, mapping) in &self.mappings {
-            match opener.open_all(document, mapping.opens.iter().take(mapping.gates)) {
-                Ok(()) if mapping.applies(document, context) => return Ok(mapping),
-                Ok(()) => {}
+            let readable = opener.open_all(document, mapping, mapping.gates);
+            match readable.and_then(|()| mapping.applies(document, context)) {
+                Ok(true) => return Ok(mapping),
+                Ok(false) => {}
                 // Perhaps another mapping reads the field in another way, or not at all.
                 Err(error) => broken = broken.or(Some(error)),
             }
@@ -183,43 +203,75 @@ impl MappingSet {
 }
 
 impl Mapping {
-    fn applies(&self, document: &Document, context: &Context<'_>) -> bool {
-        let Some(when) = &self.when else { return true };
+    fn applies(&self, document: &Document, context: &Context<'_>) -> Result<bool, MapError> {
+        let Some(when) = &self.when else { return Ok(true) };
         let found = Found::new(self.absolute_paths);
-        let item = Item { node: document.root(), text: None, position: 1 };
-        when.holds(&Scene { document, context, item: &item, found: &found })
+        let reading = self.reading(document);
+        let root = Item::root(document);
+        let applies = when.holds(&Scene::new(document, context, &root, &found, &reading));
+        if reading.budget.is_spent() {
+            return Err(MapError::TooMuch(self.name.clone()));
+        }
+        Ok(applies)
+    }
+
+    /// Every node at a path of `[[open]]` or `[[group]]`.
+    fn nodes(&self, document: &Document, context: &Context<'_>, path: &Path) -> Vec<NodeId> {
+        let (found, reading) = (Found::new(0), self.reading(document));
+        let root = Item::root(document);
+        let scene = Scene::new(document, context, &root, &found, &reading);
+        walk::all(&scene, document.root(), path)
+    }
+
+    fn regroup(&self, document: &mut Document, context: &Context<'_>) {
+        for group in &self.groups {
+            for parent in self.nodes(document, context, &group.parent) {
+                document.group(parent, &group.starts, &group.ends, &group.name);
+            }
+        }
     }
 }
 
 /// Opens fields, each at most once for all mappings that ask for it.
 struct Opener<'l> {
     opened: Vec<NodeId>,
+    context: &'l Context<'l>,
     limits: &'l Limits,
 }
 
 impl Opener<'_> {
-    fn open_all<'m>(
+    /// The first `count` of a mapping's opens.
+    fn open_all(
         &mut self,
         document: &mut Document,
-        opens: impl Iterator<Item = &'m Open>,
+        mapping: &Mapping,
+        count: usize,
     ) -> Result<(), MapError> {
-        for open in opens {
-            self.open(document, open)?;
+        for open in mapping.opens.iter().take(count) {
+            for node in mapping.nodes(document, self.context, &open.path) {
+                self.open(document, node, mapping, open)?;
+            }
         }
         Ok(())
     }
 
-    fn open(&mut self, document: &mut Document, open: &Open) -> Result<(), MapError> {
-        for node in walk::all(document, document.root(), &open.path) {
-            // A field that is empty or that an earlier mapping opened has nothing more to give.
-            if self.opened.contains(&node) || document.value(node).is_none() {
-                continue;
-            }
-            let opening = Opening::from(open.inner.clone());
-            adapters::open(document, node, &opening, self.limits)
-                .map_err(|error| MapError::Open { path: document.path(node), error })?;
-            self.opened.push(node);
+    fn open(
+        &mut self,
+        document: &mut Document,
+        node: NodeId,
+        mapping: &Mapping,
+        open: &Open,
+    ) -> Result<(), MapError> {
+        // A field that is empty or that an earlier mapping opened has nothing more to give.
+        let holds_text = document
+            .value(node)
+            .is_some_and(|it| !mapping.null_words.iter().any(|word| word == it));
+        if !holds_text || self.opened.contains(&node) {
+            return Ok(());
         }
+        adapters::open(document, node, &open.opening, self.limits)
+            .map_err(|error| MapError::Open { path: document.path(node), error })?;
+        self.opened.push(node);
         Ok(())
     }
 }

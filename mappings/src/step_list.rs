@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::code_map::CodeMap;
 use crate::compiled::Compiled;
+use crate::condition::CompiledCondition;
 use crate::datum::Kind;
-use crate::expression::{Call, Expression};
+use crate::expression::{Call, Condition, Expression};
 use crate::nearest::suggestion;
 use crate::step::{Step, choice, code, date, list, number, text};
 
@@ -44,6 +45,8 @@ pub(crate) trait Scope {
     fn note_use(&mut self, name: &str);
     fn code_map_names(&self) -> Vec<String>;
     fn expression(&mut self, expression: &Expression) -> Option<Compiled>;
+    #[allow(dead_code)] // steps that ask are on their way
+    fn condition(&mut self, condition: &Condition) -> Option<CompiledCondition>;
 }
 
 /// A step and the kind it yields, or what is wrong with how it was written.
@@ -126,8 +129,9 @@ mod tests {
 
     use super::*;
     use crate::code_map::Unknown;
-    use crate::compiled::{Context, Found, From, Item, Scene, Variable};
+    use crate::compiled::{From, Variable};
     use crate::expression::Source;
+    use crate::scene::{Budget, Context, Found, Item, Reading, Scene};
 
     /// Compiles expressions without a file around them.
     struct Desk;
@@ -152,6 +156,10 @@ mod tests {
         fn expression(&mut self, expression: &Expression) -> Option<Compiled> {
             compiled(expression).ok()
         }
+
+        fn condition(&mut self, _: &Condition) -> Option<CompiledCondition> {
+            None
+        }
     }
 
     fn compiled(expression: &Expression) -> Result<Compiled, String> {
@@ -159,6 +167,7 @@ mod tests {
             Source::Literal(text) => (From::Literal(text.clone()), Kind::Text),
             Source::Path(path) => (From::Relative(path.clone()), Kind::Text),
             Source::Variable(_) => (From::Variable(Variable::Position), Kind::Number),
+            _ => return Err("not on this desk".to_owned()),
         };
         let mut steps = Vec::new();
         for call in &expression.steps {
@@ -187,7 +196,8 @@ mod tests {
         };
         let item = Item { node: document.root(), text: None, position: 1 };
         let found = Found::new(0);
-        let scene = Scene { document: &document, context: &context, item: &item, found: &found };
+        let reading = Reading { budget: Budget::of(&document), ..Reading::default() };
+        let scene = Scene::new(&document, &context, &item, &found, &reading);
         match expression.evaluate(&scene) {
             Ok(datum) => datum.to_text().map_or("absent".to_owned(), std::borrow::Cow::into_owned),
             Err(fault) => fault.code.to_owned(),

@@ -13,5 +13,4 @@ mod kill;
 mod rabbitmq;
 mod refusals;
 mod road;
-mod sets;
 mod shutdown;

@@ -15,7 +15,7 @@ use crate::clock;
 use crate::envelope::{DeadLetter, Receipt, Submission};
 use crate::outbox::StoreError;
 use crate::pipeline::{self, Accepted, Inbound, Refusal, Verdict};
-use crate::sets::{self, Channel, Seen, Sets};
+use crate::sets::{Channel, Sets};
 
 /// Bodies above this are judged on a thread of their own, so that a fee list of some megabytes does
 /// not hold up everybody's prescriptions.
@@ -63,9 +63,7 @@ struct Message {
 
 impl Message {
     async fn take(&self, road: &Arc<Road>, channel: &Arc<Channel>) -> Response {
-        let verdict = self.judge(road, channel).await;
-        sets::note(road, &self.seen(channel), &verdict);
-        match verdict {
+        match self.judge(road, channel).await {
             Verdict::Accept(accepted) => self.accept(road, channel, accepted).await,
             Verdict::Refuse(refusal) => self.refuse(road, channel, refusal).await,
         }
@@ -90,16 +88,6 @@ impl Message {
             content_type: self.content_type.as_deref(),
         };
         pipeline::judge(channel, &inbound, &road.config.listen.limits)
-    }
-
-    fn seen(&self, channel: &Arc<Channel>) -> Seen {
-        Seen {
-            channel: Arc::clone(channel),
-            message_id: self.id.clone(),
-            received_at: self.received_at,
-            content_type: self.content_type.clone(),
-            bytes: self.bytes.clone(),
-        }
     }
 
     fn clone(&self) -> Message {

@@ -2,35 +2,26 @@
 
 use std::sync::Arc;
 
+use schemas::Number;
 use toml::Spanned;
 
 use super::Compiler;
 use crate::code_map::CodeMap;
-use crate::compiled::{Compiled, CompiledCondition, CompiledTerm, From, Variable};
+use crate::compiled::{Compiled, From, Variable};
+use crate::condition::CompiledCondition;
 use crate::datum::Kind;
 use crate::expression::{Condition, Expression, Path, Source, SyntaxError};
 use crate::nearest::suggestion;
 use crate::step_list::{self, Scope};
 
 impl Compiler<'_> {
-    #[allow(clippy::type_complexity)] // the condition, and the paths it reads
     pub(super) fn condition(
         &mut self,
         raw: &Spanned<String>,
-    ) -> Option<(CompiledCondition, Vec<Path>)> {
+    ) -> Option<(CompiledCondition, Condition)> {
         let condition = self.syntax(raw, Condition::parse(raw.get_ref()))?;
-        let paths = condition.paths().cloned().collect();
         let base = self.sheet.inside(raw);
-        let mut any = Vec::new();
-        for all in condition.any {
-            let mut terms = Vec::new();
-            for term in all {
-                let expression = self.compile_expression(&term.expression, base)?;
-                terms.push(CompiledTerm { negated: term.negated, expression, test: term.test });
-            }
-            any.push(terms);
-        }
-        Some((CompiledCondition { any }, paths))
+        Some((self.compile_condition(&condition, base)?, condition))
     }
 
     pub(super) fn expression(&mut self, raw: &Spanned<String>) -> Option<Compiled> {
@@ -60,7 +51,7 @@ impl Compiler<'_> {
         expression: &Expression,
         base: usize,
     ) -> Option<Compiled> {
-        let (source, mut kind) = self.source(&expression.source, base + expression.offset)?;
+        let (source, mut kind) = self.source(&expression.source, base, expression.offset)?;
         let mut steps = Vec::new();
         for call in &expression.steps {
             let mut scope = Inside { compiler: self, base };
@@ -78,27 +69,60 @@ impl Compiler<'_> {
         Some(Compiled { source, steps, kind })
     }
 
-    pub(super) fn source(&mut self, source: &Source, offset: usize) -> Option<(From, Kind)> {
-        match source {
-            Source::Literal(text) => Some((From::Literal(text.clone()), Kind::Text)),
-            Source::Path(path) if path.absolute => {
-                Some((From::Absolute(self.number(path), path.clone()), Kind::Text))
+    fn source(&mut self, source: &Source, base: usize, offset: usize) -> Option<(From, Kind)> {
+        Some(match source {
+            Source::Literal(text) => (From::Literal(text.clone()), Kind::Text),
+            Source::Number(text) => (Number::parse(text).map(From::Number)?, Kind::Number),
+            Source::Path(path) if path.is_fixed() => {
+                (From::Absolute(self.number(path), path.clone()), Kind::Text)
             }
-            Source::Path(path) => Some((From::Relative(path.clone()), Kind::Text)),
-            Source::Variable(name) => {
-                let found = Variable::ALL.iter().find(|(it, _)| it == name);
-                if found.is_none() {
-                    let hint = suggestion(name, Variable::ALL.iter().map(|(it, _)| *it));
-                    let hint = hint.replace("mean `", "mean `$");
-                    self.sheet.error(
-                        "M004",
-                        offset,
-                        format!("there is no variable `${name}`{hint}"),
-                    );
-                }
-                found.map(|(_, variable)| (From::Variable(*variable), variable.kind()))
-            }
+            Source::Path(path) => (From::Relative(path.clone()), Kind::Text),
+            Source::Count(path) => (From::Count(path.clone()), Kind::Number),
+            Source::Sum(path, each) => (self.sum(path, each, base)?, Kind::Number),
+            Source::Variable(name) => self.variable(name, base + offset)?,
+        })
+    }
+
+    fn sum(&mut self, path: &Path, each: &Expression, base: usize) -> Option<From> {
+        let compiled = self.compile_expression(each, base)?;
+        if compiled.kind != Kind::Number {
+            let message =
+                format!("`sum` adds numbers, not {}; add `| decimal`", compiled.kind.word());
+            self.sheet.error("M003", base + each.offset, message);
+            return None;
         }
+        Some(From::Sum(path.clone(), Box::new(compiled)))
+    }
+
+    fn variable(&mut self, name: &str, offset: usize) -> Option<(From, Kind)> {
+        if let Some(number) = name.parse::<usize>().ok().and_then(|it| it.checked_sub(1)) {
+            return self.slot(number, offset);
+        }
+        let found = Variable::ALL.iter().find(|(it, _)| *it == name);
+        if found.is_none() {
+            let hint = suggestion(name, Variable::ALL.iter().map(|(it, _)| *it).chain(["item"]));
+            let hint = hint.replace("mean `", "mean `$");
+            self.sheet.error("M004", offset, format!("there is no variable `${name}`{hint}"));
+        }
+        found.map(|(_, variable)| (From::Variable(*variable), variable.kind()))
+    }
+
+    fn slot(&mut self, number: usize, offset: usize) -> Option<(From, Kind)> {
+        let kind = self.slot_kinds.get(number).copied();
+        if kind.is_none() {
+            let message = match self.slot_kinds.len() {
+                0 => format!(
+                    "`${}` stands for an expression of `slots`, and there are none here",
+                    number + 1
+                ),
+                width => format!(
+                    "a row of `slots` has {width} expressions; there is no `${}`",
+                    number + 1
+                ),
+            };
+            self.sheet.error("M004", offset, message);
+        }
+        Some((From::Slot(number), kind?))
     }
 
     pub(super) fn number(&mut self, path: &Path) -> usize {
@@ -127,6 +151,10 @@ impl Scope for Inside<'_, '_> {
 
     fn code_map_names(&self) -> Vec<String> {
         self.compiler.maps.keys().cloned().collect()
+    }
+
+    fn condition(&mut self, condition: &Condition) -> Option<CompiledCondition> {
+        self.compiler.compile_condition(condition, self.base)
     }
 
     fn expression(&mut self, expression: &Expression) -> Option<Compiled> {

@@ -6,6 +6,7 @@ use toml::Spanned;
 use super::Compiler;
 use crate::compiled::{Compiled, From};
 use crate::datum::Kind;
+use crate::differ::Differ;
 use crate::fit;
 use crate::mapping::{ElementPlan, RecordPlan};
 use crate::nearest::suggestion;
@@ -31,18 +32,69 @@ impl Compiler<'_> {
                 "say which encounter the record belongs to: `lane = '...'` here or in [mapping]";
             self.sheet.error("M031", start, message.to_owned());
         }
+        let slots = self.slots(raw);
         let elements = self.elements(entity, raw);
         self.required(entity, raw);
         let key = self.key(entity, raw);
+        let filter = raw.filter.as_ref().and_then(|it| self.condition(it)).map(|(it, _)| it);
+        let distinct = raw.distinct.as_ref().and_then(|it| self.expression(it));
+        let lane = raw.lane.as_ref().and_then(|it| self.expression(it));
+        self.slot_kinds.clear();
         Some(RecordPlan {
             entity: entity.name().to_owned(),
             each: raw.each.as_ref().and_then(|it| self.each(it)),
-            filter: raw.filter.as_ref().and_then(|it| self.condition(it)).map(|(it, _)| it),
-            distinct: raw.distinct.as_ref().and_then(|it| self.expression(it)),
-            lane: raw.lane.as_ref().and_then(|it| self.expression(it)),
+            filter,
+            distinct,
+            differ: self.differ(raw),
+            slots,
+            lane,
             key,
             elements,
         })
+    }
+
+    fn differ(&mut self, raw: &RawRecord) -> Differ {
+        let Some(word) = &raw.differ else { return Differ::default() };
+        let at = word.span().start;
+        if raw.distinct.is_none() {
+            let message = "`differ` says what happens where rows that `distinct` takes for one do not agree; there is no `distinct` here";
+            self.sheet.error("M034", at, message.to_owned());
+        }
+        let found = Differ::ALL.iter().find(|(it, _)| it == word.get_ref());
+        if found.is_none() {
+            let hint = suggestion(word.get_ref(), Differ::ALL.iter().map(|(it, _)| *it));
+            let message =
+                format!("`differ` is refuse, warn or ignore, not `{}`{hint}", word.get_ref());
+            self.sheet.error("M034", at, message);
+        }
+        found.map_or(Differ::default(), |(_, it)| *it)
+    }
+
+    /// Rows of fixed slots: all of one width, and each column of one kind.
+    fn slots(&mut self, raw: &RawRecord) -> Vec<Vec<Compiled>> {
+        self.slot_kinds.clear();
+        let Some(slots) = &raw.slots else { return Vec::new() };
+        let at = slots.span().start;
+        let rows = slots.get_ref().iter();
+        let rows: Vec<Vec<Compiled>> =
+            rows.map(|row| row.iter().filter_map(|it| self.expression(it)).collect()).collect();
+        let width = slots.get_ref().first().map_or(0, Vec::len);
+        if width == 0 || width > SLOTS_MAX || slots.get_ref().iter().any(|it| it.len() != width) {
+            let message = format!(
+                "`slots` has rows of the same one to {SLOTS_MAX} expressions: [['ICD1', 'ZD1'], ['ICD2', 'ZD2']]"
+            );
+            self.sheet.error("M033", at, message);
+        }
+        self.slot_kinds = rows.first().into_iter().flatten().map(|it| it.kind).collect();
+        for (row, written) in rows.iter().zip(slots.get_ref()) {
+            let strange = row.iter().zip(&self.slot_kinds).position(|(it, kind)| it.kind != *kind);
+            if let Some((column, expression)) = strange.and_then(|it| Some((it, written.get(it)?)))
+            {
+                let message = format!("`${}` must be of one kind in every row", column + 1);
+                self.sheet.error("M033", expression.span().start, message);
+            }
+        }
+        rows
     }
 
     pub(super) fn each(&mut self, raw: &Spanned<String>) -> Option<Compiled> {
@@ -110,3 +162,6 @@ impl Compiler<'_> {
         Vec::new()
     }
 }
+
+/// `$1` to `$9`.
+const SLOTS_MAX: usize = 9;

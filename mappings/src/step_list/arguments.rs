@@ -50,6 +50,6 @@ pub(crate) fn literal(argument: &Argument) -> Option<String> {
         {
             Some(text.clone())
         }
-        Argument::Expression(_) | Argument::Number(_) => None,
+        Argument::Expression(_) | Argument::Number(_) | Argument::Condition(_) => None,
     }
 }
