@@ -95,6 +95,13 @@ impl Catalog {
         self.entities.get(place).map(Arc::as_ref)
     }
 
+    /// The same to keep, by whoever outlives this catalogue.
+    #[must_use]
+    pub fn shared_entity(&self, name: &str) -> Option<Arc<Entity>> {
+        let place = *self.places.get(name)?;
+        self.entities.get(place).map(Arc::clone)
+    }
+
     /// Every entity, in the order of `entities.csv`.
     pub fn entities(&self) -> impl Iterator<Item = &Entity> {
         self.entities.iter().map(Arc::as_ref)
@@ -149,7 +156,7 @@ impl Source {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::Required;
+    use crate::{DataElement, Required};
 
     #[test]
     fn every_shipped_profile_is_sound() {
@@ -183,6 +190,22 @@ mod tests {
         assert!(!national.domain("admdvs").unwrap().closed());
         assert_eq!(national.domain("0|1").unwrap().codes().count(), 2);
         assert!(national.domain("nowhere").is_none());
+    }
+
+    #[test]
+    fn an_entity_knows_when_its_fact_happened_and_which_codes_have_names() {
+        let national = Catalog::shipped("national").unwrap();
+        let prescription = national.entity("outpatient_prescription").unwrap();
+        let name = |position: usize| prescription.elements().get(position).map(DataElement::name);
+        assert_eq!(prescription.moment().and_then(name), Some("rx_prsc_time"));
+        let pairs: Vec<_> = prescription
+            .named_codes()
+            .iter()
+            .map(|(code, named)| (name(*code).unwrap(), name(*named).unwrap()))
+            .collect();
+        assert!(pairs.contains(&("rx_item_type_code", "rx_item_type_name")), "{pairs:?}");
+        assert!(pairs.contains(&("drug_dosform", "drug_dosform_name")), "{pairs:?}");
+        assert_eq!(national.entity("department").unwrap().moment(), None);
     }
 
     #[test]
@@ -223,7 +246,7 @@ mod tests {
         let elements = entity.elements().iter();
         let mut actual: Vec<_> = elements
             .filter(|element| element.required() == Required::Yes)
-            .map(crate::DataElement::name)
+            .map(DataElement::name)
             .collect();
         let mut expected: Vec<_> = required.split(' ').collect();
         actual.sort_unstable();

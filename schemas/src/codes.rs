@@ -133,6 +133,12 @@ pub static CODES: &[CodeEntry] = &[
         "a profile is not called like its folder",
         "把profile.toml的name改成文件夹名",
     ),
+    entry(
+        "S123",
+        "实体的发生时间不是日期时间型的数据元",
+        "an entity's moment is no element that holds date and time",
+        "在entities.csv的moment列写该实体中格式为YYYYMMDDhhmmss的数据元，或留空",
+    ),
     entry("V101", "缺少必填的数据元", "a required element is missing", "补上该数据元后重新发送"),
     entry(
         "V201",

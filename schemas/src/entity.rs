@@ -17,6 +17,8 @@ pub struct Entity {
     // Invariant: each element's name with its place in `elements`.
     places: HashMap<String, usize>,
     key: Vec<String>,
+    moment: Option<usize>,
+    named_codes: Vec<(usize, usize)>,
 }
 
 /// One field of a record type.
@@ -52,10 +54,12 @@ impl Entity {
         what: String,
         elements: Vec<DataElement>,
         key: Vec<String>,
+        moment: Option<usize>,
     ) -> Entity {
         let names = elements.iter().map(|element| element.name.clone());
-        let places = names.zip(0..).collect();
-        Entity { name, zh_name, what, elements, places, key }
+        let places: HashMap<String, usize> = names.zip(0..).collect();
+        let named_codes = named_codes(&elements, &places);
+        Entity { name, zh_name, what, elements, places, key, moment, named_codes }
     }
 
     /// English name, such as `outpatient_prescription`.
@@ -100,6 +104,34 @@ impl Entity {
     pub fn key(&self) -> &[String] {
         &self.key
     }
+
+    /// Where the element stands that says when the fact happened, if one does.
+    #[must_use]
+    pub fn moment(&self) -> Option<usize> {
+        self.moment
+    }
+
+    /// Where the elements stand that say the same thing twice: a code of a published value domain,
+    /// and beside it that code's name.
+    #[must_use]
+    pub fn named_codes(&self) -> &[(usize, usize)] {
+        &self.named_codes
+    }
+}
+
+/// `drug_dosform` or `symp_code` with a domain, beside `drug_dosform_name` or `symp_name`.
+fn named_codes(elements: &[DataElement], places: &HashMap<String, usize>) -> Vec<(usize, usize)> {
+    let with_names =
+        |it: &&ValueDomain| it.closed() && it.codes().any(|(_, zh_name)| !zh_name.is_empty());
+    let mut pairs = Vec::new();
+    for (position, element) in elements.iter().enumerate() {
+        let base = element.name.strip_suffix("_code").unwrap_or(&element.name);
+        let name = places.get(&format!("{base}_name"));
+        if let (Some(_), Some(name)) = (element.value_domain().filter(with_names), name) {
+            pairs.push((position, *name));
+        }
+    }
+    pairs
 }
 
 impl DataElement {

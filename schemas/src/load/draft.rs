@@ -10,9 +10,10 @@ use crate::format::Format;
 use crate::problem::Problem;
 use crate::table::{self, Columns, Place, Row};
 
-const INDEX: &str = "entities.csv";
+pub(crate) const INDEX: &str = "entities.csv";
 const FOLDER: &str = "entities/";
-const INDEX_COLUMNS: Columns = Columns { required: &["entity", "zh_name", "what"], optional: &[] };
+const INDEX_COLUMNS: Columns =
+    Columns { required: &["entity", "zh_name", "what"], optional: &["moment"] };
 const COLUMNS: Columns = Columns {
     required: &[
         "name",
@@ -34,6 +35,9 @@ pub(crate) struct EntityDraft<'a> {
     pub(crate) zh_name: String,
     pub(crate) what: String,
     pub(crate) file: String,
+    /// Name of the element that says when the fact happened; empty when none does.
+    pub(crate) moment: String,
+    pub(crate) moment_place: (u32, u32),
     pub(crate) elements: Vec<ElementDraft<'a>>,
 }
 
@@ -107,6 +111,8 @@ fn entity<'a>(
         zh_name: index.cell("zh_name").to_owned(),
         what: index.cell("what").to_owned(),
         file: path.to_owned(),
+        moment: index.cell("moment").to_owned(),
+        moment_place: index.place("moment").at,
         elements,
     })
 }

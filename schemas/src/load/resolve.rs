@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Domains;
-use super::draft::{ElementDraft, EntityDraft};
+use super::draft::{ElementDraft, EntityDraft, INDEX};
 use crate::domain::ValueDomain;
 use crate::entity::{DataElement, Entity};
 use crate::format::Format;
@@ -55,7 +55,13 @@ impl Resolver<'_, '_> {
             let message = "no element of the entity has key = y";
             self.problems.push(Problem::error("S110", draft.file, (1, 1), message));
         }
-        let entity = Entity::new(draft.name, draft.zh_name, draft.what, elements, key);
+        let moment =
+            elements.iter().position(|it| it.name == draft.moment && it.format == Format::DateTime);
+        if moment.is_none() && !draft.moment.is_empty() {
+            let message = format!("`{}` is no element that holds date and time", draft.moment);
+            self.problems.push(Problem::error("S123", INDEX, draft.moment_place, message));
+        }
+        let entity = Entity::new(draft.name, draft.zh_name, draft.what, elements, key, moment);
         let entity = Arc::new(entity);
         self.done.insert(name.to_owned(), Arc::clone(&entity));
         Some(entity)

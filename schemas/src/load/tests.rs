@@ -95,6 +95,14 @@ fn an_entity_needs_a_key() {
 }
 
 #[test]
+fn the_moment_of_an_entity_is_a_date_with_a_time() {
+    let index = |moment| format!("entity,zh_name,what,moment\nrecord,记录,a record,{moment}\n");
+    let told = "entities.csv:2:20: error[S123]: `gend` is no element that holds date and time";
+    check(&[("entities.csv", &index("gend"))], told);
+    check(&[("entities.csv", &index(""))], "");
+}
+
+#[test]
 fn toml_faults_have_their_place() {
     check(
         &[
