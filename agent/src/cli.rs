@@ -14,6 +14,7 @@ macro_rules! say {
 
 mod check;
 mod demo;
+mod quality;
 mod receive;
 mod run;
 mod schema;
@@ -76,6 +77,8 @@ enum Command {
     Check(check::Arguments),
     /// 运行映射和规则旁边的用例 | the cases that lie beside mappings and rules
     Test(test::Arguments),
+    /// 数据质量：按日、通道、实体、数据元的完整性、规范性、一致性、时效性 | data quality by day, channel, entity, element
+    Quality(quality::Arguments),
     /// 平台侧参考接收端：校验、去重、查缺号 | the platform's reference receiver
     Receive(receive::Arguments),
     /// 导出数据元目录 | the dictionary for other programs and for people
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Translate(it) => translate::run(&it),
         Command::Check(it) => check::run(&it),
         Command::Test(it) => test::run(&it),
+        Command::Quality(it) => quality::run(&it),
         Command::Receive(it) => receive::run(&it),
         Command::Schema(it) => schema::run(&it),
     })

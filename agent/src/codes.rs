@@ -2,7 +2,7 @@
 //! messages, mappings and rules are registered in the crates that find the faults; the manual's
 //! page of codes is written from all registers together.
 //!
-//! `A` is the configuration, `I` a door, `O` the outbox, `F` forwarding. A code never changes its
+//! `A` is the configuration, `I` a door, `O` the outbox, `F` forwarding, `Q` data quality. A code never changes its
 //! meaning and is never used for another.
 
 use schemas::CodeEntry;
@@ -62,6 +62,9 @@ codes! {
     "O202" "一段编号的内容缺失，已记入死信" "a stretch of numbers is missing; noted in the dead letters" "按死信里的编号请 HIS 重送；查磁盘"
     "O203" "一个存储块读不出，已移入死信" "a block of the store cannot be read; moved to the dead letters" "按死信里的编号请 HIS 重送；查磁盘"
     "O204" "一封死信的内容读不出" "a dead letter itself cannot be read" "查磁盘；其余死信不受影响"
+
+    "Q001" "某一天的质量统计读不出" "the quality counts of a day cannot be read" "核对目录权限；文件损坏时前置机会改名为 .damaged 另存，当天从头统计"
+    "Q101" "代码与旁边的名称对不上（只统计，不拒收）" "a code stands beside the name of another code; counted only" "请 HIS 核对代码和名称的对应，例如代码是片剂而名称写胶囊"
 }
 
 #[cfg(test)]
@@ -108,7 +111,7 @@ mod tests {
     fn is_ours(word: &str) -> bool {
         let mut letters = word.chars();
         word.len() == 4
-            && letters.next().is_some_and(|it| "AFIO".contains(it))
+            && letters.next().is_some_and(|it| "AFIOQ".contains(it))
             && letters.all(|it| it.is_ascii_digit())
     }
 }

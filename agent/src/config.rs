@@ -31,6 +31,8 @@ pub struct Config {
     pub outbox: OutboxConfig,
     /// Where commands reach the running daemon.
     pub control: ControlConfig,
+    /// What is counted of the sources' data.
+    pub quality: QualityConfig,
     /// Where records go.
     pub forward: ForwardConfig,
     /// The pre-prescription check.
@@ -107,6 +109,15 @@ pub struct OutboxConfig {
 pub struct ControlConfig {
     /// The unix socket.
     pub socket: PathBuf,
+}
+
+/// `[quality]`
+#[derive(Clone, Debug)]
+pub struct QualityConfig {
+    /// The folder of the counts, a file a day.
+    pub dir: PathBuf,
+    /// How many days are kept.
+    pub keep_days: u32,
 }
 
 /// `[forward]`

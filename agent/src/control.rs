@@ -21,13 +21,14 @@ use http::{StatusCode, header};
 use serde_json::{Value, json};
 
 pub(crate) use self::door::ControlDoor;
-use crate::clock;
 use crate::intake::{self, Road};
+use crate::{clock, quality};
 
 /// Everything that can be asked, by address.
 pub fn routes(road: &Arc<Road>) -> Router {
     Router::new()
         .route("/admin/v1/status", get(status))
+        .route("/admin/v1/quality", get(quality::tell))
         .fallback(unknown_address)
         .with_state(Arc::clone(road))
 }

@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use crate::config::Config;
 use crate::forward::ForwardState;
 use crate::outbox::Outbox;
+use crate::quality::Quality;
 use crate::sets::{Reloads, Sets};
 use answer::{Answer, Fault};
 pub(crate) use operators::standing;
@@ -41,6 +42,8 @@ pub struct Road {
     pub forward: Arc<ForwardState>,
     /// Room for messages; none left means "busy".
     pub messages: Semaphore,
+    /// What the sources' data is like, counted.
+    pub quality: Arc<Quality>,
     /// Renders the metrics, if they are collected.
     pub metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
 }
@@ -51,8 +54,10 @@ impl Road {
         let messages = Semaphore::new(config.listen.messages_max);
         let metrics = crate::telemetry::metrics();
         let reloads = Reloads::default();
+        let folder = config.quality.dir.clone();
+        let quality = Arc::new(Quality::new(folder, config.quality.keep_days));
         let sets = ArcSwap::from_pointee(sets);
-        Road { config, sets, reloads, outbox, forward, messages, metrics }
+        Road { config, sets, reloads, outbox, forward, messages, quality, metrics }
     }
 }
 

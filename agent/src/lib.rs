@@ -17,6 +17,7 @@
 //! | [`config`] | `agent.toml`, proved; every fault told at once |
 //! | [`sets`] | schemas, mappings, code maps and rules, loaded as one |
 //! | [`supervise`] | starts the road, stops it in road order |
+//! | [`quality`] | what the sources' data is like, counted by channel, entity, element and day |
 //! | [`telemetry`] | logs and metrics, never a patient's value |
 //! | [`clock`] | the one clock |
 //! | [`codes`] | the codes of the daemon and what to do about each |
@@ -39,6 +40,7 @@ pub mod forward;
 pub mod intake;
 pub mod outbox;
 pub mod pipeline;
+pub mod quality;
 pub mod receive;
 pub mod sets;
 pub mod supervise;

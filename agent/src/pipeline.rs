@@ -12,6 +12,7 @@ use schemas::{Catalog, Finding, FindingSeverity};
 use sha2::{Digest, Sha256};
 
 use crate::envelope::{Draft, Stage};
+use crate::quality::Observed;
 use crate::sets::Channel;
 
 /// A message as it came in by a door.
@@ -49,6 +50,8 @@ pub struct Accepted {
     pub warnings: Vec<Vec<Finding>>,
     /// What the reader found out about the message.
     pub reading: Reading,
+    /// What its records showed, for whoever counts quality.
+    pub observed: Observed,
 }
 
 /// A message that cannot go on.
@@ -68,6 +71,8 @@ pub struct Refusal {
     pub findings: Vec<Finding>,
     /// What the reader found out about the message, if it could be read.
     pub reading: Option<Reading>,
+    /// What its records showed, if it came that far.
+    pub observed: Observed,
 }
 
 /// What the reader found out about the bytes.
@@ -121,6 +126,11 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
     let schema = Arc::from(mapped.catalog.version());
     let judged: Vec<Vec<Finding>> =
         mapped.records.iter().map(|it| mapped.findings(it, &document)).collect();
+    let mut observed = Observed::default();
+    for (record, findings) in mapped.records.iter().zip(&judged) {
+        let (entity, elements) = (record.entity, &record.elements);
+        observed.record(mapped.catalog, entity, elements, findings, inbound.received_at);
+    }
     let verdict = if judged.iter().flatten().any(is_rejection) {
         Err(judged.into_iter().flatten().filter(is_rejection).collect::<Vec<_>>())
     } else {
@@ -131,8 +141,10 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
     };
     reading.mapping = Some(mapping);
     match verdict {
-        Ok((drafts, warnings)) => Verdict::Accept(Accepted { drafts, schema, warnings, reading }),
-        Err(findings) => Verdict::Refuse(invalid(findings, reading)),
+        Ok((drafts, warnings)) => {
+            Verdict::Accept(Accepted { drafts, schema, warnings, reading, observed })
+        }
+        Err(findings) => Verdict::Refuse(Refusal { observed, ..invalid(findings, reading) }),
     }
 }
 
@@ -149,6 +161,7 @@ fn undecodable(error: &DecodeError) -> Refusal {
         fault: FaultKind::of(error),
         findings: Vec::new(),
         reading: None,
+        observed: Observed::default(),
     }
 }
 
@@ -161,6 +174,7 @@ fn unmappable(error: &MapError, reading: Reading) -> Refusal {
         fault: FaultKind::Client,
         findings: Vec::new(),
         reading: Some(reading),
+        observed: Observed::default(),
     }
 }
 
@@ -179,6 +193,7 @@ fn invalid(findings: Vec<Finding>, reading: Reading) -> Refusal {
         fault: FaultKind::Client,
         findings,
         reading: Some(reading),
+        observed: Observed::default(),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::forward::{self, FilesOptions, ForwardState};
 use crate::intake::Road;
 use crate::intake::http::{self, Door};
 use crate::outbox::{Options as OutboxOptions, Outbox, StoreError, WriterHandle};
+use crate::quality;
 use crate::sets::Sets;
 
 /// A running agent.
@@ -36,6 +37,7 @@ pub struct Running {
     forward_stop: CancellationToken,
     doors: Vec<JoinHandle<()>>,
     forwarder: JoinHandle<Result<(), StoreError>>,
+    counts: JoinHandle<()>,
 }
 
 /// Opens the store, takes the addresses and starts every task.
@@ -54,6 +56,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let doors_stop = CancellationToken::new();
     let forward_stop = CancellationToken::new();
     let forwarder = forwarder(&road, state, forward_stop.clone())?;
+    let counts = tokio::spawn(quality::keep(Arc::clone(&road.quality), forward_stop.clone()));
     let doors = vec![
         tokio::spawn(his.serve(http::his_routes(&road), doors_stop.clone())),
         tokio::spawn(operators.serve(http::operator_routes(&road), doors_stop.clone())),
@@ -69,6 +72,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         forward_stop,
         doors,
         forwarder,
+        counts,
     })
 }
 
@@ -108,6 +112,9 @@ impl Running {
                 Ok(Ok(())) => {}
                 ended => tracing::error!(error = %why(ended), "forwarding did not end well"),
             }
+        }
+        if self.counts.await.is_err() {
+            tracing::error!("counting ended in a panic");
         }
         tracing::info!(waiting = self.road.outbox.depth(), "closing the store");
         drop(self.road);

@@ -40,12 +40,20 @@ impl FormatTime for ChinaTime {
 /// Collects metrics in this process; `None` when something else does already.
 pub fn metrics() -> Option<PrometheusHandle> {
     let seconds = Matcher::Suffix("_seconds".to_owned());
-    let builder = PrometheusBuilder::new().set_buckets_for_metric(seconds, &BUCKETS).ok()?;
+    let delays = Matcher::Full("his_agent_quality_delay_seconds".to_owned());
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(seconds, &BUCKETS)
+        .and_then(|it| it.set_buckets_for_metric(delays, &DELAYS))
+        .ok()?;
     let recorder = builder.build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).ok()?;
     Some(handle)
 }
+
+/// From a minute to a month: a fact's way to the agent.
+const DELAYS: [f64; 8] =
+    [60.0, 600.0, 3_600.0, 14_400.0, 86_400.0, 259_200.0, 604_800.0, 2_592_000.0];
 
 /// From a tenth of a millisecond to ten seconds: a receipt's sync and a caller's patience.
 const BUCKETS: [f64; 14] =

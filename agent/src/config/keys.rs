@@ -136,6 +136,14 @@ keys! {
         "命令行与运行中的前置机通信的 unix 套接字；不写就放在发件箱目录旁边，名为 control.sock。"
         "The unix socket by which commands reach the running daemon; control.sock beside the outbox when left out."
 
+    ["quality" ""]
+    dir Nothing "\"/var/lib/his-agent/quality\""
+        "数据质量统计的目录，一天一个文件；不写就放在发件箱目录旁边，名为 quality。"
+        "Folder of the data quality counts, a file a day; quality beside the outbox when left out."
+    keep_days Default "400"
+        "数据质量统计保留多少天。"
+        "Days that data quality counts are kept."
+
     ["forward" ""]
     kind Default "\"files\""
         "记录送到哪里：files 写成目录里的文件，amqp 送消息队列。"

@@ -10,7 +10,7 @@ use toml::de::DeTable;
 use super::section::{Complaints, Section};
 use super::{
     AmqpConfig, ChannelConfig, CheckConfig, Config, ControlConfig, ForwardConfig, Hospital, Listen,
-    LogConfig, OutboxConfig, Sets,
+    LogConfig, OutboxConfig, QualityConfig, Sets,
 };
 
 pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
@@ -31,6 +31,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         sets: sets(&mut root, &mut to),
         channels: channels(&mut root, &mut to),
         control: control(&mut root, &outbox, &mut to),
+        quality: quality(&mut root, &outbox, &mut to),
         outbox,
         forward: forward(&mut root, &mut to),
         check: check(&mut root, &mut to),
@@ -165,6 +166,21 @@ fn control(
     // Beside the outbox: two agents on one machine have two outboxes, and so two sockets.
     let beside = || outbox.dir.with_file_name("control.sock");
     ControlConfig { socket: socket.unwrap_or_else(beside) }
+}
+
+fn quality(
+    root: &mut Section<'_, '_>,
+    outbox: &OutboxConfig,
+    to: &mut Complaints<'_>,
+) -> QualityConfig {
+    let mut section = root.section("quality", to);
+    let dir = section.text("dir", to).map(PathBuf::from);
+    let keep_days = section.number("keep_days", 400, 1..=36_500, to);
+    section.finish(to);
+    QualityConfig {
+        dir: dir.unwrap_or_else(|| outbox.dir.with_file_name("quality")),
+        keep_days: u32::try_from(keep_days).unwrap_or(u32::MAX),
+    }
 }
 
 fn forward(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> ForwardConfig {

@@ -12,9 +12,10 @@ use http::{HeaderMap, StatusCode, header};
 use super::answer::{Answer, Dialect, Fault};
 use super::{Road, read_body};
 use crate::clock;
-use crate::envelope::{DeadLetter, Receipt, Submission};
+use crate::envelope::{DeadLetter, Receipt, ReceiptStatus, Submission};
 use crate::outbox::StoreError;
 use crate::pipeline::{self, Accepted, Inbound, Refusal, Verdict};
+use crate::quality::{Observed, Outcome};
 use crate::sets::{Channel, Sets};
 
 /// Bodies above this are judged on a thread of their own, so that a fee list of some megabytes does
@@ -111,6 +112,7 @@ impl Message {
         };
         match road.outbox.append(submission).await {
             Ok(receipt) => {
+                self.count(road, channel, outcome_of(&receipt), &accepted.observed);
                 self.note_receipt(channel, &receipt, &accepted.reading.charset);
                 Answer::receipt(&receipt, &accepted.warnings).about(&self.id).say(&dialect)
             }
@@ -131,6 +133,7 @@ impl Message {
                 "message refused"
             );
         }
+        self.count(road, channel, Outcome::Refused(refusal.code), &refusal.observed);
         metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => "refused").increment(1);
         let fault = Fault::unacceptable(refusal.status(), refusal.code, refusal.message);
         Answer::findings(&fault, &refusal.findings).about(&self.id).say(&dialect)
@@ -163,6 +166,11 @@ impl Message {
         }
     }
 
+    /// Quality is counted once a message's fate is on disk: what comes again is then seen as such.
+    fn count(&self, road: &Road, channel: &Channel, outcome: Outcome, observed: &Observed) {
+        road.quality.count(self.received_at.date(), &channel.name, outcome, observed);
+    }
+
     fn not_stored(&self, channel: &Channel, error: &StoreError, dialect: &Dialect) -> Response {
         let (fault, outcome) = match error {
             StoreError::Busy => (Fault::busy(), "busy"),
@@ -183,6 +191,14 @@ impl Message {
             metrics::counter!("his_agent_records_total", "status" => record.status.as_str())
                 .increment(1);
         }
+    }
+}
+
+fn outcome_of(receipt: &Receipt) -> Outcome {
+    if receipt.records.iter().all(|it| it.status == ReceiptStatus::Duplicate) {
+        Outcome::Resent
+    } else {
+        Outcome::Accepted
     }
 }
 

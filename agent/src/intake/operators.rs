@@ -70,6 +70,7 @@ async fn metrics(State(road): State<Arc<Road>>) -> Response {
         return (StatusCode::NOT_FOUND, "metrics are not collected in this process\n")
             .into_response();
     };
+    road.quality.settle();
     let outbox = road.outbox.status();
     metrics::gauge!("his_agent_outbox_waiting").set(whole(outbox.waiting));
     metrics::gauge!("his_agent_dead_letters").set(whole(outbox.dead_letters));
