@@ -6,10 +6,10 @@
 //!
 //! 1. A byte order mark. It wins and nothing else is tried. Without a mark, UTF-16 is taken only
 //!    when the first two bytes are `<`, `{` or `[` with a NUL beside it.
-//! 2. What was declared: the HTTP header, a form's own `charset` field, the XML declaration. GB2312,
-//!    GBK, GB18030 and HZ labels all mean GB18030, which contains them. A declared UTF-16 is passed
-//!    over (its bytes would have shown in step 1), and so is ISO-8859-1, which proves nothing since
-//!    every byte is valid in it and web frameworks fill it in by default.
+//! 2. What was declared: the HTTP header, a form's own `charset` field, the XML declaration, MSH-18
+//!    of HL7. GB2312, GBK, GB18030 and HZ labels all mean GB18030, which contains them. A declared
+//!    UTF-16 is passed over (its bytes would have shown in step 1), and so is ISO-8859-1, which proves
+//!    nothing since every byte is valid in it and web frameworks fill it in by default.
 //! 3. UTF-8, then GB18030, then ISO-8859-1 if it was declared.
 //!
 //! Three exact rules keep a wrong candidate from winning by chance:
@@ -70,6 +70,8 @@ pub enum Why {
     FormField,
     /// The XML declaration says so, and every byte agrees.
     XmlDeclaration,
+    /// The HL7 header (MSH-18) says so, and every byte agrees.
+    MessageHeader,
     /// Nothing useful was declared, and the bytes are valid in it.
     Valid,
     /// Something else was declared, and the bytes are not valid in that.
@@ -336,6 +338,7 @@ impl fmt::Display for Why {
             Why::HttpHeader => "declared by HTTP",
             Why::FormField => "declared by the form",
             Why::XmlDeclaration => "declared by XML",
+            Why::MessageHeader => "declared by HL7",
             Why::Valid => "valid, nothing declared",
             Why::NotAsDeclared => "not valid as declared",
             Why::ReadsAsChinese => "reads as Chinese only so",

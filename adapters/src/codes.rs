@@ -2,7 +2,8 @@
 //!
 //! A code never changes its meaning and is never used again for another. D1xx is about the body as
 //! a whole, D2xx about its character encoding, D3xx about XML, D4xx about JSON, D5xx about forms,
-//! D6xx about SOAP; D9xx are notes on messages that were accepted.
+//! D6xx about SOAP, D7xx about delimited text and what fields are wrapped in, D8xx about HL7; D9xx
+//! are notes on messages that were accepted.
 
 /// One thing that can be wrong with a message.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,12 +74,27 @@ pub static CODES: &[CodeEntry] = &[
     VERSION_MISMATCH,
     MUST_UNDERSTAND,
     NO_OPERATION,
+    UNCLOSED_QUOTE,
+    AFTER_QUOTE,
+    TOO_MANY_CELLS,
+    NOT_BASE64,
+    NOT_GZIP,
+    UNFOLDS_TOO_FAR,
+    NOT_HL7,
+    BAD_DELIMITERS,
+    BAD_SEGMENT,
+    SEVERAL_MESSAGES,
+    BATCH,
+    BROKEN_FRAME,
     DECLARED_OTHERWISE,
     UNKNOWN_ENCODING,
     TWICE_ENCODED,
     ALREADY_DAMAGED,
     DECLARATION_DROPPED,
     TRAILING_NULS,
+    SKIPPED,
+    CONTROLS_TAKEN_OUT,
+    NULS_TAKEN_OUT,
 ];
 
 // Body and format.
@@ -436,6 +452,94 @@ pub(crate) const NO_OPERATION: CodeEntry = CodeEntry {
     remedy_zh: "请在 Body 中放入要调用的方法元素",
 };
 
+// Delimited text, and what fields are wrapped in.
+
+pub(crate) const UNCLOSED_QUOTE: CodeEntry = CodeEntry {
+    code: "D701",
+    zh: "单元格的引号没有结束",
+    en: "a quoted cell that never ends",
+    remedy_zh: "引号中的引号请写两遍；也请检查报文是否被截断",
+};
+
+pub(crate) const AFTER_QUOTE: CodeEntry = CodeEntry {
+    code: "D702",
+    zh: "引号结束之后不是分隔符",
+    en: "something other than a separator behind a closing quote",
+    remedy_zh: "引号中的引号请写两遍；引号应包住整个单元格",
+};
+
+pub(crate) const TOO_MANY_CELLS: CodeEntry = CodeEntry {
+    code: "D703",
+    zh: "这一行的单元格比列名多",
+    en: "a row has more cells than there are names",
+    remedy_zh: "含有分隔符的单元格请加引号；或请核对列名的个数",
+};
+
+pub(crate) const NOT_BASE64: CodeEntry = CodeEntry {
+    code: "D704",
+    zh: "字段内容不是 Base64",
+    en: "the field does not hold base64",
+    remedy_zh: "请检查该字段是否已经是明文，或在传输中被改动",
+};
+
+pub(crate) const NOT_GZIP: CodeEntry = CodeEntry {
+    code: "D705",
+    zh: "字段内容不是 gzip，或已损坏、被截断",
+    en: "what the field carries is not gzip, or is damaged",
+    remedy_zh: "请检查压缩方式是否为 gzip（不是 zip、zlib），以及内容是否完整",
+};
+
+pub(crate) const UNFOLDS_TOO_FAR: CodeEntry = CodeEntry {
+    code: "D706",
+    zh: "字段解开后的长度超过上限",
+    en: "the field unfolds into more than the limit",
+    remedy_zh: "请分批发送；大附件不要放在报文里",
+};
+
+// HL7 v2.
+
+pub(crate) const NOT_HL7: CodeEntry = CodeEntry {
+    code: "D801",
+    zh: "报文不是以 MSH 开头的 HL7 v2 消息",
+    en: "the text does not begin with an HL7 v2 header",
+    remedy_zh: "HL7 v2 消息应以 MSH 段开头",
+};
+
+pub(crate) const BAD_DELIMITERS: CodeEntry = CodeEntry {
+    code: "D802",
+    zh: "MSH 段的分隔符不完整、重复或不是标点",
+    en: "the delimiters in the header are missing, repeated or no punctuation",
+    remedy_zh: "MSH 段应以 MSH|^~\\& 开头",
+};
+
+pub(crate) const BAD_SEGMENT: CodeEntry = CodeEntry {
+    code: "D803",
+    zh: "该行不是以段名开头（三个大写字母或数字）",
+    en: "a line that begins with no segment name",
+    remedy_zh: "字段中的换行请写成 \\.br\\；段之间用回车（0x0D）分隔",
+};
+
+pub(crate) const SEVERAL_MESSAGES: CodeEntry = CodeEntry {
+    code: "D804",
+    zh: "一次发送了多条 HL7 消息",
+    en: "several HL7 messages in one body",
+    remedy_zh: "一次请求只发一条消息，等收到应答后再发下一条",
+};
+
+pub(crate) const BATCH: CodeEntry = CodeEntry {
+    code: "D805",
+    zh: "不接受 HL7 批文件（FHS、BHS）",
+    en: "an HL7 batch is not accepted",
+    remedy_zh: "请把批中的消息逐条发送",
+};
+
+pub(crate) const BROKEN_FRAME: CodeEntry = CodeEntry {
+    code: "D806",
+    zh: "MLLP 帧不完整：没有 0x1C 结束符，或结束符之后还有内容",
+    en: "an MLLP frame without its end, or with something behind it",
+    remedy_zh: "消息应以 0x0B 开始，以 0x1C 0x0D 结束",
+};
+
 // Notes: the message was accepted all the same.
 
 pub(crate) const DECLARED_OTHERWISE: CodeEntry = CodeEntry {
@@ -478,6 +582,27 @@ pub(crate) const TRAILING_NULS: CodeEntry = CodeEntry {
     zh: "报文末尾的 NUL 字节已去掉",
     en: "NUL bytes after the end were cut off",
     remedy_zh: "请按实际长度发送，不要发送整个缓冲区",
+};
+
+pub(crate) const SKIPPED: CodeEntry = CodeEntry {
+    code: "D907",
+    zh: "已按通道配置跳过报文前面的内容",
+    en: "what stood before the message was skipped, as the channel says",
+    remedy_zh: "请直接发送报文本身，不要带上 HTTP 头等内容",
+};
+
+pub(crate) const CONTROLS_TAKEN_OUT: CodeEntry = CodeEntry {
+    code: "D908",
+    zh: "已按通道配置去掉控制字符",
+    en: "control characters were taken out, as the channel says",
+    remedy_zh: "请在源系统去掉控制字符",
+};
+
+pub(crate) const NULS_TAKEN_OUT: CodeEntry = CodeEntry {
+    code: "D909",
+    zh: "已按通道配置去掉 NUL 字符",
+    en: "NULs were taken out, as the channel says",
+    remedy_zh: "请按实际长度发送，不要发送未清空的缓冲区",
 };
 
 #[cfg(test)]

@@ -13,6 +13,9 @@
 //! allocates a handful of times, not once per field.
 
 mod group;
+mod place;
+
+pub use place::{Place, Spot, line_column};
 
 /// A node's place in its document. Only meaningful for the document that gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,6 +98,8 @@ const NONE: u32 = 0;
 pub struct Document {
     text: String,
     nodes: Vec<Node>,
+    /// The fields that were opened, in the order of the nodes they brought.
+    opened: Vec<place::Opened>,
 }
 
 impl Document {
@@ -112,7 +117,7 @@ impl Document {
             next_sibling: NONE,
             offset: 0,
         });
-        Document { text: String::with_capacity(text_bytes), nodes }
+        Document { text: String::with_capacity(text_bytes), nodes, opened: Vec::new() }
     }
 
     /// The document node. Its children are the root element (XML), the members of the outermost
@@ -313,6 +318,11 @@ impl Document {
             Content::EmptyList => Stored::EmptyList,
         };
         self.node_mut(id).stored = stored;
+    }
+
+    /// Gives a node the content of another; the text is held once.
+    pub(crate) fn share_content(&mut self, from: NodeId, to: NodeId) {
+        self.node_mut(to).stored = self.node(from).stored;
     }
 
     fn store(&mut self, text: &str) -> Span {

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use crate::codes::CodeEntry;
+use crate::document::line_column;
 
 /// A message that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct DecodeError {
     offset: Option<usize>,
     related: Option<usize>,
     limit: Option<usize>,
-    line_and_column: Option<(usize, usize)>,
+    line_and_column: Option<(u32, u32)>,
     opened_at: Option<usize>,
 }
 
@@ -54,12 +55,21 @@ impl DecodeError {
         DecodeError { opened_at: Some(field_offset), ..self }
     }
 
+    /// Moves the places by what was cut off in front.
+    pub(crate) fn moved(self, by: usize) -> DecodeError {
+        DecodeError {
+            offset: self.offset.map(|it| it + by),
+            related: self.related.map(|it| it + by),
+            ..self
+        }
+    }
+
     /// Turns offsets in the decoded text into what the sender can look up: line, column, and
     /// offset in the bytes he sent.
     pub(crate) fn located(self, text: &str, sent: impl Fn(&str) -> usize) -> DecodeError {
         let before = |offset| text.get(..offset).unwrap_or(text);
         DecodeError {
-            line_and_column: self.offset.map(|offset| line_and_column(before(offset))),
+            line_and_column: self.offset.map(|offset| line_column(text, offset)),
             offset: self.offset.map(|offset| sent(before(offset))),
             related: self.related.map(|offset| sent(before(offset))),
             ..self
@@ -93,7 +103,7 @@ impl DecodeError {
     }
 
     /// Line and column of the fault, both from 1, the column in characters.
-    pub const fn line_and_column(&self) -> Option<(usize, usize)> {
+    pub const fn line_and_column(&self) -> Option<(u32, u32)> {
         self.line_and_column
     }
 
@@ -188,12 +198,6 @@ impl fmt::Display for Note {
         write!(f, "{}: {}", self.entry.code, self.entry.en)?;
         self.offset.map_or(Ok(()), |offset| write!(f, ", at byte {offset}"))
     }
-}
-
-fn line_and_column(before: &str) -> (usize, usize) {
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    let last_line = before.rsplit('\n').next().unwrap_or(before);
-    (line, last_line.chars().count() + 1)
 }
 
 #[cfg(test)]

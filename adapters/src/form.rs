@@ -14,15 +14,17 @@ use std::ops::Range;
 
 use crate::charset::{self, Charset, CharsetDecision, Declared};
 use crate::codes::{CONTROL_CHARACTER, TEXT_TOO_LONG, TOO_MANY_NODES, UNNAMED_FIELD};
-use crate::document::{Content, Document, Kind};
+use crate::document::{Content, Document, Kind, NodeId};
 use crate::error::{DecodeError, Note};
 use crate::format::is_field_name;
 use crate::limits::Limits;
+use crate::prepare::{self, Prepare};
 
 /// Reads a whole form; its fields become the children of the document's root.
 pub(crate) fn read(
     body: &[u8],
     http_charset: Option<&str>,
+    prepare: &Prepare,
     limits: &Limits,
     notes: &mut Vec<Note>,
 ) -> Result<(Document, CharsetDecision), DecodeError> {
@@ -32,10 +34,40 @@ pub(crate) fn read(
     let (_, decision) = charset::decode(&form.bytes, declared, notes)
         .map_err(|error| form.place_in_body(&error))?;
     let mut document = Document::with_capacity(form.bytes.len());
+    let root = document.root();
+    let how = How { charset: decision.chosen, prepare, limits };
     for field in &form.fields {
-        form.add(field, decision.chosen, limits, &mut document)?;
+        form.add(field, &how, &mut document, root, notes)?;
     }
     Ok((document, decision))
+}
+
+/// Reads a form that stands in a field; its fields become children of `under`. Offsets are those of
+/// `text`.
+pub(crate) fn read_field(
+    text: &str,
+    document: &mut Document,
+    under: NodeId,
+    limits: &Limits,
+) -> Result<(), DecodeError> {
+    let mut form = Form::default();
+    form.take_apart(text.as_bytes(), limits)?;
+    let declared = Declared { http: None, form: form.charset_field() };
+    let mut notes = Vec::new();
+    let (_, decision) = charset::decode(&form.bytes, declared, &mut notes)
+        .map_err(|error| form.place_in_body(&error))?;
+    let how = How { charset: decision.chosen, prepare: &prepare::NOTHING, limits };
+    for field in &form.fields {
+        form.add(field, &how, document, under, &mut notes)?;
+    }
+    Ok(())
+}
+
+/// How the bytes of every field become text.
+struct How<'a> {
+    charset: Charset,
+    prepare: &'a Prepare,
+    limits: &'a Limits,
 }
 
 /// The fields with their escapes undone, not yet decoded.
@@ -124,25 +156,40 @@ impl Form {
     fn add(
         &self,
         field: &Field,
-        charset: Charset,
-        limits: &Limits,
+        how: &How<'_>,
         document: &mut Document,
+        under: NodeId,
+        notes: &mut Vec<Note>,
     ) -> Result<(), DecodeError> {
         let fault = |error: charset::Fault| self.place_in_body(&error.into());
-        let name = charset::decode_as(charset, self.slice(&field.name)).map_err(fault)?;
-        let value = charset::decode_as(charset, self.slice(&field.value)).map_err(fault)?;
-        if value.len() > limits.text_bytes_max {
-            let max = limits.text_bytes_max;
-            return Err(DecodeError::at(&TEXT_TOO_LONG, field.offset).with_limit(max));
+        let decoded = |range| charset::decode_as(how.charset, self.slice(range)).map_err(fault);
+        let (name, value) = (decoded(&field.name)?, decoded(&field.value)?);
+        let value = how.prepare.strip(&value, false, notes);
+        let Limits { text_bytes_max, nodes_max, .. } = *how.limits;
+        if value.len() > text_bytes_max {
+            let error = DecodeError::at(&TEXT_TOO_LONG, field.offset);
+            return Err(error.with_limit(text_bytes_max));
         }
         if name.chars().chain(value.chars()).any(is_forbidden) {
             return Err(DecodeError::at(&CONTROL_CHARACTER, field.offset));
         }
-        let node = document.add(document.root(), Kind::Element, &name, field.offset);
+        if document.len() > nodes_max {
+            return Err(DecodeError::at(&TOO_MANY_NODES, field.offset).with_limit(nodes_max));
+        }
+        let node = document.add(under, Kind::Element, &name, field.offset);
         if !value.is_empty() {
             document.set_content(node, Content::Value(&value));
         }
         Ok(())
+    }
+}
+
+/// The body as a text in which its fields' places can be counted: byte for byte.
+pub(crate) fn as_places(body: &[u8]) -> String {
+    let unreadable = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { '?' };
+    match std::str::from_utf8(body) {
+        Ok(text) => text.to_owned(),
+        Err(_) => body.iter().map(unreadable).collect(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Which format a body is in: as its channel says, or as its first character tells.
 //!
 //! The first character is better evidence than the Content-Type header. `<` begins XML, and SOAP
-//! if the root turns out to be an envelope; `{` and `[` begin JSON; and only what begins like
-//! neither can be a form.
+//! if the root turns out to be an envelope; `{` and `[` begin JSON; `MSH` and a delimiter begin HL7,
+//! in an MLLP frame or not; and only what begins like none of them can be a form.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +10,7 @@ use std::str::FromStr;
 use crate::codes::{UNKNOWN_FORMAT, WRONG_FORMAT};
 use crate::content_type::ContentType;
 use crate::error::DecodeError;
+use crate::hl7;
 
 /// How a message is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,7 +27,8 @@ pub enum WireFormat {
     Form,
     /// HL7 v2, bare or in an MLLP frame.
     Hl7,
-    /// Comma-separated rows under a row of names. Never guessed: any text would do.
+    /// Comma-separated rows under a row of names. Never guessed, since any text would do: the channel
+    /// says so, or the Content-Type `text/csv`.
     Csv,
 }
 
@@ -61,7 +63,9 @@ impl WireFormat {
             WireFormat::Form => !marked,
             WireFormat::Auto => {
                 !marked
+                    && !hl7::begins_message(body)
                     && looks_ascii_compatible(body)
+                    && content_type.media() != "text/csv"
                     && (content_type.is_form() || looks_like_form(body))
             }
             WireFormat::Xml
@@ -73,17 +77,26 @@ impl WireFormat {
     }
 
     /// The format to read `text` in; [`WireFormat::Xml`] may still turn out to be SOAP.
-    pub(crate) fn settle(self, text: &str) -> Result<WireFormat, DecodeError> {
+    pub(crate) fn settle(
+        self,
+        text: &str,
+        content_type: &ContentType,
+    ) -> Result<WireFormat, DecodeError> {
         let seen = match text.trim_start_matches(BLANKS).chars().next() {
             Some('<') => Some(WireFormat::Xml),
             Some('{' | '[') => Some(WireFormat::Json),
+            _ if hl7::begins_message(text.as_bytes()) => Some(WireFormat::Hl7),
+            _ if content_type.media() == "text/csv" => Some(WireFormat::Csv),
             _ => None,
         };
         match (self, seen) {
             (WireFormat::Auto, Some(format)) => Ok(format),
             (WireFormat::Auto, None) => Err(DecodeError::at(&UNKNOWN_FORMAT, 0)),
             (WireFormat::Xml | WireFormat::Soap, Some(WireFormat::Xml))
-            | (WireFormat::Json, Some(WireFormat::Json)) => Ok(self),
+            | (WireFormat::Json, Some(WireFormat::Json))
+            // What begins like nothing known may be a broken header: the reader says so.
+            | (WireFormat::Hl7, Some(WireFormat::Hl7) | None)
+            | (WireFormat::Csv, _) => Ok(self),
             // A number or a broken string: the JSON reader says what is wrong with it.
             (WireFormat::Json, None) if !looks_like_form(text.as_bytes()) => Ok(self),
             _ => Err(DecodeError::at(&WRONG_FORMAT, 0)),
@@ -159,7 +172,14 @@ mod tests {
         check(WireFormat::Auto, " \n<a/>", "xml");
         check(WireFormat::Auto, "\u{FEFF}[1]", "json");
         check(WireFormat::Auto, "a=1&b=2", "form");
-        check(WireFormat::Auto, "MSH|^~\\&|HIS", "D105");
+        check(WireFormat::Auto, "\u{B}MSH|^~\\&|HIS", "hl7");
+        check(WireFormat::Auto, "MSH=1", "form");
+        check(WireFormat::Auto, "a,b\n1,2", "D105");
+        check(WireFormat::Xml, "MSH|^~\\&|HIS", "D104");
+        check(WireFormat::Hl7, "MSH|^~\\&|HIS", "hl7");
+        check(WireFormat::Hl7, "PID|1", "hl7");
+        check(WireFormat::Hl7, "<a/>", "D104");
+        check(WireFormat::Csv, "<,>\n1,2", "csv");
         check(WireFormat::Xml, "{\"a\":1}", "D104");
         check(WireFormat::Xml, "a=1", "D104");
         check(WireFormat::Soap, "<a/>", "soap");
@@ -175,7 +195,7 @@ mod tests {
         let actual = if format.wants_form(text.as_bytes(), &ContentType::default()) {
             "form".to_owned()
         } else {
-            match format.settle(text) {
+            match format.settle(text, &ContentType::default()) {
                 Ok(format) => format.to_string(),
                 Err(error) => error.code().to_owned(),
             }

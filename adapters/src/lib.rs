@@ -23,12 +23,17 @@ mod document;
 mod error;
 mod form;
 mod format;
+mod hl7;
 mod json;
 mod limits;
+mod numbers;
 mod opening;
 mod prepare;
 mod soap;
+mod transfer;
 mod xml;
+
+use std::borrow::Cow;
 
 use codes::{BODY_TOO_LARGE, EMPTY_BODY, TRAILING_NULS, WRONG_CONTENT_TYPE, WRONG_FORMAT};
 
@@ -40,7 +45,7 @@ pub use charset::{Charset, CharsetDecision, Why};
 pub use codes::{CODES, CodeEntry, find as find_code};
 pub use content_type::ContentType;
 pub use delimited::{Delimited, Names};
-pub use document::{Children, Content, Document, Kind, NodeId};
+pub use document::{Children, Content, Document, Kind, NodeId, Place, Spot, line_column};
 pub use error::{DecodeError, Note};
 pub use format::{UnknownName, WireFormat};
 pub use limits::Limits;
@@ -113,6 +118,20 @@ pub fn text(
     charset::decode(bytes, declared, &mut Vec::new()).map(|(text, _)| text.into_owned())
 }
 
+/// The text that places of a message count in: what [`Document::offset`] means for every node that
+/// came out of no opened field. Give it to [`Document::place`].
+pub fn source_text(input: &Input<'_>, limits: &Limits) -> Result<String, DecodeError> {
+    expect_size(input.bytes, limits)?;
+    let content_type = ContentType::parse(input.content_type);
+    content_type.expect_message()?;
+    if input.format.wants_form(input.bytes, &content_type) {
+        return Ok(form::as_places(input.bytes));
+    }
+    let (decoded, _) = characters(input.bytes, &content_type, &mut Vec::new())?;
+    let is_framed = hl7::begins_message(decoded.as_bytes());
+    Ok(input.prepare.strip(&decoded, is_framed, &mut Vec::new()).into_owned())
+}
+
 fn decode_form(
     input: &Input<'_>,
     content_type: &ContentType,
@@ -120,7 +139,8 @@ fn decode_form(
 ) -> Result<Decoded, DecodeError> {
     let mut notes = Vec::new();
     let body = without_trailing_nuls(input.bytes, &mut notes);
-    let (document, charset) = form::read(body, content_type.charset(), limits, &mut notes)?;
+    let charset = content_type.charset();
+    let (document, charset) = form::read(body, charset, input.prepare, limits, &mut notes)?;
     Ok(Decoded { document, format: WireFormat::Form, charset, call: None, notes })
 }
 
@@ -130,23 +150,56 @@ fn decode_text(
     limits: &Limits,
 ) -> Result<Decoded, DecodeError> {
     let mut notes = Vec::new();
-    let declared = charset::Declared { http: content_type.charset(), form: None };
-    let (text, charset) = charset::decode(input.bytes, declared, &mut notes)
-        .map_err(|error| if content_type.is_unsure() { not_text() } else { error })?;
-    let text = text_without_trailing_nuls(&text, &mut notes);
-    let format = input.format.settle(text)?;
+    let (decoded, charset) = characters(input.bytes, content_type, &mut notes)?;
+    let is_framed = hl7::begins_message(decoded.as_bytes());
+    let whole = input.prepare.strip(&decoded, is_framed, &mut notes);
+    let cut = input.prepare.cut(&whole, &mut notes);
+    let text = text_without_trailing_nuls(whole.get(cut..).unwrap_or_default(), &mut notes);
     let mut document = Document::with_capacity(text.len());
-    let root = document.root();
-    let read = match format {
-        WireFormat::Json => json::read(text, &mut document, root, limits).map(|()| (format, None)),
-        _ => xml::read(text, &mut document, root, limits, &mut notes)
-            .and_then(|()| settle_envelope(input.format, &mut document)),
-    };
+    let format = input.format.settle(text, content_type);
+    let read = format.and_then(|format| {
+        read_text((input.format, format), text, &mut document, limits, &mut notes)
+    });
     let (format, call) = read.map_err(|error| {
-        // GB18030 has two ways to write the euro sign, so the way back can be a byte too long.
-        error.located(text, |before| charset.offset_in_body(before).min(input.bytes.len()))
+        error.moved(cut).located(&whole, |before| {
+            let before = input.prepare.before_strip(&decoded, before, is_framed);
+            // GB18030 has two ways to write the euro sign, so the way back can be a byte too long.
+            charset.offset_in_body(before).min(input.bytes.len())
+        })
     })?;
+    document.move_offsets(0, cut);
     Ok(Decoded { document, format, charset, call, notes })
+}
+
+fn characters<'a>(
+    bytes: &'a [u8],
+    content_type: &ContentType,
+    notes: &mut Vec<Note>,
+) -> Result<(Cow<'a, str>, CharsetDecision), DecodeError> {
+    let declared = charset::Declared { http: content_type.charset(), form: None };
+    charset::decode(bytes, declared, notes)
+        .map_err(|error| if content_type.is_unsure() { not_text() } else { error })
+}
+
+/// Reads the tree in the format that was settled, given what the channel wants.
+fn read_text(
+    (wanted, format): (WireFormat, WireFormat),
+    text: &str,
+    document: &mut Document,
+    limits: &Limits,
+    notes: &mut Vec<Note>,
+) -> Result<(WireFormat, Option<SoapCall>), DecodeError> {
+    let root = document.root();
+    match format {
+        WireFormat::Json => json::read(text, document, root, limits)?,
+        WireFormat::Hl7 => hl7::read(text, document, root, limits)?,
+        WireFormat::Csv => delimited::read(text, &Delimited::csv(), document, root, limits)?,
+        _ => {
+            xml::read(text, document, root, limits, notes)?;
+            return settle_envelope(wanted, document);
+        }
+    }
+    Ok((format, None))
 }
 
 /// Takes the SOAP envelope off where there should or may be one.

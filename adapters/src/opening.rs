@@ -1,27 +1,27 @@
 //! Documents inside fields: XML in CDATA, JSON in a string, delimited text, base64 of a gzip of
 //! XML, to any depth.
 //!
-//! What an [`Opening`] says is done from left to right: cut what stands in front, undo what the
-//! text was wrapped in for the journey, then read what is left. The nodes that come of it become
-//! children of the field's own node, so a path simply goes on through them.
+//! What an [`Opening`] says is done in this order: undo what the text was wrapped in for the journey,
+//! cut what stands in front, then read what is left. The nodes that come of it become children of
+//! the field's own node, so a path simply goes on through them.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::codes::{DOCUMENT_TOO_LARGE, WRONG_FORMAT};
-use crate::delimited::Delimited;
-use crate::document::{Document, NodeId};
+use crate::codes::DOCUMENT_TOO_LARGE;
+use crate::delimited::{self, Delimited};
+use crate::document::{Content, Document, NodeId};
 use crate::error::DecodeError;
 use crate::format::UnknownName;
 use crate::limits::{DOCUMENT_BYTES_CEILING, Limits};
-use crate::{json, xml};
+use crate::{form, hl7, json, transfer, xml};
 
 /// How a field's text becomes a document.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Opening {
     /// Cut what stands before the first such text; nothing is cut where there is none.
     pub skip_to: Option<String>,
-    /// What the text was wrapped in, in the order in which it is undone.
+    /// What the text was wrapped in, in the order in which it is undone; before anything is cut.
     pub transfers: Vec<Transfer>,
     /// What is left then.
     pub inner: Inner,
@@ -62,11 +62,13 @@ pub enum Inner {
 }
 
 /// Reads the text of a field as a document of its own, which becomes the field's children. The
-/// field's own value stays. A field without text, or with blanks only, holds no document: nothing
-/// happens. After a fault the document is as it was before.
+/// field's own value stays, or becomes the text that was wrapped in it. A field without text, or
+/// with blanks only, holds no document: nothing happens. After a fault the document is as it was
+/// before.
 ///
-/// The text is decoded already, so an encoding that the inner document declares is of no interest.
-/// Whoever opens a field twice gets its children twice.
+/// The text is decoded already, so an encoding that the inner document declares is of no interest;
+/// bytes that were wrapped are decoded by the rules for a whole body. Whoever opens a field twice
+/// gets its children twice.
 pub fn open(
     document: &mut Document,
     node: NodeId,
@@ -79,23 +81,61 @@ pub fn open(
     };
     // The text moves out, because the document it lies in grows while it is read.
     let text = text.to_owned();
-    let field_at = document.offset(node);
-    if document.text_bytes() + text.len() > DOCUMENT_BYTES_CEILING {
-        return Err(DecodeError::new(&DOCUMENT_TOO_LARGE).inside(field_at));
-    }
     let before = document.checkpoint(node);
-    let text = text.trim_end_matches('\0');
-    let read = match &opening.inner {
-        Inner::Xml => xml::read(text, document, node, limits, &mut Vec::new()),
-        Inner::Json => json::read(text, document, node, limits),
-        Inner::Hl7 | Inner::Form | Inner::Csv(_) | Inner::Delimited(_) => {
-            Err(DecodeError::new(&WRONG_FORMAT))
-        }
-    };
-    read.map_err(|error| {
+    let opened = unwrap_into(document, node, text, opening, limits);
+    opened.map_err(|error| {
         document.go_back(&before);
-        error.located(text, str::len).inside(field_at)
+        error.inside(document.offset(node))
     })
+}
+
+/// Undoes the transfers, and reads what comes of it.
+fn unwrap_into(
+    document: &mut Document,
+    node: NodeId,
+    mut text: String,
+    opening: &Opening,
+    limits: &Limits,
+) -> Result<(), DecodeError> {
+    expect_room(document, &text)?;
+    if !opening.transfers.is_empty() {
+        text = transfer::undo(&text, &opening.transfers, limits)?;
+        expect_room(document, &text)?;
+        document.set_content(node, Content::Value(&text));
+    }
+    let whole = text.trim_end_matches('\0');
+    let cut = opening.skip_to.as_deref().and_then(|it| whole.find(it)).unwrap_or(0);
+    let text = whole.get(cut..).unwrap_or_default();
+    let first = document.len();
+    read(text, &opening.inner, document, node, limits)
+        .map_err(|error| error.moved(cut).located(whole, str::len))?;
+    document.note_opened(node, first, cut);
+    Ok(())
+}
+
+fn read(
+    text: &str,
+    inner: &Inner,
+    document: &mut Document,
+    under: NodeId,
+    limits: &Limits,
+) -> Result<(), DecodeError> {
+    match inner {
+        Inner::Xml => xml::read(text, document, under, limits, &mut Vec::new()),
+        Inner::Json => json::read(text, document, under, limits),
+        Inner::Hl7 => hl7::read(text, document, under, limits),
+        Inner::Form => form::read_field(text, document, under, limits),
+        Inner::Csv(how) | Inner::Delimited(how) => {
+            delimited::read(text, how, document, under, limits)
+        }
+    }
+}
+
+fn expect_room(document: &Document, text: &str) -> Result<(), DecodeError> {
+    if document.text_bytes() + text.len() > DOCUMENT_BYTES_CEILING {
+        return Err(DecodeError::new(&DOCUMENT_TOO_LARGE));
+    }
+    Ok(())
 }
 
 impl Inner {

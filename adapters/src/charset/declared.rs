@@ -3,6 +3,7 @@
 use encoding_rs::{Encoding, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::{Charset, Declared, Why};
+use crate::hl7;
 
 /// One declaration.
 #[derive(Clone, Debug)]
@@ -31,6 +32,7 @@ pub(super) fn labels(bytes: &[u8], declared: Declared<'_>) -> Vec<Label> {
         (declared.http, Why::HttpHeader),
         (declared.form, Why::FormField),
         (in_xml_declaration(bytes), Why::XmlDeclaration),
+        (hl7::declared_charset(bytes), Why::MessageHeader),
     ];
     let said = sources.into_iter().filter_map(|(name, source)| name.map(|name| (name, source)));
     said.map(|(name, source)| Label { name: presentable(name), source, candidate: value_of(name) })
@@ -44,8 +46,15 @@ pub(super) fn first_label(bytes: &[u8], declared: Declared<'_>) -> Option<String
 
 fn value_of(name: &str) -> Candidate {
     let name = name.trim();
-    if GB18030_LABELS.iter().any(|label| label.eq_ignore_ascii_case(name)) {
+    let is_one_of = |labels: &[&str]| labels.iter().any(|it| it.eq_ignore_ascii_case(name));
+    if is_one_of(GB18030_LABELS) {
         return Candidate::Trusted(Charset::Gb18030);
+    }
+    if is_one_of(UTF8_LABELS) {
+        return Candidate::Utf8;
+    }
+    if is_one_of(UTF16_LABELS) {
+        return Candidate::ProvesNothing(None);
     }
     match Encoding::for_label(name.as_bytes()) {
         None => Candidate::Unknown,
@@ -66,7 +75,12 @@ fn value_of(name: &str) -> Candidate {
 fn presentable(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     let name = name.trim();
-    let shown = !name.is_empty() && name.len() <= LABEL_BYTES_MAX && name.bytes().all(plain);
+    let is_known = [UTF8_LABELS, UTF16_LABELS, GB18030_LABELS]
+        .concat()
+        .iter()
+        .any(|it| it.eq_ignore_ascii_case(name));
+    let shown =
+        is_known || !name.is_empty() && name.len() <= LABEL_BYTES_MAX && name.bytes().all(plain);
     if shown { name.to_ascii_lowercase() } else { "(not a label)".to_owned() }
 }
 
@@ -98,6 +112,8 @@ const GB18030_LABELS: &[&str] = &[
     "euc-cn",
     "euccn",
     "gb",
+    "gb 18030-2000",
+    "gb 18030-2022",
     "gb-18030",
     "gb-2312",
     "gb18030-2000",
@@ -108,6 +124,12 @@ const GB18030_LABELS: &[&str] = &[
     "ms936",
     "windows-936",
 ];
+
+/// HL7's names, beyond those of the Encoding standard.
+const UTF8_LABELS: &[&str] = &["unicode utf-8"];
+
+/// As old as the table it is from, `UNICODE` is sent with UTF-8 and with UTF-16.
+const UTF16_LABELS: &[&str] = &["unicode", "unicode utf-16", "unicode utf-32"];
 
 const DECLARATION_BYTES_MAX: usize = 1024;
 const LABEL_BYTES_MAX: usize = 40;

@@ -15,6 +15,8 @@ impl Document {
             return;
         }
         let name = self.keep(name);
+        let groups_from = self.len();
+        let held_by = self.children(parent).next().and_then(|it| self.opened_field(it));
         self.forget_children(parent);
         let mut group = None;
         for child in children {
@@ -28,6 +30,9 @@ impl Document {
             }
             let is_grouped = is_element(self, child);
             self.adopt(group.filter(|_| is_grouped).unwrap_or(parent), child);
+        }
+        if let Some(field) = held_by {
+            self.note_opened(field, groups_from, 0);
         }
     }
 

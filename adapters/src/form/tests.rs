@@ -50,7 +50,9 @@ fn the_encoding_of_all_fields_is_one() {
 #[test]
 fn limits() {
     let limits = Limits { nodes_max: 3, text_bytes_max: 5, ..Limits::default() };
-    let code = |body: &[u8]| read(body, None, &limits, &mut Vec::new()).map_err(|it| it.code());
+    let code = |body: &[u8]| {
+        read(body, None, &prepare::NOTHING, &limits, &mut Vec::new()).map_err(|it| it.code())
+    };
     assert!(code(b"a=12345&b=1&c=1").is_ok());
     assert_eq!(code(b"a=123456").err(), Some("D108"));
     assert_eq!(code(b"a=1&b=1&c=1&d=1").err(), Some("D106"));
@@ -70,26 +72,27 @@ fn it_agrees_with_another_reader() {
 fn check(body: &str, http: &str, expected: &str) {
     let mut notes = Vec::new();
     let http = (!http.is_empty()).then_some(http);
-    let actual = match read(body.as_bytes(), http, &Limits::default(), &mut notes) {
-        Ok((document, decision)) => {
-            let mut parts: Vec<String> = document
-                .children(document.root())
-                .map(|id| match document.value(id) {
-                    Some(value) => format!("{}={value}", document.name(id)),
-                    None => document.name(id).to_owned(),
-                })
-                .collect();
-            if decision.chosen != Charset::Utf8 {
-                let codes = notes
-                    .iter()
-                    .map(|note| format!(" {}", note.code()))
-                    .collect::<Vec<_>>()
-                    .concat();
-                parts.push(format!("({}{codes})", decision.chosen));
+    let actual =
+        match read(body.as_bytes(), http, &prepare::NOTHING, &Limits::default(), &mut notes) {
+            Ok((document, decision)) => {
+                let mut parts: Vec<String> = document
+                    .children(document.root())
+                    .map(|id| match document.value(id) {
+                        Some(value) => format!("{}={value}", document.name(id)),
+                        None => document.name(id).to_owned(),
+                    })
+                    .collect();
+                if decision.chosen != Charset::Utf8 {
+                    let codes = notes
+                        .iter()
+                        .map(|note| format!(" {}", note.code()))
+                        .collect::<Vec<_>>()
+                        .concat();
+                    parts.push(format!("({}{codes})", decision.chosen));
+                }
+                parts.join(" ")
             }
-            parts.join(" ")
-        }
-        Err(error) => format!("{} at {}", error.code(), error.offset().unwrap_or_default()),
-    };
+            Err(error) => format!("{} at {}", error.code(), error.offset().unwrap_or_default()),
+        };
     assert_eq!(actual, expected);
 }

@@ -1,5 +1,7 @@
 //! The crate from outside: bytes in, a picture of the tree or a code and a place out.
 
+mod fields;
+mod hl7;
 mod malformed;
 mod never_panics;
 mod shapes;
@@ -7,13 +9,16 @@ mod shapes;
 use std::fmt::Write;
 
 use adapters::{
-    Content, Decoded, Document, Inner, Input, Kind, Limits, NodeId, WireFormat, decode, open,
+    Content, Decoded, Document, Inner, Input, Kind, Limits, NodeId, Opening, WireFormat, decode,
+    open,
 };
 
 /// Decodes with the format found from the body, opens the fields at `opened`, and compares.
 #[track_caller]
 fn check(body: &[u8], content_type: &str, opened: &[(&str, Inner)], expected: &str) {
-    let actual = picture(body, WireFormat::Auto, content_type, opened);
+    let opened: Vec<(&str, Opening)> =
+        opened.iter().map(|(path, inner)| (*path, inner.clone().into())).collect();
+    let actual = picture(body, WireFormat::Auto, content_type, &opened);
     assert_eq!(actual.trim_end(), expected.trim_end(), "\n{actual}");
 }
 
@@ -22,18 +27,16 @@ fn picture(
     body: &[u8],
     format: WireFormat,
     content_type: &str,
-    opened: &[(&str, Inner)],
+    opened: &[(&str, Opening)],
 ) -> String {
     let content_type = (!content_type.is_empty()).then_some(content_type);
     let limits = Limits::default();
     match decode(&Input::new(body, format, content_type), &limits) {
         Err(error) => fault(&error),
         Ok(mut decoded) => {
-            for (path, inner) in opened {
+            for (path, opening) in opened {
                 for node in at_path(&decoded.document, path) {
-                    if let Err(error) =
-                        open(&mut decoded.document, node, &inner.clone().into(), &limits)
-                    {
+                    if let Err(error) = open(&mut decoded.document, node, opening, &limits) {
                         return format!("{path}: {}", fault(&error));
                     }
                 }

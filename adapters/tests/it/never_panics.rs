@@ -1,6 +1,8 @@
 //! Any bytes at all: an answer, never a panic, and no damage to the text.
 
-use adapters::{Content, Document, Inner, Input, Limits, NodeId, WireFormat, decode, open};
+use adapters::{
+    Document, Input, Limits, NodeId, Opening, Prepare, WireFormat, decode, open, source_text,
+};
 
 use super::{dump, gbk};
 
@@ -10,18 +12,25 @@ fn changed_messages() {
     let seeds = seeds();
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let (mut accepted, mut refused) = (0, 0);
-    for round in 0..40_000 {
+    for round in 0..60_000 {
         let seed = random.pick(&seeds).clone();
         let body = change(seed, &seeds, &mut random);
         let content_type = *random.pick(&CONTENT_TYPES);
         let format = *random.pick(&FORMATS);
         let limits =
             Limits { nodes_max: 500, depth_max: 20, text_bytes_max: 500, ..Limits::default() };
-        match decode(&Input::new(&body, format, content_type), &limits) {
+        let prepare = prepare(&mut random);
+        let input = Input { prepare: &prepare, ..Input::new(&body, format, content_type) };
+        match decode(&input, &limits) {
             Ok(mut decoded) => {
                 accepted += 1;
                 expect_no_new_damage(&body, &dump(&decoded.document), round);
-                open_everything(&mut decoded.document, &limits);
+                open_everything(&mut decoded.document, &limits, &mut random);
+                let text = source_text(&input, &limits).expect("it was decoded before");
+                expect_places(&decoded.document, &text);
+                let root = decoded.document.root();
+                decoded.document.group(root, "row", &["PID".to_owned()], "group");
+                expect_places(&decoded.document, &text);
             }
             Err(error) => {
                 refused += 1;
@@ -57,22 +66,64 @@ fn expect_no_new_damage(body: &[u8], shown: &str, round: usize) {
     assert!(sent || !shown.contains('\u{FFFD}'), "round {round}: {shown}");
 }
 
-fn open_everything(document: &mut Document, limits: &Limits) {
+/// Opens fields in every way there is, nested ones too; what is refused leaves nothing behind.
+fn open_everything(document: &mut Document, limits: &Limits, random: &mut Random) {
     let mut next: Vec<NodeId> = vec![document.root()];
     let mut opened = 0;
     while let Some(id) = next.pop() {
-        let inner = match document.content(id) {
-            Content::Value(text) if text.starts_with('<') => Some(Inner::Xml),
-            Content::Value(text) if text.starts_with(['{', '[']) => Some(Inner::Json),
-            _ => None,
-        };
-        if let Some(inner) = inner.filter(|_| opened < 10) {
+        if document.value(id).is_some() && opened < 10 {
             opened += 1;
             let before = dump(document);
-            if open(document, id, &inner.into(), limits).is_err() {
+            let text = document.value(id).unwrap_or_default();
+            let opening = opening(text, random);
+            if open(document, id, &opening, limits).is_err() {
                 assert_eq!(dump(document), before);
             }
         }
+        next.extend(document.children(id));
+    }
+}
+
+/// The likeliest opening of a text, or any other.
+fn opening(text: &str, random: &mut Random) -> Opening {
+    let likely = match text.as_bytes() {
+        [b'<', ..] => "xml",
+        [b'{' | b'[', ..] => "json",
+        [b'M', b'S', b'H', ..] => "hl7",
+        _ => "delimited",
+    };
+    let word = if random.below(4) == 0 {
+        *random.pick(&["xml", "json", "hl7", "form", "csv", "delimited"])
+    } else {
+        likely
+    };
+    let mut opening = Opening::from(word.parse::<adapters::Inner>().expect("it is a word"));
+    let is_packed = text.starts_with("H4sI") || text.starts_with("PGI");
+    if is_packed || random.below(20) == 0 {
+        opening.transfers.push(adapters::Transfer::Base64);
+        opening.transfers.extend(text.starts_with("H4sI").then_some(adapters::Transfer::Gzip));
+        opening.inner = adapters::Inner::Xml;
+    }
+    opening.skip_to = (random.below(8) == 0).then(|| "<".to_owned());
+    opening
+}
+
+fn prepare(random: &mut Random) -> Prepare {
+    Prepare {
+        skip_to: (random.below(8) == 0).then(|| "<".to_owned()),
+        strip_controls: random.below(4) == 0,
+        strip_nuls: random.below(4) == 0,
+    }
+}
+
+/// Every node stands somewhere in the text.
+fn expect_places(document: &Document, text: &str) {
+    let lines = u32::try_from(text.matches(['\r', '\n']).count()).unwrap_or(u32::MAX) + 1;
+    let mut next = vec![document.root()];
+    while let Some(id) = next.pop() {
+        let place = document.place(id, text);
+        let spot = place.spots.first().expect("every place has a spot in the message");
+        assert!(spot.line <= lines, "{place} of {lines} lines");
         next.extend(document.children(id));
     }
 }
@@ -87,6 +138,11 @@ fn seeds() -> Vec<Vec<u8>> {
         <a i:nil=\"true\"/><!-- 注 --><?pi x?><b>{\"a\":[1,2]}</b></根>";
     let json = "{\"a\":[{\"b\":\"\\u674e\\ud83d\\ude00\",\"c\":-1.5e3},null,[true,[]]],\"药\":\"[{\\\"k\\\":1}]\"}";
     let form = "charset=gbk&n=%C0%EE%BD%A8&xml=<a>1&lt;2</a>&j={\"a\":\"x%20y\"}";
+    let hl7 = "\u{B}MSH|^~\\&|HIS||||||||||||||||GB2312\rPID|1||P1^^^HIS^PI~C9^\"\"||李建国&x^LI\r\
+        NTE|饭后\\T\\多\\.br\\\\X0D\\|\r\u{1C}\r";
+    let csv = "row,药名\r\n1,\"a,\"\"b\"\"\"\r\n2,李\r\n";
+    let packed = "{\"a\":\"PGI+5p2OPC9iPg==\",\"g\":\"H4sIAAAAAAACA7NJsns2t89GP8kOAKQoj6MKAAAA\",\
+        \"h\":\"MSH|^~\\\\&|A\\rPID|1\",\"d\":\"1|2||3\"}";
     let wide: Vec<u8> =
         "\u{FEFF}<a>李\u{1F600}</a>".encode_utf16().flat_map(u16::to_be_bytes).collect();
     vec![
@@ -96,6 +152,10 @@ fn seeds() -> Vec<Vec<u8>> {
         json.as_bytes().to_vec(),
         gbk(json),
         form.as_bytes().to_vec(),
+        gbk(hl7),
+        csv.as_bytes().to_vec(),
+        gbk(csv),
+        packed.as_bytes().to_vec(),
         wide,
     ]
 }
@@ -129,7 +189,7 @@ fn change(mut body: Vec<u8>, seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> 
     body
 }
 
-const TOKENS: [&[u8]; 18] = [
+const TOKENS: [&[u8]; 24] = [
     b"<",
     b">",
     b"&",
@@ -148,9 +208,15 @@ const TOKENS: [&[u8]; 18] = [
     b"\x81",
     b"xmlns:p='u' ",
     b"%",
+    b"|",
+    b"^&~",
+    b"\\.br\\",
+    b"\rMSH|",
+    b"\x1C",
+    b"\",\n",
 ];
 
-const FORMATS: [WireFormat; 7] = [
+const FORMATS: [WireFormat; 9] = [
     WireFormat::Auto,
     WireFormat::Auto,
     WireFormat::Auto,
@@ -158,6 +224,8 @@ const FORMATS: [WireFormat; 7] = [
     WireFormat::Soap,
     WireFormat::Json,
     WireFormat::Form,
+    WireFormat::Hl7,
+    WireFormat::Csv,
 ];
 
 const CONTENT_TYPES: [Option<&str>; 6] = [
