@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use adapters::{Limits, WireFormat};
+use adapters::{Limits, Prepare, WireFormat};
 use schemas::Problem;
 
 /// Everything the daemon was told.
@@ -91,6 +91,8 @@ pub struct ChannelConfig {
     pub name: String,
     /// The wire format, or `auto`.
     pub format: WireFormat,
+    /// What to repair in a body before it is read.
+    pub prepare: Prepare,
     /// Beginnings of the mapping files it may use; none means all.
     pub mappings: Vec<String>,
 }

@@ -91,7 +91,12 @@ pub struct Reading {
 /// Decides what becomes of one message.
 #[must_use]
 pub fn judge(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits) -> Verdict {
-    let input = Input::new(inbound.bytes, channel.format, inbound.content_type);
+    let input = Input {
+        bytes: inbound.bytes,
+        format: channel.format,
+        content_type: inbound.content_type,
+        prepare: &channel.prepare,
+    };
     match adapters::decode(&input, limits) {
         Ok(decoded) => restate(channel, inbound, limits, decoded),
         Err(error) => Verdict::Refuse(undecodable(&error)),

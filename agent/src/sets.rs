@@ -9,7 +9,7 @@ mod texts;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use adapters::WireFormat;
+use adapters::{Prepare, WireFormat};
 use mappings::{Catalogs, MappingSet};
 use rules::RuleSet;
 use schemas::{Files, Problem};
@@ -40,6 +40,8 @@ pub struct Channel {
     pub name: Arc<str>,
     /// The wire format it expects.
     pub format: WireFormat,
+    /// What to repair in a body before it is read.
+    pub prepare: Prepare,
     /// The mappings that are asked, in order.
     pub mappings: MappingSet,
     /// The twelve digits of the set it belongs to: every record says by which set it was made.
@@ -109,5 +111,6 @@ fn load_channel(
     }
     let name = Arc::from(channel.name.as_str());
     let set = Arc::from(digest.short());
-    Ok((Channel { name, format: channel.format, mappings, set }, warnings))
+    let prepare = channel.prepare.clone();
+    Ok((Channel { name, format: channel.format, prepare, mappings, set }, warnings))
 }

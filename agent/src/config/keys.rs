@@ -195,8 +195,17 @@ keys! {
         "通道名，出现在地址、记录和日志里：字母、数字、- 和 _。"
         "The channel's name in addresses, records and logs: letters, digits, - and _."
     format Default "\"auto\""
-        "报文格式：auto、xml、soap、json、form；写明后收到别的格式会被拒绝。"
-        "The wire format: auto, xml, soap, json or form; anything else is refused once it is named."
+        "报文格式：auto、xml、soap、json、form、hl7、csv；写明后收到别的格式会被拒绝；csv 要写明才会按它读。"
+        "The wire format: auto, xml, soap, json, form, hl7 or csv; anything else is refused once it is named; csv is never guessed."
+    skip_to Nothing "\"<\""
+        "跳过报文里这段文字之前的内容，例如误放在 XML 前面的 HTTP 头；不写就不跳。"
+        "Skip what stands before this text, such as an HTTP head in front of the XML; nothing is skipped without it."
+    strip_controls Default "false"
+        "去掉报文里的控制字符（制表、回车、换行除外）；默认不去掉，含控制字符的报文会被拒绝。"
+        "Take control characters other than tab and line ends out of a message, which is refused for them otherwise."
+    strip_nuls Default "false"
+        "去掉报文里的 NUL 字符；默认只去掉末尾的，中间的会使报文被拒绝。"
+        "Take NULs out wherever they stand; without it only those at the end are, and others refuse the message."
     mappings Default "[]"
         "允许用哪些映射：映射文件路径的开头；空表示全部。"
         "Which mappings it may use: beginnings of their paths; empty means all."
@@ -327,11 +336,14 @@ mod tests {
         let told = defaults(&example(), "files");
         assert_ne!(told, example());
         assert_eq!(seen(&accept(&told)), seen(&accept(&example())));
-        for channel in ["", "format = \"auto\"\nmappings = []\n"] {
+        for channel in
+            ["", "format = \"auto\"\nstrip_controls = false\nstrip_nuls = false\nmappings = []\n"]
+        {
             let config = accept(&format!("{LEAST}[[channel]]\nname = \"a\"\n{channel}"));
             assert_eq!(
                 format!("{:?}", config.channels),
-                "[ChannelConfig { name: \"a\", format: Auto, mappings: [] }]"
+                "[ChannelConfig { name: \"a\", format: Auto, prepare: Prepare { skip_to: None, \
+                 strip_controls: false, strip_nuls: false }, mappings: [] }]"
             );
         }
     }

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use adapters::{Limits, WireFormat};
+use adapters::{Limits, Prepare, WireFormat};
 use schemas::Problem;
 use toml::de::DeTable;
 
@@ -126,7 +126,8 @@ fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelC
     for mut section in root.sections("channel", to) {
         let channel = ChannelConfig {
             name: section.required("name", to),
-            format: section.parsed("format", WireFormat::Auto, "auto, xml, soap, json or form", to),
+            format: section.parsed("format", WireFormat::Auto, FORMATS, to),
+            prepare: prepare(&mut section, to),
             mappings: section.texts("mappings", to),
         };
         let place = section.offset_of("name");
@@ -143,6 +144,17 @@ fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelC
     }
     channels
 }
+
+/// Repairs that the channel's sender needs.
+fn prepare(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Prepare {
+    Prepare {
+        skip_to: section.text("skip_to", to).filter(|it| !it.is_empty()),
+        strip_controls: section.switch("strip_controls", false, to),
+        strip_nuls: section.switch("strip_nuls", false, to),
+    }
+}
+
+const FORMATS: &str = "auto, xml, soap, json, form, hl7 or csv";
 
 fn outbox(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> OutboxConfig {
     let mut section = root.section("outbox", to);
