@@ -10,7 +10,9 @@
 //! nested document's nodes become children of the field's node, to any depth.
 //!
 //! Nodes lie in one vector in document order and all text in one string: building a document
-//! allocates a handful of times, not once per field.
+//! allocates a handful of times, not once per field. A text that is read is held whole, and most
+//! names and values are parts of it; only what stands nowhere in it, such as a value with its
+//! references resolved, is added behind.
 
 mod group;
 mod place;
@@ -78,6 +80,21 @@ struct Node {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kept(Span);
 
+/// A text that a document holds whole, while its names and values are found in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held {
+    start: u32,
+}
+
+impl Held {
+    /// A part of the held text, which must be one: nothing is looked at before it is asked for.
+    pub(crate) fn part(self, at: usize, text: &str) -> Kept {
+        let at = u32::try_from(at).expect("limits keep a document under 4 GiB");
+        let len = u32::try_from(text.len()).expect("limits keep a text under 4 GiB");
+        Kept(Span { start: self.start + at, len })
+    }
+}
+
 /// A state of a document to go back to, so that a nested document that turns out broken leaves
 /// nothing behind.
 #[derive(Debug)]
@@ -103,7 +120,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// A document with only its root. `text_bytes` is a hint for the room its text will need.
+    /// A document with only its root. `text_bytes` is how long the text is that will be read.
     pub fn with_capacity(text_bytes: usize) -> Document {
         let mut nodes = Vec::with_capacity(16 + text_bytes / 24);
         nodes.push(Node {
@@ -117,7 +134,9 @@ impl Document {
             next_sibling: NONE,
             offset: 0,
         });
-        Document { text: String::with_capacity(text_bytes), nodes, opened: Vec::new() }
+        // Some room for what does not stand in the text: a value with its references resolved.
+        let text = String::with_capacity(text_bytes + text_bytes / 8 + 64);
+        Document { text, nodes, opened: Vec::new() }
     }
 
     /// The document node. Its children are the root element (XML), the members of the outermost
@@ -261,6 +280,11 @@ impl Document {
         self.node_mut(id).namespace = Some(uri.0);
     }
 
+    /// Holds a text that is about to be read.
+    pub(crate) fn hold(&mut self, text: &str) -> Held {
+        Held { start: self.store(text).start }
+    }
+
     /// Holds a text that several nodes will share.
     pub(crate) fn keep(&mut self, text: &str) -> Kept {
         Kept(self.store(text))
@@ -323,6 +347,11 @@ impl Document {
     /// Gives a node the content of another; the text is held once.
     pub(crate) fn share_content(&mut self, from: NodeId, to: NodeId) {
         self.node_mut(to).stored = self.node(from).stored;
+    }
+
+    /// Sets a node's content to a text the document already holds.
+    pub(crate) fn set_value_kept(&mut self, id: NodeId, value: Kept) {
+        self.node_mut(id).stored = Stored::Value(value.0);
     }
 
     fn store(&mut self, text: &str) -> Span {

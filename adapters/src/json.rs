@@ -22,10 +22,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::codes::{
-    AFTER_THE_END, REPEATED_KEY, SCALAR, TEXT_TOO_LONG, TOO_DEEP, TOO_MANY_NODES, TRAILING_COMMA,
-    UNEXPECTED,
+    AFTER_THE_END, REPEATED_KEY, SCALAR, TOO_DEEP, TOO_MANY_NODES, TRAILING_COMMA, UNEXPECTED,
 };
-use crate::document::{Content, Document, Kept, Kind, NodeId};
+use crate::document::{Content, Document, Held, Kept, Kind, NodeId};
 use crate::error::DecodeError;
 use crate::limits::Limits;
 
@@ -39,10 +38,12 @@ pub(crate) fn read(
     under: NodeId,
     limits: &Limits,
 ) -> Result<(), DecodeError> {
+    let held = document.hold(text);
     let item = document.keep("item");
     let mut walk = Walk {
         scanner: Scanner::new(text),
         document,
+        held,
         limits,
         item,
         open: Vec::with_capacity(16),
@@ -85,6 +86,8 @@ struct Key<'a> {
 struct Walk<'a, 'd> {
     scanner: Scanner<'a>,
     document: &'d mut Document,
+    /// The text that is read, as the document holds it.
+    held: Held,
     limits: &'d Limits,
     /// The name of items that have no member to be named after.
     item: Kept,
@@ -148,11 +151,10 @@ impl<'a> Walk<'a, '_> {
         if self.scanner.peek() != Some(b'"') {
             return Err(self.scanner.misfit());
         }
-        let name = match self.scanner.string()? {
-            Text::Plain(name) => Cow::Borrowed(name),
-            Text::Unescaped(name) => Cow::Owned(name.to_owned()),
+        let (name, kept) = match self.scanner.string()? {
+            Text::Plain(name) => (Cow::Borrowed(name), self.held.part(at + 1, name)),
+            Text::Unescaped(name) => (Cow::Owned(name.to_owned()), self.document.keep(name)),
         };
-        let kept = self.document.keep(&name);
         self.expect_new_key(name, at)?;
         self.scanner.skip_blanks();
         if !self.scanner.take(b':') {
@@ -196,23 +198,45 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn scalar(&mut self, parent: NodeId, name: Kept, at: usize) -> Result<(), DecodeError> {
-        let max = self.limits.text_bytes_max;
         let node = self.add(parent, name, at)?;
-        let content = match self.scanner.peek() {
-            Some(b'"') => match self.scanner.string()? {
-                Text::Plain("") | Text::Unescaped("") => Content::Empty,
-                Text::Plain(text) | Text::Unescaped(text) => Content::Value(text),
-            },
-            Some(b'-' | b'+' | b'.' | b'0'..=b'9') => Content::Value(self.scanner.number()?),
+        match self.scanner.peek() {
+            Some(b'"') => self.string(node, at),
+            Some(b'-' | b'+' | b'.' | b'0'..=b'9') => {
+                let number = self.scanner.number()?;
+                self.value_as_written(node, number, at, at)
+            }
             _ => match self.scanner.word()? {
-                "null" => Content::Null,
-                word => Content::Value(word),
+                "null" => {
+                    self.document.set_content(node, Content::Null);
+                    Ok(())
+                }
+                word => self.value_as_written(node, word, at, at),
             },
-        };
-        if matches!(content, Content::Value(text) if text.len() > max) {
-            return Err(DecodeError::at(&TEXT_TOO_LONG, at).with_limit(max));
         }
-        self.document.set_content(node, content);
+    }
+
+    fn string(&mut self, node: NodeId, at: usize) -> Result<(), DecodeError> {
+        match self.scanner.string()? {
+            Text::Plain("") => Ok(()),
+            Text::Plain(text) => self.value_as_written(node, text, at + 1, at),
+            Text::Unescaped(text) => {
+                self.limits.expect_text(text, at)?;
+                self.document.set_content(node, Content::Value(text));
+                Ok(())
+            }
+        }
+    }
+
+    /// A value that stands in the text as it is meant, from `text_at` on.
+    fn value_as_written(
+        &mut self,
+        node: NodeId,
+        text: &str,
+        text_at: usize,
+        at: usize,
+    ) -> Result<(), DecodeError> {
+        self.limits.expect_text(text, at)?;
+        self.document.set_value_kept(node, self.held.part(text_at, text));
         Ok(())
     }
 

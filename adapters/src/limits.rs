@@ -4,6 +4,9 @@
 //! it has a bound, and passing a bound is a refusal with a place, never a crash. The bounds hold
 //! for the body and, counted afresh, for each field that is opened as a document.
 
+use crate::codes::TEXT_TOO_LONG;
+use crate::error::DecodeError;
+
 /// How large one message may be, in each direction in which it can grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -36,6 +39,15 @@ impl Limits {
     /// when it is decoded, so no setting raises the limit beyond a gigabyte.
     pub(crate) fn body_bytes(&self) -> usize {
         self.body_bytes_max.min(BODY_BYTES_CEILING)
+    }
+
+    /// Refuses a value that is too long; `at` is its place.
+    pub(crate) fn expect_text(&self, text: &str, at: usize) -> Result<(), DecodeError> {
+        let max = self.text_bytes_max;
+        if text.len() > max {
+            return Err(DecodeError::at(&TEXT_TOO_LONG, at).with_limit(max));
+        }
+        Ok(())
     }
 }
 

@@ -47,7 +47,8 @@ pub(crate) fn read(
     if let Some(at) = references::first_forbidden(text) {
         return Err(forbidden_character(text, at));
     }
-    let mut tree = Tree::new(document, under, limits);
+    let held = document.hold(text);
+    let mut tree = Tree::new(document, held, under, limits);
     walk(text, &mut tree, notes).map_err(|error| blame_nested_cdata(text, error))
 }
 
@@ -152,7 +153,7 @@ fn is_well_formed_declaration(declaration: &str) -> bool {
         && found.iter().all(|attribute| allowed.any(|name| name == attribute.name))
 }
 
-const CDATA: &str = "<![CDATA[";
+pub(super) const CDATA: &str = "<![CDATA[";
 
 const MAY_COME_FROM_NESTED_CDATA: &[&str] = &[
     BROKEN_ATTRIBUTE.code,

@@ -1,6 +1,6 @@
 //! Which namespace a prefix stands for, at the place where the reader is.
 
-use crate::document::{Document, Kept};
+use crate::document::Kept;
 
 /// The declarations in force, innermost last.
 #[derive(Debug, Default)]
@@ -41,9 +41,9 @@ impl<'a> Namespaces<'a> {
     }
 
     /// Takes in one declaration. False when too many are in force at once.
-    pub(super) fn bind(&mut self, prefix: &'a str, uri: &str, document: &mut Document) -> bool {
+    pub(super) fn bind(&mut self, prefix: &'a str, uri: &str, kept: Kept) -> bool {
         let is_instance = uri == INSTANCE;
-        let uri = (!uri.is_empty()).then(|| document.keep(uri));
+        let uri = (!uri.is_empty()).then_some(kept);
         self.bindings.push(Binding { prefix, uri, is_instance });
         self.bindings.len() <= BINDINGS_MAX
     }

@@ -61,20 +61,31 @@ const fn is_allowed(character: char) -> bool {
 
 /// The first character that XML does not allow, wherever it stands.
 pub(super) fn first_forbidden(text: &str) -> Option<usize> {
-    let control =
-        if has_control(text.as_bytes()) { text.bytes().position(is_control) } else { None };
-    let noncharacter = ['\u{FFFE}', '\u{FFFF}'].into_iter().filter_map(|it| text.find(it)).min();
-    match (control, noncharacter) {
-        (Some(left), Some(right)) => Some(left.min(right)),
-        (found, None) | (None, found) => found,
-    }
+    text.as_bytes().chunks(4096).zip((0..).step_by(4096)).find_map(|(chunk, at)| {
+        if !is_suspect(chunk) {
+            return None;
+        }
+        // A character that begins in this chunk may end behind it.
+        let rest = text.as_bytes().get(at..).unwrap_or_default();
+        let mut places = 0..chunk.len();
+        places
+            .find(|place| begins_forbidden(rest.get(*place..).unwrap_or_default()))
+            .map(|it| at + it)
+    })
 }
 
-/// Looks at every byte without stopping, which the compiler turns into wide instructions.
-fn has_control(bytes: &[u8]) -> bool {
-    bytes
-        .chunks(4096)
-        .any(|chunk| chunk.iter().fold(false, |found, byte| found | is_control(*byte)))
+/// Whether there is a control character, or the first byte of U+FFFE, U+FFFF and the full-width
+/// forms. It looks at every byte without stopping, which the compiler turns into wide instructions.
+fn is_suspect(bytes: &[u8]) -> bool {
+    bytes.iter().fold(false, |found, byte| found | matches!(*byte, 0xEF) | is_control(*byte))
+}
+
+fn begins_forbidden(bytes: &[u8]) -> bool {
+    match bytes {
+        [0xEF, 0xBF, 0xBE | 0xBF, ..] => true,
+        [byte, ..] => is_control(*byte),
+        [] => false,
+    }
 }
 
 const fn is_control(byte: u8) -> bool {

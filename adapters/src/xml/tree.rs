@@ -1,13 +1,16 @@
 //! From tokens to nodes: open elements, their texts, their attributes.
 
+use std::borrow::Cow;
+
 use crate::codes::{
-    MISMATCHED_END, NO_ROOT, OUTSIDE_ROOT, RAW_LESS_THAN, STRAY_CDATA_END, TEXT_TOO_LONG, TOO_DEEP,
+    MISMATCHED_END, NO_ROOT, OUTSIDE_ROOT, RAW_LESS_THAN, STRAY_CDATA_END, TOO_DEEP,
     TOO_MANY_NAMESPACES, TOO_MANY_NODES, UNBOUND_PREFIX, UNCLOSED_ELEMENT, UNOPENED_END,
 };
-use crate::document::{Content, Document, Kind, NodeId};
+use crate::document::{Content, Document, Held, Kind, NodeId};
 use crate::error::DecodeError;
 use crate::limits::Limits;
 
+use super::CDATA;
 use super::attributes::{self, Attribute};
 use super::names;
 use super::namespaces::{Namespaces, Resolved};
@@ -21,8 +24,9 @@ struct OpenElement<'a> {
     offset: usize,
     /// How many namespace declarations are in force outside it.
     namespaces_outside: usize,
-    /// Its text, as long as that is one piece of the source.
+    /// Its text, as long as that is one piece of the source, and the piece's place.
     only_piece: &'a str,
+    only_piece_at: usize,
     /// Where its text begins in `Tree::joined` once it came in several pieces.
     joined_from: usize,
     has_children: bool,
@@ -32,6 +36,8 @@ struct OpenElement<'a> {
 /// A document growing under one node.
 pub(super) struct Tree<'a, 'd> {
     document: &'d mut Document,
+    /// The text that is read, as the document holds it.
+    held: Held,
     under: NodeId,
     limits: &'d Limits,
     seen_root: bool,
@@ -44,9 +50,15 @@ pub(super) struct Tree<'a, 'd> {
 }
 
 impl<'a, 'd> Tree<'a, 'd> {
-    pub(super) fn new(document: &'d mut Document, under: NodeId, limits: &'d Limits) -> Self {
+    pub(super) fn new(
+        document: &'d mut Document,
+        held: Held,
+        under: NodeId,
+        limits: &'d Limits,
+    ) -> Self {
         Tree {
             document,
+            held,
             under,
             limits,
             seen_root: false,
@@ -84,6 +96,7 @@ impl<'a, 'd> Tree<'a, 'd> {
             offset: at,
             namespaces_outside,
             only_piece: "",
+            only_piece_at: 0,
             joined_from: self.joined.len(),
             has_children: false,
             is_nil: false,
@@ -106,18 +119,21 @@ impl<'a, 'd> Tree<'a, 'd> {
     pub(super) fn finish(&mut self) -> Result<(), DecodeError> {
         let Some(open) = self.open.pop() else { return Ok(()) };
         self.namespaces.leave(open.namespaces_outside);
-        let text = if open.only_piece.is_empty() {
-            self.joined.get(open.joined_from..).unwrap_or_default()
-        } else {
+        let is_one_piece = !open.only_piece.is_empty();
+        let text = if is_one_piece {
             open.only_piece
+        } else {
+            self.joined.get(open.joined_from..).unwrap_or_default()
         };
-        if text.len() > self.limits.text_bytes_max {
-            let max = self.limits.text_bytes_max;
-            return Err(DecodeError::at(&TEXT_TOO_LONG, open.offset).with_limit(max));
-        }
+        self.limits.expect_text(text, open.offset)?;
         if open.is_nil {
             self.document.set_content(open.node, Content::Null);
-        } else if !text.is_empty() && (!open.has_children || !is_blank(text)) {
+        } else if text.is_empty() || (open.has_children && is_blank(text)) {
+            // Blanks between elements are no value.
+        } else if is_one_piece {
+            let kept = self.held.part(open.only_piece_at, text);
+            self.document.set_value_kept(open.node, kept);
+        } else {
             self.document.set_content(open.node, Content::Value(text));
         }
         self.joined.truncate(open.joined_from);
@@ -134,12 +150,12 @@ impl<'a, 'd> Tree<'a, 'd> {
         if self.open.is_empty() && is_blank(piece) {
             return Ok(());
         }
-        self.add_text(piece, at)
+        self.add_text(piece, at, at)
     }
 
-    /// The content of a CDATA section.
+    /// The content of a CDATA section, `at` being where the section begins.
     pub(super) fn cdata(&mut self, piece: &'a str, at: usize) -> Result<(), DecodeError> {
-        self.add_text(piece, at)
+        self.add_text(piece, at + CDATA.len(), at)
     }
 
     /// A reference, by what stands between `&` and `;`.
@@ -162,7 +178,7 @@ impl<'a, 'd> Tree<'a, 'd> {
         }
     }
 
-    fn add_text(&mut self, piece: &'a str, at: usize) -> Result<(), DecodeError> {
+    fn add_text(&mut self, piece: &'a str, piece_at: usize, at: usize) -> Result<(), DecodeError> {
         let Some(open) = self.open.last_mut() else {
             return Err(outside(self.seen_root, at));
         };
@@ -170,6 +186,7 @@ impl<'a, 'd> Tree<'a, 'd> {
         if is_first {
             if !(open.has_children && is_blank(piece)) {
                 open.only_piece = piece;
+                open.only_piece_at = piece_at;
             }
         } else {
             self.joined.push_str(std::mem::take(&mut open.only_piece));
@@ -214,7 +231,8 @@ impl<'a, 'd> Tree<'a, 'd> {
         } else {
             self.resolve(prefix, at)?
         };
-        let node = self.document.add(parent, Kind::Element, local, at);
+        let local = self.held.part(at + 1 + name.len() - local.len(), local);
+        let node = self.document.add_kept(parent, Kind::Element, local, at);
         if let Resolved::Uri(uri) = namespace {
             self.document.set_namespace_kept(node, uri);
         }
@@ -226,7 +244,11 @@ impl<'a, 'd> Tree<'a, 'd> {
         for attribute in &self.attributes {
             let Some(prefix) = declared_prefix(attribute.name) else { continue };
             let uri = references::expand(attribute.value, attribute.value_offset)?;
-            if !self.namespaces.bind(prefix, &uri, self.document) {
+            let kept = match &uri {
+                Cow::Borrowed(uri) => self.held.part(attribute.value_offset, uri),
+                Cow::Owned(uri) => self.document.keep(uri),
+            };
+            if !self.namespaces.bind(prefix, &uri, kept) {
                 return Err(DecodeError::at(&TOO_MANY_NAMESPACES, attribute.offset));
             }
         }
@@ -257,16 +279,19 @@ impl<'a, 'd> Tree<'a, 'd> {
             return Ok(());
         }
         self.expect_room(at)?;
-        if value.len() > self.limits.text_bytes_max {
-            let max = self.limits.text_bytes_max;
-            return Err(DecodeError::at(&TEXT_TOO_LONG, at).with_limit(max));
-        }
-        let node = self.document.add(to, Kind::Attribute, local, at);
+        self.limits.expect_text(&value, at)?;
+        let local = self.held.part(at + attribute.name.len() - local.len(), local);
+        let node = self.document.add_kept(to, Kind::Attribute, local, at);
         if let Resolved::Uri(uri) = namespace {
             self.document.set_namespace_kept(node, uri);
         }
-        if !value.is_empty() {
-            self.document.set_content(node, Content::Value(&value));
+        match value {
+            Cow::Borrowed("") => {}
+            Cow::Borrowed(value) => {
+                self.document.set_value_kept(node, self.held.part(attribute.value_offset, value));
+            }
+            // A reference always stands for a character, so this is not empty.
+            Cow::Owned(value) => self.document.set_content(node, Content::Value(&value)),
         }
         Ok(())
     }
