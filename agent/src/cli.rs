@@ -18,6 +18,7 @@ mod quality;
 mod receive;
 mod run;
 mod schema;
+mod sets;
 mod test;
 mod translate;
 mod validate;
@@ -81,6 +82,8 @@ enum Command {
     Quality(quality::Arguments),
     /// 平台侧参考接收端：校验、去重、查缺号 | the platform's reference receiver
     Receive(receive::Arguments),
+    /// 在用的映射、码表、规则：查看、重新读入 | the files in force: show, reload
+    Sets(sets::Arguments),
     /// 导出数据元目录 | the dictionary for other programs and for people
     Schema(schema::Arguments),
 }
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Test(it) => test::run(&it),
         Command::Quality(it) => quality::run(&it),
         Command::Receive(it) => receive::run(&it),
+        Command::Sets(it) => sets::run(&it),
         Command::Schema(it) => schema::run(&it),
     })
 }
@@ -121,6 +125,7 @@ struct ConfigArgument {
     #[arg(
         long,
         short,
+        global = true,
         value_name = "FILE",
         default_value = "/etc/his-agent/agent.toml",
         env = "HIS_AGENT_CONFIG"

@@ -28,6 +28,9 @@ codes! {
     "A010" "口令直接写在了配置里" "a password is written into the configuration" "写到单独的文件里，配置里写 file:路径 或 env:变量名"
     "A011" "通道没有可用的映射" "a channel has no mapping" "核对 mappings 的写法：映射文件路径的开头，例如 platform/"
     "A012" "数据元、映射或规则的文件在读的时候一直在变" "the files of a set keep changing while they are read" "等复制完成；停下后自动再读。想一步到位：先复制到旁边，再改名"
+    "A013" "这套文件启用后被自动换回" "this set was taken back after it was put in force" "看列出的死信里拒收的原因，改好映射或码表；文件一变就会再试。确认没有问题：his-agent sets reload --again"
+    "A014" "存档里的一套文件与存档时不同" "a kept set is no longer what was kept" "查磁盘；不要改存档目录里的文件"
+    "A015" "装入一套文件时程序出错" "a fault of the program while a set was loaded" "在用的一套不受影响；请保留日志和那一套文件并报告"
 
     "F101" "连不上消息队列" "the broker cannot be reached" "核对地址、端口和防火墙；记录留在发件箱里，连上后自动继续"
     "F102" "消息队列拒绝了连接" "the broker refused the connection" "核对用户、口令、虚拟主机和连接数上限"

@@ -74,7 +74,7 @@ pub struct Listen {
 }
 
 /// `[sets]`: a folder in place of what is built in.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Sets {
     /// Folder of entities, domains and profiles.
     pub schemas: Option<PathBuf>,
@@ -82,6 +82,16 @@ pub struct Sets {
     pub mappings: Option<PathBuf>,
     /// Folder of rule packs.
     pub rules: Option<PathBuf>,
+    /// Folder of mappings that are tried beside those in force.
+    pub candidate: Option<PathBuf>,
+    /// Folder of the sets that were in force.
+    pub archive: PathBuf,
+    /// How often the folders are looked at, besides the kernel's notices.
+    pub poll: Duration,
+    /// Percent of a channel's first messages that a new set alone may refuse.
+    pub fallback_refused_percent: u32,
+    /// How many messages of a channel a new set is on trial for; none: it is not.
+    pub fallback_messages: u32,
 }
 
 /// `[[channel]]`

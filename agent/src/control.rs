@@ -16,19 +16,21 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 
 pub(crate) use self::door::ControlDoor;
 use crate::intake::{self, Road};
-use crate::{clock, quality};
+use crate::{clock, quality, sets};
 
 /// Everything that can be asked, by address.
 pub fn routes(road: &Arc<Road>) -> Router {
     Router::new()
         .route("/admin/v1/status", get(status))
         .route("/admin/v1/quality", get(quality::tell))
+        .route("/admin/v1/sets", get(sets::routes::status))
+        .route("/admin/v1/sets/reload", post(sets::routes::reload_now))
         .fallback(unknown_address)
         .with_state(Arc::clone(road))
 }

@@ -53,7 +53,7 @@ impl Road {
     pub fn new(config: Config, sets: Sets, outbox: Outbox, forward: Arc<ForwardState>) -> Road {
         let messages = Semaphore::new(config.listen.messages_max);
         let metrics = crate::telemetry::metrics();
-        let reloads = Reloads::default();
+        let reloads = Reloads::new(&config, &sets);
         let folder = config.quality.dir.clone();
         let quality = Arc::new(Quality::new(folder, config.quality.keep_days));
         let sets = ArcSwap::from_pointee(sets);

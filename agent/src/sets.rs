@@ -3,8 +3,14 @@
 //! What is shipped lies in the binary; a folder named in the configuration takes its place. The pure
 //! crates never touch a disk: this module reads the folders and hands them texts.
 
+mod archive;
+mod opening;
 mod reload;
+pub(crate) mod routes;
+mod seen;
 mod texts;
+mod trial;
+pub(crate) mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,8 +21,11 @@ use rules::RuleSet;
 use schemas::{Files, Problem};
 
 use crate::config::{ChannelConfig, Config};
-pub use reload::{Reloaded, Reloads, reload};
+pub use opening::Opened;
+pub use reload::{Reloaded, Reloads, Told, reload, reload_again};
+pub(crate) use seen::{Seen, note};
 pub use texts::{SetDigest, Texts, read_folder};
+pub use trial::Standing;
 
 /// Everything that decides what becomes of a message.
 #[derive(Debug)]
@@ -29,6 +38,8 @@ pub struct Sets {
     pub rules: RuleSet,
     /// What names the texts it was made of.
     pub digest: SetDigest,
+    /// The texts themselves, for the archive.
+    pub texts: Texts,
     /// What was loaded but deserves a look.
     pub warnings: Vec<Problem>,
 }
@@ -51,11 +62,11 @@ pub struct Channel {
 impl Sets {
     /// Loads and proves everything the configuration asks for; every problem of every file at once.
     pub fn load(config: &Config) -> Result<Sets, Vec<Problem>> {
-        Sets::prove(config, &Texts::read(config)?)
+        Sets::prove(config, Texts::read(config)?)
     }
 
     /// Proves texts that were read before.
-    pub fn prove(config: &Config, texts: &Texts) -> Result<Sets, Vec<Problem>> {
+    pub fn prove(config: &Config, texts: Texts) -> Result<Sets, Vec<Problem>> {
         let digest = texts.digest();
         let mut problems = Vec::new();
         let rules = match RuleSet::load(&texts.rules) {
@@ -88,7 +99,7 @@ impl Sets {
         problems.dedup(); // two channels that share a mapping share its faults
         match rules {
             Some(rules) if problems.is_empty() => {
-                Ok(Sets { catalogs, channels, rules, digest, warnings })
+                Ok(Sets { catalogs, channels, rules, digest, texts, warnings })
             }
             _ => Err(problems),
         }

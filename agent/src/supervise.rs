@@ -22,7 +22,7 @@ use crate::intake::Road;
 use crate::intake::http::{self, Door};
 use crate::outbox::{Options as OutboxOptions, Outbox, StoreError, WriterHandle};
 use crate::quality;
-use crate::sets::Sets;
+use crate::sets::{Sets, watch};
 
 /// A running agent.
 #[derive(Debug)]
@@ -62,6 +62,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(operators.serve(http::operator_routes(&road), doors_stop.clone())),
         tokio::spawn(commands.serve(control::routes(&road), doors_stop.clone())),
     ];
+    watch::start(Arc::clone(&road), doors_stop.clone()).context("no thread to watch the sets")?;
     tracing::info!(his = %his_address, operators = %operators_address, "serving");
     Ok(Running {
         his: his_address,

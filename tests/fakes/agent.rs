@@ -12,6 +12,7 @@
 //! It is dead and its folder is gone once the value is dropped, and dead even when the test process
 //! itself was killed.
 
+use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -21,8 +22,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::cases::VENDORS;
-use crate::command::binary;
+use crate::cases::{self, VENDORS};
+use crate::command::{self, Ran, binary};
 use crate::his;
 use crate::ports;
 use crate::power::Power;
@@ -39,6 +40,8 @@ pub struct Setup {
     pub forward: String,
     /// The broker's address; without one, records go into a folder.
     pub broker: Option<String>,
+    /// Lines of `[sets]`. With any, the mappings lie in a folder of the agent's own, to be edited.
+    pub sets: Option<String>,
     /// Whether `cut_power` will be wanted.
     pub mains: bool,
 }
@@ -90,11 +93,17 @@ impl Setup {
         };
         let channel = |it: &&str| format!("[[channel]]\nname = \"{it}\"\nmappings = [\"{it}/\"]");
         let channels = VENDORS.iter().map(channel).collect::<Vec<_>>().join("\n");
+        let sets = self.sets.as_ref().map(|more| {
+            let mappings = home.join("mappings");
+            copy(&cases::mappings(), &mappings);
+            format!("[sets]\nmappings = \"{}\"\n{more}\n", mappings.display())
+        });
+        let sets = sets.unwrap_or_default();
         let Setup { top, listen, forward: more, .. } = self;
         let outbox = home.join("outbox");
         let text = format!(
             "{top}\n[hospital]\ncode = \"H99999900001\"\nname = \"示例市人民医院\"\n\
-             [listen]\nhis = \"{his}\"\noperators = \"{operators}\"\n{listen}\n\
+             [listen]\nhis = \"{his}\"\noperators = \"{operators}\"\n{listen}\n{sets}\
              [outbox]\ndir = \"{}\"\n[forward]\n{forward}\n{more}\n{channels}",
             outbox.display()
         );
@@ -205,6 +214,23 @@ impl Agent {
         self.home.path().join("agent.toml")
     }
 
+    /// Its folder of mappings, if its setup has `sets`.
+    pub fn mappings(&self) -> PathBuf {
+        self.home.path().join("mappings")
+    }
+
+    /// A path beside its configuration.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// Runs a command that takes its configuration: `sets status`, `codes list`.
+    pub fn ask(&self, command: &[&str]) -> Ran {
+        let mut all: Vec<OsString> = command.iter().map(OsString::from).collect();
+        all.extend(["--config".into(), self.config().into()]);
+        command::run(&all)
+    }
+
     /// The folder that it forwards into when there is no broker.
     pub fn records(&self) -> PathBuf {
         self.home.path().join("records")
@@ -250,6 +276,20 @@ impl Agent {
 
     fn log_file(&self) -> PathBuf {
         self.home.path().join("agent.log")
+    }
+}
+
+/// Copies a folder tree. Read and written, since a copy would keep a read-only file read-only.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a new folder");
+    for entry in fs::read_dir(from).expect("a folder of the checkout") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::write(target, fs::read(&path).expect("a file")).expect("a file");
+        }
     }
 }
 

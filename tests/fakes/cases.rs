@@ -175,7 +175,8 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     out
 }
 
-fn mappings() -> PathBuf {
+/// The folder of the shipped mappings.
+pub fn mappings() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../mappings")
 }
 

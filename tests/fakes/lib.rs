@@ -10,6 +10,7 @@
 //! | [`obligations`] | what the agent promised by its receipts |
 //! | [`platform`] | the central platform: `his-agent receive` and what it counted |
 //! | [`rabbitmq`] | the platform's broker, a real one |
+//! | [`process`] | signals, and waits with an end |
 //! | [`chance`] | random moments that can be had again |
 
 pub mod agent;
@@ -22,5 +23,5 @@ pub mod obligations;
 pub mod platform;
 mod ports;
 mod power;
-mod process;
+pub mod process;
 pub mod rabbitmq;

@@ -46,6 +46,12 @@ pub struct Record {
     pub channel: String,
     /// The encounter.
     pub lane: String,
+    /// The message it came in.
+    pub message_id: String,
+    /// The set that made it.
+    pub set: String,
+    /// The mapping that made it, with its version.
+    pub mapping: String,
     /// The data elements as they were written.
     pub elements: String,
 }
@@ -119,6 +125,9 @@ impl Record {
             entity: text("entity"),
             channel: text("channel"),
             lane: text("lane"),
+            message_id: text("message_id"),
+            set: text("set"),
+            mapping: text("mapping"),
             elements: raw("elements").to_owned(),
         }
     }

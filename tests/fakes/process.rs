@@ -29,7 +29,7 @@ impl Drop for Guard {
 }
 
 /// Whether the condition is met before the time is up.
-pub(crate) fn wait_until(timeout: Duration, mut met: impl FnMut() -> bool) -> bool {
+pub fn wait_until(timeout: Duration, mut met: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + timeout;
     while !met() {
         if Instant::now() > deadline {

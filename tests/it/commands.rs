@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
+use tests::agent::copy;
 use tests::agent::{Agent, Setup};
 use tests::command::{Ran, run, run_into_a_closed_pipe};
 
@@ -156,20 +157,6 @@ fn check(ran: &Ran, code: i32, told: &[&str]) {
     assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
     for part in told {
         assert!(ran.stderr.contains(part), "`{part}` is not told:\n{}", ran.stderr);
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a new folder");
-    for entry in fs::read_dir(from).expect("a folder of the checkout") {
-        let path = entry.expect("an entry").path();
-        let target = to.join(path.file_name().expect("a name"));
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            // Read and written, since a copy would keep a read-only file read-only.
-            fs::write(target, fs::read(&path).expect("a file")).expect("a file");
-        }
     }
 }
 

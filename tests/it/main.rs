@@ -14,4 +14,5 @@ mod quality;
 mod rabbitmq;
 mod refusals;
 mod road;
+mod sets;
 mod shutdown;

@@ -1,10 +1,14 @@
-//! `his-agent run`: the daemon, until SIGTERM or SIGINT.
+//! `his-agent run`: the daemon, until SIGTERM or SIGINT; SIGHUP reads the sets again.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::path::Path;
+use std::sync::Arc;
 
-use super::{ConfigArgument, Exit, runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{ConfigArgument, Exit, runtime, tell};
 use crate::config::Config;
-use crate::sets::Sets;
+use crate::intake::Road;
+use crate::sets::{self, Opened, Sets};
 use crate::{supervise, telemetry};
 
 #[derive(Debug, clap::Args)]
@@ -14,8 +18,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let (config, sets) = match arguments.config.load() {
-        Ok(loaded) => loaded,
+    let (config, sets) = match open(&arguments.config.config) {
+        Ok(opened) => opened,
         Err(exit) => return exit,
     };
     telemetry::log(&config.log);
@@ -32,10 +36,34 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     }
 }
 
+/// Everything the daemon begins with. Files that cannot be used do not keep it from starting when
+/// there is a set that was in force before.
+fn open(path: &Path) -> Result<(Config, Sets), Exit> {
+    let config = Config::load(path).map_err(|it| tell(&it))?;
+    let Opened { sets, problems } = Sets::open(&config).map_err(|it| tell(&it))?;
+    tell(&sets.warnings);
+    if !problems.is_empty() {
+        tell(&problems);
+        eprintln!("the set that was in force last, {}, is in force again", sets.digest);
+    }
+    Ok((config, sets))
+}
+
+/// SIGHUP asks for the files to be read again, as it does of most daemons.
+async fn reload_on(mut hangup: Signal, road: Arc<Road>) {
+    while hangup.recv().await.is_some() {
+        let road = Arc::clone(&road);
+        // What came of it is logged and kept for `his-agent sets status`.
+        let _ = tokio::task::spawn_blocking(move || sets::reload(&road).is_ok()).await;
+    }
+}
+
 async fn serve(config: Config, sets: Sets) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let hangup = signal(SignalKind::hangup())?;
     let running = supervise::start(config, sets).await?;
+    let reloading = tokio::spawn(reload_on(hangup, Arc::clone(running.road())));
     // The service manager learns it here; without one this does nothing.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     running
@@ -44,6 +72,7 @@ async fn serve(config: Config, sets: Sets) -> anyhow::Result<()> {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
+            reloading.abort();
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
             tracing::info!("stopping: doors first, then what is in flight, then the store");
         })

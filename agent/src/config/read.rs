@@ -28,7 +28,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
     let config = Config {
         hospital: hospital(&mut root, &mut to),
         listen: listen(&mut root, &mut to),
-        sets: sets(&mut root, &mut to),
+        sets: sets(&mut root, &outbox, &mut to),
         channels: channels(&mut root, &mut to),
         control: control(&mut root, &outbox, &mut to),
         quality: quality(&mut root, &outbox, &mut to),
@@ -110,15 +110,33 @@ fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
-fn sets(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Sets {
+fn sets(root: &mut Section<'_, '_>, outbox: &OutboxConfig, to: &mut Complaints<'_>) -> Sets {
     let mut section = root.section("sets", to);
     let sets = Sets {
         schemas: section.text("schemas", to).map(PathBuf::from),
         mappings: section.text("mappings", to).map(PathBuf::from),
         rules: section.text("rules", to).map(PathBuf::from),
+        candidate: section.text("candidate", to).map(PathBuf::from),
+        archive: match section.text("archive", to) {
+            Some(dir) => PathBuf::from(dir),
+            None => outbox.dir.with_file_name("sets"),
+        },
+        poll: section.duration("poll_ms", 10_000, 100..=3_600_000, to),
+        fallback_refused_percent: count(section.number(
+            "fallback_refused_percent",
+            20,
+            0..=100,
+            to,
+        )),
+        fallback_messages: count(section.number("fallback_messages", 50, 0..=10_000, to)),
     };
     section.finish(to);
     sets
+}
+
+/// A number whose bounds keep it small.
+fn count(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelConfig> {

@@ -16,7 +16,7 @@ use crate::envelope::{DeadLetter, Receipt, ReceiptStatus, Submission};
 use crate::outbox::StoreError;
 use crate::pipeline::{self, Accepted, Inbound, Refusal, Verdict};
 use crate::quality::{Observed, Outcome};
-use crate::sets::{Channel, Sets};
+use crate::sets::{self, Channel, Seen, Sets};
 
 /// Bodies above this are judged on a thread of their own, so that a fee list of some megabytes does
 /// not hold up everybody's prescriptions.
@@ -64,7 +64,9 @@ struct Message {
 
 impl Message {
     async fn take(&self, road: &Arc<Road>, channel: &Arc<Channel>) -> Response {
-        match self.judge(road, channel).await {
+        let verdict = self.judge(road, channel).await;
+        sets::note(road, &self.seen(channel), &verdict);
+        match verdict {
             Verdict::Accept(accepted) => self.accept(road, channel, accepted).await,
             Verdict::Refuse(refusal) => self.refuse(road, channel, refusal).await,
         }
@@ -89,6 +91,16 @@ impl Message {
             content_type: self.content_type.as_deref(),
         };
         pipeline::judge(channel, &inbound, &road.config.listen.limits)
+    }
+
+    fn seen(&self, channel: &Arc<Channel>) -> Seen {
+        Seen {
+            channel: Arc::clone(channel),
+            message_id: self.id.clone(),
+            received_at: self.received_at,
+            content_type: self.content_type.clone(),
+            bytes: self.bytes.clone(),
+        }
     }
 
     fn clone(&self) -> Message {
