@@ -25,7 +25,11 @@
 //! No candidate ever puts U+FFFD in place of what it cannot read.
 
 mod declared;
+mod encode;
 mod evidence;
+mod gb18030;
+
+pub use encode::{Unencodable, encode_answer};
 
 use std::borrow::Cow;
 use std::fmt;
@@ -128,9 +132,14 @@ pub(crate) fn decode_as(charset: Charset, bytes: &[u8]) -> Result<Cow<'_, str>, 
             offset: error.valid_up_to(),
             cut: error.error_len().is_none(),
         }),
-        Some(encoding) => encoding
-            .decode_without_bom_handling_and_without_replacement(bytes)
-            .ok_or_else(|| first_fault(encoding.new_decoder_without_bom_handling(), bytes)),
+        Some(encoding) => {
+            let text = if encoding == GB18030 {
+                gb18030::decode(bytes)
+            } else {
+                encoding.decode_without_bom_handling_and_without_replacement(bytes)
+            };
+            text.ok_or_else(|| first_fault(encoding.new_decoder_without_bom_handling(), bytes))
+        }
     }
 }
 
@@ -305,7 +314,7 @@ impl Charset {
         match self {
             Charset::Utf8 => text.len(),
             Charset::Utf16Le | Charset::Utf16Be => text.encode_utf16().count() * 2,
-            Charset::Gb18030 => encoded_bytes(GB18030, text),
+            Charset::Gb18030 => encoded_bytes(GB18030, text) + gb18030::longer_by(text),
             Charset::Other(_) => self.encoding().map_or(text.len(), |it| encoded_bytes(it, text)),
         }
     }

@@ -1,14 +1,15 @@
 //! Wire formats: bytes to source documents, and answers to bytes.
 //!
-//! Hospital systems send XML, JSON, SOAP and forms, in UTF-8, GBK or anything, declared rightly,
+//! Hospital systems send XML, JSON, SOAP, forms, HL7 v2 and CSV, in UTF-8, GBK or anything, declared rightly,
 //! wrongly or not at all. This crate turns what arrived into one shape, the [`Document`], or says
 //! precisely what is wrong with it and where. It knows nothing of what a message means, and it has
 //! no clock, no disk and no network.
 //!
 //! [`decode`] is the way in: it settles the encoding ([`CharsetDecision`]), then the format
 //! ([`WireFormat`]), then reads the tree within [`Limits`]. A mapping then calls [`open`] on fields
-//! that hold documents of their own. The way out is [`soap_answer`] and [`soap_fault`], which speak
-//! to the caller in his own SOAP.
+//! that hold documents of their own, in base64 and gzip if need be. The way out is [`soap_answer`] and
+//! [`soap_fault`], which speak to the caller in his own SOAP, and [`encode_answer`], which speaks in
+//! his encoding.
 //!
 //! Three promises hold for any input. It is read in bounded time and memory, without recursion and
 //! without panic. Text is never damaged: no U+FFFD appears that was not sent. And no [`DecodeError`]
@@ -41,7 +42,7 @@ pub use answer::{
     FaultKind, ResultStyle, escape_text, escape_text_into, soap_answer, soap_answer_in,
     soap_content_type, soap_fault,
 };
-pub use charset::{Charset, CharsetDecision, Why};
+pub use charset::{Charset, CharsetDecision, Unencodable, Why, encode_answer};
 pub use codes::{CODES, CodeEntry, find as find_code};
 pub use content_type::ContentType;
 pub use delimited::{Delimited, Names};

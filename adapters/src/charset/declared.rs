@@ -44,7 +44,7 @@ pub(super) fn first_label(bytes: &[u8], declared: Declared<'_>) -> Option<String
     labels(bytes, declared).into_iter().next().map(|label| label.name)
 }
 
-fn value_of(name: &str) -> Candidate {
+pub(super) fn value_of(name: &str) -> Candidate {
     let name = name.trim();
     let is_one_of = |labels: &[&str]| labels.iter().any(|it| it.eq_ignore_ascii_case(name));
     if is_one_of(GB18030_LABELS) {
