@@ -11,6 +11,7 @@
 //!
 //! Nothing here reads a file or a clock: the agent passes texts and times in.
 
+mod age;
 mod case;
 mod catalogs;
 mod code_map;
@@ -21,8 +22,10 @@ mod condition;
 mod date_pattern;
 mod datum;
 mod differ;
+mod exact;
 mod expression;
 mod fit;
+mod lookup;
 mod mapping;
 mod nearest;
 mod parser;
@@ -33,6 +36,7 @@ mod scene;
 mod set;
 mod step;
 mod step_list;
+mod units;
 mod walk;
 
 pub use case::outcome as case_outcome;
