@@ -20,6 +20,9 @@ mod conditions;
 mod expressions;
 mod opens;
 mod records;
+mod tables;
+
+use tables::Tables;
 
 /// Compiles one file. Warnings come back beside the mapping; any error means no mapping.
 pub(crate) fn compile(
@@ -45,6 +48,7 @@ pub(crate) fn compile(
         catalog: &catalog,
         maps: BTreeMap::new(),
         used_maps: Vec::new(),
+        tables: Tables::default(),
         absolute: Vec::new(),
         slot_kinds: Vec::new(),
     };
@@ -79,6 +83,7 @@ struct Compiler<'a> {
     catalog: &'a Arc<Catalog>,
     maps: BTreeMap<String, Arc<CodeMap>>,
     used_maps: Vec<String>,
+    tables: Tables,
     /// Absolute paths met so far; a path's place here is its number in the per-message cache.
     absolute: Vec<Path>,
     /// What `$1`, `$2`, ... of the record at hand are.
@@ -90,6 +95,7 @@ impl Compiler<'_> {
         for (name, codes) in &raw.codes {
             self.code_map(file, name, codes);
         }
+        self.tables(file, raw);
         let opens: Vec<Open> = raw.open.iter().filter_map(|it| self.open(it)).collect();
         let groups = raw.group.iter().filter_map(|it| self.group(it)).collect();
         let when = raw.mapping.when.as_ref().map(|it| self.condition(it));
@@ -103,6 +109,7 @@ impl Compiler<'_> {
             self.sheet.error("M010", offset, "a mapping needs at least one [[record]]".to_owned());
         }
         self.unused_maps(raw);
+        self.unused_tables(raw);
         let (when, gates) = match when {
             None => (None, 0),
             Some(None) => return None,

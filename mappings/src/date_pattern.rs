@@ -5,18 +5,22 @@
 //! | `yyyy` | four digits of a year |
 //! | `MM` `dd` `HH` `mm` `ss` | exactly two digits of month, day, hour (0-23), minute, second |
 //! | `M` `d` `H` `m` `s` | one or two digits of the same |
+//! | `MMM` `EEE` | the month in three English letters; a day of the week, which is not judged |
 //! | `S` | one to nine digits of a fraction of a second, cut off |
 //! | `X` | a zone: `Z`, `+08:00`, `+0800`, `+08` |
 //! | `epoch_ms` `epoch_s` | the whole text: milliseconds or seconds since 1970, also negative |
 //! | `'T'` | the text between the quotes; two quotes stand for one |
+//! | `[HH[mm]]` | what stands between may be missing |
 //! | `T`, and anything that is no letter a-z, A-Z | itself: `-`, `/`, a blank, `年` |
 //!
 //! A moment with a zone is restated in China Standard Time (+08:00); one without is taken to be in
-//! it. What the pattern does not name is zero: `yyyy-MM-dd HH:mm` gives second 00.
+//! it. What the text does not say is zero: `yyyy-MM-dd HH:mm` gives second 00.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
+
+mod parse;
 
 /// A pattern that has been understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +32,12 @@ pub(crate) struct DatePattern {
 enum Part {
     Text(String),
     Digits { field: Field, min: usize, max: usize },
+    MonthName,
+    Weekday,
     Zone,
     EpochMilliseconds,
     EpochSeconds,
+    Maybe(Vec<Part>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +52,7 @@ enum Field {
 }
 
 /// What has been read of a moment so far; a date is missing until year, month and day were read.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Reading {
     year: Option<i16>,
     month: Option<i8>,
@@ -58,34 +65,32 @@ struct Reading {
 }
 
 impl DatePattern {
-    /// Understands a pattern, or says which letter is not part of the language.
+    /// Understands a pattern, or says what in it cannot be meant.
     pub(crate) fn parse(pattern: &str) -> Result<DatePattern, String> {
-        match pattern {
-            "" => return Err("a date pattern must not be empty".to_owned()),
-            "epoch_ms" => return Ok(DatePattern { parts: vec![Part::EpochMilliseconds] }),
-            "epoch_s" => return Ok(DatePattern { parts: vec![Part::EpochSeconds] }),
-            _ => {}
-        }
-        let mut parts = Vec::new();
-        let mut rest = pattern;
-        while let Some(first) = rest.chars().next() {
-            let (part, used) = if first == '\'' { quoted(rest)? } else { plain(rest, first)? };
-            parts.push(part);
-            rest = rest.get(used..).unwrap_or_default();
-        }
-        Ok(DatePattern { parts })
+        parse::pattern(pattern).map(|parts| DatePattern { parts })
     }
 
-    /// Whether the pattern names a day; a pattern of hours only can give a time and nothing else.
+    /// Whether the pattern always names a day; one of hours only can give a time and nothing else.
     pub(crate) fn has_date(&self) -> bool {
-        self.parts.iter().any(|part| {
-            matches!(
-                part,
-                Part::EpochMilliseconds
-                    | Part::EpochSeconds
-                    | Part::Digits { field: Field::Day, .. }
-            )
-        })
+        self.is_epoch()
+            || [Field::Year, Field::Month, Field::Day]
+                .iter()
+                .all(|field| self.parts.iter().any(|it| it.is(*field)))
+    }
+
+    /// Whether any part of a date stands in the pattern.
+    pub(crate) fn has_part_of_date(&self) -> bool {
+        let fields = [Field::Year, Field::Month, Field::Day];
+        self.is_epoch() || fields.iter().any(|field| anywhere(&self.parts, *field))
+    }
+
+    /// Whether a text of this pattern can say the hour.
+    pub(crate) fn may_have_hour(&self) -> bool {
+        self.is_epoch() || anywhere(&self.parts, Field::Hour)
+    }
+
+    fn is_epoch(&self) -> bool {
+        matches!(self.parts.as_slice(), [Part::EpochMilliseconds | Part::EpochSeconds])
     }
 
     /// The moment, if the whole text has this pattern and names a day of the calendar.
@@ -104,15 +109,43 @@ impl DatePattern {
 
     fn read(&self, text: &str) -> Option<Reading> {
         let mut reading = Reading::default();
-        let mut rest = text;
-        for part in &self.parts {
-            rest = part.read(rest, &mut reading)?;
-        }
+        let rest = read_all(&self.parts, text, &mut reading)?;
         rest.is_empty().then_some(reading)
+    }
+
+    /// Whether a moment can be written in this pattern: it says one thing only.
+    pub(crate) fn can_write(&self) -> bool {
+        self.parts
+            .iter()
+            .all(|it| matches!(it, Part::Text(_) | Part::Digits { .. }) && !it.is(Field::Fraction))
+    }
+
+    /// The moment in this pattern.
+    pub(crate) fn write(&self, moment: DateTime) -> String {
+        self.parts.iter().map(|it| it.written(moment)).collect()
     }
 }
 
+fn read_all<'a>(parts: &[Part], text: &'a str, reading: &mut Reading) -> Option<&'a str> {
+    parts.iter().try_fold(text, |rest, part| part.read(rest, reading))
+}
+
+fn anywhere(parts: &[Part], field: Field) -> bool {
+    parts.iter().any(|it| match it {
+        Part::Maybe(inner) => anywhere(inner, field),
+        it => it.is(field),
+    })
+}
+
 impl Part {
+    fn is(&self, wanted: Field) -> bool {
+        match self {
+            Part::Digits { field, .. } => *field == wanted,
+            Part::MonthName => wanted == Field::Month,
+            _ => false,
+        }
+    }
+
     fn read<'a>(&self, text: &'a str, reading: &mut Reading) -> Option<&'a str> {
         match self {
             Part::Text(expected) => text.strip_prefix(expected.as_str()),
@@ -123,6 +156,15 @@ impl Part {
                 }
                 reading.set(*field, text.get(..digits)?)?;
                 text.get(digits..)
+            }
+            Part::MonthName => {
+                let place = MONTHS.iter().position(|it| text.starts_with(it))?;
+                reading.month = Some(i8::try_from(place + 1).ok()?);
+                text.get(3..)
+            }
+            Part::Weekday => {
+                let letters = text.bytes().take(3).all(|it| it.is_ascii_alphabetic());
+                text.get(3..).filter(|_| letters)
             }
             Part::Zone => {
                 let (zone, rest) = zone(text)?;
@@ -137,7 +179,31 @@ impl Part {
                 reading.instant = Timestamp::from_second(text.parse().ok()?).ok();
                 reading.instant.map(|_| "")
             }
+            Part::Maybe(parts) => {
+                let mut tried = reading.clone();
+                let rest = read_all(parts, text, &mut tried);
+                if rest.is_some() {
+                    *reading = tried;
+                }
+                rest.or(Some(text))
+            }
         }
+    }
+
+    fn written(&self, moment: DateTime) -> String {
+        let Part::Digits { field, min, .. } = self else {
+            return if let Part::Text(text) = self { text.clone() } else { String::new() };
+        };
+        let number = match field {
+            Field::Year => moment.year(),
+            Field::Month => moment.month().into(),
+            Field::Day => moment.day().into(),
+            Field::Hour => moment.hour().into(),
+            Field::Minute => moment.minute().into(),
+            Field::Second => moment.second().into(),
+            Field::Fraction => 0,
+        };
+        format!("{number:0min$}")
     }
 }
 
@@ -164,63 +230,27 @@ impl Reading {
         let moment = DateTime::from_parts(date, time);
         match self.zone {
             None => Some(moment),
-            Some(zone) => {
-                let shift = i64::from(CHINA.seconds()) - i64::from(zone.seconds());
-                moment.checked_add(SignedDuration::from_secs(shift)).ok()
-            }
+            Some(zone) => in_china(moment, zone),
         }
     }
+}
+
+/// What the clocks of another zone show, in China time; `None` where the calendar ends.
+pub(crate) fn in_china(moment: DateTime, zone: Offset) -> Option<DateTime> {
+    let shift = i64::from(CHINA.seconds()) - i64::from(zone.seconds());
+    moment.checked_add(SignedDuration::from_secs(shift)).ok()
+}
+
+/// A text that is a zone and nothing else.
+pub(crate) fn whole_zone(text: &str) -> Option<Offset> {
+    zone(text).filter(|(_, rest)| rest.is_empty()).map(|(zone, _)| zone)
 }
 
 /// China Standard Time; the country has had one zone and no summer time since 1992.
 const CHINA: Offset = Offset::constant(8);
 
-fn quoted(rest: &str) -> Result<(Part, usize), String> {
-    if rest.starts_with("''") {
-        return Ok((Part::Text("'".to_owned()), 2));
-    }
-    let inside = rest.get(1..).unwrap_or_default();
-    let end = inside.find('\'').ok_or("a quote in a date pattern has no end")?;
-    Ok((Part::Text(inside.get(..end).unwrap_or_default().to_owned()), end + 2))
-}
-
-fn plain(rest: &str, first: char) -> Result<(Part, usize), String> {
-    if !first.is_ascii_alphabetic() {
-        return Ok((Part::Text(first.to_string()), first.len_utf8()));
-    }
-    let run = rest.chars().take_while(|it| *it == first).count();
-    let field = match first {
-        'y' if run == 4 => Field::Year,
-        'M' => Field::Month,
-        'd' => Field::Day,
-        'H' => Field::Hour,
-        'm' => Field::Minute,
-        's' => Field::Second,
-        'S' => return Ok((Part::Digits { field: Field::Fraction, min: 1, max: 9 }, run)),
-        // The `T` of ISO 8601 is no letter of this language and may stand for itself.
-        'T' if run == 1 => return Ok((Part::Text("T".to_owned()), 1)),
-        'X' => return Ok((Part::Zone, run)),
-        'h' => {
-            return Err(
-                "`h` is the hour of a 12-hour clock, which needs am or pm; write `H`".to_owned()
-            );
-        }
-        _ => {
-            return Err(format!(
-                "`{}` is no part of a date pattern",
-                first.to_string().repeat(run)
-            ));
-        }
-    };
-    match (field, run) {
-        (Field::Year, _) => Ok((Part::Digits { field, min: 4, max: 4 }, run)),
-        (_, 1) => Ok((Part::Digits { field, min: 1, max: 2 }, run)),
-        (_, 2) => Ok((Part::Digits { field, min: 2, max: 2 }, run)),
-        _ => {
-            Err(format!("`{}` is too long; at most two of a letter", first.to_string().repeat(run)))
-        }
-    }
-}
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 fn zone(text: &str) -> Option<(Offset, &str)> {
     if let Some(rest) = text.strip_prefix('Z') {
@@ -261,11 +291,40 @@ mod tests {
         check("yyyyMMdd'T'HHmmss", "20230406T091802", "2023-04-06T09:18:02");
         check("yyyy-MM-dd HH:mm:ss.S", "2024-05-15 09:20:05.000", "2024-05-15T09:20:05");
         check("yyyy-MM-dd HH:mm", "2024-05-15 09:12", "2024-05-15T09:12:00");
+        check("yyyy年M月d日", "2024年5月15日", "2024-05-15T00:00:00");
+        check("yyyy年M月d日 H时m分", "2024年5月15日 9时5分", "2024-05-15T09:05:00");
+        check("yyyy-MM-dd-HH.mm.ss", "2024-05-15-09.12.33", "2024-05-15T09:12:33");
+        check("yyyy-MM-ddTHH:mm:ss", "2024-05-15T09:12:33", "2024-05-15T09:12:33");
+        check("yyyyMMdd HHmmss", "20240515 091233", "2024-05-15T09:12:33");
+        check(
+            "EEE MMM dd HH:mm:ss 'CST' yyyy",
+            "Wed May 15 09:20:05 CST 2024",
+            "2024-05-15T09:20:05",
+        );
+    }
+
+    #[test]
+    fn what_stands_in_brackets_may_be_missing() {
+        let hl7 = "yyyyMMdd[HH[mm[ss[.S]]]][X]";
+        check(hl7, "20240515", "2024-05-15T00:00:00");
+        check(hl7, "202405150912", "2024-05-15T09:12:00");
+        check(hl7, "20240515091233.1234+0800", "2024-05-15T09:12:33");
+        check(hl7, "20240515091233Z", "2024-05-15T17:12:33");
+        check(hl7, "202405150", "nothing");
+        check("yyyy-MM-dd[ HH:mm]", "2024-05-15 09", "nothing");
+    }
+
+    #[test]
+    fn moments_are_written_as_they_are_read() {
+        let moment = jiff::civil::datetime(2024, 5, 5, 9, 2, 3, 0);
+        let written = |pattern| DatePattern::parse(pattern).map(|it| it.write(moment));
+        assert_eq!(written("yyyy年M月d日 HH:mm").as_deref(), Ok("2024年5月5日 09:02"));
     }
 
     #[test]
     fn zones_and_epochs_end_in_china_time() {
         check("yyyy-MM-dd'T'HH:mm:ss.SX", "2024-05-15T09:12:33.000+0800", "2024-05-15T09:12:33");
+        check("yyyy-MM-ddTHH:mm:ss.SX", "2024-05-15T09:20:05.1234567+08:00", "2024-05-15T09:20:05");
         check("yyyy-MM-dd'T'HH:mm:ssX", "2024-05-15T01:12:33Z", "2024-05-15T09:12:33");
         check("yyyy-MM-dd'T'HH:mm:ssX", "1968-03-15T00:00:00+08:00", "1968-03-15T00:00:00");
         check("epoch_ms", "-56793600000", "1968-03-15T00:00:00");
@@ -289,8 +348,16 @@ mod tests {
             "",
             "`h` is the hour of a 12-hour clock, which needs am or pm; write `H`",
         );
-        check("yy-MM-dd", "", "`yy` is no part of a date pattern");
-        check("yyyy-MMM-dd", "", "`MMM` is too long; at most two of a letter");
+        check("yy-MM-dd", "", "`yy` is no part of a date pattern; the year is `yyyy`");
+        check("YYYY-MM-DD", "", "`YYYY` is no part of a date pattern; the year is `yyyy`");
+        check("yyyyMMDD", "", "`DD` is no part of a date pattern; the day is `dd`");
+        check("yyyyMMddHHMMss", "", "the month stands twice; minutes are `mm`");
+        check("yyyy-mm-dd HH:mm:ss", "", "the minute stands twice; the month is `MM`");
+        check("yyyy-mm-dd", "", "minutes stand before the hour; the month is `MM`");
+        check("yyyyMMdd.HHss", "", "seconds stand without minutes, which are `mm`");
+        check("yyyy-MMMM-dd", "", "`MMMM` is too long");
+        check("yyyy[MM", "", "`[` in a date pattern has no `]`");
+        check("yyyy]", "", "`]` in a date pattern closes nothing");
         check("yyyy'T", "", "a quote in a date pattern has no end");
     }
 

@@ -46,6 +46,17 @@ pub(crate) enum Datum<'a> {
 }
 
 impl Datum<'_> {
+    /// The same value, its text borrowed: how a constant of the mapping joins the flow.
+    pub(crate) fn lent(&self) -> Datum<'_> {
+        match self {
+            Datum::Text(text) => Datum::Text(Cow::Borrowed(text)),
+            Datum::List(items) => {
+                Datum::List(items.iter().map(|it| Cow::Borrowed(it.as_ref())).collect())
+            }
+            other => other.clone(),
+        }
+    }
+
     /// The value written out, for keys and comparisons.
     pub(crate) fn to_text(&self) -> Option<Cow<'_, str>> {
         match self {

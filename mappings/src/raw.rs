@@ -17,6 +17,10 @@ pub(crate) struct RawFile {
     #[serde(default)]
     pub(crate) codes: BTreeMap<Spanned<String>, RawCodes>,
     #[serde(default)]
+    pub(crate) tables: BTreeMap<Spanned<String>, RawTable>,
+    #[serde(default)]
+    pub(crate) units: BTreeMap<Spanned<String>, RawUnits>,
+    #[serde(default)]
     pub(crate) record: Vec<Spanned<RawRecord>>,
 }
 
@@ -87,6 +91,24 @@ pub(crate) struct RawCodes {
     pub(crate) file: Option<Spanned<String>>,
     #[serde(default)]
     pub(crate) unknown: Option<Spanned<String>>,
+}
+
+/// `[tables.NAME]`: what the source leaves out of its messages, by key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawTable {
+    #[serde(default)]
+    pub(crate) file: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) unknown: Option<Spanned<String>>,
+}
+
+/// `[units.NAME]`: the factors between this source's units.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawUnits {
+    #[serde(default)]
+    pub(crate) file: Option<Spanned<String>>,
 }
 
 /// `[[record]]`: which records one message gives.

@@ -8,16 +8,20 @@ use crate::datum::{Datum, Fault};
 
 pub(crate) mod choice;
 pub(crate) mod code;
+pub(crate) mod cut;
 pub(crate) mod date;
 pub(crate) mod list;
 pub(crate) mod number;
+pub(crate) mod pattern;
 pub(crate) mod text;
 
 use self::choice::ChoiceStep;
 use self::code::CodeStep;
+use self::cut::CutStep;
 use self::date::DateStep;
 use self::list::ListStep;
 use self::number::NumberStep;
+use self::pattern::PatternStep;
 use self::text::TextStep;
 
 /// A step, compiled: arguments read, patterns understood, code maps looked up.
@@ -25,9 +29,11 @@ use self::text::TextStep;
 pub(crate) enum Step {
     Choice(ChoiceStep),
     Code(CodeStep),
+    Cut(CutStep),
     Date(DateStep),
     List(ListStep),
     Number(NumberStep),
+    Pattern(PatternStep),
     Text(TextStep),
 }
 
@@ -42,9 +48,11 @@ impl Step {
             (Step::List(step), datum) => step.run(datum, scene),
             (_, Datum::Absent) => Ok(Datum::Absent),
             (Step::Text(step), Datum::Text(text)) => step.run(text),
+            (Step::Cut(step), Datum::Text(text)) => step.run(text),
+            (Step::Pattern(step), Datum::Text(text)) => step.run(&text),
             (Step::Code(step), datum) => step.run(datum, scene),
-            (Step::Date(step), Datum::Text(text)) => step.run(&text),
-            (Step::Number(step), datum) => step.run(datum),
+            (Step::Date(step), datum) => step.run(datum, scene),
+            (Step::Number(step), datum) => step.run(datum, scene),
             // The compiler lets no other pair of step and kind through.
             (_, datum) => Ok(datum),
         }

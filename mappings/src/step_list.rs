@@ -3,17 +3,21 @@
 
 use std::sync::Arc;
 
+use schemas::ValueDomain;
+
 use crate::code_map::CodeMap;
 use crate::compiled::Compiled;
 use crate::condition::CompiledCondition;
 use crate::datum::Kind;
 use crate::expression::{Call, Condition, Expression};
+use crate::lookup::Lookup;
 use crate::nearest::suggestion;
-use crate::step::{Step, choice, code, date, list, number, text};
+use crate::step::{Step, choice, code, cut, date, list, number, pattern, text};
+use crate::units::Units;
 
 mod arguments;
 
-pub(crate) use arguments::{Arguments, literal};
+pub(crate) use arguments::{Arguments, literal, number_of, text_of};
 
 /// One step as the manual shows it.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +48,9 @@ pub(crate) trait Scope {
     /// A map that nothing uses is worth a warning.
     fn note_use(&mut self, name: &str);
     fn code_map_names(&self) -> Vec<String>;
+    fn table(&mut self, name: &str) -> Result<Arc<Lookup>, String>;
+    fn units(&mut self, name: &str) -> Result<Arc<Units>, String>;
+    fn domain(&self, name: &str) -> Result<&ValueDomain, String>;
     fn expression(&mut self, expression: &Expression) -> Option<Compiled>;
     #[allow(dead_code)] // steps that ask are on their way
     fn condition(&mut self, condition: &Condition) -> Option<CompiledCondition>;
@@ -71,6 +78,11 @@ const TEXT: &[Kind] = &[Kind::Text];
 const WORD: &[Kind] = &[Kind::Text, Kind::Number];
 const NUMBER: &[Kind] = &[Kind::Number];
 const LIST: &[Kind] = &[Kind::List];
+const DATETIME: &[Kind] = &[Kind::DateTime];
+const MOMENT: &[Kind] = &[Kind::Date, Kind::DateTime];
+const TIMES: &[Kind] = &[Kind::Date, Kind::Time, Kind::DateTime];
+const SINGLE: &[Kind] =
+    &[Kind::Text, Kind::Number, Kind::Date, Kind::Time, Kind::DateTime, Kind::Boolean];
 const ANY: &[Kind] =
     &[Kind::Text, Kind::Number, Kind::Date, Kind::Time, Kind::DateTime, Kind::Boolean, Kind::List];
 
@@ -90,29 +102,63 @@ macro_rules! steps {
 steps! {
     "trim" "trim" "去掉首尾空白（含全角空格）；只剩空白则视为没有" "cuts blanks at both ends; nothing but blanks is absent"
         ("v | trim", " 李建国　", "李建国") TEXT => text::trimmed;
+    "strip" "strip(\"chars\")" "去掉首尾的这些字符" "cuts these characters at both ends"
+        ("v | strip(\"'*\")", "'001*", "001") TEXT => text::strip;
     "upper" "upper" "转为大写字母" "upper case" ("v | upper", "bid", "BID") TEXT => text::upper;
     "lower" "lower" "转为小写字母" "lower case" ("v | lower", "QD", "qd") TEXT => text::lower;
     "narrow" "narrow" "全角字符转半角" "full-width characters to half-width" ("v | narrow", "５ｍｇ", "5mg") TEXT => text::narrow;
+    "digits" "digits" "只留数字" "keeps the digits" ("v | digits", "(0571) 8888-0000", "057188880000") TEXT => text::digits;
+    "unescape" "unescape" "还原多转义了一层的 XML 字符" "undoes one more layer of XML escapes" ("v | unescape", "a&amp;lt;b", "a<b") TEXT => text::unescape;
+    "pad" "pad(\"char\", width)" "左边补足到几个字符" "fills up on the left to so many characters" ("v | pad(\"0\", 4)", "12", "0012") TEXT => text::pad;
+    "prefix" "prefix(\"text\")" "前面加上文字" "puts a text before" ("v | prefix(\"MZ\")", "0017", "MZ0017") TEXT => text::prefix;
+    "suffix" "suffix(\"text\")" "后面加上文字" "puts a text behind" ("v | suffix(\"岁\")", "56", "56岁") TEXT => text::suffix;
     "replace" "replace(\"from\", \"to\")" "替换文字" "replaces a text wherever it stands"
         ("v | replace(\"-\", \"\")", "2024-05-15", "20240515") TEXT => text::replace;
+    "replace_pattern" "replace_pattern(\"pattern\", \"to\")" "按正则表达式替换；$1 到 $9 是捕获的组，$$ 是美元符" "replaces every match; $1 to $9 are its groups, $$ is a dollar"
+        ("v | replace_pattern(\"([0-9]+)/([0-9]+)\", \"$2每$1\")", "1/2", "2每1") TEXT => pattern::replace;
     "match" "match(\"pattern\", group)" "按正则表达式取一组；不符合则报问题" "takes a group of a regular expression; no match is a finding"
-        ("v | match(\"^([0-9.]+)(.*)$\", 2)", "5mg", "mg") TEXT => text::matching;
+        ("v | match(\"^([0-9.]+)(.*)$\", 2)", "5mg", "mg") TEXT => pattern::matching;
+    "substring" "substring(from, length)" "从第几个字符起取几个，从 1 起；不写长度则取到末尾" "so many characters from a place, counted from 1; all without a length"
+        ("v | substring(7, 8)", "330102196803150011", "19680315") TEXT => cut::substring;
+    "before" "before(\"text\")" "第一个分隔符之前；没有分隔符则为全部" "what stands before the first; all where there is none"
+        ("v | before(\"^\")", "I10.x00^原发性高血压", "I10.x00") TEXT => cut::before;
+    "after" "after(\"text\")" "第一个分隔符之后；没有分隔符则视为没有" "what stands behind the first; absent where there is none"
+        ("v | after(\"^\")", "a^b^c", "b^c") TEXT => cut::after;
+    "before_last" "before_last(\"text\")" "最后一个分隔符之前" "what stands before the last" ("v | before_last(\"^\")", "a^b^c", "a^b") TEXT => cut::before_last;
+    "after_last" "after_last(\"text\")" "最后一个分隔符之后" "what stands behind the last" ("v | after_last(\"^\")", "a^b^c", "c") TEXT => cut::after_last;
     "absent" "absent(\"word\", ...)" "这些写法视为没有值" "takes these words for no value at all"
         ("v | absent(\"null\", \"-\") | default(\"没有\")", "null", "没有") WORD => choice::absent;
     "only" "only(\"word\", ...)" "只要这些写法，其余视为没有值" "keeps these words, takes any other for no value"
         ("v | only(\"M\", \"F\") | default(\"未知\")", "X", "未知") WORD => choice::only;
-    "default" "default(\"text\")" "没有值时用它" "the text to use when there is no value"
-        ("v/nothing | default(\"1\")", "x", "1") TEXT => choice::default;
+    "default" "default(\"text\")" "没有值时用它；数字和日期之后写同类的常量" "what to use when there is no value, of the kind that flows here"
+        ("v/nothing | decimal | default(\"0\")", "x", "0") SINGLE => choice::default;
     "or" "or(expression)" "没有值时改取另一处" "another place to look when there is no value"
         ("v/nothing | or(v)", "x", "x") ANY => choice::or;
+    "required" "required" "没有值则报问题（M209）" "no value is a finding" ("v | required", "x", "x") ANY => choice::required;
+    "agrees" "agrees(expression)" "与另一处的值矛盾则报问题（M213）；写 agrees(expression, \"warn\") 则只提示" "contradicting another place is a finding; with \"warn\" only a word of warning"
+        ("v | agrees(v | trim)", "男", "男") SINGLE => choice::agrees;
     "join" "join(\"separator\", expression, ...)" "与其他值相连；没有的部分不留分隔符" "joins with other values; what is absent leaves no separator"
         ("v | join(\" \", \"09:12:33\")", "2024-05-15", "2024-05-15 09:12:33") ANY => list::join;
     "split" "split(\"separator\")" "拆成列表" "splits into a list" ("v | split(\"^\") | item(2)", "I10.x00^原发性高血压", "原发性高血压") TEXT => list::split;
     "item" "item(number)" "取列表的第几项，从 1 起" "the n-th of a list, from 1" ("v | split(\"|\") | item($position)", "I10|E11", "I10") LIST => list::item;
+    "last" "last" "取列表的最后一项" "the last of a list" ("v | split(\"-\") | last", "2024-05-15", "15") LIST => list::last;
     "decimal" "decimal" "十进制数：去掉 ￥、元、千分位逗号，绝不用浮点" "an exact decimal: ￥, 元 and thousands commas are cut, floats never used"
         ("v | decimal", "￥1,234.50", "1234.50") TEXT => number::decimal;
+    "percent" "percent" "百分数化为小数" "a percentage as a fraction" ("v | percent", "12.5%", "0.125") TEXT => number::percentage;
     "round" "round(places)" "四舍五入到几位小数" "rounds half away from zero" ("v | decimal | round(2)", "7475.7658", "7475.77") NUMBER => number::round;
+    "abs" "abs" "去掉负号" "without its sign" ("v | decimal | abs", "-32.50", "32.50") NUMBER => number::abs;
+    "negate" "negate" "正负互换" "with the other sign" ("v | decimal | negate", "32.50", "-32.50") NUMBER => number::negate;
+    "plus" "plus(number)" "加；另一个数没有值则没有结果" "adds; without the other number there is no result" ("v | decimal | plus(\"0.20\" | decimal)", "0.1", "0.30") NUMBER => number::plus;
+    "minus" "minus(number)" "减" "subtracts" ("v | decimal | minus(1)", "0.5", "-0.5") NUMBER => number::minus;
+    "times" "times(number)" "乘" "multiplies" ("v | decimal | times(24)", "2", "48") NUMBER => number::times;
+    "over" "over(number, places)" "除，保留几位小数（四舍五入）" "divides, to so many places" ("v | decimal | over(3, 4)", "10", "3.3333") NUMBER => number::over;
+    "unit" "unit(\"table\", from, to)" "按单位表换算；from、to 是单位，写文字或表达式" "converts by a table of units" ("v | decimal | unit(\"dose\", \"g\", \"mg\")", "0.5", "500") NUMBER => number::unit;
+    "age" "age(\"years\")" "读年龄，得整年、整月或整天（years、months、days）；不能确定则报问题，不推算出生日期" "reads an age in completed years, months or days; never a guess, never a birth date"
+        ("v | age(\"months\")", "3岁2月", "38") TEXT => number::age;
     "code" "code(\"map\")" "按本来源的码表对照" "translates by a code map of this source" ("v | code(\"sex\")", "男", "1") WORD => code::code;
+    "lookup" "lookup(\"table\", \"column\")" "按第一列查表，取一列" "a cell of a table of this source, by its first column" ("v | lookup(\"drugs\", \"pack\")", "YP01", "24") WORD => code::lookup;
+    "code_of" "code_of(\"domain\")" "值域中的名称化为代码" "the code of a name in a value domain" ("v | code_of(\"gend\")", "男", "1") TEXT => code::code_of;
+    "name_of" "name_of(\"domain\")" "值域中的代码化为名称" "the name of a code in a value domain" ("v | name_of(\"gend\")", "1", "男") WORD => code::name_of;
     "boolean" "boolean(\"yes\", \"no\")" "两个词对应是与否" "two words for yes and no" ("v | boolean(\"是\", \"否\")", "是", "y") TEXT => code::boolean;
     "date" "date(\"pattern\", ...)" "按格式依次尝试，得日期" "a date by the first pattern that fits"
         ("v | date(\"yyyy-MM-dd\", \"yyyyMMdd\")", "19680315", "19680315") TEXT => date::date;
@@ -120,18 +166,34 @@ steps! {
         ("v | time(\"HH:mm:ss\")", "09:12:33", "091233") TEXT => date::time;
     "datetime" "datetime(\"pattern\", ...)" "按格式依次尝试，得日期时间（东八区）" "a date and time by the first pattern that fits, in China time"
         ("v | datetime(\"epoch_ms\")", "1715736005000", "20240515092005") TEXT => date::datetime;
+    "at" "at(time)" "日期加时间，得日期时间" "a date and a time of day together" ("v | date(\"yyyyMMdd\") | at(\"0912\" | time(\"HHmm\"))", "20240515", "20240515091200") MOMENT => date::at;
+    "date_of" "date_of" "日期时间的日期" "the date of a date and time" ("$received_at | date_of", "", "20260102") DATETIME => date::date_of;
+    "time_of" "time_of" "日期时间的时间" "the time of a date and time" ("$received_at | time_of", "", "030405") DATETIME => date::time_of;
+    "in_zone" "in_zone(\"zone\")" "原值是这个时区的，换算成东八区" "takes the value to be of this zone, gives China time" ("v | datetime(\"yyyyMMddHHmm\") | in_zone(\"+00:00\")", "202405150112", "20240515091200") DATETIME => date::in_zone;
+    "sentinel" "sentinel(\"1900-01-01\", ...)" "这些日子视为没有值；不写则为 0001、1753、1900 年元旦、1899-12-30、2999-12-31、3000 年元旦、9999-12-31" "takes these days for no value; without arguments those that programs write for none"
+        ("v | date(\"yyyy-MM-dd\") | sentinel | or($received_at | date_of)", "1900-01-01", "20260102") MOMENT => date::sentinel;
+    "years_until" "years_until(date)" "到另一个日期满几年" "completed years to another date" ("v | date(\"yyyyMMdd\") | years_until($received_at)", "19680315", "57") MOMENT => date::years_until;
+    "days_until" "days_until(date)" "到另一个日期有几天" "days to another date" ("v | date(\"yyyyMMdd\") | days_until($received_at)", "20251231", "2") MOMENT => date::days_until;
+    "write" "write(\"pattern\")" "按格式写成文字" "writes a date or time as text" ("$received_at | write(\"yyyy-MM-dd HH:mm\")", "", "2026-01-02 03:04") TIMES => date::write;
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::LazyLock;
+
     use adapters::{Input, Limits, WireFormat};
+    use schemas::{Catalog, Files};
 
     use super::*;
     use crate::code_map::Unknown;
     use crate::compiled::{From, Variable};
     use crate::expression::Source;
     use crate::scene::{Budget, Context, Found, Item, Reading, Scene};
+
+    static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
+        Catalog::load(&Files::from_shipped(schemas::SHIPPED), "national").unwrap()
+    });
 
     /// Compiles expressions without a file around them.
     struct Desk;
@@ -153,6 +215,20 @@ mod tests {
             vec!["sex".to_owned()]
         }
 
+        fn table(&mut self, name: &str) -> Result<Arc<Lookup>, String> {
+            assert_eq!(name, "drugs");
+            Ok(Arc::new(Lookup::parse("tables/drugs.csv", "code,pack\nYP01,24").unwrap()))
+        }
+
+        fn units(&mut self, name: &str) -> Result<Arc<Units>, String> {
+            assert_eq!(name, "dose");
+            Ok(Arc::new(Units::parse("units/dose.csv", "from,to,factor\ng,mg,1000").unwrap()))
+        }
+
+        fn domain(&self, name: &str) -> Result<&ValueDomain, String> {
+            CATALOG.domain(name).ok_or_else(|| "there is no such value domain".to_owned())
+        }
+
         fn expression(&mut self, expression: &Expression) -> Option<Compiled> {
             compiled(expression).ok()
         }
@@ -166,7 +242,10 @@ mod tests {
         let (source, mut kind) = match &expression.source {
             Source::Literal(text) => (From::Literal(text.clone()), Kind::Text),
             Source::Path(path) => (From::Relative(path.clone()), Kind::Text),
-            Source::Variable(_) => (From::Variable(Variable::Position), Kind::Number),
+            Source::Variable(name) => {
+                let (_, it) = Variable::ALL.iter().find(|(it, _)| it == name).unwrap();
+                (From::Variable(*it), it.kind())
+            }
             _ => return Err("not on this desk".to_owned()),
         };
         let mut steps = Vec::new();

@@ -24,7 +24,7 @@ patn_id = 'id'
 ipt_otp_no = 'no'
 mdtrt_sn = 'no'
 gend = 'sex | code("sex")'
-begntime = 'time | datetime("yyyy-MM-dd")'
+begntime = 'time | datetime("yyyy-MM-dd[ HH:mm]")'
 dept_code = 'dept'
 dept_name = 'dept'
 "#;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use schemas::Number;
+use schemas::{Number, ValueDomain};
+use toml::Spanned;
 use toml::Spanned;
 
 use super::Compiler;
@@ -11,8 +12,10 @@ use crate::compiled::{Compiled, From, Variable};
 use crate::condition::CompiledCondition;
 use crate::datum::Kind;
 use crate::expression::{Condition, Expression, Path, Source, SyntaxError};
+use crate::lookup::Lookup;
 use crate::nearest::suggestion;
 use crate::step_list::{self, Scope};
+use crate::units::Units;
 
 impl Compiler<'_> {
     pub(super) fn condition(
@@ -155,6 +158,18 @@ impl Scope for Inside<'_, '_> {
 
     fn condition(&mut self, condition: &Condition) -> Option<CompiledCondition> {
         self.compiler.compile_condition(condition, self.base)
+    }
+
+    fn table(&mut self, name: &str) -> Result<Arc<Lookup>, String> {
+        self.compiler.table(name)
+    }
+
+    fn units(&mut self, name: &str) -> Result<Arc<Units>, String> {
+        self.compiler.units(name)
+    }
+
+    fn domain(&self, name: &str) -> Result<&ValueDomain, String> {
+        self.compiler.domain(name)
     }
 
     fn expression(&mut self, expression: &Expression) -> Option<Compiled> {

@@ -17,6 +17,7 @@ pub(crate) enum ListStep {
     Join { separator: String, others: Vec<Compiled> },
     Split(String),
     Item(Compiled),
+    Last,
 }
 
 impl ListStep {
@@ -25,8 +26,9 @@ impl ListStep {
             (ListStep::Join { separator, others }, datum) => {
                 joined(datum, separator, others, scene)
             }
-            (ListStep::Split(separator), Datum::Text(text)) => Ok(splitted(&text, separator)),
+            (ListStep::Split(separator), Datum::Text(text)) => Ok(parts(&text, separator)),
             (ListStep::Item(index), Datum::List(items)) => nth(&items, index, scene),
+            (ListStep::Last, Datum::List(items)) => Ok(part(items.last())),
             (_, datum) => Ok(datum),
         }
     }
@@ -51,6 +53,10 @@ pub(crate) fn join(it: &Arguments<'_>, _: Kind, scope: &mut dyn Scope) -> Compil
     Ok((Step::List(ListStep::Join { separator, others }), Kind::Text))
 }
 
+pub(crate) fn last(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compilation {
+    it.none(Step::List(ListStep::Last), Kind::Text)
+}
+
 pub(crate) fn item(it: &Arguments<'_>, _: Kind, scope: &mut dyn Scope) -> Compilation {
     let index = match it.call.arguments.as_slice() {
         [Argument::Number(0)] => return Err("items count from 1".to_owned()),
@@ -67,7 +73,7 @@ pub(crate) fn item(it: &Arguments<'_>, _: Kind, scope: &mut dyn Scope) -> Compil
 }
 
 /// A number written in the mapping, as an expression that yields it.
-fn constant(number: usize) -> Compiled {
+pub(crate) fn constant(number: usize) -> Compiled {
     debug_assert!(Number::parse(&number.to_string()).is_some());
     Compiled {
         source: From::Literal(number.to_string()),
@@ -76,16 +82,21 @@ fn constant(number: usize) -> Compiled {
     }
 }
 
-fn splitted<'a>(text: &str, separator: &str) -> Datum<'a> {
+fn parts<'a>(text: &str, separator: &str) -> Datum<'a> {
     Datum::List(text.split(separator).map(|it| Cow::Owned(it.to_owned())).collect())
 }
 
 fn nth<'a>(items: &[Cow<'a, str>], index: &'a Compiled, scene: &Scene<'a>) -> Outcome<'a> {
     let Datum::Number(index) = index.evaluate(scene)? else { return Ok(Datum::Absent) };
     let position: usize = index.to_string().parse().unwrap_or(0);
-    match position.checked_sub(1).and_then(|it| items.get(it)) {
-        Some(text) if !text.is_empty() => Ok(Datum::Text(text.clone())),
-        _ => Ok(Datum::Absent),
+    Ok(part(position.checked_sub(1).and_then(|it| items.get(it))))
+}
+
+/// A part of a list that is empty is no value.
+fn part<'a>(item: Option<&Cow<'a, str>>) -> Datum<'a> {
+    match item {
+        Some(text) if !text.is_empty() => Datum::Text(text.clone()),
+        _ => Datum::Absent,
     }
 }
 
@@ -97,7 +108,9 @@ fn joined<'a>(
     scene: &Scene<'a>,
 ) -> Outcome<'a> {
     let mut parts: Vec<String> = match datum {
-        Datum::List(items) => items.into_iter().map(Cow::into_owned).collect(),
+        Datum::List(items) => {
+            items.into_iter().filter(|it| !it.is_empty()).map(Cow::into_owned).collect()
+        }
         datum => datum.to_text().map(Cow::into_owned).into_iter().collect(),
     };
     for other in others {

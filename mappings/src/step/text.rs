@@ -1,39 +1,43 @@
-//! Steps on text: blanks, letters, replacements, patterns.
+//! Steps on text: blanks, letters, what stands around it.
 
 use std::borrow::Cow;
 
-use regex::Regex;
-
 use super::{Outcome, Step};
-use crate::datum::{Datum, Fault, Kind};
+use crate::datum::{Datum, Kind};
 use crate::expression::Argument;
 use crate::step_list::{Arguments, Compilation, Scope, literal};
 
-/// A step that is given text.
+/// A step that is given text and always has an answer.
 #[derive(Debug)]
 pub(crate) enum TextStep {
     Trim,
     Upper,
     Lower,
     Narrow,
+    Digits,
+    Unescape,
+    Strip(String),
+    Pad { with: char, width: usize },
+    Prefix(String),
+    Suffix(String),
     Replace { from: String, to: String },
-    Match { pattern: Regex, group: usize, source: String },
 }
 
 impl TextStep {
     pub(super) fn run<'a>(&self, text: Cow<'a, str>) -> Outcome<'a> {
-        match self {
-            TextStep::Trim => Ok(trim(text)),
-            TextStep::Upper => Ok(Datum::Text(text.to_uppercase().into())),
-            TextStep::Lower => Ok(Datum::Text(text.to_lowercase().into())),
-            TextStep::Narrow => {
-                Ok(Datum::Text(text.chars().map(narrow_char).collect::<String>().into()))
-            }
-            TextStep::Replace { from, to } => {
-                Ok(Datum::Text(text.replace(from.as_str(), to.as_str()).into()))
-            }
-            TextStep::Match { pattern, group, source } => capture(&text, pattern, *group, source),
-        }
+        Ok(match self {
+            TextStep::Trim => cut(text, str::trim),
+            TextStep::Strip(chars) => cut(text, |it| it.trim_matches(|c| chars.contains(c))),
+            TextStep::Upper => Datum::Text(text.to_uppercase().into()),
+            TextStep::Lower => Datum::Text(text.to_lowercase().into()),
+            TextStep::Narrow => Datum::Text(text.chars().map(narrowed).collect::<String>().into()),
+            TextStep::Digits => filled(text.chars().filter(char::is_ascii_digit).collect()),
+            TextStep::Unescape => Datum::Text(unescaped(&text).into()),
+            TextStep::Pad { with, width } => padded(text, *with, *width),
+            TextStep::Prefix(before) => Datum::Text(format!("{before}{text}").into()),
+            TextStep::Suffix(behind) => Datum::Text(format!("{text}{behind}").into()),
+            TextStep::Replace { from, to } => filled(text.replace(from.as_str(), to)),
+        })
     }
 }
 
@@ -53,38 +57,71 @@ pub(crate) fn narrow(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compilat
     it.none(Step::Text(TextStep::Narrow), Kind::Text)
 }
 
+pub(crate) fn digits(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compilation {
+    it.none(Step::Text(TextStep::Digits), Kind::Text)
+}
+
+pub(crate) fn unescape(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compilation {
+    it.none(Step::Text(TextStep::Unescape), Kind::Text)
+}
+
+pub(crate) fn strip(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compilation {
+    let [chars] = it.texts()?;
+    Ok((Step::Text(TextStep::Strip(chars)), Kind::Text))
+}
+
+pub(crate) fn prefix(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compilation {
+    let [before] = it.texts()?;
+    Ok((Step::Text(TextStep::Prefix(before)), Kind::Text))
+}
+
+pub(crate) fn suffix(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compilation {
+    let [behind] = it.texts()?;
+    Ok((Step::Text(TextStep::Suffix(behind)), Kind::Text))
+}
+
 pub(crate) fn replace(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compilation {
     let [from, to] = it.texts()?;
+    if from.is_empty() {
+        return Err("`replace` needs a text to look for".to_owned());
+    }
     Ok((Step::Text(TextStep::Replace { from, to }), Kind::Text))
 }
 
-pub(crate) fn matching(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compilation {
-    let (first, rest) = it.call.arguments.split_first().ok_or_else(|| it.usage())?;
-    let group = match rest {
-        [] => 0,
-        [Argument::Number(group)] => *group,
-        _ => return Err(it.usage()),
+pub(crate) fn pad(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compilation {
+    let [first, Argument::Number(width)] = it.call.arguments.as_slice() else {
+        return Err(it.usage());
     };
-    let source = literal(first).ok_or_else(|| it.usage())?;
-    let pattern = Regex::new(&source).map_err(|it| format!("not a regular expression: {it}"))?;
-    if group >= pattern.captures_len() {
-        return Err(format!("the pattern has {} groups, not {group}", pattern.captures_len() - 1));
+    let with = literal(first).ok_or_else(|| it.usage())?;
+    let mut chars = with.chars();
+    match (chars.next(), chars.next()) {
+        (Some(with), None) if *width <= WIDTH_MAX => {
+            Ok((Step::Text(TextStep::Pad { with, width: *width }), Kind::Text))
+        }
+        _ => Err(it.usage()),
     }
-    Ok((Step::Text(TextStep::Match { pattern, group, source }), Kind::Text))
 }
 
-/// Cuts blanks of every width; a value of blanks only is no value.
-fn trim(text: Cow<'_, str>) -> Datum<'_> {
-    let trimmed = text.trim();
-    match trimmed.len() {
+/// No element is padded to more; a slip of the pen must not cost memory.
+const WIDTH_MAX: usize = 1_000;
+
+/// A part of the text; a part that is empty is no value.
+fn cut<'a>(text: Cow<'a, str>, part: impl Fn(&str) -> &str) -> Datum<'a> {
+    let kept = part(&text);
+    match kept.len() {
         0 => Datum::Absent,
-        kept if kept == text.len() => Datum::Text(text),
-        _ => Datum::Text(Cow::Owned(trimmed.to_owned())),
+        it if it == text.len() => Datum::Text(text),
+        _ => Datum::Text(Cow::Owned(kept.to_owned())),
     }
+}
+
+/// A text that steps made; an empty one is no value.
+pub(super) fn filled<'a>(text: String) -> Datum<'a> {
+    if text.is_empty() { Datum::Absent } else { Datum::Text(Cow::Owned(text)) }
 }
 
 /// Full-width letters, digits, signs and the ideographic blank to their usual width.
-fn narrow_char(it: char) -> char {
+fn narrowed(it: char) -> char {
     match it {
         '\u{3000}' => ' ',
         '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(it) - 0xFEE0).unwrap_or(it),
@@ -92,10 +129,52 @@ fn narrow_char(it: char) -> char {
     }
 }
 
-fn capture<'a>(text: &str, pattern: &Regex, group: usize, source: &str) -> Outcome<'a> {
-    match pattern.captures(text).and_then(|it| it.get(group)) {
-        Some(found) if found.as_str().is_empty() => Ok(Datum::Absent),
-        Some(found) => Ok(Datum::Text(Cow::Owned(found.as_str().to_owned()))),
-        None => Err(Fault::new("M205", text, format!("应符合 {source}"))),
+fn padded(text: Cow<'_, str>, with: char, width: usize) -> Datum<'_> {
+    let missing = width.saturating_sub(text.chars().count());
+    if missing == 0 {
+        return Datum::Text(text);
+    }
+    let mut out: String = std::iter::repeat_n(with, missing).collect();
+    out.push_str(&text);
+    Datum::Text(Cow::Owned(out))
+}
+
+/// The five entities of XML and numbered characters, once: `&amp;lt;` becomes `&lt;`.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('&') {
+        out.push_str(before);
+        let entity = behind.split_once(';').and_then(|(it, after)| Some((entity(it)?, after)));
+        match entity {
+            Some((char, after)) => {
+                out.push(char);
+                rest = after;
+            }
+            None => {
+                out.push('&');
+                rest = behind;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn entity(name: &str) -> Option<char> {
+    match name {
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "amp" => Some('&'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16),
+                None => number.parse(),
+            };
+            char::from_u32(code.ok()?)
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! What stands between a step's parentheses, read as what the step needs.
 
-use super::{Compilation, STEPS};
+use super::{Compilation, STEPS, Scope};
+use crate::compiled::Compiled;
 use crate::datum::Kind;
 use crate::expression::{Argument, Call, Expression, Source};
 use crate::step::Step;
+use crate::step::list::constant;
 
 /// The arguments of one step as it was written.
 pub(crate) struct Arguments<'a> {
@@ -50,6 +52,31 @@ pub(crate) fn literal(argument: &Argument) -> Option<String> {
         {
             Some(text.clone())
         }
-        Argument::Expression(_) | Argument::Number(_) | Argument::Condition(_) => None,
+        _ => None,
     }
+}
+
+/// An argument that yields a number: `100`, `"0.5" | decimal`, `price | decimal`.
+pub(crate) fn number_of(argument: &Argument, scope: &mut dyn Scope) -> Result<Compiled, String> {
+    let expression = match argument {
+        Argument::Number(number) => return Ok(constant(*number)),
+        Argument::Expression(expression) => expression,
+    };
+    let compiled = scope.expression(expression).ok_or("its argument is not right")?;
+    if compiled.kind == Kind::Number {
+        return Ok(compiled);
+    }
+    Err(format!("its argument is {}, not a number; add `| decimal` inside", compiled.kind.word()))
+}
+
+/// An argument that yields text.
+pub(crate) fn text_of(argument: &Argument, scope: &mut dyn Scope) -> Result<Compiled, String> {
+    let Argument::Expression(expression) = argument else {
+        return Err("its argument is a number, not text".to_owned());
+    };
+    let compiled = scope.expression(expression).ok_or("its argument is not right")?;
+    if compiled.kind == Kind::Text {
+        return Ok(compiled);
+    }
+    Err(format!("its argument is {}, not text", compiled.kind.word()))
 }
