@@ -6,6 +6,7 @@ use adapters::NodeId;
 use schemas::Number;
 
 use crate::datum::{Datum, Fault, Kind};
+use crate::exact;
 use crate::expression::{Path, Start};
 pub(crate) use crate::scene::{Item, Scene};
 use crate::step::Step;
@@ -135,8 +136,7 @@ fn sum<'a>(path: &Path, each: &Compiled, scene: &Scene<'a>) -> Result<Datum<'a>,
 }
 
 fn added(a: &Number, b: &Number) -> Result<Number, Fault> {
-    let sum = a.to_decimal().zip(b.to_decimal()).and_then(|(a, b)| a.checked_add(b));
-    sum.map(Number::from_decimal).ok_or_else(|| {
+    exact::sum(a, b).ok_or_else(|| {
         let expected = "各行相加超出了可以精确计算的范围，请核对这一列".to_owned();
         Fault::new("M201", b.as_str(), expected)
     })

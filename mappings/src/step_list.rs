@@ -17,7 +17,7 @@ use crate::units::Units;
 
 mod arguments;
 
-pub(crate) use arguments::{Arguments, literal, number_of, text_of};
+pub(crate) use arguments::{Arguments, literal, number_of, text_of, written};
 
 /// One step as the manual shows it.
 #[derive(Clone, Copy, Debug)]
@@ -137,6 +137,7 @@ steps! {
     "required" "required" "没有值则报问题（M209）" "no value is a finding" ("v | required", "x", "x") ANY => choice::required;
     "agrees" "agrees(expression)" "与另一处的值矛盾则报问题（M213）；写 agrees(expression, \"warn\") 则只提示" "contradicting another place is a finding; with \"warn\" only a word of warning"
         ("v | agrees(v | trim)", "男", "男") SINGLE => choice::agrees;
+    "when" "when(condition)" "条件成立才有值" "keeps the value where a condition holds" ("v | when(v = \"x\")", "x", "x") ANY => choice::when;
     "join" "join(\"separator\", expression, ...)" "与其他值相连；没有的部分不留分隔符" "joins with other values; what is absent leaves no separator"
         ("v | join(\" \", \"09:12:33\")", "2024-05-15", "2024-05-15 09:12:33") ANY => list::join;
     "split" "split(\"separator\")" "拆成列表" "splits into a list" ("v | split(\"^\") | item(2)", "I10.x00^原发性高血压", "原发性高血压") TEXT => list::split;
@@ -188,7 +189,7 @@ mod tests {
     use super::*;
     use crate::code_map::Unknown;
     use crate::compiled::{From, Variable};
-    use crate::expression::Source;
+    use crate::expression::{Comparison, Source};
     use crate::scene::{Budget, Context, Found, Item, Reading, Scene};
 
     static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
@@ -233,8 +234,11 @@ mod tests {
             compiled(expression).ok()
         }
 
-        fn condition(&mut self, _: &Condition) -> Option<CompiledCondition> {
-            None
+        fn condition(&mut self, condition: &Condition) -> Option<CompiledCondition> {
+            let Condition::Term(term) = condition else { return None };
+            let Comparison::Compare(relation, right) = &term.comparison else { return None };
+            let (left, right) = (compiled(&term.expression).ok()?, compiled(right).ok()?);
+            Some(CompiledCondition::Compare { left, relation: *relation, right })
         }
     }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use schemas::{Number, ValueDomain};
 use toml::Spanned;
-use toml::Spanned;
 
 use super::Compiler;
 use crate::code_map::CodeMap;

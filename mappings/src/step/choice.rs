@@ -6,9 +6,10 @@ use schemas::{Format, Number, Value};
 
 use super::{Outcome, Step};
 use crate::compiled::{Compiled, Scene};
+use crate::condition::CompiledCondition;
 use crate::datum::{Datum, Fault, Kind};
 use crate::expression::Argument;
-use crate::step_list::{Arguments, Compilation, Scope, literal};
+use crate::step_list::{Arguments, Compilation, Scope, literal, written};
 
 /// A step that may turn a value into none, or none into a value, or ask about it.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(crate) enum ChoiceStep {
     Or(Compiled),
     Required,
     Agrees { other: Compiled, warn: bool },
+    When(CompiledCondition),
 }
 
 impl ChoiceStep {
@@ -31,6 +33,7 @@ impl ChoiceStep {
             }
             ChoiceStep::Absent(words) if is_one_of(&datum, words) => Ok(Datum::Absent),
             ChoiceStep::Only(words) if !is_one_of(&datum, words) => Ok(Datum::Absent),
+            ChoiceStep::When(condition) if !condition.holds(scene) => Ok(Datum::Absent),
             ChoiceStep::Agrees { other, warn } => agreed(datum, other, *warn, scene),
             _ => Ok(datum),
         }
@@ -52,7 +55,7 @@ pub(crate) fn required(it: &Arguments<'_>, input: Kind, _: &mut dyn Scope) -> Co
 pub(crate) fn default(it: &Arguments<'_>, input: Kind, _: &mut dyn Scope) -> Compilation {
     let text = match it.call.arguments.as_slice() {
         [Argument::Number(number)] => number.to_string(),
-        [argument] => literal(argument).ok_or_else(|| it.usage())?,
+        [argument] => written(argument).ok_or_else(|| it.usage())?,
         _ => return Err(it.usage()),
     };
     let constant = constant(&text, input)
@@ -86,6 +89,14 @@ pub(crate) fn agrees(it: &Arguments<'_>, input: Kind, scope: &mut dyn Scope) -> 
         return Err(format!("`agrees` would compare {mine} with {theirs}; restate one of them"));
     }
     Ok((Step::Choice(ChoiceStep::Agrees { other, warn }), input))
+}
+
+pub(crate) fn when(it: &Arguments<'_>, input: Kind, scope: &mut dyn Scope) -> Compilation {
+    let [Argument::Condition(condition)] = it.call.arguments.as_slice() else {
+        return Err(it.usage());
+    };
+    let condition = scope.condition(condition).ok_or("its condition is not right")?;
+    Ok((Step::Choice(ChoiceStep::When(condition)), input))
 }
 
 /// A text of the mapping as a value of the kind that flows here: digits for dates and times, with

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use schemas::Number;
 
-use super::number::NumberStep;
 use super::{Outcome, Step};
 use crate::compiled::{Compiled, From, Scene};
 use crate::datum::{Datum, Kind};
@@ -74,12 +73,8 @@ pub(crate) fn item(it: &Arguments<'_>, _: Kind, scope: &mut dyn Scope) -> Compil
 
 /// A number written in the mapping, as an expression that yields it.
 pub(crate) fn constant(number: usize) -> Compiled {
-    debug_assert!(Number::parse(&number.to_string()).is_some());
-    Compiled {
-        source: From::Literal(number.to_string()),
-        steps: vec![Step::Number(NumberStep::Decimal)],
-        kind: Kind::Number,
-    }
+    let number = Number::parse(&number.to_string()).expect("a whole number is one");
+    Compiled { source: From::Number(number), steps: Vec::new(), kind: Kind::Number }
 }
 
 fn parts<'a>(text: &str, separator: &str) -> Datum<'a> {

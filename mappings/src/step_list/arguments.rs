@@ -56,11 +56,26 @@ pub(crate) fn literal(argument: &Argument) -> Option<String> {
     }
 }
 
+/// The same, or a decimal that is nothing but one.
+pub(crate) fn written(argument: &Argument) -> Option<String> {
+    match argument {
+        Argument::Expression(Expression { source: Source::Number(number), steps, .. })
+            if steps.is_empty() =>
+        {
+            Some(number.clone())
+        }
+        other => literal(other),
+    }
+}
+
 /// An argument that yields a number: `100`, `"0.5" | decimal`, `price | decimal`.
 pub(crate) fn number_of(argument: &Argument, scope: &mut dyn Scope) -> Result<Compiled, String> {
     let expression = match argument {
         Argument::Number(number) => return Ok(constant(*number)),
         Argument::Expression(expression) => expression,
+        Argument::Condition(_) => {
+            return Err("its argument is a condition, not a number".to_owned());
+        }
     };
     let compiled = scope.expression(expression).ok_or("its argument is not right")?;
     if compiled.kind == Kind::Number {
