@@ -1,6 +1,8 @@
 //! `his-agent test`: the cases that lie beside mappings and rules.
 
-use std::fmt::Write as _;
+mod difference;
+mod watch;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +25,9 @@ pub(super) struct Arguments {
     /// 用实际结果改写期望 | rewrite the expectations with what came out
     #[arg(long)]
     update: bool,
+    /// 每次保存后重新运行，直到 Ctrl-C | run again after every save, until interrupted
+    #[arg(long, conflicts_with = "update")]
+    watch: bool,
 }
 
 /// How many cases held and how many did not.
@@ -42,8 +47,20 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         eprintln!("there is neither ./mappings nor ./rules here; name a folder");
         return Exit::Usage;
     }
+    let mut seen = watch::stamps(&paths);
+    loop {
+        let exit = all(&paths, arguments);
+        if !arguments.watch {
+            return exit;
+        }
+        say!("waiting for the next save; Ctrl-C ends");
+        seen = watch::wait(&paths, &seen);
+    }
+}
+
+fn all(paths: &[PathBuf], arguments: &Arguments) -> Exit {
     let mut tally = Tally::default();
-    for path in &paths {
+    for path in paths {
         if let Err(problems) = folder(path, arguments, &mut tally) {
             return tell(&problems);
         }
@@ -59,12 +76,40 @@ fn folder(path: &Path, arguments: &Arguments, tally: &mut Tally) -> Result<(), V
         return Err(problems);
     }
     let is_rules = files.iter().any(|(name, _)| name.ends_with("pack.toml"));
-    if is_rules { rule_cases(&files, tally) } else { mapping_cases(path, &files, arguments, tally) }
+    if is_rules {
+        return rule_cases(&files, tally);
+    }
+    let vendor = own_name(path, &files);
+    mapping_cases(path, &below(&vendor, files), &vendor, arguments, tally)
+}
+
+/// The name of a folder that holds mappings itself, with a slash behind it; nothing for a folder of
+/// such folders.
+fn own_name(path: &Path, files: &Files) -> String {
+    if !files.iter().any(|(name, _)| name.ends_with(".toml") && !name.contains('/')) {
+        return String::new();
+    }
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = whole.file_name().and_then(|it| it.to_str()).unwrap_or("vendor");
+    format!("{name}/")
+}
+
+/// The files as they stand in the tree that the daemon reads: each below its vendor's folder.
+fn below(vendor: &str, files: Files) -> Files {
+    if vendor.is_empty() {
+        return files;
+    }
+    let mut moved = Files::new();
+    for (name, text) in files.iter() {
+        moved.insert(format!("{vendor}{name}"), text);
+    }
+    moved
 }
 
 fn mapping_cases(
     root: &Path,
     files: &Files,
+    vendor: &str,
     arguments: &Arguments,
     tally: &mut Tally,
 ) -> Result<(), Vec<Problem>> {
@@ -73,12 +118,12 @@ fn mapping_cases(
     for input in inputs(root) {
         let case = Case { root, input: &input };
         // A case is asked of the mappings beside it, not of every vendor's.
-        let (set, _) = MappingSet::load(files, &catalogs, &[case.vendor()])?;
+        let (set, _) = MappingSet::load(files, &catalogs, &[format!("{vendor}{}", case.vendor())])?;
         match case.run(&set, arguments.update) {
             Ok(()) => tally.passed += 1,
             Err(difference) => {
                 tally.failed += 1;
-                say!("FAILED {}\n{difference}", input.display());
+                say!("FAILED {}\n{}", input.display(), difference.trim_end());
             }
         }
     }
@@ -138,20 +183,8 @@ impl Case<'_> {
         let expected = fs::read_to_string(&expectation).map_err(|it| {
             format!("{}: {it}; write it with --update and read it", expectation.display())
         })?;
-        if expected == actual { Ok(()) } else { Err(difference(&expected, &actual)) }
+        if expected == actual { Ok(()) } else { Err(difference::difference(&expected, &actual)) }
     }
-}
-
-/// Lines that are only expected and lines that only came out.
-fn difference(expected: &str, actual: &str) -> String {
-    let mut out = String::new();
-    for line in expected.lines().filter(|it| !actual.lines().any(|other| other == *it)) {
-        let _ = writeln!(out, "  - {line}");
-    }
-    for line in actual.lines().filter(|it| !expected.lines().any(|other| other == *it)) {
-        let _ = writeln!(out, "  + {line}");
-    }
-    if out.is_empty() { "  the same lines in another order\n".to_owned() } else { out }
 }
 
 fn rule_cases(files: &Files, tally: &mut Tally) -> Result<(), Vec<Problem>> {
