@@ -77,7 +77,6 @@ mod witness;
 mod writer;
 
 use std::fmt;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -93,7 +92,7 @@ pub use self::error::StoreError;
 use self::opening::Opened;
 use self::progress::Progress;
 use self::reading::Span;
-use self::store::{Family, Store, WalkError};
+use self::store::Store;
 use self::writer::Writer;
 use crate::envelope::{DeadLetter, Envelope, Receipt, Submission};
 
@@ -336,42 +335,6 @@ impl Outbox {
             status.bytes = reading::waiting_bytes(&store, floor, &status).ok();
         }
         status
-    }
-
-    /// Dead letters behind the number `after_id`, with their numbers, at most `max`.
-    pub fn dead_letters(
-        &self,
-        after_id: u64,
-        max: usize,
-    ) -> Result<Vec<(u64, DeadLetter)>, StoreError> {
-        let mut letters = Vec::new();
-        if max == 0 {
-            return Ok(letters);
-        }
-        let from = after_id.saturating_add(1);
-        let walked =
-            self.shared.store()?.walk(Family::Dead, [from, from, u64::MAX], |id, value| {
-                letters.push((id, letters::open(value)));
-                if letters.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            });
-        match walked {
-            Ok(()) => Ok(letters),
-            Err(WalkError::Damaged(cause)) => Err(StoreError::Damaged { cause }),
-            Err(WalkError::Failed(cause)) => Err(StoreError::Failed { operation: "read", cause }),
-        }
-    }
-
-    /// One dead letter.
-    pub fn dead_letter(&self, id: u64) -> Result<Option<DeadLetter>, StoreError> {
-        let value = self.shared.store()?.get(Family::Dead, &id.to_be_bytes())?;
-        Ok(value.map(|value| letters::open(&value)))
-    }
-
-    /// Removes a dead letter, for good. False when it is not there. Resolves after the disk has
-    /// synced.
-    pub async fn discard_dead_letter(&self, id: u64) -> Result<bool, StoreError> {
-        let answer = self.ask(|answer| Command::Discard(id, answer))?;
-        self.wait_for(answer).await
     }
 
     fn ask<T>(

@@ -1,10 +1,53 @@
-//! Dead letters that the outbox itself has to write, because the store did not keep its word.
+//! Dead letters: reading and discarding them, and those that the outbox itself has to write,
+//! because the store did not keep its word.
+
+use std::ops::ControlFlow;
 
 use tracing::error;
 
-use super::command::Unreadable;
+use super::command::{Command, Unreadable};
 use super::format;
+use super::store::{Family, WalkError};
+use super::{Outbox, StoreError};
 use crate::envelope::{DeadLetter, Stage};
+
+impl Outbox {
+    /// Dead letters behind the number `after_id`, with their numbers, at most `max`.
+    pub fn dead_letters(
+        &self,
+        after_id: u64,
+        max: usize,
+    ) -> Result<Vec<(u64, DeadLetter)>, StoreError> {
+        let mut letters = Vec::new();
+        if max == 0 {
+            return Ok(letters);
+        }
+        let from = after_id.saturating_add(1);
+        let walked =
+            self.shared.store()?.walk(Family::Dead, [from, from, u64::MAX], |id, value| {
+                letters.push((id, open(value)));
+                if letters.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+        match walked {
+            Ok(()) => Ok(letters),
+            Err(WalkError::Damaged(cause)) => Err(StoreError::Damaged { cause }),
+            Err(WalkError::Failed(cause)) => Err(StoreError::Failed { operation: "read", cause }),
+        }
+    }
+
+    /// One dead letter.
+    pub fn dead_letter(&self, id: u64) -> Result<Option<DeadLetter>, StoreError> {
+        let value = self.shared.store()?.get(Family::Dead, &id.to_be_bytes())?;
+        Ok(value.map(|value| open(&value)))
+    }
+
+    /// Removes a dead letter, for good. False when it is not there. Resolves after the disk has
+    /// synced.
+    pub async fn discard_dead_letter(&self, id: u64) -> Result<bool, StoreError> {
+        let answer = self.ask(|answer| Command::Discard(id, answer))?;
+        self.wait_for(answer).await
+    }
+}
 
 /// Keeps what is left of an unreadable stretch, named, so that the road can go on behind it.
 pub(super) fn about(stretch: Unreadable) -> DeadLetter {

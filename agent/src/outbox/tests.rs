@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-use super::store::Durability;
+use super::store::{Durability, Family};
 use super::*;
 use crate::envelope::{Draft, Stage};
 

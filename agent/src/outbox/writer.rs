@@ -8,7 +8,8 @@
 //! known to be stored, nothing more is accepted, and the agent is expected to stop: what the disk
 //! holds can only be told by opening it again.
 
-use std::collections::BTreeSet;
+mod letters;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,13 +18,13 @@ use std::sync::mpsc::Receiver;
 use tracing::error;
 
 use super::accept;
-use super::command::{Append, Command, Done, Unreadable, Waiting, Work};
+use super::command::{Append, Command, Done, Waiting, Work};
 use super::format;
 use super::seen::{Finding, Seen};
 use super::store::{Batch, Durability, Family, Store, WalkError};
 use super::witness::{Testimony, Witness};
-use super::{CURSOR, LETTERS, Shared, StoreError, TAIL, letters};
-use crate::envelope::{DeadLetter, Receipt};
+use super::{CURSOR, Shared, StoreError, TAIL};
+use crate::envelope::Receipt;
 
 /// The writer's own state. All of it can be told from the store when it is opened.
 pub(super) struct Writer {
@@ -214,52 +215,6 @@ impl Writer {
             batch.put(Family::Queue, &first_seq.to_be_bytes(), &value);
         }
         accept::receipt(submission, findings)
-    }
-
-    fn keep_letters(
-        &mut self,
-        group: &mut Group<'_>,
-        letters: Vec<DeadLetter>,
-        discards: Vec<u64>,
-        unreadable: Vec<Unreadable>,
-    ) -> Result<(), StoreError> {
-        if letters.is_empty() && discards.is_empty() && unreadable.is_empty() {
-            return Ok(());
-        }
-        for stretch in unreadable {
-            // Settled in the same batch as the letter, so that it is reported once.
-            self.shared.progress().settle(stretch.first_seq, stretch.end_seq);
-            self.bury(group, &letters::about(stretch));
-        }
-        for letter in letters {
-            self.bury(group, &letter);
-        }
-        let mut gone = BTreeSet::new();
-        for id in discards {
-            let there = gone.insert(id) && self.discard(group, id)?;
-            group.done.discarded.push(there);
-        }
-        let row = format::numbers([self.at.next_letter, self.at.letters]);
-        group.batch.put(Family::Meta, LETTERS, &row);
-        group.durability = Durability::Synced;
-        Ok(())
-    }
-
-    fn bury(&mut self, group: &mut Group<'_>, letter: &DeadLetter) {
-        let id = self.at.next_letter.to_be_bytes();
-        group.batch.put(Family::Dead, &id, &format::seal_letter(letter));
-        self.at.next_letter += 1;
-        self.at.letters += 1;
-    }
-
-    fn discard(&mut self, group: &mut Group<'_>, id: u64) -> Result<bool, StoreError> {
-        let key = id.to_be_bytes();
-        if self.store.get(Family::Dead, &key)?.is_none() {
-            return Ok(false);
-        }
-        group.batch.delete(Family::Dead, &key);
-        self.at.letters = self.at.letters.saturating_sub(1);
-        Ok(true)
     }
 
     /// Puts the cursor into the batch if it moved, and a sweep if enough lies behind it.

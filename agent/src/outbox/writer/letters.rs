@@ -1,0 +1,57 @@
+//! The writer's part of dead letters: each gets a number of its own and stays until it is discarded.
+
+use std::collections::BTreeSet;
+
+use super::super::command::Unreadable;
+use super::super::store::Family;
+use super::super::{LETTERS, StoreError, format, letters};
+use super::{Durability, Group, Writer};
+use crate::envelope::DeadLetter;
+
+impl Writer {
+    pub(super) fn keep_letters(
+        &mut self,
+        group: &mut Group<'_>,
+        letters: Vec<DeadLetter>,
+        discards: Vec<u64>,
+        unreadable: Vec<Unreadable>,
+    ) -> Result<(), StoreError> {
+        if letters.is_empty() && discards.is_empty() && unreadable.is_empty() {
+            return Ok(());
+        }
+        for stretch in unreadable {
+            // Settled in the same batch as the letter, so that it is reported once.
+            self.shared.progress().settle(stretch.first_seq, stretch.end_seq);
+            self.bury(group, &letters::about(stretch));
+        }
+        for letter in letters {
+            self.bury(group, &letter);
+        }
+        let mut gone = BTreeSet::new();
+        for id in discards {
+            let there = gone.insert(id) && self.discard(group, id)?;
+            group.done.discarded.push(there);
+        }
+        let row = format::numbers([self.at.next_letter, self.at.letters]);
+        group.batch.put(Family::Meta, LETTERS, &row);
+        group.durability = Durability::Synced;
+        Ok(())
+    }
+
+    pub(super) fn bury(&mut self, group: &mut Group<'_>, letter: &DeadLetter) {
+        let id = self.at.next_letter.to_be_bytes();
+        group.batch.put(Family::Dead, &id, &format::seal_letter(letter));
+        self.at.next_letter += 1;
+        self.at.letters += 1;
+    }
+
+    fn discard(&mut self, group: &mut Group<'_>, id: u64) -> Result<bool, StoreError> {
+        let key = id.to_be_bytes();
+        if self.store.get(Family::Dead, &key)?.is_none() {
+            return Ok(false);
+        }
+        group.batch.delete(Family::Dead, &key);
+        self.at.letters = self.at.letters.saturating_sub(1);
+        Ok(true)
+    }
+}
