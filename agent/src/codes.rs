@@ -65,6 +65,8 @@ codes! {
     "O202" "一段编号的内容缺失，已记入死信" "a stretch of numbers is missing; noted in the dead letters" "按死信里的编号请 HIS 重送；查磁盘"
     "O203" "一个存储块读不出，已移入死信" "a block of the store cannot be read; moved to the dead letters" "按死信里的编号请 HIS 重送；查磁盘"
     "O204" "一封死信的内容读不出" "a dead letter itself cannot be read" "查磁盘；其余死信不受影响"
+    "O205" "一份待对照的报文读不出，已移入死信" "a parked message cannot be read; moved to the dead letters" "按死信里的时间请 HIS 重送；查磁盘"
+    "O206" "有待对照的报文缺失，已记入死信" "parked messages are missing; noted in the dead letters" "请 HIS 重送当天的报文，重送不会重复入库；查磁盘"
 
     "Q001" "某一天的质量统计读不出" "the quality counts of a day cannot be read" "核对目录权限；文件损坏时前置机会改名为 .damaged 另存，当天从头统计"
     "Q101" "代码与旁边的名称对不上（只统计，不拒收）" "a code stands beside the name of another code; counted only" "请 HIS 核对代码和名称的对应，例如代码是片剂而名称写胶囊"

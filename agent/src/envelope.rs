@@ -4,6 +4,7 @@
 //! pipeline --Submission--> outbox --Receipt--> HIS
 //!                                 --Envelope--> forward --> broker
 //! pipeline --DeadLetter--> outbox                          (kept, named, replayable)
+//! pipeline --UnknownCode-> outbox --ParkedMessage--> judged again --> released, in its turn
 //! ```
 //!
 //! A [`Draft`] becomes an [`Envelope`] by being stored: only the outbox gives out sequence numbers,
@@ -14,6 +15,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use uuid::Uuid;
 
 /// A standard record that is not stored yet: everything but its number, id and revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +48,17 @@ pub struct Submission {
     pub schema: Arc<str>,
     /// The records, in the order the message has them.
     pub drafts: Vec<Draft>,
+    /// What came, in case the message has to wait.
+    pub original: Original,
+}
+
+/// A message as its caller sent it: enough to judge it once more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Original {
+    /// The bytes as they came.
+    pub raw: Bytes,
+    /// What the caller said they were.
+    pub content_type: Option<String>,
 }
 
 /// Proof that a message is on disk. It exists only after the disk has synced.
@@ -68,21 +81,23 @@ pub struct RecordReceipt {
     pub entity: String,
     /// Business key.
     pub key: String,
-    /// The record's number in this outbox; no number is left out.
+    /// The record's number in this outbox; no number is left out. 0 while the record is parked.
     pub seq: u64,
-    /// 1 for the first content under a business key, then 2, 3, ...
+    /// 1 for the first content under a business key, then 2, 3, ... 0 while the record is parked.
     pub revision: u32,
-    /// New, or seen before.
+    /// New, seen before, or waiting.
     pub status: ReceiptStatus,
 }
 
-/// Whether a record is new.
+/// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReceiptStatus {
     /// It was stored now.
     Accepted,
     /// The same content was stored before; id, number and revision are those of the first.
     Duplicate,
+    /// Its message is on disk and waits until a local code is mapped; the id is its own already.
+    Parked,
 }
 
 impl ReceiptStatus {
@@ -91,6 +106,7 @@ impl ReceiptStatus {
         match self {
             ReceiptStatus::Accepted => "accepted",
             ReceiptStatus::Duplicate => "duplicate",
+            ReceiptStatus::Parked => "parked",
         }
     }
 }
@@ -153,6 +169,58 @@ pub struct DeadLetter {
     pub raw: Vec<u8>,
     /// What the caller said they were.
     pub content_type: Option<String>,
+}
+
+/// A local code that nobody has mapped yet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnknownCode {
+    /// The code map's file, by its path in the tree of mappings.
+    pub map: String,
+    /// The code, as the HIS sent it.
+    pub code: String,
+    /// The data element that it should have filled.
+    pub element: String,
+}
+
+/// A message that waits: for a code to be mapped, or behind another of its lane that does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParkedMessage {
+    /// Id the agent gave the message.
+    pub message_id: String,
+    /// The channel it came in by.
+    pub channel: String,
+    /// When it came, `YYYYMMDDhhmmss`.
+    pub received_at: String,
+    /// What came.
+    pub original: Original,
+    /// What was promised, in the order of the message.
+    pub records: Vec<ParkedRecord>,
+    /// What it waits for; nothing, if only for another message of its lane.
+    pub unknown: Vec<UnknownCode>,
+}
+
+/// One record of a parked message, as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParkedRecord {
+    /// The id that the receipt has told, and that the record will have.
+    pub record_id: Uuid,
+    /// What kind of record it is.
+    pub entity: String,
+    /// Business key, as far as the codes in it are mapped.
+    pub key: String,
+    /// Order is kept within a lane.
+    pub lane: String,
+}
+
+/// What is to become of a parked message that was judged once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// It goes on its way. The submission carries the message's own id and time of receipt.
+    Accept(Submission),
+    /// It cannot go on for another reason.
+    Refuse(DeadLetter),
+    /// It waits on, for these codes.
+    Wait(Vec<UnknownCode>),
 }
 
 /// The stage at which a message stopped.

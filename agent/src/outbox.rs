@@ -15,7 +15,7 @@
 //!
 //! # The store
 //!
-//! Four families of keys; numbers in keys are 8 bytes, high byte first. The values' bytes are in
+//! Five families of keys; numbers in keys are 8 bytes, high byte first. The values' bytes are in
 //! `outbox/format.rs`.
 //!
 //! | family | key | value |
@@ -23,11 +23,13 @@
 //! | `queue` | number of the submission's first new record | all its new records, sealed |
 //! | `seen` | identity (channel, entity, business key), 16 bytes of a SHA-256 | the contents taken in under it: digest, record id, number, revision, message |
 //! | `dead` | number of the dead letter | the dead letter, sealed |
+//! | `parked` | number of the parked message | the message, sealed |
 //! | `meta` | `format` | version of the store |
 //! | | `epoch` | the store's id, a UUID: numbers mean something only together with it |
 //! | | `tail` | next number, bytes ever stored |
 //! | | `cursor` | lowest number not settled |
 //! | | `letters` | next number of a dead letter, dead letters kept |
+//! | | `parked` | next number of a parked message, messages parked |
 //!
 //! One queue value holds a whole submission. Measured against one value a record (six records of
 //! 700 bytes, 64 callers), the writer needs a seventh less CPU and the queue a tenth fewer bytes.
@@ -36,6 +38,9 @@
 //!
 //! - **Append** (synced): one batch has the queue value, the `seen` entries and `tail`. A message is
 //!   there as a whole or not at all. A resend writes nothing and gets the first receipt.
+//! - **Park** (synced): a message with a code that nobody has mapped, or behind one in its lane,
+//!   waits as a whole (`outbox/parked.rs`). A release moves it to the queue, or to the dead letters,
+//!   in one batch.
 //! - **Take**: [`Outbox::oldest`] reads from the cursor on and never below it. It never searches
 //!   for the head of the queue, where everything removed would have to be stepped over.
 //! - **Settle** (not synced): confirms come in any order and are kept in memory until the cursor
@@ -69,6 +74,7 @@ mod error;
 mod format;
 mod letters;
 mod opening;
+mod parked;
 mod progress;
 mod reading;
 mod seen;
@@ -94,7 +100,7 @@ use self::progress::Progress;
 use self::reading::Span;
 use self::store::Store;
 use self::writer::Writer;
-use crate::envelope::{DeadLetter, Envelope, Receipt, Submission};
+use crate::envelope::{DeadLetter, Envelope, Receipt, Submission, UnknownCode};
 
 /// The bounds of an outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,6 +145,8 @@ pub struct OutboxStatus {
     pub next_seq: u64,
     /// Dead letters kept.
     pub dead_letters: u64,
+    /// Messages that wait for a code to be mapped, or behind one that does.
+    pub parked: u64,
     /// The disk has failed; see [`Outbox::refusal`].
     pub failed: bool,
 }
@@ -180,11 +188,11 @@ impl Outbox {
     ///
     /// After a crash this is the recovery; there is no other.
     pub fn open(dir: &Path, options: &Options) -> Result<(Outbox, WriterHandle), StoreError> {
-        let Opened { store, witness, at, floor } = opening::open(dir, options)?;
+        let Opened { store, witness, at, parked, floor } = opening::open(dir, options)?;
         store.forget_below(at.next_seq.saturating_sub(options.remember_records));
         let shared = Arc::new(Shared {
             store: RwLock::new(Some(Arc::clone(&store))),
-            progress: Mutex::new(Progress::new(at.cursor, at.next_seq, floor, at.letters)),
+            progress: Mutex::new(Progress::of(&at, floor)),
             appended: Notify::new(),
             refusal: watch::Sender::new(None),
             queued_bytes: AtomicUsize::new(0),
@@ -194,6 +202,7 @@ impl Outbox {
         });
         let (commands, receiver) = sync_channel(options.waiting_max);
         let remember = options.remember_records;
+        let at = (at, parked);
         let writer = Writer::new(Arc::clone(&shared), store, witness, receiver, at, remember);
         let thread = start(Arc::clone(&shared), writer)?;
         let handle = WriterHandle { commands: commands.clone(), thread: Some(thread) };
@@ -205,10 +214,19 @@ impl Outbox {
     ///
     /// A caller that stops waiting changes nothing: the message may still be stored, and a resend
     /// will find it.
+    /// When a message of one of its lanes is parked, this one waits behind it.
     pub async fn append(&self, submission: Submission) -> Result<Receipt, StoreError> {
+        self.hand_in(submission, Vec::new()).await
+    }
+
+    async fn hand_in(
+        &self,
+        submission: Submission,
+        unknown: Vec<UnknownCode>,
+    ) -> Result<Receipt, StoreError> {
         let bytes = size_of(&submission);
         let identities = seen::identities(&submission);
-        let append = Box::new(Append { submission, identities, bytes });
+        let append = Box::new(Append { submission, identities, unknown, bytes });
         let queued_before = self.shared.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
         // However large, one may always wait, or it could never be stored.
         let room = queued_before == 0 || queued_before + bytes <= self.shared.queued_bytes_max;
@@ -327,6 +345,7 @@ impl Outbox {
                 cursor: progress.cursor,
                 next_seq: progress.next_seq,
                 dead_letters: progress.dead_letters,
+                parked: progress.parked,
                 failed: self.refusal().is_some_and(|reason| reason.is_failure()),
             };
             (progress.floor, status)
@@ -483,6 +502,7 @@ const EPOCH: &[u8] = b"epoch";
 const TAIL: &[u8] = b"tail";
 const CURSOR: &[u8] = b"cursor";
 const LETTERS: &[u8] = b"letters";
+const PARKED: &[u8] = b"parked";
 
 #[cfg(test)]
 mod tests;

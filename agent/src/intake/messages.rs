@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode, header};
 use super::answer::{Answer, Dialect, Fault};
 use super::{Road, read_body};
 use crate::clock;
-use crate::envelope::{DeadLetter, Receipt, ReceiptStatus, Submission};
+use crate::envelope::{DeadLetter, Original, Receipt, ReceiptStatus, Submission};
 use crate::outbox::StoreError;
 use crate::pipeline::{self, Accepted, Inbound, Refusal, Verdict};
 use crate::quality::{Observed, Outcome};
@@ -121,6 +121,7 @@ impl Message {
             org: Arc::from(road.config.hospital.code.as_str()),
             schema: Arc::clone(&accepted.schema),
             drafts: accepted.drafts,
+            original: Original { raw: self.bytes.clone(), content_type: self.content_type.clone() },
         };
         match road.outbox.append(submission).await {
             Ok(receipt) => {

@@ -5,7 +5,7 @@ use tracing::debug;
 
 use super::StoreError;
 use super::seen::Identity;
-use crate::envelope::{DeadLetter, Receipt, Submission};
+use crate::envelope::{DeadLetter, Receipt, Release, Submission, UnknownCode};
 
 /// Whoever asked for something to be stored, waiting.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -18,6 +18,8 @@ pub(super) enum Command {
     Bury(Box<DeadLetter>, Answer<()>),
     /// Remove a dead letter.
     Discard(u64, Answer<bool>),
+    /// Carry out what was decided about parked messages.
+    Release(Vec<Releasing>, Answer<()>),
     /// Move what cannot be read from the queue to the dead letters.
     SetAside(Unreadable),
     /// Something was settled; the cursor may have moved.
@@ -30,8 +32,18 @@ pub(super) enum Command {
 pub(super) struct Append {
     pub(super) submission: Submission,
     pub(super) identities: Vec<Identity>,
+    /// Codes that it waits for; none, if it may go on.
+    pub(super) unknown: Vec<UnknownCode>,
     /// About how much memory it takes while it waits.
     pub(super) bytes: usize,
+}
+
+/// A decision about a parked message, with what could be prepared before it reached the writer.
+pub(super) struct Releasing {
+    pub(super) number: u64,
+    pub(super) release: Release,
+    /// Of the submission's records, if it is accepted.
+    pub(super) identities: Vec<Identity>,
 }
 
 /// A stretch of the queue that cannot be read.
@@ -49,6 +61,7 @@ pub(super) struct Unreadable {
 #[derive(Default)]
 pub(super) struct Work {
     pub(super) appends: Vec<Append>,
+    pub(super) releases: Vec<Releasing>,
     pub(super) letters: Vec<DeadLetter>,
     pub(super) discards: Vec<u64>,
     pub(super) unreadable: Vec<Unreadable>,
@@ -66,7 +79,8 @@ pub(super) struct Done {
 #[derive(Default)]
 pub(super) struct Waiting {
     appends: Vec<Answer<Receipt>>,
-    letters: Vec<Answer<()>>,
+    /// Who gave dead letters or decisions.
+    others: Vec<Answer<()>>,
     discards: Vec<Answer<bool>>,
 }
 
@@ -80,7 +94,11 @@ impl Waiting {
             }
             Command::Bury(letter, answer) => {
                 work.letters.push(*letter);
-                self.letters.push(answer);
+                self.others.push(answer);
+            }
+            Command::Release(releases, answer) => {
+                work.releases.extend(releases);
+                self.others.push(answer);
             }
             Command::Discard(id, answer) => {
                 work.discards.push(id);
@@ -96,7 +114,7 @@ impl Waiting {
         for (answer, receipt) in self.appends.into_iter().zip(done.receipts) {
             tell(answer, Ok(receipt));
         }
-        for answer in self.letters {
+        for answer in self.others {
             tell(answer, Ok(()));
         }
         for (answer, there) in self.discards.into_iter().zip(done.discarded) {
@@ -109,7 +127,7 @@ impl Waiting {
         for answer in self.appends {
             tell(answer, Err(error.clone()));
         }
-        for answer in self.letters {
+        for answer in self.others {
             tell(answer, Err(error.clone()));
         }
         for answer in self.discards {

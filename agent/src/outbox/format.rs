@@ -16,6 +16,9 @@
 //!         digest 16 bytes, record_id 16 bytes, seq n, revision n, message_id, received_at: text
 //! dead    stage n, message_id, channel, received_at, code, reason, detail: text,
 //!         content_type: 0, or 1 and text; raw: length n and bytes
+//! parked  message_id, channel, received_at: text, content_type: 0, or 1 and text,
+//!         records n, then each: record_id 16 bytes, entity, key, lane: text;
+//!         unknown n, then each: map, code, element: text; raw: length n and bytes
 //! ```
 //!
 //! `bytes_before` counts the bytes of all queue values ever stored before this one: the bytes that
@@ -25,9 +28,12 @@
 //! is reported and kept, and the entries beside it go on. Changing any of this takes a new version
 //! beside the old one; the fixtures in the tests hold the bytes of every version ever released.
 
+mod parked;
+
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+pub(super) use self::parked::{open_parked, seal_parked};
 use crate::envelope::{DeadLetter, Stage};
 
 /// The version of the store as a whole. A store of a newer one is refused.
@@ -180,13 +186,7 @@ pub(super) fn seal_letter(letter: &DeadLetter) -> Vec<u8> {
     out.text(&letter.code);
     out.text(&letter.reason);
     out.text(&letter.detail);
-    match &letter.content_type {
-        None => out.number(0),
-        Some(media) => {
-            out.number(1);
-            out.text(media);
-        }
-    }
+    out.option(letter.content_type.as_deref());
     out.count(letter.raw.len());
     out.bytes(&letter.raw);
     out.seal()
@@ -203,11 +203,7 @@ pub(super) fn open_letter(value: &[u8]) -> Result<DeadLetter, Damage> {
         code: content.text()?.to_owned(),
         reason: content.text()?.to_owned(),
         detail: content.text()?.to_owned(),
-        content_type: match content.number()? {
-            0 => None,
-            1 => Some(content.text()?.to_owned()),
-            _ => return Err(Damage::Content),
-        },
+        content_type: content.option()?,
         raw: content.blob()?.to_vec(),
     })
 }
@@ -281,6 +277,16 @@ impl Sealing {
         self.bytes(text.as_bytes());
     }
 
+    fn option(&mut self, text: Option<&str>) {
+        match text {
+            None => self.number(0),
+            Some(text) => {
+                self.number(1);
+                self.text(text);
+            }
+        }
+    }
+
     fn seal(mut self) -> Vec<u8> {
         let (head, content) =
             self.0.split_at_mut_checked(1 + CHECK_BYTES).expect("`with_capacity` made the head");
@@ -350,6 +356,18 @@ impl<'a> Content<'a> {
 
     fn text(&mut self) -> Result<&'a str, Damage> {
         str::from_utf8(self.blob()?).map_err(|_| Damage::Content)
+    }
+
+    fn owned(&mut self) -> Result<String, Damage> {
+        self.text().map(str::to_owned)
+    }
+
+    fn option(&mut self) -> Result<Option<String>, Damage> {
+        match self.number()? {
+            0 => Ok(None),
+            1 => self.owned().map(Some),
+            _ => Err(Damage::Content),
+        }
     }
 }
 

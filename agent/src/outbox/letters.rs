@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use tracing::error;
 
 use super::command::{Command, Unreadable};
-use super::format;
+use super::format::{self, Damage};
 use super::store::{Family, WalkError};
 use super::{Outbox, StoreError};
 use crate::envelope::{DeadLetter, Stage};
@@ -64,6 +64,19 @@ pub(super) fn open(value: &[u8]) -> DeadLetter {
         let reason = format!("the stored dead letter is damaged: {damage}");
         of_the_store("O204", reason, "[]".to_owned(), value.to_vec())
     })
+}
+
+/// A parked message that cannot be read.
+pub(super) fn of_parked(number: u64, damage: Damage, value: &[u8]) -> DeadLetter {
+    error!(number, %damage, "a parked message is damaged and was set aside");
+    let reason = format!("the parked message is damaged: {damage}");
+    of_the_store("O205", reason, format!(r#"[{{"parked":{number}}}]"#), value.to_vec())
+}
+
+/// Parked messages that are not there.
+pub(super) fn of_lost_parked(count: u64) -> DeadLetter {
+    let reason = format!("{count} parked messages are missing from the store");
+    of_the_store("O206", reason, format!(r#"[{{"count":{count}}}]"#), Vec::new())
 }
 
 fn of_the_store(code: &str, reason: String, detail: String, raw: Vec<u8>) -> DeadLetter {

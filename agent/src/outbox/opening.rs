@@ -11,6 +11,7 @@ use tracing::error;
 use uuid::Uuid;
 
 use super::format::{self, Entry};
+use super::parked::{self, Index};
 use super::store::{Durability, Family, Store, WalkError};
 use super::witness::{Testimony, Witness};
 use super::writer::{self, Position};
@@ -21,6 +22,8 @@ pub(super) struct Opened {
     pub(super) store: Arc<Store>,
     pub(super) witness: Witness,
     pub(super) at: Position,
+    /// What waits for a code to be mapped.
+    pub(super) parked: Index,
     /// The key of the first entry that may hold something unsettled.
     pub(super) floor: u64,
 }
@@ -32,13 +35,15 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, StoreError> 
     let epoch = identify(&store, heard.as_ref().map(|(witness, _)| witness.epoch))?;
     // A witness of another store has nothing to say about this one.
     let heard = heard.filter(|(witness, _)| witness.epoch == epoch);
-    let (at, floor) = position(&store, heard.as_ref().map(|(_, testimony)| *testimony))?;
+    let testimony = heard.as_ref().map(|(_, testimony)| *testimony);
+    let (mut at, floor) = position(&store, testimony)?;
+    let parked = parked::recover(&store, &mut at, testimony.map(|it| it.next_parked))?;
     let witness = match heard {
         Some((witness, _)) => Ok(witness),
         None => Witness::start(dir, epoch, at.testimony()),
     };
     let witness = witness.map_err(|error| StoreError::witness(&error))?;
-    Ok(Opened { store, witness, at, floor })
+    Ok(Opened { store, witness, at, parked, floor })
 }
 
 /// Checks the store's format, or marks a new store with ours; gives its id. A store that has lost
@@ -89,7 +94,10 @@ fn position(store: &Store, testimony: Option<Testimony>) -> Result<(Position, u6
         next_letter = next_letter.max(witnessed.next_letter);
     }
     let floor = if cursor < next_seq { writer::entry_at(store, 0, cursor)? } else { cursor };
-    Ok((Position { next_seq, bytes, cursor, next_letter, letters }, floor))
+    // What is parked is found next.
+    let (next_parked, parked) = (1, 0);
+    let at = Position { next_seq, bytes, cursor, next_letter, letters, next_parked, parked };
+    Ok((at, floor))
 }
 
 /// Counts entries that the tail does not know of.

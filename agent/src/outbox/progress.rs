@@ -12,6 +12,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::writer::Position;
+
 /// The state that readers, settlers and the writer share.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
@@ -23,6 +25,8 @@ pub(super) struct Progress {
     pub(super) floor: u64,
     /// Dead letters kept.
     pub(super) dead_letters: u64,
+    /// Messages parked.
+    pub(super) parked: u64,
     /// Settled above the cursor.
     early: Ranges,
     /// First numbers of damaged stretches that are already on their way to the dead letters.
@@ -31,8 +35,10 @@ pub(super) struct Progress {
 
 impl Progress {
     /// The state of a store that was just opened.
-    pub(super) fn new(cursor: u64, next_seq: u64, floor: u64, dead_letters: u64) -> Progress {
-        Progress { cursor, next_seq, floor, dead_letters, ..Progress::default() }
+    pub(super) fn of(at: &Position, floor: u64) -> Progress {
+        let (dead_letters, parked) = (at.letters, at.parked);
+        let Position { cursor, next_seq, .. } = *at;
+        Progress { cursor, next_seq, floor, dead_letters, parked, ..Progress::default() }
     }
 
     /// Marks `from..end` as done. Numbers that are done already, or were never given out, are ignored.
@@ -132,7 +138,7 @@ mod tests {
 
     #[track_caller]
     fn check(settled: &[(u64, u64)], expected: &str) {
-        let mut progress = Progress::new(1, 10, 1, 0);
+        let mut progress = Progress { cursor: 1, next_seq: 10, floor: 1, ..Progress::default() };
         for &(from, end) in settled {
             progress.settle(from, end);
         }

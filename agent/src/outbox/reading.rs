@@ -54,7 +54,7 @@ pub(super) fn read(store: &Store, span: Span) -> Result<Found, StoreError> {
             Ok(()) if reading.is_full() => break,
             Ok(()) => reading.reach(span.end),
             Err(WalkError::Damaged(cause)) => {
-                let readable = next_readable(store, reading.unseen, span.end)?;
+                let readable = next_readable(store, Family::Queue, reading.unseen, span.end)?;
                 reading.damaged.get_or_insert((Vec::new(), "O203", cause));
                 reading.reach(readable);
                 lowest = readable;
@@ -157,10 +157,15 @@ fn told(damage: Damage) -> String {
 
 /// The first key at or behind `from` that the disk gives back, or `end`: steps that double over
 /// the damage, then halves back to its edge.
-fn next_readable(store: &Store, from: u64, end: u64) -> Result<u64, StoreError> {
+pub(super) fn next_readable(
+    store: &Store,
+    family: Family,
+    from: u64,
+    end: u64,
+) -> Result<u64, StoreError> {
     let (mut bad, mut good, mut step) = (from, from, 1);
     let mut key = loop {
-        if let Some(key) = first_key(store, good, end)? {
+        if let Some(key) = first_key(store, family, good, end)? {
             break key;
         }
         bad = good;
@@ -169,7 +174,7 @@ fn next_readable(store: &Store, from: u64, end: u64) -> Result<u64, StoreError> 
     };
     while good - bad > 1 {
         let middle = bad + (good - bad) / 2;
-        match first_key(store, middle, end)? {
+        match first_key(store, family, middle, end)? {
             Some(first) => (good, key) = (middle, first),
             None => bad = middle,
         }
@@ -178,12 +183,17 @@ fn next_readable(store: &Store, from: u64, end: u64) -> Result<u64, StoreError> 
 }
 
 /// The first key in `from..end`, `end` if there is none, `None` if the disk's answer is damaged.
-fn first_key(store: &Store, from: u64, end: u64) -> Result<Option<u64>, StoreError> {
+fn first_key(
+    store: &Store,
+    family: Family,
+    from: u64,
+    end: u64,
+) -> Result<Option<u64>, StoreError> {
     if from >= end {
         return Ok(Some(end));
     }
     let mut first = end;
-    let walked = store.walk(Family::Queue, [from, from, end], |key, _| {
+    let walked = store.walk(family, [from, from, end], |key, _| {
         first = key;
         ControlFlow::Break(())
     });

@@ -88,12 +88,20 @@ impl Seen {
         Ok(Seen { takes_by_identity: identities.into_iter().zip(takes).collect() })
     }
 
-    /// Finds one draft, or takes it in under the number `seq`.
+    /// Whether this very content was taken in before.
+    pub(super) fn knows(&self, identity: Identity, draft: &Draft) -> bool {
+        let digest = cut(&draft.digest);
+        let known = self.takes_by_identity.get(&identity);
+        known.is_some_and(|it| it.takes.iter().any(|take| take.digest == digest))
+    }
+
+    /// Finds one draft, or takes it in under the number `seq`, and under the id that was promised
+    /// if there is one.
     pub(super) fn find_or_take(
         &mut self,
         identity: Identity,
         draft: &Draft,
-        seq: u64,
+        (seq, promised): (u64, Option<Uuid>),
         submission: &Submission,
     ) -> Finding {
         let known = self.takes_by_identity.entry(identity).or_default();
@@ -103,7 +111,7 @@ impl Seen {
         }
         let take = Take {
             digest,
-            record_id: Uuid::now_v7(),
+            record_id: promised.unwrap_or_else(Uuid::now_v7),
             seq,
             revision: known.takes.last().map_or(1, |last| last.revision.saturating_add(1)),
             message_id: submission.message_id.clone(),

@@ -41,9 +41,12 @@ pub(super) enum Family {
     Meta,
     /// What could not go on, by a number of its own.
     Dead,
+    /// What waits for a code to be mapped, by a number of its own.
+    Parked,
 }
 
-const FAMILIES: [Family; 4] = [Family::Queue, Family::Seen, Family::Meta, Family::Dead];
+const FAMILIES: [Family; 5] =
+    [Family::Queue, Family::Seen, Family::Meta, Family::Dead, Family::Parked];
 
 impl Family {
     const fn name(self) -> &'static str {
@@ -52,6 +55,7 @@ impl Family {
             Family::Seen => "seen",
             Family::Meta => "meta",
             Family::Dead => "dead",
+            Family::Parked => "parked",
         }
     }
 }

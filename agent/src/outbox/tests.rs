@@ -6,6 +6,7 @@
 mod damage;
 mod limits;
 mod model;
+mod parked;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -18,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::store::{Durability, Family};
 use super::*;
-use crate::envelope::{Draft, Stage};
+use crate::envelope::{Draft, Original, Stage, UnknownCode};
 
 #[test]
 fn numbers_have_no_gaps_and_resends_get_the_first_receipt() {
@@ -219,6 +220,15 @@ impl House {
                 let receipt = self.append(message, records).unwrap();
                 Some(self.receipt_text(&receipt))
             }
+            ["park", message, code, records @ ..] => {
+                let receipt = self.park(message, code, records).unwrap();
+                Some(self.receipt_text(&receipt))
+            }
+            ["release", number, outcome @ ..] => {
+                self.release(number.parse().unwrap(), outcome);
+                None
+            }
+            ["parked"] => Some(self.parked_text()),
             ["settle", seqs @ ..] => {
                 let seqs: Vec<u64> = seqs.iter().map(|seq| seq.parse().unwrap()).collect();
                 self.outbox().settle(&seqs).unwrap();
@@ -253,6 +263,11 @@ impl House {
 
     fn append(&mut self, message: &str, records: &[&str]) -> Result<Receipt, StoreError> {
         self.runtime.block_on(self.outbox().append(submission(message, records)))
+    }
+
+    fn park(&mut self, message: &str, code: &str, records: &[&str]) -> Result<Receipt, StoreError> {
+        let unknown = vec![unknown(code)];
+        self.runtime.block_on(self.outbox().park(submission(message, records), unknown))
     }
 
     fn close(&mut self) {
@@ -329,13 +344,22 @@ fn status_text(outbox: &Outbox) -> String {
     )
 }
 
-/// A message with records `key=value`.
+fn unknown(code: &str) -> UnknownCode {
+    UnknownCode {
+        map: "rx/codes/frequency.csv".to_owned(),
+        code: code.to_owned(),
+        element: "used_frqu".to_owned(),
+    }
+}
+
+/// A message with records `key=value`, or `key=value@lane`.
 fn submission(message: &str, records: &[&str]) -> Submission {
     let drafts = records.iter().map(|record| {
+        let (record, lane) = record.split_once('@').unwrap_or((record, "lane"));
         let (key, value) = record.split_once('=').unwrap();
         Draft {
             entity: "fee".to_owned(),
-            lane: "lane".to_owned(),
+            lane: lane.to_owned(),
             key: key.to_owned(),
             digest: Sha256::digest(value).into(),
             tail: format!(r#""entity":"fee","value":"{value}","findings":[]"#),
@@ -347,6 +371,7 @@ fn submission(message: &str, records: &[&str]) -> Submission {
         received_at: "20261122101530".to_owned(),
         org: "H1".into(),
         schema: "2024.1".into(),
+        original: Original { raw: records.join(" ").into(), content_type: None },
         drafts: drafts.collect(),
     }
 }

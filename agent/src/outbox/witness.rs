@@ -23,11 +23,13 @@ pub(super) struct Witness {
     pub(super) epoch: Uuid,
 }
 
-/// What it says: the next number of a record, and of a dead letter.
+/// What it says: the next number of a record, of a dead letter, and of a parked message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_field_names)] // each is the next of its kind
 pub(super) struct Testimony {
     pub(super) next_seq: u64,
     pub(super) next_letter: u64,
+    pub(super) next_parked: u64,
 }
 
 impl Witness {
@@ -68,11 +70,13 @@ impl Witness {
     }
 }
 
-// epoch 16 bytes | next_seq 8 | next_letter 8, high byte first | begin of their SHA-256, 8
+// epoch 16 bytes | next_seq 8 | next_letter 8 | next_parked 8, high byte first | begin of their
+// SHA-256, 8
 fn bytes(testimony: Testimony, epoch: Uuid) -> Vec<u8> {
     let mut bytes = epoch.as_bytes().to_vec();
     bytes.extend(testimony.next_seq.to_be_bytes());
     bytes.extend(testimony.next_letter.to_be_bytes());
+    bytes.extend(testimony.next_parked.to_be_bytes());
     bytes.extend(Sha256::digest(&bytes).iter().take(8));
     bytes
 }
@@ -80,11 +84,13 @@ fn bytes(testimony: Testimony, epoch: Uuid) -> Vec<u8> {
 fn read(found: &[u8]) -> Option<(Uuid, Testimony)> {
     let (epoch, rest) = found.split_first_chunk::<16>()?;
     let (next_seq, rest) = rest.split_first_chunk()?;
-    let (next_letter, _) = rest.split_first_chunk()?;
+    let (next_letter, rest) = rest.split_first_chunk()?;
+    let (next_parked, _) = rest.split_first_chunk()?;
     let epoch = Uuid::from_bytes(*epoch);
     let testimony = Testimony {
         next_seq: u64::from_be_bytes(*next_seq),
         next_letter: u64::from_be_bytes(*next_letter),
+        next_parked: u64::from_be_bytes(*next_parked),
     };
     (bytes(testimony, epoch) == found).then_some((epoch, testimony))
 }
@@ -98,15 +104,15 @@ const BYTES_MAX: u64 = 64;
 mod tests {
     use super::*;
 
-    const FIRST: Testimony = Testimony { next_seq: 1, next_letter: 1 };
-    const LAST: Testimony = Testimony { next_seq: 300, next_letter: 2 };
+    const FIRST: Testimony = Testimony { next_seq: 1, next_letter: 1, next_parked: 1 };
+    const LAST: Testimony = Testimony { next_seq: 300, next_letter: 2, next_parked: 3 };
 
     #[test]
     fn it_says_what_it_was_told_and_knows_its_own_damage() {
         check(|_| (), Some(LAST));
         check(|file| file.write_all_at(&[0xff], 20).unwrap(), None);
-        check(|file| file.set_len(39).unwrap(), None);
-        check(|file| file.set_len(41).unwrap(), None);
+        check(|file| file.set_len(47).unwrap(), None);
+        check(|file| file.set_len(49).unwrap(), None);
         check(|file| file.set_len(0).unwrap(), None);
     }
 
@@ -115,7 +121,7 @@ mod tests {
         let (dir, epoch) = (tempfile::tempdir().unwrap(), Uuid::from_bytes([7; 16]));
         assert!(Witness::hear(dir.path()).unwrap().is_none());
         let witness = Witness::start(dir.path(), epoch, FIRST).unwrap();
-        witness.note(Testimony { next_seq: u64::MAX, next_letter: 9 }).unwrap();
+        witness.note(Testimony { next_seq: u64::MAX, next_letter: 9, next_parked: 0 }).unwrap();
         witness.note(LAST).unwrap();
         harm(&witness.file);
         let heard = Witness::hear(dir.path()).unwrap();

@@ -9,22 +9,27 @@
 //! holds can only be told by opening it again.
 
 mod letters;
+mod parking;
 
+use std::collections::HashMap;
+use std::iter;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 
 use tracing::error;
+use uuid::Uuid;
 
 use super::accept;
-use super::command::{Append, Command, Done, Waiting, Work};
+use super::command::{Append, Command, Done, Releasing, Waiting, Work};
 use super::format;
-use super::seen::{Finding, Seen};
+use super::parked::Index;
+use super::seen::{Finding, Identity, Seen};
 use super::store::{Batch, Durability, Family, Store, WalkError};
 use super::witness::{Testimony, Witness};
 use super::{CURSOR, Shared, StoreError, TAIL};
-use crate::envelope::Receipt;
+use crate::envelope::{ParkedMessage, Receipt, Submission};
 
 /// The writer's own state. All of it can be told from the store when it is opened.
 pub(super) struct Writer {
@@ -33,6 +38,8 @@ pub(super) struct Writer {
     witness: Witness,
     commands: Receiver<Command>,
     at: Position,
+    /// What waits for a code to be mapped.
+    parked: Index,
     /// Everything below is removed from the queue.
     swept: u64,
     /// Files wholly below were given back.
@@ -53,12 +60,20 @@ pub(super) struct Position {
     pub(super) next_letter: u64,
     /// Dead letters kept.
     pub(super) letters: u64,
+    /// The number the next parked message will get.
+    pub(super) next_parked: u64,
+    /// Messages parked.
+    pub(super) parked: u64,
 }
 
 impl Position {
     /// What the witness is told of it.
     pub(super) const fn testimony(&self) -> Testimony {
-        Testimony { next_seq: self.next_seq, next_letter: self.next_letter }
+        Testimony {
+            next_seq: self.next_seq,
+            next_letter: self.next_letter,
+            next_parked: self.next_parked,
+        }
     }
 }
 
@@ -67,6 +82,8 @@ struct Group<'a> {
     batch: Batch<'a>,
     durability: Durability,
     done: Done,
+    /// What this group has parked: it is not on disk yet, and the same bytes may come again.
+    parked: HashMap<u64, ParkedMessage>,
     /// Where the sweep ends, if this group makes one.
     floor: Option<u64>,
 }
@@ -77,12 +94,22 @@ impl Writer {
         store: Arc<Store>,
         witness: Witness,
         commands: Receiver<Command>,
-        at: Position,
+        (at, parked): (Position, Index),
         remember_records: u64,
     ) -> Writer {
         let given_back = at.cursor;
         // The first sweep starts at the very bottom: the last one may not have reached the disk.
-        Writer { shared, store, witness, commands, at, swept: 0, given_back, remember_records }
+        Writer {
+            shared,
+            store,
+            witness,
+            commands,
+            at,
+            parked,
+            swept: 0,
+            given_back,
+            remember_records,
+        }
     }
 
     /// Writes until it is told to stop or everybody who could ask is gone.
@@ -121,7 +148,10 @@ impl Writer {
                 }
                 Command::Stop => return (waiting, work, true),
                 Command::Settled => self.shared.wake_sent.store(false, Ordering::SeqCst),
-                Command::Bury(..) | Command::Discard(..) | Command::SetAside(_) => {}
+                Command::Bury(..)
+                | Command::Discard(..)
+                | Command::Release(..)
+                | Command::SetAside(_) => {}
             }
             waiting.part(command, &mut work);
             commands += 1;
@@ -158,12 +188,13 @@ impl Writer {
             batch: store.batch(),
             durability: Durability::Buffered,
             done: Done::default(),
+            parked: HashMap::new(),
             floor: None,
         };
-        self.append(&mut group, work.appends)?;
+        self.take_all_in(&mut group, work.appends, work.releases)?;
         self.keep_letters(&mut group, work.letters, work.discards, work.unreadable)?;
         self.settle(&mut group)?;
-        let Group { batch, durability, done, floor } = group;
+        let Group { batch, durability, done, floor, parked: _ } = group;
         if !batch.is_empty() {
             batch.write(durability)?;
         }
@@ -177,44 +208,81 @@ impl Writer {
         Ok(done)
     }
 
-    /// Numbers the new records of all submissions and adds them to the batch.
-    fn append(&mut self, group: &mut Group<'_>, appends: Vec<Append>) -> Result<(), StoreError> {
-        if appends.is_empty() {
+    /// Numbers the new records of all submissions and adds them to the batch; parks those that have
+    /// to wait, and carries out what was decided about those that waited.
+    fn take_all_in(
+        &mut self,
+        group: &mut Group<'_>,
+        appends: Vec<Append>,
+        releases: Vec<Releasing>,
+    ) -> Result<(), StoreError> {
+        if appends.is_empty() && releases.is_empty() {
             return Ok(());
         }
-        let identities = appends.iter().flat_map(|append| append.identities.iter().copied());
-        let mut seen = Seen::look_up(&self.store, identities.collect())?;
-        let before = self.at.next_seq;
+        let of_appends = appends.iter().flat_map(|it| it.identities.iter().copied());
+        let of_releases = releases.iter().flat_map(|it| it.identities.iter().copied());
+        let mut seen = Seen::look_up(&self.store, of_appends.chain(of_releases).collect())?;
+        let before = self.at;
         for append in appends {
-            let receipt = self.take_in(&mut group.batch, &mut seen, append);
+            let receipt = self.take_in(group, &mut seen, append)?;
             group.done.receipts.push(receipt);
         }
-        if self.at.next_seq > before {
+        for releasing in releases {
+            self.release(group, &mut seen, releasing)?;
+        }
+        if self.at.next_seq > before.next_seq {
             seen.store(&mut group.batch);
             let tail = format::numbers([self.at.next_seq, self.at.bytes]);
             group.batch.put(Family::Meta, TAIL, &tail);
             group.durability = Durability::Synced;
         }
+        if (self.at.next_parked, self.at.parked) != (before.next_parked, before.parked) {
+            self.note_parked(group);
+        }
         Ok(())
     }
 
-    fn take_in(&mut self, batch: &mut Batch<'_>, seen: &mut Seen, append: Append) -> Receipt {
+    fn take_in(
+        &mut self,
+        group: &mut Group<'_>,
+        seen: &mut Seen,
+        append: Append,
+    ) -> Result<Receipt, StoreError> {
+        if self.must_wait(seen, &append) {
+            return self.park(group, append);
+        }
         let Append { submission, identities, .. } = append;
+        let findings = self.enqueue(&mut group.batch, seen, &submission, &identities, &[]);
+        Ok(accept::receipt(submission, findings))
+    }
+
+    /// Adds the new records of one submission to the queue, under the ids that were promised.
+    fn enqueue(
+        &mut self,
+        batch: &mut Batch<'_>,
+        seen: &mut Seen,
+        submission: &Submission,
+        identities: &[Identity],
+        promised: &[Option<Uuid>],
+    ) -> Vec<Finding> {
         let first_seq = self.at.next_seq;
         let mut findings = Vec::with_capacity(identities.len());
-        for (draft, identity) in submission.drafts.iter().zip(identities) {
-            let finding = seen.find_or_take(identity, draft, self.at.next_seq, &submission);
+        let promised = promised.iter().copied().chain(iter::repeat(None));
+        for ((draft, identity), promised) in submission.drafts.iter().zip(identities).zip(promised)
+        {
+            let next = (self.at.next_seq, promised);
+            let finding = seen.find_or_take(*identity, draft, next, submission);
             if matches!(finding, Finding::New(_)) {
                 self.at.next_seq += 1;
             }
             findings.push(finding);
         }
         if self.at.next_seq > first_seq {
-            let value = accept::entry(&submission, &findings, self.at.bytes).seal();
+            let value = accept::entry(submission, &findings, self.at.bytes).seal();
             self.at.bytes += value.len() as u64;
             batch.put(Family::Queue, &first_seq.to_be_bytes(), &value);
         }
-        accept::receipt(submission, findings)
+        findings
     }
 
     /// Puts the cursor into the batch if it moved, and a sweep if enough lies behind it.
@@ -260,6 +328,7 @@ impl Writer {
         let more = self.at.next_seq > progress.next_seq;
         progress.next_seq = self.at.next_seq;
         progress.dead_letters = self.at.letters;
+        progress.parked = self.at.parked;
         progress.floor = floor.unwrap_or(progress.floor);
         drop(progress);
         if more {

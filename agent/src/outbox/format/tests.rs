@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
+use crate::envelope::{Original, ParkedMessage, ParkedRecord, UnknownCode};
 
 #[test]
 fn queue_version_1() {
@@ -82,6 +83,39 @@ fn dead_version_1() {
     assert_eq!(open_letter(&bytes).as_ref(), Ok(&letter));
     let bare = DeadLetter { content_type: None, raw: Vec::new(), ..letter };
     assert_eq!(open_letter(&seal_letter(&bare)), Ok(bare));
+}
+
+#[test]
+fn parked_version_1() {
+    let record = ParkedRecord {
+        record_id: Uuid::from_bytes([0x11; 16]),
+        entity: "fee".to_owned(),
+        key: "L|1".to_owned(),
+        lane: "L".to_owned(),
+    };
+    let message = ParkedMessage {
+        message_id: "m1".to_owned(),
+        channel: "rx".to_owned(),
+        received_at: "20261122101530".to_owned(),
+        original: Original { raw: vec![0xff, 0].into(), content_type: Some("text/xml".to_owned()) },
+        records: vec![record.clone(), record],
+        unknown: vec![UnknownCode {
+            map: "rx/codes/f.csv".to_owned(),
+            code: "qd".to_owned(),
+            element: "frqu".to_owned(),
+        }],
+    };
+    let bytes = seal_parked(&message);
+    assert_eq!(
+        hex(&bytes),
+        "0103ae94e0a2ac093b026d310272780e32303236313132323130313533300108746578742f786d6c\
+         021111111111111111111111111111111103666565034c7c31014c11111111111111111111111111\
+         11111103666565034c7c31014c010e72782f636f6465732f662e637376027164046672717502ff00"
+    );
+    assert_eq!(open_parked(&bytes).as_ref(), Ok(&message));
+    let original = Original::default();
+    let bare = ParkedMessage { original, records: Vec::new(), unknown: Vec::new(), ..message };
+    assert_eq!(open_parked(&seal_parked(&bare)), Ok(bare));
 }
 
 #[test]

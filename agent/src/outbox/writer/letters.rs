@@ -32,10 +32,15 @@ impl Writer {
             let there = gone.insert(id) && self.discard(group, id)?;
             group.done.discarded.push(there);
         }
+        self.note_letters(group);
+        Ok(())
+    }
+
+    /// Puts the figures into the batch.
+    pub(super) fn note_letters(&self, group: &mut Group<'_>) {
         let row = format::numbers([self.at.next_letter, self.at.letters]);
         group.batch.put(Family::Meta, LETTERS, &row);
         group.durability = Durability::Synced;
-        Ok(())
     }
 
     pub(super) fn bury(&mut self, group: &mut Group<'_>, letter: &DeadLetter) {

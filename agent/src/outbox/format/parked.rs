@@ -1,0 +1,59 @@
+//! The bytes of a parked message.
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::{Content, Damage, Sealing};
+use crate::envelope::{Original, ParkedMessage, ParkedRecord, UnknownCode};
+
+/// The value to store for a parked message.
+pub(in super::super) fn seal_parked(message: &ParkedMessage) -> Vec<u8> {
+    let ParkedMessage { message_id, channel, received_at, original, records, unknown } = message;
+    let mut out = Sealing::with_capacity(original.raw.len() + records.len() * 96 + 256);
+    for text in [message_id, channel, received_at] {
+        out.text(text);
+    }
+    out.option(original.content_type.as_deref());
+    out.count(records.len());
+    for record in records {
+        out.bytes(record.record_id.as_bytes());
+        for text in [&record.entity, &record.key, &record.lane] {
+            out.text(text);
+        }
+    }
+    out.count(unknown.len());
+    for it in unknown {
+        for text in [&it.map, &it.code, &it.element] {
+            out.text(text);
+        }
+    }
+    out.count(original.raw.len());
+    out.bytes(&original.raw);
+    out.seal()
+}
+
+/// Reads what [`seal_parked`] wrote.
+pub(in super::super) fn open_parked(value: &[u8]) -> Result<ParkedMessage, Damage> {
+    let mut content = Content::of(value)?;
+    let [message_id, channel, received_at] = [content.owned()?, content.owned()?, content.owned()?];
+    let content_type = content.option()?;
+    let mut records = Vec::new();
+    for _ in 0..content.number()? {
+        records.push(ParkedRecord {
+            record_id: Uuid::from_bytes(content.array()?),
+            entity: content.owned()?,
+            key: content.owned()?,
+            lane: content.owned()?,
+        });
+    }
+    let mut unknown = Vec::new();
+    for _ in 0..content.number()? {
+        unknown.push(UnknownCode {
+            map: content.owned()?,
+            code: content.owned()?,
+            element: content.owned()?,
+        });
+    }
+    let original = Original { raw: Bytes::copy_from_slice(content.blob()?), content_type };
+    Ok(ParkedMessage { message_id, channel, received_at, original, records, unknown })
+}
