@@ -12,6 +12,7 @@
 //! Nothing here reads a file or a clock: the agent passes texts and times in.
 
 mod age;
+mod amend;
 mod case;
 mod catalogs;
 mod code_map;
@@ -39,6 +40,7 @@ mod step_list;
 mod units;
 mod walk;
 
+pub use amend::{NewCode, amended, cell as csv_cell, read_new_codes};
 pub use case::outcome as case_outcome;
 pub use catalogs::Catalogs;
 pub use codes::CODES;

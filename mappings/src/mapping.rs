@@ -83,7 +83,7 @@ impl ElementPlan {
 }
 
 /// A local code that waits to be mapped; the element is absent until then.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnknownCode {
     /// The code map's file, as it lies in the mappings' tree.
     pub map: String,
