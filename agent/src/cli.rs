@@ -13,6 +13,7 @@ macro_rules! say {
 }
 
 mod check;
+mod codes;
 mod demo;
 mod quality;
 mod receive;
@@ -76,6 +77,8 @@ enum Command {
     Translate(translate::Arguments),
     /// 试审查：报文或规范请求的事前审查结果 | dry run of a pre-prescription check
     Check(check::Arguments),
+    /// 待对照的院内代码：列出，对照，放行 | local codes that nobody has mapped yet
+    Codes(codes::Arguments),
     /// 运行映射和规则旁边的用例 | the cases that lie beside mappings and rules
     Test(test::Arguments),
     /// 数据质量：按日、通道、实体、数据元的完整性、规范性、一致性、时效性 | data quality by day, channel, entity, element
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Validate(it) => validate::run(&it),
         Command::Translate(it) => translate::run(&it),
         Command::Check(it) => check::run(&it),
+        Command::Codes(it) => codes::run(&it),
         Command::Test(it) => test::run(&it),
         Command::Quality(it) => quality::run(&it),
         Command::Receive(it) => receive::run(&it),

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::door::ControlDoor;
 use crate::intake::{self, Road};
-use crate::{clock, quality, sets};
+use crate::{clock, parked, quality, sets};
 
 /// Everything that can be asked, by address.
 pub fn routes(road: &Arc<Road>) -> Router {
@@ -31,6 +31,7 @@ pub fn routes(road: &Arc<Road>) -> Router {
         .route("/admin/v1/quality", get(quality::tell))
         .route("/admin/v1/sets", get(sets::routes::status))
         .route("/admin/v1/sets/reload", post(sets::routes::reload_now))
+        .merge(parked::routes())
         .fallback(unknown_address)
         .with_state(Arc::clone(road))
 }

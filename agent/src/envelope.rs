@@ -15,6 +15,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+pub use mappings::UnknownCode;
 use uuid::Uuid;
 
 /// A standard record that is not stored yet: everything but its number, id and revision.
@@ -70,6 +71,13 @@ pub struct Receipt {
     pub received_at: String,
     /// One entry a record, in the order of the submission.
     pub records: Vec<RecordReceipt>,
+}
+
+impl Receipt {
+    /// Whether the message waits. It does so as a whole.
+    pub fn is_parked(&self) -> bool {
+        self.records.iter().any(|it| it.status == ReceiptStatus::Parked)
+    }
 }
 
 /// What became of one record of a message.
@@ -169,17 +177,6 @@ pub struct DeadLetter {
     pub raw: Vec<u8>,
     /// What the caller said they were.
     pub content_type: Option<String>,
-}
-
-/// A local code that nobody has mapped yet.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct UnknownCode {
-    /// The code map's file, by its path in the tree of mappings.
-    pub map: String,
-    /// The code, as the HIS sent it.
-    pub code: String,
-    /// The data element that it should have filled.
-    pub element: String,
 }
 
 /// A message that waits: for a code to be mapped, or behind another of its lane that does.

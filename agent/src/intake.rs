@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use crate::config::Config;
 use crate::forward::ForwardState;
 use crate::outbox::Outbox;
+use crate::parked::Parking;
 use crate::quality::Quality;
 use crate::sets::{Reloads, Sets};
 use answer::{Answer, Fault};
@@ -38,6 +39,8 @@ pub struct Road {
     pub reloads: Reloads,
     /// The queue on disk.
     pub outbox: Outbox,
+    /// What waits for codes to be mapped, and when it is judged again.
+    pub parking: Parking,
     /// What the forwarder last saw of the broker.
     pub forward: Arc<ForwardState>,
     /// Room for messages; none left means "busy".
@@ -57,7 +60,8 @@ impl Road {
         let folder = config.quality.dir.clone();
         let quality = Arc::new(Quality::new(folder, config.quality.keep_days));
         let sets = ArcSwap::from_pointee(sets);
-        Road { config, sets, reloads, outbox, forward, messages, quality, metrics }
+        let parking = Parking::default();
+        Road { config, sets, reloads, outbox, parking, forward, messages, quality, metrics }
     }
 }
 

@@ -15,6 +15,7 @@
 //! |---|---|
 //! | [`control`] | the unix socket by which commands reach the running daemon |
 //! | [`config`] | `agent.toml`, proved; every fault told at once |
+//! | [`parked`] | messages that wait for a local code to be mapped: listed, judged again, released |
 //! | [`sets`] | schemas, mappings, code maps and rules, loaded as one |
 //! | [`supervise`] | starts the road, stops it in road order |
 //! | [`quality`] | what the sources' data is like, counted by channel, entity, element and day |
@@ -39,6 +40,7 @@ pub mod envelope;
 pub mod forward;
 pub mod intake;
 pub mod outbox;
+pub mod parked;
 pub mod pipeline;
 pub mod quality;
 pub mod receive;

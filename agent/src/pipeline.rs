@@ -11,7 +11,7 @@ use rules::Facts;
 use schemas::{Catalog, Finding, FindingSeverity};
 use sha2::{Digest, Sha256};
 
-use crate::envelope::{Draft, Stage};
+use crate::envelope::{DeadLetter, Draft, Stage, UnknownCode};
 use crate::quality::Observed;
 use crate::sets::Channel;
 
@@ -35,6 +35,8 @@ pub struct Inbound<'a> {
 pub enum Verdict {
     /// All its records are valid and go to the outbox.
     Accept(Accepted),
+    /// Nothing is wrong with it, but it has local codes that nobody has mapped: it waits.
+    Park(Parked),
     /// It cannot go on; its bytes go to the dead letters and the caller is told why.
     Refuse(Refusal),
 }
@@ -52,6 +54,15 @@ pub struct Accepted {
     pub reading: Reading,
     /// What its records showed, for whoever counts quality.
     pub observed: Observed,
+}
+
+/// A message that waits until its local codes are mapped.
+#[derive(Debug)]
+pub struct Parked {
+    /// Its records, without the elements whose codes are unknown.
+    pub accepted: Accepted,
+    /// The codes, at least one; each once for every element it was sent for.
+    pub unknown: Vec<UnknownCode>,
 }
 
 /// A message that cannot go on.
@@ -136,6 +147,10 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
         let (entity, elements) = (record.entity, &record.elements);
         observed.record(mapped.catalog, entity, elements, findings, inbound.received_at);
     }
+    let mut unknown: Vec<UnknownCode> =
+        mapped.records.iter().flat_map(|it| it.unknown.iter().cloned()).collect();
+    unknown.sort();
+    unknown.dedup();
     let verdict = if judged.iter().flatten().any(is_rejection) {
         Err(judged.into_iter().flatten().filter(is_rejection).collect::<Vec<_>>())
     } else {
@@ -147,9 +162,33 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
     reading.mapping = Some(mapping);
     match verdict {
         Ok((drafts, warnings)) => {
-            Verdict::Accept(Accepted { drafts, schema, warnings, reading, observed })
+            let accepted = Accepted { drafts, schema, warnings, reading, observed };
+            if unknown.is_empty() {
+                Verdict::Accept(accepted)
+            } else {
+                Verdict::Park(Parked { accepted, unknown })
+            }
         }
         Err(findings) => Verdict::Refuse(Refusal { observed, ..invalid(findings, reading) }),
+    }
+}
+
+impl Refusal {
+    /// What is kept of the message.
+    pub fn letter(&self, channel: &str, inbound: &Inbound<'_>) -> DeadLetter {
+        let mut detail = String::new();
+        findings_json(&self.findings, &mut detail);
+        DeadLetter {
+            message_id: inbound.message_id.to_owned(),
+            channel: channel.to_owned(),
+            received_at: stamp(inbound.received_at),
+            stage: self.stage,
+            code: self.code.to_owned(),
+            reason: self.log.clone(),
+            detail,
+            raw: inbound.bytes.to_vec(),
+            content_type: inbound.content_type.map(str::to_owned),
+        }
     }
 }
 
@@ -279,6 +318,11 @@ pub fn stamp(moment: DateTime) -> String {
         moment.minute(),
         moment.second()
     )
+}
+
+/// The moment that [`stamp`] wrote.
+pub fn moment(stamp: &str) -> Option<DateTime> {
+    DateTime::strptime("%Y%m%d%H%M%S", stamp).ok()
 }
 
 /// Findings as a JSON list, the form of receipts, records and dead letters.

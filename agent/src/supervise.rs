@@ -21,8 +21,8 @@ use crate::forward::{self, FilesOptions, ForwardState};
 use crate::intake::Road;
 use crate::intake::http::{self, Door};
 use crate::outbox::{Options as OutboxOptions, Outbox, StoreError, WriterHandle};
-use crate::quality;
 use crate::sets::{Sets, watch};
+use crate::{parked, quality};
 
 /// A running agent.
 #[derive(Debug)]
@@ -61,6 +61,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(his.serve(http::his_routes(&road), doors_stop.clone())),
         tokio::spawn(operators.serve(http::operator_routes(&road), doors_stop.clone())),
         tokio::spawn(commands.serve(control::routes(&road), doors_stop.clone())),
+        tokio::spawn(parked::watch(Arc::clone(&road), doors_stop.clone())),
     ];
     watch::start(Arc::clone(&road), doors_stop.clone()).context("no thread to watch the sets")?;
     tracing::info!(his = %his_address, operators = %operators_address, "serving");
@@ -102,6 +103,7 @@ impl Running {
 
     async fn stop(self) {
         self.doors_stop.cancel();
+        self.road.parking.stop();
         for door in self.doors {
             if door.await.is_err() {
                 tracing::error!("a door ended in a panic");

@@ -92,6 +92,8 @@ fn mapped(
     };
     match pipeline::judge(channel, &inbound, &config.listen.limits) {
         Verdict::Accept(accepted) => Ok(pipeline::facts(&accepted)),
+        // What a code means that nobody has mapped is not known: a rule that needs it says so.
+        Verdict::Park(parked) => Ok(pipeline::facts(&parked.accepted)),
         Verdict::Refuse(refusal) => {
             tell_refusal(file, &refusal);
             Err(Exit::Data)

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{ConfigArgument, Exit};
 use crate::clock;
 use crate::config::Config;
-use crate::pipeline::{self, Inbound, Refusal, Verdict};
+use crate::envelope::UnknownCode;
+use crate::pipeline::{self, Accepted, Inbound, Refusal, Verdict};
 use crate::sets::Channel;
 
 #[derive(Debug, clap::Args)]
@@ -62,17 +63,14 @@ fn translate(config: &Config, channel: &Channel, file: &Path, content_type: Opti
     };
     match pipeline::judge(channel, &inbound, &config.listen.limits) {
         Verdict::Accept(accepted) => {
-            let reading = &accepted.reading;
-            eprintln!(
-                "{}: {} records by mapping {}, read as {} in {}",
-                file.display(),
-                accepted.drafts.len(),
-                reading.mapping.as_deref().unwrap_or("-"),
-                reading.format,
-                reading.charset
-            );
-            for draft in &accepted.drafts {
-                say!("{{{}}}", draft.tail);
+            tell_records(file, &accepted);
+            Exit::Ok
+        }
+        Verdict::Park(parked) => {
+            tell_records(file, &parked.accepted);
+            eprintln!("{}: the message would wait, for these codes to be mapped:", file.display());
+            for UnknownCode { map, code, element } in &parked.unknown {
+                eprintln!("  {element}: `{code}` is not in {map}");
             }
             Exit::Ok
         }
@@ -80,6 +78,21 @@ fn translate(config: &Config, channel: &Channel, file: &Path, content_type: Opti
             tell_refusal(file, &refusal);
             Exit::Data
         }
+    }
+}
+
+fn tell_records(file: &Path, accepted: &Accepted) {
+    let reading = &accepted.reading;
+    eprintln!(
+        "{}: {} records by mapping {}, read as {} in {}",
+        file.display(),
+        accepted.drafts.len(),
+        reading.mapping.as_deref().unwrap_or("-"),
+        reading.format,
+        reading.charset
+    );
+    for draft in &accepted.drafts {
+        say!("{{{}}}", draft.tail);
     }
 }
 

@@ -14,7 +14,7 @@ use schemas::Finding;
 use serde_json::{Map, Value, json};
 
 use super::RETRY_AFTER;
-use crate::envelope::Receipt;
+use crate::envelope::{Receipt, RecordReceipt};
 
 /// In which words the caller is answered.
 #[derive(Clone, Debug)]
@@ -147,24 +147,15 @@ impl Answer {
         }
     }
 
-    /// The receipt: everything is on disk. `warnings` are by record.
+    /// The receipt: everything is on disk. `warnings` are by record. A parked record has its id,
+    /// but no number and no revision yet.
     pub fn receipt(receipt: &Receipt, warnings: &[Vec<Finding>]) -> Answer {
+        let warnings = warnings.iter().map(Vec::as_slice).chain(std::iter::repeat(&[][..]));
         let records: Vec<Value> = receipt
             .records
             .iter()
-            .enumerate()
-            .map(|(position, record)| {
-                let findings = warnings.get(position).map_or(&[][..], Vec::as_slice);
-                json!({
-                    "record_id": record.record_id,
-                    "entity": record.entity,
-                    "key": record.key,
-                    "seq": record.seq,
-                    "revision": record.revision,
-                    "status": record.status.as_str(),
-                    "findings": findings.iter().map(finding).collect::<Vec<_>>(),
-                })
-            })
+            .zip(warnings)
+            .map(|(it, findings)| record(it, findings))
             .collect();
         let data = json!({
             "message_id": receipt.message_id,
@@ -248,6 +239,22 @@ fn envelope(code: u8, message: &str, name: &str, content: Value) -> Map<String, 
     body.insert("message".to_owned(), Value::from(message));
     body.insert(name.to_owned(), content);
     body
+}
+
+fn record(record: &RecordReceipt, findings: &[Finding]) -> Value {
+    let RecordReceipt { record_id, entity, key, seq, revision, status } = record;
+    let findings: Vec<Value> = findings.iter().map(finding).collect();
+    let status = status.as_str();
+    if *seq == 0 {
+        return json!({
+            "record_id": record_id, "entity": entity, "key": key, "status": status,
+            "findings": findings,
+        });
+    }
+    json!({
+        "record_id": record_id, "entity": entity, "key": key, "seq": seq, "revision": revision,
+        "status": status, "findings": findings,
+    })
 }
 
 fn finding(finding: &Finding) -> Value {

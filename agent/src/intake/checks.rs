@@ -123,6 +123,10 @@ pub(super) async fn check_message(
         Verdict::Accept(accepted) => {
             question.answer(&question.judge(&sets, &pipeline::facts(&accepted)))
         }
+        // What a code means that nobody has mapped is not known: a rule that needs it says so.
+        Verdict::Park(parked) => {
+            question.answer(&question.judge(&sets, &pipeline::facts(&parked.accepted)))
+        }
         Verdict::Refuse(refusal) => {
             let fault = Fault::unacceptable(refusal.status(), refusal.code, refusal.message);
             Answer::findings(&fault, &refusal.findings).about(&question.id).say(&Dialect::Json)

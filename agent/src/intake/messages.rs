@@ -12,9 +12,9 @@ use http::{HeaderMap, StatusCode, header};
 use super::answer::{Answer, Dialect, Fault};
 use super::{Road, read_body};
 use crate::clock;
-use crate::envelope::{DeadLetter, Original, Receipt, ReceiptStatus, Submission};
+use crate::envelope::{Original, Receipt, ReceiptStatus, Submission, UnknownCode};
 use crate::outbox::StoreError;
-use crate::pipeline::{self, Accepted, Inbound, Refusal, Verdict};
+use crate::pipeline::{self, Accepted, Inbound, Parked, Refusal, Verdict};
 use crate::quality::{Observed, Outcome};
 use crate::sets::{self, Channel, Seen, Sets};
 
@@ -67,7 +67,10 @@ impl Message {
         let verdict = self.judge(road, channel).await;
         sets::note(road, &self.seen(channel), &verdict);
         match verdict {
-            Verdict::Accept(accepted) => self.accept(road, channel, accepted).await,
+            Verdict::Accept(accepted) => self.accept(road, channel, accepted, Vec::new()).await,
+            Verdict::Park(Parked { accepted, unknown }) => {
+                self.accept(road, channel, accepted, unknown).await
+            }
             Verdict::Refuse(refusal) => self.refuse(road, channel, refusal).await,
         }
     }
@@ -83,14 +86,17 @@ impl Message {
     }
 
     fn judge_here(&self, road: &Road, channel: &Channel) -> Verdict {
-        let inbound = Inbound {
+        pipeline::judge(channel, &self.inbound(road), &road.config.listen.limits)
+    }
+
+    fn inbound<'a>(&'a self, road: &'a Road) -> Inbound<'a> {
+        Inbound {
             message_id: &self.id,
             received_at: self.received_at,
             org: &road.config.hospital.code,
             bytes: &self.bytes,
             content_type: self.content_type.as_deref(),
-        };
-        pipeline::judge(channel, &inbound, &road.config.listen.limits)
+        }
     }
 
     fn seen(&self, channel: &Arc<Channel>) -> Seen {
@@ -112,7 +118,14 @@ impl Message {
         }
     }
 
-    async fn accept(&self, road: &Road, channel: &Channel, accepted: Accepted) -> Response {
+    /// Stores the message, to go on or to wait for the `unknown` codes.
+    async fn accept(
+        &self,
+        road: &Road,
+        channel: &Channel,
+        accepted: Accepted,
+        unknown: Vec<UnknownCode>,
+    ) -> Response {
         let dialect = Dialect::of(accepted.reading.format, accepted.reading.call.as_ref());
         let submission = Submission {
             channel: Arc::clone(&channel.name),
@@ -123,9 +136,17 @@ impl Message {
             drafts: accepted.drafts,
             original: Original { raw: self.bytes.clone(), content_type: self.content_type.clone() },
         };
-        match road.outbox.append(submission).await {
+        let stored = if unknown.is_empty() {
+            road.outbox.append(submission).await
+        } else {
+            road.outbox.park(submission, unknown).await
+        };
+        match stored {
             Ok(receipt) => {
                 self.count(road, channel, outcome_of(&receipt), &accepted.observed);
+                if receipt.is_parked() {
+                    road.parking.came(road, &channel.set);
+                }
                 self.note_receipt(channel, &receipt, &accepted.reading.charset);
                 Answer::receipt(&receipt, &accepted.warnings).about(&self.id).say(&dialect)
             }
@@ -137,7 +158,9 @@ impl Message {
         let dialect = self.dialect_of(&refusal);
         // An empty body is a health probe more often than a message: there is nothing to keep.
         if !self.bytes.iter().all(u8::is_ascii_whitespace) {
-            if let Err(error) = road.outbox.bury(self.dead_letter(channel, &refusal)).await {
+            if let Err(error) =
+                road.outbox.bury(refusal.letter(&channel.name, &self.inbound(road))).await
+            {
                 return self.not_stored(channel, &error, &dialect);
             }
             tracing::warn!(
@@ -163,22 +186,6 @@ impl Message {
         }
     }
 
-    fn dead_letter(&self, channel: &Channel, refusal: &Refusal) -> DeadLetter {
-        let mut detail = String::new();
-        pipeline::findings_json(&refusal.findings, &mut detail);
-        DeadLetter {
-            message_id: self.id.clone(),
-            channel: channel.name.to_string(),
-            received_at: pipeline::stamp(self.received_at),
-            stage: refusal.stage,
-            code: refusal.code.to_owned(),
-            reason: refusal.log.clone(),
-            detail,
-            raw: self.bytes.to_vec(),
-            content_type: self.content_type.clone(),
-        }
-    }
-
     /// Quality is counted once a message's fate is on disk: what comes again is then seen as such.
     fn count(&self, road: &Road, channel: &Channel, outcome: Outcome, observed: &Observed) {
         road.quality.count(self.received_at.date(), &channel.name, outcome, observed);
@@ -195,11 +202,12 @@ impl Message {
     }
 
     fn note_receipt(&self, channel: &Channel, receipt: &Receipt, charset: &str) {
+        let outcome = if receipt.is_parked() { "parked" } else { "accepted" };
         tracing::info!(
             message_id = self.id, channel = %channel.name, records = receipt.records.len(),
-            bytes = self.bytes.len(), charset, "message accepted"
+            bytes = self.bytes.len(), charset, "message {outcome}"
         );
-        metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => "accepted").increment(1);
+        metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => outcome).increment(1);
         for record in &receipt.records {
             metrics::counter!("his_agent_records_total", "status" => record.status.as_str())
                 .increment(1);
@@ -210,6 +218,8 @@ impl Message {
 fn outcome_of(receipt: &Receipt) -> Outcome {
     if receipt.records.iter().all(|it| it.status == ReceiptStatus::Duplicate) {
         Outcome::Resent
+    } else if receipt.is_parked() {
+        Outcome::Parked
     } else {
         Outcome::Accepted
     }

@@ -46,6 +46,7 @@ pub(crate) fn standing(road: &Road) -> Value {
             "waiting": outbox.waiting,
             "waiting_bytes": outbox.bytes,
             "dead_letters": outbox.dead_letters,
+            "parked": outbox.parked,
             "failure": road.outbox.refusal().map(|it| it.to_string()),
         },
         "forward": {
@@ -73,6 +74,7 @@ async fn metrics(State(road): State<Arc<Road>>) -> Response {
     road.quality.settle();
     let outbox = road.outbox.status();
     metrics::gauge!("his_agent_outbox_waiting").set(whole(outbox.waiting));
+    metrics::gauge!("his_agent_parked_messages").set(whole(outbox.parked));
     metrics::gauge!("his_agent_dead_letters").set(whole(outbox.dead_letters));
     if let Some(bytes) = outbox.bytes {
         metrics::gauge!("his_agent_outbox_waiting_bytes").set(whole(bytes));

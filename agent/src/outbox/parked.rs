@@ -16,6 +16,8 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use sha2::{Digest as _, Sha256};
+use tokio::sync::oneshot;
+use tokio::task;
 use tracing::error;
 
 pub(super) use self::promise::{message, promised, receipt};
@@ -50,8 +52,14 @@ impl Outbox {
             Releasing { number, release, identities }
         });
         let releasing = releasing.collect();
-        let answer = self.ask(|answer| Command::Release(releasing, answer))?;
-        self.wait_for(answer).await
+        let (answer, answered) = oneshot::channel();
+        let commands = self.commands.clone();
+        // The doors come first: this waits for room instead of being told "busy".
+        let sent = move || commands.send(Command::Release(releasing, answer)).is_ok();
+        match task::spawn_blocking(sent).await {
+            Ok(true) => self.wait_for(answered).await,
+            _ => Err(self.shared.reason()),
+        }
     }
 
     /// Parked messages behind the number `after` in their order: at most `messages_max`, and no

@@ -134,6 +134,7 @@ fn count(case: &str, change: impl FnOnce(String) -> String) -> (Outcome, Observe
     };
     match judge(&sets.channels["rows"], &inbound, &Limits::default()) {
         Verdict::Accept(it) => (Outcome::Accepted, it.observed),
+        Verdict::Park(it) => (Outcome::Parked, it.accepted.observed),
         Verdict::Refuse(it) => (Outcome::Refused(it.code), it.observed),
     }
 }

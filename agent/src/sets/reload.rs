@@ -115,6 +115,7 @@ fn attempt(road: &Road, state: &mut State) -> Result<Reloaded, Vec<Problem>> {
         None => road.reloads.trial.end(),
     }
     road.sets.store(Arc::new(sets));
+    road.parking.wake();
     show(Some(&before.digest), &digest);
     Ok(Reloaded { digest, changed: true })
 }

@@ -1,0 +1,135 @@
+//! One pass over the parked messages, chunk by chunk.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::envelope::{ParkedMessage, Release, Submission};
+use crate::intake::Road;
+use crate::outbox::StoreError;
+use crate::pipeline::{self, Accepted, Inbound, Parked, Verdict};
+use crate::sets::Sets;
+
+/// What became of the parked messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    /// Went on into the queue.
+    pub released: u64,
+    /// Became dead letters.
+    pub refused: u64,
+    /// Wait on.
+    pub parked: u64,
+}
+
+/// Judges everything that is parked, in its order, by the set in force now. Whatever is parked
+/// meanwhile behind a message of this pass is met before the pass ends.
+pub(super) async fn pass(road: &Arc<Road>) -> Result<Released, StoreError> {
+    let mut pass = Pass {
+        road: Arc::clone(road),
+        sets: road.sets.load_full(),
+        blocked: HashSet::new(),
+        after: 0,
+        told: Released::default(),
+    };
+    while !road.parking.stop.is_cancelled() {
+        // Judging a chunk takes the time of hundreds of messages: not on a thread of the doors.
+        let judging = tokio::task::spawn_blocking(move || {
+            let chunk = pass.chunk();
+            (pass, chunk)
+        });
+        let chunk;
+        (pass, chunk) = judging.await.expect("judging neither panics nor is cancelled");
+        let Some(releases) = chunk? else { break };
+        road.outbox.release(releases).await?;
+    }
+    pass.told.parked = road.outbox.status().parked;
+    let Released { released, refused, parked } = pass.told;
+    tracing::info!(released, refused, parked, set = %pass.sets.digest, "parked messages were judged again");
+    Ok(pass.told)
+}
+
+struct Pass {
+    road: Arc<Road>,
+    sets: Arc<Sets>,
+    /// Lanes in which a message waits on: nothing behind it may go.
+    blocked: HashSet<String>,
+    after: u64,
+    told: Released,
+}
+
+impl Pass {
+    /// Decisions about the next messages, or `None` when there are no more.
+    fn chunk(&mut self) -> Result<Option<Vec<(u64, Release)>>, StoreError> {
+        let messages = self.road.outbox.parked(self.after, CHUNK_MAX, CHUNK_BYTES_MAX)?;
+        let Some((last, _)) = messages.last() else { return Ok(None) };
+        self.after = *last;
+        let decided = messages
+            .into_iter()
+            .filter_map(|(number, message)| self.decide(message).map(|release| (number, release)));
+        Ok(Some(decided.collect()))
+    }
+
+    /// What becomes of one message; `None` if nothing changes.
+    fn decide(&mut self, message: ParkedMessage) -> Option<Release> {
+        let release = match self.judge(&message) {
+            Some(Verdict::Refuse(refusal)) => {
+                self.told.refused += 1;
+                let letter = refusal.letter(&message.channel, &self.inbound(&message)?);
+                return Some(Release::Refuse(letter));
+            }
+            Some(Verdict::Accept(accepted)) if self.may_go(&message, &accepted) => {
+                self.told.released += 1;
+                return Some(Release::Accept(self.submission(message, accepted)));
+            }
+            Some(Verdict::Accept(_)) => Release::Wait(Vec::new()),
+            Some(Verdict::Park(Parked { unknown, .. })) => Release::Wait(unknown),
+            None => Release::Wait(message.unknown.clone()),
+        };
+        self.blocked.extend(message.records.into_iter().map(|it| it.lane));
+        let changes = !matches!(&release, Release::Wait(unknown) if *unknown == message.unknown);
+        changes.then_some(release)
+    }
+
+    /// The judgement of the set in force. `None` when its channel is no longer configured: then
+    /// nobody can say what it means, and it waits until it is.
+    fn judge(&self, message: &ParkedMessage) -> Option<Verdict> {
+        let channel = self.sets.channels.get(&message.channel)?;
+        let limits = &self.road.config.listen.limits;
+        Some(pipeline::judge(channel, &self.inbound(message)?, limits))
+    }
+
+    /// The message as it came, at the time at which it came.
+    fn inbound<'a>(&'a self, message: &'a ParkedMessage) -> Option<Inbound<'a>> {
+        Some(Inbound {
+            message_id: &message.message_id,
+            received_at: pipeline::moment(&message.received_at)?,
+            org: &self.road.config.hospital.code,
+            bytes: &message.original.raw,
+            content_type: message.original.content_type.as_deref(),
+        })
+    }
+
+    /// Nothing before it in one of its lanes waits on, neither in those that its receipt was given
+    /// for nor in those that it has now.
+    fn may_go(&self, message: &ParkedMessage, accepted: &Accepted) -> bool {
+        let before = message.records.iter().map(|it| &it.lane);
+        let mut lanes = before.chain(accepted.drafts.iter().map(|it| &it.lane));
+        lanes.all(|it| !self.blocked.contains(it))
+    }
+
+    fn submission(&self, message: ParkedMessage, accepted: Accepted) -> Submission {
+        Submission {
+            channel: message.channel.into(),
+            message_id: message.message_id,
+            received_at: message.received_at,
+            org: self.road.config.hospital.code.as_str().into(),
+            schema: accepted.schema,
+            drafts: accepted.drafts,
+            original: message.original,
+        }
+    }
+}
+
+/// Messages judged before the first of them is released.
+const CHUNK_MAX: usize = 256;
+/// Their bytes, so that a few large ones do not fill the memory.
+const CHUNK_BYTES_MAX: usize = 4 << 20;
