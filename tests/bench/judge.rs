@@ -57,6 +57,7 @@ fn judge(config: &Config, sets: &Sets) {
             assert_eq!(accepted.drafts.len() as u64, RECORDS_A_PRESCRIPTION);
             black_box(accepted);
         }
+        Verdict::Park(_) => panic!("a code of the sample is not mapped"),
         Verdict::Refuse(refusal) => panic!("{}", refusal.log),
     }
 }
