@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo test prove bench fmt lint doc deny clean
+.PHONY: help setup setup-tests build demo test prove bench fuzz fmt lint doc deny clean
 
 target := $(or $(CARGO_TARGET_DIR),target)
 say := @printf '%s: %s\n'
@@ -49,6 +49,10 @@ prove: setup-tests ## run the long form of every proof: kills, broker faults, da
 bench: setup-tests ## measure against the limits of this machine
 	$(say) bench "building with optimisation; about 5 minutes on two cores the first time"
 	@cargo bench --locked --package tests
+
+fuzz: ## feed every reader with what nobody would send; FUZZ_SECONDS each (3600 for a night)
+	$(say) fuzz "building with coverage counters; about 2 minutes on two cores the first time"
+	@tests/fuzz/run $(or $(FUZZ_SECONDS),60)
 
 fmt: ## bring the sources into form
 	@cargo fmt --all
