@@ -34,6 +34,7 @@ codes! {
     "M032" "each 既不是路径也不是列表" "each is neither path nor list" "写路径，或以 split 结尾"
     "M033" "slots 的写法有误" "wrong rows of slots" "每行的表达式个数相同，一至九个，同一列类型相同"
     "M034" "differ 的写法有误" "wrong use of differ" "和 distinct 一起写，取 refuse、warn 或 ignore"
+    "M035" "$position 在这里总是 1" "$position is always 1 here" "有 slots 而没有 each 时，行号写 $slot"
     "M040" "实体没有这个数据元" "unknown data element" "按提示的近似名修改"
     "M041" "必填数据元没有映射" "required elements are not mapped" "补上映射；若此环节尚无该值，选用合适的地区版本"
     "M042" "业务主键不完整" "the business key is not mapped" "补上映射，或自行给出 key"

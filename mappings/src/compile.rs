@@ -20,6 +20,7 @@ mod conditions;
 mod expressions;
 mod opens;
 mod records;
+mod slots;
 mod tables;
 
 use tables::Tables;
@@ -51,6 +52,7 @@ pub(crate) fn compile(
         tables: Tables::default(),
         absolute: Vec::new(),
         slot_kinds: Vec::new(),
+        has_each: false,
     };
     let mapping = compiler.mapping(file, &raw);
     let problems = compiler.sheet.problems;
@@ -88,6 +90,8 @@ struct Compiler<'a> {
     absolute: Vec<Path>,
     /// What `$1`, `$2`, ... of the record at hand are.
     slot_kinds: Vec<Kind>,
+    /// Whether the record at hand iterates.
+    has_each: bool,
 }
 
 impl Compiler<'_> {

@@ -119,6 +119,183 @@ fn what_is_missing() {
 }
 
 #[test]
+fn paths() {
+    check(
+        "each = \"a/d\"",
+        "each = 'a/d/folowing-sibling::d'",
+        &[
+            "12:13: error[M002]: there is no axis `folowing-sibling`; did you mean `following-sibling`?",
+        ],
+    );
+    check(
+        "diag_code = '@code'",
+        "diag_code = '../d[@code = $itm/x]/@code'",
+        &["17:27: error[M002]: a text in double quotes or $item/... was expected here"],
+    );
+    check(
+        "'@code'\ndiag_name",
+        "'@code[. is nul]'\ndiag_name",
+        &[
+            "17:24: error[M002]: `is` asks for absent, empty, null or present, not `nul`; did you mean `null`?",
+        ],
+    );
+    check(
+        "'$position'",
+        "'cuont(../d)'",
+        &["16:16: error[M002]: there is no function `cuont`; did you mean `count`?"],
+    );
+    check(
+        "'$position'",
+        "'sum(../d, @n)'",
+        &["16:26: error[M003]: `sum` adds numbers, not text; add `| decimal`"],
+    );
+}
+
+#[test]
+fn comparisons() {
+    let when = "when = 'a/kind = \"visit\"'";
+    check(
+        when,
+        "when = 'a/n > 5'",
+        &["4:9: error[M005]: text has no order; restate it, for example `| decimal`"],
+    );
+    check(
+        when,
+        "when = 'a and a/n | decimal >= a/m'",
+        &["4:15: error[M005]: a number cannot be compared with text; restate one of them"],
+    );
+    check(when, "when = 'count(a) = \"many\"'", &["4:9: error[M005]: a number is never `many`"]);
+    check(
+        when,
+        "when = 'a/n = 5'",
+        &["4:9: error[M005]: text cannot be compared with a number; restate one of them"],
+    );
+    check(
+        when,
+        "when = 'a/n | trim is empty'",
+        &["4:9: error[M005]: `is` asks for the field itself: a path without steps"],
+    );
+    check(
+        when,
+        "when = 'a/n | split(\"^\") in (\"x\")'",
+        &["4:9: error[M005]: `in` asks for one value, not a list"],
+    );
+    check(when, "when = '(a and b'", &["4:17: error[M002]: `)` was expected here"]);
+}
+
+#[test]
+fn documents_and_groups() {
+    let open = |options: &str| format!("\n[[open]]\nat = \"a/b\"\n{options}\n[codes.sex]");
+    for (options, told) in [
+        (
+            "as = \"xlm\"",
+            "8:6: error[M011]: a field can be opened as xml, json, hl7, form, csv, delimited, not `xlm`; did you mean `xml`?",
+        ),
+        (
+            "as = [\"xml\", \"json\"]",
+            "8:6: error[M011]: `xml` is a kind of document, which comes last; open what is inside it with an [[open]] of its own",
+        ),
+        (
+            "as = [\"bas64\", \"json\"]",
+            "8:6: error[M011]: before the kind of document only base64 and gzip can stand, not `bas64`; did you mean `base64`?",
+        ),
+        (
+            "as = [\"gzip\", \"xml\"]",
+            "8:6: error[M011]: a field holds text, and gzip makes bytes: `base64` comes before `gzip`",
+        ),
+        (
+            "as = [\"base64\"]",
+            "8:6: error[M011]: behind `base64` comes the kind of document, such as [\"base64\", \"xml\"]",
+        ),
+        ("as = []", "8:6: error[M011]: `as` is a word or a list of words"),
+        (
+            "as = \"delimited\"",
+            "8:6: error[M016]: delimited text needs `columns`: what stands between two cells",
+        ),
+        (
+            "as = \"json\"\ncolumns = \"^\"",
+            "9:11: error[M016]: `columns` is for csv and delimited, not for json",
+        ),
+        (
+            "as = \"csv\"\nquote = \"''\"",
+            "9:9: error[M016]: `quote` is one character, or empty for none",
+        ),
+        (
+            "as = \"csv\"\nnames = \"first\"",
+            "9:9: error[M016]: `names` is a list of names from the left, or \"first-row\"",
+        ),
+        ("as = \"csv\"\ncolumns = \"\"", "9:11: error[M016]: a separator is not empty"),
+        ("as = \"csv\"\ncolums = \";\"", "M001"),
+    ] {
+        check("\n[codes.sex]", &open(options), &[told]);
+    }
+    check(
+        "\n[codes.sex]",
+        "\n[[open]]\nat = 'a[b = $item/c]'\nas = \"xml\"\n[codes.sex]",
+        &["7:6: error[M012]: `at` is asked once a message; there is no $item yet"],
+    );
+    check(
+        "\n[codes.sex]",
+        "\n[[group]]\nin = 'a | trim'\nstarts = \"d\"\nas = \"g\"\n[codes.sex]",
+        &["7:6: error[M012]: `in` is a path to a field, without steps"],
+    );
+    check(
+        "\n[codes.sex]",
+        "\n[[group]]\nstarts = \"d\"\nas = \"g\"\nends = [\"d\"]\n[codes.sex]",
+        &["9:9: error[M014]: `d` begins a group, it cannot close it too"],
+    );
+}
+
+#[test]
+fn slots_and_contradictions() {
+    let each = "each = \"a/d\"\n";
+    let slots = |slots: &str| format!("{each}slots = {slots}\n");
+    let rows =
+        "`slots` has rows of the same one to 9 expressions: [['ICD1', 'ZD1'], ['ICD2', 'ZD2']]";
+    check(each, &slots("[['a', 'b'], ['c']]"), &[&format!("13:9: error[M033]: {rows}")]);
+    check(each, &slots("[]"), &[&format!("13:9: error[M033]: {rows}")]);
+    check(
+        each,
+        &slots("[['a', 'b'], ['c', 'd | decimal']]"),
+        &["13:28: error[M033]: `$2` must be of one kind in every row"],
+    );
+    check(
+        "'@code'\ndiag_name",
+        "'$1'\ndiag_name",
+        &["17:14: error[M004]: `$1` stands for an expression of `slots`, and there are none here"],
+    );
+    check(
+        &format!("{each}key = ['../no', '@code']\n"),
+        &slots("[['a', 'b']]\nkey = ['$3']"),
+        &["14:9: error[M004]: a row of `slots` has 2 expressions; there is no `$3`"],
+    );
+    check(
+        each,
+        &slots("[['a'], ['b | trimm']]"),
+        &["13:24: error[M003]: there is no step `trimm`; did you mean `trim`?"],
+    );
+    check(
+        each,
+        &format!("{each}distinct = '@code'\ndiffer = \"warning\"\n"),
+        &["14:10: error[M034]: `differ` is refuse, warn or ignore, not `warning`"],
+    );
+    check(
+        each,
+        &format!("{each}differ = \"warn\"\n"),
+        &[
+            "13:10: error[M034]: `differ` says what becomes of rows that `distinct` takes for one and that do not agree; there is no `distinct` here",
+        ],
+    );
+    check(
+        &format!("{each}key = ['../no', '@code']\n\n[record.elements]\ndiag_srt_no = '$position'"),
+        &format!("slots = [['a']]\nkey = ['$1']\n\n[record.elements]\ndiag_srt_no = '$position'"),
+        &[
+            "16:16: error[M035]: without `each`, `$position` is always 1; the number of the row of slots is `$slot`",
+        ],
+    );
+}
+
+#[test]
 fn code_maps() {
     with_codes("local,standard\n男,1\n女,3\n", &["codes/sex.csv:3:1: error[M021]"]);
     with_codes("男,1\n女,2\n", &["codes/sex.csv:1:1: error[M021]"]);

@@ -77,7 +77,14 @@ impl Compiler<'_> {
             );
         }
         // Codes and constants may be compared with whatever a value is written as.
-        let is_word = matches!(right.source, From::Literal(_)) && right.steps.is_empty();
+        let word = match &right.source {
+            From::Literal(text) if right.steps.is_empty() => Some(text),
+            _ => None,
+        };
+        if let (Kind::Number, Some(word)) = (left.kind, word) {
+            return self.mismatch(at, &format!("a number is never `{word}`"));
+        }
+        let is_word = word.is_some();
         let fits = left.kind == right.kind || (is_word && !has_order);
         if !fits || left.kind == Kind::List {
             let (left, right) = (left.kind.word(), right.kind.word());

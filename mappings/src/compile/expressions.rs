@@ -106,25 +106,9 @@ impl Compiler<'_> {
             let hint = hint.replace("mean `", "mean `$");
             self.sheet.error("M004", offset, format!("there is no variable `${name}`{hint}"));
         }
-        found.map(|(_, variable)| (From::Variable(*variable), variable.kind()))
-    }
-
-    fn slot(&mut self, number: usize, offset: usize) -> Option<(From, Kind)> {
-        let kind = self.slot_kinds.get(number).copied();
-        if kind.is_none() {
-            let message = match self.slot_kinds.len() {
-                0 => format!(
-                    "`${}` stands for an expression of `slots`, and there are none here",
-                    number + 1
-                ),
-                width => format!(
-                    "a row of `slots` has {width} expressions; there is no `${}`",
-                    number + 1
-                ),
-            };
-            self.sheet.error("M004", offset, message);
-        }
-        Some((From::Slot(number), kind?))
+        let (_, variable) = *found?;
+        self.expect_rows(variable, offset)?;
+        Some((From::Variable(variable), variable.kind()))
     }
 
     pub(super) fn number(&mut self, path: &Path) -> usize {

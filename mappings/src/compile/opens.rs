@@ -125,9 +125,15 @@ impl Compiler<'_> {
             }
             Some(inner) => self.no_cells(raw, word).then_some(inner),
             None => {
-                let words = Inner::WORDS.join(", ");
-                let hint = suggestion(word, Inner::WORDS.into_iter().chain(Transfer::WORDS));
-                let message = format!("a field can be opened as {words}, not `{word}`{hint}");
+                let message = if Transfer::WORDS.contains(&word) {
+                    format!(
+                        "behind `{word}` comes the kind of document, such as [\"{word}\", \"xml\"]"
+                    )
+                } else {
+                    let words = Inner::WORDS.join(", ");
+                    let hint = suggestion(word, Inner::WORDS.into_iter());
+                    format!("a field can be opened as {words}, not `{word}`{hint}")
+                };
                 self.sheet.error("M011", raw.inner.span().start, message);
                 None
             }

@@ -32,6 +32,7 @@ impl Compiler<'_> {
                 "say which encounter the record belongs to: `lane = '...'` here or in [mapping]";
             self.sheet.error("M031", start, message.to_owned());
         }
+        self.has_each = raw.each.is_some();
         let slots = self.slots(raw);
         let elements = self.elements(entity, raw);
         self.required(entity, raw);
@@ -57,7 +58,7 @@ impl Compiler<'_> {
         let Some(word) = &raw.differ else { return Differ::default() };
         let at = word.span().start;
         if raw.distinct.is_none() {
-            let message = "`differ` says what happens where rows that `distinct` takes for one do not agree; there is no `distinct` here";
+            let message = "`differ` says what becomes of rows that `distinct` takes for one and that do not agree; there is no `distinct` here";
             self.sheet.error("M034", at, message.to_owned());
         }
         let found = Differ::ALL.iter().find(|(it, _)| it == word.get_ref());
@@ -68,33 +69,6 @@ impl Compiler<'_> {
             self.sheet.error("M034", at, message);
         }
         found.map_or(Differ::default(), |(_, it)| *it)
-    }
-
-    /// Rows of fixed slots: all of one width, and each column of one kind.
-    fn slots(&mut self, raw: &RawRecord) -> Vec<Vec<Compiled>> {
-        self.slot_kinds.clear();
-        let Some(slots) = &raw.slots else { return Vec::new() };
-        let at = slots.span().start;
-        let rows = slots.get_ref().iter();
-        let rows: Vec<Vec<Compiled>> =
-            rows.map(|row| row.iter().filter_map(|it| self.expression(it)).collect()).collect();
-        let width = slots.get_ref().first().map_or(0, Vec::len);
-        if width == 0 || width > SLOTS_MAX || slots.get_ref().iter().any(|it| it.len() != width) {
-            let message = format!(
-                "`slots` has rows of the same one to {SLOTS_MAX} expressions: [['ICD1', 'ZD1'], ['ICD2', 'ZD2']]"
-            );
-            self.sheet.error("M033", at, message);
-        }
-        self.slot_kinds = rows.first().into_iter().flatten().map(|it| it.kind).collect();
-        for (row, written) in rows.iter().zip(slots.get_ref()) {
-            let strange = row.iter().zip(&self.slot_kinds).position(|(it, kind)| it.kind != *kind);
-            if let Some((column, expression)) = strange.and_then(|it| Some((it, written.get(it)?)))
-            {
-                let message = format!("`${}` must be of one kind in every row", column + 1);
-                self.sheet.error("M033", expression.span().start, message);
-            }
-        }
-        rows
     }
 
     pub(super) fn each(&mut self, raw: &Spanned<String>) -> Option<Compiled> {
@@ -162,6 +136,3 @@ impl Compiler<'_> {
         Vec::new()
     }
 }
-
-/// `$1` to `$9`.
-const SLOTS_MAX: usize = 9;
