@@ -136,7 +136,7 @@ fn paths() {
         "'@code'\ndiag_name",
         "'@code[. is nul]'\ndiag_name",
         &[
-            "17:24: error[M002]: `is` asks for absent, empty, null or present, not `nul`; did you mean `null`?",
+            "17:25: error[M002]: `is` asks for absent, empty, null or present, not `nul`; did you mean `null`?",
         ],
     );
     check(
@@ -189,42 +189,42 @@ fn documents_and_groups() {
     for (options, told) in [
         (
             "as = \"xlm\"",
-            "8:6: error[M011]: a field can be opened as xml, json, hl7, form, csv, delimited, not `xlm`; did you mean `xml`?",
+            "9:6: error[M011]: a field can be opened as xml, json, hl7, form, csv, delimited, not `xlm`; did you mean `xml`?",
         ),
         (
             "as = [\"xml\", \"json\"]",
-            "8:6: error[M011]: `xml` is a kind of document, which comes last; open what is inside it with an [[open]] of its own",
+            "9:6: error[M011]: `xml` is a kind of document, which comes last; open what is inside it with an [[open]] of its own",
         ),
         (
             "as = [\"bas64\", \"json\"]",
-            "8:6: error[M011]: before the kind of document only base64 and gzip can stand, not `bas64`; did you mean `base64`?",
+            "9:6: error[M011]: before the kind of document only base64 and gzip can stand, not `bas64`; did you mean `base64`?",
         ),
         (
             "as = [\"gzip\", \"xml\"]",
-            "8:6: error[M011]: a field holds text, and gzip makes bytes: `base64` comes before `gzip`",
+            "9:6: error[M011]: a field holds text, and gzip makes bytes: `base64` comes before `gzip`",
         ),
         (
             "as = [\"base64\"]",
-            "8:6: error[M011]: behind `base64` comes the kind of document, such as [\"base64\", \"xml\"]",
+            "9:6: error[M011]: behind `base64` comes the kind of document, such as [\"base64\", \"xml\"]",
         ),
-        ("as = []", "8:6: error[M011]: `as` is a word or a list of words"),
+        ("as = []", "9:6: error[M011]: `as` is a word or a list of words"),
         (
             "as = \"delimited\"",
-            "8:6: error[M016]: delimited text needs `columns`: what stands between two cells",
+            "9:6: error[M016]: delimited text needs `columns`: what stands between two cells",
         ),
         (
             "as = \"json\"\ncolumns = \"^\"",
-            "9:11: error[M016]: `columns` is for csv and delimited, not for json",
+            "10:11: error[M016]: `columns` is for csv and delimited, not for json",
         ),
         (
             "as = \"csv\"\nquote = \"''\"",
-            "9:9: error[M016]: `quote` is one character, or empty for none",
+            "10:9: error[M016]: `quote` is one character, or empty for none",
         ),
         (
             "as = \"csv\"\nnames = \"first\"",
-            "9:9: error[M016]: `names` is a list of names from the left, or \"first-row\"",
+            "10:9: error[M016]: `names` is a list of names from the left, or \"first-row\"",
         ),
-        ("as = \"csv\"\ncolumns = \"\"", "9:11: error[M016]: a separator is not empty"),
+        ("as = \"csv\"\ncolumns = \"\"", "10:11: error[M016]: a separator is not empty"),
         ("as = \"csv\"\ncolums = \";\"", "M001"),
     ] {
         check("\n[codes.sex]", &open(options), &[told]);
@@ -232,17 +232,17 @@ fn documents_and_groups() {
     check(
         "\n[codes.sex]",
         "\n[[open]]\nat = 'a[b = $item/c]'\nas = \"xml\"\n[codes.sex]",
-        &["7:6: error[M012]: `at` is asked once a message; there is no $item yet"],
+        &["8:6: error[M012]: `at` is asked once a message; there is no $item yet"],
     );
     check(
         "\n[codes.sex]",
         "\n[[group]]\nin = 'a | trim'\nstarts = \"d\"\nas = \"g\"\n[codes.sex]",
-        &["7:6: error[M012]: `in` is a path to a field, without steps"],
+        &["8:6: error[M012]: `in` is a path to a field, without steps"],
     );
     check(
         "\n[codes.sex]",
         "\n[[group]]\nstarts = \"d\"\nas = \"g\"\nends = [\"d\"]\n[codes.sex]",
-        &["9:9: error[M014]: `d` begins a group, it cannot close it too"],
+        &["10:9: error[M014]: `d` begins a group, it cannot close it too"],
     );
 }
 
@@ -272,7 +272,7 @@ fn slots_and_contradictions() {
     check(
         each,
         &slots("[['a'], ['b | trimm']]"),
-        &["13:24: error[M003]: there is no step `trimm`; did you mean `trim`?"],
+        &["13:23: error[M003]: there is no step `trimm`; did you mean `trim`?"],
     );
     check(
         each,
