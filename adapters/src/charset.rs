@@ -24,11 +24,13 @@
 //!
 //! No candidate ever puts U+FFFD in place of what it cannot read.
 
+mod chunks;
 mod declared;
 mod encode;
 mod evidence;
 mod gb18030;
 
+pub(crate) use chunks::{Texts, settle as settle_source};
 pub use encode::{Unencodable, encode_answer};
 
 use std::borrow::Cow;

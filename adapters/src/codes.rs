@@ -37,6 +37,7 @@ pub static CODES: &[CodeEntry] = &[
     TOO_MANY_NAMESPACES,
     CONTROL_CHARACTER,
     DOCUMENT_TOO_LARGE,
+    PART_TOO_LONG,
     UNDECODABLE,
     CUT_CHARACTER,
     MIXED_ENCODINGS,
@@ -181,6 +182,13 @@ pub(crate) const DOCUMENT_TOO_LARGE: CodeEntry = CodeEntry {
     zh: "报文内各层嵌套报文合计过大",
     en: "the documents opened inside the message are too large together",
     remedy_zh: "请分批发送",
+};
+
+pub(crate) const PART_TOO_LONG: CodeEntry = CodeEntry {
+    code: "D113",
+    zh: "流式通道的报文中，一条明细或明细之外的内容过长",
+    en: "in a streamed document one item, or what stands beside the items, is too long",
+    remedy_zh: "请核对通道的 stream 是否指向逐条重复的元素；明细之外的内容应简短，且写在明细之前",
 };
 
 // Character encoding.

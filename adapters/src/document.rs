@@ -61,7 +61,7 @@ enum Stored {
     EmptyList,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Node {
     name: Span,
     namespace: Option<Span>,
@@ -111,12 +111,14 @@ pub(crate) struct Checkpoint {
 const NONE: u32 = 0;
 
 /// A decoded message.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Document {
     text: String,
     nodes: Vec<Node>,
     /// The fields that were opened, in the order of the nodes they brought.
     opened: Vec<place::Opened>,
+    /// Which of many it is, where the others are not there.
+    numbered: Option<(NodeId, usize)>,
 }
 
 impl Document {
@@ -136,7 +138,7 @@ impl Document {
         });
         // Some room for what does not stand in the text: a value with its references resolved.
         let text = String::with_capacity(text_bytes + text_bytes / 8 + 64);
-        Document { text, nodes, opened: Vec::new() }
+        Document { text, nodes, opened: Vec::new(), numbered: None }
     }
 
     /// The document node. Its children are the root element (XML), the members of the outermost
@@ -225,6 +227,9 @@ impl Document {
         let name = self.name(id);
         if self.kind(id) == Kind::Attribute {
             return format!("@{name}");
+        }
+        if let Some(position) = self.position_in_stream(id) {
+            return format!("{name}[{position}]");
         }
         let alike = |it: &NodeId| self.kind(*it) == Kind::Element && self.name(*it) == name;
         let mut siblings = self.children(parent).filter(alike);

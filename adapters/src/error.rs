@@ -57,11 +57,24 @@ impl DecodeError {
 
     /// Moves the places by what was cut off in front.
     pub(crate) fn moved(self, by: usize) -> DecodeError {
-        DecodeError {
-            offset: self.offset.map(|it| it + by),
-            related: self.related.map(|it| it + by),
-            ..self
-        }
+        self.mapped(|it| it + by)
+    }
+
+    /// Gives the places another meaning.
+    pub(crate) fn mapped(self, place: impl Fn(usize) -> usize) -> DecodeError {
+        let (offset, related) = (self.offset.map(&place), self.related.map(&place));
+        DecodeError { offset, related, ..self }
+    }
+
+    /// States line and column, and turns the places into those of the bytes that were sent, as far
+    /// as they are known.
+    pub(crate) fn placed(
+        self,
+        line_and_column: Option<(u32, u32)>,
+        sent: impl Fn(usize) -> Option<usize>,
+    ) -> DecodeError {
+        let (offset, related) = (self.offset.and_then(&sent), self.related.and_then(&sent));
+        DecodeError { offset, related, line_and_column, ..self }
     }
 
     /// Turns offsets in the decoded text into what the sender can look up: line, column, and

@@ -6,7 +6,8 @@
 //! no clock, no disk and no network.
 //!
 //! [`decode`] is the way in: it settles the encoding ([`CharsetDecision`]), then the format
-//! ([`WireFormat`]), then reads the tree within [`Limits`]. A mapping then calls [`open`] on fields
+//! ([`WireFormat`]), then reads the tree within [`Limits`]. What is too long for that goes through an
+//! [`XmlStream`], item by item. A mapping then calls [`open`] on fields
 //! that hold documents of their own, in base64 and gzip if need be. The way out is [`soap_answer`] and
 //! [`soap_fault`], which speak to the caller in his own SOAP, and [`encode_answer`], which speaks in
 //! his encoding.
@@ -31,6 +32,7 @@ mod numbers;
 mod opening;
 mod prepare;
 mod soap;
+mod stream;
 mod transfer;
 mod xml;
 
@@ -53,6 +55,7 @@ pub use limits::Limits;
 pub use opening::{Inner, Opening, Transfer, open};
 pub use prepare::Prepare;
 pub use soap::{SoapCall, SoapVersion, soap_version_of};
+pub use stream::{BadStreamPath, StreamError, StreamItem, StreamPath, XmlStream};
 
 /// A body as it arrived, and what is known about it.
 #[derive(Clone, Copy, Debug)]

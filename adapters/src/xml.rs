@@ -52,6 +52,11 @@ pub(crate) fn read(
     walk(text, &mut tree, notes).map_err(|error| blame_nested_cdata(text, error))
 }
 
+/// Refuses what no part of a document may hold.
+pub(crate) fn expect_allowed(text: &str) -> Result<(), DecodeError> {
+    references::first_forbidden(text).map_or(Ok(()), |at| Err(forbidden_character(text, at)))
+}
+
 /// Hands every token to the tree.
 fn walk<'a>(
     text: &'a str,

@@ -59,6 +59,13 @@ pub(super) fn is_gb2312_hanzi_only(bytes: &[u8]) -> bool {
 /// A stretch can only be UTF-8 when it begins with two or more Chinese characters in UTF-8 and
 /// reading it as GB18030 needs characters outside GB2312, which ordinary text hardly has.
 pub(super) fn mixture(bytes: &[u8]) -> Option<(usize, usize)> {
+    let (utf8, other) = sides(bytes);
+    let (utf8, other) = (utf8?, other?);
+    Some((utf8.min(other), utf8.max(other)))
+}
+
+/// The first place where the bytes can only be UTF-8, and the first where they cannot be.
+pub(super) fn sides(bytes: &[u8]) -> (Option<usize>, Option<usize>) {
     let (mut is_utf8_at, mut is_not_utf8_at) = (None, None);
     let mut at = 0;
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
@@ -76,8 +83,7 @@ pub(super) fn mixture(bytes: &[u8]) -> Option<(usize, usize)> {
         }
         at += end;
     }
-    let (utf8, other) = (is_utf8_at?, is_not_utf8_at?);
-    Some((utf8.min(other), utf8.max(other)))
+    (is_utf8_at, is_not_utf8_at)
 }
 
 fn can_only_be_utf8(stretch: &[u8]) -> bool {

@@ -1,7 +1,7 @@
 //! Flat siblings to groups: the segments of an HL7 order belong together though nothing encloses
 //! them, and so do header and lines of some flat exports.
 
-use super::{Document, Kind, NONE, NodeId};
+use super::{Checkpoint, Document, Kind, NONE, NodeId};
 
 impl Document {
     /// Puts the child elements of `parent` into groups: each child named `starts` begins one, and
@@ -34,6 +34,17 @@ impl Document {
         if let Some(field) = held_by {
             self.note_opened(field, groups_from, 0);
         }
+    }
+
+    /// Makes a node the last child of the checkpoint's node, in place of what was added there since.
+    pub(crate) fn move_under(&mut self, node: NodeId, parent: &Checkpoint) {
+        if parent.last_child != NONE {
+            self.node_mut(NodeId(parent.last_child)).next_sibling = NONE;
+        }
+        let holder = self.node_mut(parent.node);
+        holder.first_child = parent.first_child;
+        holder.last_child = parent.last_child;
+        self.adopt(parent.node, node);
     }
 
     fn forget_children(&mut self, parent: NodeId) {

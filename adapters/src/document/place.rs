@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::{Document, NodeId};
 
 /// The nodes that one opened field brought into the document.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Opened {
     nodes: Range<u32>,
     field: NodeId,
@@ -77,6 +77,23 @@ impl Document {
             && start < end
         {
             self.opened.push(Opened { nodes: start..end, field });
+        }
+    }
+
+    /// The number in its whole document of an element that was taken out of a stream.
+    pub fn position_in_stream(&self, node: NodeId) -> Option<usize> {
+        self.numbered.filter(|(it, _)| *it == node).map(|(_, position)| position)
+    }
+
+    /// Says which of the elements of a stream this one is.
+    pub(crate) fn number(&mut self, node: NodeId, position: usize) {
+        self.numbered = Some((node, position));
+    }
+
+    /// Gives every node the place that its place leads to.
+    pub(crate) fn map_offsets(&mut self, place: impl Fn(usize) -> usize) {
+        for node in &mut self.nodes {
+            node.offset = u32::try_from(place(node.offset as usize)).unwrap_or(u32::MAX);
         }
     }
 
