@@ -45,6 +45,27 @@ fn every_example_gives_what_the_page_says() {
     }
 }
 
+/// The shapes that messages come in, and how a mapping reads each.
+#[test]
+fn every_shape_gives_what_the_page_says() {
+    let _alone = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    for shape in ["orders", "rows", "slots"] {
+        let page = read("docs/mapping.md");
+        let part = |what: &str| block(&page, &format!("{shape} {what}"));
+        let mut files = Files::new();
+        files.insert("yourvendor/shape.toml", part("mapping"));
+        let catalogs = Catalogs::load(&Files::from_shipped(schemas::SHIPPED), "national").unwrap();
+        let (set, warnings) = match MappingSet::load(&files, &catalogs, &[]) {
+            Ok(loaded) => loaded,
+            Err(problems) => panic!("{shape}: {problems:#?}"),
+        };
+        assert!(warnings.is_empty(), "{shape}: {warnings:#?}");
+        let records = mappings::case_outcome(&set, part("message").as_bytes(), None);
+        let (before, after) = around(&page, &format!("{shape} records"));
+        hold("docs/mapping.md", &format!("{before}{records}{after}"));
+    }
+}
+
 fn table() -> String {
     let mut out = "\n| 步骤 | 作用 | 例 | 输入 | 结果 |\n|---|---|---|---|---|\n".to_owned();
     for step in STEPS {

@@ -288,7 +288,7 @@ fn slots_and_contradictions() {
     );
     check(
         &format!("{each}key = ['../no', '@code']\n\n[record.elements]\ndiag_srt_no = '$position'"),
-        &format!("slots = [['a']]\nkey = ['$1']\n\n[record.elements]\ndiag_srt_no = '$position'"),
+        "slots = [['a']]\nkey = ['$1']\n\n[record.elements]\ndiag_srt_no = '$position'",
         &[
             "16:16: error[M035]: without `each`, `$position` is always 1; the number of the row of slots is `$slot`",
         ],

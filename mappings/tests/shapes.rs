@@ -315,7 +315,8 @@ fn check(head: &str, record: &str, elements: &str, message: &str, expected: &str
 fn outcome(head: &str, record: &str, elements: &str, message: &str) -> String {
     let required = ["rxno", "rx_detl_id", "rx_detl_name", "rx_srt_no", "vali_flag"];
     let rest = required.into_iter().filter(|name| !elements.contains(&format!("{name} =")));
-    let rest: String = rest.map(|name| format!("{name} = 'nothing | decimal'\n")).collect();
+    let rest: Vec<_> = rest.map(|name| format!("{name} = 'nothing | decimal'")).collect();
+    let rest = rest.join("\n");
     let mapping = format!(
         "[mapping]\nname = \"shape\"\nprofile = \"clinical\"\nlane = '\"L\"'\n{head}\n[[record]]\n\
          entity = \"outpatient_prescription\"\nkey = ['$position']\n{record}\n\
