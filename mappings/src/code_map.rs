@@ -102,6 +102,11 @@ impl CodeMap {
         self.by_local.values().flatten().map(|it| it.standard.as_str())
     }
 
+    /// The standard codes of a local one, on whatever day.
+    pub(crate) fn targets_of(&self, local: &str) -> impl Iterator<Item = &str> {
+        self.by_local.get(local).into_iter().flatten().map(|it| it.standard.as_str())
+    }
+
     /// A few of the local codes, for the HIS developer who sent another.
     pub(crate) fn examples(&self) -> String {
         self.by_local.keys().take(6).map(String::as_str).collect::<Vec<_>>().join("、")

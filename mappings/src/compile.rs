@@ -20,6 +20,7 @@ mod conditions;
 mod expressions;
 mod opens;
 mod records;
+mod sense;
 mod slots;
 mod tables;
 
@@ -103,7 +104,13 @@ impl Compiler<'_> {
         let opens: Vec<Open> = raw.open.iter().filter_map(|it| self.open(it)).collect();
         let groups = raw.group.iter().filter_map(|it| self.group(it)).collect();
         let when = raw.mapping.when.as_ref().map(|it| self.condition(it));
+        if let (Some(text), Some(Some((condition, _)))) = (&raw.mapping.when, &when) {
+            self.never(text, condition);
+        }
         let lane = raw.mapping.lane.as_ref().and_then(|it| self.expression(it));
+        if let (Some(text), Some(lane)) = (&raw.mapping.lane, &lane) {
+            self.lane_sense(text, lane);
+        }
         let mut records = Vec::new();
         for record in &raw.record {
             records.extend(self.record(record, raw.mapping.lane.is_some()));
@@ -133,6 +140,7 @@ impl Compiler<'_> {
             lane,
             records,
             absolute_paths: self.absolute.len(),
+            advice: std::mem::take(&mut self.sheet.advice),
         })
     }
 }

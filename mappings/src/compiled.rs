@@ -92,6 +92,33 @@ impl Compiled {
         }
     }
 
+    /// Whether the message has no part in it.
+    pub(crate) fn is_constant(&self) -> bool {
+        let known = match &self.source {
+            From::Literal(_) | From::Number(_) => true,
+            From::Variable(it) => matches!(it, Variable::Channel | Variable::Org),
+            _ => false,
+        };
+        known && self.inner().all(Compiled::is_constant)
+    }
+
+    /// Whether the items of `each` may give different values.
+    pub(crate) fn depends_on_item(&self) -> bool {
+        let own = match &self.source {
+            From::Relative(path) | From::Count(path) | From::Sum(path, _) => {
+                path.start != Start::Root
+            }
+            From::Variable(it) => matches!(it, Variable::Position | Variable::Slot),
+            From::Slot(_) => true,
+            From::Absolute(..) | From::Literal(_) | From::Number(_) => false,
+        };
+        own || self.inner().any(Compiled::depends_on_item)
+    }
+
+    fn inner(&self) -> impl Iterator<Item = &Compiled> {
+        self.steps.iter().flat_map(Step::inner)
+    }
+
     fn start<'a>(&'a self, scene: &Scene<'a>) -> Result<Datum<'a>, Fault> {
         Ok(match &self.source {
             From::Literal(text) => Datum::Text(Cow::Borrowed(text)),

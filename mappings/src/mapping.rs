@@ -33,6 +33,7 @@ pub(crate) struct Mapping {
     pub(crate) lane: Option<Compiled>,
     pub(crate) records: Vec<RecordPlan>,
     pub(crate) absolute_paths: usize,
+    pub(crate) advice: Vec<schemas::Problem>,
 }
 
 /// A field that holds another document.

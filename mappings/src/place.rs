@@ -11,11 +11,13 @@ pub(crate) struct Sheet<'a> {
     file: &'a str,
     text: &'a str,
     pub(crate) problems: Vec<Problem>,
+    /// What nobody needs to hear who did not ask.
+    pub(crate) advice: Vec<Problem>,
 }
 
 impl<'a> Sheet<'a> {
     pub(crate) fn new(file: &'a str, text: &'a str) -> Sheet<'a> {
-        Sheet { file, text, problems: Vec::new() }
+        Sheet { file, text, problems: Vec::new(), advice: Vec::new() }
     }
 
     /// Records an error at a byte offset of the file.
@@ -28,6 +30,12 @@ impl<'a> Sheet<'a> {
     pub(crate) fn warning(&mut self, code: &'static str, offset: usize, message: String) {
         let place = self.line_and_column(offset);
         self.problems.push(Problem::warning(code, self.file, place, message));
+    }
+
+    /// Records what is not wrong, for whoever asks what else there is.
+    pub(crate) fn advice(&mut self, code: &'static str, offset: usize, message: String) {
+        let place = self.line_and_column(offset);
+        self.advice.push(Problem::warning(code, self.file, place, message));
     }
 
     /// Records a TOML error where the parser found it.

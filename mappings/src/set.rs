@@ -145,6 +145,12 @@ impl MappingSet {
         self.mappings.iter().map(|(path, mapping)| (path.as_str(), mapping.name.as_str()))
     }
 
+    /// What an implementer may want to look at: optional elements that no mapping fills, one line a
+    /// record. Nothing of it is wrong, so it is told only to whoever asks.
+    pub fn advice(&self) -> impl Iterator<Item = &Problem> {
+        self.mappings.iter().flat_map(|(_, mapping)| &mapping.advice)
+    }
+
     /// Finds the mapping that applies and carries it out. Fields that hold documents are opened in
     /// place, so the document has grown afterwards.
     pub fn map<'s>(

@@ -3,7 +3,7 @@
 //! One room of `step/` for each kind of step: how its arguments are read when a mapping is loaded,
 //! and what it does to a value when a message arrives. Which steps there are stands in `step_list`.
 
-use crate::compiled::Scene;
+use crate::compiled::{Compiled, Scene};
 use crate::datum::{Datum, Fault};
 
 pub(crate) mod choice;
@@ -41,14 +41,32 @@ pub(crate) enum Step {
 pub(crate) type Outcome<'a> = Result<Datum<'a>, Fault>;
 
 impl Step {
+    /// The expressions among the arguments.
+    pub(crate) fn inner(&self) -> Vec<&Compiled> {
+        match self {
+            Step::Choice(ChoiceStep::Or(it) | ChoiceStep::Agrees { other: it, .. })
+            | Step::Date(DateStep::At(it) | DateStep::Years(it) | DateStep::Days(it))
+            | Step::List(ListStep::Item(it))
+            | Step::Number(
+                NumberStep::Plus(it)
+                | NumberStep::Minus(it)
+                | NumberStep::Times(it)
+                | NumberStep::Over { by: it, .. },
+            ) => vec![it],
+            Step::Number(NumberStep::Unit { from, to, .. }) => vec![from, to],
+            Step::List(ListStep::Join { others, .. }) => others.iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Restates one value. Absent stays absent but for the choices and `join`.
     pub(crate) fn run<'a>(&'a self, datum: Datum<'a>, scene: &Scene<'a>) -> Outcome<'a> {
         match (self, datum) {
             (Step::Choice(step), datum) => step.run(datum, scene),
             (Step::List(step), datum) => step.run(datum, scene),
             (_, Datum::Absent) => Ok(Datum::Absent),
-            (Step::Text(step), Datum::Text(text)) => step.run(text),
-            (Step::Cut(step), Datum::Text(text)) => step.run(text),
+            (Step::Text(step), Datum::Text(text)) => Ok(step.run(text)),
+            (Step::Cut(step), Datum::Text(text)) => Ok(step.run(text)),
             (Step::Pattern(step), Datum::Text(text)) => step.run(&text),
             (Step::Code(step), datum) => step.run(datum, scene),
             (Step::Date(step), datum) => step.run(datum, scene),

@@ -1,6 +1,6 @@
 //! `[[record]]`: entities, what they iterate over, and an expression for each element.
 
-use schemas::Entity;
+use schemas::{Entity, ProblemSeverity};
 use toml::Spanned;
 
 use super::Compiler;
@@ -41,7 +41,7 @@ impl Compiler<'_> {
         let distinct = raw.distinct.as_ref().and_then(|it| self.expression(it));
         let lane = raw.lane.as_ref().and_then(|it| self.expression(it));
         self.slot_kinds.clear();
-        Some(RecordPlan {
+        let plan = RecordPlan {
             entity: entity.name().to_owned(),
             each: raw.each.as_ref().and_then(|it| self.each(it)),
             filter,
@@ -51,7 +51,10 @@ impl Compiler<'_> {
             lane,
             key,
             elements,
-        })
+        };
+        self.sense(entity, raw, &plan);
+        self.advise(entity, raw);
+        Some(plan)
     }
 
     fn differ(&mut self, raw: &RawRecord) -> Differ {
@@ -97,11 +100,18 @@ impl Compiler<'_> {
             let Some(expression) = self.expression(text) else { continue };
             let Some(element) = entity.elements().get(position) else { continue };
             for complaint in fit::complaints(element, &expression) {
-                self.sheet.error(complaint.code, text.span().start, complaint.message);
+                self.tell(text.span().start, complaint);
             }
             plans.push(ElementPlan { position, expression });
         }
         plans
+    }
+
+    fn tell(&mut self, at: usize, complaint: fit::Complaint) {
+        match complaint.severity {
+            ProblemSeverity::Error => self.sheet.error(complaint.code, at, complaint.message),
+            ProblemSeverity::Warning => self.sheet.warning(complaint.code, at, complaint.message),
+        }
     }
 
     pub(super) fn required(&mut self, entity: &Entity, raw: &RawRecord) {

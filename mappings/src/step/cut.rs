@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::Step;
 use super::text::filled;
-use super::{Outcome, Step};
 use crate::datum::{Datum, Kind};
 use crate::expression::Argument;
 use crate::step_list::{Arguments, Compilation, Scope};
@@ -24,10 +24,10 @@ pub(crate) enum CutStep {
 
 impl CutStep {
     /// Without the separator, everything stands before it and nothing after it.
-    pub(super) fn run<'a>(&self, text: Cow<'a, str>) -> Outcome<'a> {
+    pub(crate) fn run<'a>(&self, text: Cow<'a, str>) -> Datum<'a> {
         let found = match self {
             CutStep::Substring { skip, take } => {
-                return Ok(filled(text.chars().skip(*skip).take(*take).collect()));
+                return filled(text.chars().skip(*skip).take(*take).collect());
             }
             CutStep::Before(mark) => text.split_once(mark.as_str()).map(|(it, _)| it),
             CutStep::BeforeLast(mark) => text.rsplit_once(mark.as_str()).map(|(it, _)| it),
@@ -35,9 +35,9 @@ impl CutStep {
             CutStep::AfterLast(mark) => text.rsplit_once(mark.as_str()).map(|(_, it)| it),
         };
         match (self, found) {
-            (_, Some(part)) => Ok(filled(part.to_owned())),
-            (CutStep::Before(_) | CutStep::BeforeLast(_), None) => Ok(Datum::Text(text)),
-            (_, None) => Ok(Datum::Absent),
+            (_, Some(part)) => filled(part.to_owned()),
+            (CutStep::Before(_) | CutStep::BeforeLast(_), None) => Datum::Text(text),
+            (_, None) => Datum::Absent,
         }
     }
 }

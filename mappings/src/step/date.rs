@@ -36,8 +36,25 @@ pub(crate) struct Patterns {
 
 impl DateStep {
     pub(super) fn run<'a>(&'a self, datum: Datum<'a>, scene: &Scene<'a>) -> Outcome<'a> {
-        let moment = moment_of(&datum);
-        match (self, &datum, moment) {
+        match (self, moment_of(&datum)) {
+            (DateStep::At(time), Some(moment)) => Ok(match time.evaluate(scene)? {
+                Datum::Time(time) => Datum::DateTime(moment.date().to_datetime(time)),
+                _ => Datum::Absent,
+            }),
+            (DateStep::Years(until), Some(moment)) => span(moment, until, scene, years),
+            (DateStep::Days(until), Some(moment)) => span(moment, until, scene, days),
+            (step, _) => step.alone(datum),
+        }
+    }
+
+    /// Whether the result depends on other values.
+    pub(crate) fn looks_around(&self) -> bool {
+        matches!(self, DateStep::At(_) | DateStep::Years(_) | DateStep::Days(_))
+    }
+
+    /// What the step makes of a value without looking at anything else.
+    pub(crate) fn alone<'a>(&self, datum: Datum<'a>) -> Outcome<'a> {
+        match (self, &datum, moment_of(&datum)) {
             (DateStep::Date(it), Datum::Text(text), _) => {
                 it.moment(text).map(|it| Datum::Date(it.date()))
             }
@@ -46,25 +63,19 @@ impl DateStep {
             (DateStep::Written(pattern), Datum::Time(time), _) => {
                 Ok(written(pattern, Date::ZERO.to_datetime(*time)))
             }
-            (step, _, Some(moment)) => step.restate(datum, moment, scene),
+            (step, _, Some(moment)) => step.restated(datum, moment),
             _ => Ok(datum),
         }
     }
 
-    fn restate<'a>(&'a self, datum: Datum<'a>, moment: DateTime, scene: &Scene<'a>) -> Outcome<'a> {
+    fn restated<'a>(&self, datum: Datum<'a>, moment: DateTime) -> Outcome<'a> {
         Ok(match self {
             DateStep::Sentinel(days) if days.contains(&moment.date()) => Datum::Absent,
             DateStep::DateOf => Datum::Date(moment.date()),
             DateStep::TimeOf => Datum::Time(moment.time()),
-            DateStep::At(time) => match time.evaluate(scene)? {
-                Datum::Time(time) => Datum::DateTime(moment.date().to_datetime(time)),
-                _ => Datum::Absent,
-            },
             DateStep::InZone(zone) => date_pattern::in_china(moment, *zone)
                 .map(Datum::DateTime)
                 .ok_or_else(|| out_of_calendar(&datum))?,
-            DateStep::Years(until) => span(moment, until, scene, years)?,
-            DateStep::Days(until) => span(moment, until, scene, days)?,
             DateStep::Written(pattern) => written(pattern, moment),
             _ => datum,
         })

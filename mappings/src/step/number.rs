@@ -33,22 +33,35 @@ pub(crate) enum NumberStep {
 
 impl NumberStep {
     pub(super) fn run<'a>(&'a self, datum: Datum<'a>, scene: &Scene<'a>) -> Outcome<'a> {
+        match datum {
+            Datum::Number(number) => self.restate(number, scene),
+            datum => self.alone(datum),
+        }
+    }
+
+    /// What the step makes of a value without looking at anything else.
+    pub(crate) fn alone<'a>(&self, datum: Datum<'a>) -> Outcome<'a> {
         match (self, datum) {
             (NumberStep::Decimal, Datum::Text(text)) => parsed(&text),
             (NumberStep::Percent, Datum::Text(text)) => percent(&text),
             (NumberStep::Age(unit), Datum::Text(text)) => aged(&text, *unit),
-            (step, Datum::Number(number)) => step.restate(number, scene),
+            (NumberStep::Round(scale), Datum::Number(it)) => Ok(Datum::Number(it.round(*scale))),
+            (NumberStep::Negate, Datum::Number(it)) => Ok(Datum::Number(exact::negative(&it))),
+            (NumberStep::Absolute, Datum::Number(it)) if it.is_negative() => {
+                Ok(Datum::Number(exact::negative(&it)))
+            }
             (_, datum) => Ok(datum),
         }
     }
 
+    /// Whether the result depends on other values.
+    pub(crate) fn looks_around(&self) -> bool {
+        use NumberStep::{Minus, Over, Plus, Times, Unit};
+        matches!(self, Plus(_) | Minus(_) | Times(_) | Over { .. } | Unit { .. })
+    }
+
     fn restate<'a>(&'a self, number: Number, scene: &Scene<'a>) -> Outcome<'a> {
         match self {
-            NumberStep::Round(scale) => Ok(Datum::Number(number.round(*scale))),
-            NumberStep::Negate => Ok(Datum::Number(exact::negative(&number))),
-            NumberStep::Absolute if number.is_negative() => {
-                Ok(Datum::Number(exact::negative(&number)))
-            }
             NumberStep::Plus(other) => computed(&number, other, scene, exact::sum),
             NumberStep::Minus(other) => computed(&number, other, scene, exact::difference),
             NumberStep::Times(other) => computed(&number, other, scene, exact::product),
@@ -56,7 +69,7 @@ impl NumberStep {
                 computed(&number, by, scene, |a, b| exact::quotient(a, b, *places))
             }
             NumberStep::Unit { units, from, to } => converted(&number, units, (from, to), scene),
-            _ => Ok(Datum::Number(number)),
+            step => step.alone(Datum::Number(number)),
         }
     }
 }

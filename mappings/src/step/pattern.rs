@@ -23,7 +23,7 @@ pub(crate) enum Piece {
 }
 
 impl PatternStep {
-    pub(super) fn run<'a>(&self, text: &str) -> Outcome<'a> {
+    pub(crate) fn run<'a>(&self, text: &str) -> Outcome<'a> {
         match self {
             PatternStep::Match { pattern, group, source } => capture(text, pattern, *group, source),
             PatternStep::Replace { pattern, to } => {

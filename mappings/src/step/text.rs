@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Outcome, Step};
+use super::Step;
 use crate::datum::{Datum, Kind};
 use crate::expression::Argument;
 use crate::step_list::{Arguments, Compilation, Scope, literal};
@@ -17,15 +17,15 @@ pub(crate) enum TextStep {
     Digits,
     Unescape,
     Strip(String),
-    Pad { with: char, width: usize },
+    Pad { fill: char, width: usize },
     Prefix(String),
     Suffix(String),
     Replace { from: String, to: String },
 }
 
 impl TextStep {
-    pub(super) fn run<'a>(&self, text: Cow<'a, str>) -> Outcome<'a> {
-        Ok(match self {
+    pub(crate) fn run<'a>(&self, text: Cow<'a, str>) -> Datum<'a> {
+        match self {
             TextStep::Trim => cut(text, str::trim),
             TextStep::Strip(chars) => cut(text, |it| it.trim_matches(|c| chars.contains(c))),
             TextStep::Upper => Datum::Text(text.to_uppercase().into()),
@@ -33,11 +33,11 @@ impl TextStep {
             TextStep::Narrow => Datum::Text(text.chars().map(narrowed).collect::<String>().into()),
             TextStep::Digits => filled(text.chars().filter(char::is_ascii_digit).collect()),
             TextStep::Unescape => Datum::Text(unescaped(&text).into()),
-            TextStep::Pad { with, width } => padded(text, *with, *width),
+            TextStep::Pad { fill, width } => padded(text, *fill, *width),
             TextStep::Prefix(before) => Datum::Text(format!("{before}{text}").into()),
             TextStep::Suffix(behind) => Datum::Text(format!("{text}{behind}").into()),
             TextStep::Replace { from, to } => filled(text.replace(from.as_str(), to)),
-        })
+        }
     }
 }
 
@@ -92,11 +92,11 @@ pub(crate) fn pad(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compilation
     let [first, Argument::Number(width)] = it.call.arguments.as_slice() else {
         return Err(it.usage());
     };
-    let with = literal(first).ok_or_else(|| it.usage())?;
-    let mut chars = with.chars();
+    let fill = literal(first).ok_or_else(|| it.usage())?;
+    let mut chars = fill.chars();
     match (chars.next(), chars.next()) {
-        (Some(with), None) if *width <= WIDTH_MAX => {
-            Ok((Step::Text(TextStep::Pad { with, width: *width }), Kind::Text))
+        (Some(fill), None) if *width <= WIDTH_MAX => {
+            Ok((Step::Text(TextStep::Pad { fill, width: *width }), Kind::Text))
         }
         _ => Err(it.usage()),
     }
@@ -106,7 +106,7 @@ pub(crate) fn pad(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compilation
 const WIDTH_MAX: usize = 1_000;
 
 /// A part of the text; a part that is empty is no value.
-fn cut<'a>(text: Cow<'a, str>, part: impl Fn(&str) -> &str) -> Datum<'a> {
+fn cut(text: Cow<'_, str>, part: impl Fn(&str) -> &str) -> Datum<'_> {
     let kept = part(&text);
     match kept.len() {
         0 => Datum::Absent,
@@ -129,12 +129,12 @@ fn narrowed(it: char) -> char {
     }
 }
 
-fn padded(text: Cow<'_, str>, with: char, width: usize) -> Datum<'_> {
+fn padded(text: Cow<'_, str>, fill: char, width: usize) -> Datum<'_> {
     let missing = width.saturating_sub(text.chars().count());
     if missing == 0 {
         return Datum::Text(text);
     }
-    let mut out: String = std::iter::repeat_n(with, missing).collect();
+    let mut out: String = std::iter::repeat_n(fill, missing).collect();
     out.push_str(&text);
     Datum::Text(Cow::Owned(out))
 }
@@ -146,15 +146,12 @@ fn unescaped(text: &str) -> String {
     while let Some((before, behind)) = rest.split_once('&') {
         out.push_str(before);
         let entity = behind.split_once(';').and_then(|(it, after)| Some((entity(it)?, after)));
-        match entity {
-            Some((char, after)) => {
-                out.push(char);
-                rest = after;
-            }
-            None => {
-                out.push('&');
-                rest = behind;
-            }
+        if let Some((char, after)) = entity {
+            out.push(char);
+            rest = after;
+        } else {
+            out.push('&');
+            rest = behind;
         }
     }
     out.push_str(rest);

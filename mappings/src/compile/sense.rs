@@ -1,0 +1,145 @@
+//! What loads and can still not be meant: conditions that never hold, paths that leave the document
+//! at its top, keys and encounters that are the same for every record.
+
+use schemas::{DataElement, Entity, Required};
+use toml::Spanned;
+
+use super::Compiler;
+use crate::compiled::{Compiled, From};
+use crate::condition::CompiledCondition;
+use crate::datum::Kind;
+use crate::fit::{climb, never};
+use crate::mapping::RecordPlan;
+use crate::raw::RawRecord;
+
+impl Compiler<'_> {
+    /// Looks at a whole record once all of its expressions are compiled.
+    pub(super) fn sense(&mut self, entity: &Entity, raw: &RawRecord, plan: &RecordPlan) {
+        if let (Some(text), Some(condition)) = (&raw.filter, &plan.filter) {
+            self.never(text, condition);
+        }
+        let depth = self.depth_of_items(raw, plan);
+        self.climbs(entity, raw, plan, depth);
+        self.key_sense(raw, plan);
+        if let (Some(text), Some(lane)) = (&raw.lane, &plan.lane) {
+            self.lane_sense(text, lane);
+        }
+        if let (Some(text), Some(distinct)) = (&raw.distinct, &plan.distinct) {
+            self.one_value(text, distinct, "`distinct`", "M049");
+            if distinct.is_constant() {
+                let message = "`distinct` is the same for every item: only the first would be kept";
+                self.sheet.error("M049", text.span().start, message.to_owned());
+            }
+        }
+    }
+
+    /// A `when` or `where` that no message can fulfil.
+    pub(super) fn never(&mut self, text: &Spanned<String>, condition: &CompiledCondition) {
+        if let Some(why) = never::why_never(condition) {
+            self.sheet.error("M049", text.span().start, format!("this never holds: {why}"));
+        }
+    }
+
+    /// A lane is one encounter's: something of the message must tell which.
+    pub(super) fn lane_sense(&mut self, text: &Spanned<String>, lane: &Compiled) {
+        self.one_value(text, lane, "`lane`", "M031");
+        if lane.is_constant() {
+            let message = "`lane` is a constant: all records would belong to one encounter";
+            self.sheet.error("M031", text.span().start, message.to_owned());
+        }
+    }
+
+    fn one_value(&mut self, text: &Spanned<String>, it: &Compiled, what: &str, code: &'static str) {
+        if it.kind == Kind::List {
+            let message = format!("{what} needs one value, not a list; take one with `| item(1)`");
+            self.sheet.error(code, text.span().start, message);
+        }
+    }
+
+    /// How deep the items of `each` lie; the whole message lies at the top.
+    fn depth_of_items(&mut self, raw: &RawRecord, plan: &RecordPlan) -> Option<usize> {
+        let Some(text) = &raw.each else { return Some(0) };
+        let each = plan.each.as_ref()?;
+        let (From::Relative(path) | From::Absolute(_, path)) = &each.source else { return None };
+        let depth = climb::depth(path, Some(0));
+        if depth.is_err() {
+            self.too_high(text);
+        }
+        depth.ok().flatten()
+    }
+
+    fn climbs(
+        &mut self,
+        entity: &Entity,
+        raw: &RawRecord,
+        plan: &RecordPlan,
+        depth: Option<usize>,
+    ) {
+        for (name, text) in &raw.elements {
+            let position = entity.position(name.get_ref());
+            let element = plan.elements.iter().find(|it| Some(it.position) == position);
+            if element.is_some_and(|it| climb::is_too_high(&it.expression, depth)) {
+                self.too_high(text);
+            }
+        }
+        let others = [(&raw.lane, &plan.lane), (&raw.distinct, &plan.distinct)];
+        for (text, expression) in others {
+            if let (Some(text), Some(expression)) = (text, expression)
+                && climb::is_too_high(expression, depth)
+            {
+                self.too_high(text);
+            }
+        }
+        for (text, part) in raw.key.iter().flatten().zip(&plan.key) {
+            if climb::is_too_high(part, depth) {
+                self.too_high(text);
+            }
+        }
+    }
+
+    fn too_high(&mut self, text: &Spanned<String>) {
+        let message = "this path climbs above the document: there are more `..` than levels";
+        self.sheet.error("M049", text.span().start, message.to_owned());
+    }
+
+    fn key_sense(&mut self, raw: &RawRecord, plan: &RecordPlan) {
+        let Some(key) = &raw.key else { return };
+        let Some(first) = key.first() else {
+            let message = "`key` is empty; leave it out to use the entity's own".to_owned();
+            self.sheet.error("M042", raw.entity.span().start, message);
+            return;
+        };
+        for (text, part) in key.iter().zip(&plan.key) {
+            self.one_value(text, part, "a part of `key`", "M042");
+        }
+        let complete = plan.key.len() == key.len();
+        let chosen = raw.filter.is_some() || raw.distinct.is_some();
+        if complete && plan.key.iter().all(Compiled::is_constant) {
+            let message = "`key` is a constant: every record would replace the one before it";
+            self.sheet.error("M042", first.span().start, message.to_owned());
+        } else if complete
+            && raw.each.is_some()
+            && !chosen
+            && !plan.key.iter().any(Compiled::depends_on_item)
+        {
+            let message = "nothing in `key` differs between the items of `each`: where there are \
+                           several, each replaces the one before it";
+            self.sheet.warning("M048", first.span().start, message.to_owned());
+        }
+    }
+
+    /// Optional elements that the mapping leaves out: nothing is wrong, somebody may look.
+    pub(super) fn advise(&mut self, entity: &Entity, raw: &RawRecord) {
+        let mapped = |it: &DataElement| raw.elements.keys().any(|name| name.get_ref() == it.name());
+        let unmapped: Vec<&str> = entity
+            .elements()
+            .iter()
+            .filter(|it| it.required() != Required::Yes && !mapped(it))
+            .map(DataElement::name)
+            .collect();
+        if !unmapped.is_empty() {
+            let message = format!("`{}` may also have {}", entity.name(), unmapped.join(", "));
+            self.sheet.advice("M046", raw.entity.span().start, message);
+        }
+    }
+}
