@@ -109,7 +109,7 @@ impl Compiler<'_> {
         }
         let lane = raw.mapping.lane.as_ref().and_then(|it| self.expression(it));
         if let (Some(text), Some(lane)) = (&raw.mapping.lane, &lane) {
-            self.lane_sense(text, lane);
+            self.lane_sense(text, lane, self.has_encounters(&raw.record));
         }
         let mut records = Vec::new();
         for record in &raw.record {

@@ -115,6 +115,12 @@ impl Compiled {
         own || self.inner().any(Compiled::depends_on_item)
     }
 
+    /// Whether the same message sent again gives another value.
+    pub(crate) fn changes_with_sending(&self) -> bool {
+        let own = matches!(self.source, From::Variable(Variable::MessageId | Variable::ReceivedAt));
+        own || self.inner().any(Compiled::changes_with_sending)
+    }
+
     fn inner(&self) -> impl Iterator<Item = &Compiled> {
         self.steps.iter().flat_map(Step::inner)
     }

@@ -161,6 +161,12 @@ fn keys_and_lanes_tell_records_apart() {
     with("KEY", "key = ['@a | split(\"-\")']", "M042 not a list");
     with("KEY", "key = ['/a/no']", "warning M048 nothing in `key` differs");
     with("KEY", "key = ['/a/no', '@n']", "");
+    with(
+        "KEY",
+        "key = ['@n', '$received_at | write(\"yyyyMMdd\")']",
+        "warning M048 never known as one",
+    );
+    with("LANE", "$message_id", "warning M048 `lane` is another one in every sending");
     with("KEY", "distinct = '$channel'", "M049 only the first would be kept");
 }
 

@@ -22,7 +22,7 @@ impl Compiler<'_> {
         self.climbs(entity, raw, plan, depth);
         self.key_sense(raw, plan);
         if let (Some(text), Some(lane)) = (&raw.lane, &plan.lane) {
-            self.lane_sense(text, lane);
+            self.lane_sense(text, lane, is_of_encounter(entity));
         }
         if let (Some(text), Some(distinct)) = (&raw.distinct, &plan.distinct) {
             self.one_value(text, distinct, "`distinct`", "M049");
@@ -41,12 +41,30 @@ impl Compiler<'_> {
     }
 
     /// A lane is one encounter's: something of the message must tell which.
-    pub(super) fn lane_sense(&mut self, text: &Spanned<String>, lane: &Compiled) {
+    pub(super) fn lane_sense(&mut self, text: &Spanned<String>, lane: &Compiled, matters: bool) {
         self.one_value(text, lane, "`lane`", "M031");
-        if lane.is_constant() {
+        self.resent(text, lane, "`lane`");
+        if matters && lane.is_constant() {
             let message = "`lane` is a constant: all records would belong to one encounter";
             self.sheet.error("M031", text.span().start, message.to_owned());
         }
+    }
+
+    fn resent(&mut self, text: &Spanned<String>, it: &Compiled, what: &str) {
+        if it.changes_with_sending() {
+            let message = format!(
+                "{what} is another one in every sending, so that a resend is \
+                                   never known as one"
+            );
+            self.sheet.warning("M048", text.span().start, message);
+        }
+    }
+
+    /// Whether any record that takes its lane from the whole mapping belongs to an encounter.
+    pub(super) fn has_encounters(&self, records: &[Spanned<RawRecord>]) -> bool {
+        let names = records.iter().map(Spanned::get_ref).filter(|it| it.lane.is_none());
+        let mut entities = names.filter_map(|it| self.catalog.entity(it.entity.get_ref()));
+        entities.any(is_of_encounter)
     }
 
     fn one_value(&mut self, text: &Spanned<String>, it: &Compiled, what: &str, code: &'static str) {
@@ -111,6 +129,7 @@ impl Compiler<'_> {
         };
         for (text, part) in key.iter().zip(&plan.key) {
             self.one_value(text, part, "a part of `key`", "M042");
+            self.resent(text, part, "`key`");
         }
         let complete = plan.key.len() == key.len();
         let chosen = raw.filter.is_some() || raw.distinct.is_some();
@@ -142,4 +161,9 @@ impl Compiler<'_> {
             self.sheet.advice("M046", raw.entity.span().start, message);
         }
     }
+}
+
+/// Lists of departments and drugs belong to nobody's visit; what names a visit does.
+fn is_of_encounter(entity: &Entity) -> bool {
+    ["mdtrt_sn", "mdtrt_id"].iter().any(|it| entity.position(it).is_some())
 }
