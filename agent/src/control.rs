@@ -72,8 +72,7 @@ async fn status(State(road): State<Arc<Road>>) -> Response {
     done(&json!({ "version": version, "road": intake::standing(&road) }))
 }
 
-/// What was sent is read all the same: closing over unread bytes would cut the answer off.
-async fn unknown_address(_body: axum::body::Bytes) -> Response {
+async fn unknown_address() -> Response {
     let reason = "运行中的前置机不认识这个命令：请核对它与命令行程序是否同一版本".to_owned();
     failed(StatusCode::NOT_FOUND, "I105", &[reason])
 }

@@ -11,19 +11,20 @@ mod codes;
 mod release;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 pub use self::codes::{Listing, WaitingCode};
-pub use self::release::Released;
+use self::release::Released;
 use crate::control::{done, failed};
 use crate::intake::Road;
 use crate::outbox::StoreError;
@@ -36,6 +37,10 @@ pub struct Parking {
     /// One pass at a time: two would release a lane's messages in each other's order.
     turn: Mutex<()>,
     stop: CancellationToken,
+    /// Since the start; whoever wants to know what a change has brought looks before and after,
+    /// for it may not be its own pass that brings it.
+    released: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl Parking {
@@ -50,6 +55,23 @@ impl Parking {
         if road.sets.load().digest.short() != judged_by {
             self.wake();
         }
+    }
+
+    /// A part of a pass is on disk.
+    fn note(&self, told: Released) {
+        self.released.fetch_add(told.released, Ordering::Relaxed);
+        self.refused.fetch_add(told.refused, Ordering::Relaxed);
+        metrics::counter!("his_agent_parked_released_total").increment(told.released);
+        metrics::counter!("his_agent_parked_refused_total").increment(told.refused);
+    }
+
+    /// How many messages have gone on since the start, and how many wait.
+    fn totals(&self, road: &Road) -> Value {
+        json!({
+            "released": self.released.load(Ordering::Relaxed),
+            "refused": self.refused.load(Ordering::Relaxed),
+            "parked": road.outbox.status().parked,
+        })
     }
 
     /// A pass under way ends after what it is at; the rest stays for the next start.
@@ -85,7 +107,7 @@ pub async fn watch(road: Arc<Road>, stop: CancellationToken) {
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// One pass over everything that is parked now.
-pub async fn release(road: &Arc<Road>) -> Result<Released, StoreError> {
+pub async fn release(road: &Arc<Road>) -> Result<(), StoreError> {
     let _turn = road.parking.turn.lock().await;
     release::pass(road).await
 }
@@ -94,7 +116,7 @@ pub async fn release(road: &Arc<Road>) -> Result<Released, StoreError> {
 pub(crate) fn routes() -> Router<Arc<Road>> {
     Router::new()
         .route("/admin/v1/codes", get(list_codes))
-        .route("/admin/v1/codes/release", post(reload_and_release))
+        .route("/admin/v1/codes/release", get(totals).post(reload_and_release))
 }
 
 /// `GET /admin/v1/codes`: every unknown code once.
@@ -104,6 +126,11 @@ async fn list_codes(State(road): State<Arc<Road>>) -> Response {
         Ok(listing) => done(&listing.to_json()),
         Err(error) => not_read(&error),
     }
+}
+
+/// `GET /admin/v1/codes/release`: how many messages have gone on since the start.
+async fn totals(State(road): State<Arc<Road>>) -> Response {
+    done(&road.parking.totals(&road))
 }
 
 /// `POST /admin/v1/codes/release`: takes in the code maps as they are on disk now, and releases what
@@ -117,9 +144,7 @@ async fn reload_and_release(State(road): State<Arc<Road>>) -> Response {
         return failed(StatusCode::UNPROCESSABLE_ENTITY, code, &reasons);
     }
     match release(&road).await {
-        Ok(Released { released, refused, parked }) => {
-            done(&json!({ "released": released, "refused": refused, "parked": parked }))
-        }
+        Ok(()) => done(&road.parking.totals(&road)),
         Err(error) => not_read(&error),
     }
 }

@@ -10,6 +10,7 @@ mod check;
 mod commands;
 mod house;
 mod kill;
+mod parked;
 mod quality;
 mod rabbitmq;
 mod refusals;

@@ -9,6 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::middleware::map_request;
+use axum::response::Response;
+use http::StatusCode;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +43,7 @@ impl ControlDoor {
 
     /// Serves until told to stop, then until every request that was taken is answered.
     pub(crate) async fn serve(self, router: Router, stop: CancellationToken) {
+        let router = router.layer(map_request(read_whole));
         let tasks = TaskTracker::new();
         let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         while let Some(stream) = self.next(&stop).await {
@@ -81,6 +87,18 @@ impl ControlDoor {
     }
 }
 
+/// Reads what was sent before anybody answers: a socket that is closed over unread bytes resets the
+/// connection, and the caller hears nothing.
+async fn read_whole(request: Request) -> Result<Request, Response> {
+    let (head, body) = request.into_parts();
+    match to_bytes(body, BODY_BYTES_MAX).await {
+        Ok(body) => Ok(Request::from_parts(head, Body::from(body))),
+        Err(error) => {
+            Err(super::failed(StatusCode::PAYLOAD_TOO_LARGE, "I101", &[error.to_string()]))
+        }
+    }
+}
+
 fn clear(path: &Path) -> io::Result<()> {
     let kind = match fs::symlink_metadata(path) {
         Ok(found) => found.file_type(),
@@ -96,6 +114,8 @@ fn clear(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
+/// More than any command has to say.
+const BODY_BYTES_MAX: usize = 16 << 20;
 /// Commands at one time.
 const CONNECTIONS_MAX: usize = 16;
 /// A command sends its head at once.

@@ -23,6 +23,13 @@ fn what_is_done_comes_back_as_a_value_and_what_is_not_as_its_reasons() {
     );
 }
 
+/// A route that does not look at what was sent answers all the same.
+#[test]
+fn a_body_that_nobody_asked_for_cuts_no_answer_off() {
+    let long = Value::from("a".repeat(1 << 20)).to_string();
+    check("/done", &long, "1");
+}
+
 #[test]
 fn the_file_is_its_owners_alone_and_gone_at_the_end() {
     let folder = tempfile::tempdir().unwrap();
@@ -78,6 +85,7 @@ fn with_door(path: &Path, work: impl FnOnce()) {
     let reasons = || ["one".to_owned(), "two".to_owned()];
     let router = Router::new()
         .route("/good", get(|| async { done(&json!({ "left": 2 })) }))
+        .route("/done", post(|| async { done(&Value::from(1)) }))
         .route("/echo", post(|body: String| async { done(&Value::from(body)) }))
         .route(
             "/bad",

@@ -9,20 +9,18 @@ use crate::outbox::StoreError;
 use crate::pipeline::{self, Accepted, Inbound, Parked, Verdict};
 use crate::sets::Sets;
 
-/// What became of the parked messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Released {
+/// What became of some parked messages.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Released {
     /// Went on into the queue.
-    pub released: u64,
+    pub(super) released: u64,
     /// Became dead letters.
-    pub refused: u64,
-    /// Wait on.
-    pub parked: u64,
+    pub(super) refused: u64,
 }
 
 /// Judges everything that is parked, in its order, by the set in force now. Whatever is parked
 /// meanwhile behind a message of this pass is met before the pass ends.
-pub(super) async fn pass(road: &Arc<Road>) -> Result<Released, StoreError> {
+pub(super) async fn pass(road: &Arc<Road>) -> Result<(), StoreError> {
     let mut pass = Pass {
         road: Arc::clone(road),
         sets: road.sets.load_full(),
@@ -39,12 +37,24 @@ pub(super) async fn pass(road: &Arc<Road>) -> Result<Released, StoreError> {
         let chunk;
         (pass, chunk) = judging.await.expect("judging neither panics nor is cancelled");
         let Some(releases) = chunk? else { break };
+        let told = counted(&releases);
         road.outbox.release(releases).await?;
+        road.parking.note(told);
+        pass.told.released += told.released;
+        pass.told.refused += told.refused;
     }
-    pass.told.parked = road.outbox.status().parked;
-    let Released { released, refused, parked } = pass.told;
-    tracing::info!(released, refused, parked, set = %pass.sets.digest, "parked messages were judged again");
-    Ok(pass.told)
+    let Released { released, refused } = pass.told;
+    let (parked, set) = (road.outbox.status().parked, &pass.sets.digest);
+    tracing::info!(released, refused, parked, %set, "parked messages were judged again");
+    Ok(())
+}
+
+fn counted(releases: &[(u64, Release)]) -> Released {
+    let count = |it: fn(&Release) -> bool| releases.iter().filter(|(_, r)| it(r)).count() as u64;
+    Released {
+        released: count(|it| matches!(it, Release::Accept(_))),
+        refused: count(|it| matches!(it, Release::Refuse(_))),
+    }
 }
 
 struct Pass {
@@ -72,12 +82,10 @@ impl Pass {
     fn decide(&mut self, message: ParkedMessage) -> Option<Release> {
         let release = match self.judge(&message) {
             Some(Verdict::Refuse(refusal)) => {
-                self.told.refused += 1;
                 let letter = refusal.letter(&message.channel, &self.inbound(&message)?);
                 return Some(Release::Refuse(letter));
             }
             Some(Verdict::Accept(accepted)) if self.may_go(&message, &accepted) => {
-                self.told.released += 1;
                 return Some(Release::Accept(self.submission(message, accepted)));
             }
             Some(Verdict::Accept(_)) => Release::Wait(Vec::new()),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::response::Response;
-use bytes::Bytes;
 use http::StatusCode;
 use schemas::Problem;
 use serde::Deserialize;
@@ -39,11 +38,7 @@ pub(crate) struct How {
 }
 
 /// `POST /admin/v1/sets/reload`, with `?again=true` for a set that was taken back.
-pub(crate) async fn reload_now(
-    State(road): State<Arc<Road>>,
-    Query(how): Query<How>,
-    _body: Bytes, // read, though it says nothing: closing over unread bytes would cut the answer off
-) -> Response {
+pub(crate) async fn reload_now(State(road): State<Arc<Road>>, Query(how): Query<How>) -> Response {
     let reloaded =
         tokio::task::spawn_blocking(
             move || {

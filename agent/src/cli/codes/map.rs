@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use mappings::{MappingSet, NewCode};
 use schemas::Problem;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{ConfigArgument, Exit, load, tell};
 use crate::cli;
 use crate::config::Config;
-use crate::control::client;
+use crate::control::client::{self, ControlError};
 use crate::sets::{Sets, Texts};
 
 mod write;
@@ -51,6 +51,7 @@ fn map(arguments: &Arguments) -> Result<(), Exit> {
         return Err(Exit::Usage);
     }
     let folder = folder(&config)?;
+    let before = totals(&config);
     let count = {
         // Two people who map at the same time must not write over each other's lines.
         let _turn = turn(folder)?;
@@ -58,7 +59,7 @@ fn map(arguments: &Arguments) -> Result<(), Exit> {
         write_all(folder, &texts, &lines)?
     };
     eprintln!("写入 {count} 条对照");
-    release(&config)
+    release(&config, before.ok().as_ref())
 }
 
 fn given(arguments: &Arguments, config: &Config) -> Result<Vec<NewCode>, Exit> {
@@ -179,24 +180,33 @@ fn write_all(folder: &Path, texts: &Texts, lines: &Lines) -> Result<usize, Exit>
     Ok(count)
 }
 
-/// How many messages went which way.
-#[derive(Debug, Deserialize)]
-struct Outcome {
+/// How many messages have gone which way since the daemon's start.
+#[derive(Debug, Default, Deserialize)]
+struct Totals {
     released: u64,
     parked: u64,
     refused: u64,
 }
 
-fn release(config: &Config) -> Result<(), Exit> {
-    let address = "/admin/v1/codes/release";
-    let data = client::post(&config.control.socket, address, &json!({})).map_err(|error| {
+const RELEASE: &str = "/admin/v1/codes/release";
+
+fn totals(config: &Config) -> Result<Totals, ControlError> {
+    client::get(&config.control.socket, RELEASE).and_then(read)
+}
+
+fn read(data: Value) -> Result<Totals, ControlError> {
+    serde_json::from_value(data).map_err(|error| ControlError::Garbled(error.to_string()))
+}
+
+/// The daemon may see the file before it is told of it: what counts is the difference.
+fn release(config: &Config, before: Option<&Totals>) -> Result<(), Exit> {
+    let answer = client::post(&config.control.socket, RELEASE, &json!({})).and_then(read);
+    let Totals { released, parked, refused } = answer.map_err(|error| {
         eprintln!("对照已经写入，但没有放行：");
         tell(&error)
     })?;
-    let Outcome { released, parked, refused } = serde_json::from_value(data).map_err(|error| {
-        eprintln!("the daemon's answer is not understood: {error}");
-        Exit::Internal
-    })?;
+    let released = released.saturating_sub(before.map_or(0, |it| it.released));
+    let refused = refused.saturating_sub(before.map_or(0, |it| it.refused));
     say!("放行 {released} 份，仍在等 {parked} 份，转入死信 {refused} 份");
     Ok(())
 }
