@@ -52,6 +52,7 @@ pub(crate) fn compile(
         used_maps: Vec::new(),
         tables: Tables::default(),
         absolute: Vec::new(),
+        indexes: 0,
         slot_kinds: Vec::new(),
         has_each: false,
     };
@@ -89,6 +90,8 @@ struct Compiler<'a> {
     tables: Tables,
     /// Absolute paths met so far; a path's place here is its number in the per-message cache.
     absolute: Vec<Path>,
+    /// How many paths join two tables.
+    indexes: usize,
     /// What `$1`, `$2`, ... of the record at hand are.
     slot_kinds: Vec<Kind>,
     /// Whether the record at hand iterates.

@@ -56,6 +56,20 @@ pub(crate) enum Source {
 pub(crate) struct Path {
     pub(crate) start: Start,
     pub(crate) segments: Vec<Segment>,
+    /// The number of the index that its join is looked up in; the compiler gives it.
+    pub(crate) index: Option<usize>,
+}
+
+/// The segment of a path that joins a table to the item of `each`, and what stands around it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Join<'p> {
+    pub(crate) before: &'p [Segment],
+    pub(crate) axis: &'p Axis,
+    /// What is compared: from a row of the table, and from the item.
+    pub(crate) key: &'p Path,
+    pub(crate) wanted: &'p Operand,
+    pub(crate) further: &'p [Predicate],
+    pub(crate) behind: &'p [Segment],
 }
 
 /// Where a path begins.
@@ -271,6 +285,30 @@ impl Condition {
 }
 
 impl Path {
+    pub(crate) fn new(start: Start, segments: Vec<Segment>) -> Path {
+        Path { start, segments, index: None }
+    }
+
+    /// `/table[key = $item/key]/...`: one look through the table serves every item. Positions among
+    /// the rows found are those among their siblings, so a path that asks for them is not one.
+    pub(crate) fn join(&self) -> Option<Join<'_>> {
+        let is_fixed = |it: &Segment| it.predicates.iter().all(Predicate::is_fixed);
+        let at = self.segments.iter().position(|it| !is_fixed(it))?;
+        let (before, rest) = self.segments.split_at_checked(at)?;
+        let (segment, behind) = rest.split_first()?;
+        let (first, further) = segment.predicates.split_first()?;
+        let Predicate::Test { negated: false, path: key, test: Test::Is(wanted) } = first else {
+            return None;
+        };
+        let from_row = key.start == Start::Here && key.segments.iter().all(is_fixed);
+        let counts = |it: &Predicate| !matches!(it, Predicate::Test { .. });
+        let is_join = self.start == Start::Root
+            && from_row
+            && matches!(wanted, Operand::Item(_))
+            && !further.iter().any(counts);
+        is_join.then_some(Join { before, axis: &segment.axis, key, wanted, further, behind })
+    }
+
     /// `.` and nothing else.
     pub(crate) fn is_here(&self) -> bool {
         self.start != Start::Root
@@ -333,6 +371,6 @@ impl Predicate {
         let bare =
             before.iter().map(|it| Segment { axis: it.axis.clone(), predicates: Vec::new() });
         let segments = bare.chain(path.segments.iter().cloned()).collect();
-        Path { start: Start::Root, segments }.may_pass(other)
+        Path::new(Start::Root, segments).may_pass(other)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
 
 use adapters::{Content, Document, Kind, NodeId};
 use jiff::civil::DateTime;
@@ -9,7 +11,7 @@ use jiff::civil::DateTime;
 use crate::compiled::Compiled;
 use crate::datum::Fault;
 use crate::expression::{Path, State};
-use crate::walk;
+use crate::walk::{self, Index};
 
 /// What the road knows of a message besides its text. The time is passed in: nothing here has a clock.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +81,7 @@ pub(crate) struct Item<'a> {
 pub(crate) struct Found {
     nodes: Vec<Cell<Lookup>>,
     notes: RefCell<Vec<Fault>>,
+    indexes: RefCell<HashMap<usize, Rc<Index>>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -90,7 +93,7 @@ enum Lookup {
 
 impl Found {
     pub(crate) fn new(paths: usize) -> Found {
-        Found { nodes: vec![Cell::default(); paths], notes: RefCell::default() }
+        Found { nodes: vec![Cell::default(); paths], ..Found::default() }
     }
 
     /// Keeps what a step has to say of a value that goes on all the same.
@@ -101,6 +104,16 @@ impl Found {
     /// What was noted since the last time.
     pub(crate) fn take_notes(&self) -> Vec<Fault> {
         self.notes.take()
+    }
+
+    /// The table that a path joins, looked through only once.
+    pub(crate) fn index(&self, number: usize, build: impl FnOnce() -> Index) -> Rc<Index> {
+        if let Some(index) = self.indexes.borrow().get(&number) {
+            return Rc::clone(index);
+        }
+        let index = Rc::new(build());
+        self.indexes.borrow_mut().insert(number, Rc::clone(&index));
+        index
     }
 
     /// The node of an absolute path, looked for only once.

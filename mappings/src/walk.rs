@@ -10,8 +10,19 @@ use crate::compiled::text_at;
 use crate::expression::{Axis, Name, Operand, Path, Predicate, Segment, Start, State, Test};
 use crate::scene::Scene;
 
+mod join;
+
+pub(crate) use join::Index;
+
 /// The first node a path reaches, which is what a single value is read from.
 pub(crate) fn first(scene: &Scene<'_>, from: NodeId, path: &Path) -> Option<NodeId> {
+    if let Some((rows, behind)) = join::rows(scene, path) {
+        let mut see = ControlFlow::Break;
+        return rows
+            .into_iter()
+            .try_for_each(|it| visit(scene, it, behind, &mut see))
+            .break_value();
+    }
     let start = start(scene, from, path);
     let found = visit(scene, start, &path.segments, &mut ControlFlow::Break);
     found.break_value()
@@ -20,8 +31,14 @@ pub(crate) fn first(scene: &Scene<'_>, from: NodeId, path: &Path) -> Option<Node
 /// Every node a path reaches, each once, in document order; siblings before it and ancestors
 /// nearest first.
 pub(crate) fn all(scene: &Scene<'_>, from: NodeId, path: &Path) -> Vec<NodeId> {
-    let mut nodes = vec![start(scene, from, path)];
-    for segment in &path.segments {
+    match join::rows(scene, path) {
+        Some((rows, behind)) => along_all(scene, rows, behind),
+        None => along_all(scene, vec![start(scene, from, path)], &path.segments),
+    }
+}
+
+fn along_all(scene: &Scene<'_>, mut nodes: Vec<NodeId>, segments: &[Segment]) -> Vec<NodeId> {
+    for segment in segments {
         let reached = nodes.iter().flat_map(|node| reach(scene, *node, segment));
         nodes = if nodes.len() > 1 && segment.axis.may_meet_twice() {
             let mut seen = HashSet::new();

@@ -78,8 +78,8 @@ impl Compiler<'_> {
             Source::Path(path) if path.is_fixed() => {
                 (From::Absolute(self.number(path), path.clone()), Kind::Text)
             }
-            Source::Path(path) => (From::Relative(path.clone()), Kind::Text),
-            Source::Count(path) => (From::Count(path.clone()), Kind::Number),
+            Source::Path(path) => (From::Relative(self.indexed(path)), Kind::Text),
+            Source::Count(path) => (From::Count(self.indexed(path)), Kind::Number),
             Source::Sum(path, each) => (self.sum(path, each, base)?, Kind::Number),
             Source::Variable(name) => self.variable(name, base + offset)?,
         })
@@ -93,7 +93,14 @@ impl Compiler<'_> {
             self.sheet.error("M003", base + each.offset, message);
             return None;
         }
-        Some(From::Sum(path.clone(), Box::new(compiled)))
+        Some(From::Sum(self.indexed(path), Box::new(compiled)))
+    }
+
+    /// A path that joins two tables gets the number of an index.
+    fn indexed(&mut self, path: &Path) -> Path {
+        let index = path.join().map(|_| self.indexes);
+        self.indexes += usize::from(index.is_some());
+        Path { index, ..path.clone() }
     }
 
     fn variable(&mut self, name: &str, offset: usize) -> Option<(From, Kind)> {

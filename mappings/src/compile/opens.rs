@@ -18,7 +18,7 @@ impl Compiler<'_> {
     }
 
     pub(super) fn group(&mut self, raw: &RawGroup) -> Option<Group> {
-        let root = Path { start: Start::Root, segments: Vec::new() };
+        let root = Path::new(Start::Root, Vec::new());
         let parent = match &raw.parent {
             Some(parent) => self.place(parent, "in")?,
             None => root,

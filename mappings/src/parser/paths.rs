@@ -22,15 +22,15 @@ impl Parser<'_> {
         if self.at_item() {
             self.at += ITEM.len();
             let segments = if self.mark("/") { self.segments(false)? } else { Vec::new() };
-            return Ok(Path { start: Start::Item, segments });
+            return Ok(Path::new(Start::Item, segments));
         }
         let absolute = self.mark("/");
         let anywhere = absolute && self.mark("/");
         let start = if absolute { Start::Root } else { Start::Here };
         if absolute && !anywhere && !self.at_segment() {
-            return Ok(Path { start, segments: Vec::new() });
+            return Ok(Path::new(start, Vec::new()));
         }
-        Ok(Path { start, segments: self.segments(anywhere)? })
+        Ok(Path::new(start, self.segments(anywhere)?))
     }
 
     pub(super) fn segments(&mut self, anywhere: bool) -> Parsed<Vec<Segment>> {
