@@ -20,6 +20,7 @@ mod receive;
 mod run;
 mod schema;
 mod sets;
+mod shadow;
 mod test;
 mod translate;
 mod validate;
@@ -87,6 +88,8 @@ enum Command {
     Receive(receive::Arguments),
     /// 在用的映射、码表、规则：查看、重新读入 | the files in force: show, reload
     Sets(sets::Arguments),
+    /// 候选映射与在用的并行比较，再启用 | a candidate beside the mappings in force
+    Shadow(shadow::Arguments),
     /// 导出数据元目录 | the dictionary for other programs and for people
     Schema(schema::Arguments),
 }
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Test(it) => test::run(&it),
         Command::Quality(it) => quality::run(&it),
         Command::Receive(it) => receive::run(&it),
+        Command::Shadow(it) => shadow::run(&it),
         Command::Sets(it) => sets::run(&it),
         Command::Schema(it) => schema::run(&it),
     })

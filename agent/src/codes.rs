@@ -31,6 +31,10 @@ codes! {
     "A013" "这套文件启用后被自动换回" "this set was taken back after it was put in force" "看列出的死信里拒收的原因，改好映射或码表；文件一变就会再试。确认没有问题：his-agent sets reload --again"
     "A014" "存档里的一套文件与存档时不同" "a kept set is no longer what was kept" "查磁盘；不要改存档目录里的文件"
     "A015" "装入一套文件时程序出错" "a fault of the program while a set was loaded" "在用的一套不受影响；请保留日志和那一套文件并报告"
+    "A016" "没有在比较的候选" "no candidate is being compared" "先执行 his-agent shadow start --mappings 目录"
+    "A017" "候选的文件在开始比较以后又变了" "the candidate has changed since the comparison began" "重新执行 shadow start，比较过再启用"
+    "A018" "没有地方放候选：用的是程序自带的映射" "the mappings built in have no folder to be exchanged" "在配置里写明 [sets] mappings 目录，重启后再启用"
+    "A019" "映射目录换不了" "the folder of mappings could not be exchanged" "核对映射目录及其上一级目录的权限；挂载点和符号链接请手工换"
 
     "F101" "连不上消息队列" "the broker cannot be reached" "核对地址、端口和防火墙；记录留在发件箱里，连上后自动继续"
     "F102" "消息队列拒绝了连接" "the broker refused the connection" "核对用户、口令、虚拟主机和连接数上限"

@@ -25,6 +25,7 @@ use crate::outbox::Outbox;
 use crate::parked::Parking;
 use crate::quality::Quality;
 use crate::sets::{Reloads, Sets};
+use crate::shadow::Shadow;
 use answer::{Answer, Fault};
 pub(crate) use operators::standing;
 
@@ -37,6 +38,8 @@ pub struct Road {
     pub sets: ArcSwap<Sets>,
     /// How the sets in force came to be so.
     pub reloads: Reloads,
+    /// A candidate set that judges beside them.
+    pub shadow: Shadow,
     /// The queue on disk.
     pub outbox: Outbox,
     /// What waits for codes to be mapped, and when it is judged again.
@@ -61,7 +64,8 @@ impl Road {
         let quality = Arc::new(Quality::new(folder, config.quality.keep_days));
         let sets = ArcSwap::from_pointee(sets);
         let parking = Parking::default();
-        Road { config, sets, reloads, outbox, parking, forward, messages, quality, metrics }
+        let shadow = Shadow::default();
+        Road { config, sets, reloads, shadow, outbox, parking, forward, messages, quality, metrics }
     }
 }
 

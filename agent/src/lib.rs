@@ -17,6 +17,7 @@
 //! | [`config`] | `agent.toml`, proved; every fault told at once |
 //! | [`parked`] | messages that wait for a local code to be mapped: listed, judged again, released |
 //! | [`sets`] | schemas, mappings, code maps and rules, loaded as one |
+//! | [`shadow`] | a candidate set beside them, for comparison only |
 //! | [`supervise`] | starts the road, stops it in road order |
 //! | [`quality`] | what the sources' data is like, counted by channel, entity, element and day |
 //! | [`telemetry`] | logs and metrics, never a patient's value |
@@ -45,5 +46,6 @@ pub mod pipeline;
 pub mod quality;
 pub mod receive;
 pub mod sets;
+pub mod shadow;
 pub mod supervise;
 pub mod telemetry;

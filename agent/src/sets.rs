@@ -22,8 +22,9 @@ use schemas::{Files, Problem};
 
 use crate::config::{ChannelConfig, Config};
 pub use opening::Opened;
+pub(crate) use reload::reload_after;
 pub use reload::{Reloaded, Reloads, Told, reload, reload_again};
-pub(crate) use seen::{Seen, note};
+pub(crate) use seen::{Seen, is_noting, note};
 pub use texts::{SetDigest, Texts, read_folder};
 pub use trial::Standing;
 

@@ -65,7 +65,9 @@ struct Message {
 impl Message {
     async fn take(&self, road: &Arc<Road>, channel: &Arc<Channel>) -> Response {
         let verdict = self.judge(road, channel).await;
-        sets::note(road, &self.seen(channel), &verdict);
+        if sets::is_noting(road) {
+            sets::note(road, self.seen(channel), &verdict);
+        }
         match verdict {
             Verdict::Accept(accepted) => self.accept(road, channel, accepted, Vec::new()).await,
             Verdict::Park(Parked { accepted, unknown }) => {

@@ -81,7 +81,16 @@ impl Reloads {
 /// Blocks: it reads files, twice, and compiles them. Messages in flight finish on the set they
 /// began with.
 pub fn reload(road: &Road) -> Result<Reloaded, Vec<Problem>> {
+    reload_after(road, || Ok(()))
+}
+
+/// The same after a change to the folders; nobody reads them while it is made.
+pub(crate) fn reload_after(
+    road: &Road,
+    change: impl FnOnce() -> Result<(), Vec<Problem>>,
+) -> Result<Reloaded, Vec<Problem>> {
     let mut state = lock(&road.reloads.turn);
+    change()?;
     let result = attempt(road, &mut state);
     tell(&road.reloads, &result);
     result
@@ -149,6 +158,16 @@ pub(super) fn fall_back(road: &Road, failure: &Failure) {
     state.take_back(taken_back);
     state.enter(&failure.old.digest, None);
     note_kept(road.reloads.archive.keep(&failure.old.texts, &state));
+}
+
+/// Notes that the set in force needs no way back any more.
+pub(super) fn trial_passed(road: &Road, passed: &SetDigest) {
+    let mut state = lock(&road.reloads.turn);
+    if state.in_force.as_deref() == Some(passed.as_str()) {
+        state.way_back = None;
+        tracing::info!(set = %passed, "the set has passed its trial in every channel");
+        note_kept(road.reloads.archive.write_state(&state));
+    }
 }
 
 /// Why a set that loads is not put in force.

@@ -21,20 +21,26 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn inbound<'a>(&'a self, road: &'a Road) -> Inbound<'a> {
+    pub(crate) fn inbound<'a>(&'a self, org: &'a str) -> Inbound<'a> {
         Inbound {
             message_id: &self.message_id,
             received_at: self.received_at,
-            org: &road.config.hospital.code,
+            org,
             bytes: &self.bytes,
             content_type: self.content_type.as_deref(),
         }
     }
 }
 
+/// Whether anybody wants to see messages just now.
+pub(crate) fn is_noting(road: &Road) -> bool {
+    road.reloads.trial().is_running() || road.shadow.is_running()
+}
+
 /// Tells a message's verdict to the trial and the shadow, if there are any. Never waits.
-pub(crate) fn note(road: &Arc<Road>, seen: &Seen, verdict: &Verdict) {
+pub(crate) fn note(road: &Arc<Road>, seen: Seen, verdict: &Verdict) {
     // Bytes that are no document are none under any set.
     let refused = matches!(verdict, Verdict::Refuse(it) if it.stage != Stage::Decode);
-    road.reloads.trial().note(road, seen, refused);
+    road.reloads.trial().note(road, &seen, refused);
+    road.shadow.offer(seen);
 }

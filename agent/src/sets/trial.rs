@@ -105,18 +105,45 @@ impl Trial {
     /// Counts a message that was judged. Costs a lock of some nanoseconds; what takes longer is done
     /// elsewhere.
     pub(crate) fn note(&self, road: &Arc<Road>, seen: &Seen, refused: bool) {
-        let Some(old) = self.count(seen, refused) else { return };
+        let Some(old) = self.count(seen, refused) else {
+            if let Some(passed) = self.passed() {
+                let road = Arc::clone(road);
+                tokio::task::spawn_blocking(move || super::reload::trial_passed(&road, &passed));
+            }
+            return;
+        };
         let (road, seen) = (Arc::clone(road), seen.clone());
         tokio::task::spawn_blocking(move || {
             let channel = old.channels.get(&*seen.channel.name);
             let would_have = channel.is_some_and(|it| {
-                let verdict = pipeline::judge(it, &seen.inbound(&road), &road.config.listen.limits);
+                let verdict = pipeline::judge(
+                    it,
+                    &seen.inbound(&road.config.hospital.code),
+                    &road.config.listen.limits,
+                );
                 !matches!(verdict, Verdict::Refuse(_))
             });
             if would_have && let Some(failure) = road.reloads.trial().hold_against(&seen) {
                 super::reload::fall_back(&road, &failure);
             }
         });
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    /// Ends a trial that every channel has passed, and gives the set that is proved by it.
+    fn passed(&self) -> Option<SetDigest> {
+        let mut running = self.lock();
+        let passed = |it: &Running| {
+            let over = it.channels.values().filter(|count| count.judged >= it.messages_max);
+            over.count() == it.old.channels.len()
+        };
+        if !running.as_ref().is_some_and(passed) {
+            return None;
+        }
+        running.take().map(|it| it.new)
     }
 
     /// The old set, if it must be asked about this message.
