@@ -22,6 +22,7 @@ use crate::intake::Road;
 use crate::intake::http::{self, Door};
 use crate::outbox::{Options as OutboxOptions, Outbox, StoreError, WriterHandle};
 use crate::sets::{Sets, watch};
+use crate::shadow;
 use crate::{parked, quality};
 
 /// A running agent.
@@ -52,6 +53,8 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         format!("control socket {}: choose another in [control]", socket.display())
     })?;
     let (his_address, operators_address) = (his.address()?, operators.address()?);
+    let candidate = Arc::clone(&road);
+    tokio::task::spawn_blocking(move || shadow::start_configured(&candidate)).await?;
 
     let doors_stop = CancellationToken::new();
     let forward_stop = CancellationToken::new();

@@ -16,4 +16,5 @@ mod rabbitmq;
 mod refusals;
 mod road;
 mod sets;
+mod shadow;
 mod shutdown;

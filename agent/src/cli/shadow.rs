@@ -133,9 +133,11 @@ impl Stored<'_> {
             report.add(&file.display().to_string(), &compare(&judged(old), &judged(new)));
         }
         let mut told = report.to_json();
-        told["candidate"] = Value::from(&*new.set);
-        told["mappings"] = json!(self.candidate);
-        told["channel"] = json!(self.channel);
+        if let Some(members) = told.as_object_mut() {
+            members.insert("candidate".to_owned(), json!(&*new.set));
+            members.insert("mappings".to_owned(), json!(self.candidate));
+            members.insert("channel".to_owned(), json!(self.channel));
+        }
         show(&told, as_json);
         if report.differing() == 0 { Exit::Ok } else { Exit::Data }
     }

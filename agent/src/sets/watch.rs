@@ -20,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 use super::reload;
 use crate::config;
 use crate::intake::Road;
-use crate::shadow;
 
 /// Watches until told to stop, on a thread of its own: a network share that hangs then holds up
 /// nobody. Nothing waits for its end, since it may be hanging just then.
@@ -42,7 +41,6 @@ pub(crate) fn start(road: Arc<Road>, stop: CancellationToken) -> std::io::Result
 fn run(road: &Road, bell: SyncSender<()>, notices: &Receiver<()>, stop: &CancellationToken) {
     let mut watch = Watch::new(folders(&road.config.sets), bell);
     let mut may_try_again = true;
-    shadow::start_configured(road);
     watch.renew();
     watch.has_changed();
     loop {

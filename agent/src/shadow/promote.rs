@@ -37,8 +37,9 @@ pub(super) fn promote(road: &Road) -> Result<(Reloaded, PathBuf), Vec<Problem>> 
 
 /// `mappings.3f2a9c41d07e.old` beside `mappings`.
 fn beside(place: &Path, digest: &SetDigest, what: &str) -> PathBuf {
-    let name = place.file_name().unwrap_or_default().to_string_lossy();
-    place.with_file_name(format!("{name}.{}.{what}", digest.short()))
+    let mut name = place.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.{what}", digest.short()));
+    place.with_file_name(name)
 }
 
 fn exchange(place: &Path, new: &Path, old: &Path) -> io::Result<()> {

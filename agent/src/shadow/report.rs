@@ -65,7 +65,9 @@ impl Report {
             }
             Difference::Fields(fields) => {
                 self.different += 1;
-                fields.iter().for_each(|it| self.add_field(it, message_id));
+                for field in fields {
+                    self.add_field(field, message_id);
+                }
             }
         }
     }
