@@ -26,6 +26,7 @@ mod differ;
 mod exact;
 mod expression;
 mod fit;
+pub mod infer;
 mod lookup;
 mod mapping;
 mod nearest;
