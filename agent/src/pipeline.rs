@@ -146,6 +146,9 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
     for (record, findings) in mapped.records.iter().zip(&judged) {
         let (entity, elements) = (record.entity, &record.elements);
         observed.record(mapped.catalog, entity, elements, findings, inbound.received_at);
+        for code in &record.unknown {
+            observed.unmapped(entity, &code.element);
+        }
     }
     let mut unknown: Vec<UnknownCode> =
         mapped.records.iter().flat_map(|it| it.unknown.iter().cloned()).collect();

@@ -115,6 +115,28 @@ fn test_runs_every_shipped_case_and_fails_on_a_wrong_one() {
 }
 
 #[test]
+fn translate_drafts_a_mapping_that_validate_accepts() {
+    let folder = TempDir::new().expect("a folder");
+    let mappings = folder.path().join("mappings/new");
+    let sample = root().join("mappings/platform/cases/two-diagnoses-three-drugs.in.xml");
+    let arguments = ["translate", "--infer", path(&sample), "--name", "new", "--out"];
+    let arguments = [&arguments[..], &[path(&mappings)]].concat();
+    let ran = run(&arguments);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    check(&run(&arguments), 69, &["new.toml"]); // nothing is overwritten
+    let file = folder.path().join("agent.toml");
+    let config = format!(
+        "[hospital]\ncode = \"H1\"\nname = \"x\"\n[sets]\nmappings = \"{}\"\n\
+         [[channel]]\nname = \"new\"\n",
+        path(&folder.path().join("mappings"))
+    );
+    fs::write(&file, config).expect("a new folder takes a file");
+    let ran = run(&["validate", "--config", path(&file)]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    check(&run(&["translate", "--infer", path(&file)]), 65, &["agent.toml"]);
+}
+
+#[test]
 fn schema_export_is_json_and_markdown() {
     let ran = run(&["schema", "export", "--as", "json-schema"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);

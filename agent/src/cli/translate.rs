@@ -1,5 +1,7 @@
 //! `his-agent translate`: a dry run of the road as far as the outbox, for files.
 
+mod infer;
+
 use std::path::{Path, PathBuf};
 
 use super::{ConfigArgument, Exit};
@@ -14,8 +16,10 @@ pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
     /// 通道名 | channel
-    #[arg(long, value_name = "NAME")]
-    channel: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "infer")]
+    channel: Option<String>,
+    #[command(flatten)]
+    infer: infer::Arguments,
     /// 当作收到的 Content-Type | the Content-Type header to pretend
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
@@ -25,13 +29,17 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
+    if let Some(wanted) = arguments.infer.wanted() {
+        return infer::run(wanted, arguments);
+    }
     let (config, sets) = match arguments.config.load() {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
-    let Some(channel) = sets.channels.get(&arguments.channel) else {
+    let name = arguments.channel.as_deref().unwrap_or_default();
+    let Some(channel) = sets.channels.get(name) else {
         let known: Vec<&str> = sets.channels.keys().map(String::as_str).collect();
-        eprintln!("there is no channel `{}`; configured: {}", arguments.channel, known.join(", "));
+        eprintln!("there is no channel `{name}`; configured: {}", known.join(", "));
         return Exit::Usage;
     };
     let mut exit = Exit::Ok;

@@ -145,7 +145,7 @@ impl Message {
         };
         match stored {
             Ok(receipt) => {
-                self.count(road, channel, outcome_of(&receipt), &accepted.observed);
+                self.count(road, channel, outcome_of(&receipt, &self.id), &accepted.observed);
                 if receipt.is_parked() {
                     road.parking.came(road, &channel.set);
                 }
@@ -217,13 +217,13 @@ impl Message {
     }
 }
 
-fn outcome_of(receipt: &Receipt) -> Outcome {
-    if receipt.records.iter().all(|it| it.status == ReceiptStatus::Duplicate) {
-        Outcome::Resent
-    } else if receipt.is_parked() {
-        Outcome::Parked
-    } else {
-        Outcome::Accepted
+/// A resend gets the first receipt, and with it the id of the first message.
+fn outcome_of(receipt: &Receipt, message_id: &str) -> Outcome {
+    let resent = receipt.records.iter().all(|it| it.status == ReceiptStatus::Duplicate);
+    match receipt.is_parked() {
+        _ if resent || (receipt.message_id != message_id && receipt.is_parked()) => Outcome::Resent,
+        true => Outcome::Parked,
+        false => Outcome::Accepted,
     }
 }
 

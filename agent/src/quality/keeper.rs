@@ -88,7 +88,7 @@ impl Quality {
             Err(error) => return Err(error),
         };
         day.add(more);
-        put(&path, &serde_json::to_vec_pretty(&day)?)
+        put(&path, &serde_json::to_vec(&day)?)
     }
 
     fn prune(&self, today: Date) -> io::Result<()> {

@@ -72,6 +72,18 @@ impl Observed {
         }
     }
 
+    /// Counts a code of the record that was counted last: it was there, and waits to be mapped.
+    pub fn unmapped(&mut self, entity: &Entity, element: &str) {
+        let is_it = |it: &&mut EntityTally| std::ptr::eq(Arc::as_ptr(&it.entity), entity);
+        let tally = self.entities.iter_mut().rfind(is_it);
+        if let (Some(tally), Some(position)) = (tally, entity.position(element)) {
+            tally.remarks.entry((position, UNMAPPED)).or_default().warned += 1;
+            if tally.flag(position, Measure::Conformity) {
+                tally.carry(position, 1);
+            }
+        }
+    }
+
     fn tally(&mut self, catalog: &Catalog, entity: &Entity) -> Option<&mut EntityTally> {
         let is_it = |it: &EntityTally| std::ptr::eq(Arc::as_ptr(&it.entity), entity);
         // Records of one entity come together, so it is mostly the last one.
@@ -190,7 +202,7 @@ impl Measure {
     fn of(code: &str) -> Measure {
         match code {
             "V101" | "M206" | "M209" => Measure::Completeness,
-            "M207" | NAME_DIFFERS => Measure::Consistency,
+            "M207" | "M213" | "M215" | NAME_DIFFERS => Measure::Consistency,
             _ => Measure::Conformity,
         }
     }
@@ -202,6 +214,9 @@ fn is_rejection(finding: &Finding) -> bool {
 
 /// A finding about the record and none of its elements: no encounter, for instance.
 pub(super) const NO_ELEMENT: usize = usize::MAX;
+
+/// A local code that nobody has mapped.
+const UNMAPPED: &str = "M203";
 
 /// The code of a domain stands beside the name of another.
 pub(super) const NAME_DIFFERS: &str = "Q101";

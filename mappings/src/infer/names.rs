@@ -86,8 +86,9 @@ impl Lexicon {
             Some(said) => (said, true),
             None => (said, false),
         };
+        let said = said.to_lowercase();
         let found =
-            if name.is_ascii() { self.pinyin(name, said) } else { same_characters(name, said) };
+            if name.is_ascii() { self.pinyin(name, &said) } else { same_characters(name, &said) };
         match (weak, alone) {
             (true, false) => NONE,
             (true, true) => Likeness { percent: found.percent.min(WEAK), ..found },
@@ -96,7 +97,7 @@ impl Lexicon {
     }
 
     fn pinyin(&self, name: &str, said: &str) -> Likeness {
-        let characters: Vec<char> = said.to_ascii_lowercase().chars().collect();
+        let characters: Vec<char> = said.chars().collect();
         let Some(full) = self.cover(name, &characters) else { return NONE };
         let count = characters.len();
         let short =

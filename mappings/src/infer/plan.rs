@@ -47,8 +47,9 @@ pub(super) fn plan<'a>(survey: &'a Survey, catalog: &'a Catalog, wanted: Option<
         survey.fields.iter().any(|it| survey.group_of(&it.way) == group.as_slice())
     });
     for group in &groups {
-        records.extend(planner.best(group, wanted, &LINES).map(|(_, record)| record));
+        add(planner.best(group, wanted, &LINES), &mut records);
     }
+    let mut records: Vec<Record<'a>> = records.into_iter().map(|(_, record)| record).collect();
     if let Some(wanted) = wanted {
         records.retain(|it| it.entity.name() == wanted);
         if records.is_empty() {
@@ -57,7 +58,7 @@ pub(super) fn plan<'a>(survey: &'a Survey, catalog: &'a Catalog, wanted: Option<
     } else if let Some(header) = planner.header(&groups) {
         records.insert(0, header);
     }
-    let lane = planner.lane(&records);
+    let lane = lane(&records);
     Plan { records, lane }
 }
 
@@ -166,12 +167,27 @@ impl<'a> Planner<'a> {
     fn reaches(&self, field: &Field, group: &Way) -> bool {
         group.starts_with(self.survey.group_of(&field.way))
     }
+}
 
-    fn lane(&self, records: &[Record<'a>]) -> Option<&'a Field> {
-        let lines = records.iter().flat_map(|it| &it.lines);
-        let lane = lines.filter(|it| LANES.contains(&it.element.name()));
-        lane.max_by_key(|it| it.confidence).map(|it| it.field)
+/// A total of lines looks like a line: of two groups in each other that seem to be the same
+/// entity, the better one is it.
+fn add<'a>(found: Option<(i32, Record<'a>)>, records: &mut Vec<(i32, Record<'a>)>) {
+    let Some((points, record)) = found else { return };
+    let rival = records.iter().position(|(_, it)| {
+        it.entity.name() == record.entity.name()
+            && (it.each.starts_with(&record.each) || record.each.starts_with(&it.each))
+    });
+    match rival.and_then(|it| records.get_mut(it)) {
+        None => records.push((points, record)),
+        Some(rival) if points > rival.0 => *rival = (points, record),
+        Some(_) => {}
     }
+}
+
+fn lane<'a>(records: &[Record<'a>]) -> Option<&'a Field> {
+    let lines = records.iter().flat_map(|it| &it.lines);
+    let lane = lines.filter(|it| LANES.contains(&it.element.name()));
+    lane.max_by_key(|it| it.confidence).map(|it| it.field)
 }
 
 /// `5mg` fills the dose and, if nothing else does, its unit.

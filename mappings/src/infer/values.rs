@@ -8,6 +8,7 @@ use crate::date_pattern::DatePattern;
 
 /// What is true of every value that was seen.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // each is a question of its own
 pub(super) struct Shape {
     /// How many fields had a value.
     pub(super) seen: usize,
@@ -98,8 +99,7 @@ impl Shape {
             return Some(-10);
         }
         match element.format() {
-            Format::DateTime => (!self.dates().is_empty()).then_some(6),
-            Format::Date => (!self.dates().is_empty()).then_some(6),
+            Format::DateTime | Format::Date => (!self.dates().is_empty()).then_some(6),
             Format::Time => (!self.times().is_empty()).then_some(6),
             Format::Number { .. } => self.number_fit(),
             Format::Text { max, .. } => self.text_fit(element, *max),
@@ -162,9 +162,8 @@ fn reads(pattern: &str, value: &str) -> bool {
         "epoch_s" => (9..=10).contains(&digits),
         _ => true,
     };
-    let reads = |it: DatePattern| match it.has_date() {
-        true => it.moment(value).is_some(),
-        false => it.time(value).is_some(),
+    let reads = |it: DatePattern| {
+        if it.has_date() { it.moment(value).is_some() } else { it.time(value).is_some() }
     };
     our_days && DatePattern::parse(pattern).is_ok_and(reads)
 }
@@ -211,3 +210,36 @@ const PATTERNS: [&str; 19] = [
 const UNIT_MAX: usize = 4;
 const WORD_MAX: usize = 20;
 const WORDS_MAX: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_values_are_like() {
+        check(&["999901196803150011"], "identity number");
+        check(&["999901196803150012"], "number");
+        check(&["13800000000", "13900000000"], "mobile number");
+        check(&["2024-05-15 09:20:05"], "date or time: yyyy-MM-dd HH:mm:ss");
+        check(&["2024051509:20:05"], "date or time: yyyyMMddHH:mm:ss");
+        check(&["20240515", "20240230"], "number");
+        check(&["1715736005000"], "date or time: epoch_ms");
+        check(&["0000123456"], "number");
+        check(&["￥1,234.50", "60.9"], "number");
+        check(&["5mg", "1盒"], "number with unit");
+        check(&["5mg", "口服"], "Chinese text");
+        check(&["", " "], "none");
+        check(&["QD"], "text");
+    }
+
+    #[track_caller]
+    fn check(values: &[&str], expected: &str) {
+        let mut shape = Shape::default();
+        for value in values {
+            shape.see(Some(value));
+        }
+        let pattern = shape.patterns.first().filter(|_| shape.seen > 0 && !shape.phone);
+        let pattern = pattern.map(|it| format!(": {it}")).unwrap_or_default();
+        assert_eq!(format!("{}{pattern}", shape.word()), expected);
+    }
+}

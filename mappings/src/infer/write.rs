@@ -110,21 +110,21 @@ impl<'a> Writer<'a> {
         if !start.is_empty() {
             let _ = writeln!(self.out, "each = '{}'", start.join("/"));
         }
-        let lane = self.plan.lane.filter(|it| start.starts_with(self.survey.group_of(&it.way)));
-        let lane = lane.map(|it| path(self.survey, it, &start));
-        if let Some(lane) = &lane {
+        let within = self.plan.lane.filter(|it| start.starts_with(self.survey.group_of(&it.way)));
+        let number = within.map(|it| path(self.survey, it, &start));
+        if let Some(number) = &number {
             if record.distinct {
-                let _ = writeln!(self.out, "distinct = '{lane}'");
+                let _ = writeln!(self.out, "distinct = '{number}'");
             }
             if self.plan.lane.is_some_and(|it| !self.survey.group_of(&it.way).is_empty()) {
-                let _ = writeln!(self.out, "lane = '{lane} | trim'");
+                let _ = writeln!(self.out, "lane = '{number} | trim'");
             }
         } else if self.plan.lane.is_some() {
             self.out.push_str(
                 "lane = '$message_id'  # 0.00 the encounter's number is not within reach\n",
             );
         }
-        self.key(record, lane.as_deref(), &start);
+        self.key(record, number.as_deref(), &start);
         self.out.push_str("\n[record.elements]\n");
         for element in record.entity.elements() {
             match record.lines.iter().find(|it| std::ptr::eq(it.element, element)) {

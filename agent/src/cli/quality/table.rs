@@ -205,7 +205,6 @@ pub(super) fn unseen(count: usize, out: &mut String) {
     if count > 0 {
         let _ = writeln!(out, "    另有 {count} 个非必填数据元从未出现，用 --all 列出");
     }
-    out.push('\n');
 }
 
 fn line(cells: [&str; 8], out: &mut String) {
