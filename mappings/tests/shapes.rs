@@ -361,7 +361,7 @@ fn outcome(head: &str, record: &str, elements: &str, message: &str) -> String {
     let rest: Vec<_> = rest.map(|name| format!("{name} = 'nothing | decimal'")).collect();
     let rest = rest.join("\n");
     let mapping = format!(
-        "[mapping]\nname = \"shape\"\nprofile = \"clinical\"\nlane = '$message_id'\n{head}\n[[record]]\n\
+        "[mapping]\nname = \"shape\"\nprofile = \"clinical\"\nlane = '$operation | default(\"L\")'\n{head}\n[[record]]\n\
          entity = \"outpatient_prescription\"\nkey = ['$position']\n{record}\n\
          [record.elements]\n{elements}\n{rest}"
     );
