@@ -1,6 +1,9 @@
-//! The outbox against a plain model, under any order of appending, settling, closing and kills.
+//! The outbox against a plain model, under any order of appending, parking, releasing, settling,
+//! closing and kills.
 //!
 //! The seed is printed; `OUTBOX_SEED=n cargo test -p agent outbox::tests::model` runs it again.
+
+mod parking;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +34,8 @@ struct Model {
     settled: BTreeSet<u64>,
     letters: BTreeMap<u64, String>,
     next_letter: u64,
+    parked: BTreeMap<u64, Waiting>,
+    next_parked: u64,
     /// The cursor at the last clean end: a kill cannot take it back.
     sure_cursor: u64,
 }
@@ -44,6 +49,13 @@ struct Expected {
     message_id: String,
 }
 
+/// A message that should be parked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Waiting {
+    records: Vec<String>,
+    receipt: Receipt,
+}
+
 struct World {
     house: House,
     model: Model,
@@ -53,14 +65,16 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> World {
-        let model = Model { next_letter: 1, sure_cursor: 1, ..Model::default() };
+        let model = Model { next_letter: 1, next_parked: 1, sure_cursor: 1, ..Model::default() };
         World { house: House::new(), model, random: Random(seed), messages: 0 }
     }
 
     fn step(&mut self) {
         match self.random.below(100) {
-            0..45 => self.append_group(),
-            45..80 => self.settle(),
+            0..35 => self.append_group(),
+            35..45 => self.park(),
+            45..55 => self.release(),
+            55..80 => self.settle(),
             80..88 => self.bury_or_discard(),
             88..94 => self.read_somewhere(),
             94..97 => self.reopen(),
@@ -74,9 +88,9 @@ impl World {
         let texts: Vec<(String, Vec<String>)> = (0..=self.random.below(6))
             .map(|_| {
                 self.messages += 1;
-                let records = (0..self.random.below(7))
-                    .map(|_| format!("k{}={}", self.random.below(40), self.random.below(4)));
-                (format!("m{}", self.messages), records.collect())
+                let records = (0..self.random.below(7)).map(|_| self.record());
+                let records = records.collect();
+                (format!("m{}", self.messages), records)
             })
             .collect();
         let outbox = self.house.outbox();
@@ -88,6 +102,12 @@ impl World {
         for ((message, records), receipt) in texts.iter().zip(receipts) {
             self.model.accept(message, records, &receipt.unwrap());
         }
+    }
+
+    /// Eight lanes, and ten keys in each.
+    fn record(&mut self) -> String {
+        let (lane, key) = (self.random.below(8), self.random.below(10));
+        format!("k{lane}.{key}={}@L{lane}", self.random.below(4))
     }
 
     fn settle(&mut self) {
@@ -163,14 +183,18 @@ impl World {
         let letters: BTreeMap<u64, String> =
             letters.into_iter().map(|(id, letter)| (id, letter.reason)).collect();
         assert_eq!(letters, self.model.letters);
+        self.compare_parked();
     }
 }
 
 impl Model {
     fn accept(&mut self, message: &str, records: &[String], receipt: &Receipt) {
         assert_eq!(records.len(), receipt.records.len());
+        if self.must_wait(records) {
+            return self.wait(records, receipt);
+        }
         for (record, got) in records.iter().zip(&receipt.records) {
-            let (key, value) = record.split_once('=').unwrap();
+            let (key, value, _) = parts(record);
             self.accept_record(message, key, value, got);
         }
         let messages: BTreeSet<&str> =
@@ -220,6 +244,12 @@ impl Model {
     fn rewind(&mut self, cursor: u64) {
         self.settled.retain(|seq| *seq < cursor);
     }
+}
+
+fn parts(record: &str) -> (&str, &str, &str) {
+    let (record, lane) = record.split_once('@').unwrap();
+    let (key, value) = record.split_once('=').unwrap();
+    (key, value, lane)
 }
 
 fn expected_of(envelope: &Envelope) -> Expected {
