@@ -52,6 +52,8 @@ fn ten_thousand_messages_wait_for_fifty_codes_and_go_on_in_their_order() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let left = agent.readiness()["outbox"]["parked"].as_u64().unwrap_or_default();
     assert!((5_000..10_000).contains(&left), "{left} left: {}", ran.stdout);
+    let told = format!("放行 {} 份，仍在等 {left} 份，转入死信 0 份\n", LANES * A_LANE - left);
+    assert_eq!(ran.stdout, told);
     assert_eq!(self::listed(&agent)["codes"].as_array().map(Vec::len), Some(25));
 
     // The rest from the filled-in table, and a kill while it goes on.
