@@ -46,6 +46,9 @@ pub(crate) enum Variable {
     Position,
     /// The number of the row of `slots`, from 1.
     Slot,
+    /// The number of the record among those of its `[[record]]`, from 1: what was left out by `where` or
+    /// `distinct` does not count.
+    Number,
 }
 
 impl Variable {
@@ -57,12 +60,13 @@ impl Variable {
         ("operation", Variable::Operation),
         ("position", Variable::Position),
         ("slot", Variable::Slot),
+        ("number", Variable::Number),
     ];
 
     pub(crate) const fn kind(self) -> Kind {
         match self {
             Variable::ReceivedAt => Kind::DateTime,
-            Variable::Position | Variable::Slot => Kind::Number,
+            Variable::Position | Variable::Slot | Variable::Number => Kind::Number,
             Variable::Channel | Variable::Org | Variable::MessageId | Variable::Operation => {
                 Kind::Text
             }
@@ -190,6 +194,7 @@ fn variable_value<'a>(variable: Variable, scene: &Scene<'a>) -> Datum<'a> {
             context.operation.map_or(Datum::Absent, |it| Datum::Text(Cow::Borrowed(it)))
         }
         Variable::Position => whole(scene.each.position),
+        Variable::Number => whole(scene.number),
         Variable::Slot => scene.slots.map_or(Datum::Absent, |it| whole(it.number)),
     }
 }

@@ -79,7 +79,7 @@ impl ElementPlan {
     /// The item's number, which is another for every item.
     pub(crate) fn is_position(&self) -> bool {
         let source = &self.expression.source;
-        matches!(source, From::Variable(Variable::Position | Variable::Slot))
+        matches!(source, From::Variable(Variable::Position | Variable::Slot | Variable::Number))
     }
 }
 
@@ -150,10 +150,12 @@ impl Mapping {
         records: &mut Vec<MappedRecord<'s>>,
     ) {
         let mut first_by_key = HashMap::new();
+        let before = records.len();
         for item in plan.items(whole) {
             let of_item = whole.of_item(&item);
             for slots in plan.rows(&of_item) {
-                let scene = Scene { slots, ..of_item };
+                let number = records.len() - before + 1;
+                let scene = Scene { slots, number, ..of_item };
                 if scene.reading.budget.is_spent() || !plan.wants(&scene) {
                     continue;
                 }

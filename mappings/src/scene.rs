@@ -39,6 +39,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) each: &'a Item<'a>,
     /// The row of `slots` at hand.
     pub(crate) slots: Option<Slots<'a>>,
+    /// Which record of its `[[record]]` this is, from 1.
+    pub(crate) number: usize,
     pub(crate) found: &'a Found,
     pub(crate) reading: &'a Reading<'a>,
 }
@@ -140,7 +142,7 @@ impl<'a> Scene<'a> {
         found: &'a Found,
         reading: &'a Reading<'a>,
     ) -> Scene<'a> {
-        Scene { document, context, item, each: item, slots: None, found, reading }
+        Scene { document, context, item, each: item, slots: None, number: 1, found, reading }
     }
 
     /// The same scene for the next item of `each`.

@@ -119,7 +119,7 @@ pub fn read_folder(folder: &Path, problems: &mut Vec<Problem>) -> Files {
             }
         };
         for path in entries.flatten().map(|it| it.path()).filter(|it| !is_hidden(it)) {
-            if path.is_dir() {
+            if path.is_dir() && !path.ends_with("cases") {
                 open.push(path);
             } else if is_text(&path) {
                 match fs::read_to_string(&path) {
