@@ -5,6 +5,7 @@
 //! What each key means, and its default, stands in one table ([`keys`]) from which the shipped
 //! `config/agent.toml` is written; a test keeps the two equal.
 
+mod channels;
 pub mod keys;
 mod read;
 mod section;

@@ -167,7 +167,11 @@ const SECTIONS: &[Section] = &[
         required: &["at", "as"],
         keys: &[
             ("at", Kind::Expression, "字段的路径，不带步骤"),
-            ("as", Kind::TextOrTexts, "怎样打开：先写 base64、gzip，再写 xml、json、hl7、csv、form、delimited"),
+            (
+                "as",
+                Kind::TextOrTexts,
+                "怎样打开：先写 base64、gzip，再写 xml、json、hl7、csv、form、delimited",
+            ),
             ("skip_to", Kind::Text, "第一个这样的文字之前的内容略去"),
             ("rows", Kind::Text, "行的分隔符"),
             ("columns", Kind::Text, "列的分隔符"),
@@ -203,7 +207,10 @@ const SECTIONS: &[Section] = &[
         shape: Shape::Named,
         zh: "按第一列查找的表",
         required: &[],
-        keys: &[("file", Kind::Text, "文件，缺省 tables/名字.csv")],
+        keys: &[
+            ("file", Kind::Text, "文件，缺省 tables/名字.csv"),
+            ("unknown", Kind::Words(&["refuse", "absent"]), "表里没有的键怎么办"),
+        ],
     },
     Section {
         name: "units",
@@ -222,7 +229,11 @@ const SECTIONS: &[Section] = &[
             ("each", Kind::Expression, "对哪些节点各出一条"),
             ("where", Kind::Expression, "条件，不成立的跳过"),
             ("distinct", Kind::Expression, "值相同的只留第一条"),
-            ("differ", Kind::Words(&["refuse", "warn", "ignore"]), "同一条记录的各行互相矛盾时怎么办"),
+            (
+                "differ",
+                Kind::Words(&["refuse", "warn", "ignore"]),
+                "同一条记录的各行互相矛盾时怎么办",
+            ),
             ("slots", Kind::Slots, "固定的成对字段，一行一条，$1 $2 取其中的值"),
             ("lane", Kind::Expression, "就诊号，盖过 [mapping] 的"),
             ("key", Kind::Texts, "业务主键，表达式的列表"),

@@ -1,6 +1,7 @@
 //! `his-agent schema export`: the dictionary for other programs and for people.
 
 use clap::{Subcommand, ValueEnum};
+use mappings::Catalogs;
 use schemas::{Catalog, Files, export};
 
 use super::{Exit, tell};
@@ -26,20 +27,34 @@ enum Action {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Form {
+    /// 记录 | of records
     JsonSchema,
+    /// 给人看的数据元目录 | the dictionary for people
     Markdown,
+    /// 映射文件，供编辑器补全和检查 | of mapping files, for editors to complete and check
+    MappingSchema,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
     let Action::Export { form, profile } = &arguments.action;
-    let catalog = match Catalog::load(&Files::from_shipped(schemas::SHIPPED), profile) {
+    let files = Files::from_shipped(schemas::SHIPPED);
+    if matches!(form, Form::MappingSchema) {
+        return match Catalogs::load(&files, profile) {
+            Ok(catalogs) => print(&mappings::editor_schema(&catalogs, profile)),
+            Err(problems) => tell(&problems),
+        };
+    }
+    let catalog = match Catalog::load(&files, profile) {
         Ok(catalog) => catalog,
         Err(problems) => return tell(&problems),
     };
-    let text = match form {
-        Form::JsonSchema => export::json_schema(&catalog),
-        Form::Markdown => export::markdown(&catalog),
-    };
+    match form {
+        Form::Markdown => print(&export::markdown(&catalog)),
+        Form::JsonSchema | Form::MappingSchema => print(&export::json_schema(&catalog)),
+    }
+}
+
+fn print(text: &str) -> Exit {
     say!("{}", text.trim_end());
     Exit::Ok
 }

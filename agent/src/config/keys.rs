@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 
+use super::channels::SHIPPED;
+
 /// One key of the configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
@@ -226,28 +228,6 @@ keys! {
         "Which mappings it may use: beginnings of their paths; empty means all."
 }
 
-/// The channels of the shipped file, one for each shipped shape of messages: name, and what it is.
-const CHANNELS: [(&str, &str, &str); 6] = [
-    (
-        "platform",
-        "院级集成平台：SOAP，两个字符串参数，各装一份 XML",
-        "SOAP with a header string and a body string, an XML document in each",
-    ),
-    (
-        "techservice",
-        "SOAP，功能号加一个转义的 XML，拼音首字母命名",
-        "SOAP with an action code and one escaped XML, names in pinyin initials",
-    ),
-    ("pinyin", "普通 XML，全拼大写命名，GBK", "Plain XML, names in full pinyin, GBK"),
-    (
-        "rows",
-        "平面行：一行一味药，属性是中文名",
-        "Flat rows, one a drug line, attributes with Chinese names",
-    ),
-    ("webapi", "JSON 里装字符串化的 JSON", "JSON in a string in JSON"),
-    ("cdss", "嵌套 JSON，GB18030，不声明编码", "Nested JSON in GB18030 that nobody declared"),
-];
-
 /// The shipped `config/agent.toml`: every key explained, what must be given given, the rest
 /// commented out with its default.
 #[must_use]
@@ -282,12 +262,7 @@ fn channels(out: &mut String) {
         explain(key, out);
         let _ = writeln!(out, "# {} = {}", key.name, key.without.value());
     }
-    for (name, zh, en) in CHANNELS {
-        let _ = write!(
-            out,
-            "\n# {zh}。\n# {en}.\n[[channel]]\nname = \"{name}\"\nmappings = [\"{name}/\"]\n"
-        );
-    }
+    SHIPPED.iter().for_each(|it| it.write(out));
 }
 
 fn explain(key: &Key, out: &mut String) {
@@ -304,10 +279,10 @@ const HEAD: &str = "\
 
 const CHANNELS_HEAD: &str = "
 # 通道：一个来源系统一个 [[channel]]，地址是 /v1/channels/通道名/messages 和 /soap/通道名。
-# 下面六个对应自带的六种报文形状；用不到的删去。每个通道可以写的键：
+# 下面每个通道对应一种自带的报文形状；用不到的删去。每个通道可以写的键：
 #
-# Channels: one [[channel]] a source, at /v1/channels/NAME/messages and /soap/NAME. The six below
-# match the six shapes that come with the program; delete what is not used. Keys of a channel:
+# Channels: one [[channel]] a source, at /v1/channels/NAME/messages and /soap/NAME. Each of those below
+# matches a shape of messages that comes with the program; delete what is not used. Keys of a channel:
 ";
 
 #[cfg(test)]
@@ -337,12 +312,16 @@ mod tests {
     }
 
     #[test]
-    fn the_shipped_file_starts_an_agent_with_its_six_channels() {
+    fn the_shipped_file_starts_an_agent_with_a_channel_for_every_shipped_vendor() {
         let config = accept(&example());
-        let names: Vec<&str> = config.channels.iter().map(|it| it.name.as_str()).collect();
-        assert_eq!(names, ["platform", "techservice", "pinyin", "rows", "webapi", "cdss"]);
+        let mut names: Vec<&str> = config.channels.iter().map(|it| it.name.as_str()).collect();
+        names.sort_unstable();
+        let mut vendors: Vec<&str> =
+            mappings::SHIPPED.iter().filter_map(|(path, _)| path.split('/').next()).collect();
+        vendors.dedup();
+        assert_eq!(names, vendors);
         let sets = Sets::load(&config).unwrap();
-        assert_eq!(sets.channels.len(), 6);
+        assert_eq!(sets.channels.len(), vendors.len());
     }
 
     /// A default that is told and a default that holds must be one.
