@@ -95,7 +95,10 @@ impl Kind {
             }),
             Kind::Words(words) => json!({ "enum": words }),
             Kind::Entity => named(catalog.entities().map(|it| (it.name(), it.zh_name()))),
-            Kind::Domain => named(catalog.domains().map(|it| (it.name(), it.zh_name()))),
+            Kind::Domain => {
+                let names: Vec<&str> = catalog.domains().map(schemas::ValueDomain::name).collect();
+                json!({ "enum": names })
+            }
             Kind::Elements => {
                 json!({ "type": "object", "additionalProperties": { "type": "string" } })
             }
