@@ -369,7 +369,8 @@ fn outcome(head: &str, record: &str, elements: &str, message: &str) -> String {
     files.insert("v/shape.toml", mapping.as_str());
     let catalogs = Catalogs::load(&Files::from_shipped(schemas::SHIPPED), "national").unwrap();
     let set = match MappingSet::load(&files, &catalogs, &[]) {
-        Ok((set, warnings)) if warnings.is_empty() => set,
+        // A lane by message id is told as a lane that no resend finds again; here it is what is meant.
+        Ok((set, warnings)) if warnings.iter().all(|it| it.code == "M048") => set,
         Ok((_, problems)) | Err(problems) => {
             return problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
         }
