@@ -115,6 +115,32 @@ fn a_code_beside_the_name_of_another_is_not_consistent() {
     check(&told, "rx_item_type_name 1 carried, 1 inconsistent: Q101 0/1\n");
 }
 
+#[test]
+fn codes_that_wait_and_rows_that_contradict_have_their_measure() {
+    let catalog = schemas::Catalog::shipped("clinical").unwrap();
+    let entity = catalog.entity("outpatient_prescription").unwrap();
+    let mut elements = schemas::Elements::new();
+    let rxno = entity.position("rxno").unwrap();
+    elements.set(rxno, schemas::Value::Text("1".to_owned()));
+    let differs = schemas::Finding {
+        code: "M207",
+        severity: schemas::FindingSeverity::Warn,
+        element: "rxno".to_owned(),
+        path: String::new(),
+        found: String::new(),
+        expected: String::new(),
+    };
+    let mut observed = Observed::default();
+    // Two findings of one measure are one value that is not right.
+    observed.record(&catalog, entity, &elements, &[differs.clone(), differs], RECEIVED);
+    observed.unmapped(entity, "drug_used_frqu");
+    let told = said(&[(Outcome::Parked, observed)]);
+    check(&told, "rows: 0 accepted, 0 refused, 0 resent");
+    check(&told, "outpatient_prescription: 1 records, 0 refused");
+    check(&told, "rxno 1 carried, 1 inconsistent: M207 0/2\n");
+    check(&told, "drug_used_frqu 1 carried, 1 nonconforming: M203 0/1\n");
+}
+
 /// Judges a case of the shipped mappings after a change to its text.
 fn count(case: &str, change: impl FnOnce(String) -> String) -> (Outcome, Observed) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mappings").join(case);
