@@ -30,7 +30,9 @@ impl CompiledCondition {
             CompiledCondition::Any(parts) => parts.iter().any(|it| it.holds(scene)),
             CompiledCondition::All(parts) => parts.iter().all(|it| it.holds(scene)),
             CompiledCondition::Not(part) => !part.holds(scene),
-            CompiledCondition::HasValue(it) => has_value(&value(it, scene)),
+            CompiledCondition::HasValue(it) => {
+                has_value(&value(it, scene)) || (it.steps.is_empty() && encloses(it, scene))
+            }
             CompiledCondition::Compare { left, relation, right } => {
                 relation.holds(&value(left, scene), &value(right, scene))
             }
@@ -59,6 +61,11 @@ impl Relation {
 
 fn value<'a>(expression: &'a Compiled, scene: &Scene<'a>) -> Datum<'a> {
     expression.evaluate(scene).unwrap_or(Datum::Absent)
+}
+
+/// `when = "order/items"`: an element that holds others is there, though it has no text.
+fn encloses(expression: &Compiled, scene: &Scene<'_>) -> bool {
+    expression.node(scene).is_some_and(|it| scene.encloses(it))
 }
 
 fn has_value(datum: &Datum<'_>) -> bool {

@@ -189,7 +189,7 @@ impl<'a> Scene<'a> {
     }
 
     /// An element without text of its own is not empty when others stand in it.
-    fn encloses(&self, node: NodeId) -> bool {
+    pub(crate) fn encloses(&self, node: NodeId) -> bool {
         self.document.children(node).any(|it| self.document.kind(it) == Kind::Element)
     }
 }
