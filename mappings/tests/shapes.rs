@@ -243,7 +243,7 @@ fn conditions_have_an_order() {
         ("$position = 3", "c"),
         ("count(/r/i) = 4 and $position != 1", "b c d"),
         ("/r", "a b c d"),
-        ("@d and /r/i", "b c"),
+        ("@d and /r", "b c"),
         ("@q != @k and @q | decimal = 2", "a"),
     ] {
         let found: Vec<_> = which.split(' ').map(|it| format!("rx_detl_name={it}")).collect();
