@@ -1,4 +1,4 @@
-//! Puts the shipped mappings and their code maps into the binary, so that one file is enough.
+//! Puts the shipped mappings, their code maps and answer templates into the binary, so that one file is enough.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -36,5 +36,6 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) {
 }
 
 fn is_text(path: &Path) -> bool {
-    matches!(path.extension().and_then(|it| it.to_str()), Some("toml" | "csv"))
+    let is_template = path.parent().is_some_and(|folder| folder.ends_with("answers"));
+    is_template || matches!(path.extension().and_then(|it| it.to_str()), Some("toml" | "csv"))
 }

@@ -5,6 +5,8 @@
 //! version, namespace and operation to the letter, and is always UTF-8, the one encoding that every
 //! client reads.
 
+use std::borrow::Cow;
+
 use crate::soap::{SoapCall, SoapVersion};
 
 /// How the result stands in the answer, where a service differs from .NET's habit.
@@ -20,6 +22,15 @@ impl Default for ResultStyle<'_> {
     fn default() -> Self {
         ResultStyle { name: None, is_qualified: true }
     }
+}
+
+/// What the operation's result holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SoapResult<'a> {
+    /// A text; markup in it is escaped, as every service with a string result has it.
+    Text(&'a str),
+    /// Elements, well-formed, that stand in the result as they are.
+    Elements(&'a str),
 }
 
 /// Whose fault it was.
@@ -72,16 +83,31 @@ pub fn soap_answer(call: &SoapCall, result_text: &str) -> String {
 
 /// The answer to a call, in the style that its service is described in.
 pub fn soap_answer_in(call: &SoapCall, style: ResultStyle<'_>, result_text: &str) -> String {
+    soap_answer_told(call, style, SoapResult::Text(result_text), "utf-8")
+}
+
+/// The answer to a call, its result text or elements, declared in the encoding that the caller of
+/// this function is going to write it in.
+pub fn soap_answer_told(
+    call: &SoapCall,
+    style: ResultStyle<'_>,
+    result: SoapResult<'_>,
+    charset: &str,
+) -> String {
     let operation = &call.operation;
     let default_name = format!("{operation}Result");
     let name = style.name.unwrap_or(&default_name);
     let reset = if style.is_qualified || call.namespace.is_empty() { "" } else { " xmlns=\"\"" };
     let namespace = escape_text(&call.namespace);
-    let text = escape_text(result_text);
-    envelope(
+    let content = match result {
+        SoapResult::Text(text) => Cow::Owned(escape_text(text)),
+        SoapResult::Elements(elements) => Cow::Borrowed(elements),
+    };
+    envelope_in(
         call.version,
+        charset,
         &format!(
-            "<{operation}Response xmlns=\"{namespace}\"><{name}{reset}>{text}</{name}>\
+            "<{operation}Response xmlns=\"{namespace}\"><{name}{reset}>{content}</{name}>\
              </{operation}Response>"
         ),
     )
@@ -139,9 +165,13 @@ const fn needs_care(byte: u8) -> bool {
 }
 
 fn envelope(version: SoapVersion, body: &str) -> String {
+    envelope_in(version, "utf-8", body)
+}
+
+fn envelope_in(version: SoapVersion, charset: &str, body: &str) -> String {
     let namespace = version.namespace();
     format!(
-        "<?xml version=\"1.0\" encoding=\"utf-8\"?><soap:Envelope xmlns:soap=\"{namespace}\">\
+        "<?xml version=\"1.0\" encoding=\"{charset}\"?><soap:Envelope xmlns:soap=\"{namespace}\">\
          <soap:Body>{body}</soap:Body></soap:Envelope>"
     )
 }
@@ -170,6 +200,10 @@ mod tests {
         let answer = soap_answer_in(&call(SoapVersion::V12, "WebService"), unqualified, "0");
         assert!(answer.contains("<return xmlns=\"\">0</return>"), "{answer}");
         assert!(answer.contains("xmlns:soap=\"http://www.w3.org/2003/05/soap-envelope\""));
+        let elements = SoapResult::Elements("<code>0</code>");
+        let answer = soap_answer_told(&call(SoapVersion::V11, "u"), unqualified, elements, "gbk");
+        assert!(answer.contains("<return xmlns=\"\"><code>0</code></return>"), "{answer}");
+        assert!(answer.starts_with("<?xml version=\"1.0\" encoding=\"gbk\"?>"), "{answer}");
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod json;
 mod limits;
 mod numbers;
 mod opening;
+mod outgoing;
 mod prepare;
 mod soap;
 mod stream;
@@ -41,8 +42,8 @@ use std::borrow::Cow;
 use codes::{BODY_TOO_LARGE, EMPTY_BODY, TRAILING_NULS, WRONG_CONTENT_TYPE, WRONG_FORMAT};
 
 pub use answer::{
-    FaultKind, ResultStyle, escape_text, escape_text_into, soap_answer, soap_answer_in,
-    soap_content_type, soap_fault,
+    FaultKind, ResultStyle, SoapResult, escape_text, escape_text_into, soap_answer, soap_answer_in,
+    soap_answer_told, soap_content_type, soap_fault,
 };
 pub use charset::{Charset, CharsetDecision, Unencodable, Why, encode_answer};
 pub use codes::{CODES, CodeEntry, find as find_code};
@@ -53,6 +54,7 @@ pub use error::{DecodeError, Note};
 pub use format::{UnknownName, WireFormat};
 pub use limits::Limits;
 pub use opening::{Inner, Opening, Transfer, open};
+pub use outgoing::{AnswerCharset, Reference, encode_referring};
 pub use prepare::Prepare;
 pub use soap::{SoapCall, SoapVersion, soap_version_of};
 pub use stream::{BadStreamPath, StreamError, StreamItem, StreamPath, XmlStream};

@@ -14,7 +14,7 @@ use crate::scene::Context;
 use crate::set::{Mapped, MappingSet};
 
 /// The time of receipt in every case, so that what depends on it can be expected.
-const RECEIVED_AT: jiff::civil::DateTime = jiff::civil::datetime(2026, 1, 2, 3, 4, 5, 0);
+pub(crate) const RECEIVED_AT: jiff::civil::DateTime = jiff::civil::datetime(2026, 1, 2, 3, 4, 5, 0);
 
 /// What a message becomes, written the way a case expects it: JSON, two blanks deep, a member a line.
 pub fn outcome(set: &MappingSet, bytes: &[u8], content_type: Option<&str>) -> String {

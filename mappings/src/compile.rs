@@ -22,8 +22,10 @@ mod opens;
 mod records;
 mod sense;
 mod slots;
+mod requests;
 mod tables;
 
+pub(crate) use requests::request;
 use tables::Tables;
 
 /// Compiles one file. Warnings come back beside the mapping; any error means no mapping.

@@ -9,10 +9,13 @@
 //! The way of one message: `set` chooses and opens, `mapping` iterates, `compiled` evaluates by
 //! `walk` and `step`.
 //!
+//! The way back: `answer` says what became of it in the caller's own dialect, by templates.
+//!
 //! Nothing here reads a file or a clock: the agent passes texts and times in.
 
 mod age;
 mod amend;
+mod answer;
 mod case;
 mod catalogs;
 mod code_map;
@@ -43,6 +46,9 @@ mod units;
 mod walk;
 
 pub use amend::{NewCode, amended, cell as csv_cell, read_new_codes};
+pub use answer::{
+    AnswerCase, AnswerError, AnswerKind, Answers, Spoken, Told, answer_case, check_variable,
+};
 pub use case::outcome as case_outcome;
 pub use catalogs::Catalogs;
 pub use codes::CODES;

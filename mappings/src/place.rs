@@ -20,6 +20,11 @@ impl<'a> Sheet<'a> {
         Sheet { file, text, problems: Vec::new(), advice: Vec::new() }
     }
 
+    /// The file's name.
+    pub(crate) fn file(&self) -> &'a str {
+        self.file
+    }
+
     /// Records an error at a byte offset of the file.
     pub(crate) fn error(&mut self, code: &'static str, offset: usize, message: String) {
         let place = self.line_and_column(offset);

@@ -1,8 +1,12 @@
 //! All mappings in force: loaded as one, proved as one, and asked in order which one applies.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use adapters::{DecodeError, Document, Limits, NodeId};
 use schemas::{Catalog, Files, Finding, FindingSeverity, Problem};
 
+use crate::answer::{self, Answers};
 use crate::catalogs::Catalogs;
 use crate::compile;
 use crate::expression::Path;
@@ -15,6 +19,10 @@ use crate::walk;
 pub struct MappingSet {
     // In the order of their file names, which is the order they are asked in.
     mappings: Vec<(String, Mapping)>,
+    /// The answers of each folder that has some, by the path of their file.
+    answers: BTreeMap<String, Arc<Answers>>,
+    /// One for all, where the channel says so.
+    answer: Option<Arc<Answers>>,
 }
 
 /// What a message became.
@@ -26,6 +34,8 @@ pub struct Mapped<'s> {
     pub version: &'s str,
     /// The dictionary to validate the records with.
     pub catalog: &'s Catalog,
+    /// In which words to answer, where the mapping's folder says so.
+    pub answers: Option<&'s Arc<Answers>>,
     /// At least one; in the order of the file and of the document.
     pub records: Vec<MappedRecord<'s>>,
 }
@@ -134,10 +144,59 @@ impl MappingSet {
             problems.extend(found);
             mappings.extend(mapping.map(|it| (path.to_owned(), it)));
         }
+        let folders: BTreeSet<String> =
+            mappings.iter().map(|(path, _)| answer_file(path)).collect();
+        let mut answers = BTreeMap::new();
+        for (path, text) in files.iter().filter(|(path, _)| folders.contains(*path)) {
+            let (found, complaints) = answer::load(path, text, files, catalogs);
+            problems.extend(complaints);
+            answers.extend(found.map(|it| (path.to_owned(), Arc::new(it))));
+        }
         if problems.iter().any(compile::is_error) {
             return Err(problems);
         }
-        Ok((MappingSet { mappings }, problems))
+        Ok((MappingSet { mappings, answers, answer: None }, problems))
+    }
+
+    /// The same mappings, all answered in the words of one file of the tree.
+    pub fn answered_by(
+        mut self,
+        path: &str,
+        files: &Files,
+        catalogs: &Catalogs,
+    ) -> Result<MappingSet, Vec<Problem>> {
+        let Some(text) = files.get(path) else {
+            let message = "there is no such answer file among the mappings".to_owned();
+            return Err(vec![Problem::error("M061", path, (1, 1), message)]);
+        };
+        let (answers, problems) = answer::load(path, text, files, catalogs);
+        match answers {
+            Some(answers) => {
+                self.answer = Some(Arc::new(answers));
+                Ok(self)
+            }
+            None => Err(problems),
+        }
+    }
+
+    /// What the channel answers in, whatever the mapping.
+    pub fn answered(&self) -> Option<&Arc<Answers>> {
+        self.answer.as_ref()
+    }
+
+    /// In which words to answer a message that no mapping applied to: the channel's, or those that all
+    /// its mappings share.
+    pub fn shared_answers(&self) -> Option<&Arc<Answers>> {
+        if let Some(answer) = &self.answer {
+            return Some(answer);
+        }
+        let mut all = self.mappings.iter().map(|(path, _)| self.answers_of(path));
+        let first = all.next().flatten()?;
+        all.all(|it| it.is_some_and(|it| Arc::ptr_eq(it, first))).then_some(first)
+    }
+
+    fn answers_of(&self, mapping: &str) -> Option<&Arc<Answers>> {
+        self.answer.as_ref().or_else(|| self.answers.get(&answer_file(mapping)))
     }
 
     /// Files and names of the mappings, in the order they are asked.
@@ -171,7 +230,7 @@ impl MappingSet {
         reader: Option<&dyn Fn(NodeId)>,
     ) -> Result<Mapped<'s>, MapError> {
         let mut opener = Opener { opened: Vec::new(), context, limits };
-        let mapping = self.choose(document, context, &mut opener)?;
+        let (path, mapping) = self.choose(document, context, &mut opener)?;
         opener.open_all(document, mapping, mapping.opens.len())?;
         mapping.regroup(document, context);
         let exhausted = |_| MapError::TooMuch(mapping.name.clone());
@@ -183,6 +242,7 @@ impl MappingSet {
             mapping: &mapping.name,
             version: &mapping.version,
             catalog: &mapping.catalog,
+            answers: self.answers_of(path),
             records,
         })
     }
@@ -192,12 +252,12 @@ impl MappingSet {
         document: &mut Document,
         context: &Context<'_>,
         opener: &mut Opener<'_>,
-    ) -> Result<&Mapping, MapError> {
+    ) -> Result<(&str, &Mapping), MapError> {
         let mut broken = None;
-        for (_, mapping) in &self.mappings {
+        for (path, mapping) in &self.mappings {
             let readable = opener.open_all(document, mapping, mapping.gates);
             match readable.and_then(|()| mapping.applies(document, context)) {
-                Ok(true) => return Ok(mapping),
+                Ok(true) => return Ok((path, mapping)),
                 Ok(false) => {}
                 // Perhaps another mapping reads the field in another way, or not at all.
                 Err(error) => broken = broken.or(Some(error)),
@@ -282,10 +342,22 @@ impl Opener<'_> {
     }
 }
 
-/// A mapping lies in its vendor's folder. Cases and code maps lie in folders of their own below it.
+/// The answers of a mapping lie beside it.
+fn answer_file(mapping: &str) -> String {
+    let folder = mapping.rsplit_once('/').map_or("", |(folder, _)| folder);
+    format!("{folder}/{ANSWER_FILE}")
+}
+
+const ANSWER_FILE: &str = "answer.toml";
+
+/// A mapping lies in its vendor's folder. Cases, code maps and answers lie in folders of their own below it.
 fn is_mapping(path: &str) -> bool {
     let is_toml = path.rsplit_once('.').is_some_and(|(_, extension)| extension == "toml");
-    is_toml && path.contains('/') && !path.split('/').any(|it| it == "cases" || it == "codes")
+    let is_answer = path.ends_with(&format!("/{ANSWER_FILE}"));
+    is_toml
+        && !is_answer
+        && path.contains('/')
+        && !path.split('/').any(|it| matches!(it, "cases" | "codes" | "answers"))
 }
 
 fn chosen(path: &str, only: &[String]) -> bool {
