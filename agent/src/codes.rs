@@ -58,6 +58,7 @@ codes! {
     "I106" "请求方法不对" "the method is not allowed" "用 POST"
     "I107" "正忙，没有接收" "busy, nothing was taken" "按 Retry-After 等待后原样重送，重送不会重复入库"
     "I108" "存储故障，没有接收" "the store failed, nothing was taken" "通知信息科看日志；恢复后原样重送"
+    "I109" "答复模板在答复时出错，已改用通用答复" "an answer template failed, the generic answer was given" "按日志里的文件和行号修改模板，并为这种答复补一个用例"
 
     "O101" "等待落盘的报文过多" "too much waits for the disk" "答复是 503，稍后重送；常出现时查磁盘速度，或调大 waiting_max"
     "O102" "发件箱正在关闭" "the outbox is closing" "前置机正在停止；启动后重送"

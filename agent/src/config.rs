@@ -106,6 +106,8 @@ pub struct ChannelConfig {
     pub prepare: Prepare,
     /// Beginnings of the mapping files it may use; none means all.
     pub mappings: Vec<String>,
+    /// The answer file of all its messages; without one, that of each mapping's folder.
+    pub answer: Option<String>,
 }
 
 /// `[outbox]`

@@ -10,6 +10,7 @@ pub mod http;
 mod insurance;
 mod messages;
 mod operators;
+mod voice;
 
 use std::sync::Arc;
 use std::time::Duration;

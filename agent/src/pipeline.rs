@@ -4,9 +4,11 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use adapters::{DecodeError, Decoded, FaultKind, Input, Limits, SoapCall, WireFormat};
+use adapters::{
+    AnswerCharset, DecodeError, Decoded, FaultKind, Input, Limits, SoapCall, WireFormat,
+};
 use jiff::civil::DateTime;
-use mappings::{Context, MapError, MappedRecord};
+use mappings::{Answers, Context, MapError, MappedRecord};
 use rules::Facts;
 use schemas::{Catalog, Finding, FindingSeverity};
 use sha2::{Digest, Sha256};
@@ -97,6 +99,12 @@ pub struct Reading {
     pub call: Option<SoapCall>,
     /// The mapping that applied.
     pub mapping: Option<String>,
+    /// The dialect to answer in, if there are templates for it.
+    pub answers: Option<Arc<Answers>>,
+    /// What of the request the templates may repeat, as JSON; empty without templates.
+    pub request: String,
+    /// The encoding the caller writes, and so reads.
+    pub caller: AnswerCharset,
 }
 
 /// Decides what becomes of one message.
@@ -118,18 +126,27 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
     let mut reading = Reading {
         format: decoded.format,
         charset: decoded.charset.to_string(),
+        caller: AnswerCharset::of_caller(&decoded),
         call: decoded.call,
         mapping: None,
+        answers: None,
+        request: String::new(),
     };
     let mut document = decoded.document;
+    let call = reading.call.clone();
     let context = Context {
         channel: &channel.name,
         org: inbound.org,
         message_id: inbound.message_id,
         received_at: inbound.received_at,
-        operation: reading.call.as_ref().map(|it| it.operation.as_str()),
+        operation: call.as_ref().map(|it| it.operation.as_str()),
     };
-    let mapped = match channel.mappings.map(&mut document, &context, limits) {
+    let mapped = channel.mappings.map(&mut document, &context, limits);
+    let answers =
+        mapped.as_ref().map_or_else(|_| channel.mappings.shared_answers(), |it| it.answers);
+    reading.request = answers.map(|it| it.request(&document, &context)).unwrap_or_default();
+    reading.answers = answers.cloned();
+    let mapped = match mapped {
         Ok(mapped) => mapped,
         Err(error) => return Verdict::Refuse(unmappable(&error, reading)),
     };

@@ -121,6 +121,10 @@ fn load_channel(
         );
         return Err(vec![Problem::error("A011", "mappings", (1, 1), message)]);
     }
+    let mappings = match &channel.answer {
+        Some(path) => mappings.answered_by(path, files, catalogs)?,
+        None => mappings,
+    };
     let name = Arc::from(channel.name.as_str());
     let set = Arc::from(digest.short());
     let prepare = channel.prepare.clone();

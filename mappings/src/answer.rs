@@ -152,8 +152,12 @@ impl Answers {
         self.request.sample(None).to_string()
     }
 
-    /// Says it. `None` when the dialect has no template for the kind.
+    /// Says it. `None` when the dialect has no template for the kind, or writes SOAP bodies only and
+    /// nobody called by SOAP.
     pub fn say(&self, told: &Told<'_>) -> Option<Result<Spoken, AnswerError>> {
+        if self.soap == SoapUse::Whole && told.call.is_none() {
+            return None;
+        }
         let template = self.template(told.kind)?;
         Some(self.speak(template, told))
     }

@@ -20,9 +20,9 @@ mod conditions;
 mod expressions;
 mod opens;
 mod records;
+mod requests;
 mod sense;
 mod slots;
-mod requests;
 mod tables;
 
 pub(crate) use requests::request;

@@ -1,5 +1,6 @@
 //! `his-agent test`: the cases that lie beside mappings and rules.
 
+mod answers;
 mod difference;
 mod watch;
 
@@ -86,7 +87,11 @@ fn folder(path: &Path, arguments: &Arguments, tally: &mut Tally) -> Result<(), V
 /// The name of a folder that holds mappings itself, with a slash behind it; nothing for a folder of
 /// such folders.
 fn own_name(path: &Path, files: &Files) -> String {
-    if !files.iter().any(|(name, _)| name.ends_with(".toml") && !name.contains('/')) {
+    let is_ours = |text: &str| text.contains("[mapping]") || text.contains("[answer]");
+    let is_own = |(name, text): (&str, &str)| {
+        name.ends_with(".toml") && !name.contains('/') && is_ours(text)
+    };
+    if !files.iter().any(is_own) {
         return String::new();
     }
     let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -115,7 +120,7 @@ fn mapping_cases(
 ) -> Result<(), Vec<Problem>> {
     let schemas = Files::from_shipped(schemas::SHIPPED);
     let catalogs = Catalogs::load(&schemas, &arguments.profile)?;
-    for input in inputs(root) {
+    for input in cases(root, |name| name.contains(".in.")) {
         let case = Case { root, input: &input };
         // A case is asked of the mappings beside it, not of every vendor's.
         let (set, _) = MappingSet::load(files, &catalogs, &[format!("{vendor}{}", case.vendor())])?;
@@ -127,11 +132,11 @@ fn mapping_cases(
             }
         }
     }
-    Ok(())
+    answers::run(&answers::Tree { root, files, vendor, catalogs }, arguments.update, tally)
 }
 
-/// Every `cases/NAME.in.*` below a folder, in order.
-fn inputs(root: &Path) -> Vec<PathBuf> {
+/// Every file of a folder `cases` below a folder whose name is wanted, in order.
+fn cases(root: &Path, is_wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![root.to_owned()];
     while let Some(folder) = open.pop() {
@@ -141,7 +146,7 @@ fn inputs(root: &Path) -> Vec<PathBuf> {
             let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
             if path.is_dir() {
                 open.push(path);
-            } else if in_cases && name.contains(".in.") {
+            } else if in_cases && is_wanted(name) {
                 found.push(path);
             }
         }
@@ -158,11 +163,7 @@ struct Case<'a> {
 impl Case<'_> {
     /// The folder whose mappings the case is about, relative to the root: `platform/`.
     fn vendor(&self) -> String {
-        let vendor = self.input.parent().and_then(Path::parent).unwrap_or(self.root);
-        match vendor.strip_prefix(self.root).ok().map(|it| it.display().to_string()) {
-            Some(folder) if !folder.is_empty() => format!("{folder}/"),
-            _ => String::new(),
-        }
+        vendor_of(self.root, self.input)
     }
 
     fn beside(&self, ending: &str) -> PathBuf {
@@ -184,6 +185,14 @@ impl Case<'_> {
             format!("{}: {it}; write it with --update and read it", expectation.display())
         })?;
         if expected == actual { Ok(()) } else { Err(difference::difference(&expected, &actual)) }
+    }
+}
+
+fn vendor_of(root: &Path, case: &Path) -> String {
+    let vendor = case.parent().and_then(Path::parent).unwrap_or(root);
+    match vendor.strip_prefix(root).ok().map(|it| it.display().to_string()) {
+        Some(folder) if !folder.is_empty() => format!("{folder}/"),
+        _ => String::new(),
     }
 }
 

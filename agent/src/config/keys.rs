@@ -226,6 +226,9 @@ keys! {
     mappings Default "[]"
         "允许用哪些映射：映射文件路径的开头；空表示全部。"
         "Which mappings it may use: beginnings of their paths; empty means all."
+    answer Nothing "\"platform/answers/dialect.toml\""
+        "用哪个答复文件，相对于映射目录；不写时用映射所在目录的 answer.toml，没有就用通用答复。"
+        "Which answer file it uses, relative to the mappings; without it the answer.toml in the mapping's folder, or the generic answers."
 }
 
 /// The shipped `config/agent.toml`: every key explained, what must be given given, the rest
@@ -337,7 +340,7 @@ mod tests {
             assert_eq!(
                 format!("{:?}", config.channels),
                 "[ChannelConfig { name: \"a\", format: Auto, prepare: Prepare { skip_to: None, \
-                 strip_controls: false, strip_nuls: false }, mappings: [] }]"
+                 strip_controls: false, strip_nuls: false }, mappings: [], answer: None }]"
             );
         }
     }

@@ -147,6 +147,7 @@ fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelC
             format: section.parsed("format", WireFormat::Auto, FORMATS, to),
             prepare: prepare(&mut section, to),
             mappings: section.texts("mappings", to),
+            answer: section.text("answer", to),
         };
         let place = section.offset_of("name");
         if !channel.name.chars().all(|it| it.is_ascii_alphanumeric() || it == '-' || it == '_') {

@@ -10,6 +10,7 @@ use adapters::{FaultKind, SoapCall, SoapVersion, WireFormat};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use mappings::AnswerKind;
 use schemas::Finding;
 use serde_json::{Map, Value, json};
 
@@ -55,6 +56,8 @@ pub struct Answer {
     status: StatusCode,
     body: Map<String, Value>,
     retry_after: Option<Duration>,
+    /// The detail lists findings, not the sentence once more.
+    told_by_value: bool,
 }
 
 impl Fault {
@@ -131,6 +134,7 @@ impl Answer {
             status: fault.status,
             body: envelope(fault.annex_code, &fault.message, "detail", detail),
             retry_after: busy.then_some(RETRY_AFTER),
+            told_by_value: false,
         }
     }
 
@@ -144,6 +148,7 @@ impl Answer {
             status: fault.status,
             body: envelope(fault.annex_code, &fault.message, "detail", detail),
             retry_after: None,
+            told_by_value: true,
         }
     }
 
@@ -166,6 +171,7 @@ impl Answer {
             status: StatusCode::OK,
             body: envelope(0, "成功", "data", data),
             retry_after: None,
+            told_by_value: false,
         }
     }
 
@@ -174,6 +180,51 @@ impl Answer {
     pub fn about(mut self, request_id: &str) -> Answer {
         self.body.insert("request_id".to_owned(), Value::from(request_id));
         self
+    }
+
+    /// What kind of answer it is to a template.
+    pub(super) fn kind(&self) -> AnswerKind {
+        let records = self.body.get("data").and_then(|it| it.get("records")?.as_array());
+        let any = |is: fn(&Value) -> bool| records.into_iter().flatten().any(is);
+        if self.status.is_server_error() {
+            AnswerKind::Failed
+        } else if !self.status.is_success() {
+            AnswerKind::Refused
+        } else if any(|it| it.get("status").and_then(Value::as_str) == Some("parked")) {
+            AnswerKind::Parked
+        } else if any(|it| {
+            it.get("findings").and_then(Value::as_array).is_some_and(|it| !it.is_empty())
+        }) {
+            AnswerKind::Warned
+        } else {
+            AnswerKind::Accepted
+        }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The same as a template's variables: the members of `data` beside the others, and all findings
+    /// in one list.
+    pub(super) fn members(&self) -> Map<String, Value> {
+        let mut members = self.body.clone();
+        let detail = members.remove("detail");
+        if let Some(Value::Object(data)) = members.remove("data") {
+            members.extend(data);
+        }
+        let of_records = || {
+            let records = members.get("records").and_then(Value::as_array);
+            let findings = records.into_iter().flatten().filter_map(|it| it.get("findings"));
+            findings.filter_map(Value::as_array).flatten().cloned().collect()
+        };
+        let findings = detail.filter(|_| self.told_by_value).unwrap_or_else(of_records);
+        members.insert("findings".to_owned(), findings);
+        members
     }
 
     /// Says it in the caller's words.

@@ -13,9 +13,10 @@ use rules::{Facts, InputFinding, Verdict as CheckVerdict};
 
 use super::answer::{Answer, Dialect, Fault};
 use super::messages::{content_type, unknown_channel};
+use super::voice::Voice;
 use super::{Road, read_body};
 use crate::clock;
-use crate::pipeline::{self, Inbound, Verdict};
+use crate::pipeline::{self, Inbound, Parked, Verdict};
 use crate::sets::Sets;
 
 /// One check between question and answer.
@@ -119,17 +120,29 @@ pub(super) async fn check_message(
         bytes: &bytes,
         content_type: content_type.as_deref(),
     };
-    match pipeline::judge(channel, &inbound, &road.config.listen.limits) {
-        Verdict::Accept(accepted) => {
-            question.answer(&question.judge(&sets, &pipeline::facts(&accepted)))
-        }
+    let voice = |reading| Voice {
+        dialect: Dialect::Json,
+        channel,
+        org: inbound.org,
+        message_id: inbound.message_id,
+        received_at: inbound.received_at,
+        reading,
+        door: "check",
+    };
+    match &pipeline::judge(channel, &inbound, &road.config.listen.limits) {
         // What a code means that nobody has mapped is not known: a rule that needs it says so.
-        Verdict::Park(parked) => {
-            question.answer(&question.judge(&sets, &pipeline::facts(&parked.accepted)))
+        Verdict::Accept(accepted) | Verdict::Park(Parked { accepted, .. }) => {
+            let facts = pipeline::facts(accepted);
+            let verdict = question.judge(&sets, &facts);
+            let told = verdict.to_json(&question.id, question.elapsed_us());
+            let in_dialect = voice(Some(&accepted.reading)).say_check(&verdict, &told, &facts);
+            in_dialect.unwrap_or_else(|| question.answer(&verdict))
         }
         Verdict::Refuse(refusal) => {
-            let fault = Fault::unacceptable(refusal.status(), refusal.code, refusal.message);
-            Answer::findings(&fault, &refusal.findings).about(&question.id).say(&Dialect::Json)
+            let message = refusal.message.clone();
+            let fault = Fault::unacceptable(refusal.status(), refusal.code, message);
+            let answer = Answer::findings(&fault, &refusal.findings).about(&question.id);
+            voice(refusal.reading.as_ref()).say(answer)
         }
     }
 }

@@ -10,11 +10,12 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
 use super::answer::{Answer, Dialect, Fault};
+use super::voice::Voice;
 use super::{Road, read_body};
 use crate::clock;
 use crate::envelope::{Original, Receipt, ReceiptStatus, Submission, UnknownCode};
 use crate::outbox::StoreError;
-use crate::pipeline::{self, Accepted, Inbound, Parked, Refusal, Verdict};
+use crate::pipeline::{self, Accepted, Inbound, Parked, Reading, Refusal, Verdict};
 use crate::quality::{Observed, Outcome};
 use crate::sets::{self, Channel, Seen, Sets};
 
@@ -128,7 +129,7 @@ impl Message {
         accepted: Accepted,
         unknown: Vec<UnknownCode>,
     ) -> Response {
-        let dialect = Dialect::of(accepted.reading.format, accepted.reading.call.as_ref());
+        let voice = self.voice(road, channel, Some(&accepted.reading));
         let submission = Submission {
             channel: Arc::clone(&channel.name),
             message_id: self.id.clone(),
@@ -150,20 +151,21 @@ impl Message {
                     road.parking.came(road, &channel.set);
                 }
                 self.note_receipt(channel, &receipt, &accepted.reading.charset);
-                Answer::receipt(&receipt, &accepted.warnings).about(&self.id).say(&dialect)
+                voice.say(Answer::receipt(&receipt, &accepted.warnings).about(&self.id))
             }
-            Err(error) => self.not_stored(channel, &error, &dialect),
+            Err(error) => self.not_stored(channel, &error, &voice),
         }
     }
 
     async fn refuse(&self, road: &Road, channel: &Channel, refusal: Refusal) -> Response {
         let dialect = self.dialect_of(&refusal);
+        let voice = Voice { dialect, ..self.voice(road, channel, refusal.reading.as_ref()) };
         // An empty body is a health probe more often than a message: there is nothing to keep.
         if !self.bytes.iter().all(u8::is_ascii_whitespace) {
             if let Err(error) =
                 road.outbox.bury(refusal.letter(&channel.name, &self.inbound(road))).await
             {
-                return self.not_stored(channel, &error, &dialect);
+                return self.not_stored(channel, &error, &voice);
             }
             tracing::warn!(
                 message_id = self.id, channel = %channel.name, stage = %refusal.stage,
@@ -173,8 +175,26 @@ impl Message {
         }
         self.count(road, channel, Outcome::Refused(refusal.code), &refusal.observed);
         metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => "refused").increment(1);
-        let fault = Fault::unacceptable(refusal.status(), refusal.code, refusal.message);
-        Answer::findings(&fault, &refusal.findings).about(&self.id).say(&dialect)
+        let fault = Fault::unacceptable(refusal.status(), refusal.code, refusal.message.clone());
+        voice.say(Answer::findings(&fault, &refusal.findings).about(&self.id))
+    }
+
+    fn voice<'v>(
+        &'v self,
+        road: &'v Road,
+        channel: &'v Channel,
+        reading: Option<&'v Reading>,
+    ) -> Voice<'v> {
+        let dialect = reading.map_or(Dialect::Json, |it| Dialect::of(it.format, it.call.as_ref()));
+        Voice {
+            dialect,
+            channel,
+            org: &road.config.hospital.code,
+            message_id: &self.id,
+            received_at: self.received_at,
+            reading,
+            door: "message",
+        }
     }
 
     fn dialect_of(&self, refusal: &Refusal) -> Dialect {
@@ -193,14 +213,14 @@ impl Message {
         road.quality.count(self.received_at.date(), &channel.name, outcome, observed);
     }
 
-    fn not_stored(&self, channel: &Channel, error: &StoreError, dialect: &Dialect) -> Response {
+    fn not_stored(&self, channel: &Channel, error: &StoreError, voice: &Voice<'_>) -> Response {
         let (fault, outcome) = match error {
             StoreError::Busy => (Fault::busy(), "busy"),
             _ => (Fault::store_failed(), "failed"),
         };
         tracing::warn!(message_id = self.id, channel = %channel.name, %error, "message not stored");
         metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => outcome).increment(1);
-        Answer::fault(&fault).about(&self.id).say(dialect)
+        voice.say(Answer::fault(&fault).about(&self.id))
     }
 
     fn note_receipt(&self, channel: &Channel, receipt: &Receipt, charset: &str) {

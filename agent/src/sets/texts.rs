@@ -139,7 +139,8 @@ fn is_hidden(path: &Path) -> bool {
 
 fn is_text(path: &Path) -> bool {
     let extension = path.extension().and_then(|it| it.to_str());
-    matches!(extension, Some("toml" | "csv"))
+    let is_template = path.parent().is_some_and(|folder| folder.ends_with("answers"));
+    is_template || matches!(extension, Some("toml" | "csv"))
 }
 
 fn relative(folder: &Path, path: &Path) -> String {

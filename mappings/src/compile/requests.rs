@@ -31,6 +31,7 @@ pub(crate) fn request<'a>(
         tables: Tables::default(),
         absolute: Vec::new(),
         slot_kinds: Vec::new(),
+        has_each: false,
     };
     let values = compiler.named(values);
     let lists = lists.iter().filter_map(|(name, raw)| {

@@ -1,0 +1,168 @@
+//! The voice a message is answered in: its own dialect, where templates say how, else the envelope.
+//!
+//! A receipt must leave once the record is on disk. A template that fails at that moment is told to
+//! the log, and the caller gets the generic answer.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use mappings::{AnswerKind, Answers, Told, check_variable};
+use rules::{Completeness, Facts, Verdict as CheckVerdict};
+use serde_json::{Map, Value, json};
+
+use super::answer::{Answer, Dialect};
+use crate::pipeline::{self, Reading};
+use crate::sets::Channel;
+
+/// Who is answered, and what is known of the message.
+#[derive(Debug)]
+pub(super) struct Voice<'a> {
+    pub(super) dialect: Dialect,
+    pub(super) channel: &'a Channel,
+    pub(super) org: &'a str,
+    pub(super) message_id: &'a str,
+    pub(super) received_at: jiff::civil::DateTime,
+    pub(super) reading: Option<&'a Reading>,
+    /// `message` or `check`.
+    pub(super) door: &'static str,
+}
+
+impl Voice<'_> {
+    /// Says an answer.
+    pub(super) fn say(&self, answer: Answer) -> Response {
+        let (kind, status) = (answer.kind(), answer.status());
+        let retry_after = answer.retry_after();
+        let in_dialect = self.in_dialect(kind, status, answer.members(), None);
+        let Some(mut response) = in_dialect else { return answer.say(&self.dialect) };
+        if let Some(wait) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        }
+        response
+    }
+
+    /// Says what a check came to; `None` where the dialect has no words for it.
+    pub(super) fn say_check(
+        &self,
+        verdict: &CheckVerdict,
+        json: &str,
+        facts: &Facts,
+    ) -> Option<Response> {
+        self.answers()?;
+        let kind = kind_of(verdict);
+        let check = check_variable(json, &orders(facts))?;
+        let mut members = Map::new();
+        members.insert("code".to_owned(), Value::from(0));
+        members.insert("message".to_owned(), Value::from("成功"));
+        members.insert("request_id".to_owned(), Value::from(self.message_id));
+        self.in_dialect(kind, StatusCode::OK, members, Some(&check))
+    }
+
+    fn in_dialect(
+        &self,
+        kind: AnswerKind,
+        status: StatusCode,
+        members: Map<String, Value>,
+        check: Option<&str>,
+    ) -> Option<Response> {
+        let answers = self.answers()?;
+        let call = self.reading.and_then(|it| it.call.as_ref());
+        let own = answers.status(kind).and_then(|it| StatusCode::from_u16(it).ok());
+        // A SOAP client shows its programmer nothing of a body behind a 4xx; what failed on our side
+        // stays a fault, unless the dialect says that it has words for that too.
+        let status = own.unwrap_or(match call {
+            Some(_) if !status.is_server_error() => StatusCode::OK,
+            _ => status,
+        });
+        if matches!(self.dialect, Dialect::SoapFault(..))
+            || call.is_some() && status.is_server_error()
+        {
+            return None;
+        }
+        let variables = self.variables(answers, members, check);
+        let caller = self.reading.map(|it| it.caller).unwrap_or_default();
+        match answers.say(&Told { kind, variables: &variables, call, caller })? {
+            Ok(spoken) => {
+                let headers = [(header::CONTENT_TYPE, spoken.content_type)];
+                Some((status, headers, Body::from(spoken.body)).into_response())
+            }
+            Err(error) => {
+                tracing::error!(
+                    message_id = self.message_id, channel = %self.channel.name, code = "I109",
+                    kind = kind.word(), %error, "answer template failed"
+                );
+                None
+            }
+        }
+    }
+
+    fn answers(&self) -> Option<&Arc<Answers>> {
+        match self.reading {
+            Some(reading) => reading.answers.as_ref(),
+            None => self.channel.mappings.shared_answers(),
+        }
+    }
+
+    fn variables(
+        &self,
+        answers: &Answers,
+        mut members: Map<String, Value>,
+        check: Option<&str>,
+    ) -> String {
+        let mut add = |name: &str, value: Value| {
+            members.entry(name).or_insert(value);
+        };
+        add("message_id", Value::from(self.message_id));
+        add("received_at", Value::from(pipeline::stamp(self.received_at)));
+        add("channel", Value::from(&*self.channel.name));
+        add("org", Value::from(self.org));
+        add("door", Value::from(self.door));
+        add("records", json!([]));
+        add("findings", json!([]));
+        let mut text = Value::from(members).to_string();
+        text.truncate(text.len() - 1); // the closing brace
+        text.push_str(",\"request\":");
+        match self.reading {
+            Some(reading) if !reading.request.is_empty() => text.push_str(&reading.request),
+            _ => text.push_str(&answers.no_request()),
+        }
+        if let Some(check) = check {
+            text.push_str(",\"check\":");
+            text.push_str(check);
+        }
+        text.push('}');
+        text
+    }
+}
+
+/// What was found comes before what could not be judged: the doctor must see it.
+fn kind_of(verdict: &CheckVerdict) -> AnswerKind {
+    if verdict.shown().next().is_some() {
+        AnswerKind::Hit
+    } else if verdict.outcome == Completeness::Degraded {
+        AnswerKind::Degraded
+    } else if verdict.outcome == Completeness::Partial {
+        AnswerKind::Unknown
+    } else {
+        AnswerKind::Passed
+    }
+}
+
+/// The orders that were asked about, each as JSON.
+fn orders(facts: &Facts) -> Vec<String> {
+    let orders = facts.orders.present().into_iter().flatten();
+    let order = |it: &rules::facts::Order| {
+        json!({
+            "rx_id": it.rx_id,
+            "rxno": it.rxno,
+            "group": it.group,
+            "code": it.hospital_code.as_ref().or(it.national_code.as_ref()),
+            "name": it.name,
+            "specification": it.specification,
+            "amount": it.amount.map(|it| it.to_string()),
+        })
+        .to_string()
+    };
+    orders.map(order).collect()
+}
