@@ -50,7 +50,9 @@ pub fn answer_case(
         let check = check_variable(&verdict.to_string(), &orders)
             .ok_or("`verdict` and `orders` are not what a check gives")?;
         variables.truncate(variables.len() - 1);
-        variables.push_str(&format!(",\"check\":{check}}}"));
+        variables.push_str(",\"check\":");
+        variables.push_str(&check);
+        variables.push('}');
     }
     let told = Told {
         kind: case.kind,

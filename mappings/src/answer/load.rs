@@ -87,7 +87,7 @@ struct Loader<'a> {
     escapes: BTreeMap<String, Escape>,
 }
 
-impl<'a> Loader<'a> {
+impl Loader<'_> {
     fn templates(&mut self, raw: &RawAnswer) -> (BTreeMap<AnswerKind, String>, Option<String>) {
         let named = [
             (AnswerKind::Accepted, &raw.accepted),

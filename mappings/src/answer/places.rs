@@ -101,7 +101,6 @@ impl<'s> Scan<'s> {
                 (Some(_), _) if escaped => escaped = false,
                 (Some(_), '\\') => escaped = true,
                 (Some(open), _) if open == character => quote = None,
-                (Some(_), _) => {}
                 (None, '"' | '\'') => quote = Some(character),
                 (None, _) if depth == 0 && inside.get(at..)?.starts_with(close) => {
                     return Some(begin + 2 + at + 2);
@@ -206,19 +205,16 @@ fn without_texts(tag: &str) -> String {
     let mut quote = None;
     let mut blanked = String::with_capacity(tag.len());
     for character in tag.chars() {
-        match quote {
-            Some(open) => {
-                if open == character {
-                    quote = None;
-                }
-                blanked.extend(std::iter::repeat_n(' ', character.len_utf8()));
+        if let Some(open) = quote {
+            if open == character {
+                quote = None;
             }
-            None => {
-                if matches!(character, '"' | '\'') {
-                    quote = Some(character);
-                }
-                blanked.push(character);
+            blanked.extend(std::iter::repeat_n(' ', character.len_utf8()));
+        } else {
+            if matches!(character, '"' | '\'') {
+                quote = Some(character);
             }
+            blanked.push(character);
         }
     }
     blanked
@@ -287,6 +283,16 @@ impl State {
     }
 
     fn feed(&mut self, character: char) {
+        let is_closed = match self {
+            State::Instruction(None, matched) => is_complete(matched, "?>", character),
+            State::Comment(matched) => is_complete(matched, "-->", character),
+            State::Cdata(matched) => is_complete(matched, "]]>", character),
+            _ => false,
+        };
+        if is_closed {
+            *self = State::XmlText;
+            return;
+        }
         match self {
             State::XmlText if character == '<' => *self = State::Markup("<".to_owned()),
             State::Markup(begun) => {
@@ -305,21 +311,6 @@ impl State {
             }
             State::Instruction(None, _) if matches!(character, '"' | '\'') => {
                 *self = State::Instruction(Some(character), 0);
-            }
-            State::Instruction(None, matched) => {
-                if is_complete(matched, "?>", character) {
-                    *self = State::XmlText;
-                }
-            }
-            State::Comment(matched) => {
-                if is_complete(matched, "-->", character) {
-                    *self = State::XmlText;
-                }
-            }
-            State::Cdata(matched) => {
-                if is_complete(matched, "]]>", character) {
-                    *self = State::XmlText;
-                }
             }
             State::JsonValue if character == '"' => *self = State::JsonString,
             State::JsonString if character == '"' => *self = State::JsonValue,

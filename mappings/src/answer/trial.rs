@@ -173,7 +173,9 @@ fn sample(answers: &Answers, kind: AnswerKind, text: Option<&str>) -> String {
         let (verdict, orders) = verdict(kind, text);
         let check = check_variable(&verdict.to_string(), &orders).expect("the sample is a verdict");
         variables.pop();
-        variables.push_str(&format!(",\"check\":{check}}}"));
+        variables.push_str(",\"check\":");
+        variables.push_str(&check);
+        variables.push('}');
     }
     variables
 }
