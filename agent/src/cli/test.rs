@@ -89,7 +89,8 @@ fn folder(path: &Path, arguments: &Arguments, tally: &mut Tally) -> Result<(), V
 fn own_name(path: &Path, files: &Files) -> String {
     let is_ours = |text: &str| text.contains("[mapping]") || text.contains("[answer]");
     let is_own = |(name, text): (&str, &str)| {
-        name.ends_with(".toml") && !name.contains('/') && is_ours(text)
+        let is_toml = Path::new(name).extension().is_some_and(|it| it == "toml");
+        is_toml && !name.contains('/') && is_ours(text)
     };
     if !files.iter().any(is_own) {
         return String::new();

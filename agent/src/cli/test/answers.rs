@@ -19,7 +19,8 @@ pub(super) struct Tree<'a> {
 
 /// Runs every case of an answer below `root`; `update` writes what came out instead.
 pub(super) fn run(tree: &Tree<'_>, update: bool, tally: &mut Tally) -> Result<(), Vec<Problem>> {
-    let is_answer = |name: &str| name.contains(".answer.") && name.ends_with(".out");
+    let is_out = |name: &str| Path::new(name).extension().is_some_and(|it| it == "out");
+    let is_answer = |name: &str| name.contains(".answer.") && is_out(name);
     for expectation in super::cases(tree.root, is_answer) {
         let set = tree.set(&expectation)?;
         match holds(&expectation, &set, update) {
@@ -87,15 +88,13 @@ fn message(expectation: &Path, stem: &str) -> Option<PathBuf> {
 /// The first place that differs, with what stands around it; blanks and line ends count.
 fn difference(expected: &[u8], said: &[u8]) -> String {
     let at = expected.iter().zip(said).take_while(|(a, b)| a == b).count();
-    let around = |bytes: &[u8]| match std::str::from_utf8(bytes) {
-        Ok(text) => {
-            let near = text.char_indices().filter(|(place, _)| place.abs_diff(at) <= 48);
-            format!("{:?}", near.map(|(_, it)| it).collect::<String>())
-        }
-        Err(_) => {
+    let around = |bytes: &[u8]| {
+        let Ok(text) = std::str::from_utf8(bytes) else {
             let near = at.saturating_sub(32)..bytes.len().min(at + 32);
-            bytes.get(near).unwrap_or_default().escape_ascii().to_string()
-        }
+            return bytes.get(near).unwrap_or_default().escape_ascii().to_string();
+        };
+        let near = text.char_indices().filter(|(place, _)| place.abs_diff(at) <= 48);
+        format!("{:?}", near.map(|(_, it)| it).collect::<String>())
     };
     format!("differs at byte {}\n  - {}\n  + {}", at + 1, around(expected), around(said))
 }
