@@ -46,18 +46,7 @@ pub(crate) fn compile(
     let Some(catalog) = catalog(&mut sheet, &raw, catalogs) else {
         return (None, sheet.problems);
     };
-    let mut compiler = Compiler {
-        sheet,
-        files,
-        catalog: &catalog,
-        maps: BTreeMap::new(),
-        used_maps: Vec::new(),
-        tables: Tables::default(),
-        absolute: Vec::new(),
-        indexes: 0,
-        slot_kinds: Vec::new(),
-        has_each: false,
-    };
+    let mut compiler = Compiler::new(sheet, files, &catalog);
     let mapping = compiler.mapping(file, &raw);
     let problems = compiler.sheet.problems;
     let failed = problems.iter().any(is_error);
@@ -100,7 +89,22 @@ struct Compiler<'a> {
     has_each: bool,
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
+    fn new(sheet: Sheet<'a>, files: &'a Files, catalog: &'a Arc<Catalog>) -> Compiler<'a> {
+        Compiler {
+            sheet,
+            files,
+            catalog,
+            maps: BTreeMap::new(),
+            used_maps: Vec::new(),
+            tables: Tables::default(),
+            absolute: Vec::new(),
+            indexes: 0,
+            slot_kinds: Vec::new(),
+            has_each: false,
+        }
+    }
+
     fn mapping(&mut self, file: &str, raw: &RawFile) -> Option<Mapping> {
         for (name, codes) in &raw.codes {
             self.code_map(file, name, codes);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemas::Files;
 use toml::Spanned;
 
-use super::{Compiler, Tables};
+use super::Compiler;
 use crate::answer::{Request, RequestList};
 use crate::catalogs::Catalogs;
 use crate::compiled::{Compiled, From};
@@ -22,17 +22,7 @@ pub(crate) fn request<'a>(
     values: &Raw,
     lists: &BTreeMap<Spanned<String>, crate::answer::RawList>,
 ) -> (Request, Sheet<'a>) {
-    let mut compiler = Compiler {
-        sheet,
-        files,
-        catalog: catalogs.default_catalog(),
-        maps: BTreeMap::new(),
-        used_maps: Vec::new(),
-        tables: Tables::default(),
-        absolute: Vec::new(),
-        slot_kinds: Vec::new(),
-        has_each: false,
-    };
+    let mut compiler = Compiler::new(sheet, files, catalogs.default_catalog());
     let values = compiler.named(values);
     let lists = lists.iter().filter_map(|(name, raw)| {
         let each = compiler.list_path(&raw.each)?;
