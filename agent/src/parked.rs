@@ -84,9 +84,7 @@ impl Parking {
 pub async fn watch(road: Arc<Road>, stop: CancellationToken) {
     loop {
         let judged_by = road.sets.load().digest.clone();
-        if road.outbox.status().parked > 0
-            && let Err(error) = release(&road).await
-        {
+        if let Err(error) = release(&road).await {
             tracing::warn!(%error, "parked messages were not judged again");
         }
         loop {
@@ -109,6 +107,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// One pass over everything that is parked now.
 pub async fn release(road: &Arc<Road>) -> Result<(), StoreError> {
     let _turn = road.parking.turn.lock().await;
+    if road.outbox.status().parked == 0 {
+        return Ok(());
+    }
     release::pass(road).await
 }
 

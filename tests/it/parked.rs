@@ -80,6 +80,43 @@ fn ten_thousand_messages_wait_for_fifty_codes_and_go_on_in_their_order() {
     assert_eq!(again.records[0].record_id, promised[&3].records[0].record_id);
 }
 
+/// A kill leaves to the kernel what was written; a power cut does not.
+#[test]
+fn what_was_promised_to_wait_outlives_power_cuts() {
+    let mut agent = agent_with(true);
+    let mut chance = Chance::seeded("parked-power");
+    let (mut promised, mut lost) = (BTreeMap::new(), 0);
+    for round in 0..6 {
+        let his = agent.his();
+        // One visit after another, each in its order, until nobody answers any more.
+        let line = thread::spawn(move || {
+            let mut line = Caller::connect(his).expect("the agent listens");
+            let mine = (round * LANES..(round + 1) * LANES).map_while(move |n| {
+                let answer = line.send(&message(n)).ok()?;
+                Some((n, answer.said().receipt))
+            });
+            mine.collect::<Vec<_>>()
+        });
+        thread::sleep(chance.pause(Duration::from_millis(600)));
+        lost += agent.cut_power();
+        promised.extend(line.join().expect("the caller ends"));
+        agent.start_again();
+    }
+    println!("{} receipts; {lost} bytes that were not synced were thrown away", promised.len());
+    assert!(promised.len() > 60 && lost > 0, "too little happened between the cuts");
+    let all: Vec<String> = (0..CODES).map(|it| format!("X{it:02}=1")).collect();
+    assert_eq!(codes_map(&agent, &all).code, Some(0));
+    agent.await_drained();
+    let delivered = Platform::of_folder(&agent.records()).receive(promised.len());
+    assert_eq!((delivered.exit_code, &delivered.summary["doubles"]), (Some(0), &0.into()));
+    let mut ids: Vec<&str> = delivered.records.iter().map(|it| it.record_id.as_str()).collect();
+    ids.sort_unstable();
+    for receipt in promised.values() {
+        let id = receipt.records[0].record_id.as_str();
+        assert!(ids.binary_search(&id).is_ok(), "lost: {receipt:?}");
+    }
+}
+
 #[test]
 fn a_wrong_code_writes_nothing_and_says_why() {
     let agent = agent();
@@ -165,10 +202,15 @@ fn check(delivered: &Delivered, promised: &BTreeMap<u64, Receipt>) {
 }
 
 fn agent() -> Agent {
+    agent_with(false)
+}
+
+fn agent_with(mains: bool) -> Agent {
     let channel = "[[channel]]\nname = \"v\"\nmappings = [\"v/\"]";
     let mut agent = Agent::prepare(Setup {
         sets: Some("fallback_messages = 0".to_owned()),
         forward: channel.to_owned(),
+        mains,
         ..Setup::files()
     });
     let folder = agent.mappings().join("v");

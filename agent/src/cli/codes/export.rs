@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     }
     eprintln!(
         "{}: 写入 {written} 个文件，保留原有 {kept} 个；在 [sets] 里写 mappings = \"{0}\" 后重启生效",
-        arguments.dir.display()
+        std::path::absolute(&arguments.dir).unwrap_or_else(|_| arguments.dir.clone()).display()
     );
     Exit::Ok
 }
