@@ -10,6 +10,7 @@ use crate::exact;
 use crate::expression::{Path, Start};
 pub(crate) use crate::scene::{Item, Scene};
 use crate::step::Step;
+use crate::trace;
 use crate::walk;
 
 /// An expression whose paths, steps and kinds have been proved.
@@ -84,6 +85,21 @@ impl Compiled {
         Ok(datum)
     }
 
+    /// The value of the source and behind each step, as far as it goes.
+    pub(crate) fn values<'a>(&'a self, scene: &Scene<'a>) -> Vec<Option<String>> {
+        let mut values = Vec::new();
+        let Ok(mut datum) = self.start(scene) else { return values };
+        values.push(trace::shown(&datum));
+        for step in &self.steps {
+            match step.run(datum, scene) {
+                Ok(next) => datum = next,
+                Err(_) => return values,
+            }
+            values.push(trace::shown(&datum));
+        }
+        values
+    }
+
     /// The node the value is read from, for telling where a finding stands.
     pub(crate) fn node(&self, scene: &Scene<'_>) -> Option<NodeId> {
         match &self.source {
@@ -112,7 +128,9 @@ impl Compiled {
             From::Relative(path) | From::Count(path) | From::Sum(path, _) => {
                 path.start != Start::Root
             }
-            From::Variable(it) => matches!(it, Variable::Position | Variable::Slot),
+            From::Variable(it) => {
+                matches!(it, Variable::Position | Variable::Slot | Variable::Number)
+            }
             From::Slot(_) => true,
             From::Absolute(..) | From::Literal(_) | From::Number(_) => false,
         };

@@ -42,6 +42,7 @@ mod scene;
 mod set;
 mod step;
 mod step_list;
+mod trace;
 mod units;
 mod walk;
 
@@ -58,6 +59,7 @@ pub use nearest::suggestion;
 pub use scene::Context;
 pub use set::{MapError, Mapped, MappingSet};
 pub use step_list::{STEPS, StepEntry};
+pub use trace::{Stage, Trace};
 
 /// The shipped mappings with their code maps: path and text.
 pub static SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));

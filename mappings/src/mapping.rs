@@ -14,6 +14,7 @@ use crate::datum::{Datum, Fault, Kind};
 use crate::differ::{self, Differ};
 use crate::expression::Path;
 use crate::scene::{Budget, Context, Found, Item, Reading, Scene, Slots};
+use crate::trace::{self, Trace};
 use crate::walk;
 
 /// A mapping file, compiled and proved.
@@ -73,6 +74,8 @@ pub(crate) struct RecordPlan {
 pub(crate) struct ElementPlan {
     pub(crate) position: usize,
     pub(crate) expression: Compiled,
+    /// As it stands in the file.
+    pub(crate) written: String,
 }
 
 impl ElementPlan {
@@ -111,6 +114,8 @@ pub struct MappedRecord<'s> {
     pub unknown: Vec<UnknownCode>,
     /// Where each element was read from in the source, for findings that come later.
     pub sources: Vec<(usize, NodeId)>,
+    /// How each value came about, when somebody asked to be told; empty otherwise.
+    pub trace: Vec<Trace>,
 }
 
 /// The message was too much work: a path of the mapping joins too much with too much.
@@ -191,6 +196,7 @@ impl Mapping {
             elements: Elements::new(),
             findings: Vec::new(),
             unknown: Vec::new(),
+            trace: Vec::new(),
             sources: Vec::with_capacity(plan.elements.len()),
         };
         for element in &plan.elements {
@@ -277,6 +283,10 @@ fn fill(record: &mut MappedRecord<'_>, plan: &ElementPlan, scene: &Scene<'_>) {
     }
     for note in scene.found.take_notes() {
         tell(record, plan.position, node, scene, note, FindingSeverity::Warn);
+    }
+    if scene.reading.reader.is_some() {
+        let way = trace::of(plan.position, &plan.expression, &plan.written, node, scene);
+        record.trace.push(way);
     }
     record.sources.extend(node.map(|it| (plan.position, it)));
 }

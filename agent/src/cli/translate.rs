@@ -1,6 +1,7 @@
 //! `his-agent translate`: a dry run of the road as far as the outbox, for files.
 
 mod infer;
+mod trace;
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,10 @@ pub(super) struct Arguments {
     channel: Option<String>,
     #[command(flatten)]
     infer: infer::Arguments,
+    /// 说明每个值的来历、每处问题的行列、没有读到的字段 | tell how each value came about, where each
+    /// finding stands, and what nothing read
+    #[arg(long, conflicts_with = "infer")]
+    trace: bool,
     /// 当作收到的 Content-Type | the Content-Type header to pretend
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
@@ -44,7 +49,8 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     };
     let mut exit = Exit::Ok;
     for file in &arguments.files {
-        exit = worse(exit, translate(&config, channel, file, arguments.content_type.as_deref()));
+        let how = if arguments.trace { trace::run } else { translate };
+        exit = worse(exit, how(&config, channel, file, arguments.content_type.as_deref()));
     }
     exit
 }

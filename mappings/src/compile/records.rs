@@ -102,7 +102,8 @@ impl Compiler<'_> {
             for complaint in fit::complaints(element, &expression) {
                 self.tell(text.span().start, complaint);
             }
-            plans.push(ElementPlan { position, expression });
+            let written = text.get_ref().clone();
+            plans.push(ElementPlan { position, expression, written });
         }
         plans
     }
