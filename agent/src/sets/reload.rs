@@ -117,15 +117,16 @@ fn attempt(road: &Road, state: &mut State) -> Result<Reloaded, Vec<Problem>> {
     // An edit that was undone needs no trial.
     let way_back = Some(way_back).filter(|it| it.digest != digest);
     state.enter(&digest, way_back.as_ref().map(|it| &it.digest));
-    // On disk first: after a crash the folders decide, and what they replace must be there by then.
-    note_kept(road.reloads.archive.keep(&sets.texts, state));
     match way_back {
         Some(old) => road.reloads.trial.begin(&road.config.sets, digest.clone(), old),
         None => road.reloads.trial.end(),
     }
-    road.sets.store(Arc::new(sets));
+    let sets = Arc::new(sets);
+    road.sets.store(Arc::clone(&sets));
     road.parking.wake();
     show(Some(&before.digest), &digest);
+    // After a crash before this, the next start finds a set that is new to it and tries it as new.
+    note_kept(road.reloads.archive.keep(&sets.texts, state));
     Ok(Reloaded { digest, changed: true })
 }
 
@@ -137,20 +138,9 @@ pub(super) fn fall_back(road: &Road, failure: &Failure) {
     }
     road.reloads.trial.end();
     road.sets.store(Arc::clone(&failure.old));
-    let taken_back = TakenBack {
-        digest: failure.new.as_str().to_owned(),
-        at: clock::now().to_string(),
-        channel: failure.channel.clone(),
-        judged: failure.judged,
-        message_ids: failure.message_ids.clone(),
-    };
-    tracing::error!(
-        set = %failure.new, back_to = %failure.old.digest, channel = failure.channel,
-        judged = failure.judged, refused_by_it_alone = failure.message_ids.len(),
-        messages = failure.message_ids.join(" "),
-        "the new set refuses what the one before would have taken; the one before is in force again"
-    );
-    metrics::counter!("his_agent_set_swaps_total", "outcome" => "fell_back").increment(1);
+    road.parking.wake();
+    let taken_back = notice(failure);
+    count("fell_back");
     show(Some(&failure.new), &failure.old.digest);
     let now = clock::now();
     *lock(&road.reloads.told) =
@@ -158,6 +148,23 @@ pub(super) fn fall_back(road: &Road, failure: &Failure) {
     state.take_back(taken_back);
     state.enter(&failure.old.digest, None);
     note_kept(road.reloads.archive.keep(&failure.old.texts, &state));
+}
+
+/// What is logged of a fallback, and kept of it.
+fn notice(failure: &Failure) -> TakenBack {
+    tracing::error!(
+        set = %failure.new, back_to = %failure.old.digest, channel = failure.channel,
+        judged = failure.judged, refused_by_it_alone = failure.message_ids.len(),
+        messages = failure.message_ids.join(" "),
+        "the new set refuses what the one before would have taken; the one before is in force again"
+    );
+    TakenBack {
+        digest: failure.new.as_str().to_owned(),
+        at: clock::now().to_string(),
+        channel: failure.channel.clone(),
+        judged: failure.judged,
+        message_ids: failure.message_ids.clone(),
+    }
 }
 
 /// Notes that the set in force needs no way back any more.

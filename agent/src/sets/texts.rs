@@ -157,8 +157,37 @@ const READINGS_MAX: u32 = 10;
 const BETWEEN_READINGS: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
+
+    #[test]
+    fn files_that_are_being_copied_are_no_set_until_they_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = format!(
+            "[hospital]\ncode = \"H1\"\nname = \"a\"\n[sets]\nmappings = \"{}\"\n",
+            folder.path().display()
+        );
+        let config = Config::parse("agent.toml", &config).unwrap();
+        let resting = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for n in (0..).take_while(|_| !resting.load(Ordering::Relaxed)) {
+                    fs::write(folder.path().join("a.csv"), n.to_string()).unwrap();
+                    thread::sleep(BETWEEN_READINGS / 2);
+                    fs::write(folder.path().join("b.csv"), n.to_string()).unwrap();
+                }
+            });
+            thread::sleep(BETWEEN_READINGS * 2);
+            let read = Texts::read_settled(&config);
+            resting.store(true, Ordering::Relaxed); // before anything is asserted, or nobody ends
+            assert_eq!(read.unwrap_err().first().unwrap().code, "A012");
+        });
+        let texts = Texts::read_settled(&config).unwrap();
+        assert_eq!(texts.mappings.get("a.csv"), texts.mappings.get("b.csv"));
+    }
 
     #[test]
     fn the_digest_names_the_content() {
