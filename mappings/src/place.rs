@@ -25,6 +25,11 @@ impl<'a> Sheet<'a> {
         self.file
     }
 
+    /// What stands in a part of the file.
+    pub(crate) fn slice(&self, part: Range<usize>) -> &str {
+        self.text.get(part).unwrap_or_default()
+    }
+
     /// Records an error at a byte offset of the file.
     pub(crate) fn error(&mut self, code: &'static str, offset: usize, message: String) {
         let place = self.line_and_column(offset);

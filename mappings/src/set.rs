@@ -155,6 +155,7 @@ impl MappingSet {
         if problems.iter().any(compile::is_error) {
             return Err(problems);
         }
+        problems.extend(never_asked(&mappings));
         Ok((MappingSet { mappings, answers, answer: None }, problems))
     }
 
@@ -349,6 +350,15 @@ fn answer_file(mapping: &str) -> String {
 }
 
 const ANSWER_FILE: &str = "answer.toml";
+
+/// A mapping without `when` takes every message; those behind it are never asked.
+fn never_asked(mappings: &[(String, Mapping)]) -> Option<Problem> {
+    let greedy = mappings.iter().position(|(_, it)| it.when.is_none())?;
+    let (path, _) = mappings.get(greedy)?;
+    let (behind, _) = mappings.get(greedy + 1)?;
+    let message = format!("without `when` it takes every message, and {behind} is never asked");
+    Some(Problem::warning("M048", path, (1, 1), message))
+}
 
 /// A mapping lies in its vendor's folder. Cases, code maps and answers lie in folders of their own below it.
 fn is_mapping(path: &str) -> bool {

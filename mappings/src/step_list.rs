@@ -44,6 +44,8 @@ struct Builder {
 
 /// What a step's arguments may refer to while they are compiled.
 pub(crate) trait Scope {
+    /// The source of the expression at hand, as it was written.
+    fn written(&self) -> String;
     fn code_map(&self, name: &str) -> Option<Arc<CodeMap>>;
     /// A map that nothing uses is worth a warning.
     fn note_use(&mut self, name: &str);
@@ -200,6 +202,10 @@ mod tests {
     struct Desk;
 
     impl Scope for Desk {
+        fn written(&self) -> String {
+            "v".to_owned()
+        }
+
         fn code_map(&self, name: &str) -> Option<Arc<CodeMap>> {
             let map = CodeMap::parse(
                 "codes/sex.csv",

@@ -180,6 +180,17 @@ fn what_is_left_out_is_told_to_whoever_asks() {
     assert!(line.contains("brdy") && !line.contains("tel,"), "{line}");
 }
 
+#[test]
+fn a_mapping_that_takes_everything_comes_last() {
+    let mut files = files(&mapping("", "tel = 'a'"));
+    files.insert("v/z.toml", mapping("WHEN", "when = 'a'"));
+    let catalogs = Catalogs::load(&Files::from_shipped(schemas::SHIPPED), "national").unwrap();
+    let (_, warnings) = MappingSet::load(&files, &catalogs, &[]).unwrap();
+    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let wanted = "v/visit.toml:1:1: warning[M048]: without `when` it takes every message, and v/z.toml is never asked";
+    assert!(told.iter().any(|it| it == wanted), "{told:#?}");
+}
+
 /// One more element, and what is said of it: a code, or `warning` and a code, and part of a message.
 #[track_caller]
 fn check(element: &str, expected: &str) {
@@ -232,6 +243,12 @@ fn mapping(place: &str, text: &str) -> String {
 
 #[allow(clippy::type_complexity)]
 fn load(mapping: &str) -> Result<(MappingSet, Vec<schemas::Problem>), Vec<schemas::Problem>> {
+    let files = files(mapping);
+    let catalogs = Catalogs::load(&Files::from_shipped(schemas::SHIPPED), "national").unwrap();
+    MappingSet::load(&files, &catalogs, &[])
+}
+
+fn files(mapping: &str) -> Files {
     let mut files = Files::new();
     files.insert("v/visit.toml", mapping);
     files.insert("v/codes/sex.csv", "local,standard\n男,1\n女,2\n");
@@ -239,6 +256,5 @@ fn load(mapping: &str) -> Result<(MappingSet, Vec<schemas::Problem>), Vec<schema
     files.insert("v/codes/long.csv", format!("local,standard\nx,{long}\n"));
     files.insert("v/tables/drugs.csv", "code,pack\nYP01,24\n");
     files.insert("v/units/dose.csv", "from,to,factor\ng,mg,1000\n");
-    let catalogs = Catalogs::load(&Files::from_shipped(schemas::SHIPPED), "national").unwrap();
-    MappingSet::load(&files, &catalogs, &[])
+    files
 }

@@ -6,6 +6,9 @@ use super::{ConfigArgument, Exit};
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
+    /// 另外列出映射没有填的可选数据元 | also lists optional elements that no mapping fills
+    #[arg(long)]
+    advice: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
@@ -20,6 +23,13 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
                 sets.rules.rules().len(),
                 config.hospital.profile
             );
+            if arguments.advice {
+                // Two channels may use one mapping; once is enough to tell of it.
+                let lines = sets.channels.values().flat_map(|it| it.mappings.advice());
+                for line in lines.collect::<std::collections::BTreeSet<_>>() {
+                    say!("{line}");
+                }
+            }
             Exit::Ok
         }
         Err(exit) => exit,

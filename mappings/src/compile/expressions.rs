@@ -1,5 +1,6 @@
 //! Expressions and conditions: names looked up, steps chosen, kinds followed from source to end.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use schemas::{Number, ValueDomain};
@@ -56,7 +57,8 @@ impl Compiler<'_> {
         let (source, mut kind) = self.source(&expression.source, base, expression.offset)?;
         let mut steps = Vec::new();
         for call in &expression.steps {
-            let mut scope = Inside { compiler: self, base };
+            let written = base + expression.offset..base + call.offset;
+            let mut scope = Inside { compiler: self, base, written };
             match step_list::compile(call, kind, &mut scope) {
                 Ok((step, yields)) => {
                     steps.push(step);
@@ -131,9 +133,17 @@ impl Compiler<'_> {
 struct Inside<'c, 'a> {
     compiler: &'c mut Compiler<'a>,
     base: usize,
+    /// Where the source of the expression and the steps before this one stand in the file.
+    written: Range<usize>,
 }
 
 impl Scope for Inside<'_, '_> {
+    fn written(&self) -> String {
+        let text = self.compiler.sheet.slice(self.written.clone());
+        let source = text.split(" |").next().unwrap_or(text);
+        source.trim_end_matches('|').trim().to_owned()
+    }
+
     fn code_map(&self, name: &str) -> Option<Arc<CodeMap>> {
         self.compiler.maps.get(name).cloned()
     }

@@ -107,7 +107,7 @@ impl Reach {
             }
             ChoiceStep::Absent(words) => self.words.retain(|it| !it.is_one_of(words)),
             ChoiceStep::Only(words) => self.keep(words),
-            ChoiceStep::Required | ChoiceStep::Agrees { .. } | ChoiceStep::When(_) => {}
+            ChoiceStep::Required { .. } | ChoiceStep::Agrees { .. } | ChoiceStep::When(_) => {}
         }
         self
     }

@@ -18,7 +18,7 @@ pub(crate) enum ChoiceStep {
     Only(Vec<String>),
     Default(Datum<'static>),
     Or(Compiled),
-    Required,
+    Required { source: String },
     Agrees { other: Compiled, warn: bool },
     When(CompiledCondition),
 }
@@ -28,8 +28,8 @@ impl ChoiceStep {
         match self {
             ChoiceStep::Default(constant) if datum == Datum::Absent => Ok(constant.lent()),
             ChoiceStep::Or(other) if datum == Datum::Absent => other.evaluate(scene),
-            ChoiceStep::Required if datum == Datum::Absent => {
-                Err(Fault::new("M209", "", "缺少必需的值，请发送".to_owned()))
+            ChoiceStep::Required { source } if datum == Datum::Absent => {
+                Err(Fault::new("M209", "", format!("缺少必需的值：请在 {source} 发送")))
             }
             ChoiceStep::Absent(words) if is_one_of(&datum, words) => Ok(Datum::Absent),
             ChoiceStep::Only(words) if !is_one_of(&datum, words) => Ok(Datum::Absent),
@@ -48,8 +48,8 @@ pub(crate) fn only(it: &Arguments<'_>, input: Kind, _: &mut dyn Scope) -> Compil
     Ok((Step::Choice(ChoiceStep::Only(it.some_texts()?)), input))
 }
 
-pub(crate) fn required(it: &Arguments<'_>, input: Kind, _: &mut dyn Scope) -> Compilation {
-    it.none(Step::Choice(ChoiceStep::Required), input)
+pub(crate) fn required(it: &Arguments<'_>, input: Kind, scope: &mut dyn Scope) -> Compilation {
+    it.none(Step::Choice(ChoiceStep::Required { source: scope.written() }), input)
 }
 
 pub(crate) fn default(it: &Arguments<'_>, input: Kind, _: &mut dyn Scope) -> Compilation {
