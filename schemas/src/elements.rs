@@ -18,13 +18,24 @@ impl Elements {
         Elements::default()
     }
 
+    /// No values yet, with room for some.
+    #[must_use]
+    pub fn with_capacity(values: usize) -> Elements {
+        Elements { values: Vec::with_capacity(values) }
+    }
+
     /// Puts a value at a position of the entity, in place of the one that was there.
+    #[inline]
     pub fn set(&mut self, position: usize, value: Value) {
         // Mappings go through the entity in order, so most values belong at the end.
         if self.values.last().is_none_or(|(last, _)| *last < position) {
             self.values.push((position, value));
-            return;
+        } else {
+            self.put_in(position, value);
         }
+    }
+
+    fn put_in(&mut self, position: usize, value: Value) {
         match self.find(position) {
             Ok(found) => {
                 if let Some((_, old)) = self.values.get_mut(found) {

@@ -17,6 +17,8 @@ pub struct Entity {
     // Invariant: each element's name with its place in `elements`.
     places: HashMap<String, usize>,
     key: Vec<String>,
+    // Invariant: where the elements of `key` stand in `elements`.
+    key_positions: Vec<usize>,
     moment: Option<usize>,
     named_codes: Vec<(usize, usize)>,
 }
@@ -58,8 +60,9 @@ impl Entity {
     ) -> Entity {
         let names = elements.iter().map(|element| element.name.clone());
         let places: HashMap<String, usize> = names.zip(0..).collect();
+        let key_positions = key.iter().filter_map(|name| places.get(name).copied()).collect();
         let named_codes = named_codes(&elements, &places);
-        Entity { name, zh_name, what, elements, places, key, moment, named_codes }
+        Entity { name, zh_name, what, elements, places, key, key_positions, moment, named_codes }
     }
 
     /// English name, such as `outpatient_prescription`.
@@ -103,6 +106,12 @@ impl Entity {
     #[must_use]
     pub fn key(&self) -> &[String] {
         &self.key
+    }
+
+    /// Where the elements of the key stand in [`Entity::elements`].
+    #[must_use]
+    pub fn key_positions(&self) -> &[usize] {
+        &self.key_positions
     }
 
     /// Where the element stands that says when the fact happened, if one does.

@@ -16,10 +16,9 @@ const DIGITS_MAX: usize = 64;
 /// An exact decimal, read from at most 64 digits.
 #[derive(Clone)]
 pub struct Number {
-    // Invariant: an optional `-`, digits without a leading zero (or the single `0`), and, when
-    // `scale` is not 0, a point and `scale` digits. Zero has no `-`.
+    // Invariant: an optional `-`, digits without a leading zero (or the single `0`), and perhaps
+    // a point and digits. Zero has no `-`.
     text: Box<str>,
-    scale: u32,
 }
 
 /// Why a text is no number.
@@ -55,7 +54,7 @@ impl Number {
     /// Digits after the point, zeros included.
     #[must_use]
     pub fn scale(&self) -> u32 {
-        self.scale
+        u32::try_from(self.fraction().len()).unwrap_or(u32::MAX)
     }
 
     /// Whether the number is below zero.
@@ -68,7 +67,7 @@ impl Number {
     /// taken away. `None` when a digit would be lost.
     #[must_use]
     pub fn with_scale(&self, scale: u32) -> Option<Number> {
-        if scale == self.scale {
+        if scale == self.scale() {
             return Some(self.clone());
         }
         let fraction = self.fraction();
@@ -116,14 +115,32 @@ impl Number {
         &self.text
     }
 
+    /// Most numbers are written in the plain form already: digits, perhaps a point and digits.
+    fn canonical(text: &str) -> Option<Number> {
+        let bytes = text.as_bytes();
+        let integer = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let fraction = match bytes.get(integer..)? {
+            [] => 0,
+            [b'.', digits @ ..] if digits.iter().all(u8::is_ascii_digit) => digits.len(),
+            _ => return None,
+        };
+        let has_point = integer + fraction < bytes.len();
+        let is_plain = integer == 1 || (integer > 1 && bytes.first() != Some(&b'0'));
+        let is_short = integer + fraction <= DIGITS_MAX;
+        let fits = is_plain && is_short && (fraction > 0 || !has_point);
+        fits.then(|| Number { text: text.into() })
+    }
+
     fn integer(&self) -> &str {
         let unsigned = self.text.strip_prefix('-').unwrap_or(&self.text);
         unsigned.split_once('.').map_or(unsigned, |(integer, _)| integer)
     }
 
     pub(crate) fn fraction(&self) -> &str {
-        let start = self.text.len() - self.scale as usize;
-        self.text.get(start..).unwrap_or_default()
+        match self.text.bytes().position(|byte| byte == b'.') {
+            Some(point) => self.text.get(point + 1..).unwrap_or_default(),
+            None => "",
+        }
     }
 
     /// Builds the plain form; `fraction` is filled with zeros up to `scale`.
@@ -140,7 +157,7 @@ impl Number {
             text.push_str(fraction);
             text.extend(std::iter::repeat_n('0', scale as usize - fraction.len()));
         }
-        Number { text: text.into_boxed_str(), scale }
+        Number { text: text.into_boxed_str() }
     }
 }
 
@@ -148,6 +165,9 @@ impl FromStr for Number {
     type Err = NumberError;
 
     fn from_str(text: &str) -> Result<Number, NumberError> {
+        if let Some(number) = Number::canonical(text) {
+            return Ok(number);
+        }
         let parts = Parts::of(text).ok_or(NumberError::NotANumber)?;
         if parts.exponent != 0 {
             return parts.shifted();

@@ -53,7 +53,7 @@ impl Check<'_> {
 
     fn value(&mut self, value: &Value) {
         match (self.element.format(), value) {
-            (_, Value::Text(text)) if text.trim().is_empty() => self.absent(),
+            (_, Value::Text(text)) if text.chars().all(char::is_whitespace) => self.absent(),
             (_, Value::Node(records)) if records.is_empty() => self.absent(),
             (&Format::Text { min, max }, Value::Text(text)) => self.text(text, min, max),
             (&Format::Number { min_digits, max_len, scale }, Value::Number(number)) => {
