@@ -11,6 +11,7 @@ use crate::code_map::CodeMap;
 use crate::datum::Kind;
 use crate::expression::Path;
 use crate::mapping::{Mapping, Open};
+use crate::nearby::Fields;
 use crate::nearest::suggestion;
 use crate::place::Sheet;
 use crate::raw::RawFile;
@@ -83,6 +84,8 @@ struct Compiler<'a> {
     absolute: Vec<Path>,
     /// How many paths join two tables.
     indexes: usize,
+    /// What the record at hand looks for around its items; none outside a record.
+    fields: Option<Fields>,
     /// What `$1`, `$2`, ... of the record at hand are.
     slot_kinds: Vec<Kind>,
     /// Whether the record at hand iterates.
@@ -100,6 +103,7 @@ impl<'a> Compiler<'a> {
             tables: Tables::default(),
             absolute: Vec::new(),
             indexes: 0,
+            fields: None,
             slot_kinds: Vec::new(),
             has_each: false,
         }

@@ -8,6 +8,7 @@ use schemas::Number;
 use crate::datum::{Datum, Fault, Kind};
 use crate::exact;
 use crate::expression::{Path, Start};
+use crate::nearby::Field;
 pub(crate) use crate::scene::{Item, Scene};
 use crate::step::Step;
 use crate::trace;
@@ -25,6 +26,8 @@ pub(crate) struct Compiled {
 #[derive(Debug)]
 pub(crate) enum From {
     Relative(Path),
+    /// A relative path that is looked for together with its neighbours.
+    Field(Field, Path),
     /// Always the same node within one message: found once and kept under this number.
     Absolute(usize, Path),
     Literal(String),
@@ -78,7 +81,16 @@ impl Variable {
 impl Compiled {
     /// The value in this scene, or what is wrong with it.
     pub(crate) fn evaluate<'a>(&'a self, scene: &Scene<'a>) -> Result<Datum<'a>, Fault> {
-        let mut datum = self.start(scene)?;
+        self.evaluate_at(self.node_read(scene), scene)
+    }
+
+    /// The same, where the node that [`Compiled::node`] finds is known already.
+    pub(crate) fn evaluate_at<'a>(
+        &'a self,
+        node: Option<NodeId>,
+        scene: &Scene<'a>,
+    ) -> Result<Datum<'a>, Fault> {
+        let mut datum = self.start(node, scene)?;
         for step in &self.steps {
             datum = step.run(datum, scene)?;
         }
@@ -88,7 +100,7 @@ impl Compiled {
     /// The value of the source and behind each step, as far as it goes.
     pub(crate) fn values<'a>(&'a self, scene: &Scene<'a>) -> Vec<Option<String>> {
         let mut values = Vec::new();
-        let Ok(mut datum) = self.start(scene) else { return values };
+        let Ok(mut datum) = self.start(self.node_read(scene), scene) else { return values };
         values.push(trace::shown(&datum));
         for step in &self.steps {
             match step.run(datum, scene) {
@@ -106,6 +118,10 @@ impl Compiled {
             From::Relative(path) | From::Count(path) | From::Sum(path, _) => {
                 walk::first(scene, scene.item.node, path)
             }
+            From::Field(field, path) => match scene.nearby {
+                Some(nearby) => nearby.node(*field, scene, path),
+                None => walk::first(scene, scene.item.node, path),
+            },
             From::Absolute(number, path) => scene.found.node(*number, scene, path),
             From::Slot(number) => scene.slot(*number).and_then(|(it, scene)| it.node(&scene)),
             From::Literal(_) | From::Number(_) | From::Variable(_) => None,
@@ -125,9 +141,10 @@ impl Compiled {
     /// Whether the items of `each` may give different values.
     pub(crate) fn depends_on_item(&self) -> bool {
         let own = match &self.source {
-            From::Relative(path) | From::Count(path) | From::Sum(path, _) => {
-                path.start != Start::Root
-            }
+            From::Relative(path)
+            | From::Field(_, path)
+            | From::Count(path)
+            | From::Sum(path, _) => path.start != Start::Root,
             From::Variable(it) => {
                 matches!(it, Variable::Position | Variable::Slot | Variable::Number)
             }
@@ -147,7 +164,16 @@ impl Compiled {
         self.steps.iter().flat_map(Step::inner)
     }
 
-    fn start<'a>(&'a self, scene: &Scene<'a>) -> Result<Datum<'a>, Fault> {
+    /// The node whose value the expression starts from. Where it starts from something else, the
+    /// node is of interest to findings only.
+    fn node_read(&self, scene: &Scene<'_>) -> Option<NodeId> {
+        match &self.source {
+            From::Relative(_) | From::Field(..) | From::Absolute(..) => self.node(scene),
+            _ => None,
+        }
+    }
+
+    fn start<'a>(&'a self, node: Option<NodeId>, scene: &Scene<'a>) -> Result<Datum<'a>, Fault> {
         Ok(match &self.source {
             From::Literal(text) => Datum::Text(Cow::Borrowed(text)),
             From::Number(number) => Datum::Number(number.clone()),
@@ -161,8 +187,8 @@ impl Compiled {
             From::Relative(path) if path.is_here() && text_at(path, scene).is_some() => {
                 text_at(path, scene).map_or(Datum::Absent, Datum::Text)
             }
-            From::Relative(_) | From::Absolute(..) => {
-                let value = self.node(scene).and_then(|it| scene.value(it));
+            From::Relative(_) | From::Field(..) | From::Absolute(..) => {
+                let value = node.and_then(|it| scene.value(it));
                 value.map_or(Datum::Absent, |text| Datum::Text(Cow::Borrowed(text)))
             }
         })

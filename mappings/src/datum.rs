@@ -42,7 +42,7 @@ pub(crate) enum Datum<'a> {
     Time(Time),
     DateTime(DateTime),
     Boolean(bool),
-    List(Vec<Cow<'a, str>>),
+    List(Box<[Cow<'a, str>]>),
 }
 
 impl Datum<'_> {
@@ -73,9 +73,14 @@ impl Datum<'_> {
     }
 }
 
-/// Why a value could not be restated: something the HIS said, told back to it.
+/// Why a value could not be restated: something the HIS said, told back to it. Nearly every value
+/// can be, so a fault is kept small beside the values that pass through the same hands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct Fault(Box<Told>);
+
+/// What a fault tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
     pub(crate) code: &'static str,
     /// As it was sent; masked later if the element identifies a person.
     pub(crate) found: String,
@@ -87,6 +92,22 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) fn new(code: &'static str, found: &str, expected: String) -> Fault {
-        Fault { code, found: found.to_owned(), expected, waits_for: None }
+        Fault(Box::new(Told { code, found: found.to_owned(), expected, waits_for: None }))
+    }
+
+    /// The same fault, told by another code.
+    pub(crate) fn with_code(mut self, code: &'static str) -> Fault {
+        self.0.code = code;
+        self
+    }
+
+    /// The same fault, but nothing is refused: a code map waits for the code that was found.
+    pub(crate) fn waiting_for(mut self, file: &str) -> Fault {
+        self.0.waits_for = Some(file.to_owned());
+        self
+    }
+
+    pub(crate) fn told(self) -> Told {
+        *self.0
     }
 }

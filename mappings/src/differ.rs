@@ -64,7 +64,7 @@ fn contradiction(
             .or_else(|| of.unknown.iter().find(|it| it.element == name).map(|it| it.code.clone()))
     };
     match (first.elements.get(position), later.elements.get(position)) {
-        (mine, Some(theirs)) if mine != Some(theirs) => Some(key_text(theirs)),
+        (mine, Some(theirs)) if mine != Some(theirs) => Some(key_text(theirs).into_owned()),
         (_, Some(_)) => None,
         (_, None) => unfit(later).filter(|it| unfit(first).as_ref() != Some(it)),
     }

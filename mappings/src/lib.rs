@@ -33,6 +33,7 @@ mod fit;
 pub mod infer;
 mod lookup;
 mod mapping;
+mod nearby;
 mod nearest;
 mod parser;
 mod place;

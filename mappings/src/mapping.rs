@@ -13,6 +13,7 @@ use crate::condition::CompiledCondition;
 use crate::datum::{Datum, Fault, Kind};
 use crate::differ::{self, Differ};
 use crate::expression::Path;
+use crate::nearby::{Fields, Nearby};
 use crate::scene::{Budget, Context, Found, Item, Reading, Scene, Slots};
 use crate::trace::{self, Trace};
 use crate::walk;
@@ -66,7 +67,10 @@ pub(crate) struct RecordPlan {
     pub(crate) slots: Vec<Vec<Compiled>>,
     pub(crate) lane: Option<Compiled>,
     pub(crate) key: Vec<Compiled>,
+    /// In the entity's order.
     pub(crate) elements: Vec<ElementPlan>,
+    /// What the expressions above look for around the item.
+    pub(crate) fields: Fields,
 }
 
 /// One element and the expression that fills it.
@@ -154,6 +158,8 @@ impl Mapping {
         whole: &Scene<'_>,
         records: &mut Vec<MappedRecord<'s>>,
     ) {
+        let nearby = Nearby::new(&plan.fields);
+        let whole = &Scene { nearby: Some(&nearby), ..*whole };
         let mut first_by_key = HashMap::new();
         let before = records.len();
         for item in plan.items(whole) {
@@ -193,7 +199,7 @@ impl Mapping {
             entity,
             lane: String::new(),
             key: String::new(),
-            elements: Elements::new(),
+            elements: Elements::with_capacity(plan.elements.len()),
             findings: Vec::new(),
             unknown: Vec::new(),
             trace: Vec::new(),
@@ -248,16 +254,19 @@ impl RecordPlan {
 
     /// The mapping's own key, or the values of the entity's key elements.
     fn key_of(&self, record: &MappedRecord<'_>, scene: &Scene<'_>) -> String {
-        let parts: Vec<String> = if self.key.is_empty() {
-            let positions = record.entity.key().iter().filter_map(|it| record.entity.position(it));
-            // The standard's keys tell records of one encounter apart: the encounter comes first.
-            let values =
-                positions.map(|it| record.elements.get(it).map_or(String::new(), key_text));
-            std::iter::once(record.lane.clone()).chain(values).collect()
-        } else {
-            self.key.iter().map(|it| text_of(it, scene).unwrap_or_default()).collect()
-        };
-        parts.join("|")
+        if !self.key.is_empty() {
+            let parts = self.key.iter().map(|it| text_of(it, scene).unwrap_or_default());
+            return parts.collect::<Vec<_>>().join("|");
+        }
+        // The standard's keys tell records of one encounter apart: the encounter comes first.
+        let mut key = record.lane.clone();
+        for position in record.entity.key_positions() {
+            key.push('|');
+            if let Some(value) = record.elements.get(*position) {
+                key.push_str(&key_text(value));
+            }
+        }
+        key
     }
 }
 
@@ -273,7 +282,7 @@ fn list_items<'d>(each: &'d Compiled, scene: &Scene<'d>) -> Vec<Item<'d>> {
 fn fill(record: &mut MappedRecord<'_>, plan: &ElementPlan, scene: &Scene<'_>) {
     let node = plan.expression.node(scene);
     scene.found.take_notes(); // of conditions and keys: they were asked, not written
-    match plan.expression.evaluate(scene) {
+    match plan.expression.evaluate_at(node, scene) {
         Ok(datum) => {
             if let Some(value) = value(datum, record.entity, plan.position) {
                 record.elements.set(plan.position, value);
@@ -301,18 +310,19 @@ fn tell(
     severity: FindingSeverity,
 ) {
     let element = record.entity.elements().get(position).map_or("", schemas::DataElement::name);
-    if let Some(map) = fault.waits_for {
+    let told = fault.told();
+    if let Some(map) = told.waits_for {
         let element = element.to_owned();
-        record.unknown.push(UnknownCode { map, code: fault.found, element });
+        record.unknown.push(UnknownCode { map, code: told.found, element });
         return;
     }
     record.findings.push(Finding {
-        code: fault.code,
+        code: told.code,
         severity,
         element: element.to_owned(),
         path: node.map(|it| scene.document.path(it)).unwrap_or_default(),
-        found: schemas::mask::shown(element, &fault.found),
-        expected: fault.expected,
+        found: schemas::mask::shown(element, &told.found),
+        expected: told.expected,
     });
 }
 
@@ -341,17 +351,17 @@ fn text_of(expression: &Compiled, scene: &Scene<'_>) -> Option<String> {
 }
 
 /// A value as part of a key: the standard's own notation.
-pub(crate) fn key_text(value: &Value) -> String {
-    let datum = match value {
-        Value::Text(text) => Datum::Text(Cow::Borrowed(text)),
-        Value::Number(number) => Datum::Number(number.clone()),
-        Value::Date(date) => Datum::Date(*date),
-        Value::Time(time) => Datum::Time(*time),
-        Value::DateTime(moment) => Datum::DateTime(*moment),
-        Value::Boolean(yes) => Datum::Boolean(*yes),
-        Value::Node(_) => Datum::Absent,
-    };
-    datum.to_text().map(Cow::into_owned).unwrap_or_default()
+pub(crate) fn key_text(value: &Value) -> Cow<'_, str> {
+    let written = |datum: Datum<'_>| datum.to_text().map(Cow::into_owned).unwrap_or_default();
+    match value {
+        Value::Text(text) => Cow::Borrowed(text),
+        Value::Number(number) => Cow::Borrowed(number.as_str()),
+        Value::Date(date) => Cow::Owned(written(Datum::Date(*date))),
+        Value::Time(time) => Cow::Owned(written(Datum::Time(*time))),
+        Value::DateTime(moment) => Cow::Owned(written(Datum::DateTime(*moment))),
+        Value::Boolean(yes) => Cow::Borrowed(if *yes { "y" } else { "n" }),
+        Value::Node(_) => Cow::Borrowed(""),
+    }
 }
 
 fn no_lane() -> Finding {

@@ -11,6 +11,7 @@ use jiff::civil::DateTime;
 use crate::compiled::Compiled;
 use crate::datum::Fault;
 use crate::expression::{Path, State};
+use crate::nearby::Nearby;
 use crate::walk::{self, Index};
 
 /// What the road knows of a message besides its text. The time is passed in: nothing here has a clock.
@@ -42,6 +43,8 @@ pub(crate) struct Scene<'a> {
     /// Which record of its `[[record]]` this is, from 1.
     pub(crate) number: usize,
     pub(crate) found: &'a Found,
+    /// What stands around the item of `each`; none before anything is iterated.
+    pub(crate) nearby: Option<&'a Nearby<'a>>,
     pub(crate) reading: &'a Reading<'a>,
 }
 
@@ -86,8 +89,9 @@ pub(crate) struct Found {
     indexes: RefCell<HashMap<usize, Rc<Index>>>,
 }
 
+/// A node that is looked for at most once.
 #[derive(Clone, Copy, Debug, Default)]
-enum Lookup {
+pub(crate) enum Lookup {
     #[default]
     NotYet,
     Done(Option<NodeId>),
@@ -142,7 +146,8 @@ impl<'a> Scene<'a> {
         found: &'a Found,
         reading: &'a Reading<'a>,
     ) -> Scene<'a> {
-        Scene { document, context, item, each: item, slots: None, number: 1, found, reading }
+        let (each, slots, number, nearby) = (item, None, 1, None);
+        Scene { document, context, item, each, slots, number, found, nearby, reading }
     }
 
     /// The same scene for the next item of `each`.
@@ -158,7 +163,7 @@ impl<'a> Scene<'a> {
     where
         'a: 'b,
     {
-        Scene { item, ..*self }
+        Scene { item, nearby: None, ..*self }
     }
 
     /// An expression of the row of slots, and the scene to evaluate it in.

@@ -3,6 +3,8 @@
 //! One room of `step/` for each kind of step: how its arguments are read when a mapping is loaded,
 //! and what it does to a value when a message arrives. Which steps there are stands in `step_list`.
 
+use std::borrow::Cow;
+
 use crate::compiled::{Compiled, Scene};
 use crate::datum::{Datum, Fault};
 
@@ -61,18 +63,24 @@ impl Step {
 
     /// Restates one value. Absent stays absent but for the choices and `join`.
     pub(crate) fn run<'a>(&'a self, datum: Datum<'a>, scene: &Scene<'a>) -> Outcome<'a> {
-        match (self, datum) {
-            (Step::Choice(step), datum) => step.run(datum, scene),
-            (Step::List(step), datum) => step.run(datum, scene),
-            (_, Datum::Absent) => Ok(Datum::Absent),
-            (Step::Text(step), Datum::Text(text)) => Ok(step.run(text)),
-            (Step::Cut(step), Datum::Text(text)) => Ok(step.run(text)),
-            (Step::Pattern(step), Datum::Text(text)) => step.run(&text),
-            (Step::Code(step), datum) => step.run(datum, scene),
-            (Step::Date(step), datum) => step.run(datum, scene),
-            (Step::Number(step), datum) => step.run(datum, scene),
-            // The compiler lets no other pair of step and kind through.
-            (_, datum) => Ok(datum),
+        match self {
+            Step::Choice(step) => step.run(datum, scene),
+            Step::List(step) => step.run(datum, scene),
+            _ if matches!(datum, Datum::Absent) => Ok(datum),
+            Step::Text(step) => on_text(datum, |text| Ok(step.run(text))),
+            Step::Cut(step) => on_text(datum, |text| Ok(step.run(text))),
+            Step::Pattern(step) => on_text(datum, |text| step.run(&text)),
+            Step::Code(step) => step.run(datum, scene),
+            Step::Date(step) => step.run(datum, scene),
+            Step::Number(step) => step.run(datum, scene),
         }
+    }
+}
+
+/// The compiler lets nothing but text through to a step on text.
+fn on_text<'a>(datum: Datum<'a>, run: impl FnOnce(Cow<'a, str>) -> Outcome<'a>) -> Outcome<'a> {
+    match datum {
+        Datum::Text(text) => run(text),
+        datum => Ok(datum),
     }
 }

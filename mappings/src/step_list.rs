@@ -289,7 +289,7 @@ mod tests {
         let scene = Scene::new(&document, &context, &item, &found, &reading);
         match expression.evaluate(&scene) {
             Ok(datum) => datum.to_text().map_or("absent".to_owned(), std::borrow::Cow::into_owned),
-            Err(fault) => fault.code.to_owned(),
+            Err(fault) => fault.told().code.to_owned(),
         }
     }
 

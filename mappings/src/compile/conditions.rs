@@ -47,7 +47,8 @@ impl Compiler<'_> {
     }
 
     fn state(&mut self, left: Compiled, state: State, at: usize) -> Option<CompiledCondition> {
-        let is_path = matches!(left.source, From::Relative(_) | From::Absolute(..));
+        let is_path =
+            matches!(left.source, From::Relative(_) | From::Field(..) | From::Absolute(..));
         if is_path && left.steps.is_empty() {
             return Some(CompiledCondition::Is(left, state));
         }

@@ -80,15 +80,26 @@ impl Compiler<'_> {
             Source::Path(path) if path.is_fixed() => {
                 (From::Absolute(self.number(path), path.clone()), Kind::Text)
             }
-            Source::Path(path) => (From::Relative(self.indexed(path)), Kind::Text),
+            Source::Path(path) => (self.relative(path), Kind::Text),
             Source::Count(path) => (From::Count(self.indexed(path)), Kind::Number),
             Source::Sum(path, each) => (self.sum(path, each, base)?, Kind::Number),
             Source::Variable(name) => self.variable(name, base + offset)?,
         })
     }
 
+    fn relative(&mut self, path: &Path) -> From {
+        match self.fields.as_mut().and_then(|it| it.take_in(path)) {
+            Some(field) => From::Field(field, path.clone()),
+            None => From::Relative(self.indexed(path)),
+        }
+    }
+
     fn sum(&mut self, path: &Path, each: &Expression, base: usize) -> Option<From> {
-        let compiled = self.compile_expression(each, base)?;
+        // A sum looks at its nodes from elsewhere than the record does at its item.
+        let fields = self.fields.take();
+        let compiled = self.compile_expression(each, base);
+        self.fields = fields;
+        let compiled = compiled?;
         if compiled.kind != Kind::Number {
             let message =
                 format!("`sum` adds numbers, not {}; add `| decimal`", compiled.kind.word());

@@ -9,6 +9,7 @@ use crate::datum::Kind;
 use crate::differ::Differ;
 use crate::fit;
 use crate::mapping::{ElementPlan, RecordPlan};
+use crate::nearby::Fields;
 use crate::nearest::suggestion;
 use crate::raw::RawRecord;
 
@@ -33,6 +34,8 @@ impl Compiler<'_> {
             self.sheet.error("M031", start, message.to_owned());
         }
         self.has_each = raw.each.is_some();
+        let each = raw.each.as_ref().and_then(|it| self.each(it));
+        self.fields = Some(Fields::default());
         let slots = self.slots(raw);
         let elements = self.elements(entity, raw);
         self.required(entity, raw);
@@ -43,7 +46,7 @@ impl Compiler<'_> {
         self.slot_kinds.clear();
         let plan = RecordPlan {
             entity: entity.name().to_owned(),
-            each: raw.each.as_ref().and_then(|it| self.each(it)),
+            each,
             filter,
             distinct,
             differ: self.differ(raw),
@@ -51,6 +54,7 @@ impl Compiler<'_> {
             lane,
             key,
             elements,
+            fields: self.fields.take().unwrap_or_default(),
         };
         self.sense(entity, raw, &plan);
         self.advise(entity, raw);
@@ -105,6 +109,7 @@ impl Compiler<'_> {
             let written = text.get_ref().clone();
             plans.push(ElementPlan { position, expression, written });
         }
+        plans.sort_by_key(|it| it.position);
         plans
     }
 

@@ -24,9 +24,11 @@ pub(crate) fn depth(path: &Path, start: Option<usize>) -> Result<Option<usize>, 
 /// Whether a path of the expression leaves the document at its top.
 pub(crate) fn is_too_high(expression: &Compiled, start: Option<usize>) -> bool {
     let own = match &expression.source {
-        From::Relative(path) | From::Absolute(_, path) | From::Count(path) | From::Sum(path, _) => {
-            depth(path, start).is_err()
-        }
+        From::Relative(path)
+        | From::Field(_, path)
+        | From::Absolute(_, path)
+        | From::Count(path)
+        | From::Sum(path, _) => depth(path, start).is_err(),
         _ => false,
     };
     own || expression.steps.iter().flat_map(Step::inner).any(|it| is_too_high(it, start))

@@ -59,11 +59,10 @@ fn plain_question(part: &CompiledCondition) -> Option<(&Path, &str)> {
         return None;
     };
     match (&left.source, &right.source) {
-        (From::Relative(path) | From::Absolute(_, path), From::Literal(text))
-            if left.steps.is_empty() && right.steps.is_empty() =>
-        {
-            Some((path, text))
-        }
+        (
+            From::Relative(path) | From::Field(_, path) | From::Absolute(_, path),
+            From::Literal(text),
+        ) if left.steps.is_empty() && right.steps.is_empty() => Some((path, text)),
         _ => None,
     }
 }

@@ -153,7 +153,7 @@ impl Reach {
                 Ok(Datum::Absent) => {}
                 Ok(datum) => self.words.push(Word { datum, origin: word.origin }),
                 Err(fault) => {
-                    let fault = refusal(fault.code);
+                    let fault = refusal(fault.told().code);
                     self.strays.push(Stray { text, origin: word.origin, fault });
                 }
             }

@@ -124,9 +124,9 @@ fn translated<'a>(map: &'a CodeMap, local: &str, scene: &Scene<'a>) -> Outcome<'
     let fault = Fault::new("M203", local, advice(map, local));
     match map.unknown() {
         Unknown::Refuse => Err(fault),
-        Unknown::Park => Err(Fault { waits_for: Some(map.file().to_owned()), ..fault }),
+        Unknown::Park => Err(fault.waiting_for(map.file())),
         Unknown::Pass => {
-            scene.found.note(Fault { code: "M210", ..fault });
+            scene.found.note(fault.with_code("M210"));
             Ok(Datum::Text(local.to_owned().into()))
         }
     }

@@ -191,6 +191,10 @@ fn percent<'a>(text: &str) -> Outcome<'a> {
 
 /// A decimal as hospitals write it: `￥1,234.50`, `60.9000`, `.5`, `32.5元`. Never a float.
 fn parsed<'a>(text: &str) -> Outcome<'a> {
+    // Most numbers are written plainly.
+    if let Some(number) = Number::parse(text) {
+        return Ok(Datum::Number(number));
+    }
     let bare = text.trim();
     let bare = bare.strip_prefix(['￥', '¥', '＄', '$']).unwrap_or(bare);
     let bare = bare.strip_suffix('元').unwrap_or(bare).trim();

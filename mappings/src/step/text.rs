@@ -26,6 +26,7 @@ pub(crate) enum TextStep {
 impl TextStep {
     pub(crate) fn run<'a>(&self, text: Cow<'a, str>) -> Datum<'a> {
         match self {
+            TextStep::Trim if is_tight(&text) => Datum::Text(text),
             TextStep::Trim => cut(text, str::trim),
             TextStep::Strip(chars) => cut(text, |it| it.trim_matches(|c| chars.contains(c))),
             TextStep::Upper => Datum::Text(text.to_uppercase().into()),
@@ -39,6 +40,13 @@ impl TextStep {
             TextStep::Replace { from, to } => filled(text.replace(from.as_str(), to)),
         }
     }
+}
+
+/// Whether no blank can be at either end, as far as a glance tells: looking for blanks of every width
+/// takes longer.
+fn is_tight(text: &str) -> bool {
+    let ends = [text.as_bytes().first(), text.as_bytes().last()];
+    ends.iter().all(|it| it.is_some_and(u8::is_ascii_graphic))
 }
 
 pub(crate) fn trimmed(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compilation {
