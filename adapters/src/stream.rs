@@ -62,6 +62,21 @@ pub struct XmlStream<R> {
     charset: CharsetDecision,
     items: usize,
     is_ended: bool,
+    excerpt: Excerpt,
+}
+
+/// The source's own text of the items since the last excerpt.
+#[derive(Default)]
+struct Excerpt {
+    text: String,
+    is_wanted: bool,
+}
+
+impl std::fmt::Debug for Excerpt {
+    /// Without the text, which is a patient's.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Excerpt").field("bytes", &self.text.len()).finish_non_exhaustive()
+    }
 }
 
 impl<R: Read + Seek> XmlStream<R> {
@@ -85,6 +100,7 @@ impl<R: Read + Seek> XmlStream<R> {
             charset,
             items: 0,
             is_ended: false,
+            excerpt: Excerpt::default(),
         })
     }
 }
@@ -93,6 +109,26 @@ impl<R: Read> XmlStream<R> {
     /// The encoding, and how it was settled.
     pub const fn charset(&self) -> &CharsetDecision {
         &self.charset
+    }
+
+    /// Keeps the text of the items from now on, for [`XmlStream::take_excerpt`].
+    pub const fn keep_excerpts(&mut self) {
+        self.excerpt.is_wanted = true;
+    }
+
+    /// How long the excerpt is by now.
+    pub const fn excerpt_bytes(&self) -> usize {
+        self.excerpt.text.len()
+    }
+
+    /// A document of its own, in UTF-8, with the items since the last excerpt and everything that they
+    /// see: read as a whole, it gives what they gave.
+    pub fn take_excerpt(&mut self) -> String {
+        let mut text = std::mem::take(&mut self.excerpt.text);
+        if !text.is_empty() {
+            self.skeleton.close(&mut text);
+        }
+        text
     }
 
     /// The next item; none when the document is complete. A document without items gives itself once,
@@ -112,6 +148,9 @@ impl<R: Read> XmlStream<R> {
                 kind => self.beside(kind, token.len),
             };
             let whole = found.map_err(|error| self.window.locate(error))?;
+            if !self.excerpt.text.is_empty() {
+                self.excerpt.text.push_str(self.window.piece(at, token.len));
+            }
             self.window.move_to(at + token.len);
             self.window.forget(self.window.at());
             if whole.is_some() {
@@ -160,6 +199,12 @@ impl<R: Read> XmlStream<R> {
         let text = self.window.piece(start, end - start);
         let read = self.skeleton.item(text, start, self.items + 1, &self.limits);
         let document = read.map_err(|error| self.window.locate(error))?;
+        if self.excerpt.is_wanted {
+            if self.excerpt.text.is_empty() {
+                self.excerpt.text.push_str(self.skeleton.text());
+            }
+            self.excerpt.text.push_str(text);
+        }
         self.window.move_to(end);
         self.window.forget(end);
         self.items += 1;

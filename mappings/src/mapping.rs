@@ -229,7 +229,13 @@ impl RecordPlan {
         };
         let nodes = walk::all(scene, scene.item.node, path);
         let items = nodes.into_iter().zip(1..);
-        items.map(|(node, position)| Item { node, text: None, position }).collect()
+        items
+            .map(|(node, position)| {
+                // In a stream an item comes alone, but knows which of all it is.
+                let position = scene.document.position_in_stream(node).unwrap_or(position);
+                Item { node, text: None, position }
+            })
+            .collect()
     }
 
     /// The rows of slots that hold something, or one without slots.

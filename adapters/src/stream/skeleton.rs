@@ -123,6 +123,18 @@ impl Skeleton {
         self.prepare(at, limits).map(|(document, _)| document.clone())
     }
 
+    /// What there is as text, all ancestors open.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Ends all ancestors in a text that began with this one's.
+    pub(super) fn close(&self, text: &mut String) {
+        for ancestor in self.open.iter().rev() {
+            close(ancestor, text);
+        }
+    }
+
     /// What the end of the source cuts off.
     pub(super) fn unfinished(&self, at: usize) -> Option<DecodeError> {
         let open = self.open.last()?;
@@ -168,9 +180,7 @@ impl Skeleton {
         if self.read.is_none() {
             self.effort += self.text.len();
             let mut text = self.text.clone();
-            for ancestor in self.open.iter().rev() {
-                close(ancestor, &mut text);
-            }
+            self.close(&mut text);
             let mut document = Document::with_capacity(text.len());
             let root = document.root();
             let place = |at: usize| place(&self.pieces, at);

@@ -96,6 +96,30 @@ fn a_path_tells_the_number_and_a_place_the_line() {
     assert_eq!(document.place(super::at_path(&document, "r")[0], text).to_string(), "1:1");
 }
 
+/// Items in pieces of two: each piece is a document that gives the same items.
+#[test]
+fn an_excerpt_is_a_document_of_its_own() {
+    let body = "<r a='1'><h>头</h><p><n>甲</n><i>1</i> <i>2</i><i>3</i></p><x/><p><n>乙</n><i>4</i></p><p><i>5</i></p></r>";
+    let mut stream = open(body.as_bytes(), "r/p/i");
+    stream.keep_excerpts();
+    let mut excerpts = Vec::new();
+    while let Some(item) = stream.next_item().expect("it is sound") {
+        if item.position % 2 == 0 {
+            excerpts.push(stream.take_excerpt());
+        }
+    }
+    excerpts.push(stream.take_excerpt());
+    assert_eq!(
+        excerpts,
+        [
+            "<r a='1'><h>头</h><p><n>甲</n><i>1</i> <i>2</i></p></r>",
+            "<r a='1'><h>头</h><p><n>甲</n><i>3</i></p><x/><p><n>乙</n><i>4</i></p></r>",
+            "<r a='1'><h>头</h><x/><p><i>5</i></p></r>",
+        ]
+    );
+    assert_eq!(stream.take_excerpt(), "");
+}
+
 #[test]
 fn a_document_without_items_gives_itself() {
     check(b"<r><h>1</h></r>", "r/i", "0:\nr\n  h = 1\nend");
