@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use adapters::{Limits, Prepare, WireFormat};
+use adapters::{Limits, Prepare, StreamPath, WireFormat};
 use schemas::Problem;
 
 /// Everything the daemon was told.
@@ -70,6 +70,8 @@ pub struct Listen {
     pub head_timeout: Duration,
     /// From the end of the head to the end of the body.
     pub body_timeout: Duration,
+    /// Bytes of one message of a channel that streams.
+    pub stream_bytes_max: usize,
     /// Bounds on every document, the body's size among them.
     pub limits: Limits,
 }
@@ -104,6 +106,8 @@ pub struct ChannelConfig {
     pub format: WireFormat,
     /// What to repair in a body before it is read.
     pub prepare: Prepare,
+    /// The element that repeats in bodies too long to be held.
+    pub stream: Option<StreamPath>,
     /// Beginnings of the mapping files it may use; none means all.
     pub mappings: Vec<String>,
     /// The answer file of all its messages; without one, that of each mapping's folder.

@@ -10,6 +10,7 @@ pub mod http;
 mod insurance;
 mod messages;
 mod operators;
+mod stream;
 mod voice;
 
 use std::sync::Arc;
@@ -49,6 +50,8 @@ pub struct Road {
     pub forward: Arc<ForwardState>,
     /// Room for messages; none left means "busy".
     pub messages: Semaphore,
+    /// Room for messages that are taken item by item; none left means "busy".
+    pub streams: Semaphore,
     /// What the sources' data is like, counted.
     pub quality: Arc<Quality>,
     /// Renders the metrics, if they are collected.
@@ -59,6 +62,8 @@ impl Road {
     /// Puts the parts together.
     pub fn new(config: Config, sets: Sets, outbox: Outbox, forward: Arc<ForwardState>) -> Road {
         let messages = Semaphore::new(config.listen.messages_max);
+        let streams = Semaphore::new(STREAMS_MAX);
+        stream::clear(&config.outbox.dir);
         let metrics = crate::telemetry::metrics();
         let reloads = Reloads::new(&config, &sets);
         let folder = config.quality.dir.clone();
@@ -66,7 +71,19 @@ impl Road {
         let sets = ArcSwap::from_pointee(sets);
         let parking = Parking::default();
         let shadow = Shadow::default();
-        Road { config, sets, reloads, shadow, outbox, parking, forward, messages, quality, metrics }
+        Road {
+            config,
+            sets,
+            reloads,
+            shadow,
+            outbox,
+            parking,
+            forward,
+            messages,
+            streams,
+            quality,
+            metrics,
+        }
     }
 }
 
@@ -83,6 +100,9 @@ async fn read_body(road: &Road, body: axum::body::Body) -> Result<Bytes, Answer>
         Err(_) => Err(Answer::fault(&Fault::slow_body(listen.body_timeout))),
     }
 }
+
+/// Each takes a file of up to `stream_bytes_max` and a core for as long as it lasts.
+const STREAMS_MAX: usize = 2;
 
 /// How long a caller who was told "busy" should wait.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use adapters::{
-    AnswerCharset, DecodeError, Decoded, FaultKind, Input, Limits, SoapCall, WireFormat,
+    AnswerCharset, CharsetDecision, DecodeError, Decoded, FaultKind, Input, Limits, SoapCall,
+    StreamItem, WireFormat,
 };
 use jiff::civil::DateTime;
 use mappings::{Answers, Context, MapError, MappedRecord};
@@ -122,6 +123,25 @@ pub fn judge(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits) -> Verdi
     }
 }
 
+/// Decides what becomes of one item of a message that is too long to be held.
+#[must_use]
+pub fn judge_item(
+    channel: &Channel,
+    inbound: &Inbound<'_>,
+    limits: &Limits,
+    item: StreamItem,
+    charset: &CharsetDecision,
+) -> Verdict {
+    let decoded = Decoded {
+        document: item.document,
+        format: WireFormat::Xml,
+        charset: charset.clone(),
+        call: None,
+        notes: Vec::new(),
+    };
+    restate(channel, inbound, limits, decoded)
+}
+
 fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: Decoded) -> Verdict {
     let mut reading = Reading {
         format: decoded.format,
@@ -216,7 +236,8 @@ fn is_rejection(finding: &Finding) -> bool {
     finding.severity == FindingSeverity::Reject
 }
 
-fn undecodable(error: &DecodeError) -> Refusal {
+/// What becomes of bytes that cannot be read.
+pub(crate) fn undecodable(error: &DecodeError) -> Refusal {
     Refusal {
         stage: Stage::Decode,
         code: error.code(),
@@ -249,16 +270,27 @@ fn invalid(findings: Vec<Finding>, reading: Reading) -> Refusal {
     Refusal {
         stage: Stage::Validate,
         code,
-        message: format!(
-            "有 {} 处数据不符合标准，整份报文未被接收，请按明细修改后重送",
-            findings.len()
-        ),
+        message: advice(findings.len()),
         log,
         fault: FaultKind::Client,
         findings,
         reading: Some(reading),
         observed: Observed::default(),
     }
+}
+
+/// Says in a refusal how many findings there are, if it does not list them all.
+pub(crate) fn tell_of(refusal: &mut Refusal, findings: usize) {
+    refusal.message = advice(findings);
+    let listed = refusal.findings.len();
+    if findings > listed {
+        let _ = write!(refusal.message, "；这里只列出前 {listed} 处");
+        refusal.log = format!("{findings} findings, the first: {}", refusal.log);
+    }
+}
+
+fn advice(findings: usize) -> String {
+    format!("有 {findings} 处数据不符合标准，整份报文未被接收，请按明细修改后重送")
 }
 
 /// By what a record was made, so that one that looks odd leads back to the files that made it.

@@ -15,7 +15,7 @@ pub(crate) mod watch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use adapters::{Prepare, WireFormat};
+use adapters::{Prepare, StreamPath, WireFormat};
 use mappings::{Catalogs, MappingSet};
 use rules::RuleSet;
 use schemas::{Files, Problem};
@@ -54,6 +54,8 @@ pub struct Channel {
     pub format: WireFormat,
     /// What to repair in a body before it is read.
     pub prepare: Prepare,
+    /// The element that repeats in bodies too long to be held.
+    pub stream: Option<StreamPath>,
     /// The mappings that are asked, in order.
     pub mappings: MappingSet,
     /// The twelve digits of the set it belongs to: every record says by which set it was made.
@@ -127,6 +129,6 @@ fn load_channel(
     };
     let name = Arc::from(channel.name.as_str());
     let set = Arc::from(digest.short());
-    let prepare = channel.prepare.clone();
-    Ok((Channel { name, format: channel.format, prepare, mappings, set }, warnings))
+    let (prepare, stream) = (channel.prepare.clone(), channel.stream.clone());
+    Ok((Channel { name, format: channel.format, prepare, stream, mappings, set }, warnings))
 }

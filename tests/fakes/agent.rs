@@ -42,6 +42,8 @@ pub struct Setup {
     pub broker: Option<String>,
     /// Lines of `[sets]`. With any, the mappings lie in a folder of the agent's own, to be edited.
     pub sets: Option<String>,
+    /// Channels besides those of the vendors.
+    pub channels: String,
     /// Whether `cut_power` will be wanted.
     pub mains: bool,
 }
@@ -99,12 +101,12 @@ impl Setup {
             format!("[sets]\nmappings = \"{}\"\n{more}\n", mappings.display())
         });
         let sets = sets.unwrap_or_default();
-        let Setup { top, listen, forward: more, .. } = self;
+        let Setup { top, listen, forward: more, channels: more_channels, .. } = self;
         let outbox = home.join("outbox");
         let text = format!(
             "{top}\n[hospital]\ncode = \"H99999900001\"\nname = \"示例市人民医院\"\n\
              [listen]\nhis = \"{his}\"\noperators = \"{operators}\"\n{listen}\n{sets}\
-             [outbox]\ndir = \"{}\"\n[forward]\n{forward}\n{more}\n{channels}",
+             [outbox]\ndir = \"{}\"\n[forward]\n{forward}\n{more}\n{channels}\n{more_channels}",
             outbox.display()
         );
         fs::write(home.join("agent.toml"), text).expect("a new folder takes a file");

@@ -18,3 +18,4 @@ mod road;
 mod sets;
 mod shadow;
 mod shutdown;
+mod stream;

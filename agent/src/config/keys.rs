@@ -101,6 +101,9 @@ keys! {
     body_bytes_max Default "10485760"
         "一份报文最多多少字节。"
         "Bytes of one message."
+    stream_bytes_max Default "1073741824"
+        "流式通道的一份报文最多多少字节。"
+        "Bytes of one message of a channel that streams."
     text_bytes_max Default "10485760"
         "报文里一个值最多多少字节。"
         "Bytes of one value in a message."
@@ -223,6 +226,9 @@ keys! {
     strip_nuls Default "false"
         "去掉报文里的 NUL 字符；默认只去掉末尾的，中间的会使报文被拒绝。"
         "Take NULs out wherever they stand; without it only those at the end are, and others refuse the message."
+    stream Nothing "\"root/fees/fee\""
+        "很长的 XML 报文里逐条重复的元素的路径：逐条处理，内存不随报文变长，回执只给条数；要求 format = \"xml\"。"
+        "Path of the element that repeats in very long XML: taken item by item in flat memory, the receipt then holds counts; needs format = \"xml\"."
     mappings Default "[]"
         "允许用哪些映射：映射文件路径的开头；空表示全部。"
         "Which mappings it may use: beginnings of their paths; empty means all."
@@ -340,7 +346,7 @@ mod tests {
             assert_eq!(
                 format!("{:?}", config.channels),
                 "[ChannelConfig { name: \"a\", format: Auto, prepare: Prepare { skip_to: None, \
-                 strip_controls: false, strip_nuls: false }, mappings: [], answer: None }]"
+                 strip_controls: false, strip_nuls: false }, stream: None, mappings: [], answer: None }]"
             );
         }
     }

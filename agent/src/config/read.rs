@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use adapters::{Limits, Prepare, WireFormat};
+use adapters::{Limits, Prepare, StreamPath, WireFormat};
 use schemas::Problem;
 use toml::de::DeTable;
 
@@ -68,6 +68,12 @@ fn listen(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Listen {
         messages_max: section.size("messages_max", 256, 1..=65_536, to),
         head_timeout: section.duration("head_timeout_ms", 15_000, 100..=300_000, to),
         body_timeout: section.duration("body_timeout_ms", 30_000, 100..=600_000, to),
+        stream_bytes_max: section.size(
+            "stream_bytes_max",
+            1_073_741_824,
+            1_024..=1_073_741_824,
+            to,
+        ),
         limits: Limits {
             body_bytes_max: section.size(
                 "body_bytes_max",
@@ -142,10 +148,12 @@ fn count(number: u64) -> u32 {
 fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelConfig> {
     let mut channels: Vec<ChannelConfig> = Vec::new();
     for mut section in root.sections("channel", to) {
+        let prepare = prepare(&mut section, to);
         let channel = ChannelConfig {
             name: section.required("name", to),
             format: section.parsed("format", WireFormat::Auto, FORMATS, to),
-            prepare: prepare(&mut section, to),
+            stream: stream(&mut section, &prepare, to),
+            prepare,
             mappings: section.texts("mappings", to),
             answer: section.text("answer", to),
         };
@@ -171,6 +179,27 @@ fn prepare(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Prepare {
         strip_controls: section.switch("strip_controls", false, to),
         strip_nuls: section.switch("strip_nuls", false, to),
     }
+}
+
+/// What is read item by item is XML, said to be so, and as it came: nothing can be guessed from a
+/// whole that is never there.
+fn stream(
+    section: &mut Section<'_, '_>,
+    prepare: &Prepare,
+    to: &mut Complaints<'_>,
+) -> Option<StreamPath> {
+    let path = section.text("stream", to)?;
+    let place = section.offset_of("stream");
+    if section.text("format", to).as_deref() != Some(WireFormat::Xml.as_str()) {
+        to.error("A004", place, "`stream` needs format = \"xml\"".to_owned());
+    }
+    if *prepare != Prepare::default() {
+        let message =
+            "`stream` goes without `skip_to`, `strip_controls` and `strip_nuls`".to_owned();
+        to.error("A004", place, message);
+    }
+    let path: Result<StreamPath, _> = path.parse();
+    path.map_err(|error| to.error("A004", place, format!("`stream` is {error}"))).ok()
 }
 
 const FORMATS: &str = "auto, xml, soap, json, form, hl7 or csv";

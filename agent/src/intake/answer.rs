@@ -10,6 +10,7 @@ use adapters::{FaultKind, SoapCall, SoapVersion, WireFormat};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use jiff::civil::DateTime;
 use mappings::AnswerKind;
 use schemas::Finding;
 use serde_json::{Map, Value, json};
@@ -75,6 +76,14 @@ impl Fault {
     pub fn too_large(bytes_max: usize) -> Fault {
         let message =
             format!("报文超过 {bytes_max} 字节的上限，请分批发送，或由医院调大 body_bytes_max");
+        Fault::unacceptable(StatusCode::PAYLOAD_TOO_LARGE, "I101", message)
+    }
+
+    /// More bytes than a streaming channel takes.
+    pub fn stream_too_large(bytes_max: usize) -> Fault {
+        let message = format!(
+            "报文超过流式通道 {bytes_max} 字节的上限，请分批发送，或由医院调大 stream_bytes_max"
+        );
         Fault::unacceptable(StatusCode::PAYLOAD_TOO_LARGE, "I101", message)
     }
 
@@ -166,6 +175,21 @@ impl Answer {
             "message_id": receipt.message_id,
             "received_at": receipt.received_at,
             "records": records,
+        });
+        Answer {
+            status: StatusCode::OK,
+            body: envelope(0, "成功", "data", data),
+            retry_after: None,
+            told_by_value: false,
+        }
+    }
+
+    /// The receipt of a message too long for a list: everything is on disk, told in numbers.
+    pub fn counts(message_id: &str, received_at: DateTime, counts: &Value) -> Answer {
+        let data = json!({
+            "message_id": message_id,
+            "received_at": crate::pipeline::stamp(received_at),
+            "counts": counts,
         });
         Answer {
             status: StatusCode::OK,

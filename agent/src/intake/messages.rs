@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::answer::{Answer, Dialect, Fault};
 use super::voice::Voice;
-use super::{Road, read_body};
+use super::{Road, read_body, stream};
 use crate::clock;
 use crate::envelope::{Original, Receipt, ReceiptStatus, Submission, UnknownCode};
 use crate::outbox::StoreError;
@@ -39,6 +39,11 @@ pub(super) async fn receive(
     let Ok(_room) = road.messages.try_acquire() else {
         return busy(&channel, &message_id);
     };
+    if channel.stream.is_some() {
+        let (received_at, content_type) = (clock::now(), content_type(&headers));
+        let head = stream::Head { id: message_id, received_at, content_type };
+        return stream::receive(&road, &channel, head, body).await;
+    }
     let bytes = match read_body(&road, body).await {
         Ok(bytes) => bytes,
         Err(answer) => return answer.about(&message_id).say(&Dialect::Json),

@@ -84,6 +84,21 @@ impl Observed {
         }
     }
 
+    /// Takes in what other records of the same message showed.
+    pub fn add(&mut self, more: &Observed) {
+        for more in &more.entities {
+            let mut same =
+                self.entities.iter_mut().filter(|it| Arc::ptr_eq(&it.entity, &more.entity));
+            if let Some(tally) = same.next() {
+                tally.add(more);
+            } else {
+                let mut tally = EntityTally::new(Arc::clone(&more.entity));
+                tally.add(more);
+                self.entities.push(tally);
+            }
+        }
+    }
+
     fn tally(&mut self, catalog: &Catalog, entity: &Entity) -> Option<&mut EntityTally> {
         let is_it = |it: &EntityTally| std::ptr::eq(Arc::as_ptr(&it.entity), entity);
         // Records of one entity come together, so it is mostly the last one.
