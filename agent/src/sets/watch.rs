@@ -41,13 +41,13 @@ pub(crate) fn start(road: Arc<Road>, stop: CancellationToken) -> std::io::Result
 fn run(road: &Road, bell: SyncSender<()>, notices: &Receiver<()>, stop: &CancellationToken) {
     let mut watch = Watch::new(folders(&road.config.sets), bell);
     let mut may_try_again = true;
-    watch.renew();
     watch.has_changed();
     loop {
+        // Before the files are read: what changes behind the reading must ring.
+        watch.renew();
         // A panic in there is a fault of ours; the set in force is whole all the same.
         let reloaded = catch_unwind(AssertUnwindSafe(|| reload(road)));
         let failed = !matches!(reloaded, Ok(Ok(_)));
-        watch.renew();
         // Once more a little later: perhaps a copy was under way. Then not before something changes.
         let again = (failed && std::mem::take(&mut may_try_again)).then_some(AGAIN_AFTER);
         if watch.change(notices, again, road.config.sets.poll) {
