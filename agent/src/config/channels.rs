@@ -76,6 +76,11 @@ pub(super) const SHIPPED: &[Shipped] = &[
         "WS/T 500 共享文档：西药处方 C0004",
         "A CDA document by WS/T 500: prescription C0004",
     ),
+    shape(
+        "pass",
+        "PASS 审方：表单里的 JSON，按 PASS 的样子答复",
+        "Review requests in the manner of PASS: JSON in a form, answered in its words",
+    ),
     Shipped {
         name: "view",
         zh: "视图导出的 CSV，中文列名",
