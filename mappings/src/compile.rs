@@ -128,6 +128,11 @@ impl<'a> Compiler<'a> {
         for record in &raw.record {
             records.extend(self.record(record, raw.mapping.lane.is_some()));
         }
+        if let (Some(text), Some(lane)) = (&raw.mapping.lane, &lane)
+            && !self.sheet.problems.iter().any(is_error)
+        {
+            self.lane_climbs(text, lane, &records);
+        }
         if raw.record.is_empty() {
             let offset = raw.mapping.name.span().start;
             self.sheet.error("M010", offset, "a mapping needs at least one [[record]]".to_owned());

@@ -147,6 +147,7 @@ fn what_can_never_hold() {
     with("WHEN", "when = 'a/k = \"1\" and a/k = \"2\"'", "M049 a field is never");
     with("WHEN", "when = 'a/k = \"1\" or a/k = \"2\"'", "");
     with("EACH", "..", "M049 climbs above");
+    with("LANE", "../../../no", "M049 climbs above");
     check("tel = '../../../x'", "M049 climbs above");
     check("tel = '../../x'", "");
     check("tel = 'x | or(../../../x)'", "M049 climbs above");

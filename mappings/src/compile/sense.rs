@@ -18,7 +18,14 @@ impl Compiler<'_> {
         if let (Some(text), Some(condition)) = (&raw.filter, &plan.filter) {
             self.never(text, condition);
         }
-        let depth = self.depth_of_items(raw, plan);
+        // Of an `each` that could not be compiled nothing is known.
+        let is_known = raw.each.is_some() == plan.each.is_some();
+        let depth = if is_known { depth_of_items(plan) } else { None };
+        if let (Some(text), Some(each)) = (&raw.each, &plan.each)
+            && climb::is_too_high(each, Some(0))
+        {
+            self.too_high(text);
+        }
         self.climbs(entity, raw, plan, depth);
         self.key_sense(raw, plan);
         if let (Some(text), Some(lane)) = (&raw.lane, &plan.lane) {
@@ -67,23 +74,24 @@ impl Compiler<'_> {
         entities.any(is_of_encounter)
     }
 
+    /// The lane of the whole mapping starts from the items of every record that has none of its own.
+    pub(super) fn lane_climbs(
+        &mut self,
+        text: &Spanned<String>,
+        lane: &Compiled,
+        records: &[RecordPlan],
+    ) {
+        let mut starts = records.iter().filter(|it| it.lane.is_none()).map(depth_of_items);
+        if starts.any(|start| climb::is_too_high(lane, start)) {
+            self.too_high(text);
+        }
+    }
+
     fn one_value(&mut self, text: &Spanned<String>, it: &Compiled, what: &str, code: &'static str) {
         if it.kind == Kind::List {
             let message = format!("{what} needs one value, not a list; take one with `| item(1)`");
             self.sheet.error(code, text.span().start, message);
         }
-    }
-
-    /// How deep the items of `each` lie; the whole message lies at the top.
-    fn depth_of_items(&mut self, raw: &RawRecord, plan: &RecordPlan) -> Option<usize> {
-        let Some(text) = &raw.each else { return Some(0) };
-        let each = plan.each.as_ref()?;
-        let (From::Relative(path) | From::Absolute(_, path)) = &each.source else { return None };
-        let depth = climb::depth(path, Some(0));
-        if depth.is_err() {
-            self.too_high(text);
-        }
-        depth.ok().flatten()
     }
 
     fn climbs(
@@ -166,4 +174,15 @@ impl Compiler<'_> {
 /// Lists of departments and drugs belong to nobody's visit; what names a visit does.
 fn is_of_encounter(entity: &Entity) -> bool {
     ["mdtrt_sn", "mdtrt_id"].iter().any(|it| entity.position(it).is_some())
+}
+
+/// How deep the items of `each` lie, as far as that is known; the whole message lies at the top.
+fn depth_of_items(plan: &RecordPlan) -> Option<usize> {
+    match plan.each.as_ref().map(|it| &it.source) {
+        None => Some(0),
+        Some(From::Relative(path) | From::Absolute(_, path)) => {
+            climb::depth(path, Some(0)).ok().flatten()
+        }
+        Some(_) => None,
+    }
 }
