@@ -85,6 +85,7 @@ fn kinds() {
     check("brdy = 'a | datetime(\"yyyy-MM-dd\")'", "M003 every time would be midnight");
     check("brdy = 'a | datetime(\"yyyy-MM-dd hh:mm:ss\")'", "M003 12-hour clock");
     check("brdy = 'a | datetime(\"yyyyMMddHHMMss\")'", "M003 minutes are `mm`");
+    check("brdy = 'a | datetime(\"yyyy-MM-dd HH:mm:SS\")'", "M003 seconds, which are `ss`");
     check("age = 'a | age(\"years\")'", "");
 }
 

@@ -128,6 +128,9 @@ fn sense(fields: &[Field]) -> Result<(), String> {
     twice(Field::Hour, "hour", "")?;
     twice(Field::Minute, "minute", "; the month is `MM`")?;
     twice(Field::Second, "second", "; a fraction is `S`")?;
+    if count(Field::Fraction) > 0 && count(Field::Second) == 0 {
+        return Err("a fraction stands without seconds, which are `ss`".to_owned());
+    }
     match (place(Field::Hour), place(Field::Minute), place(Field::Second)) {
         (None, Some(_), _) => Err("minutes stand before the hour; the month is `MM`".to_owned()),
         (Some(hour), Some(minute), _) if minute < hour => {
