@@ -26,6 +26,7 @@ mod condition;
 mod date_pattern;
 mod datum;
 mod differ;
+mod dispatch;
 mod editor_schema;
 mod exact;
 mod expression;

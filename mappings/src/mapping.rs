@@ -39,7 +39,7 @@ pub(crate) struct Mapping {
 }
 
 /// A field that holds another document.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Open {
     pub(crate) path: Path,
     pub(crate) opening: Opening,

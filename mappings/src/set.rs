@@ -1,5 +1,6 @@
 //! All mappings in force: loaded as one, proved as one, and asked in order which one applies.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,6 +10,8 @@ use schemas::{Catalog, Files, Finding, FindingSeverity, Problem};
 use crate::answer::{self, Answers};
 use crate::catalogs::Catalogs;
 use crate::compile;
+use crate::compiled::Compiled;
+use crate::dispatch::{self, Dispatch, Run};
 use crate::expression::Path;
 use crate::mapping::{MappedRecord, Mapping, Open};
 use crate::scene::{Context, Found, Item, Scene};
@@ -19,6 +22,7 @@ use crate::walk;
 pub struct MappingSet {
     // In the order of their file names, which is the order they are asked in.
     mappings: Vec<(String, Mapping)>,
+    dispatch: Dispatch,
     /// The answers of each folder that has some, by the path of their file.
     answers: BTreeMap<String, Arc<Answers>>,
     /// One for all, where the channel says so.
@@ -156,7 +160,8 @@ impl MappingSet {
             return Err(problems);
         }
         problems.extend(never_asked(&mappings));
-        Ok((MappingSet { mappings, answers, answer: None }, problems))
+        let dispatch = Dispatch::new(mappings.iter().map(|(_, it)| it));
+        Ok((MappingSet { mappings, dispatch, answers, answer: None }, problems))
     }
 
     /// The same mappings, all answered in the words of one file of the tree.
@@ -255,12 +260,65 @@ impl MappingSet {
         opener: &mut Opener<'_>,
     ) -> Result<(&str, &Mapping), MapError> {
         let mut broken = None;
-        for (path, mapping) in &self.mappings {
+        for run in &self.dispatch.runs {
+            match self.choose_of(run, document, context, opener) {
+                Ok(Some(chosen)) => return Ok(chosen),
+                Ok(None) => {}
+                // Perhaps another mapping reads the field in another way, or not at all.
+                Err(error) => broken = broken.or(Some(error)),
+            }
+        }
+        let asked = self.mappings.iter().map(|(_, it)| it.name.clone()).collect();
+        Err(broken.unwrap_or(MapError::NoneApplies(asked)))
+    }
+
+    /// The first mapping of a run that applies. A mapping that is too much work does not, and is told
+    /// only if no other of the run does.
+    fn choose_of(
+        &self,
+        run: &Run,
+        document: &mut Document,
+        context: &Context<'_>,
+        opener: &mut Opener<'_>,
+    ) -> Result<Option<(&str, &Mapping)>, MapError> {
+        let Some((_, first)) = self.mappings.get(run.members.start) else { return Ok(None) };
+        opener.open_all(document, first, first.gates)?;
+        let worth = run.worth_asking(|asker| {
+            let (_, asker) = self.mappings.get(asker)?;
+            asker.read(dispatch::demanded(asker)?, document, context)
+        });
+        let mut broken = None;
+        for (path, mapping) in worth.into_iter().filter_map(|it| self.mappings.get(it)) {
+            match mapping.applies(document, context) {
+                Ok(true) => return Ok(Some((path, mapping))),
+                Ok(false) => {}
+                Err(error) => broken = broken.or(Some(error)),
+            }
+        }
+        broken.map_or(Ok(None), Err)
+    }
+}
+
+#[cfg(test)]
+impl MappingSet {
+    /// Only the choice; `in_turn` asks every mapping.
+    pub(crate) fn choose_name(
+        &self,
+        document: &mut Document,
+        context: &Context<'_>,
+        limits: &Limits,
+        in_turn: bool,
+    ) -> Result<String, MapError> {
+        let mut opener = Opener { opened: Vec::new(), context, limits };
+        if !in_turn {
+            return self.choose(document, context, &mut opener).map(|(_, it)| it.name.clone());
+        }
+        let mut broken = None;
+        for (_, mapping) in &self.mappings {
             let readable = opener.open_all(document, mapping, mapping.gates);
             match readable.and_then(|()| mapping.applies(document, context)) {
-                Ok(true) => return Ok((path, mapping)),
+                Ok(true) => return Ok(mapping.name.clone()),
                 Ok(false) => {}
-                // Perhaps another mapping reads the field in another way, or not at all.
                 Err(error) => broken = broken.or(Some(error)),
             }
         }
@@ -280,6 +338,19 @@ impl Mapping {
             return Err(MapError::TooMuch(self.name.clone()));
         }
         Ok(applies)
+    }
+
+    /// A value outside any record, as text.
+    fn read(
+        &self,
+        expression: &Compiled,
+        document: &Document,
+        context: &Context<'_>,
+    ) -> Option<String> {
+        let (found, reading) = (Found::new(self.absolute_paths), self.reading(document));
+        let root = Item::root(document);
+        let scene = Scene::new(document, context, &root, &found, &reading);
+        expression.evaluate(&scene).ok()?.to_text().map(Cow::into_owned)
     }
 
     /// Every node at a path of `[[open]]` or `[[group]]`.
