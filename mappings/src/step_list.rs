@@ -315,6 +315,15 @@ mod tests {
         check("v | code(\"sex\")", "3", "M203");
         check("v | boolean(\"是\", \"否\")", "有", "M204");
         check("v | match(\"^([0-9]+)天$\", 1)", "一周", "M205");
+        check("v | age(\"months\")", "56岁", "M208");
+        check("v/nothing | required", "x", "M209");
+        check("v | lookup(\"drugs\", \"pack\")", "YP99", "M211");
+        check("v | decimal | unit(\"dose\", v/nothing, \"mg\")", "1", "M212");
+        check("v | decimal | unit(\"dose\", \"mg\", v)", "1", "M212");
+        check("v | agrees(\"女\")", "男", "M213");
+        check("v | decimal | over(0, 2)", "1", "M214");
+        check("v | date(\"yyyyMMdd\") | days_until($received_at)", "20260103", "M215");
+        check("v | name_of(\"gend\")", "7", "M203");
     }
 
     #[test]
@@ -324,6 +333,14 @@ mod tests {
         check("v | trim", "　 ", "absent");
         check("v | split(\"^\") | item(3)", "a^b", "absent");
         check("v/nothing | join(\" \", v)", "x", "x");
+        check("v/nothing | agrees(v)", "x", "absent");
+        check("v | agrees(v/nothing)", "x", "x");
+        check("v | decimal | plus(v/nothing | decimal)", "1", "absent");
+        check("v | when(v = \"y\")", "x", "absent");
+        check("v | after(\"^\")", "a", "absent");
+        check("v | strip(\"'\")", "''", "absent");
+        check("v | digits", "无", "absent");
+        check("v | split(\"^\") | join(\",\")", "a^^b", "a,b");
     }
 
     #[test]
