@@ -45,6 +45,13 @@ const FAMILIES: [Family; 9] = [
     ("header", header::make),
 ];
 
+/// What is promised is 70; the floor stands just below what is reached, so that a check that the
+/// compiler loses turns the test red.
+const REFUSED_PERCENT_MIN: usize = 77;
+
+/// Refused at load or caught by a case. What is promised is 95.
+const CAUGHT_PERCENT_MIN: usize = 96;
+
 /// In how many places a kind is tried at most.
 const PLACES: usize = 3;
 
@@ -67,8 +74,16 @@ fn mistakes_are_found_before_they_run() {
         mutants.len()
     );
     assert!(kinds.len() >= 200, "{} kinds are too few", kinds.len());
-    assert!(refused * 100 >= mutants.len() * 70, "{refused} of {} refused at load", mutants.len());
-    assert!(caught * 100 >= mutants.len() * 95, "{caught} of {} caught", mutants.len());
+    assert!(
+        refused * 100 >= mutants.len() * REFUSED_PERCENT_MIN,
+        "{refused} of {} refused at load",
+        mutants.len()
+    );
+    assert!(
+        caught * 100 >= mutants.len() * CAUGHT_PERCENT_MIN,
+        "{caught} of {} caught",
+        mutants.len()
+    );
 }
 
 /// Every mistake that can be made anywhere.
