@@ -54,6 +54,43 @@ fn what_comes_again_is_found() {
     assert_eq!(delivered.records.len(), 2_501);
 }
 
+/// A code that nobody has mapped holds back the part it stands in, and what comes behind it of the same
+/// stay; once it is mapped everything goes on in its order.
+#[test]
+fn a_part_with_an_unmapped_code_waits_and_goes_on() {
+    let mut agent = Agent::prepare(Setup { sets: Some(String::new()), ..setup() });
+    let mapping = agent.mappings().join("feelist/inpatient-fee-list.toml");
+    let text = fs::read_to_string(&mapping).expect("it was copied");
+    let parking = text.replace("[codes.refund]\n", "[codes.refund]\nunknown = \"park\"\n");
+    assert_ne!(parking, text);
+    fs::write(&mapping, parking).expect("our own folder");
+    agent.start_again();
+
+    let list = List::of_lines(3_400).with("<退费标志>N", "<退费标志>冲", 1_500);
+    let counts = post(&agent, &list)["data"]["counts"].clone();
+    assert_eq!(
+        (&counts["accepted"], &counts["records"]),
+        (&1_000.into(), &3_401.into()),
+        "{counts}"
+    );
+    assert_eq!(counts["parked"], 2_401, "{counts}");
+    let again = post(&agent, &list)["data"]["counts"].clone();
+    assert_eq!((&again["duplicate"], &again["accepted"]), (&1_000.into(), &0.into()), "{again}");
+
+    let map = ["codes", "map", "--map", "feelist/codes/refund.csv", "冲=1"];
+    let ran = agent.ask(&map);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    agent.await_drained();
+    let delivered = Platform::of_folder(&agent.records()).receive(3_401);
+    assert_eq!(delivered.records.len(), 3_401);
+    let mut records: Vec<_> = delivered.records.iter().collect();
+    records.sort_by_key(|it| it.seq);
+    let number = |elements: &str| Some(elements.split_once("FY")?.1.get(..9)?.to_owned());
+    let lines: Vec<String> = records.iter().filter_map(|it| number(&it.elements)).collect();
+    assert!(lines.is_sorted(), "the lines of a stay go out in their order");
+    assert_eq!(lines.len(), 3_400);
+}
+
 /// One wrong line refuses all of it, is told with its number, and the body is kept.
 #[test]
 fn a_wrong_line_refuses_the_whole() {
@@ -82,13 +119,17 @@ fn a_wrong_line_refuses_the_whole() {
 }
 
 fn streaming() -> Agent {
+    Agent::start(setup())
+}
+
+fn setup() -> Setup {
     let path = "住院费用清单/费用/日清单/费用大类/单据列表/单据/明细列表/明细";
-    Agent::start(Setup {
+    Setup {
         channels: format!(
             "[[channel]]\nname = \"long\"\nformat = \"xml\"\nstream = \"{path}\"\nmappings = [\"feelist/\"]\n"
         ),
         ..Setup::files()
-    })
+    }
 }
 
 /// A stay with its lines, made while it is sent.
