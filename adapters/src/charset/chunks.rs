@@ -329,6 +329,7 @@ mod tests {
             [b"\xEF\xBB\xBF".as_slice(), text("", "李").as_bytes()].concat(),
             utf16,
             mixed,
+            [text("", "阿司匹林").into_bytes(), gbk(&text("", "李建国"))].concat(),
             cut,
             text("", "李").replace('国', "\u{FFFD}").into_bytes(),
             [text("", "a").as_bytes(), b"\xFF"].concat(),

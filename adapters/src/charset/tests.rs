@@ -22,6 +22,28 @@ fn what_was_declared_is_believed_when_every_byte_agrees() {
     check(b"<a>\xC2\xE5\xB0\x7C</a>", "big5", "<a>醫院</a> Big5 (declared by HTTP; declared big5)");
 }
 
+/// MSH-18, by the names that HL7 has for encodings.
+#[test]
+fn hl7_declares_in_its_header() {
+    let message = |charset: &str| format!("MSH|^~\\&|李|||||||||||||||{charset}|zh");
+    let declared = |charset: &str, decision: &str| format!("{} {decision}", message(charset));
+    check(
+        &gbk(&message("GB 18030-2000")),
+        "",
+        &declared("GB 18030-2000", "gb18030 (declared by HL7; declared gb 18030-2000)"),
+    );
+    check(
+        &utf8(&message("UNICODE UTF-8")),
+        "",
+        &declared("UNICODE UTF-8", "utf-8 (declared by HL7; declared unicode utf-8)"),
+    );
+    check(
+        &utf8(&message("~UNICODE")),
+        "",
+        &declared("~UNICODE", "utf-8 (not valid as declared; declared unicode) D901"),
+    );
+}
+
 #[test]
 fn undeclared_text_shows_its_encoding() {
     check(&utf8("{\"a\":\"药\"}"), "", "{\"a\":\"药\"} utf-8 (valid, nothing declared)");

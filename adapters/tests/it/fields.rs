@@ -108,6 +108,9 @@ fn wrapped_documents() {
     // A bomb: a few kilobytes that would become twenty megabytes.
     let bomb = gzip(&vec![b' '; 20 << 20]);
     assert_eq!(read(&packed(&bomb), &both), "a: D706");
+    // Five are within the limit, but no text is so dense.
+    let bomb = gzip(&vec![b' '; 5 << 20]);
+    assert_eq!(read(&packed(&bomb), &both), "a: D706");
     assert_eq!(read("<b/>", &[Transfer::Gzip]), "a: D705");
 }
 
@@ -141,6 +144,8 @@ fn characters_that_are_no_text_go_where_told() {
         repaired(b"\x0BMSH|^~\\&|\x01\r\x1C", &controls).lines().next(),
         Some("hl7 utf-8 D908")
     );
+    // The two that make a frame are not taken out of it: a cut one is still seen to be cut.
+    assert_eq!(repaired(b"\x0BMSH|^~\\&|\x01\r", &controls), "D806 at 12");
     assert_eq!(repaired(b"a=%01x&b=2", &controls), "form utf-8 D908\na = x\nb = 2\n");
     // The place is that of the bytes that were sent.
     assert_eq!(repaired(&gbk("<a>李\u{1}\u{2}建</b>"), &controls), "D306 at 9 and 0");
