@@ -271,7 +271,9 @@ fn channels(out: &mut String) {
         explain(key, out);
         let _ = writeln!(out, "# {} = {}", key.name, key.without.value());
     }
-    SHIPPED.iter().for_each(|it| it.write(out));
+    for channel in SHIPPED {
+        channel.write(out);
+    }
 }
 
 fn explain(key: &Key, out: &mut String) {
@@ -336,7 +338,8 @@ mod tests {
     /// The folder of a mapping; nothing for what only goes with one.
     fn vendor_of(path: &str) -> Option<&str> {
         let (vendor, file) = path.split_once('/')?;
-        let is_mapping = file.ends_with(".toml") && !file.contains('/') && file != "answer.toml";
+        let (name, ending) = file.rsplit_once('.')?;
+        let is_mapping = ending == "toml" && !file.contains('/') && name != "answer";
         is_mapping.then_some(vendor)
     }
 
