@@ -6,6 +6,10 @@ use crate::client::Request;
 pub(crate) const PRESCRIPTION: &str =
     include_str!("../../mappings/platform/cases/two-diagnoses-three-drugs.in.xml");
 
+/// 81 KB of XML, nine levels deep: one stay, six days, 200 lines.
+pub(crate) const FEE_LIST: &str =
+    include_str!("../../mappings/feelist/cases/six-days-two-hundred-lines.in.xml");
+
 /// Records that one prescription becomes.
 pub(crate) const RECORDS_A_PRESCRIPTION: u64 = 6;
 
