@@ -1,7 +1,7 @@
 //! XML text to nodes.
 //!
-//! The tokens are quick_xml's, and no other file names it; the tree, the namespaces, the limits and
-//! the faults are ours. The walk keeps its own stack, so no depth of nesting can exhaust the
+//! The common tokens are taken by hand, see `tokens`; all others are quick_xml's, and no other file
+//! names it. The tree, the namespaces, the limits and the faults are ours. The walk keeps its own stack, so no depth of nesting can exhaust the
 //! program's.
 //!
 //! What is stricter than many parsers: any DOCTYPE is refused, and of the entities only the five of
@@ -17,6 +17,7 @@ mod attributes;
 mod names;
 mod namespaces;
 mod references;
+mod tokens;
 mod tree;
 
 use quick_xml::Reader;
@@ -33,6 +34,7 @@ use crate::error::{DecodeError, Note};
 use crate::format::BLANKS;
 use crate::limits::Limits;
 
+use tokens::Token;
 use tree::Tree;
 
 /// Reads an XML document; its root element becomes a child of `under`. Offsets in faults and nodes
@@ -63,39 +65,67 @@ fn walk<'a>(
     tree: &mut Tree<'a, '_>,
     notes: &mut Vec<Note>,
 ) -> Result<(), DecodeError> {
-    let start = text.len() - text.trim_start_matches(BLANKS).len();
-    let place = |position: u64| start + usize::try_from(position).unwrap_or(usize::MAX);
-    // Tokens borrow from the reader's event; the tree keeps slices of the text itself.
-    let slice = |at: usize, len: usize| text.get(at..at + len).unwrap_or_default();
-    let mut reader = Reader::from_str(text.get(start..).unwrap_or_default());
+    let mut at = text.len() - text.trim_start_matches(BLANKS).len();
+    while at < text.len() {
+        at = if let Some((token, end)) = tokens::common(text, at) {
+            tree.take(token, at)?;
+            end
+        } else {
+            at + rare_token(&mut full_reader(text, at), text, at, tree, notes)?
+        };
+    }
+    tree.expect_complete(text.len())
+}
+
+/// The reader that knows all of XML, at a place of the text.
+fn full_reader(text: &str, at: usize) -> Reader<&[u8]> {
+    let mut reader = Reader::from_str(text.get(at..).unwrap_or_default());
     // End tags are compared by the tree, which knows where the start tag stood.
     reader.config_mut().check_end_names = false;
     reader.config_mut().allow_unmatched_ends = true;
-    loop {
-        let at = place(reader.buffer_position());
-        match reader.read_event() {
-            Ok(Event::Start(tag)) => {
-                tree.begin(slice(at + 1, tag.len()), tag.name().as_ref().len(), at)?;
-            }
-            Ok(Event::Empty(tag)) => {
-                tree.begin(slice(at + 1, tag.len()), tag.name().as_ref().len(), at)?;
-                tree.finish()?;
-            }
-            Ok(Event::End(tag)) => tree.end(tag.name().as_ref(), at)?,
-            Ok(Event::Text(piece)) => tree.plain_text(slice(at, piece.len()), at)?,
-            Ok(Event::CData(piece)) => tree.cdata(slice(at + CDATA.len(), piece.len()), at)?,
-            Ok(Event::GeneralRef(name)) => tree.reference(slice(at + 1, name.len()), at)?,
-            Ok(Event::Decl(tag)) => {
-                if at != start || !is_well_formed_declaration(&tag) {
-                    notes.push(Note::at(&DECLARATION_DROPPED, at));
-                }
-            }
-            Ok(Event::Comment(_) | Event::PI(_)) => {}
-            Ok(Event::DocType(_)) => return Err(DecodeError::at(&DOCTYPE, at)),
-            Ok(Event::Eof) => return tree.expect_complete(text.len()),
-            Err(error) => return Err(fault(&error, text, place(reader.error_position()))),
+    reader
+}
+
+/// Hands the reader's next token, whatever it is, to the tree. `from` is where the reader began;
+/// returned is how far it has come.
+fn rare_token<'a>(
+    reader: &mut Reader<&[u8]>,
+    text: &'a str,
+    from: usize,
+    tree: &mut Tree<'a, '_>,
+    notes: &mut Vec<Note>,
+) -> Result<usize, DecodeError> {
+    let place = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
+    let at = from + place(reader.buffer_position());
+    // Tokens borrow from the reader's event; the tree keeps slices of the text itself.
+    let slice = |at: usize, len: usize| text.get(at..at + len).unwrap_or_default();
+    let token = match reader.read_event() {
+        Ok(Event::Start(tag)) => {
+            let name_len = tag.name().as_ref().len();
+            Token::Start { tag: slice(at + 1, tag.len()), name_len }
         }
-    }
+        Ok(Event::Empty(tag)) => {
+            let name_len = tag.name().as_ref().len();
+            Token::Empty { tag: slice(at + 1, tag.len()), name_len }
+        }
+        Ok(Event::End(tag)) => Token::End(slice(at + 2, tag.name().as_ref().len())),
+        Ok(Event::Text(piece)) => Token::Text(slice(at, piece.len())),
+        Ok(Event::CData(piece)) => Token::CData(slice(at + CDATA.len(), piece.len())),
+        Ok(Event::GeneralRef(name)) => Token::Reference(slice(at + 1, name.len())),
+        Ok(Event::Decl(tag)) => {
+            let before = text.get(..at).unwrap_or_default();
+            if !before.trim_matches(BLANKS).is_empty() || !is_well_formed_declaration(&tag) {
+                notes.push(Note::at(&DECLARATION_DROPPED, at));
+            }
+            return Ok(place(reader.buffer_position()));
+        }
+        Ok(Event::Comment(_) | Event::PI(_)) => return Ok(place(reader.buffer_position())),
+        Ok(Event::DocType(_)) => return Err(DecodeError::at(&DOCTYPE, at)),
+        Ok(Event::Eof) => return Ok(text.len() - from),
+        Err(error) => return Err(fault(&error, text, from + place(reader.error_position()))),
+    };
+    tree.take(token, at)?;
+    Ok(place(reader.buffer_position()))
 }
 
 /// What the tokens could not be made of.

@@ -159,6 +159,106 @@ fn a_broken_declaration_is_dropped_with_a_note() {
     check("<?xml version='1.0'?><a><?xml version='1.0'?><b/></a>", "a[b] D905");
 }
 
+/// The tokens that are taken by hand are those that the full reader would give, and so are the
+/// faults: over everything that can be put together of these pieces.
+#[test]
+fn common_tokens_are_what_the_full_reader_makes_of_them() {
+    const PIECES: &[&str] = &[
+        "<a>",
+        "<a>",
+        "</a>",
+        "</a>",
+        "<b x='1'>",
+        "</b>",
+        "</b >",
+        "<a/>",
+        "<编码 名='药'/>",
+        "<",
+        ">",
+        "/>",
+        "</",
+        "<a",
+        " x='>'",
+        " y=\"'\"",
+        "'",
+        "\"",
+        "=",
+        "x",
+        "药 1",
+        " ",
+        "\n",
+        "&lt;",
+        "&#65;",
+        "&",
+        ";",
+        "&x;",
+        "<![CDATA[",
+        "]]>",
+        "]",
+        "]]",
+        "<![CDATA[<c>]]></c>]]>",
+        "<!-- - -->",
+        "<!--",
+        "-->",
+        "<?p?>",
+        "<?xml version='1.0'?>",
+        "?>",
+        "<!",
+        "<!DOCTYPE a>",
+        "<a\t/ >",
+        "< a>",
+        "<1>",
+        "<>",
+        "</>",
+        "</ a>",
+        "<a'>'>",
+        "<a b/>",
+        "\u{FEFF}",
+        "\r",
+    ];
+    let mut random = 1_u64;
+    let mut below = |bound: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(random >> 33).unwrap_or_default() % bound
+    };
+    let mut sound = 0;
+    for _ in 0..100_000 {
+        let mut text = String::from(if below(2) == 0 { "<a>" } else { "" });
+        for _ in 0..below(6) {
+            text.push_str(PIECES.get(below(PIECES.len())).copied().unwrap_or_default());
+        }
+        if below(2) == 0 {
+            text.push_str("</a>");
+        }
+        let expected = outcome(&text, |tree, notes| {
+            let start = text.len() - text.trim_start_matches(BLANKS).len();
+            let mut reader = full_reader(&text, start);
+            let mut read = 0;
+            while start + read < text.len() {
+                read = rare_token(&mut reader, &text, start, tree, notes)?;
+            }
+            tree.expect_complete(text.len())
+        });
+        let actual = outcome(&text, |tree, notes| walk(&text, tree, notes));
+        assert_eq!(actual, expected, "{text:?}");
+        sound += usize::from(actual.starts_with('a'));
+    }
+    assert!(sound > 1_000, "{sound}");
+}
+
+fn outcome<'a>(
+    text: &'a str,
+    read: impl FnOnce(&mut Tree<'a, '_>, &mut Vec<Note>) -> Result<(), DecodeError>,
+) -> String {
+    let mut document = Document::with_capacity(text.len());
+    let (root, held) = (document.root(), document.hold(text));
+    let (limits, mut notes) = (Limits::default(), Vec::new());
+    match read(&mut Tree::new(&mut document, held, root, &limits), &mut notes) {
+        Ok(()) => format!("{} {notes:?}", brief(&document, root)),
+        Err(error) => format!("{error:?}"),
+    }
+}
+
 #[track_caller]
 fn check(text: &str, expected: &str) {
     let limits = Limits {

@@ -15,6 +15,7 @@ use super::attributes::{self, Attribute};
 use super::names;
 use super::namespaces::{Namespaces, Resolved};
 use super::references;
+use super::tokens::Token;
 
 /// An element that has begun and not ended.
 struct OpenElement<'a> {
@@ -69,13 +70,23 @@ impl<'a, 'd> Tree<'a, 'd> {
         }
     }
 
+    /// A token that begins at `at`.
+    pub(super) fn take(&mut self, token: Token<'a>, at: usize) -> Result<(), DecodeError> {
+        match token {
+            Token::Start { tag, name_len } => self.begin(tag, name_len, at),
+            Token::Empty { tag, name_len } => {
+                self.begin(tag, name_len, at)?;
+                self.finish()
+            }
+            Token::End(name) => self.end(name, at),
+            Token::Text(piece) => self.plain_text(piece, at),
+            Token::CData(piece) => self.cdata(piece, at),
+            Token::Reference(name) => self.reference(name, at),
+        }
+    }
+
     /// A start tag: `tag` is what stands between `<` and `>`, the name first.
-    pub(super) fn begin(
-        &mut self,
-        tag: &'a str,
-        name_len: usize,
-        at: usize,
-    ) -> Result<(), DecodeError> {
+    fn begin(&mut self, tag: &'a str, name_len: usize, at: usize) -> Result<(), DecodeError> {
         let name = tag.get(..name_len).unwrap_or_default();
         if !names::is_name(name) {
             return Err(DecodeError::at(&RAW_LESS_THAN, at));
@@ -105,7 +116,7 @@ impl<'a, 'd> Tree<'a, 'd> {
     }
 
     /// An end tag.
-    pub(super) fn end(&mut self, name: &str, at: usize) -> Result<(), DecodeError> {
+    fn end(&mut self, name: &str, at: usize) -> Result<(), DecodeError> {
         match self.open.last() {
             None => Err(DecodeError::at(&UNOPENED_END, at)),
             Some(open) if open.name != name => {
@@ -116,7 +127,7 @@ impl<'a, 'd> Tree<'a, 'd> {
     }
 
     /// Ends the innermost element: its text is complete now.
-    pub(super) fn finish(&mut self) -> Result<(), DecodeError> {
+    fn finish(&mut self) -> Result<(), DecodeError> {
         let Some(open) = self.open.pop() else { return Ok(()) };
         self.namespaces.leave(open.namespaces_outside);
         let is_one_piece = !open.only_piece.is_empty();
@@ -141,7 +152,7 @@ impl<'a, 'd> Tree<'a, 'd> {
     }
 
     /// Text between tags, up to the next reference.
-    pub(super) fn plain_text(&mut self, piece: &'a str, at: usize) -> Result<(), DecodeError> {
+    fn plain_text(&mut self, piece: &'a str, at: usize) -> Result<(), DecodeError> {
         if piece.as_bytes().contains(&b']')
             && let Some(end) = piece.find("]]>")
         {
@@ -154,12 +165,12 @@ impl<'a, 'd> Tree<'a, 'd> {
     }
 
     /// The content of a CDATA section, `at` being where the section begins.
-    pub(super) fn cdata(&mut self, piece: &'a str, at: usize) -> Result<(), DecodeError> {
+    fn cdata(&mut self, piece: &'a str, at: usize) -> Result<(), DecodeError> {
         self.add_text(piece, at + CDATA.len(), at)
     }
 
     /// A reference, by what stands between `&` and `;`.
-    pub(super) fn reference(&mut self, name: &str, at: usize) -> Result<(), DecodeError> {
+    fn reference(&mut self, name: &str, at: usize) -> Result<(), DecodeError> {
         let character = references::resolve(name).map_err(|entry| DecodeError::at(entry, at))?;
         let Some(open) = self.open.last_mut() else {
             return Err(outside(self.seen_root, at));
