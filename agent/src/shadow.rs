@@ -3,8 +3,8 @@
 //!
 //! | room | what happens there |
 //! |---|---|
-//! | [`compare`] | two verdicts about one message: the same, or where not; pure |
-//! | [`report`] | differences, counted element by element |
+//! | `compare` | two verdicts about one message: the same, or where not; pure |
+//! | `report` | differences, counted element by element |
 //! | `promote` | the candidate becomes the set in force |
 //! | `routes` | what the control socket can ask |
 //!

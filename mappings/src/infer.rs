@@ -1,7 +1,7 @@
 //! Drafts a mapping from one sample message: a first version for an implementer to correct, with a
 //! confidence on every line.
 //!
-//! The way of a draft: [`survey`] opens what lies inside fields and lists the fields and the groups
+//! The way of a draft: `survey` opens what lies inside fields and lists the fields and the groups
 //! that repeat, `names` compares a field's name with the element's Chinese and English names (the
 //! words in `words.csv`, their readings in `pinyin.csv`), `values` looks at what the field holds,
 //! `plan` decides which entity each group is and which field fills which element, `write` writes
