@@ -6,7 +6,9 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use adapters::{Document, NodeId, Opening};
-use schemas::{Catalog, Elements, Entity, Finding, FindingSeverity, Value};
+use schemas::{
+    Catalog, Elements, Entity, Finding, FindingSeverity, Format, Number, Value, ValueRef,
+};
 
 use crate::compiled::{Compiled, From, Variable};
 use crate::condition::CompiledCondition;
@@ -290,8 +292,8 @@ fn fill(record: &mut MappedRecord<'_>, plan: &ElementPlan, scene: &Scene<'_>) {
     scene.found.take_notes(); // of conditions and keys: they were asked, not written
     match plan.expression.evaluate_at(node, scene) {
         Ok(datum) => {
-            if let Some(value) = value(datum, record.entity, plan.position) {
-                record.elements.set(plan.position, value);
+            if let Some(element) = record.entity.elements().get(plan.position) {
+                put(&mut record.elements, plan.position, element.format(), datum);
             }
         }
         Err(fault) => tell(record, plan.position, node, scene, fault, FindingSeverity::Reject),
@@ -332,24 +334,27 @@ fn tell(
     });
 }
 
-fn value(datum: Datum<'_>, entity: &Entity, position: usize) -> Option<Value> {
-    use schemas::{Format, Number};
-    let format = entity.elements().get(position)?.format();
-    Some(match datum {
-        Datum::Absent | Datum::List(_) => return None,
+/// The compiler has proved that the kind fits the format, or can be written as it.
+fn put(elements: &mut Elements, position: usize, format: &Format, datum: Datum<'_>) {
+    let value = match datum {
+        Datum::Absent | Datum::List(_) => return,
         Datum::Text(text) => match format {
-            Format::Number { .. } => Value::Number(Number::parse(&text)?),
-            _ => Value::Text(text.into_owned()),
+            Format::Number { .. } => match Number::parse(&text) {
+                Some(number) => Value::Number(number),
+                None => return,
+            },
+            _ => return elements.set_text(position, &text),
         },
         Datum::Number(number) => match format {
-            Format::Text { .. } => Value::Text(number.to_string()),
+            Format::Text { .. } => return elements.set_text(position, number.as_str()),
             _ => Value::Number(number),
         },
         Datum::Date(date) => Value::Date(date),
         Datum::Time(time) => Value::Time(time),
         Datum::DateTime(moment) => Value::DateTime(moment),
         Datum::Boolean(yes) => Value::Boolean(yes),
-    })
+    };
+    elements.set(position, value);
 }
 
 fn text_of(expression: &Compiled, scene: &Scene<'_>) -> Option<String> {
@@ -357,16 +362,16 @@ fn text_of(expression: &Compiled, scene: &Scene<'_>) -> Option<String> {
 }
 
 /// A value as part of a key: the standard's own notation.
-pub(crate) fn key_text(value: &Value) -> Cow<'_, str> {
+pub(crate) fn key_text(value: ValueRef<'_>) -> Cow<'_, str> {
     let written = |datum: Datum<'_>| datum.to_text().map(Cow::into_owned).unwrap_or_default();
     match value {
-        Value::Text(text) => Cow::Borrowed(text),
-        Value::Number(number) => Cow::Borrowed(number.as_str()),
-        Value::Date(date) => Cow::Owned(written(Datum::Date(*date))),
-        Value::Time(time) => Cow::Owned(written(Datum::Time(*time))),
-        Value::DateTime(moment) => Cow::Owned(written(Datum::DateTime(*moment))),
-        Value::Boolean(yes) => Cow::Borrowed(if *yes { "y" } else { "n" }),
-        Value::Node(_) => Cow::Borrowed(""),
+        ValueRef::Text(text) => Cow::Borrowed(text),
+        ValueRef::Number(number) => Cow::Borrowed(number.as_str()),
+        ValueRef::Date(date) => Cow::Owned(written(Datum::Date(date))),
+        ValueRef::Time(time) => Cow::Owned(written(Datum::Time(time))),
+        ValueRef::DateTime(moment) => Cow::Owned(written(Datum::DateTime(moment))),
+        ValueRef::Boolean(yes) => Cow::Borrowed(if yes { "y" } else { "n" }),
+        ValueRef::Node(_) => Cow::Borrowed(""),
     }
 }
 

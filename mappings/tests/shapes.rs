@@ -424,10 +424,10 @@ fn show(record: &MappedRecord<'_>) -> String {
     findings.chain(elements).collect::<Vec<_>>().join(" ")
 }
 
-fn text(value: &schemas::Value) -> String {
+fn text(value: schemas::ValueRef<'_>) -> String {
     match value {
-        schemas::Value::Text(text) => text.clone(),
-        schemas::Value::Number(number) => number.to_string(),
+        schemas::ValueRef::Text(text) => text.to_owned(),
+        schemas::ValueRef::Number(number) => number.to_string(),
         other => format!("{other:?}"),
     }
 }

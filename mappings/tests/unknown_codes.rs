@@ -68,7 +68,7 @@ fn check(policy: &str, sex: &str, expected: &str) {
         record.unknown.iter().map(|it| format!("parked {} {} {}", it.map, it.code, it.element)),
     );
     let position = record.entity.position("gend").unwrap();
-    if let Some(schemas::Value::Text(text)) = record.elements.get(position) {
+    if let Some(schemas::ValueRef::Text(text)) = record.elements.get(position) {
         told.push(format!("gend={text}"));
     }
     assert_eq!(told.join(", "), expected);

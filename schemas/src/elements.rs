@@ -2,13 +2,35 @@
 
 use std::fmt;
 
-use crate::value::Value;
+use jiff::civil::{Date, DateTime, Time};
+
+use crate::number::Number;
+use crate::value::{Value, ValueRef};
 
 /// Values by position in the entity, in the entity's order. An absent element has no value here.
-#[derive(Clone, Default, PartialEq)]
+///
+/// All texts lie in one string: a message has a hundred short ones, and each on its own would cost
+/// more to find room for than to read.
+#[derive(Clone, Default)]
 pub struct Elements {
     // Invariant: positions ascend, none stands twice.
-    values: Vec<(usize, Value)>,
+    values: Vec<(usize, Stored)>,
+    texts: String,
+}
+
+#[derive(Clone, Debug)]
+enum Stored {
+    /// Part of `texts`.
+    Text {
+        start: usize,
+        len: usize,
+    },
+    Number(Number),
+    Date(Date),
+    Time(Time),
+    DateTime(DateTime),
+    Boolean(bool),
+    Node(Box<[Elements]>),
 }
 
 impl Elements {
@@ -21,21 +43,37 @@ impl Elements {
     /// No values yet, with room for some.
     #[must_use]
     pub fn with_capacity(values: usize) -> Elements {
-        Elements { values: Vec::with_capacity(values) }
+        let texts = String::with_capacity(values * TEXT_BYTES);
+        Elements { values: Vec::with_capacity(values), texts }
     }
 
     /// Puts a value at a position of the entity, in place of the one that was there.
-    #[inline]
     pub fn set(&mut self, position: usize, value: Value) {
+        let stored = match value {
+            Value::Text(text) => return self.set_text(position, &text),
+            Value::Number(number) => Stored::Number(number),
+            Value::Date(date) => Stored::Date(date),
+            Value::Time(time) => Stored::Time(time),
+            Value::DateTime(both) => Stored::DateTime(both),
+            Value::Boolean(yes) => Stored::Boolean(yes),
+            Value::Node(records) => Stored::Node(records.into_boxed_slice()),
+        };
+        self.put(position, stored);
+    }
+
+    /// The same for a text that lies elsewhere.
+    pub fn set_text(&mut self, position: usize, text: &str) {
+        let start = self.texts.len();
+        self.texts.push_str(text);
+        self.put(position, Stored::Text { start, len: text.len() });
+    }
+
+    fn put(&mut self, position: usize, value: Stored) {
         // Mappings go through the entity in order, so most values belong at the end.
         if self.values.last().is_none_or(|(last, _)| *last < position) {
             self.values.push((position, value));
-        } else {
-            self.put_in(position, value);
+            return;
         }
-    }
-
-    fn put_in(&mut self, position: usize, value: Value) {
         match self.find(position) {
             Ok(found) => {
                 if let Some((_, old)) = self.values.get_mut(found) {
@@ -48,14 +86,29 @@ impl Elements {
 
     /// The value at a position of the entity.
     #[must_use]
-    pub fn get(&self, position: usize) -> Option<&Value> {
+    pub fn get(&self, position: usize) -> Option<ValueRef<'_>> {
         let found = self.find(position).ok()?;
-        self.values.get(found).map(|(_, value)| value)
+        self.values.get(found).map(|(_, value)| self.value(value))
     }
 
     /// Positions and values, in the entity's order.
-    pub fn iter(&self) -> impl Iterator<Item = (usize, &Value)> {
-        self.values.iter().map(|(position, value)| (*position, value))
+    pub fn iter(&self) -> impl Iterator<Item = (usize, ValueRef<'_>)> {
+        self.values.iter().map(|(position, value)| (*position, self.value(value)))
+    }
+
+    fn value<'a>(&'a self, stored: &'a Stored) -> ValueRef<'a> {
+        match stored {
+            Stored::Text { start, len } => {
+                let text = self.texts.get(*start..start + len);
+                ValueRef::Text(text.expect("only `set_text` says where a text lies"))
+            }
+            Stored::Number(number) => ValueRef::Number(number),
+            Stored::Date(date) => ValueRef::Date(*date),
+            Stored::Time(time) => ValueRef::Time(*time),
+            Stored::DateTime(both) => ValueRef::DateTime(*both),
+            Stored::Boolean(yes) => ValueRef::Boolean(*yes),
+            Stored::Node(records) => ValueRef::Node(records),
+        }
     }
 
     /// How many elements have a value.
@@ -75,6 +128,16 @@ impl Elements {
     }
 }
 
+/// Equal values at the same positions, whatever lay there before.
+impl PartialEq for Elements {
+    fn eq(&self, other: &Elements) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+/// What a text takes: enough for most records.
+const TEXT_BYTES: usize = 16;
+
 /// Tells positions only: a record's values belong in no log.
 impl fmt::Debug for Elements {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,6 +150,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn texts_are_kept_side_by_side() {
+        let mut elements = Elements::new();
+        for (position, text) in [(1, "一"), (7, ""), (3, "三"), (1, "二")] {
+            elements.set(position, Value::Text(text.to_owned()));
+        }
+        let texts: Vec<_> = elements.iter().collect();
+        let text = ValueRef::Text;
+        assert_eq!(texts, [(1, text("二")), (3, text("三")), (7, text(""))]);
+        let mut same = Elements::with_capacity(3);
+        texts.iter().for_each(|(position, value)| match value {
+            ValueRef::Text(text) => same.set_text(*position, text),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(elements, same, "what was replaced does not count");
+        same.set_text(7, "七");
+        assert_ne!(elements, same);
+    }
+
+    #[test]
     fn kept_in_the_entitys_order() {
         let mut elements = Elements::new();
         for position in [4, 9, 2, 4] {
@@ -94,7 +176,7 @@ mod tests {
         }
         let positions: Vec<_> = elements.iter().map(|(position, _)| position).collect();
         assert_eq!(positions, [2, 4, 9]);
-        assert_eq!(elements.get(4), Some(&Value::Boolean(true)));
+        assert_eq!(elements.get(4), Some(ValueRef::Boolean(true)));
         assert_eq!(elements.get(3), None);
         assert_eq!(format!("{elements:?}"), "{2, 4, 9}", "values are not told");
     }

@@ -19,6 +19,8 @@ pub struct Entity {
     key: Vec<String>,
     // Invariant: where the elements of `key` stand in `elements`.
     key_positions: Vec<usize>,
+    // Invariant: where the required elements stand in `elements`.
+    required: Vec<usize>,
     moment: Option<usize>,
     named_codes: Vec<(usize, usize)>,
 }
@@ -61,8 +63,21 @@ impl Entity {
         let names = elements.iter().map(|element| element.name.clone());
         let places: HashMap<String, usize> = names.zip(0..).collect();
         let key_positions = key.iter().filter_map(|name| places.get(name).copied()).collect();
+        let required = (0..).zip(&elements).filter(|(_, it)| it.required == Required::Yes);
+        let required = required.map(|(position, _)| position).collect();
         let named_codes = named_codes(&elements, &places);
-        Entity { name, zh_name, what, elements, places, key, key_positions, moment, named_codes }
+        Entity {
+            name,
+            zh_name,
+            what,
+            elements,
+            places,
+            key,
+            key_positions,
+            required,
+            moment,
+            named_codes,
+        }
     }
 
     /// English name, such as `outpatient_prescription`.
@@ -106,6 +121,11 @@ impl Entity {
     #[must_use]
     pub fn key(&self) -> &[String] {
         &self.key
+    }
+
+    /// Where the elements stand that no record may lack, in the entity's order.
+    pub(crate) fn required(&self) -> &[usize] {
+        &self.required
     }
 
     /// Where the elements of the key stand in [`Entity::elements`].

@@ -9,7 +9,7 @@ use crate::elements::Elements;
 use crate::entity::{DataElement, Entity};
 use crate::format::Format;
 use crate::number::Number;
-use crate::value::Value;
+use crate::value::ValueRef;
 
 /// Appends a JSON object of the elements by name. Values beyond the entity's last element are left
 /// out; there is no name to write them under.
@@ -28,15 +28,15 @@ pub fn write_record_elements(entity: &Entity, elements: &Elements, out: &mut Str
     out.push('}');
 }
 
-fn write_value(element: &DataElement, value: &Value, out: &mut String) {
+fn write_value(element: &DataElement, value: ValueRef<'_>, out: &mut String) {
     match value {
-        Value::Text(text) => write_json_text(text, out),
-        Value::Number(number) => write_number(element.format(), number, out),
-        Value::Boolean(yes) => out.push_str(if *yes { "\"y\"" } else { "\"n\"" }),
-        Value::Node(records) => write_node(element, records, out),
-        Value::Date(date) => quoted(out, |out| write_date(*date, out)),
-        Value::Time(time) => quoted(out, |out| write_time(*time, out)),
-        Value::DateTime(both) => quoted(out, |out| {
+        ValueRef::Text(text) => write_json_text(text, out),
+        ValueRef::Number(number) => write_number(element.format(), number, out),
+        ValueRef::Boolean(yes) => out.push_str(if yes { "\"y\"" } else { "\"n\"" }),
+        ValueRef::Node(records) => write_node(element, records, out),
+        ValueRef::Date(date) => quoted(out, |out| write_date(date, out)),
+        ValueRef::Time(time) => quoted(out, |out| write_time(time, out)),
+        ValueRef::DateTime(both) => quoted(out, |out| {
             write_date(both.date(), out);
             write_time(both.time(), out);
         }),
@@ -156,7 +156,7 @@ fn write_escaped(text: &str, out: &mut String) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::Catalog;
+    use crate::{Catalog, Value};
 
     #[test]
     fn numbers_get_the_declared_scale() {

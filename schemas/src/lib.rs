@@ -53,7 +53,7 @@ pub use json::{write_json_text, write_record_elements};
 pub use number::{Number, NumberError};
 pub use problem::{Problem, ProblemSeverity};
 pub use read::read_record_elements;
-pub use value::{Value, ValueError};
+pub use value::{Value, ValueError, ValueRef};
 
 /// The dictionary that comes with the crate: path relative to the schemas folder, and text.
 pub static SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));

@@ -16,7 +16,7 @@ use crate::format::{Format, before_point};
 use crate::identity;
 use crate::mask;
 use crate::number::Number;
-use crate::value::{Value, ValueError};
+use crate::value::{Value, ValueError, ValueRef};
 
 /// Dates before this year are never meant: 0000 and 0001 are what programs write for "none".
 const YEAR_MIN: i16 = 1800;
@@ -27,13 +27,23 @@ const CODES_SHOWN_MAX: usize = 8;
 /// What is wrong with a record of this entity, in the entity's order.
 pub(crate) fn validate(entity: &Entity, elements: &Elements) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut values = elements.iter().peekable();
-    for (position, element) in entity.elements().iter().enumerate() {
-        match values.next_if(|(at, _)| *at == position) {
-            Some((_, value)) => Check { element, findings: &mut findings }.value(value),
-            None => Check { element, findings: &mut findings }.absent(),
+    let mut check = |position: usize, value: Option<ValueRef<'_>>| {
+        let Some(element) = entity.elements().get(position) else { return };
+        let mut check = Check { element, findings: &mut findings };
+        match value {
+            Some(value) => check.value(value),
+            None => check.absent(),
         }
+    };
+    let mut required = entity.required().iter().copied().peekable();
+    for (position, value) in elements.iter() {
+        while let Some(missing) = required.next_if(|it| *it < position) {
+            check(missing, None);
+        }
+        required.next_if_eq(&position);
+        check(position, Some(value));
     }
+    required.for_each(|missing| check(missing, None));
     findings
 }
 
@@ -51,21 +61,21 @@ impl Check<'_> {
         }
     }
 
-    fn value(&mut self, value: &Value) {
+    fn value(&mut self, value: ValueRef<'_>) {
         match (self.element.format(), value) {
-            (_, Value::Text(text)) if text.chars().all(char::is_whitespace) => self.absent(),
-            (_, Value::Node(records)) if records.is_empty() => self.absent(),
-            (&Format::Text { min, max }, Value::Text(text)) => self.text(text, min, max),
-            (&Format::Number { min_digits, max_len, scale }, Value::Number(number)) => {
+            (_, ValueRef::Text(text)) if text.chars().all(char::is_whitespace) => self.absent(),
+            (_, ValueRef::Node(records)) if records.is_empty() => self.absent(),
+            (&Format::Text { min, max }, ValueRef::Text(text)) => self.text(text, min, max),
+            (&Format::Number { min_digits, max_len, scale }, ValueRef::Number(number)) => {
                 self.number(number, (min_digits, max_len, scale));
             }
-            (Format::Date, Value::Date(date)) => self.date(*date, value),
-            (Format::DateTime, Value::DateTime(both)) => self.date(both.date(), value),
-            (Format::Node, Value::Node(records)) => self.node(records),
-            (Format::Time, Value::Time(_))
-            | (Format::Boolean, Value::Boolean(_))
-            | (Format::Binary { .. }, Value::Text(_)) => {}
-            (format, Value::Text(text)) => self.unread(Value::read(format, text).err(), text),
+            (Format::Date, ValueRef::Date(date)) => self.date(date, value),
+            (Format::DateTime, ValueRef::DateTime(both)) => self.date(both.date(), value),
+            (Format::Node, ValueRef::Node(records)) => self.node(records),
+            (Format::Time, ValueRef::Time(_))
+            | (Format::Boolean, ValueRef::Boolean(_))
+            | (Format::Binary { .. }, ValueRef::Text(_)) => {}
+            (format, ValueRef::Text(text)) => self.unread(Value::read(format, text).err(), text),
             (_, value) => self.unread(None, &plain(value)),
         }
     }
@@ -149,7 +159,7 @@ impl Check<'_> {
         }
     }
 
-    fn date(&mut self, date: Date, value: &Value) {
+    fn date(&mut self, date: Date, value: ValueRef<'_>) {
         if date.year() < YEAR_MIN {
             let expected = format!("{}请发送{YEAR_MIN}年以后的{}", self.title(), self.wanted());
             self.reject("V208", &plain(value), expected);
@@ -226,15 +236,15 @@ fn codes(domain: &ValueDomain) -> String {
 }
 
 /// A value as a finding shows it.
-fn plain(value: &Value) -> Cow<'_, str> {
+fn plain(value: ValueRef<'_>) -> Cow<'_, str> {
     match value {
-        Value::Text(text) => Cow::Borrowed(text),
-        Value::Number(number) => Cow::Borrowed(number.as_str()),
-        Value::Date(date) => Cow::Owned(date.to_string()),
-        Value::Time(time) => Cow::Owned(time.to_string()),
-        Value::DateTime(both) => Cow::Owned(both.to_string()),
-        Value::Boolean(yes) => Cow::Borrowed(if *yes { "y" } else { "n" }),
-        Value::Node(_) => Cow::Borrowed("子记录"),
+        ValueRef::Text(text) => Cow::Borrowed(text),
+        ValueRef::Number(number) => Cow::Borrowed(number.as_str()),
+        ValueRef::Date(date) => Cow::Owned(date.to_string()),
+        ValueRef::Time(time) => Cow::Owned(time.to_string()),
+        ValueRef::DateTime(both) => Cow::Owned(both.to_string()),
+        ValueRef::Boolean(yes) => Cow::Borrowed(if yes { "y" } else { "n" }),
+        ValueRef::Node(_) => Cow::Borrowed("子记录"),
     }
 }
 

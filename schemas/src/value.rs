@@ -25,6 +25,25 @@ pub enum Value {
     Node(Vec<Elements>),
 }
 
+/// A value where it is kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ValueRef<'a> {
+    /// Text, and Base64 text of binary content.
+    Text(&'a str),
+    /// An exact decimal.
+    Number(&'a Number),
+    /// `YYYYMMDD`.
+    Date(Date),
+    /// `hhmmss`.
+    Time(Time),
+    /// `YYYYMMDDhhmmss`, hospital time.
+    DateTime(DateTime),
+    /// `y` or `n`.
+    Boolean(bool),
+    /// Records of another entity that lie inside this one.
+    Node(&'a [Elements]),
+}
+
 /// Why a text is no value of a format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueError {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::DateTime;
-use schemas::{Catalog, Elements, Entity, Finding, FindingSeverity, Value};
+use schemas::{Catalog, Elements, Entity, Finding, FindingSeverity, ValueRef};
 
 use super::delays::Delays;
 
@@ -137,9 +137,10 @@ impl EntityTally {
         }
         self.refused += u64::from(findings.iter().any(is_rejection));
         self.compare_names(elements);
-        if let Some(Value::DateTime(moment)) = self.entity.moment().and_then(|it| elements.get(it))
+        if let Some(ValueRef::DateTime(moment)) =
+            self.entity.moment().and_then(|it| elements.get(it))
         {
-            self.delays.count(received_at.duration_since(*moment).as_secs());
+            self.delays.count(received_at.duration_since(moment).as_secs());
         }
     }
 
@@ -171,7 +172,7 @@ impl EntityTally {
     fn compare_names(&mut self, elements: &Elements) {
         let entity = Arc::clone(&self.entity);
         for (code, name) in entity.named_codes() {
-            let (Some(Value::Text(said)), Some(Value::Text(name_said))) =
+            let (Some(ValueRef::Text(said)), Some(ValueRef::Text(name_said))) =
                 (elements.get(*code), elements.get(*name))
             else {
                 continue;
