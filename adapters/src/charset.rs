@@ -420,7 +420,9 @@ fn encoded_bytes(encoding: &'static Encoding, text: &str) -> usize {
 }
 
 fn note_oddities(text: &str, notes: &mut Vec<Note>) {
-    if text.is_ascii() {
+    // Only what begins with these bytes is odd: letters of Latin-1, and U+FFFD.
+    let is_suspect = |byte: u8| matches!(byte, 0xC2 | 0xC3 | 0xEF);
+    if !text.bytes().fold(false, |found, byte| found | is_suspect(byte)) {
         return;
     }
     let survey = evidence::survey(text);

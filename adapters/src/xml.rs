@@ -101,11 +101,11 @@ fn rare_token<'a>(
     let slice = |at: usize, len: usize| text.get(at..at + len).unwrap_or_default();
     let token = match reader.read_event() {
         Ok(Event::Start(tag)) => {
-            let name_len = tag.name().as_ref().len();
+            let name_len = expect_name(tag.name().as_ref(), at)?;
             Token::Start { tag: slice(at + 1, tag.len()), name_len }
         }
         Ok(Event::Empty(tag)) => {
-            let name_len = tag.name().as_ref().len();
+            let name_len = expect_name(tag.name().as_ref(), at)?;
             Token::Empty { tag: slice(at + 1, tag.len()), name_len }
         }
         Ok(Event::End(tag)) => Token::End(slice(at + 2, tag.name().as_ref().len())),
@@ -126,6 +126,11 @@ fn rare_token<'a>(
     };
     tree.take(token, at)?;
     Ok(place(reader.buffer_position()))
+}
+
+/// How long the name of a tag is, which must be one.
+fn expect_name(name: &str, at: usize) -> Result<usize, DecodeError> {
+    if names::is_name(name) { Ok(name.len()) } else { Err(DecodeError::at(&RAW_LESS_THAN, at)) }
 }
 
 /// What the tokens could not be made of.

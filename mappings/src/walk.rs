@@ -38,6 +38,9 @@ pub(crate) fn all(scene: &Scene<'_>, from: NodeId, path: &Path) -> Vec<NodeId> {
 }
 
 fn along_all(scene: &Scene<'_>, mut nodes: Vec<NodeId>, segments: &[Segment]) -> Vec<NodeId> {
+    if segments.iter().all(Segment::leads_down) {
+        return below_all(scene, &nodes, segments);
+    }
     for segment in segments {
         let reached = nodes.iter().flat_map(|node| reach(scene, *node, segment));
         nodes = if nodes.len() > 1 && segment.axis.may_meet_twice() {
@@ -46,6 +49,19 @@ fn along_all(scene: &Scene<'_>, mut nodes: Vec<NodeId>, segments: &[Segment]) ->
         } else {
             reached.collect()
         };
+    }
+    nodes
+}
+
+/// The same where nothing is reached twice: without a list for every step of the way.
+fn below_all(scene: &Scene<'_>, from: &[NodeId], segments: &[Segment]) -> Vec<NodeId> {
+    let mut nodes = Vec::new();
+    let mut see = |node| -> ControlFlow<()> {
+        nodes.push(node);
+        ControlFlow::Continue(())
+    };
+    for node in from {
+        let _ = visit(scene, *node, segments, &mut see);
     }
     nodes
 }
@@ -258,6 +274,14 @@ impl Name {
                 .namespace
                 .as_deref()
                 .is_none_or(|it| document.namespace(node).unwrap_or_default() == it)
+    }
+}
+
+impl Segment {
+    /// Only to what stands in a node, and to all of it that has the name: in order, and each once.
+    fn leads_down(&self) -> bool {
+        let is_down = matches!(self.axis, Axis::Here | Axis::Child(_) | Axis::Attribute(_));
+        is_down && self.predicates.is_empty()
     }
 }
 

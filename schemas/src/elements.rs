@@ -48,6 +48,7 @@ impl Elements {
     }
 
     /// Puts a value at a position of the entity, in place of the one that was there.
+    #[inline]
     pub fn set(&mut self, position: usize, value: Value) {
         let stored = match value {
             Value::Text(text) => return self.set_text(position, &text),
@@ -62,18 +63,24 @@ impl Elements {
     }
 
     /// The same for a text that lies elsewhere.
+    #[inline]
     pub fn set_text(&mut self, position: usize, text: &str) {
         let start = self.texts.len();
         self.texts.push_str(text);
         self.put(position, Stored::Text { start, len: text.len() });
     }
 
+    #[inline]
     fn put(&mut self, position: usize, value: Stored) {
         // Mappings go through the entity in order, so most values belong at the end.
         if self.values.last().is_none_or(|(last, _)| *last < position) {
             self.values.push((position, value));
-            return;
+        } else {
+            self.put_in(position, value);
         }
+    }
+
+    fn put_in(&mut self, position: usize, value: Stored) {
         match self.find(position) {
             Ok(found) => {
                 if let Some((_, old)) = self.values.get_mut(found) {

@@ -81,8 +81,9 @@ impl Check<'_> {
     }
 
     fn text(&mut self, text: &str, min: u32, max: Option<u32>) {
-        let control = |char: &char| char.is_control() && !matches!(char, '\t' | '\n' | '\r');
-        if let Some((place, char)) = (1..).zip(text.chars()).find(|(_, char)| control(char)) {
+        if may_hold_control(text)
+            && let Some((place, char)) = (1..).zip(text.chars()).find(|(_, it)| is_control(*it))
+        {
             self.control_character(text, place, char);
         }
         // A code of the domain is right however long the format says it may be: some declared
@@ -233,6 +234,16 @@ fn codes(domain: &ValueDomain) -> String {
         write!(text, "等{count}个").expect("a String takes any text");
     }
     text
+}
+
+fn is_control(char: char) -> bool {
+    char.is_control() && !matches!(char, '\t' | '\n' | '\r')
+}
+
+/// Whether there is a byte that a control character may begin with: below a blank, U+007F, or the
+/// first of U+0080 to U+00BF. All bytes are looked at without stopping, since most texts have none.
+fn may_hold_control(text: &str) -> bool {
+    text.bytes().fold(false, |found, byte| found | matches!(byte, 0..0x20 | 0x7F | 0xC2))
 }
 
 /// A value as a finding shows it.

@@ -23,6 +23,6 @@ pub(super) const fn begins_name(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }
 
-const fn continues_name(byte: u8) -> bool {
+pub(super) const fn continues_name(byte: u8) -> bool {
     begins_name(byte) || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b':')
 }

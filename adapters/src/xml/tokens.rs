@@ -6,12 +6,12 @@
 //! too: a test holds them against each other.
 
 use super::CDATA;
-use super::names::begins_name;
+use super::names::{begins_name, continues_name};
 
 /// A common token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token<'a> {
-    /// What stands between `<` and `>`, and the length of the name it begins with.
+    /// What stands between `<` and `>`, and the length of the name it begins with, which is one.
     Start { tag: &'a str, name_len: usize },
     /// The same between `<` and `/>`.
     Empty { tag: &'a str, name_len: usize },
@@ -42,17 +42,19 @@ pub(super) fn common(text: &str, at: usize) -> Option<(Token<'_>, usize)> {
 
 fn start_tag(text: &str, at: usize) -> Option<(Token<'_>, usize)> {
     let inside = text.as_bytes().get(at + 1..)?;
-    let name_len = position(inside, |byte| byte == b'>' || is_blank(byte))?;
-    let close = match inside.get(name_len)? {
-        // A name may hold quotes, and then the tag does not end where it seems to.
-        b'>' if position(inside.get(..name_len)?, is_quote).is_some() => return None,
-        b'>' => name_len,
-        _ => closing(inside)?,
+    let name_len = position(inside, |byte| !continues_name(byte))?;
+    if inside.get(name_len - 1) == Some(&b':') {
+        return None;
+    }
+    let close = match inside.get(name_len..)? {
+        [b'>', ..] => name_len,
+        [b'/', b'>', ..] => name_len + 1,
+        [byte, ..] if is_blank(*byte) => name_len + closing(inside.get(name_len..)?)?,
+        _ => return None,
     };
     let end = at + 1 + close + 1;
     if inside.get(close - 1) == Some(&b'/') {
-        let tag = text.get(at + 1..end - 2)?;
-        return Some((Token::Empty { tag, name_len: name_len.min(tag.len()) }, end));
+        return Some((Token::Empty { tag: text.get(at + 1..end - 2)?, name_len }, end));
     }
     Some((Token::Start { tag: text.get(at + 1..end - 1)?, name_len }, end))
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::codes::{
-    MISMATCHED_END, NO_ROOT, OUTSIDE_ROOT, RAW_LESS_THAN, STRAY_CDATA_END, TOO_DEEP,
-    TOO_MANY_NAMESPACES, TOO_MANY_NODES, UNBOUND_PREFIX, UNCLOSED_ELEMENT, UNOPENED_END,
+    MISMATCHED_END, NO_ROOT, OUTSIDE_ROOT, STRAY_CDATA_END, TOO_DEEP, TOO_MANY_NAMESPACES,
+    TOO_MANY_NODES, UNBOUND_PREFIX, UNCLOSED_ELEMENT, UNOPENED_END,
 };
 use crate::document::{Content, Document, Held, Kind, NodeId};
 use crate::error::DecodeError;
@@ -88,9 +88,6 @@ impl<'a, 'd> Tree<'a, 'd> {
     /// A start tag: `tag` is what stands between `<` and `>`, the name first.
     fn begin(&mut self, tag: &'a str, name_len: usize, at: usize) -> Result<(), DecodeError> {
         let name = tag.get(..name_len).unwrap_or_default();
-        if !names::is_name(name) {
-            return Err(DecodeError::at(&RAW_LESS_THAN, at));
-        }
         let parent = self.parent_of_next(at)?;
         let namespaces_outside = self.namespaces.len();
         self.attributes.clear();
