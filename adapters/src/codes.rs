@@ -81,6 +81,9 @@ pub static CODES: &[CodeEntry] = &[
     NOT_BASE64,
     NOT_GZIP,
     UNFOLDS_TOO_FAR,
+    NOT_HEX,
+    NOT_PERCENT,
+    CANNOT_DECRYPT,
     NOT_HL7,
     BAD_DELIMITERS,
     BAD_SEGMENT,
@@ -502,6 +505,27 @@ pub(crate) const UNFOLDS_TOO_FAR: CodeEntry = CodeEntry {
     zh: "字段解开后的长度超过上限",
     en: "the field unfolds into more than the limit",
     remedy_zh: "请分批发送；大附件不要放在报文里",
+};
+
+pub(crate) const NOT_HEX: CodeEntry = CodeEntry {
+    code: "D707",
+    zh: "内容不是十六进制数字",
+    en: "what should be hexadecimal digits is not",
+    remedy_zh: "两位数字一个字节，只用 0-9、A-F；请检查是否已经是明文，或在传输中被改动",
+};
+
+pub(crate) const NOT_PERCENT: CodeEntry = CodeEntry {
+    code: "D708",
+    zh: "百分号后面不是两位十六进制数字",
+    en: "a percent sign without two hexadecimal digits behind it",
+    remedy_zh: "请检查 URL 编码是否做了，而且只做了一次",
+};
+
+pub(crate) const CANNOT_DECRYPT: CodeEntry = CodeEntry {
+    code: "D709",
+    zh: "解不开密文",
+    en: "what was encrypted cannot be decrypted",
+    remedy_zh: "请与前置机核对加密方法、密钥、初始向量和填充方式，以及密文是否完整",
 };
 
 // HL7 v2.

@@ -8,7 +8,7 @@
 //! [`decode`] is the way in: it settles the encoding ([`CharsetDecision`]), then the format
 //! ([`WireFormat`]), then reads the tree within [`Limits`]. What is too long for that goes through an
 //! [`XmlStream`], item by item. A mapping then calls [`open`] on fields
-//! that hold documents of their own, in base64 and gzip if need be. The way out is [`soap_answer`] and
+//! that hold documents of their own, in base64, gzip or a cipher if need be. The way out is [`soap_answer`] and
 //! [`soap_fault`], which speak to the caller in his own SOAP, and [`encode_answer`], which speaks in
 //! his encoding.
 //!
@@ -18,6 +18,7 @@
 
 mod answer;
 mod charset;
+mod cipher;
 mod codes;
 mod content_type;
 mod delimited;
@@ -32,6 +33,8 @@ mod numbers;
 mod opening;
 mod outgoing;
 mod prepare;
+mod secret;
+mod signature;
 mod soap;
 mod stream;
 mod transfer;
@@ -46,6 +49,7 @@ pub use answer::{
     soap_answer_told, soap_content_type, soap_fault,
 };
 pub use charset::{Charset, CharsetDecision, Unencodable, Why, encode_answer};
+pub use cipher::{Cipher, Decryption, Iv, Misfit, Padding};
 pub use codes::{CODES, CodeEntry, find as find_code};
 pub use content_type::ContentType;
 pub use delimited::{Delimited, Names};
@@ -56,6 +60,8 @@ pub use limits::Limits;
 pub use opening::{Inner, Opening, Transfer, open};
 pub use outgoing::{AnswerCharset, Reference, encode_referring};
 pub use prepare::Prepare;
+pub use secret::{Keys, Secret};
+pub use signature::SignMethod;
 pub use soap::{SoapCall, SoapVersion, soap_version_of};
 pub use stream::{BadStreamPath, StreamError, StreamItem, StreamPath, XmlStream};
 
@@ -103,6 +109,9 @@ pub fn decode(input: &Input<'_>, limits: &Limits) -> Result<Decoded, DecodeError
     expect_size(input.bytes, limits)?;
     let content_type = ContentType::parse(input.content_type);
     content_type.expect_message()?;
+    let bytes = input.prepare.unwrapped(input.bytes, limits)?;
+    expect_size(&bytes, limits)?;
+    let input = &Input { bytes: &bytes, ..*input };
     if input.format.wants_form(input.bytes, &content_type) {
         decode_form(input, &content_type, limits)
     } else {
@@ -130,6 +139,8 @@ pub fn source_text(input: &Input<'_>, limits: &Limits) -> Result<String, DecodeE
     expect_size(input.bytes, limits)?;
     let content_type = ContentType::parse(input.content_type);
     content_type.expect_message()?;
+    let bytes = input.prepare.unwrapped(input.bytes, limits)?;
+    let input = &Input { bytes: &bytes, ..*input };
     if input.format.wants_form(input.bytes, &content_type) {
         return Ok(form::as_places(input.bytes));
     }

@@ -1,5 +1,5 @@
 //! Documents inside fields: XML in CDATA, JSON in a string, delimited text, base64 of a gzip of
-//! XML, to any depth.
+//! XML, encrypted JSON, to any depth.
 //!
 //! What an [`Opening`] says is done in this order: undo what the text was wrapped in for the journey,
 //! cut what stands in front, then read what is left. The nodes that come of it become children of
@@ -7,7 +7,9 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use crate::cipher::Decryption;
 use crate::codes::DOCUMENT_TOO_LARGE;
 use crate::delimited::{self, Delimited};
 use crate::document::{Content, Document, NodeId};
@@ -17,7 +19,7 @@ use crate::limits::{DOCUMENT_BYTES_CEILING, Limits};
 use crate::{form, hl7, json, transfer, xml};
 
 /// How a field's text becomes a document.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
     /// Cut what stands before the first such text; nothing is cut where there is none.
     pub skip_to: Option<String>,
@@ -34,13 +36,19 @@ impl From<Inner> for Opening {
     }
 }
 
-/// What a text was wrapped in to travel in a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What a text was wrapped in to travel in a field, or a whole body.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transfer {
+    /// Percent signs of RFC 3986; a plus stays a plus.
+    Url,
+    /// Two hexadecimal digits a byte.
+    Hex,
     /// Base64 of RFC 4648, with or without padding and line breaks, or its URL-safe alphabet.
     Base64,
     /// Gzip of RFC 1952; stands behind base64, since a field cannot hold bytes.
     Gzip,
+    /// A cipher; stands behind base64 or hex, likewise. It has its key with it.
+    Cipher(Arc<Decryption>),
 }
 
 /// What a field can be opened as.
@@ -179,32 +187,49 @@ impl fmt::Display for Inner {
 }
 
 impl Transfer {
-    /// The word for it in mapping files.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Transfer::Base64 => "base64",
-            Transfer::Gzip => "gzip",
-        }
-    }
+    /// Every word that `parse` knows. A cipher has words of its own, since it comes with a key.
+    pub const WORDS: [&str; 4] = ["url", "hex", "base64", "gzip"];
 
-    /// Every word that `parse` knows.
-    pub const WORDS: [&str; 2] = ["base64", "gzip"];
+    /// Whether it takes bytes, which a text does not hold.
+    #[must_use]
+    pub const fn takes_bytes(&self) -> bool {
+        matches!(self, Transfer::Gzip | Transfer::Cipher(_))
+    }
 }
 
 impl FromStr for Transfer {
     type Err = UnknownName;
 
     fn from_str(name: &str) -> Result<Transfer, UnknownName> {
-        [Transfer::Base64, Transfer::Gzip]
-            .into_iter()
-            .find(|it| it.as_str() == name)
-            .ok_or(UnknownName)
+        Ok(match name {
+            "url" => Transfer::Url,
+            "hex" => Transfer::Hex,
+            "base64" => Transfer::Base64,
+            "gzip" => Transfer::Gzip,
+            _ => return Err(UnknownName),
+        })
     }
 }
 
 impl fmt::Display for Transfer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        match self {
+            Transfer::Url => f.write_str("url"),
+            Transfer::Hex => f.write_str("hex"),
+            Transfer::Base64 => f.write_str("base64"),
+            Transfer::Gzip => f.write_str("gzip"),
+            Transfer::Cipher(decryption) => decryption.cipher().fmt(f),
+        }
+    }
+}
+
+/// The words for it, as a mapping file has them.
+impl fmt::Display for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for transfer in &self.transfers {
+            write!(f, "{transfer} > ")?;
+        }
+        self.inner.fmt(f)
     }
 }
 

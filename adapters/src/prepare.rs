@@ -2,16 +2,21 @@
 //!
 //! Some senders cannot be changed: one puts a whole HTTP head in front of its XML, one leaves
 //! delimiters of its database in its texts. What is repaired is exactly what was asked for, and a
-//! note tells that it was done.
+//! note tells that it was done. Some encrypt the whole body, which is undone first.
 
 use std::borrow::Cow;
 
 use crate::codes::{CONTROLS_TAKEN_OUT, NULS_TAKEN_OUT, SKIPPED};
-use crate::error::Note;
+use crate::error::{DecodeError, Note};
+use crate::limits::Limits;
+use crate::opening::Transfer;
+use crate::transfer;
 
 /// What to repair in a body before it is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prepare {
+    /// What the whole body was wrapped in, in the order in which it is undone; before all else.
+    pub unwrap: Vec<Transfer>,
     /// Cut what stands before the first such text; nothing is cut where there is none.
     pub skip_to: Option<String>,
     /// Take out control characters other than tab, carriage return and line feed.
@@ -22,9 +27,21 @@ pub struct Prepare {
 
 /// What [`Input::new`](crate::Input::new) asks for.
 pub(crate) static NOTHING: Prepare =
-    Prepare { skip_to: None, strip_controls: false, strip_nuls: false };
+    Prepare { unwrap: Vec::new(), skip_to: None, strip_controls: false, strip_nuls: false };
 
 impl Prepare {
+    /// The body that the one that was sent carries. Places count in it from then on.
+    pub(crate) fn unwrapped<'a>(
+        &self,
+        sent: &'a [u8],
+        limits: &Limits,
+    ) -> Result<Cow<'a, [u8]>, DecodeError> {
+        if self.unwrap.is_empty() {
+            return Ok(Cow::Borrowed(sent));
+        }
+        transfer::unwrapped(sent, &self.unwrap, limits).map(Cow::Owned)
+    }
+
     /// How many bytes in front of a text are not to be read.
     pub(crate) fn cut(&self, text: &str, notes: &mut Vec<Note>) -> usize {
         let cut = self.skip_to.as_deref().and_then(|it| text.find(it)).unwrap_or(0);

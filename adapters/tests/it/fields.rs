@@ -2,10 +2,11 @@
 //! of it.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use adapters::{
-    Delimited, Inner, Input, Limits, Names, Opening, Prepare, Transfer, WireFormat, decode, open,
-    source_text,
+    Decryption, Delimited, Inner, Input, Limits, Names, Opening, Padding, Prepare, Secret,
+    Transfer, WireFormat, decode, open, source_text,
 };
 use base64::Engine;
 use flate2::Compression;
@@ -112,6 +113,42 @@ fn wrapped_documents() {
     let bomb = gzip(&vec![b' '; 5 << 20]);
     assert_eq!(read(&packed(&bomb), &both), "a: D706");
     assert_eq!(read("<b/>", &[Transfer::Gzip]), "a: D705");
+}
+
+/// `<b>李建国</b>`, encrypted by openssl.
+const SEALED: &str = "ky3ZY9SbxRkQS9NPh0SVDTdyIuBhqSTFkc2cJ+oWPtQ=";
+
+#[test]
+fn what_was_encrypted_is_read_with_its_key() {
+    let cipher = || {
+        let key = Secret::parse("0123456789abcdef").expect("it is a key");
+        let cipher = "aes-128-ecb".parse().expect("it is a word");
+        let sealed = Decryption::new(cipher, Padding::Pkcs7, key, None);
+        Transfer::Cipher(Arc::new(sealed.expect("they fit")))
+    };
+    let read = |value: &str, transfers: &[Transfer]| {
+        let opened =
+            [("a", Opening { transfers: transfers.to_vec(), ..Opening::from(Inner::Xml) })];
+        let body = format!("{{\"a\":\"{value}\"}}");
+        picture(body.as_bytes(), WireFormat::Auto, "", &opened).replace("json utf-8\n", "")
+    };
+    let sealed = [Transfer::Base64, cipher()];
+    assert_eq!(read(SEALED, &sealed), "a\n  b = 李建国\n");
+    let url = SEALED.replace('+', "%2B").replace('/', "%2f").replace('=', "%3D");
+    assert_eq!(read(&url, &[Transfer::Url, Transfer::Base64, cipher()]), "a\n  b = 李建国\n");
+    assert_eq!(read("3C622F3e", &[Transfer::Hex]), "a\n  b\n");
+    assert_eq!(read("3C6 2F3e", &[Transfer::Hex]), "a: D707 at 8");
+    assert_eq!(read("3C6x", &[Transfer::Hex]), "a: D707 at 3");
+    assert_eq!(read("<b>%41+</b>", &[Transfer::Url]), "a\n  b = A+\n");
+    assert_eq!(read("<b>%4</b>", &[Transfer::Url]), "a: D708 at 3");
+    assert_eq!(read("<b/>%4", &[Transfer::Url]), "a: D708 at 4");
+    assert_eq!(read("PGI+5p2O", &sealed), "a: D709");
+    // The whole body likewise.
+    let prepare = Prepare { unwrap: sealed.to_vec(), ..Prepare::default() };
+    assert_eq!(repaired(SEALED.as_bytes(), &prepare), "xml utf-8\nb = 李建国\n");
+    assert_eq!(repaired(b"<b/>", &prepare), "D704 at 0");
+    let only = Prepare { unwrap: vec![Transfer::Url], ..Prepare::default() };
+    assert_eq!(repaired(b"%20%0a", &only), "D101");
 }
 
 /// A client that sends a whole HTTP request in a parameter, and one that does it in the body.

@@ -1,7 +1,10 @@
 //! Any bytes at all: an answer, never a panic, and no damage to the text.
 
+use std::sync::Arc;
+
 use adapters::{
-    Document, Input, Limits, NodeId, Opening, Prepare, WireFormat, decode, open, source_text,
+    Decryption, Document, Input, Iv, Limits, NodeId, Opening, Padding, Prepare, Secret, Transfer,
+    WireFormat, decode, open, source_text,
 };
 
 use super::{dump, gbk};
@@ -100,8 +103,8 @@ fn opening(text: &str, random: &mut Random) -> Opening {
     let mut opening = Opening::from(word.parse::<adapters::Inner>().expect("it is a word"));
     let is_packed = text.starts_with("H4sI") || text.starts_with("PGI");
     if is_packed || random.below(20) == 0 {
-        opening.transfers.push(adapters::Transfer::Base64);
-        opening.transfers.extend(text.starts_with("H4sI").then_some(adapters::Transfer::Gzip));
+        opening.transfers.push(Transfer::Base64);
+        opening.transfers.extend(text.starts_with("H4sI").then_some(Transfer::Gzip));
         opening.inner = adapters::Inner::Xml;
     }
     opening.skip_to = (random.below(8) == 0).then(|| "<".to_owned());
@@ -109,7 +112,19 @@ fn opening(text: &str, random: &mut Random) -> Opening {
 }
 
 fn prepare(random: &mut Random) -> Prepare {
+    let cipher = || {
+        let key = Secret::parse("0123456789abcdef").expect("it is a key");
+        let cipher = "aes-128-cbc".parse().expect("it is a word");
+        Decryption::new(cipher, Padding::Pkcs7, key, Some(Iv::Front)).expect("they fit")
+    };
+    let unwrap = match random.below(40) {
+        0 => vec![Transfer::Url],
+        1 => vec![Transfer::Hex],
+        2 => vec![Transfer::Cipher(Arc::new(cipher()))],
+        _ => Vec::new(),
+    };
     Prepare {
+        unwrap,
         skip_to: (random.below(8) == 0).then(|| "<".to_owned()),
         strip_controls: random.below(4) == 0,
         strip_nuls: random.below(4) == 0,

@@ -175,6 +175,7 @@ fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelC
 /// Repairs that the channel's sender needs.
 fn prepare(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Prepare {
     Prepare {
+        unwrap: Vec::new(),
         skip_to: section.text("skip_to", to).filter(|it| !it.is_empty()),
         strip_controls: section.switch("strip_controls", false, to),
         strip_nuls: section.switch("strip_nuls", false, to),
