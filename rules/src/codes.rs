@@ -64,6 +64,7 @@ pub static CODES: &[CodeEntry] = &[
     entry("R107", "规则包缺少文件", "a file of the pack is missing", "补上该文件"),
     entry("R108", "没有规则使用这个文件", "a file that no rule uses", "删除该文件或补上规则"),
     entry("R109", "被覆盖的规则包不存在", "the overlaid pack does not exist", "改正overlays"),
+    entry("R110", "命名集合不存在", "no such named set", "补上sets/名称.csv，或改正集合的名称"),
     entry("R201", "表头有不认识的列", "unknown column", "删除或改正列名"),
     entry("R202", "表头缺少列", "a column is missing", "补上该列"),
     entry("R203", "必填单元格为空", "a required cell is empty", "填写该单元格"),

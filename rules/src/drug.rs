@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use rust_decimal::Decimal;
 use schemas::Problem;
 
+use crate::drug_kind::DrugKind;
 use crate::facts::{Order, Title};
 use crate::knowledge::PREFIX_LENGTHS;
 use crate::number::decimal;
@@ -32,6 +33,10 @@ pub struct Product {
     pub form: Form,
     /// The tier of an antimicrobial; `None` for other drugs.
     pub tier: Option<Tier>,
+    /// Its code in the anatomical classification.
+    pub atc: Option<String>,
+    /// Its legal and clinical kinds.
+    pub kinds: Vec<DrugKind>,
 }
 
 /// One ingredient of a product.
@@ -171,7 +176,7 @@ const fn header(name: &'static str, required: bool) -> Header<'static> {
     Header { name, required }
 }
 
-const HEADERS: [Header<'static>; 11] = [
+const HEADERS: [Header<'static>; 13] = [
     header("match", true),
     header("key", true),
     header("name", true),
@@ -182,6 +187,8 @@ const HEADERS: [Header<'static>; 11] = [
     header("pieces_per_package", false),
     header("form", true),
     header("tier", false),
+    header("atc", false),
+    header("kinds", false),
     header("source", false),
 ];
 
@@ -224,7 +231,25 @@ fn product(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<Product> {
         pieces_per_package,
         form: form?,
         tier,
+        atc: cells.get("atc").map(str::to_owned),
+        kinds: kinds(cells, problems),
     })
+}
+
+/// `麻醉|缓控释`.
+fn kinds(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Vec<DrugKind> {
+    let words = cells.get("kinds").unwrap_or_default().split('|').map(str::trim);
+    let mut kinds = Vec::new();
+    for word in words.filter(|word| !word.is_empty()) {
+        if let Some(kind) = DrugKind::parse(word) {
+            kinds.push(kind);
+            continue;
+        }
+        let known: Vec<_> = DrugKind::NAMES.iter().map(|(word, _)| *word).collect();
+        let message = format!("`{word}` is not one of {}", known.join(", "));
+        problems.push(cells.problem("R204", "kinds", message));
+    }
+    kinds
 }
 
 const FORMS: [(&str, Form); 5] = [

@@ -6,11 +6,12 @@
 use jiff::civil::DateTime;
 use rust_decimal::Decimal;
 
-use crate::facts::{Facts, Group, InputFinding};
+use crate::facts::{Diagnosis, Facts, Group, InputFinding, Surgery};
 use crate::families::prescription_days::{DAYS_DIFFER, days_that_differ};
-use crate::family::{Case, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Hit, LooksAt, Match, Outcome, Rows};
 use crate::finding_id::FindingId;
 use crate::index::{Identity, RowRef};
+use crate::knowledge::Row;
 use crate::pack::RuleSet;
 use crate::rule::{OnMissing, Rule};
 use crate::session::{Line, Session};
@@ -30,8 +31,10 @@ pub fn evaluate_while(
     now: DateTime,
     mut go_on: impl FnMut() -> bool,
 ) -> Verdict {
-    let session = Session::new(facts, &rules.drugs, now);
+    let session = Session::new(facts, &rules.drugs, &rules.sets, now);
     let found = rows_about(rules, &session);
+    let diagnoses = rows_about_diagnoses(rules, facts);
+    let surgeries = rows_about_surgeries(rules, facts);
     let mut verdict = begin(rules, facts, &session);
     for (at, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| runs(rule, facts)) {
         if !go_on() {
@@ -39,7 +42,17 @@ pub fn evaluate_while(
             continue;
         }
         let matches = matches_of(at, rule, &found, &session, now);
-        let case = Case { rule, matches: &matches, session: &session, facts, now };
+        let diagnosis_matches = pairs_of(at, rule, &diagnoses, now);
+        let surgery_matches = pairs_of(at, rule, &surgeries, now);
+        let case = Case {
+            rule,
+            matches: &matches,
+            diagnosis_matches: &diagnosis_matches,
+            surgery_matches: &surgery_matches,
+            session: &session,
+            facts,
+            now,
+        };
         let outcomes = judge(&case, rules.index.needs(at));
         record(&mut verdict, &case, outcomes);
     }
@@ -86,6 +99,44 @@ fn rows_about(rules: &RuleSet, session: &Session<'_>) -> Vec<(RowRef, usize)> {
     found
 }
 
+/// Every (row, diagnosis) pair, by rule. Suspected and excluded diagnoses are no diagnoses.
+fn rows_about_diagnoses<'a>(rules: &RuleSet, facts: &'a Facts) -> Vec<(RowRef, &'a Diagnosis)> {
+    let made = facts.diagnoses.present().map_or(&[][..], Vec::as_slice);
+    let mut found = Vec::new();
+    for diagnosis in made.iter().filter(|d| !d.suspected && !d.excluded) {
+        let Some(code) = &diagnosis.code else { continue };
+        rules.index.rows_about_diagnosis(code, |row| found.push((row, diagnosis)));
+    }
+    found.sort_by_key(|(row, _)| *row);
+    found
+}
+
+fn rows_about_surgeries<'a>(rules: &RuleSet, facts: &'a Facts) -> Vec<(RowRef, &'a Surgery)> {
+    let mut found = Vec::new();
+    for surgery in facts.surgeries.present().map_or(&[][..], Vec::as_slice) {
+        let Some(code) = &surgery.code else { continue };
+        rules.index.rows_about_surgery(code, |row| found.push((row, surgery)));
+    }
+    found.sort_by_key(|(row, _)| *row);
+    found
+}
+
+fn pairs_of<'a, T>(
+    at: usize,
+    rule: &'a Rule,
+    found: &[(RowRef, &'a T)],
+    now: DateTime,
+) -> Vec<(&'a Row, &'a T)> {
+    let first = found.partition_point(|(row, _)| row.rule < at);
+    let of_rule = found.iter().skip(first).take_while(|(row, _)| row.rule == at);
+    of_rule
+        .filter_map(|(row, about)| {
+            let row = rule.rows.get(row.row).filter(|row| row.applies(now.date()))?;
+            Some((row, *about))
+        })
+        .collect()
+}
+
 fn matches_of<'a>(
     at: usize,
     rule: &'a Rule,
@@ -98,19 +149,18 @@ fn matches_of<'a>(
     of_rule
         .filter_map(|(row, line)| {
             let found = Match { row: rule.rows.get(row.row)?, line: session.lines.get(*line)? };
-            let is_out = rule.exempt_self_pay && found.line.is_self_paid();
+            let is_out = (rule.exempt_self_pay && found.line.is_self_paid())
+                || !session.is_looked_at(found.line, rule.family.looks_at());
             (found.row.applies(now.date()) && !is_out).then_some(found)
         })
         .collect()
 }
 
 fn judge(case: &Case<'_>, needs: Identity) -> Vec<Outcome> {
-    if case.rule.family.reads().iter().any(|element| element.starts_with("orders.")) {
-        match case.facts.orders {
-            Group::Absent => return vec![Outcome::unknown("orders")],
-            Group::Empty => return Vec::new(),
-            Group::Present(_) => {}
-        }
+    match nothing_to_look_at(case) {
+        Some(Group::Absent) => return vec![Outcome::unknown("orders")],
+        Some(_) => return Vec::new(),
+        None => {}
     }
     let hangs_on_rows = match case.rule.family.rows() {
         Rows::None => false,
@@ -121,20 +171,42 @@ fn judge(case: &Case<'_>, needs: Identity) -> Vec<Outcome> {
         return case.rule.family.judge(case);
     }
     let mut outcomes = Vec::new();
-    if !case.matches.is_empty() {
+    let has_matches = !case.matches.is_empty()
+        || !case.diagnosis_matches.is_empty()
+        || !case.surgery_matches.is_empty();
+    if has_matches {
         outcomes = case.rule.family.judge(case);
     }
-    let missing = unidentified(case, needs);
+    let mut missing = unidentified(case, needs);
+    missing.extend(uncoded(case, needs));
     if !missing.is_empty() {
         outcomes.push(Outcome::Unknown { missing });
     }
     outcomes
 }
 
+/// Whether the lines that a family judges were not sent, or sent empty.
+fn nothing_to_look_at(case: &Case<'_>) -> Option<Group<()>> {
+    let reads_orders =
+        || case.rule.family.reads().iter().any(|element| element.starts_with("orders."));
+    let orders = &case.facts.orders;
+    let fees = &case.facts.fees;
+    let is_sent = match case.rule.family.looks_at() {
+        LooksAt::Nothing => true,
+        LooksAt::Orders => !reads_orders() || orders.present().is_some(),
+        LooksAt::Charges | LooksAt::Both => orders.present().is_some() || fees.present().is_some(),
+    };
+    if is_sent {
+        return None;
+    }
+    let is_empty = matches!(orders, Group::Empty) || matches!(fees, Group::Empty);
+    Some(if is_empty { Group::Empty } else { Group::Absent })
+}
+
 /// Lines that no row was found for, and that lack an identity by which one could have been.
 fn unidentified(case: &Case<'_>, needs: Identity) -> Vec<String> {
     let mut missing = Vec::new();
-    for line in &case.session.lines {
+    for line in case.lines() {
         let is_found = case.matches.iter().any(|found| found.line.position == line.position);
         let is_out = case.rule.exempt_self_pay && line.is_self_paid();
         if is_found || is_out {
@@ -143,11 +215,48 @@ fn unidentified(case: &Case<'_>, needs: Identity) -> Vec<String> {
         if needs.national && line.national_code().is_none() {
             missing.push(line.path("hilist_code"));
         }
-        if needs.ingredient && line.ingredients().is_none() {
+        if needs.ingredient && line.may_be_drug() && line.ingredients().is_none() {
             missing.push(line.path("drug_ingd"));
         }
         if needs.hospital && line.order.hospital_code.is_none() {
             missing.push(line.path("hosplist_code"));
+        }
+        if needs.atc && line.may_be_drug() {
+            match line.product {
+                None => missing.push(line.path("hosplist_code")),
+                Some(product) if product.atc.is_none() => missing.push(line.path("atc")),
+                Some(_) => {}
+            }
+        }
+    }
+    missing
+}
+
+/// Diagnoses and operations that rows hang on and that were not sent, or sent without a code.
+fn uncoded(case: &Case<'_>, needs: Identity) -> Vec<String> {
+    let mut missing = Vec::new();
+    if needs.diagnosis {
+        match &case.facts.diagnoses {
+            Group::Absent => missing.push("diagnoses".to_owned()),
+            Group::Empty => {}
+            Group::Present(made) => missing.extend(
+                made.iter()
+                    .enumerate()
+                    .filter(|(_, diagnosis)| diagnosis.code.is_none())
+                    .map(|(position, _)| format!("diagnoses[{position}].dise_codg")),
+            ),
+        }
+    }
+    if needs.surgery {
+        match &case.facts.surgeries {
+            Group::Absent => missing.push("surgeries".to_owned()),
+            Group::Empty => {}
+            Group::Present(done) => missing.extend(
+                done.iter()
+                    .enumerate()
+                    .filter(|(_, surgery)| surgery.code.is_none())
+                    .map(|(position, _)| format!("surgeries[{position}].oprn_oprt_code")),
+            ),
         }
     }
     missing
@@ -366,7 +475,7 @@ mod tests {
         files.insert("packs/many/many.csv", rows);
         let rules = RuleSet::load(&files).unwrap();
         let facts = request::read(TWO).unwrap();
-        let session = Session::new(&facts, &rules.drugs, NOW.parse().unwrap());
+        let session = Session::new(&facts, &rules.drugs, &rules.sets, NOW.parse().unwrap());
         assert!(rows_about(&rules, &session).len() < 10);
     }
 

@@ -8,8 +8,8 @@ use std::fmt;
 
 use jiff::civil::DateTime;
 
-use crate::facts::Facts;
-use crate::knowledge::Row;
+use crate::facts::{Diagnosis, Facts, Surgery};
+use crate::knowledge::{Key, Row};
 use crate::parameter::{Column, Parameters};
 use crate::rule::{Rule, Severity};
 use crate::session::{Line, Session};
@@ -33,6 +33,16 @@ pub trait Family: Sync {
     /// The knowledge rows of a rule.
     fn rows(&self) -> Rows {
         Rows::None
+    }
+
+    /// Which lines it judges.
+    fn looks_at(&self) -> LooksAt {
+        LooksAt::Orders
+    }
+
+    /// Whether a key may have several rows: pairs, bands of age or weight.
+    fn has_several_rows_per_key(&self) -> bool {
+        false
     }
 
     /// What is wrong with a row whose cells are each good.
@@ -61,12 +71,29 @@ pub enum Rows {
     Required(&'static [Column]),
 }
 
+/// Which lines a family judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LooksAt {
+    /// What is ordered.
+    Orders,
+    /// What is charged; before anything is charged, what is ordered and will be.
+    Charges,
+    /// Both: an order may meet a charge.
+    Both,
+    /// No lines: the patient, the diagnoses, the stay.
+    Nothing,
+}
+
 /// One rule to judge, and what it may look at.
 pub struct Case<'a> {
     /// The rule.
     pub rule: &'a Rule,
     /// The rows in force that are about a line, ordered by row, then line.
     pub matches: &'a [Match<'a>],
+    /// The rows in force that are about a diagnosis that was made.
+    pub diagnosis_matches: &'a [(&'a Row, &'a Diagnosis)],
+    /// The rows in force that are about an operation.
+    pub surgery_matches: &'a [(&'a Row, &'a Surgery)],
     /// The lines, as prepared for all rules.
     pub session: &'a Session<'a>,
     /// The whole input.
@@ -79,6 +106,25 @@ impl<'a> Case<'a> {
     /// The matches about lines of this session; lines written earlier were judged then.
     pub fn current(&self) -> impl Iterator<Item = &'a Match<'a>> {
         self.matches.iter().filter(|found| found.line.order.current)
+    }
+
+    /// The lines that this family judges.
+    pub fn lines(&self) -> impl Iterator<Item = &'a Line<'a>> {
+        let looks_at = self.rule.family.looks_at();
+        let session = self.session;
+        session.lines.iter().filter(move |line| session.is_looked_at(line, looks_at))
+    }
+
+    /// Lines of this session or charges that a key is about, whatever the family looks at.
+    pub fn about<'k>(&self, key: &'k Key) -> impl Iterator<Item = &'a Line<'a>> + use<'a, 'k> {
+        let sets = self.session.sets;
+        self.session.lines.iter().filter(move |line| line.is_about(key, sets))
+    }
+
+    /// Lines of the past that a key is about.
+    pub fn past<'k>(&self, key: &'k Key) -> impl Iterator<Item = &'a Line<'a>> + use<'a, 'k> {
+        let sets = self.session.sets;
+        self.session.past.iter().filter(move |line| line.is_about(key, sets))
     }
 }
 

@@ -74,6 +74,7 @@ fn diagnosis(object: &Object<'_>, reading: &mut Reading) -> Diagnosis {
         code: reading.text(object, "diag_code"),
         name: reading.text(object, "diag_name"),
         main: reading.flag(object, "maindiag_flag"),
+        ..Diagnosis::default()
     }
 }
 
@@ -129,7 +130,8 @@ fn doctor(object: &Object<'_>, facts: &mut Facts, reading: &mut Reading) {
     let Some(code) = reading.text(object, "prsc_dr_code") else { return };
     if facts.prescriber.is_absent() {
         let title: Option<Title> = groups::title(object, reading);
-        facts.prescriber = Group::Present(Prescriber { code: Some(code), title });
+        facts.prescriber =
+            Group::Present(Prescriber { code: Some(code), title, ..Prescriber::default() });
     }
 }
 

@@ -5,8 +5,8 @@
 
 use crate::age::Age;
 use crate::facts::{
-    Allergy, Diagnosis, Encounter, Group, LabResult, Order, Patient, Prescriber, Route, Title,
-    VisitKind,
+    Allergy, Diagnosis, Encounter, Group, LabResult, Order, Patient, Prescriber, Right, RightKind,
+    Route, Stay, Surgery, Title, VisitKind,
 };
 use crate::frequency::Frequency;
 use crate::json::Json;
@@ -31,6 +31,13 @@ pub(crate) const HEIGHT: Bounds =
     Bounds { zero: false, max: 260, expected: "发送以厘米为单位的身高" };
 pub(crate) const TIMES: Bounds =
     Bounds { zero: false, max: 24, expected: "发送每日最多次数，1到24" };
+const WEEKS: Bounds = Bounds { zero: true, max: 45, expected: "发送0到45之间的孕周数" };
+const MINUTES: Bounds =
+    Bounds { zero: false, max: 10_080, expected: "发送大于0的分钟数，不超过7日" };
+const RATE: Bounds =
+    Bounds { zero: false, max: 10_000, expected: "发送大于0的滴速或泵速" };
+const VOLUME: Bounds =
+    Bounds { zero: true, max: 50_000, expected: "发送以毫升为单位的出血量" };
 const RESULT: Bounds =
     Bounds { zero: true, max: 1_000_000_000, expected: "发送不小于0的检验结果" };
 
@@ -41,6 +48,7 @@ pub(crate) fn patient(object: &Object<'_>, reading: &mut Reading) -> Patient {
         birth: reading.date(object, "brdy"),
         age: age(object, reading),
         weight_kg: reading.number(object, "wt", WEIGHT),
+        weighed: reading.date(object, "wt_date"),
         height_cm: reading.number(object, "heit", HEIGHT),
         maternity: reading.code(
             object,
@@ -48,6 +56,9 @@ pub(crate) fn patient(object: &Object<'_>, reading: &mut Reading) -> Patient {
             vocabulary::maternity,
             "发送0未知、1非妊娠期或哺乳期、2近期有生育计划、3妊娠期、4哺乳期",
         ),
+        gestation_weeks: reading.number(object, "geso_val", WEEKS),
+        last_menses: reading.date(object, "last_mena_date"),
+        delivered: reading.date(object, "fetts_date"),
     }
 }
 
@@ -90,6 +101,13 @@ pub(crate) fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter
         began: reading.moment(object, "begntime").or_else(|| reading.moment(object, "adm_date")),
         insutype: reading.text(object, "insutype"),
         long_prescription: reading.flag(object, "long_rx_flag").or(chronic),
+        campus: reading.text(object, "hosp_area_codg"),
+        ended: reading.moment(object, "endtime").or_else(|| reading.moment(object, "dscg_date")),
+        on_chronic_scheme: reading.flag(object, "opsp_flag").or(chronic),
+        approved_diseases: texts(object, "opsp_dise_codes", reading),
+        pain_file: reading.flag(object, "pain_file_flag"),
+        guardian_present: reading.flag(object, "guardian_flag"),
+        planned_course: reading.flag(object, "plan_course_flag"),
     }
 }
 
@@ -112,11 +130,44 @@ fn visit(object: &Object<'_>, med_type: &str, reading: &mut Reading) -> Option<V
 // The readers of list items share one shape, in which an item may turn out to be unusable.
 #[allow(clippy::unnecessary_wraps)]
 pub(crate) fn diagnosis(object: &Object<'_>, reading: &mut Reading) -> Option<Diagnosis> {
+    let name = reading.text(object, "dise_name");
     Some(Diagnosis {
         code: reading.text(object, "dise_codg"),
-        name: reading.text(object, "dise_name"),
         main: reading.flag(object, "maindise_flag"),
+        suspected: reading.flag(object, "suspd_flag").unwrap_or_else(|| says(&name, &SUSPECTED)),
+        excluded: reading.flag(object, "excl_flag").unwrap_or_else(|| says(&name, &EXCLUDED)),
+        chronic: reading.flag(object, "chronic_flag").unwrap_or(false),
+        made: reading.date(object, "diag_time"),
+        name,
     })
+}
+
+/// How doctors write that they only suspect a disease, or that they have ruled it out.
+const SUSPECTED: [&str; 6] = ["?", "？", "疑似", "待查", "待排", "可疑"];
+const EXCLUDED: [&str; 3] = ["除外", "排除", "未见"];
+
+fn says(name: &Option<String>, words: &[&str]) -> bool {
+    name.as_deref().is_some_and(|name| words.iter().any(|word| name.contains(word)))
+}
+
+/// A list of texts, or one text with `|` or `、` between them; sent empty is an answer.
+fn texts(object: &Object<'_>, name: &str, reading: &mut Reading) -> Group<Vec<String>> {
+    let found: Vec<String> = match object.json.get(name) {
+        None | Some(Json::Null) => return Group::Absent,
+        Some(Json::List(items)) => items
+            .iter()
+            .filter_map(|item| match item {
+                Json::Text(text) | Json::Number(text) => Some(text.trim().to_owned()),
+                _ => None,
+            })
+            .collect(),
+        Some(_) => {
+            let text = reading.text(object, name).unwrap_or_default();
+            text.split(['|', '、', ',']).map(|part| part.trim().to_owned()).collect()
+        }
+    };
+    let found: Vec<String> = found.into_iter().filter(|text| !text.is_empty()).collect();
+    if found.is_empty() { Group::Empty } else { Group::Present(found) }
 }
 
 /// What the national interface carries of a line too.
@@ -137,6 +188,35 @@ pub(crate) fn order_basics(object: &Object<'_>, rx_id: String, reading: &mut Rea
         current: reading.flag(object, "curr_drord_flag").unwrap_or(true),
         begins: reading.moment(object, "drord_begn_date"),
         stops: reading.moment(object, "drord_stop_date"),
+        department_code: reading.text(object, "bilg_dept_codg"),
+        ..Order::default()
+    }
+}
+
+/// A charge or a line of the past: the same, but a negative quantity takes back what was charged.
+pub(crate) fn charge_basics(object: &Object<'_>, rx_id: String, reading: &mut Reading) -> Order {
+    let mut signed = |name, bounds| reading.signed_number(object, name, bounds);
+    let quantity = signed("cnt", COUNT);
+    let amount = signed("sumamt", MONEY).or_else(|| signed("det_item_fee_sumamt", MONEY));
+    let own_pay = signed("ownpay_amt", MONEY);
+    let begins = reading.moment(object, "fee_ocur_time");
+    let begins = begins.or_else(|| reading.moment(object, "drord_begn_date"));
+    let name = reading.text(object, "hosplist_name");
+    Order {
+        rx_id,
+        rxno: reading.text(object, "rxno"),
+        group: reading.text(object, "grpno"),
+        national_code: reading.text(object, "hilist_code"),
+        hospital_code: reading.text(object, "hosplist_code"),
+        name: name.or_else(|| reading.text(object, "hilist_name")),
+        specification: reading.text(object, "spec"),
+        price: reading.number(object, "pric", MONEY),
+        stops: reading.moment(object, "drord_stop_date"),
+        department_code: reading.text(object, "bilg_dept_codg"),
+        quantity,
+        amount,
+        own_pay,
+        begins,
         ..Order::default()
     }
 }
@@ -149,12 +229,35 @@ pub(crate) fn order_use(object: &Object<'_>, order: &mut Order, reading: &mut Re
     order.frequency = frequency(object, "drug_used_frqu", reading);
     order.times_per_day_max = reading.number(object, "day_cnt_max", TIMES);
     order.route = route(object, "drug_used_way_code", reading);
+    order.route_text = reading
+        .text(object, "drug_used_way_name")
+        .or_else(|| reading.text(object, "drug_used_way_code"));
+    order.drops_per_minute = reading.number(object, "drip_spd", RATE);
+    order.ml_per_hour = reading.number(object, "pump_spd", RATE);
+    order.minutes = reading.number(object, "drip_min", MINUTES);
+    order.solvent = reading.flag(object, "slvt_flag");
+    order.doses = reading.number(object, "tcmdrug_dose_cnt", COUNT);
     order.days = reading.number(object, "medc_days", DAYS);
     order.quantity_unit = unit(object, "cnt_unt", reading);
     order.discharge = reading.flag(object, "dscg_tkdrug_flag").unwrap_or(false);
     order.urgent = reading.flag(object, "urgt_flag");
     order.consulted = reading.flag(object, "cnslt_flag");
     order.reason = reading.text(object, "excd_rea");
+    order.body_site = reading.text(object, "body_site");
+    order.consent = reading.flag(object, "consent_flag");
+    order.registered_use = reading.flag(object, "regd_use_flag");
+    order.attested = reading.flag(object, "attst_flag");
+    order.valid_to = reading.date(object, "rx_valid_date");
+    let expected = "发送阴性、阳性、待判或免试";
+    order.skin_test = reading.code(object, "skin_test_rslt", vocabulary::skin_test, expected);
+    past_marks(object, order, reading);
+}
+
+/// What ties a line to another line or encounter.
+fn past_marks(object: &Object<'_>, order: &mut Order, reading: &mut Reading) {
+    order.refunds = reading.text(object, "refd_rx_id");
+    order.mdtrt_id = reading.text(object, "mdtrt_id");
+    order.voided = reading.flag(object, "void_flag").unwrap_or(false);
 }
 
 fn ingredients(object: &Object<'_>, reading: &mut Reading) -> Vec<String> {
@@ -205,7 +308,38 @@ pub(crate) fn route(object: &Object<'_>, name: &str, reading: &mut Reading) -> O
 }
 
 pub(crate) fn prescriber(object: &Object<'_>, reading: &mut Reading) -> Prescriber {
-    Prescriber { code: reading.text(object, "drord_dr_codg"), title: title(object, reading) }
+    Prescriber {
+        code: reading.text(object, "drord_dr_codg"),
+        title: title(object, reading),
+        department_code: reading.text(object, "drord_dept_codg"),
+        specialist: reading.flag(object, "spclst_flag"),
+        rights: rights(object, reading),
+    }
+}
+
+/// A list of rights, each a word or `{"right": "麻精一", "to": "20261231"}`.
+fn rights(object: &Object<'_>, reading: &mut Reading) -> Group<Vec<Right>> {
+    let items = match object.json.get("rights") {
+        None | Some(Json::Null) => return Group::Absent,
+        Some(Json::List(items)) => items.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+    };
+    let read = |(position, json): (usize, &Json)| {
+        let at = Object { path: object.path_of(&format!("rights[{position}]")), json };
+        let (word, to) = match json {
+            Json::Text(word) => (Some(word.trim().to_owned()), None),
+            _ => (reading.text(&at, "right"), reading.date(&at, "to")),
+        };
+        let word = word.filter(|word| !word.is_empty())?;
+        let Some(kind) = RightKind::parse(&word) else {
+            let known: Vec<_> = RightKind::NAMES.iter().map(|(word, _)| *word).collect();
+            reading.fault("C203", at.path, word, &format!("发送{}之一", known.join("、")));
+            return None;
+        };
+        Some(Right { kind, to })
+    };
+    let rights: Vec<Right> = items.iter().enumerate().filter_map(read).collect();
+    if rights.is_empty() { Group::Empty } else { Group::Present(rights) }
 }
 
 pub(crate) fn title(object: &Object<'_>, reading: &mut Reading) -> Option<Title> {
@@ -214,14 +348,23 @@ pub(crate) fn title(object: &Object<'_>, reading: &mut Reading) -> Option<Title>
 
 #[allow(clippy::unnecessary_wraps)]
 pub(crate) fn allergy(object: &Object<'_>, reading: &mut Reading) -> Option<Allergy> {
-    Some(Allergy { code: reading.text(object, "aise_code"), text: reading.text(object, "algs") })
+    Some(Allergy {
+        code: reading.text(object, "aise_code"),
+        text: reading.text(object, "algs"),
+        severity: reading.code(
+            object,
+            "algs_sev",
+            vocabulary::allergy_severity,
+            "发送1轻度、2中度、3重度",
+        ),
+    })
 }
 
 pub(crate) fn allergies_from_text(text: Option<String>) -> Group<Vec<Allergy>> {
     match text {
         None => Group::Absent,
         Some(text) if matches!(text.as_str(), "无" | "否认" | "无过敏史") => Group::Empty,
-        Some(text) => Group::Present(vec![Allergy { code: None, text: Some(text) }]),
+        Some(text) => Group::Present(vec![Allergy { text: Some(text), ..Allergy::default() }]),
     }
 }
 
@@ -231,7 +374,39 @@ pub(crate) fn lab(object: &Object<'_>, reading: &mut Reading) -> Option<LabResul
         code: reading.text(object, "exam_item_detl_code"),
         name: reading.text(object, "exam_item_detl_name"),
         value: reading.number(object, "exam_rslt_val", RESULT),
+        text: reading.text(object, "exam_rslt_dicm"),
+        upper: reading.number(object, "ref_val_up", RESULT),
+        lower: reading.number(object, "ref_val_low", RESULT),
         unit: reading.text(object, "exam_unt"),
         reported: reading.moment(object, "rpt_date"),
+    })
+}
+
+/// A visit or stay of the past.
+#[allow(clippy::unnecessary_wraps)]
+pub(crate) fn stay(object: &Object<'_>, reading: &mut Reading) -> Option<Stay> {
+    let of_visit = encounter(object, reading);
+    Some(Stay {
+        mdtrt_id: of_visit.mdtrt_id,
+        visit: of_visit.visit,
+        began: of_visit.began,
+        ended: of_visit.ended,
+        department_code: of_visit.department_code,
+        main_diagnosis: reading.text(object, "dise_codg"),
+        planned_course: of_visit.planned_course,
+    })
+}
+
+#[allow(clippy::unnecessary_wraps)]
+pub(crate) fn surgery(object: &Object<'_>, reading: &mut Reading) -> Option<Surgery> {
+    Some(Surgery {
+        code: reading.text(object, "oprn_oprt_code"),
+        name: reading.text(object, "oprn_oprt_name"),
+        main: reading.flag(object, "main_oprn_flag"),
+        began: reading.moment(object, "oprn_oprt_begntime"),
+        ended: reading.moment(object, "oprn_oprt_endtime"),
+        cut: reading.code(object, "sinc_type", vocabulary::cut_class, "发送0、1、2、3或I、II、III"),
+        incision: reading.text(object, "sinc_no"),
+        blood_loss_ml: reading.number(object, "bld_loss", VOLUME),
     })
 }

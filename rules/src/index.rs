@@ -5,9 +5,11 @@
 
 use std::collections::HashMap;
 
-use crate::knowledge::{Confidence, Key, PREFIX_LENGTHS};
+use crate::icd;
+use crate::knowledge::{ATC_LENGTHS, CLASS_LENGTHS, Confidence, Key, PREFIX_LENGTHS};
 use crate::rule::Rule;
 use crate::session::Line;
+use crate::sets::CodeSets;
 
 /// A row by its place: rule, then row of that rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +27,10 @@ pub(crate) struct Index {
     code: Rows,
     prefix: Rows,
     ingredient: Rows,
+    class: Rows,
+    atc: Rows,
+    diagnosis: Rows,
+    surgery: Rows,
     needs: Vec<Identity>,
 }
 
@@ -34,19 +40,29 @@ pub(crate) struct Identity {
     pub(crate) hospital: bool,
     pub(crate) national: bool,
     pub(crate) ingredient: bool,
+    pub(crate) atc: bool,
+    pub(crate) diagnosis: bool,
+    pub(crate) surgery: bool,
 }
 
 impl Index {
-    pub(crate) fn new(rules: &[Rule]) -> Index {
+    pub(crate) fn new(rules: &[Rule], sets: &CodeSets) -> Index {
         let mut index = Index { needs: vec![Identity::default(); rules.len()], ..Index::default() };
         for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
             for (row, content) in rule.rows.iter().enumerate() {
                 if content.flag != Confidence::Unconfirmed {
-                    index.add(&content.key, RowRef { rule: at, row });
+                    index.add_expanded(&content.key, sets, RowRef { rule: at, row });
                 }
             }
         }
         index
+    }
+
+    fn add_expanded(&mut self, key: &Key, sets: &CodeSets, row: RowRef) {
+        match key {
+            Key::Set(name) => sets.members(name).iter().for_each(|member| self.add(member, row)),
+            key => self.add(key, row),
+        }
     }
 
     fn add(&mut self, key: &Key, row: RowRef) {
@@ -68,6 +84,23 @@ impl Index {
                 needs.ingredient = true;
                 (&mut self.ingredient, name)
             }
+            Key::Class(class) => {
+                needs.national = true;
+                (&mut self.class, class)
+            }
+            Key::Atc(branch) => {
+                needs.atc = true;
+                (&mut self.atc, branch)
+            }
+            Key::Diagnosis(branch) => {
+                needs.diagnosis = true;
+                (&mut self.diagnosis, branch)
+            }
+            Key::Surgery(branch) => {
+                needs.surgery = true;
+                (&mut self.surgery, branch)
+            }
+            Key::Set(_) => return,
         };
         rows.entry(text.clone()).or_default().push(row);
     }
@@ -91,8 +124,40 @@ impl Index {
                 look_up(&self.prefix, prefix);
             }
         }
+        if let Some(class) = line.national_code().and_then(|code| code.get(1..)) {
+            branches(class, &CLASS_LENGTHS).for_each(|class| look_up(&self.class, class));
+        }
+        if let Some(atc) = line.product.and_then(|product| product.atc.as_deref()) {
+            branches(atc, &ATC_LENGTHS).for_each(|branch| look_up(&self.atc, branch));
+        }
         for ingredient in line.ingredients().unwrap_or_default() {
             look_up(&self.ingredient, ingredient);
         }
+    }
+
+    /// Calls `found` for every row about a diagnosis.
+    pub(crate) fn rows_about_diagnosis(&self, code: &str, found: impl FnMut(RowRef)) {
+        look_up_branches(&self.diagnosis, code, found);
+    }
+
+    /// Calls `found` for every row about an operation.
+    pub(crate) fn rows_about_surgery(&self, code: &str, found: impl FnMut(RowRef)) {
+        look_up_branches(&self.surgery, code, found);
+    }
+}
+
+/// The beginnings of a code that name a branch.
+fn branches<'c>(code: &'c str, lengths: &'c [usize]) -> impl Iterator<Item = &'c str> {
+    lengths.iter().filter_map(|length| code.get(..*length))
+}
+
+fn look_up_branches(rows: &Rows, code: &str, mut found: impl FnMut(RowRef)) {
+    if rows.is_empty() {
+        return;
+    }
+    let code = icd::plain(code);
+    for end in 2..=code.len() {
+        let known = code.get(..end).and_then(|branch| rows.get(branch));
+        known.into_iter().flatten().for_each(|row| found(*row));
     }
 }

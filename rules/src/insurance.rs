@@ -156,6 +156,7 @@ fn prescriber(object: &Object<'_>, reading: &mut Reading) -> Group<Prescriber> {
     Group::Present(Prescriber {
         code: reading.text(&line, "drord_dr_codg"),
         title: groups::title(&line, reading),
+        ..Prescriber::default()
     })
 }
 

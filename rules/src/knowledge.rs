@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use schemas::Problem;
 
+use crate::family::Family;
+use crate::icd::{self, BRANCH_MIN};
 use crate::parameter::{Column, Parameters};
 use crate::table::{self, Cells, Header};
 
@@ -54,6 +56,16 @@ pub enum Key {
     Prefix(String),
     /// Every product that contains it.
     Ingredient(String),
+    /// A class of the national catalogue: three to five characters after the first.
+    Class(String),
+    /// A branch of the anatomical classification: three, four, five or seven characters.
+    Atc(String),
+    /// Every member of a named set: `sets/<name>.csv`.
+    Set(String),
+    /// Diagnoses of one branch, plain: `K210`.
+    Diagnosis(String),
+    /// Operations of one branch, plain.
+    Surgery(String),
 }
 
 impl Key {
@@ -61,9 +73,58 @@ impl Key {
     #[must_use]
     pub fn text(&self) -> &str {
         match self {
-            Key::Hospital(text) | Key::Code(text) | Key::Prefix(text) | Key::Ingredient(text) => {
-                text
+            Key::Hospital(text)
+            | Key::Code(text)
+            | Key::Prefix(text)
+            | Key::Ingredient(text)
+            | Key::Class(text)
+            | Key::Atc(text)
+            | Key::Set(text)
+            | Key::Diagnosis(text)
+            | Key::Surgery(text) => text,
+        }
+    }
+
+    /// Reads `ingredient:布洛芬`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Key> {
+        let (kind, key) = text.trim().split_once(':')?;
+        Key::of(kind, key).ok()
+    }
+
+    /// A key by its kind, or what is wrong with it: the code and the sentence.
+    pub(crate) fn of(kind: &str, key: &str) -> Result<Key, (&'static str, String)> {
+        let key = key.trim();
+        let bad = |message: String| Err(("R205", message));
+        let text = key.to_owned();
+        match kind {
+            "hospital" => Ok(Key::Hospital(text)),
+            "ingredient" => Ok(Key::Ingredient(text)),
+            "set" => Ok(Key::Set(text)),
+            "code" if is_full_code(key) => Ok(Key::Code(text)),
+            "code" => bad(format!(
+                "`{key}` has {} characters; a code has 23 (X), 20 (Z), 10 (T) or 15 digits",
+                key.chars().count()
+            )),
+            "prefix" if PREFIX_LENGTHS.contains(&key.len()) => Ok(Key::Prefix(text)),
+            "prefix" => {
+                bad(format!("`{key}` is no prefix; write 10 or 14 characters (X) or 11 (Z)"))
             }
+            "class" if CLASS_LENGTHS.contains(&key.len()) => Ok(Key::Class(text)),
+            "class" => bad(format!("`{key}` is no class; write 3 to 5 characters such as A02BC")),
+            "atc" if ATC_LENGTHS.contains(&key.len()) => Ok(Key::Atc(text)),
+            "atc" => bad(format!("`{key}` is no ATC branch; write 3, 4, 5 or 7 characters")),
+            "diagnosis" if icd::plain(key).len() >= BRANCH_MIN => {
+                Ok(Key::Diagnosis(icd::plain(key)))
+            }
+            "surgery" if icd::plain(key).len() >= 2 => Ok(Key::Surgery(icd::plain(key))),
+            "diagnosis" | "surgery" => bad(format!("`{key}` is too short to name a branch")),
+            other => Err((
+                "R204",
+                format!(
+                    "`{other}` is not one of hospital, code, prefix, ingredient, class, atc, set, diagnosis, surgery"
+                ),
+            )),
         }
     }
 }
@@ -82,10 +143,17 @@ pub enum Confidence {
 /// The lengths of prefixes that mean something in a national code.
 pub(crate) const PREFIX_LENGTHS: [usize; 3] = [10, 11, 14];
 
+/// The lengths of classes that are looked up, after the first character of a national code.
+pub(crate) const CLASS_LENGTHS: [usize; 3] = [3, 4, 5];
+
+/// The lengths of branches of the anatomical classification.
+pub(crate) const ATC_LENGTHS: [usize; 4] = [3, 4, 5, 7];
+
 /// Reads the rows of one rule; every bad row is told, and any bad row refuses the pack.
 pub(crate) fn read(
     file: &str,
     text: &str,
+    family: &dyn Family,
     columns: &[Column],
     problems: &mut Vec<Problem>,
 ) -> Vec<Row> {
@@ -99,7 +167,8 @@ pub(crate) fn read(
     let mut seen = BTreeSet::new();
     table::read(file, text, &known, problems, |cells, problems| {
         let Some(row) = row(cells, columns, problems) else { return };
-        if seen.insert((row.key.clone(), cells.get("from").map(str::to_owned))) {
+        let is_new = seen.insert((row.key.clone(), cells.get("from").map(str::to_owned)));
+        if is_new || family.has_several_rows_per_key() {
             rows.push(row);
         } else {
             let message = "this key already has a row above".to_owned();
@@ -129,28 +198,12 @@ fn row(cells: &Cells<'_>, columns: &[Column], problems: &mut Vec<Problem>) -> Op
 
 fn key(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<Key> {
     let kind = cells.required("match", problems);
-    let key = cells.required("key", problems)?.to_owned();
-    match kind? {
-        "hospital" => Some(Key::Hospital(key)),
-        "ingredient" => Some(Key::Ingredient(key)),
-        "code" if is_full_code(&key) => Some(Key::Code(key)),
-        "prefix" if PREFIX_LENGTHS.contains(&key.len()) => Some(Key::Prefix(key)),
-        "code" => {
-            let message = format!(
-                "`{key}` has {} characters; a code has 23 (X), 20 (Z), 10 (T) or 15 digits",
-                key.chars().count()
-            );
-            problems.push(cells.problem("R205", "key", message));
-            None
-        }
-        "prefix" => {
-            let message = format!("`{key}` is no prefix; write 10 or 14 characters (X) or 11 (Z)");
-            problems.push(cells.problem("R205", "key", message));
-            None
-        }
-        other => {
-            let message = format!("`{other}` is not one of hospital, code, prefix, ingredient");
-            problems.push(cells.problem("R204", "match", message));
+    let key = cells.required("key", problems)?;
+    match Key::of(kind?, key) {
+        Ok(key) => Some(key),
+        Err((code, message)) => {
+            let column = if code == "R204" { "match" } else { "key" };
+            problems.push(cells.problem(code, column, message));
             None
         }
     }

@@ -7,6 +7,7 @@
 //!
 //! - [`facts`]: the typed, normalised input; [`request`], [`insurance`], [`from_records`]: three ways to it.
 //! - [`pack`]: packs of rules, knowledge rows and drugs; [`rule`], [`knowledge`], [`drug`]: their parts.
+//! - [`sets`]: named lists of items; [`window`]: named stretches of time; [`icd`]: branches of codes.
 //! - [`families`]: the templates, one file each; [`family`]: what a template is.
 //! - [`evaluate()`], [`verdict`]: judgement and answer; [`cases`]: packs that test themselves.
 //!
@@ -18,6 +19,7 @@ pub mod cases;
 pub mod codes;
 mod dose;
 pub mod drug;
+pub mod drug_kind;
 mod evaluate;
 pub mod facts;
 pub mod families;
@@ -26,6 +28,7 @@ mod finding_id;
 pub mod frequency;
 pub mod from_records;
 mod groups;
+pub mod icd;
 mod index;
 pub mod insurance;
 mod json;
@@ -38,11 +41,13 @@ mod reading;
 pub mod request;
 pub mod rule;
 pub mod session;
+pub mod sets;
 mod table;
 mod tree;
 pub mod unit;
 pub mod verdict;
 mod vocabulary;
+pub mod window;
 mod write;
 
 pub use codes::{CODES, CodeEntry};

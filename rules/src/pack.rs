@@ -17,6 +17,7 @@ use crate::family::Rows;
 use crate::index::Index;
 use crate::knowledge::{self, Confidence, Key, Row};
 use crate::rule::Rule;
+use crate::sets::CodeSets;
 use crate::tree::{Source, Table};
 
 /// What a pack says about itself.
@@ -42,6 +43,7 @@ pub struct RuleSet {
     packs: Vec<Pack>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) drugs: DrugTable,
+    pub(crate) sets: CodeSets,
     pub(crate) index: Index,
     warnings: Vec<Problem>,
 }
@@ -53,19 +55,24 @@ impl RuleSet {
         let packs = packs(files, &mut problems);
         let mut rules = Vec::new();
         let mut drugs = DrugTable::default();
+        let mut sets = CodeSets::default();
         for pack in &packs {
+            add_sets(files, pack, &mut sets, &mut problems);
             add_rules(files, pack, &mut rules, &mut problems);
             let file = format!("packs/{}/drugs.csv", pack.folder);
             if let Some(text) = files.get(&file) {
                 drugs.read(&file, text, pack.overlays.is_some(), &mut problems);
             }
         }
+        for rule in &rules {
+            unknown_sets(rule, &sets, &mut problems);
+        }
         if !problems.is_empty() {
             return Err(problems);
         }
         let warnings = unknown_ingredients(&rules, &drugs);
-        let index = Index::new(&rules);
-        Ok(RuleSet { packs, rules, drugs, index, warnings })
+        let index = Index::new(&rules, &sets);
+        Ok(RuleSet { packs, rules, drugs, sets, index, warnings })
     }
 
     /// The packs that come with the program.
@@ -176,7 +183,8 @@ fn add_rules(files: &Files, pack: &Pack, rules: &mut Vec<Rule>, problems: &mut V
     }
     for (path, _) in files.iter().filter(|(path, _)| path.starts_with(&folder)) {
         let is_rows = path.rsplit_once('.').is_some_and(|(_, kind)| kind == "csv")
-            && path != format!("{folder}drugs.csv");
+            && path != format!("{folder}drugs.csv")
+            && !path.starts_with(&format!("{folder}sets/"));
         if is_rows && !used.contains(path) {
             let message = "no rule of this pack has the name of this file";
             problems.push(Problem::error("R108", path, (1, 1), message));
@@ -198,7 +206,7 @@ fn read_rows(
             problems.push(Problem::error("R108", file, (1, 1), message));
         }
         (Rows::Optional(columns) | Rows::Required(columns), Some(text)) => {
-            rule.rows = knowledge::read(&file, text, columns, problems);
+            rule.rows = knowledge::read(&file, text, rule.family, columns, problems);
             for row in &rule.rows {
                 if let Some(message) = rule.family.check_row(&row.parameters) {
                     problems.push(Problem::error("R208", &file, (row.line, 1), message));
@@ -241,6 +249,33 @@ fn place(
 }
 
 /// A row about an ingredient that no product contains can never match: most likely a typing error.
+/// A row or parameter that names a set which no pack has would silently be about nothing.
+fn unknown_sets(rule: &Rule, sets: &CodeSets, problems: &mut Vec<Problem>) {
+    let in_rows = rule.rows.iter().flat_map(|row| {
+        let keys = std::iter::once(&row.key).chain(row.parameters.all_keys());
+        keys.map(move |key| (key, row.line))
+    });
+    let in_rule = rule.parameters.all_keys().map(|key| (key, 1));
+    for (key, line) in in_rows.chain(in_rule) {
+        let Key::Set(name) = key else { continue };
+        if !sets.has(name) {
+            let file = format!("packs/{}/{}.csv", rule.pack, rule.id);
+            let message = format!("no pack has a set `{name}` (sets/{name}.csv)");
+            problems.push(Problem::error("R110", file, (line, 1), message));
+        }
+    }
+}
+
+fn add_sets(files: &Files, pack: &Pack, sets: &mut CodeSets, problems: &mut Vec<Problem>) {
+    let folder = format!("packs/{}/sets/", pack.folder);
+    for (path, text) in files.iter() {
+        let name = path.strip_prefix(&folder).and_then(|name| name.strip_suffix(".csv"));
+        if let Some(name) = name {
+            sets.read(name, path, text, problems);
+        }
+    }
+}
+
 fn unknown_ingredients(rules: &[Rule], drugs: &DrugTable) -> Vec<Problem> {
     let mut warnings = Vec::new();
     for rule in rules {
@@ -287,7 +322,7 @@ mod tests {
 packs/t/r.csv:4:25: error[R204]: `D` is not A, B or C
 packs/t/r.csv:4:21: error[R204]: `雄` is not one of 男, 女
 packs/t/r.csv:5:6: error[R206]: this key already has a row above
-packs/t/r.csv:6:1: error[R204]: `drug` is not one of hospital, code, prefix, ingredient
+packs/t/r.csv:6:1: error[R204]: `drug` is not one of hospital, code, prefix, ingredient, class, atc, set, diagnosis, surgery
 packs/t/r.csv:6:8: error[R203]: `item` must not be empty
 packs/t/r.csv:7:1: error[R207]: 2 cells, the header has 6",
         );

@@ -6,8 +6,10 @@
 use rust_decimal::Decimal;
 
 use crate::age::Age;
+use crate::knowledge::Key;
 use crate::number::decimal;
 use crate::unit::Dose;
+use crate::window::Window;
 
 /// One parameter of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,10 @@ pub enum ColumnKind {
     Dose,
     /// Several texts; in a cell separated by `|`.
     List,
+    /// `单日`, `6小时`, `15天`: see [`Window`].
+    Window,
+    /// Several keys of items, separated by `|`: `ingredient:布洛芬|atc:M01A|set:first-line`.
+    Keys,
 }
 
 /// One value, proved to be of its column's kind.
@@ -74,6 +80,10 @@ pub enum Parameter {
     Dose(Dose),
     /// See [`ColumnKind::List`].
     List(Vec<String>),
+    /// See [`ColumnKind::Window`].
+    Window(Window),
+    /// See [`ColumnKind::Keys`].
+    Keys(Vec<Key>),
 }
 
 impl ColumnKind {
@@ -105,6 +115,11 @@ impl ColumnKind {
                     .map(str::to_owned)
                     .collect(),
             )),
+            ColumnKind::Window => Window::parse(text).map(Parameter::Window),
+            ColumnKind::Keys => {
+                let keys: Option<Vec<Key>> = text.split('|').map(Key::parse).collect();
+                keys.map(Parameter::Keys)
+            }
         }
         .ok_or_else(|| format!("`{text}` is not {}", self.describe()))
     }
@@ -119,6 +134,10 @@ impl ColumnKind {
             ColumnKind::Age => "an age such as 2岁, 6月 or 28天".to_owned(),
             ColumnKind::Dose => "a dose with its unit, such as 2 g or 100 mg".to_owned(),
             ColumnKind::List => "a list".to_owned(),
+            ColumnKind::Window => "a window such as 单日, 6小时, 15天, 自然月".to_owned(),
+            ColumnKind::Keys => {
+                "a list of keys such as ingredient:布洛芬|atc:M01A|class:A02BC|set:NAME".to_owned()
+            }
         }
     }
 }
@@ -160,6 +179,51 @@ impl Parameters {
     #[must_use]
     pub fn maybe_text(&self, name: &str) -> Option<&str> {
         if let Some(Parameter::Text(text)) = self.get(name) { Some(text) } else { None }
+    }
+
+    /// A decimal, when given.
+    #[must_use]
+    pub fn maybe_decimal(&self, name: &str) -> Option<Decimal> {
+        if let Some(Parameter::Decimal(number)) = self.get(name) { Some(*number) } else { None }
+    }
+
+    /// A required decimal.
+    #[must_use]
+    pub fn decimal(&self, name: &str) -> Decimal {
+        self.maybe_decimal(name).expect("the loader proved that this required number is given")
+    }
+
+    /// A dose, when given.
+    #[must_use]
+    pub fn maybe_dose(&self, name: &str) -> Option<Dose> {
+        if let Some(Parameter::Dose(dose)) = self.get(name) { Some(*dose) } else { None }
+    }
+
+    /// A window, when given.
+    #[must_use]
+    pub fn maybe_window(&self, name: &str) -> Option<Window> {
+        if let Some(Parameter::Window(window)) = self.get(name) { Some(*window) } else { None }
+    }
+
+    /// A required window.
+    #[must_use]
+    pub fn window(&self, name: &str) -> Window {
+        self.maybe_window(name).expect("the loader proved that this required window is given")
+    }
+
+    /// Every key of every parameter.
+    pub(crate) fn all_keys(&self) -> impl Iterator<Item = &Key> {
+        let keys = self.0.iter().filter_map(|(_, value)| match value {
+            Parameter::Keys(keys) => Some(keys),
+            _ => None,
+        });
+        keys.flatten()
+    }
+
+    /// Keys; none when left out.
+    #[must_use]
+    pub fn keys(&self, name: &str) -> &[Key] {
+        if let Some(Parameter::Keys(keys)) = self.get(name) { keys } else { &[] }
     }
 
     /// A required text or choice.

@@ -104,22 +104,44 @@ impl Reading {
         name: &str,
         bounds: Bounds,
     ) -> Option<Decimal> {
-        let text = self.text(object, name)?;
-        let Some(number) = decimal(&text) else {
-            self.fault(
-                "C201",
-                object.path_of(name),
-                mask::shown(name, &text),
-                "发送十进制数字，不带单位",
-            );
-            return None;
-        };
+        let (number, text) = self.any_number(object, name)?;
         if number.is_sign_negative() && !number.is_zero() || number.is_zero() && !bounds.zero {
             self.doubt("C301", (object, name), &text, bounds.expected);
             return None;
         }
-        if number > Decimal::from(bounds.max) {
-            self.doubt("C302", (object, name), &text, bounds.expected);
+        self.not_above(number, bounds, (object, name), &text)
+    }
+
+    /// A decimal whose size is bounded and which may be negative: what a refund takes back.
+    pub(crate) fn signed_number(
+        &mut self,
+        object: &Object<'_>,
+        name: &str,
+        bounds: Bounds,
+    ) -> Option<Decimal> {
+        let (number, text) = self.any_number(object, name)?;
+        self.not_above(number, bounds, (object, name), &text)
+    }
+
+    fn any_number(&mut self, object: &Object<'_>, name: &str) -> Option<(Decimal, String)> {
+        let text = self.text(object, name)?;
+        let number = decimal(&text);
+        if number.is_none() {
+            let found = mask::shown(name, &text);
+            self.fault("C201", object.path_of(name), found, "发送十进制数字，不带单位");
+        }
+        number.map(|number| (number, text))
+    }
+
+    fn not_above(
+        &mut self,
+        number: Decimal,
+        bounds: Bounds,
+        at: (&Object<'_>, &str),
+        text: &str,
+    ) -> Option<Decimal> {
+        if number.abs() > Decimal::from(bounds.max) {
+            self.doubt("C302", at, text, bounds.expected);
             return None;
         }
         Some(number)

@@ -19,7 +19,7 @@
 //! A group left out was not asked; an empty list or object means asked, and none. Numbers may be
 //! strings or JSON numbers and are exact either way. Names that are not ours are ignored.
 
-use crate::facts::{Allergy, Facts, Group, InputFinding, Order, Scene};
+use crate::facts::{Allergy, Facts, Group, History, InputFinding, Order, Scene};
 use crate::groups;
 use crate::json::Json;
 use crate::reading::{Object, Reading};
@@ -62,6 +62,9 @@ fn read_groups(root: &Object<'_>, reading: &mut Reading) -> Facts {
         prescriber: single(root, "prescriber", reading, groups::prescriber),
         allergies: list(root, "allergies", reading, groups::allergy),
         labs: list(root, "labs", reading, groups::lab),
+        fees: list(root, "fees", reading, fee),
+        surgeries: list(root, "surgeries", reading, groups::surgery),
+        history: single(root, "history", reading, history),
         data_findings: Vec::new(),
     };
     if facts.allergies.is_absent() {
@@ -144,6 +147,46 @@ fn order(object: &Object<'_>, reading: &mut Reading) -> Option<Order> {
         reading.fault("C103", object.path_of("hosplist_code"), "未发送".to_owned(), expected);
     }
     Some(order)
+}
+
+/// A charge: as an order line, and what was charged may be taken back.
+fn fee(object: &Object<'_>, reading: &mut Reading) -> Option<Order> {
+    charged(object, "fees", reading)
+}
+
+fn past(object: &Object<'_>, reading: &mut Reading) -> Option<Order> {
+    charged(object, "history.orders", reading)
+}
+
+fn charged(object: &Object<'_>, list: &str, reading: &mut Reading) -> Option<Order> {
+    let Some(rx_id) = reading.text(object, "rx_id").or_else(|| reading.text(object, "feedetl_sn"))
+    else {
+        let expected = "每条明细发送请求内唯一的rx_id或feedetl_sn";
+        reading.fault("C103", object.path_of("rx_id"), "未发送".to_owned(), expected);
+        return None;
+    };
+    let object = Object { path: format!("{list}[{rx_id}]"), json: object.json };
+    let mut order = groups::charge_basics(&object, rx_id, reading);
+    groups::order_use(&object, &mut order, reading);
+    Some(order)
+}
+
+fn history(root: &Object<'_>, reading: &mut Reading) -> History {
+    History {
+        since: reading.date(root, "since"),
+        orders: plain(list(root, "orders", reading, past)),
+        stays: plain(list(root, "stays", reading, groups::stay)),
+        diagnoses: plain(list(root, "diagnoses", reading, groups::diagnosis)),
+        allergies: plain(list(root, "allergies", reading, groups::allergy)),
+        labs: plain(list(root, "labs", reading, groups::lab)),
+    }
+}
+
+fn plain<T>(group: Group<Vec<T>>) -> Vec<T> {
+    match group {
+        Group::Present(items) => items,
+        Group::Absent | Group::Empty => Vec::new(),
+    }
 }
 
 /// Many HIS keep allergies as one text of the patient; "无" there is an answer.

@@ -1,14 +1,18 @@
 //! The lines of one check, prepared once for all rules: product, ingredients, dates, doubts.
 
 use jiff::ToSpan;
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use crate::age::BirthRange;
 use crate::drug::{DrugTable, Form, Product};
+use crate::drug_kind::DrugKind;
 use crate::facts::{Facts, InputFinding, Order, Route};
+use crate::family::LooksAt;
+use crate::knowledge::Key;
 use crate::mask;
+use crate::sets::CodeSets;
 use crate::unit::{Dose, Specification, Unit};
 
 /// A single dose of more pieces than this, or less than the inverse, is a mistake of unit: mg and
@@ -21,19 +25,74 @@ const BEGIN_DAYS_OFF_MAX: i32 = 400;
 /// All lines, and what is known about the patient's birth.
 #[derive(Debug)]
 pub struct Session<'a> {
-    /// Every order line, in the order sent.
+    /// Every order line that was not voided, in the order sent; behind them the charges.
     pub lines: Vec<Line<'a>>,
+    /// What was ordered or charged before this session.
+    pub past: Vec<Line<'a>>,
+    /// The named sets that keys may refer to.
+    pub sets: &'a CodeSets,
     /// `None` when nothing believable is known.
     pub birth: Option<BirthRange>,
     /// What turned out not to be believable.
     pub data_findings: Vec<InputFinding>,
 }
 
+/// What kind of line it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineKind {
+    /// Ordered, in this session or still active.
+    Order,
+    /// Charged.
+    Charge,
+    /// Ordered or charged before this session.
+    Past,
+}
+
+/// What a national code stands for, by its first character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ItemKind {
+    /// X: 西药.
+    Western,
+    /// Z: 中成药.
+    Patent,
+    /// T: 中药饮片.
+    Slice,
+    /// A digit: 医疗服务项目.
+    Service,
+    /// C: 医用耗材.
+    Consumable,
+}
+
+impl ItemKind {
+    /// By a national code.
+    #[must_use]
+    pub fn of(code: &str) -> Option<ItemKind> {
+        match code.as_bytes().first()? {
+            b'X' => Some(ItemKind::Western),
+            b'Z' => Some(ItemKind::Patent),
+            b'T' => Some(ItemKind::Slice),
+            b'C' => Some(ItemKind::Consumable),
+            digit if digit.is_ascii_digit() => Some(ItemKind::Service),
+            _ => None,
+        }
+    }
+
+    /// Whether it is taken by a patient.
+    #[must_use]
+    pub fn is_drug(self) -> bool {
+        matches!(self, ItemKind::Western | ItemKind::Patent | ItemKind::Slice)
+    }
+}
+
 /// One order line and the product behind it.
 #[derive(Debug)]
 pub struct Line<'a> {
-    /// Its position in the request.
+    /// Its position among the lines of the session.
     pub position: usize,
+    /// What kind of line it is.
+    pub kind: LineKind,
+    /// Its quantity after what was taken back; `None` when it is not known.
+    pub net: Option<Decimal>,
     /// As sent.
     pub order: &'a Order,
     /// From the drug table.
@@ -47,24 +106,104 @@ pub struct Line<'a> {
 impl<'a> Session<'a> {
     /// Prepares the lines of a check made at `now`.
     #[must_use]
-    pub fn new(facts: &'a Facts, drugs: &'a DrugTable, now: DateTime) -> Session<'a> {
+    pub fn new(
+        facts: &'a Facts,
+        drugs: &'a DrugTable,
+        sets: &'a CodeSets,
+        now: DateTime,
+    ) -> Session<'a> {
         let mut data_findings = Vec::new();
         let birth = birth(facts, now.date(), &mut data_findings);
         let orders = facts.orders.present().map_or(&[][..], Vec::as_slice);
-        let lines = orders.iter().enumerate().map(|(position, order)| {
-            let mut line = Line {
-                position,
-                order,
-                product: drugs.find(order),
-                begins: begins(order, now.date(), &mut data_findings),
-                dose_is_believable: true,
-            };
-            line.doubt_the_dose(&mut data_findings);
-            line
-        });
-        let lines = lines.collect();
-        Session { lines, birth, data_findings }
+        let fees = facts.fees.present().map_or(&[][..], Vec::as_slice);
+        let past = facts.history.present().map_or(&[][..], |history| &history.orders);
+        let sent = orders.iter().map(|order| (LineKind::Order, order));
+        let sent = sent.chain(fees.iter().map(|fee| (LineKind::Charge, fee)));
+        let lines = lines(sent, drugs, now.date(), &mut data_findings);
+        // The past is not the doctor's to correct now: its doubts are not told again.
+        let past = past.iter().map(|order| (LineKind::Past, order));
+        let past = lines_of_the_past(past, drugs, now.date());
+        Session { lines, past, sets, birth, data_findings }
     }
+
+    /// Whether a family judges a line.
+    #[must_use]
+    pub fn is_looked_at(&self, line: &Line<'_>, by: LooksAt) -> bool {
+        match by {
+            LooksAt::Orders => line.kind == LineKind::Order,
+            LooksAt::Both => true,
+            LooksAt::Nothing => false,
+            LooksAt::Charges => {
+                let is_charged = self.lines.last().is_some_and(|l| l.kind == LineKind::Charge);
+                (line.kind == LineKind::Charge) == is_charged
+            }
+        }
+    }
+}
+
+fn lines<'a>(
+    sent: impl Iterator<Item = (LineKind, &'a Order)>,
+    drugs: &'a DrugTable,
+    today: Date,
+    findings: &mut Vec<InputFinding>,
+) -> Vec<Line<'a>> {
+    let kept = sent.filter(|(_, order)| !order.voided).enumerate();
+    let lines = kept.map(|(position, (kind, order))| {
+        let mut line = Line {
+            position,
+            kind,
+            net: order.quantity,
+            order,
+            product: drugs.find(order),
+            begins: begins(order, today, kind != LineKind::Order, findings),
+            dose_is_believable: true,
+        };
+        line.doubt_the_dose(findings);
+        line
+    });
+    let mut lines: Vec<Line<'a>> = lines.collect();
+    net_of_refunds(&mut lines);
+    lines
+}
+
+fn lines_of_the_past<'a>(
+    past: impl Iterator<Item = (LineKind, &'a Order)>,
+    drugs: &'a DrugTable,
+    today: Date,
+) -> Vec<Line<'a>> {
+    lines(past, drugs, today, &mut Vec::new())
+}
+
+/// A negative line takes back the line it names, else the latest equal ones before it; what it
+/// took back counts no more, on either side.
+fn net_of_refunds(lines: &mut [Line<'_>]) {
+    for at in 0..lines.len() {
+        let Some(refund) = lines.get(at).filter(|line| line.is_refund()) else { continue };
+        let mut left = refund.order.quantity.unwrap_or_default().abs();
+        let refund = refund.order;
+        let (before, _) = lines.split_at_mut(at);
+        for line in before.iter_mut().rev().filter(|line| is_taken_back(line, refund)) {
+            let Some(net) = line.net else { continue };
+            let taken = net.min(left);
+            line.net = Some(net - taken);
+            left -= taken;
+        }
+        if let Some(line) = lines.get_mut(at) {
+            line.net = Some(Decimal::ZERO);
+        }
+    }
+}
+
+fn is_taken_back(line: &Line<'_>, refund: &Order) -> bool {
+    if line.is_refund() {
+        return false;
+    }
+    if let Some(id) = &refund.refunds {
+        return line.order.rx_id == *id;
+    }
+    let code = |order: &Order| order.hospital_code.clone().or_else(|| order.national_code.clone());
+    let is_same_item = code(line.order).is_some() && code(line.order) == code(refund);
+    is_same_item && line.order.price == refund.price && line.order.mdtrt_id == refund.mdtrt_id
 }
 
 impl<'a> Line<'a> {
@@ -78,7 +217,80 @@ impl<'a> Line<'a> {
     /// The path of one of its elements.
     #[must_use]
     pub fn path(&self, element: &str) -> String {
-        format!("orders[{}].{element}", self.order.rx_id)
+        let list = match self.kind {
+            LineKind::Order => "orders",
+            LineKind::Charge => "fees",
+            LineKind::Past => "history.orders",
+        };
+        format!("{list}[{}].{element}", self.order.rx_id)
+    }
+
+    /// What kind of item its national code says it is.
+    #[must_use]
+    pub fn item_kind(&self) -> Option<ItemKind> {
+        ItemKind::of(self.national_code()?)
+    }
+
+    /// Whether it may be a drug: an item without a national code may.
+    #[must_use]
+    pub fn may_be_drug(&self) -> bool {
+        self.item_kind().is_none_or(ItemKind::is_drug)
+    }
+
+    /// Whether it takes back what another line charged.
+    #[must_use]
+    pub fn is_refund(&self) -> bool {
+        self.order.quantity.is_some_and(|quantity| quantity < Decimal::ZERO)
+    }
+
+    /// Whether nothing of it is left after what was taken back.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.net == Some(Decimal::ZERO)
+    }
+
+    /// When it began, with its time where that was sent; a bare date is its midnight.
+    #[must_use]
+    pub fn moment(&self) -> DateTime {
+        let sent = self.order.begins.filter(|begins| begins.date() == self.begins);
+        sent.unwrap_or_else(|| self.begins.to_datetime(Time::midnight()))
+    }
+
+    /// Whether the clock's time was sent and not only the day.
+    #[must_use]
+    pub fn has_time(&self) -> bool {
+        self.order.begins.is_some_and(|begins| begins.time() != Time::midnight())
+    }
+
+    /// Whether the drug table says it is of a kind; `None` when the drug is in no table.
+    #[must_use]
+    pub fn is_kind(&self, kind: DrugKind) -> Option<bool> {
+        self.product.map(|product| product.kinds.contains(&kind))
+    }
+
+    /// Whether a key is about it. A line that cannot be identified that way is not.
+    #[must_use]
+    pub fn is_about(&self, key: &Key, sets: &CodeSets) -> bool {
+        match key {
+            Key::Hospital(code) => self.order.hospital_code.as_ref() == Some(code),
+            Key::Code(code) => self.national_code() == Some(code.as_str()),
+            Key::Prefix(prefix) => {
+                self.national_code().is_some_and(|code| code.starts_with(prefix.as_str()))
+            }
+            Key::Class(class) => {
+                let of_code = self.national_code().and_then(|code| code.get(1..));
+                of_code.is_some_and(|code| code.starts_with(class.as_str()))
+            }
+            Key::Atc(branch) => {
+                let atc = self.product.and_then(|product| product.atc.as_deref());
+                atc.is_some_and(|code| code.starts_with(branch.as_str()))
+            }
+            Key::Ingredient(name) => {
+                self.ingredients().is_some_and(|ingredients| ingredients.contains(&name.as_str()))
+            }
+            Key::Set(name) => sets.members(name).iter().any(|member| self.is_about(member, sets)),
+            Key::Diagnosis(_) | Key::Surgery(_) => false,
+        }
     }
 
     /// The national code, as sent or as mapped by the drug table.
@@ -239,8 +451,11 @@ fn birth(facts: &Facts, on: Date, findings: &mut Vec<InputFinding>) -> Option<Bi
 }
 
 /// The day an order starts; a date far off is not believed and today is taken.
-fn begins(order: &Order, today: Date, findings: &mut Vec<InputFinding>) -> Date {
+fn begins(order: &Order, today: Date, is_past: bool, findings: &mut Vec<InputFinding>) -> Date {
     let Some(begins) = order.begins.map(DateTime::date) else { return today };
+    if is_past {
+        return begins;
+    }
     let days = begins.since(today).map_or(i32::MAX, |span| span.get_days());
     if days.abs() <= BEGIN_DAYS_OFF_MAX {
         return begins;

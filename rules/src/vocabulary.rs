@@ -4,7 +4,9 @@
 //! one that says "not stated". Only tables that do not contradict each other are read here; where
 //! one code has two meanings by region, the caller must have mapped it.
 
-use crate::facts::{HospitalLevel, Maternity, Route, Sex, Title, VisitKind};
+use crate::facts::{
+    AllergySeverity, CutClass, HospitalLevel, Maternity, Route, Sex, SkinTest, Title, VisitKind,
+};
 
 /// What a code of a value domain says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +111,43 @@ pub(crate) fn route(code: &str) -> Option<Stated<Route>> {
     Some(Stated::As(route))
 }
 
+/// `skin_test_rslt`, in words; the standard's `skintst_dicm` only says whether a test is asked for.
+pub(crate) fn skin_test(code: &str) -> Option<Stated<SkinTest>> {
+    let result = match code {
+        "-" | "(-)" | "阴性" => SkinTest::Negative,
+        "+" | "(+)" | "阳性" => SkinTest::Positive,
+        "待判" | "待皮试" => SkinTest::Pending,
+        "免试" | "续用" => SkinTest::Waived,
+        _ => return None,
+    };
+    Some(Stated::As(result))
+}
+
+/// `algs_sev`.
+pub(crate) fn allergy_severity(code: &str) -> Option<Stated<AllergySeverity>> {
+    let severity = match code {
+        "1" | "轻" | "轻度" => AllergySeverity::Mild,
+        "2" | "中" | "中度" => AllergySeverity::Moderate,
+        "3" | "重" | "重度" | "严重" => AllergySeverity::Severe,
+        "0" | "9" => return Some(Stated::Nothing),
+        _ => return None,
+    };
+    Some(Stated::As(severity))
+}
+
+/// `sinc_type`, as digits or Roman numerals.
+pub(crate) fn cut_class(code: &str) -> Option<Stated<CutClass>> {
+    let class = match code {
+        "0" => CutClass::None,
+        "1" | "I" | "Ⅰ" => CutClass::Clean,
+        "2" | "II" | "Ⅱ" => CutClass::CleanContaminated,
+        "3" | "III" | "Ⅲ" => CutClass::Contaminated,
+        "9" => return Some(Stated::Nothing),
+        _ => return None,
+    };
+    Some(Stated::As(class))
+}
+
 /// The Chinese name of an element at the end of a path; other elements are shown by their path.
 pub(crate) fn element_zh(path: &str) -> Option<&'static str> {
     let name = match path.rsplit_once('.').map_or(path, |(_, element)| element) {
@@ -127,7 +166,33 @@ pub(crate) fn element_zh(path: &str) -> Option<&'static str> {
         "cnt" => "数量",
         "cnt_unt" => "数量单位",
         "spec" => "规格",
+        "atc" => "药品目录中的ATC编码",
         "tier" => "抗菌药物级别",
+        "diagnoses" => "诊断",
+        "dise_codg" => "诊断编码",
+        "fees" => "费用明细",
+        "surgeries" => "手术",
+        "oprn_oprt_code" => "手术编码",
+        "oprn_oprt_begntime" => "手术开始时间",
+        "history" => "既往记录",
+        "allergies" => "过敏史",
+        "labs" => "检验结果",
+        "wt" => "体重",
+        "wt_date" => "体重测量日期",
+        "heit" => "身高",
+        "matn_stas" => "妊娠哺乳状态",
+        "geso_val" => "孕周",
+        "medins_lv" => "医疗机构等级",
+        "insutype" => "险种",
+        "drug_used_way_code" | "drug_used_way_name" => "给药途径",
+        "medc_days" => "用药天数",
+        "drord_begn_date" => "开始时间",
+        "rights" => "处方权",
+        "skin_test_rslt" => "皮试结果",
+        "drip_spd" | "pump_spd" => "滴速",
+        "drip_min" => "输注时间",
+        "body_site" => "部位",
+        "attst_flag" => "医师对限定条件的确认",
         _ => return None,
     };
     Some(name)

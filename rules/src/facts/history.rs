@@ -1,0 +1,41 @@
+//! What was seen of the patient before this session, by the agent's own store or the caller.
+
+use jiff::civil::{Date, DateTime};
+
+use super::{Allergy, Diagnosis, LabResult, Order, VisitKind};
+
+/// The past of one patient, of this institution only: answers say 本院范围内.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct History {
+    /// From this day on it is complete; `None` when nobody can say.
+    pub since: Option<Date>,
+    /// Lines ordered or charged earlier, of other encounters and of this one; never of this session.
+    pub orders: Vec<Order>,
+    /// Visits and stays before this one.
+    pub stays: Vec<Stay>,
+    /// Diagnoses of other encounters, with their day.
+    pub diagnoses: Vec<Diagnosis>,
+    /// Allergies recorded earlier.
+    pub allergies: Vec<Allergy>,
+    /// Laboratory results of earlier days.
+    pub labs: Vec<LabResult>,
+}
+
+/// One visit or stay of the past.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stay {
+    /// 就诊标识.
+    pub mdtrt_id: Option<String>,
+    /// What kind of visit.
+    pub visit: Option<VisitKind>,
+    /// When it began.
+    pub began: Option<DateTime>,
+    /// When it ended; `None` while it goes on.
+    pub ended: Option<DateTime>,
+    /// Department code.
+    pub department_code: Option<String>,
+    /// ICD-10 of the main diagnosis.
+    pub main_diagnosis: Option<String>,
+    /// Planned as one of a course.
+    pub planned_course: Option<bool>,
+}
