@@ -112,7 +112,7 @@ mod tests {
             include_str!("insurance.rs"),
             include_str!("from_records.rs"),
             include_str!("session.rs"),
-            include_str!("families/prescription_days.rs"),
+            include_str!("families/law/prescription_days.rs"),
             include_str!("pack.rs"),
             include_str!("rule.rs"),
             include_str!("knowledge.rs"),

@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 use rust_decimal::Decimal;
 
 use crate::facts::{Diagnosis, Facts, Group, InputFinding, Surgery};
-use crate::families::prescription_days::{DAYS_DIFFER, days_that_differ};
+use crate::families::law::prescription_days::{DAYS_DIFFER, days_that_differ};
 use crate::family::{Case, Hit, LooksAt, Match, Outcome, Rows};
 use crate::finding_id::FindingId;
 use crate::index::{Identity, RowRef};

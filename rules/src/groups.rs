@@ -134,8 +134,12 @@ pub(crate) fn diagnosis(object: &Object<'_>, reading: &mut Reading) -> Option<Di
     Some(Diagnosis {
         code: reading.text(object, "dise_codg"),
         main: reading.flag(object, "maindise_flag"),
-        suspected: reading.flag(object, "suspd_flag").unwrap_or_else(|| says(&name, &SUSPECTED)),
-        excluded: reading.flag(object, "excl_flag").unwrap_or_else(|| says(&name, &EXCLUDED)),
+        suspected: reading
+            .flag(object, "suspd_flag")
+            .unwrap_or_else(|| says(name.as_deref(), &SUSPECTED)),
+        excluded: reading
+            .flag(object, "excl_flag")
+            .unwrap_or_else(|| says(name.as_deref(), &EXCLUDED)),
         chronic: reading.flag(object, "chronic_flag").unwrap_or(false),
         made: reading.date(object, "diag_time"),
         name,
@@ -146,8 +150,8 @@ pub(crate) fn diagnosis(object: &Object<'_>, reading: &mut Reading) -> Option<Di
 const SUSPECTED: [&str; 6] = ["?", "？", "疑似", "待查", "待排", "可疑"];
 const EXCLUDED: [&str; 3] = ["除外", "排除", "未见"];
 
-fn says(name: &Option<String>, words: &[&str]) -> bool {
-    name.as_deref().is_some_and(|name| words.iter().any(|word| name.contains(word)))
+fn says(name: Option<&str>, words: &[&str]) -> bool {
+    name.is_some_and(|name| words.iter().any(|word| name.contains(word)))
 }
 
 /// A list of texts, or one text with `|` or `、` between them; sent empty is an answer.

@@ -36,6 +36,7 @@ pub(crate) struct Index {
 
 /// By which identities the rows of one rule find their lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(crate) struct Identity {
     pub(crate) hospital: bool,
     pub(crate) national: bool,

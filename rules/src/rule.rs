@@ -203,7 +203,7 @@ fn family(table: &Table<'_>, problems: &mut Vec<Problem>) -> Option<&'static dyn
     let name = table.text("family", problems)?;
     let family = families::by_id(name);
     if family.is_none() {
-        let known: Vec<_> = families::ALL.iter().map(|family| family.id()).collect();
+        let known: Vec<_> = families::all().map(Family::id).collect();
         let message = format!("no family `{name}`; known are {}", known.join(", "));
         problems.push(table.source.error("R105", &table.place_of("family"), message));
     }

@@ -149,7 +149,7 @@ fn keys() -> String {
 fn family_table() -> String {
     let mut out =
         "\n| 规则族 | | 规则的参数 | 知识点的列 | 读取 |\n|---|---|---|---|---|\n".to_owned();
-    for family in families::ALL {
+    for family in families::all() {
         let (rows, note) = match family.rows() {
             Rows::None => (&[][..], "没有知识点"),
             Rows::Optional(columns) => (columns, "（可以没有）"),

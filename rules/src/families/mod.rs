@@ -1,28 +1,23 @@
-//! All rule families, one file each. A new family is a new file and one line in [`ALL`].
+//! All rule families, one file each, in four rooms. A new family is a new file and one line in its
+//! room's list.
 
 use crate::family::Family;
 
-pub mod age;
-pub mod antimicrobial_tier;
-pub mod daily_dose;
-pub mod duplicate_ingredient;
-pub mod prescription_days;
-pub mod sex;
+pub mod charges;
+pub mod clinical;
+pub mod insurance;
+pub mod law;
 
 /// Every family.
-pub static ALL: &[&dyn Family] = &[
-    &sex::Sex,
-    &age::Age,
-    &duplicate_ingredient::DuplicateIngredient,
-    &daily_dose::DailyDose,
-    &prescription_days::PrescriptionDays,
-    &antimicrobial_tier::AntimicrobialTier,
-];
+pub fn all() -> impl Iterator<Item = &'static dyn Family> {
+    let rooms = [clinical::ALL, law::ALL, insurance::ALL, charges::ALL];
+    rooms.into_iter().flatten().copied()
+}
 
 /// The family of a name.
 #[must_use]
 pub fn by_id(id: &str) -> Option<&'static dyn Family> {
-    ALL.iter().copied().find(|family| family.id() == id)
+    all().find(|family| family.id() == id)
 }
 
 #[cfg(test)]

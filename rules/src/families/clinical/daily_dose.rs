@@ -11,7 +11,7 @@
 use rust_decimal::Decimal;
 
 use crate::dose::peak_day_of;
-use crate::families::age::Range;
+use crate::families::clinical::age::Range;
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::knowledge::{Key, Row};
 use crate::parameter::{Column, ColumnKind, Parameters};

@@ -1,0 +1,12 @@
+//! Families C01 to C26: what is right for this patient.
+
+use crate::family::Family;
+
+pub mod age;
+pub mod daily_dose;
+pub mod duplicate_ingredient;
+pub mod sex;
+
+/// Every family of this room.
+pub(super) static ALL: &[&dyn Family] =
+    &[&sex::Sex, &age::Age, &duplicate_ingredient::DuplicateIngredient, &daily_dose::DailyDose];
