@@ -84,7 +84,32 @@ pub static CODES: &[CodeEntry] = &[
         "an ingredient in no drug table",
         "核对成分名或补充药品表",
     ),
+    entry(
+        "R302",
+        "本院的一项修改已无对象",
+        "a change of the overlay has nothing left to change",
+        "规则包更新后该行或该规则已不在，核对后撤销该修改",
+    ),
     entry("R401", "用例文件写错", "a fault in a case file", "按提示改正"),
+    entry(
+        "R501",
+        "修改记录的序号不连续",
+        "the numbers of an overlay's changes have a gap",
+        "修改记录只追加不删改；恢复原文件，用撤销代替删除",
+    ),
+    entry(
+        "R503",
+        "多行知识点符合，不知改哪一行",
+        "several rows fit, and one is to be changed",
+        "用which写明能区分的列",
+    ),
+    entry("R504", "修改记录的内容不成立", "a change that says nothing", "按提示补上"),
+    entry(
+        "R505",
+        "导入的文件不见了",
+        "the file of an import is missing",
+        "恢复该文件，或撤销这次导入",
+    ),
 ];
 
 /// The entry of a code.
@@ -121,6 +146,8 @@ mod tests {
             include_str!("tree.rs"),
             include_str!("parameter.rs"),
             include_str!("cases.rs"),
+            include_str!("overlay/apply.rs"),
+            include_str!("overlay/log.rs"),
         ]
         .concat();
         let unused: Vec<_> = CODES

@@ -3,6 +3,8 @@
 //! There is no clock here: the time comes in, and so does the question whether there is still time
 //! left ([`evaluate_while`]). What a deadline cuts off is answered `degraded`, never as a pass.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::DateTime;
 use rust_decimal::Decimal;
 
@@ -14,6 +16,7 @@ use crate::index::{Identity, RowRef};
 use crate::knowledge::Row;
 use crate::pack::RuleSet;
 use crate::rule::{OnMissing, Rule};
+use crate::scope::{Fit, Scope};
 use crate::session::{Line, Session};
 use crate::verdict::{Completeness, Finding, FindingLine, Role, Task, Unknown, Verdict};
 
@@ -36,14 +39,14 @@ pub fn evaluate_while(
     let diagnoses = rows_about_diagnoses(rules, facts);
     let surgeries = rows_about_surgeries(rules, facts);
     let mut verdict = begin(rules, facts, &session);
-    for (at, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| runs(rule, facts)) {
+    for (at, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| runs(rule, facts, now)) {
         if !go_on() {
             verdict.not_run.push(rule.id.clone());
             continue;
         }
-        let matches = matches_of(at, rule, &found, &session, now);
-        let diagnosis_matches = pairs_of(at, rule, &diagnoses, now);
-        let surgery_matches = pairs_of(at, rule, &surgeries, now);
+        let (matches, open) = matches_of(at, rule, &found, &session, facts, now);
+        let diagnosis_matches = pairs_of(at, rule, &diagnoses, facts, now);
+        let surgery_matches = pairs_of(at, rule, &surgeries, facts, now);
         let case = Case {
             rule,
             matches: &matches,
@@ -53,7 +56,9 @@ pub fn evaluate_while(
             facts,
             now,
         };
-        let outcomes = judge(&case, rules.index.needs(at));
+        let mut outcomes = judge(&case, rules.index.needs(at));
+        outcomes.extend(open.into_iter().map(Outcome::unknown));
+        unless_outside(rule, &mut outcomes, facts, now);
         record(&mut verdict, &case, outcomes);
     }
     finish(verdict)
@@ -83,9 +88,10 @@ fn differing_days(line: &Line<'_>) -> Option<InputFinding> {
 }
 
 /// Whether a rule is on and meant for the scene; an unknown scene leaves no rule out.
-fn runs(rule: &Rule, facts: &Facts) -> bool {
+fn runs(rule: &Rule, facts: &Facts, now: DateTime) -> bool {
     let fits = |scene| rule.scenes.is_empty() || rule.scenes.contains(&scene);
-    rule.enabled && facts.scene().is_none_or(fits)
+    let is_outside = |scope: &Scope| scope.fits(facts, now.date()) == Fit::Outside;
+    rule.enabled && facts.scene().is_none_or(fits) && !rule.scope.as_ref().is_some_and(is_outside)
 }
 
 /// Every (row, line) pair of the session, by rule, row and line.
@@ -125,6 +131,7 @@ fn pairs_of<'a, T>(
     at: usize,
     rule: &'a Rule,
     found: &[(RowRef, &'a T)],
+    facts: &Facts,
     now: DateTime,
 ) -> Vec<(&'a Row, &'a T)> {
     let first = found.partition_point(|(row, _)| row.rule < at);
@@ -132,28 +139,50 @@ fn pairs_of<'a, T>(
     of_rule
         .filter_map(|(row, about)| {
             let row = rule.rows.get(row.row).filter(|row| row.applies(now.date()))?;
-            Some((row, *about))
+            (row.fits(facts, now.date()) == Fit::Inside).then_some((row, *about))
         })
         .collect()
 }
 
+/// The matches of one rule, and the elements by which it could be told whether further rows hold here.
 fn matches_of<'a>(
     at: usize,
     rule: &'a Rule,
     found: &[(RowRef, usize)],
     session: &'a Session<'a>,
+    facts: &Facts,
     now: DateTime,
-) -> Vec<Match<'a>> {
+) -> (Vec<Match<'a>>, BTreeSet<&'static str>) {
     let first = found.partition_point(|(row, _)| row.rule < at);
     let of_rule = found.iter().skip(first).take_while(|(row, _)| row.rule == at);
-    of_rule
-        .filter_map(|(row, line)| {
-            let found = Match { row: rule.rows.get(row.row)?, line: session.lines.get(*line)? };
-            let is_out = (rule.exempt_self_pay && found.line.is_self_paid())
-                || !session.is_looked_at(found.line, rule.family.looks_at());
-            (found.row.applies(now.date()) && !is_out).then_some(found)
-        })
-        .collect()
+    let (mut matches, mut open) = (Vec::new(), BTreeSet::new());
+    for (row, line) in of_rule {
+        let (Some(row), Some(line)) = (rule.rows.get(row.row), session.lines.get(*line)) else {
+            continue;
+        };
+        let is_out = (rule.exempt_self_pay && line.is_self_paid())
+            || !session.is_looked_at(line, rule.family.looks_at());
+        if is_out || !row.applies(now.date()) {
+            continue;
+        }
+        match row.fits(facts, now.date()) {
+            Fit::Inside => matches.push(Match { row, line }),
+            Fit::Outside => {}
+            Fit::Unknown(element) => _ = open.insert(element),
+        }
+    }
+    (matches, open)
+}
+
+/// Where nobody knows whether the rule holds here, a hit is no hit, and a pass is a pass all the same.
+fn unless_outside(rule: &Rule, outcomes: &mut [Outcome], facts: &Facts, now: DateTime) {
+    let fit = rule.scope.as_ref().map_or(Fit::Inside, |scope| scope.fits(facts, now.date()));
+    let Fit::Unknown(element) = fit else { return };
+    for outcome in outcomes {
+        if matches!(outcome, Outcome::Hit(_) | Outcome::Task { .. }) {
+            *outcome = Outcome::unknown(element);
+        }
+    }
 }
 
 fn judge(case: &Case<'_>, needs: Identity) -> Vec<Outcome> {
@@ -284,7 +313,7 @@ fn record(verdict: &mut Verdict, case: &Case<'_>, outcomes: Vec<Outcome>) {
         }
     }
     if !missing.is_empty() {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         missing.retain(|path| seen.insert(path.clone()));
         let is_silent = rule.on_missing == OnMissing::Silent;
         verdict.unknown.push(Unknown {

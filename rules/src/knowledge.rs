@@ -9,9 +9,11 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use schemas::Problem;
 
+use crate::facts::Facts;
 use crate::family::Family;
 use crate::icd::{self, BRANCH_MIN};
-use crate::parameter::{Column, Parameters};
+use crate::parameter::{Column, Parameter, Parameters};
+use crate::scope::{Fit, Scope};
 use crate::table::{self, Cells, Header};
 
 /// One row of a rule's csv file.
@@ -31,6 +33,8 @@ pub struct Row {
     pub from: Option<Date>,
     /// In force to this day, inclusive.
     pub to: Option<Date>,
+    /// To what a hospital has restricted it.
+    pub scope: Option<Box<Scope>>,
     /// Its line in the file.
     pub line: u32,
 }
@@ -43,6 +47,69 @@ impl Row {
             && self.from.is_none_or(|from| from <= on)
             && self.to.is_none_or(|to| on <= to)
     }
+
+    /// Whether a check is inside what a hospital has restricted the row to.
+    pub(crate) fn fits(&self, facts: &Facts, on: Date) -> Fit {
+        self.scope.as_ref().map_or(Fit::Inside, |scope| scope.fits(facts, on))
+    }
+
+    /// Replaces one cell, or says what was expected.
+    pub(crate) fn set(&mut self, columns: &[Column], name: &str, text: &str) -> Result<(), String> {
+        match name {
+            "item" => text.clone_into(&mut self.item),
+            "source" => text.clone_into(&mut self.source),
+            "flag" => self.flag = Confidence::parse(text)?,
+            "from" => self.from = Some(parse_day(text)?),
+            "to" => self.to = Some(parse_day(text)?),
+            _ => {
+                let column = column(columns, name)?;
+                self.parameters.set(column.name, column.kind.parse(text)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a cell says what a text says; `2 g` and `2000 mg` say the same.
+    pub(crate) fn has(&self, columns: &[Column], name: &str, text: &str) -> bool {
+        match name {
+            "item" => self.item == text,
+            "source" => self.source == text,
+            "from" => parse_day(text).is_ok_and(|day| self.from == Some(day)),
+            "to" => parse_day(text).is_ok_and(|day| self.to == Some(day)),
+            _ => column(columns, name).is_ok_and(|column| {
+                let value = (!text.is_empty()).then(|| column.kind.parse(text));
+                value.and_then(Result::ok).as_ref() == self.parameters.get(column.name)
+            }),
+        }
+    }
+
+    /// Whether two rows of one key speak of the same partners, people and times of life, so that the
+    /// later one takes the place of the earlier.
+    pub(crate) fn is_for_the_same(&self, other: &Row) -> bool {
+        let told = |row: &Row| {
+            let all = row.parameters.iter();
+            let tells = |it: &Parameter| matches!(it, Parameter::Keys(_) | Parameter::Age(_));
+            all.filter(|(_, value)| tells(value)).map(|(n, v)| (n, v.clone())).collect::<Vec<_>>()
+        };
+        self.key == other.key && told(self) == told(other)
+    }
+
+    /// Ends the row the day before another takes its place; whether anything is left of it.
+    pub(crate) fn end_before(&mut self, day: Option<Date>) -> bool {
+        let Some(last) = day.and_then(|day| day.yesterday().ok()) else { return false };
+        self.to = Some(self.to.map_or(last, |to| to.min(last)));
+        self.from.is_none_or(|from| from <= last)
+    }
+}
+
+fn column<'a>(columns: &'a [Column], name: &str) -> Result<&'a Column, String> {
+    columns.iter().find(|column| column.name == name).ok_or_else(|| {
+        let known: Vec<_> = columns.iter().map(|column| column.name).collect();
+        format!(
+            "unknown column `{name}`; known are item, {}, source, flag, from, to",
+            known.join(", ")
+        )
+    })
 }
 
 /// What a row hangs on.
@@ -69,6 +136,22 @@ pub enum Key {
 }
 
 impl Key {
+    /// The word of the column `match`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Key::Hospital(_) => "hospital",
+            Key::Code(_) => "code",
+            Key::Prefix(_) => "prefix",
+            Key::Ingredient(_) => "ingredient",
+            Key::Class(_) => "class",
+            Key::Atc(_) => "atc",
+            Key::Set(_) => "set",
+            Key::Diagnosis(_) => "diagnosis",
+            Key::Surgery(_) => "surgery",
+        }
+    }
+
     /// The code, prefix or name itself.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -140,6 +223,17 @@ pub enum Confidence {
     Unconfirmed,
 }
 
+impl Confidence {
+    fn parse(text: &str) -> Result<Confidence, String> {
+        match text {
+            "A" => Ok(Confidence::Official),
+            "B" => Ok(Confidence::Secondary),
+            "C" => Ok(Confidence::Unconfirmed),
+            other => Err(format!("`{other}` is not A, B or C")),
+        }
+    }
+}
+
 /// The lengths of prefixes that mean something in a national code.
 pub(crate) const PREFIX_LENGTHS: [usize; 3] = [10, 11, 14];
 
@@ -193,7 +287,8 @@ fn row(cells: &Cells<'_>, columns: &[Column], problems: &mut Vec<Problem>) -> Op
         return None;
     }
     let line = cells.line;
-    Some(Row { key: key?, item: item?, parameters, source: source?, flag: flag?, from, to, line })
+    let (key, item, source, flag) = (key?, item?, source?, flag?);
+    Some(Row { key, item, parameters, source, flag, from, to, scope: None, line })
 }
 
 fn key(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<Key> {
@@ -220,15 +315,8 @@ fn is_full_code(code: &str) -> bool {
 }
 
 fn flag(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<Confidence> {
-    match cells.required("flag", problems)? {
-        "A" => Some(Confidence::Official),
-        "B" => Some(Confidence::Secondary),
-        "C" => Some(Confidence::Unconfirmed),
-        other => {
-            problems.push(cells.problem("R204", "flag", format!("`{other}` is not A, B or C")));
-            None
-        }
-    }
+    let flag = Confidence::parse(cells.required("flag", problems)?);
+    flag.map_err(|message| problems.push(cells.problem("R204", "flag", message))).ok()
 }
 
 fn parameters(cells: &Cells<'_>, columns: &[Column], problems: &mut Vec<Problem>) -> Parameters {
@@ -249,11 +337,10 @@ fn parameters(cells: &Cells<'_>, columns: &[Column], problems: &mut Vec<Problem>
 }
 
 fn day(cells: &Cells<'_>, name: &str, problems: &mut Vec<Problem>) -> Option<Date> {
-    let text = cells.get(name)?;
-    let day = text.parse().ok();
-    if day.is_none() {
-        let message = format!("`{text}` is not a day such as 2026-01-28");
-        problems.push(cells.problem("R204", name, message));
-    }
-    day
+    let day = parse_day(cells.get(name)?);
+    day.map_err(|message| problems.push(cells.problem("R204", name, message))).ok()
+}
+
+fn parse_day(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a day such as 2026-01-28"))
 }

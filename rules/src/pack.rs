@@ -2,10 +2,10 @@
 //!
 //! `packs/<pack>/pack.toml` says what the pack is, `rules.toml` lists its rules, `<rule>.csv` holds
 //! the knowledge rows of a rule, `drugs.csv` a drug table, `cases.toml` inputs with the verdict they
-//! must get. A set is loaded whole or not at all, and every fault is told with its place. A
-//! hospital's changes live in a pack of their own that `overlays` the shipped one: a rule of the
-//! same id replaces it (and keeps its rows unless it brings its own), a row or drug of the same key
-//! replaces that row or drug.
+//! must get. A set is loaded whole or not at all, and every fault is told with its place. What a
+//! hospital changes one by one is logged in an [`overlay`]. What it writes anew lies in a pack of its
+//! own that `overlays` the shipped one: a rule of the same id replaces it (and keeps its rows unless
+//! it brings its own), a row or drug of the same key replaces that row or drug.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +16,7 @@ use crate::drug::DrugTable;
 use crate::family::Rows;
 use crate::index::Index;
 use crate::knowledge::{self, Confidence, Key, Row};
+use crate::overlay;
 use crate::rule::Rule;
 use crate::sets::CodeSets;
 use crate::tree::{Source, Table};
@@ -64,13 +65,14 @@ impl RuleSet {
                 drugs.read(&file, text, pack.overlays.is_some(), &mut problems);
             }
         }
+        let mut warnings = overlay::apply(files, &mut rules, &mut problems);
         for rule in &rules {
             unknown_sets(rule, &sets, &mut problems);
         }
         if !problems.is_empty() {
             return Err(problems);
         }
-        let warnings = unknown_ingredients(&rules, &drugs);
+        warnings.extend(unknown_ingredients(&rules, &drugs));
         let index = Index::new(&rules, &sets);
         Ok(RuleSet { packs, rules, drugs, sets, index, warnings })
     }
@@ -248,7 +250,6 @@ fn place(
     *at = rule;
 }
 
-/// A row about an ingredient that no product contains can never match: most likely a typing error.
 /// A row or parameter that names a set which no pack has would silently be about nothing.
 fn unknown_sets(rule: &Rule, sets: &CodeSets, problems: &mut Vec<Problem>) {
     let in_rows = rule.rows.iter().flat_map(|row| {
@@ -276,6 +277,7 @@ fn add_sets(files: &Files, pack: &Pack, sets: &mut CodeSets, problems: &mut Vec<
     }
 }
 
+/// A row about an ingredient that no product contains can never match: most likely a typing error.
 fn unknown_ingredients(rules: &[Rule], drugs: &DrugTable) -> Vec<Problem> {
     let mut warnings = Vec::new();
     for rule in rules {

@@ -148,7 +148,15 @@ pub struct Parameters(Vec<(&'static str, Parameter)>);
 
 impl Parameters {
     pub(crate) fn set(&mut self, name: &'static str, value: Parameter) {
-        self.0.push((name, value));
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
+    /// What is given, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Parameter)> {
+        self.0.iter().map(|(name, value)| (*name, value))
     }
 
     /// The value of a parameter that may have been left out.

@@ -10,6 +10,7 @@ use crate::families;
 use crate::family::Family;
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind, Parameter, Parameters};
+use crate::scope::Scope;
 use crate::tree::Table;
 
 /// One rule of a pack.
@@ -41,6 +42,8 @@ pub struct Rule {
     pub on_missing: OnMissing,
     /// The parameters of the rule.
     pub parameters: Parameters,
+    /// To what a hospital has restricted it.
+    pub scope: Option<Scope>,
     /// Its knowledge rows.
     pub rows: Vec<Row>,
     /// The pack it came from.
@@ -187,9 +190,32 @@ impl Rule {
             behaviour: behaviour?,
             on_missing: on_missing?,
             parameters: parameters?,
+            scope: None,
             rows: Vec::new(),
             pack: pack.to_owned(),
         })
+    }
+
+    /// Changes one setting, or says what was expected.
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        match name {
+            "severity" => self.severity = word(name, value, &SEVERITIES)?,
+            "action" => self.action = word(name, value, &Action::NAMES)?,
+            "on_missing" => self.on_missing = word(name, value, &ON_MISSING)?,
+            "exempt_self_pay" => self.exempt_self_pay = word(name, value, &YES_NO)?,
+            _ => {
+                let columns = self.family.parameters();
+                let Some(column) = columns.iter().find(|column| column.name == name) else {
+                    let known: Vec<_> = columns.iter().map(|column| column.name).collect();
+                    let known = known.join(", ");
+                    return Err(format!(
+                        "unknown setting `{name}`; known are severity, action, on_missing, exempt_self_pay, {known}"
+                    ));
+                };
+                self.parameters.set(column.name, column.kind.parse(value)?);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -198,6 +224,16 @@ const SEVERITIES: [(&str, Severity); 3] =
 const BEHAVIOURS: [(&str, Behaviour); 2] = [("1", Behaviour::Encounter), ("2", Behaviour::Item)];
 const ON_MISSING: [(&str, OnMissing); 2] =
     [("report", OnMissing::Report), ("silent", OnMissing::Silent)];
+
+const YES_NO: [(&str, bool); 4] = [("y", true), ("n", false), ("true", true), ("false", false)];
+
+fn word<T: Copy>(name: &str, value: &str, known: &[(&str, T)]) -> Result<T, String> {
+    let found = known.iter().find(|(word, _)| *word == value).map(|(_, found)| *found);
+    found.ok_or_else(|| {
+        let words: Vec<_> = known.iter().map(|(word, _)| *word).collect();
+        format!("`{name}` must be one of {}", words.join(", "))
+    })
+}
 
 fn family(table: &Table<'_>, problems: &mut Vec<Problem>) -> Option<&'static dyn Family> {
     let name = table.text("family", problems)?;

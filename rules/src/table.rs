@@ -52,6 +52,19 @@ impl Cells<'_> {
     }
 }
 
+/// One line as it is read again: cells with commas, quotes and line breaks are quoted.
+pub(crate) fn line(cells: &[String]) -> String {
+    let quote = |cell: &String| {
+        let trimmed = cell.trim() != cell || cell.starts_with('#');
+        if trimmed || cell.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", cell.replace('"', "\"\""))
+        } else {
+            cell.clone()
+        }
+    };
+    cells.iter().map(quote).collect::<Vec<_>>().join(",")
+}
+
 /// Reads every line and hands it to `each`; a fault in the header ends the file.
 pub(crate) fn read(
     file: &str,
