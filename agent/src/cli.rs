@@ -24,6 +24,7 @@ mod shadow;
 mod test;
 mod translate;
 mod validate;
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -10,12 +10,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{ConfigArgument, Exit, load, tell};
-use crate::cli;
+use crate::cli::{self, write};
 use crate::config::Config;
 use crate::control::client::{self, ControlError};
 use crate::sets::{Sets, Texts};
-
-mod write;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
