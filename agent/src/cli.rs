@@ -17,6 +17,7 @@ mod codes;
 mod demo;
 mod quality;
 mod receive;
+mod rules;
 mod run;
 mod schema;
 mod sets;
@@ -89,6 +90,8 @@ enum Command {
     Receive(receive::Arguments),
     /// 在用的映射、码表、规则：查看、重新读入 | the files in force: show, reload
     Sets(sets::Arguments),
+    /// 规则和知识点：本院的修改，导入公布的表 | rules and knowledge rows: the hospital's changes, imports
+    Rules(rules::Arguments),
     /// 候选映射与在用的并行比较，再启用 | a candidate beside the mappings in force
     Shadow(shadow::Arguments),
     /// 导出数据元目录 | the dictionary for other programs and for people
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Test(it) => test::run(&it),
         Command::Quality(it) => quality::run(&it),
         Command::Receive(it) => receive::run(&it),
+        Command::Rules(it) => rules::run(&it),
         Command::Shadow(it) => shadow::run(&it),
         Command::Sets(it) => sets::run(&it),
         Command::Schema(it) => schema::run(&it),

@@ -85,6 +85,8 @@ pub struct Sets {
     pub mappings: Option<PathBuf>,
     /// Folder of rule packs.
     pub rules: Option<PathBuf>,
+    /// Folder of the hospital's changes to the rule packs.
+    pub overlay: Option<PathBuf>,
     /// Folder of mappings that are tried beside those in force.
     pub candidate: Option<PathBuf>,
     /// Folder of the sets that were in force.

@@ -5,6 +5,21 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 
+/// On disk when this returns: as [`replace`] where there is a file, otherwise as a new one.
+pub(super) fn put(path: &Path, text: &str) -> io::Result<()> {
+    if fs::exists(path)? {
+        return replace(path, text);
+    }
+    let Some(folder) = path.parent() else { return Err(io::ErrorKind::InvalidFilename.into()) };
+    fs::create_dir_all(folder)?;
+    let new = path.with_extension("csv.new");
+    let mut file = File::create(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    File::open(folder)?.sync_all()
+}
+
 /// On disk when this returns, with the mode and the owner that the file had.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     // A link would be replaced by a file: write where it leads.
@@ -56,5 +71,10 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
         assert!(replace(&folder.path().join("none.csv"), "x").is_err());
+        let none = folder.path().join("new/none.csv");
+        for text in ["first", "second"] {
+            put(&none, text).unwrap();
+            assert_eq!(fs::read_to_string(&none).unwrap(), text);
+        }
     }
 }

@@ -122,6 +122,7 @@ fn sets(root: &mut Section<'_, '_>, outbox: &OutboxConfig, to: &mut Complaints<'
         schemas: section.text("schemas", to).map(PathBuf::from),
         mappings: section.text("mappings", to).map(PathBuf::from),
         rules: section.text("rules", to).map(PathBuf::from),
+        overlay: section.text("overlay", to).map(PathBuf::from),
         candidate: section.text("candidate", to).map(PathBuf::from),
         archive: match section.text("archive", to) {
             Some(dir) => PathBuf::from(dir),

@@ -49,7 +49,8 @@ impl std::fmt::Display for SetDigest {
 }
 
 impl Texts {
-    /// The shipped texts, or those of the folders that the configuration names.
+    /// The shipped texts, or those of the folders that the configuration names. A hospital's changes
+    /// lie in the tree of rules wherever their folder is.
     pub fn read(config: &Config) -> Result<Texts, Vec<Problem>> {
         let sets = &config.sets;
         let mut problems = Vec::new();
@@ -57,11 +58,16 @@ impl Texts {
             None => Files::from_shipped(shipped),
             Some(folder) => read_folder(folder, &mut problems),
         };
-        let texts = Texts {
+        let mut texts = Texts {
             schemas: files(&sets.schemas, schemas::SHIPPED),
             mappings: files(&sets.mappings, mappings::SHIPPED),
             rules: files(&sets.rules, rules::SHIPPED),
         };
+        if let Some(overlay) = &sets.overlay {
+            for (path, text) in read_folder(overlay, &mut problems).iter() {
+                texts.rules.insert(format!("overlay/{path}"), text);
+            }
+        }
         if problems.is_empty() { Ok(texts) } else { Err(problems) }
     }
 

@@ -67,7 +67,7 @@ fn rest(notices: &Receiver<()>) {
 }
 
 fn folders(sets: &config::Sets) -> Vec<PathBuf> {
-    let folders = [&sets.schemas, &sets.mappings, &sets.rules];
+    let folders = [&sets.schemas, &sets.mappings, &sets.rules, &sets.overlay];
     // In full, since the kernel's notices name files in full.
     let full = |it: &PathBuf| std::path::absolute(it).unwrap_or_else(|_| it.clone());
     folders.into_iter().flatten().map(full).collect()

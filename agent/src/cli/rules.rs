@@ -1,0 +1,27 @@
+//! `his-agent rules`: the rules, from the point of view of who looks after them.
+//!
+//! Each sub-command is one file. What changes a rule changes files first and asks the daemon to
+//! take them in afterwards: a rule that cannot be loaded never gets into a file.
+
+mod books;
+mod overlay;
+
+use super::Exit;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// 本院对规则和知识点的修改：列出，增、改、停、限，撤销 | the hospital's changes to rules and rows
+    Overlay(overlay::Arguments),
+}
+
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    match &arguments.command {
+        Command::Overlay(it) => overlay::run(it),
+    }
+}
