@@ -7,6 +7,7 @@
 //! input = '{"patient": {"gend": "2"}, "orders": [{"rx_id": "1", "hosplist_code": "YP000502"}]}'
 //! findings = ["drug-sex 1"]          # rule and violating lines, worst first
 //! unknown = ["prescription-days"]    # rules that cannot decide
+//! questions = ["pregnancy"]          # optional: rules that ask the doctor
 //! passed = ["child-only"]            # optional: rules that must have judged and found nothing
 //! data = ["C302"]                    # optional: codes of values that are not believed
 //! errors = ["C201"]                  # instead of all of these: the request is refused
@@ -79,8 +80,18 @@ fn fault(source: Source<'_>, problem: &Problem) -> CaseResult {
     }
 }
 
-const KEYS: [&str; 9] =
-    ["name", "now", "input", "findings", "unknown", "passed", "data", "errors", "text"];
+const KEYS: [&str; 10] = [
+    "name",
+    "now",
+    "input",
+    "findings",
+    "unknown",
+    "questions",
+    "passed",
+    "data",
+    "errors",
+    "text",
+];
 
 fn run_case(table: &Table<'_>, rules: &RuleSet, problems: &mut Vec<Problem>) -> Option<CaseResult> {
     table.only(&KEYS, problems);
@@ -100,6 +111,7 @@ fn run_case(table: &Table<'_>, rules: &RuleSet, problems: &mut Vec<Problem>) -> 
     let expected = Expected {
         findings: expect("findings"),
         unknown: expect("unknown"),
+        questions: expect("questions"),
         passed: expect("passed"),
         data: expect("data"),
         errors: expect("errors"),
@@ -140,6 +152,7 @@ fn of_pack(mut verdict: Verdict, rules: &RuleSet, file: &str) -> Verdict {
         .collect();
     verdict.findings.retain(|finding| own.contains(finding.rule_id.as_str()));
     verdict.unknown.retain(|unknown| own.contains(unknown.rule_id.as_str()));
+    verdict.questions.retain(|question| own.contains(question.rule_id.as_str()));
     verdict.passed.retain(|rule| own.contains(rule.as_str()));
     verdict.tasks.retain(|task| own.contains(task.rule_id.as_str()));
     verdict
@@ -148,6 +161,7 @@ fn of_pack(mut verdict: Verdict, rules: &RuleSet, file: &str) -> Verdict {
 struct Expected {
     findings: Vec<String>,
     unknown: Vec<String>,
+    questions: Vec<String>,
     passed: Vec<String>,
     data: Vec<String>,
     errors: Vec<String>,
@@ -175,6 +189,11 @@ impl Expected {
         .into_iter()
         .flatten()
         .collect();
+        for rule in &self.questions {
+            if !verdict.questions.iter().any(|question| question.rule_id == *rule) {
+                differences.push(format!("questions: `{rule}` asks nothing"));
+            }
+        }
         for rule in self.passed.iter().filter(|rule| !verdict.passed.contains(rule)) {
             differences.push(format!(
                 "passed: `{rule}` did not pass, passed are {}",
@@ -200,6 +219,7 @@ fn differ(what: &str, expected: &[String], actual: &[String]) -> Option<String> 
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::rule::Rule;
 
     #[test]
     fn every_shipped_case_holds() {
@@ -225,12 +245,17 @@ mod tests {
     #[test]
     fn every_rule_that_is_on_hits_in_some_case() {
         let files = Files::from_shipped(crate::SHIPPED);
-        let text = files.get("packs/starter/cases.toml").unwrap();
         let rules = RuleSet::shipped().unwrap();
+        let hits = |rule: &Rule| {
+            let file = format!("packs/{}/cases.toml", rule.pack);
+            let lines = files.get(&file).unwrap_or_default().lines();
+            let hit = format!("\"{} ", rule.id);
+            lines.filter(|line| line.starts_with("findings = ")).any(|line| line.contains(&hit))
+        };
         let silent: Vec<_> = rules
             .rules()
             .iter()
-            .filter(|rule| rule.enabled && !text.contains(&format!("findings = [\"{} ", rule.id)))
+            .filter(|rule| rule.enabled && !hits(rule))
             .map(|rule| rule.id.as_str())
             .collect();
         assert_eq!(silent, [""; 0]);
@@ -244,7 +269,7 @@ mod tests {
         );
         check(
             "[[case]]\nname = \"a\"\nnow = \"yesterday\"\ninput = '{}'\ncolour = 1\n",
-            "5 case file: packs/t/cases.toml:5:1: error[R102]: unknown key `colour`; known are name, now, input, findings, unknown, passed, data, errors, text\n\
+            "5 case file: packs/t/cases.toml:5:1: error[R102]: unknown key `colour`; known are name, now, input, findings, unknown, questions, passed, data, errors, text\n\
              3 case file: packs/t/cases.toml:3:7: error[R401]: write a time such as 2026-05-15T09:20:00",
         );
         check(

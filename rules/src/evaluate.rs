@@ -6,19 +6,18 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::DateTime;
-use rust_decimal::Decimal;
 
 use crate::facts::{Diagnosis, Facts, Group, InputFinding, Surgery};
 use crate::families::law::prescription_days::{DAYS_DIFFER, days_that_differ};
-use crate::family::{Case, Hit, LooksAt, Match, Outcome, Rows};
-use crate::finding_id::FindingId;
+use crate::family::{Case, LooksAt, Match, Outcome, Rows};
 use crate::index::{Identity, RowRef};
 use crate::knowledge::Row;
 use crate::pack::RuleSet;
-use crate::rule::{OnMissing, Rule};
+use crate::record::record;
+use crate::rule::Rule;
 use crate::scope::{Fit, Scope};
 use crate::session::{Line, Session};
-use crate::verdict::{Completeness, Finding, FindingLine, Role, Task, Unknown, Verdict};
+use crate::verdict::{Completeness, Verdict};
 
 /// Judges every rule that is on and fits the scene.
 #[must_use]
@@ -291,102 +290,6 @@ fn uncoded(case: &Case<'_>, needs: Identity) -> Vec<String> {
     missing
 }
 
-/// Files the outcomes of one rule. A rule passed only if nothing hit and nothing stayed open.
-fn record(verdict: &mut Verdict, case: &Case<'_>, outcomes: Vec<Outcome>) {
-    let rule = case.rule;
-    let mut missing: Vec<String> = Vec::new();
-    let (mut is_hit, mut is_judged) = (false, false);
-    for outcome in outcomes {
-        match outcome {
-            Outcome::Hit(hit) => {
-                is_hit = true;
-                verdict.findings.push(finding(case, hit));
-            }
-            Outcome::Task { lines, text, due_hours } => {
-                is_judged = true;
-                let lines = rx_ids(case, &lines);
-                verdict.tasks.push(Task { rule_id: rule.id.clone(), lines, text, due_hours });
-            }
-            Outcome::Pass => is_judged = true,
-            Outcome::Unknown { missing: paths } => missing.extend(paths),
-            Outcome::NotApplicable => {}
-        }
-    }
-    if !missing.is_empty() {
-        let mut seen = BTreeSet::new();
-        missing.retain(|path| seen.insert(path.clone()));
-        let is_silent = rule.on_missing == OnMissing::Silent;
-        verdict.unknown.push(Unknown {
-            rule_id: rule.id.clone(),
-            rule_name: rule.name.clone(),
-            missing,
-            is_silent,
-        });
-    } else if is_judged && !is_hit {
-        verdict.passed.push(rule.id.clone());
-    }
-}
-
-fn rx_ids(case: &Case<'_>, positions: &[usize]) -> Vec<String> {
-    let lines = positions.iter().filter_map(|position| case.session.lines.get(*position));
-    lines.map(|line| line.order.rx_id.clone()).collect()
-}
-
-fn finding(case: &Case<'_>, hit: Hit) -> Finding {
-    let rule = case.rule;
-    let violating = hit.violating.iter().map(|position| (*position, Role::Violating));
-    let involved = hit.involved.iter().map(|position| (*position, Role::Involved));
-    let lines: Vec<FindingLine> =
-        violating.chain(involved).filter_map(|(at, role)| finding_line(case, at, role)).collect();
-    let amounts: Option<Vec<Decimal>> =
-        lines.iter().filter(|line| line.role == Role::Violating).map(|line| line.amount).collect();
-    let basis = match &hit.source {
-        Some(source) => format!("{}；{source}", rule.basis),
-        None => rule.basis.clone(),
-    };
-    Finding {
-        id: id(case, &hit),
-        rule_id: rule.id.clone(),
-        official_code: rule.official_code.clone(),
-        rule_name: rule.name.clone(),
-        severity: hit.severity.unwrap_or(rule.severity),
-        action: rule.action,
-        behaviour: rule.behaviour,
-        text: hit.text,
-        basis,
-        amount: amounts
-            .map(|amounts| amounts.into_iter().fold(Decimal::ZERO, Decimal::saturating_add)),
-        lines,
-    }
-}
-
-fn finding_line(case: &Case<'_>, position: usize, role: Role) -> Option<FindingLine> {
-    let line = case.session.lines.get(position)?;
-    let amount = match role {
-        Role::Violating => line.order.amount,
-        Role::Involved => Some(Decimal::ZERO),
-    };
-    Some(FindingLine { rx_id: line.order.rx_id.clone(), role, amount })
-}
-
-/// Over the encounter, the rule, the lines with their drugs, and what the judgement depends on.
-fn id(case: &Case<'_>, hit: &Hit) -> String {
-    let mut id = FindingId::new();
-    let encounter = case.facts.encounter.present();
-    id.add(encounter.and_then(|encounter| encounter.mdtrt_id.as_deref()).unwrap_or_default());
-    id.add(&case.rule.id);
-    for position in hit.violating.iter().chain(&hit.involved) {
-        let Some(line) = case.session.lines.get(*position) else { continue };
-        id.add(&line.order.rx_id);
-        let drug = line.order.hospital_code.as_deref().or(line.order.national_code.as_deref());
-        id.add(drug.unwrap_or(line.name()));
-    }
-    for value in &hit.evidence {
-        id.add(value);
-    }
-    id.finish()
-}
-
 /// Worst first: severity, then action; equal ones stay in the order of the rules.
 fn finish(mut verdict: Verdict) -> Verdict {
     verdict.findings.sort_by_key(|finding| (finding.severity, finding.action));
@@ -408,7 +311,7 @@ mod tests {
     use schemas::Files;
 
     use super::*;
-    use crate::families::bench::NOW;
+    use crate::families::bench::{NOW, starter};
     use crate::request;
 
     const TWO: &str = r#"{"patient":{"gend":"2","brdy":"19680315"},"encounter":{"mdtrt_id":"M1","med_mdtrt_type":"1"},
@@ -455,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_deadline_leaves_rules_named_and_not_passed() {
-        let rules = RuleSet::shipped().unwrap();
+        let rules = starter();
         let facts = request::read(TWO).unwrap();
         let mut left = 2;
         let verdict = evaluate_while(&rules, &facts, NOW.parse().unwrap(), || {
@@ -488,6 +391,38 @@ mod tests {
         assert_eq!((hits(&order("0")), hits(&order("20"))), (1, 0));
     }
 
+    #[test]
+    fn what_is_missing_may_be_asked_or_must_be_confirmed() {
+        const NOBODY: &str = r#"{"patient":{"patn_id":"P"},"encounter":{"mdtrt_id":"M1"},
+            "orders":[{"rx_id":"1","hosplist_code":"YP000502","sumamt":"9"}]}"#;
+        let shown = |on_missing: &str| {
+            let mut files = Files::from_shipped(crate::SHIPPED);
+            let rules = files.get("packs/starter/rules.toml").unwrap();
+            let id = "id = \"drug-sex\"\n";
+            let rules = rules.replace(id, &format!("{id}on_missing = \"{on_missing}\"\n"));
+            files.insert("packs/starter/rules.toml", rules);
+            let facts = request::read(NOBODY).unwrap();
+            let mut verdict =
+                evaluate(&RuleSet::load(&files).unwrap(), &facts, NOW.parse().unwrap());
+            verdict.findings.retain(|finding| finding.rule_id == "drug-sex");
+            verdict.questions.retain(|question| question.rule_id == "drug-sex");
+            assert!(verdict.unknown.iter().any(|unknown| unknown.rule_id == "drug-sex"));
+            assert_eq!(verdict.outcome, Completeness::Partial);
+            let findings = verdict.findings.iter().map(|f| {
+                format!("{} {} {} {:?}", f.severity.code(), f.action.name(), f.text, f.amount)
+            });
+            let questions = verdict.questions.iter().map(|q| format!("{} {}", q.id, q.text));
+            findings.chain(questions).collect::<Vec<_>>().join("; ")
+        };
+        assert_eq!(shown("report"), "");
+        assert_eq!(shown("silent"), "");
+        assert_eq!(shown("ask"), "8a0b80cc781418df 请补充患者性别，用于审查药品区分性别使用");
+        assert_eq!(
+            shown("hit"),
+            "3 confirm 【度他雄胺软胶囊】请先确认患者性别：药品区分性别使用 Some(0)"
+        );
+    }
+
     /// The index decides the cost: thousands of rows about other drugs are never touched.
     #[test]
     fn rows_about_other_drugs_are_not_looked_at() {
@@ -510,7 +445,7 @@ mod tests {
 
     fn judged(request: &str) -> Verdict {
         let facts = request::read(request).unwrap();
-        evaluate(&RuleSet::shipped().unwrap(), &facts, NOW.parse().unwrap())
+        evaluate(&starter(), &facts, NOW.parse().unwrap())
     }
 
     fn sex_finding(request: &str) -> String {

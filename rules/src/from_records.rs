@@ -139,8 +139,8 @@ fn doctor(object: &Object<'_>, facts: &mut Facts, reading: &mut Reading) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::families::bench::NOW;
-    use crate::{RuleSet, evaluate};
+    use crate::evaluate;
+    use crate::families::bench::{NOW, starter};
 
     const REGISTRATION: &str = r#"{"patn_id":"P00012345","psn_name":"李建国","gend":"1","brdy":"19680315",
         "mdtrt_sn":"MZ20240515003","ipt_otp_no":"MZ20240515003","begntime":"20240515091233","dept_code":"0301",
@@ -211,7 +211,7 @@ mod tests {
     #[track_caller]
     fn check(records: &[(&str, &str)], expected: &str) {
         let now = NOW.replace("2026", "2024").parse().unwrap();
-        let verdict = evaluate(&RuleSet::shipped().unwrap(), &facts(records), now);
+        let verdict = evaluate(&starter(), &facts(records), now);
         let mut said: Vec<String> = Vec::new();
         for finding in &verdict.findings {
             let lines: Vec<_> = finding.lines.iter().map(|line| line.rx_id.as_str()).collect();

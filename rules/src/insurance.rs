@@ -219,8 +219,8 @@ fn envelope(infcode: &str, message: &str, output: &str, reply: &Reply<'_>) -> St
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::families::bench::NOW;
-    use crate::{RuleSet, evaluate};
+    use crate::evaluate;
+    use crate::families::bench::{NOW, starter};
 
     const LINE: &str = r#"{"rx_id":"RX0001-1","rxno":"RX0001","hilist_code":"XG04CBD247E002010101503",
         "hilist_name":"度他雄胺软胶囊","hosplist_code":"YP000502","hosplist_name":"度他雄胺软胶囊","cnt":"4",
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_check_that_was_cut_off_does_not_look_like_a_pass() {
-        let rules = RuleSet::shipped().unwrap();
+        let rules = starter();
         let now = NOW.parse().unwrap();
         let verdict = crate::evaluate_while(&rules, &Facts::default(), now, || false);
         let answer = write_answer(&[verdict], &Reply::default());
@@ -353,7 +353,7 @@ mod tests {
 
     fn judged(text: &str) -> Verdict {
         let facts = read(text).unwrap();
-        evaluate(&RuleSet::shipped().unwrap(), facts.first().unwrap(), NOW.parse().unwrap())
+        evaluate(&starter(), facts.first().unwrap(), NOW.parse().unwrap())
     }
 
     #[track_caller]

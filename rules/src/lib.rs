@@ -40,6 +40,7 @@ pub mod overlay;
 pub mod pack;
 pub mod parameter;
 mod reading;
+mod record;
 pub mod request;
 pub mod rule;
 pub mod scope;

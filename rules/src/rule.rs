@@ -135,6 +135,10 @@ pub enum OnMissing {
     Report,
     /// Say nothing to the doctor; the verdict still is not a pass.
     Silent,
+    /// Ask the doctor, once per encounter.
+    Ask,
+    /// Show a finding that asks to confirm: only for absolute dangers.
+    Hit,
 }
 
 const KEYS: [&str; 13] = [
@@ -222,8 +226,12 @@ impl Rule {
 const SEVERITIES: [(&str, Severity); 3] =
     [("1", Severity::Clear), ("2", Severity::High), ("3", Severity::Slight)];
 const BEHAVIOURS: [(&str, Behaviour); 2] = [("1", Behaviour::Encounter), ("2", Behaviour::Item)];
-const ON_MISSING: [(&str, OnMissing); 2] =
-    [("report", OnMissing::Report), ("silent", OnMissing::Silent)];
+const ON_MISSING: [(&str, OnMissing); 4] = [
+    ("report", OnMissing::Report),
+    ("silent", OnMissing::Silent),
+    ("ask", OnMissing::Ask),
+    ("hit", OnMissing::Hit),
+];
 
 const YES_NO: [(&str, bool); 4] = [("y", true), ("n", false), ("true", true), ("false", false)];
 

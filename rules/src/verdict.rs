@@ -23,6 +23,8 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// Rules that could not decide.
     pub unknown: Vec<Unknown>,
+    /// What the doctor is asked, once per encounter.
+    pub questions: Vec<Question>,
     /// What somebody owes though the rule passed.
     pub tasks: Vec<Task>,
     /// Values that were not believed.
@@ -141,6 +143,12 @@ impl Unknown {
     /// What the doctor reads: each missing element once, by its Chinese name.
     #[must_use]
     pub fn text(&self) -> String {
+        format!("{}未审查：缺少{}", self.rule_name, self.elements_zh())
+    }
+
+    /// The missing elements for people, each once.
+    #[must_use]
+    pub fn elements_zh(&self) -> String {
         let mut names: Vec<&str> = Vec::new();
         for path in &self.missing {
             let name = vocabulary::element_zh(path).unwrap_or(path);
@@ -148,8 +156,36 @@ impl Unknown {
                 names.push(name);
             }
         }
-        format!("{}未审查：缺少{}", self.rule_name, names.join("、"))
+        names.join("、")
     }
+
+    /// The missing elements without their lines, each once: `matn_stas`, `rights`.
+    #[must_use]
+    pub fn elements(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for path in &self.missing {
+            let name = path.rsplit_once('.').map_or(path.as_str(), |(_, element)| element);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}
+
+/// What the doctor is asked, because a rule cannot decide without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Stable over (encounter, rule, elements): whoever shows it shows it once.
+    pub id: String,
+    /// The rule.
+    pub rule_id: String,
+    /// Its name.
+    pub rule_name: String,
+    /// The question.
+    pub text: String,
+    /// Paths of the elements that would answer it.
+    pub missing: Vec<String>,
 }
 
 /// Something owed after a pass.
@@ -178,6 +214,13 @@ impl Verdict {
                 writer.text("action", finding.action.name());
             });
             self.write_unknown(writer);
+            writer.objects("questions", &self.questions, |writer, question| {
+                writer.text("question_id", &question.id);
+                writer.text("rule_id", &question.rule_id);
+                writer.text("rule_name", &question.rule_name);
+                writer.text("text", &question.text);
+                writer.texts("missing", &question.missing);
+            });
             writer.objects("tasks", &self.tasks, |writer, task| {
                 writer.text("rule_id", &task.rule_id);
                 writer.texts("lines", &task.lines);
@@ -254,8 +297,8 @@ fn clip(text: &str, characters_max: usize) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use crate::families::bench::NOW;
-    use crate::{RuleSet, evaluate, request};
+    use crate::families::bench::{NOW, starter};
+    use crate::{evaluate, request};
 
     #[test]
     fn the_canonical_answer() {
@@ -263,9 +306,9 @@ mod tests {
             "encounter":{"mdtrt_id":"M1","med_mdtrt_type":"1"},"orders":[{"rx_id":"1","hosplist_code":"YP000502",
             "hosplist_name":"度他雄胺软胶囊","medc_days":"7","sumamt":"58.8","drug_used_frqu":"饭前"}]}"#;
         let facts = request::read(request).unwrap();
-        let verdict = evaluate(&RuleSet::shipped().unwrap(), &facts, NOW.parse().unwrap());
+        let verdict = evaluate(&starter(), &facts, NOW.parse().unwrap());
         let id = verdict.findings.first().unwrap().id.clone();
-        let expected = r#"{"check_id":"C1","outcome":"complete","findings":[{"jr_id":"ID","rule_id":"drug-sex","rule_name":"药品区分性别使用","vola_cont":"【度他雄胺软胶囊】限男性使用，患者性别为女","patn_id":"P\"1","mdtrt_id":"M1","judge_result_detail_dtos":[{"jrd_id":"ID-1","patn_id":"P\"1","mdtrt_id":"M1","rx_id":"1","vola_item_type":"1","vola_amt":58.80}],"vola_amt":58.80,"vola_amt_stas":"1","sev_deg":"1","vola_evid":"GZ10000301004000 药品区分性别使用；知识点第1批（2025-05-23）","vola_bhvr_type":"2","official_code":"GZ10000301004000","action":"confirm"}],"unknown":[],"tasks":[],"data_findings":[{"code":"C307","path":"orders[1].drug_used_frqu","found":"饭前","expected":"发送QD、BID、TID、Q8H、QOD、PRN等频次"}],"not_run":[],"rules_version":"starter 2026.1","elapsed_us":17}"#;
+        let expected = r#"{"check_id":"C1","outcome":"complete","findings":[{"jr_id":"ID","rule_id":"drug-sex","rule_name":"药品区分性别使用","vola_cont":"【度他雄胺软胶囊】限男性使用，患者性别为女","patn_id":"P\"1","mdtrt_id":"M1","judge_result_detail_dtos":[{"jrd_id":"ID-1","patn_id":"P\"1","mdtrt_id":"M1","rx_id":"1","vola_item_type":"1","vola_amt":58.80}],"vola_amt":58.80,"vola_amt_stas":"1","sev_deg":"1","vola_evid":"GZ10000301004000 药品区分性别使用；知识点第1批（2025-05-23）","vola_bhvr_type":"2","official_code":"GZ10000301004000","action":"confirm"}],"unknown":[],"questions":[],"tasks":[],"data_findings":[{"code":"C307","path":"orders[1].drug_used_frqu","found":"饭前","expected":"发送QD、BID、TID、Q8H、QOD、PRN等频次"}],"not_run":[],"rules_version":"starter 2026.1","elapsed_us":17}"#;
         assert_eq!(verdict.to_json("C1", 17).replace(&id, "ID"), expected);
     }
 }

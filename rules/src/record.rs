@@ -1,0 +1,152 @@
+//! What a rule's judgement becomes in the verdict: findings with their stable ids, what is unknown
+//! and what follows from not knowing, what is owed.
+
+use std::collections::BTreeSet;
+
+use rust_decimal::Decimal;
+
+use crate::family::{Case, Hit, Outcome};
+use crate::finding_id::FindingId;
+use crate::rule::{Action, OnMissing, Severity};
+use crate::verdict::{Finding, FindingLine, Question, Role, Task, Unknown, Verdict};
+
+/// Files the outcomes of one rule. A rule passed only if nothing hit and nothing stayed open.
+pub(crate) fn record(verdict: &mut Verdict, case: &Case<'_>, outcomes: Vec<Outcome>) {
+    let rule = case.rule;
+    let mut missing: Vec<String> = Vec::new();
+    let (mut is_hit, mut is_judged) = (false, false);
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Hit(hit) => {
+                is_hit = true;
+                verdict.findings.push(finding(case, hit));
+            }
+            Outcome::Task { lines, text, due_hours } => {
+                is_judged = true;
+                let lines = rx_ids(case, &lines);
+                verdict.tasks.push(Task { rule_id: rule.id.clone(), lines, text, due_hours });
+            }
+            Outcome::Pass => is_judged = true,
+            Outcome::Unknown { missing: paths } => missing.extend(paths),
+            Outcome::NotApplicable => {}
+        }
+    }
+    if !missing.is_empty() {
+        let mut seen = BTreeSet::new();
+        missing.retain(|path| seen.insert(path.clone()));
+        let unknown = Unknown {
+            rule_id: rule.id.clone(),
+            rule_name: rule.name.clone(),
+            missing,
+            is_silent: rule.on_missing != OnMissing::Report,
+        };
+        match rule.on_missing {
+            OnMissing::Report | OnMissing::Silent => {}
+            OnMissing::Ask => verdict.questions.push(question(case, &unknown)),
+            OnMissing::Hit => verdict.findings.push(to_confirm(case, &unknown)),
+        }
+        verdict.unknown.push(unknown);
+    } else if is_judged && !is_hit {
+        verdict.passed.push(rule.id.clone());
+    }
+}
+
+/// The same question keeps its id through an encounter, so that it is put once.
+fn question(case: &Case<'_>, unknown: &Unknown) -> Question {
+    let mut id = FindingId::new();
+    id.add(encounter_id(case));
+    id.add(&case.rule.id);
+    for element in unknown.elements() {
+        id.add(element);
+    }
+    Question {
+        id: id.finish(),
+        rule_id: unknown.rule_id.clone(),
+        rule_name: unknown.rule_name.clone(),
+        text: format!("请补充{}，用于审查{}", unknown.elements_zh(), unknown.rule_name),
+        missing: unknown.missing.clone(),
+    }
+}
+
+/// Too dangerous to pass over in silence, and still no accusation: nobody violated anything.
+fn to_confirm(case: &Case<'_>, unknown: &Unknown) -> Finding {
+    let mut lines: Vec<usize> = case.current().map(|found| found.line.position).collect();
+    lines.dedup();
+    let names: Vec<_> = lines
+        .iter()
+        .filter_map(|position| case.session.lines.get(*position))
+        .map(|line| format!("【{}】", line.name()))
+        .collect();
+    let hit = Hit {
+        text: format!("{}请先确认{}：{}", names.join(""), unknown.elements_zh(), unknown.rule_name),
+        evidence: unknown.elements().into_iter().map(str::to_owned).collect(),
+        involved: lines,
+        severity: Some(Severity::Slight),
+        ..Hit::default()
+    };
+    Finding { action: Action::Confirm, ..finding(case, hit) }
+}
+
+fn rx_ids(case: &Case<'_>, positions: &[usize]) -> Vec<String> {
+    let lines = positions.iter().filter_map(|position| case.session.lines.get(*position));
+    lines.map(|line| line.order.rx_id.clone()).collect()
+}
+
+fn finding(case: &Case<'_>, hit: Hit) -> Finding {
+    let rule = case.rule;
+    let violating = hit.violating.iter().map(|position| (*position, Role::Violating));
+    let involved = hit.involved.iter().map(|position| (*position, Role::Involved));
+    let lines: Vec<FindingLine> =
+        violating.chain(involved).filter_map(|(at, role)| finding_line(case, at, role)).collect();
+    let amounts: Option<Vec<Decimal>> =
+        lines.iter().filter(|line| line.role == Role::Violating).map(|line| line.amount).collect();
+    let basis = match &hit.source {
+        Some(source) => format!("{}；{source}", rule.basis),
+        None => rule.basis.clone(),
+    };
+    Finding {
+        id: id(case, &hit),
+        rule_id: rule.id.clone(),
+        official_code: rule.official_code.clone(),
+        rule_name: rule.name.clone(),
+        severity: hit.severity.unwrap_or(rule.severity),
+        action: rule.action,
+        behaviour: rule.behaviour,
+        text: hit.text,
+        basis,
+        amount: amounts
+            .map(|amounts| amounts.into_iter().fold(Decimal::ZERO, Decimal::saturating_add)),
+        lines,
+    }
+}
+
+fn finding_line(case: &Case<'_>, position: usize, role: Role) -> Option<FindingLine> {
+    let line = case.session.lines.get(position)?;
+    let amount = match role {
+        Role::Violating => line.order.amount,
+        Role::Involved => Some(Decimal::ZERO),
+    };
+    Some(FindingLine { rx_id: line.order.rx_id.clone(), role, amount })
+}
+
+/// Over the encounter, the rule, the lines with their drugs, and what the judgement depends on.
+fn id(case: &Case<'_>, hit: &Hit) -> String {
+    let mut id = FindingId::new();
+    id.add(encounter_id(case));
+    id.add(&case.rule.id);
+    for position in hit.violating.iter().chain(&hit.involved) {
+        let Some(line) = case.session.lines.get(*position) else { continue };
+        id.add(&line.order.rx_id);
+        let drug = line.order.hospital_code.as_deref().or(line.order.national_code.as_deref());
+        id.add(drug.unwrap_or(line.name()));
+    }
+    for value in &hit.evidence {
+        id.add(value);
+    }
+    id.finish()
+}
+
+fn encounter_id<'a>(case: &Case<'a>) -> &'a str {
+    let encounter = case.facts.encounter.present();
+    encounter.and_then(|encounter| encounter.mdtrt_id.as_deref()).unwrap_or_default()
+}
