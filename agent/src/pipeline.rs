@@ -361,15 +361,9 @@ pub fn facts(accepted: &Accepted) -> Facts {
 
 /// `YYYYMMDDhhmmss`, the standard's notation of a moment.
 pub fn stamp(moment: DateTime) -> String {
-    format!(
-        "{:04}{:02}{:02}{:02}{:02}{:02}",
-        moment.year(),
-        moment.month(),
-        moment.day(),
-        moment.hour(),
-        moment.minute(),
-        moment.second()
-    )
+    let mut stamp = String::with_capacity(14);
+    schemas::write_stamp(moment, &mut stamp);
+    stamp
 }
 
 /// The moment that [`stamp`] wrote.

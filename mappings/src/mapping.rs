@@ -207,6 +207,7 @@ impl Mapping {
             trace: Vec::new(),
             sources: Vec::with_capacity(plan.elements.len()),
         };
+        scene.found.take_notes(); // of conditions and keys: they were asked, not written
         for element in &plan.elements {
             fill(&mut record, element, scene);
         }
@@ -289,7 +290,6 @@ fn list_items<'d>(each: &'d Compiled, scene: &Scene<'d>) -> Vec<Item<'d>> {
 
 fn fill(record: &mut MappedRecord<'_>, plan: &ElementPlan, scene: &Scene<'_>) {
     let node = plan.expression.node(scene);
-    scene.found.take_notes(); // of conditions and keys: they were asked, not written
     match plan.expression.evaluate_at(node, scene) {
         Ok(datum) => {
             if let Some(element) = record.entity.elements().get(plan.position) {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use jiff::civil::{Date, Time};
+use jiff::civil::{Date, DateTime, Time};
 
 use crate::elements::Elements;
 use crate::entity::{DataElement, Entity};
@@ -36,10 +36,7 @@ fn write_value(element: &DataElement, value: ValueRef<'_>, out: &mut String) {
         ValueRef::Node(records) => write_node(element, records, out),
         ValueRef::Date(date) => quoted(out, |out| write_date(date, out)),
         ValueRef::Time(time) => quoted(out, |out| write_time(time, out)),
-        ValueRef::DateTime(both) => quoted(out, |out| {
-            write_date(both.date(), out);
-            write_time(both.time(), out);
-        }),
+        ValueRef::DateTime(both) => quoted(out, |out| write_stamp(both, out)),
     }
 }
 
@@ -78,6 +75,12 @@ fn quoted(out: &mut String, write: impl FnOnce(&mut String)) {
     out.push('"');
     write(out);
     out.push('"');
+}
+
+/// Appends `YYYYMMDDhhmmss`, the standard's notation of a moment.
+pub fn write_stamp(moment: DateTime, out: &mut String) {
+    write_date(moment.date(), out);
+    write_time(moment.time(), out);
 }
 
 fn write_date(date: Date, out: &mut String) {

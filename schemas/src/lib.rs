@@ -49,7 +49,7 @@ pub use entity::{DataElement, Entity, Required};
 pub use files::Files;
 pub use finding::{Finding, FindingSeverity};
 pub use format::{Format, FormatError};
-pub use json::{write_json_text, write_record_elements};
+pub use json::{write_json_text, write_record_elements, write_stamp};
 pub use number::{Number, NumberError};
 pub use problem::{Problem, ProblemSeverity};
 pub use read::read_record_elements;

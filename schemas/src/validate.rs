@@ -64,7 +64,7 @@ impl Check<'_> {
     fn value(&mut self, value: ValueRef<'_>) {
         match (self.element.format(), value) {
             (_, ValueRef::Text(text)) if text.chars().all(char::is_whitespace) => self.absent(),
-            (_, ValueRef::Node(records)) if records.is_empty() => self.absent(),
+            (_, ValueRef::Node([])) => self.absent(),
             (&Format::Text { min, max }, ValueRef::Text(text)) => self.text(text, min, max),
             (&Format::Number { min_digits, max_len, scale }, ValueRef::Number(number)) => {
                 self.number(number, (min_digits, max_len, scale));

@@ -46,14 +46,16 @@ pub(super) fn first_label(bytes: &[u8], declared: Declared<'_>) -> Option<String
 
 pub(super) fn value_of(name: &str) -> Candidate {
     let name = name.trim();
-    let is_one_of = |labels: &[&str]| labels.iter().any(|it| it.eq_ignore_ascii_case(name));
-    if is_one_of(GB18030_LABELS) {
+    if name.eq_ignore_ascii_case("utf-8") {
+        return Candidate::Utf8; // nearly all of them
+    }
+    if is_one_of(name, GB18030_LABELS) {
         return Candidate::Trusted(Charset::Gb18030);
     }
-    if is_one_of(UTF8_LABELS) {
+    if is_one_of(name, UTF8_LABELS) {
         return Candidate::Utf8;
     }
-    if is_one_of(UTF16_LABELS) {
+    if is_one_of(name, UTF16_LABELS) {
         return Candidate::ProvesNothing(None);
     }
     match Encoding::for_label(name.as_bytes()) {
@@ -71,16 +73,18 @@ pub(super) fn value_of(name: &str) -> Candidate {
     }
 }
 
+fn is_one_of(name: &str, labels: &[&str]) -> bool {
+    labels.iter().any(|it| it.eq_ignore_ascii_case(name))
+}
+
 /// A label may be anything the sender typed; only what looks like a label is shown to anyone.
 fn presentable(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     let name = name.trim();
-    let is_known = [UTF8_LABELS, UTF16_LABELS, GB18030_LABELS]
-        .concat()
-        .iter()
-        .any(|it| it.eq_ignore_ascii_case(name));
-    let shown =
-        is_known || !name.is_empty() && name.len() <= LABEL_BYTES_MAX && name.bytes().all(plain);
+    let is_plain = !name.is_empty() && name.len() <= LABEL_BYTES_MAX && name.bytes().all(plain);
+    // Some labels of ours have blanks.
+    let ours = [UTF8_LABELS, UTF16_LABELS, GB18030_LABELS];
+    let shown = is_plain || ours.iter().any(|labels| is_one_of(name, labels));
     if shown { name.to_ascii_lowercase() } else { "(not a label)".to_owned() }
 }
 

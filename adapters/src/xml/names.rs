@@ -23,6 +23,19 @@ pub(super) const fn begins_name(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }
 
-pub(super) const fn continues_name(byte: u8) -> bool {
-    begins_name(byte) || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b':')
+/// Asked of every letter of every tag, so the answers lie ready.
+pub(super) fn continues_name(byte: u8) -> bool {
+    CONTINUES.get(usize::from(byte)).is_some_and(|it| *it)
 }
+
+const CONTINUES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    let mut rest: &mut [bool] = &mut table;
+    while let Some((first, behind)) = rest.split_first_mut() {
+        *first = begins_name(byte) || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b':');
+        byte = byte.wrapping_add(1);
+        rest = behind;
+    }
+    table
+};

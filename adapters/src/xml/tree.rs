@@ -78,6 +78,7 @@ impl<'a, 'd> Tree<'a, 'd> {
                 self.begin(tag, name_len, at)?;
                 self.finish()
             }
+            Token::Leaf { name, value } => self.leaf(name, value, at),
             Token::End(name) => self.end(name, at),
             Token::Text(piece) => self.plain_text(piece, at),
             Token::CData(piece) => self.cdata(piece, at),
@@ -110,6 +111,20 @@ impl<'a, 'd> Tree<'a, 'd> {
             is_nil: false,
         });
         self.add_attributes(node)
+    }
+
+    /// A whole element: what [`Tree::begin`], [`Tree::plain_text`] and [`Tree::finish`] do to one
+    /// without anything in it but text.
+    fn leaf(&mut self, name: &str, value: &str, at: usize) -> Result<(), DecodeError> {
+        let parent = self.parent_of_next(at)?;
+        let node = self.add_element(parent, name, at)?;
+        let value_at = at + name.len() + "<>".len();
+        expect_no_cdata_end(value, value_at)?;
+        self.limits.expect_text(value, at)?;
+        if !value.is_empty() {
+            self.document.set_value_kept(node, self.held.part(value_at, value));
+        }
+        Ok(())
     }
 
     /// An end tag.
@@ -150,11 +165,7 @@ impl<'a, 'd> Tree<'a, 'd> {
 
     /// Text between tags, up to the next reference.
     fn plain_text(&mut self, piece: &'a str, at: usize) -> Result<(), DecodeError> {
-        if piece.as_bytes().contains(&b']')
-            && let Some(end) = piece.find("]]>")
-        {
-            return Err(DecodeError::at(&STRAY_CDATA_END, at + end));
-        }
+        expect_no_cdata_end(piece, at)?;
         if self.open.is_empty() && is_blank(piece) {
             return Ok(());
         }
@@ -316,6 +327,15 @@ impl<'a, 'd> Tree<'a, 'd> {
             Err(DecodeError::at(&TOO_MANY_NODES, at).with_limit(max))
         }
     }
+}
+
+fn expect_no_cdata_end(piece: &str, at: usize) -> Result<(), DecodeError> {
+    if piece.as_bytes().contains(&b']')
+        && let Some(end) = piece.find("]]>")
+    {
+        return Err(DecodeError::at(&STRAY_CDATA_END, at + end));
+    }
+    Ok(())
 }
 
 /// Text where no element is open.
