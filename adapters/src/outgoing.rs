@@ -55,7 +55,9 @@ impl AnswerCharset {
             || encode_answer(character.encode_utf8(&mut text), self.charset()).is_ok()
     }
 
-    const fn charset(self) -> Charset {
+    /// What its bytes are.
+    #[must_use]
+    pub const fn charset(self) -> Charset {
         match self {
             AnswerCharset::Utf8 => Charset::Utf8,
             AnswerCharset::Gb18030 => Charset::Gb18030,

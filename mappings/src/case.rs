@@ -4,9 +4,13 @@
 //! holds what must come of it: a list of records with entity, lane, key and elements, or
 //! `{"refused": ["M203 gend", ...]}` when the message must be refused, code by code, or
 //! `{"parked": ["vendor/codes/sex.csv X gend", ...]}` when it must wait for codes to be mapped.
-//! `cases/NAME.type` may hold the Content-Type header; without it there is none.
+//! `cases/NAME.type` may hold the Content-Type header; without it there is none. `cases/keys.toml` holds
+//! the keys that the cases' messages were encrypted and signed with, a name and a text a line: keys
+//! made up for them, never a hospital's.
 
-use adapters::{Document, Input, Limits, WireFormat};
+use std::collections::BTreeMap;
+
+use adapters::{Document, Input, Keys, Limits, Secret, WireFormat};
 use schemas::{Finding, FindingSeverity};
 
 use crate::mapping::MappedRecord;
@@ -15,6 +19,17 @@ use crate::set::{Mapped, MappingSet};
 
 /// The time of receipt in every case, so that what depends on it can be expected.
 pub(crate) const RECEIVED_AT: jiff::civil::DateTime = jiff::civil::datetime(2026, 1, 2, 3, 4, 5, 0);
+
+/// The keys of a folder of cases.
+pub fn read_keys(text: &str) -> Result<Keys, String> {
+    let texts: BTreeMap<String, String> =
+        toml::from_str(text).map_err(|it| it.message().to_owned())?;
+    let keys = texts.into_iter().map(|(name, text)| match Secret::parse(&text) {
+        Some(secret) => Ok((name, secret)),
+        None => Err(format!("the key `{name}` is not what it says, or empty")),
+    });
+    keys.collect()
+}
 
 /// What a message becomes, written the way a case expects it: JSON, two blanks deep, a member a line.
 pub fn outcome(set: &MappingSet, bytes: &[u8], content_type: Option<&str>) -> String {

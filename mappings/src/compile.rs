@@ -22,6 +22,7 @@ mod expressions;
 mod opens;
 mod records;
 mod requests;
+mod seals;
 mod sense;
 mod slots;
 mod tables;
@@ -115,6 +116,7 @@ impl<'a> Compiler<'a> {
         }
         self.tables(file, raw);
         let opens: Vec<Open> = raw.open.iter().filter_map(|it| self.open(it)).collect();
+        let verifies = self.verifies(raw);
         let groups = raw.group.iter().filter_map(|it| self.group(it)).collect();
         let when = raw.mapping.when.as_ref().map(|it| self.condition(it));
         if let (Some(text), Some(Some((condition, _)))) = (&raw.mapping.when, &when) {
@@ -153,6 +155,7 @@ impl<'a> Compiler<'a> {
             when,
             gates,
             opens,
+            verifies,
             groups,
             null_words: raw.mapping.null_words.clone(),
             lane,

@@ -16,6 +16,7 @@ use crate::condition::CompiledCondition;
 use crate::datum::Kind;
 use crate::expression::{Axis, Path, Relation};
 use crate::mapping::Mapping;
+use crate::seal::Verify;
 
 /// The runs, in the order of the files.
 #[derive(Debug, Default)]
@@ -165,7 +166,15 @@ fn is_plain(path: &Path) -> bool {
 fn opens_the_same(one: &Mapping, other: &Mapping) -> bool {
     one.null_words == other.null_words
         && one.opens.get(..one.gates) == other.opens.get(..other.gates)
+        && one.verifies_before(one.gates).eq(other.verifies_before(other.gates))
         && !opens_more_each_time(one)
+}
+
+impl Mapping {
+    /// The signatures that are judged on the way to the first `count` of the opened fields.
+    fn verifies_before(&self, count: usize) -> impl Iterator<Item = &Verify> {
+        self.verifies.iter().filter(move |it| it.opens_above < count)
+    }
 }
 
 /// A field that lies in another which is opened only behind it: whoever is asked second sees more.

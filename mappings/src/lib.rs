@@ -9,6 +9,8 @@
 //! The way of one message: `set` chooses and opens, `mapping` iterates, `compiled` evaluates by
 //! `walk` and `step`.
 //!
+//! Keys are data like all else: a channel hands them to `MappingSet::keyed`, and `seal` uses them.
+//!
 //! The way back: `answer` says what became of it in the caller's own dialect, by templates.
 //!
 //! Nothing here reads a file or a clock: the agent passes texts and times in.
@@ -36,11 +38,13 @@ mod lookup;
 mod mapping;
 mod nearby;
 mod nearest;
+mod opener;
 mod parser;
 mod place;
 mod raw;
 mod rows;
 mod scene;
+mod seal;
 mod set;
 mod step;
 mod step_list;
@@ -52,7 +56,7 @@ pub use amend::{NewCode, amended, cell as csv_cell, read_new_codes};
 pub use answer::{
     AnswerCase, AnswerError, AnswerKind, Answers, Spoken, Told, answer_case, check_variable,
 };
-pub use case::outcome as case_outcome;
+pub use case::{outcome as case_outcome, read_keys as case_keys};
 pub use catalogs::Catalogs;
 pub use codes::CODES;
 pub use editor_schema::json_schema as editor_schema;

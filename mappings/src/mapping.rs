@@ -17,6 +17,7 @@ use crate::differ::{self, Differ};
 use crate::expression::Path;
 use crate::nearby::{Fields, Nearby};
 use crate::scene::{Budget, Context, Found, Item, Reading, Scene, Slots};
+use crate::seal::{Seal, Verify};
 use crate::trace::{self, Trace};
 use crate::walk;
 
@@ -31,6 +32,8 @@ pub(crate) struct Mapping {
     /// How many of `opens` must be done before `when` can be judged.
     pub(crate) gates: usize,
     pub(crate) opens: Vec<Open>,
+    /// In the order of the file, so `opens_above` only grows.
+    pub(crate) verifies: Vec<Verify>,
     pub(crate) groups: Vec<Group>,
     /// Texts that are no value in this source.
     pub(crate) null_words: Vec<String>,
@@ -45,6 +48,8 @@ pub(crate) struct Mapping {
 pub(crate) struct Open {
     pub(crate) path: Path,
     pub(crate) opening: Opening,
+    /// The cipher that is still without its key, and so missing in `opening`.
+    pub(crate) seal: Option<Seal>,
 }
 
 /// Flat siblings that belong together.

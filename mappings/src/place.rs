@@ -55,7 +55,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// Line and column, both from 1, columns in characters.
-    fn line_and_column(&self, offset: usize) -> (u32, u32) {
+    pub(crate) fn line_and_column(&self, offset: usize) -> (u32, u32) {
         let mut end = offset.min(self.text.len());
         while !self.text.is_char_boundary(end) {
             end -= 1;

@@ -13,6 +13,8 @@ pub(crate) struct RawFile {
     #[serde(default)]
     pub(crate) open: Vec<RawOpen>,
     #[serde(default)]
+    pub(crate) verify: Vec<RawVerify>,
+    #[serde(default)]
     pub(crate) group: Vec<RawGroup>,
     #[serde(default)]
     pub(crate) codes: BTreeMap<Spanned<String>, RawCodes>,
@@ -56,6 +58,13 @@ pub(crate) struct RawOpen {
     pub(crate) inner: Spanned<toml::Value>,
     #[serde(default)]
     pub(crate) skip_to: Option<Spanned<String>>,
+    /// The name of the key that the cipher among `as` is used with.
+    #[serde(default)]
+    pub(crate) key: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) iv: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) padding: Option<Spanned<String>>,
     #[serde(default)]
     pub(crate) rows: Option<Spanned<String>>,
     #[serde(default)]
@@ -65,6 +74,27 @@ pub(crate) struct RawOpen {
     /// A list of names, or `"first-row"`.
     #[serde(default)]
     pub(crate) names: Option<Spanned<toml::Value>>,
+}
+
+/// `[[verify]]`: a signature that must be right.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawVerify {
+    pub(crate) sign: Spanned<String>,
+    pub(crate) method: Spanned<String>,
+    /// Expressions, `$key` and `$sorted`, one behind the other.
+    pub(crate) over: Spanned<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub(crate) key: Option<Spanned<String>>,
+    /// The fields of `$sorted`.
+    #[serde(default)]
+    pub(crate) sorted: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) equals: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) between: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) charset: Option<Spanned<String>>,
 }
 
 /// `[[group]]`: flat siblings that belong together.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use adapters::{DecodeError, Document, Limits, NodeId};
+use adapters::{DecodeError, Document, Keys, Limits, NodeId};
 use schemas::{Catalog, Files, Finding, FindingSeverity, Problem};
 
 use crate::answer::{self, Answers};
@@ -13,8 +13,10 @@ use crate::compile;
 use crate::compiled::Compiled;
 use crate::dispatch::{self, Dispatch, Run};
 use crate::expression::Path;
-use crate::mapping::{MappedRecord, Mapping, Open};
+use crate::mapping::{MappedRecord, Mapping};
+use crate::opener::Opener;
 use crate::scene::{Context, Found, Item, Scene};
+use crate::seal::BadKey;
 use crate::walk;
 
 /// The mappings of one folder tree, each proved against its profile's dictionary.
@@ -40,6 +42,8 @@ pub struct Mapped<'s> {
     pub catalog: &'s Catalog,
     /// In which words to answer, where the mapping's folder says so.
     pub answers: Option<&'s Arc<Answers>>,
+    /// Which signatures were found right and how fields were opened, when somebody asked to be told.
+    pub prepared: Vec<String>,
     /// At least one; in the order of the file and of the document.
     pub records: Vec<MappedRecord<'s>>,
 }
@@ -84,6 +88,15 @@ pub enum MapError {
     NoRecords(String),
     /// The mapping's paths look at too much of this message.
     TooMuch(String),
+    /// A signature is not there, or not that of the message.
+    Unverified {
+        /// Path of the signature; empty when there is none.
+        path: String,
+        /// Whether there is none.
+        is_missing: bool,
+    },
+    /// A field is encrypted, and the set was never given keys. Carries its path.
+    NoKey(String),
 }
 
 impl MapError {
@@ -94,6 +107,9 @@ impl MapError {
             MapError::Open { .. } => "M102",
             MapError::NoRecords(_) => "M103",
             MapError::TooMuch(_) => "M104",
+            MapError::Unverified { is_missing: true, .. } => "M105",
+            MapError::Unverified { .. } => "M106",
+            MapError::NoKey(_) => "M107",
         }
     }
 
@@ -111,6 +127,15 @@ impl MapError {
             MapError::TooMuch(mapping) => format!(
                 "映射 {mapping} 处理这份报文要查看的节点太多，已停止；请把两个大表的逐行比对改成按键直接取，或把报文分开送"
             ),
+            MapError::Unverified { is_missing: true, .. } => {
+                "报文没有签名，或签名是空的；请按接口约定送签名".to_owned()
+            }
+            MapError::Unverified { path, .. } => format!(
+                "签名 {path} 与报文不符；请核对签名的方法、密钥、参与签名的字段和次序、字符集，以及报文在传输中是否被改动"
+            ),
+            MapError::NoKey(path) => {
+                format!("字段 {path} 是加密的，前置机没有它的密钥；请在该通道的 keys 里补上")
+            }
             MapError::NoRecords(mapping) => {
                 format!("映射 {mapping} 适用，但报文中没有它要取的明细；请核对明细的元素名和层次")
             }
@@ -124,6 +149,9 @@ impl std::fmt::Display for MapError {
         match self {
             MapError::NoneApplies(asked) => write!(f, "none of {} mappings applies", asked.len()),
             MapError::Open { path, error } => write!(f, "field {path} cannot be opened: {error}"),
+            MapError::Unverified { is_missing: true, .. } => f.write_str("there is no signature"),
+            MapError::Unverified { path, .. } => write!(f, "signature {path} is not right"),
+            MapError::NoKey(path) => write!(f, "field {path} is encrypted and there is no key"),
             MapError::TooMuch(mapping) => write!(f, "mapping {mapping} looks at too many nodes"),
             MapError::NoRecords(mapping) => write!(f, "mapping {mapping} gives no record"),
         }
@@ -185,6 +213,31 @@ impl MappingSet {
         }
     }
 
+    /// The same mappings with the channel's keys, each proved to be there and to fit where it is named.
+    pub fn keyed(mut self, keys: &Keys) -> Result<MappingSet, Vec<Problem>> {
+        let mut problems = Vec::new();
+        for (path, mapping) in &mut self.mappings {
+            let mut told = |bad: BadKey| {
+                let message = format!("the channel {}", bad.message);
+                problems.push(Problem::error("M019", path.as_str(), bad.place, message));
+            };
+            for open in &mut mapping.opens {
+                let Some(seal) = &open.seal else { continue };
+                match seal.keyed(keys) {
+                    Ok(transfer) => {
+                        open.opening.transfers.insert(seal.at, transfer);
+                        open.seal = None;
+                    }
+                    Err(bad) => told(bad),
+                }
+            }
+            for verify in &mut mapping.verifies {
+                verify.keyed(keys).unwrap_or_else(&mut told);
+            }
+        }
+        if problems.is_empty() { Ok(self) } else { Err(problems) }
+    }
+
     /// What the channel answers in, whatever the mapping.
     pub fn answered(&self) -> Option<&Arc<Answers>> {
         self.answer.as_ref()
@@ -235,9 +288,10 @@ impl MappingSet {
         limits: &Limits,
         reader: Option<&dyn Fn(NodeId)>,
     ) -> Result<Mapped<'s>, MapError> {
-        let mut opener = Opener { opened: Vec::new(), context, limits };
+        let mut opener = Opener::new(context, limits, reader);
         let (path, mapping) = self.choose(document, context, &mut opener)?;
         opener.open_all(document, mapping, mapping.opens.len())?;
+        opener.verify(document, mapping, mapping.opens.len())?;
         mapping.regroup(document, context);
         let exhausted = |_| MapError::TooMuch(mapping.name.clone());
         let records = mapping.records(document, context, reader).map_err(exhausted)?;
@@ -249,6 +303,7 @@ impl MappingSet {
             version: &mapping.version,
             catalog: &mapping.catalog,
             answers: self.answers_of(path),
+            prepared: opener.told,
             records,
         })
     }
@@ -309,7 +364,7 @@ impl MappingSet {
         limits: &Limits,
         in_turn: bool,
     ) -> Result<String, MapError> {
-        let mut opener = Opener { opened: Vec::new(), context, limits };
+        let mut opener = Opener::new(context, limits, None);
         if !in_turn {
             return self.choose(document, context, &mut opener).map(|(_, it)| it.name.clone());
         }
@@ -354,7 +409,12 @@ impl Mapping {
     }
 
     /// Every node at a path of `[[open]]` or `[[group]]`.
-    fn nodes(&self, document: &Document, context: &Context<'_>, path: &Path) -> Vec<NodeId> {
+    pub(crate) fn nodes(
+        &self,
+        document: &Document,
+        context: &Context<'_>,
+        path: &Path,
+    ) -> Vec<NodeId> {
         let (found, reading) = (Found::new(0), self.reading(document));
         let root = Item::root(document);
         let scene = Scene::new(document, context, &root, &found, &reading);
@@ -367,50 +427,6 @@ impl Mapping {
                 document.group(parent, &group.starts, &group.ends, &group.name);
             }
         }
-    }
-}
-
-/// Opens fields, each at most once for all mappings that ask for it.
-struct Opener<'l> {
-    opened: Vec<NodeId>,
-    context: &'l Context<'l>,
-    limits: &'l Limits,
-}
-
-impl Opener<'_> {
-    /// The first `count` of a mapping's opens.
-    fn open_all(
-        &mut self,
-        document: &mut Document,
-        mapping: &Mapping,
-        count: usize,
-    ) -> Result<(), MapError> {
-        for open in mapping.opens.iter().take(count) {
-            for node in mapping.nodes(document, self.context, &open.path) {
-                self.open(document, node, mapping, open)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn open(
-        &mut self,
-        document: &mut Document,
-        node: NodeId,
-        mapping: &Mapping,
-        open: &Open,
-    ) -> Result<(), MapError> {
-        // A field that is empty or that an earlier mapping opened has nothing more to give.
-        let holds_text = document
-            .value(node)
-            .is_some_and(|it| !mapping.null_words.iter().any(|word| word == it));
-        if !holds_text || self.opened.contains(&node) {
-            return Ok(());
-        }
-        adapters::open(document, node, &open.opening, self.limits)
-            .map_err(|error| MapError::Open { path: document.path(node), error })?;
-        self.opened.push(node);
-        Ok(())
     }
 }
 

@@ -49,7 +49,7 @@ fn every_example_gives_what_the_page_says() {
 #[test]
 fn every_shape_gives_what_the_page_says() {
     let _alone = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
-    for shape in ["orders", "rows", "slots"] {
+    for shape in ["orders", "rows", "slots", "sealed"] {
         let page = read("docs/mapping.md");
         let part = |what: &str| block(&page, &format!("{shape} {what}"));
         let mut files = Files::new();
@@ -60,6 +60,8 @@ fn every_shape_gives_what_the_page_says() {
             Err(problems) => panic!("{shape}: {problems:#?}"),
         };
         assert!(warnings.is_empty(), "{shape}: {warnings:#?}");
+        let keys = if shape == "sealed" { part("keys") } else { "" };
+        let set = set.keyed(&mappings::case_keys(keys).unwrap()).unwrap();
         let records = mappings::case_outcome(&set, part("message").as_bytes(), None);
         let (before, after) = around(&page, &format!("{shape} records"));
         hold("docs/mapping.md", &format!("{before}{records}{after}"));

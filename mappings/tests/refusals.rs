@@ -197,11 +197,11 @@ fn documents_and_groups() {
         ),
         (
             "as = [\"bas64\", \"json\"]",
-            "9:6: error[M011]: before the kind of document only base64 and gzip can stand, not `bas64`; did you mean `base64`?",
+            "9:6: error[M011]: before the kind of document only url, hex, base64, gzip and a cipher such as aes-128-cbc can stand, not `bas64`; did you mean `base64`?",
         ),
         (
             "as = [\"gzip\", \"xml\"]",
-            "9:6: error[M011]: a field holds text, and gzip makes bytes: `base64` comes before `gzip`",
+            "9:6: error[M011]: a field holds text, and gzip takes bytes: `base64` or `hex` comes before `gzip`",
         ),
         (
             "as = [\"base64\"]",
@@ -302,6 +302,89 @@ fn code_maps() {
 }
 
 /// Replaces one text in the right mapping and compares the problems; an expectation may be a code.
+#[test]
+fn keys_and_signatures_are_judged_at_load() {
+    let open = |rest: &str| format!("\n[[open]]\nat = 'a/x'\n{rest}\n[codes.sex]");
+    let sealed = "as = [\"base64\", \"aes-128-cbc\", \"xml\"]";
+    for (options, told) in [
+        (
+            "as = [\"base64\", \"aes-128-ecb\", \"xml\"]",
+            "9:6: error[M017]: aes-128-ecb needs `key`",
+        ),
+        (
+            "as = [\"aes-128-ecb\", \"xml\"]\nkey = \"k\"",
+            "9:6: error[M011]: a field holds text, and aes-128-ecb takes bytes",
+        ),
+        (
+            "as = [\"hex\", \"aes128-ecb\", \"xml\"]\nkey = \"k\"",
+            "not `aes128-ecb`; did you mean `aes-128-ecb`?",
+        ),
+        (
+            "as = [\"base64\", \"aes-128-ecb\"]\nkey = \"k\"",
+            "9:6: error[M011]: behind `aes-128-ecb` comes the kind of document",
+        ),
+        (
+            "as = [\"hex\", \"des-ecb\", \"sm4-ecb\", \"xml\"]\nkey = \"k\"",
+            "9:6: error[M017]: one field has one cipher",
+        ),
+        ("as = \"xml\"\nkey = \"k\"", "10:7: error[M017]: `key` goes with a cipher in `as`"),
+        ("as = \"xml\"\npadding = \"zero\"", "10:11: error[M017]: `padding` goes with a cipher"),
+        (&format!("{sealed}\nkey = \"k\""), "9:6: error[M017]: aes-128-cbc needs `iv`: front"),
+        (&format!("{sealed}\nkey = \" \"\niv = \"zero\""), "10:7: error[M017]: a key has a name"),
+        (
+            &format!("{sealed}\nkey = \"k\"\niv = \"v\"\npadding = \"pkcs5\""),
+            "12:11: error[M017]: `padding` is one of pkcs7, zero, not `pkcs5`; did you mean `pkcs7`?",
+        ),
+        (
+            "as = [\"hex\", \"sm4-ecb\", \"xml\"]\nkey = \"k\"\niv = \"zero\"",
+            "11:6: error[M017]: sm4-ecb has no vector",
+        ),
+    ] {
+        check("\n[codes.sex]", &open(options), &[told]);
+    }
+    let verify = |rest: &str| format!("\n[[verify]]\nsign = 'a/s'\n{rest}\n[codes.sex]");
+    for (options, told) in [
+        (
+            "method = \"sha-1\"\nover = ['a/x']",
+            "9:10: error[M018]: `method` is one of md5, sha1, sha256",
+        ),
+        ("method = \"md5\"\nover = []", "10:8: error[M018]: `over` says what is signed"),
+        ("method = \"md5\"\nover = ['$key']", "10:8: error[M018]: $key needs `key`"),
+        (
+            "method = \"md5\"\nover = ['a/x']\nkey = \"k\"",
+            "11:7: error[M018]: md5 uses no key unless $key is a part of `over`",
+        ),
+        (
+            "method = \"hmac-sm3\"\nover = ['a/x']",
+            "9:10: error[M018]: hmac-sm3 needs `key`: the name of one of the channel's keys",
+        ),
+        (
+            "method = \"hmac-sm3\"\nover = ['$key']\nkey = \"k\"",
+            "10:8: error[M018]: hmac-sm3 takes the key itself",
+        ),
+        ("method = \"md5\"\nover = ['$sorted']", "10:8: error[M018]: $sorted needs `sorted`"),
+        (
+            "method = \"md5\"\nover = ['a/x']\nsorted = 'a/*'",
+            "11:10: error[M018]: nothing is sorted: $sorted is no part of `over`",
+        ),
+        (
+            "method = \"md5\"\nover = ['a/x | split(\",\")']",
+            "10:9: error[M018]: a list is no text: join it, or take one item",
+        ),
+        (
+            "method = \"md5\"\nover = ['a/x']\ncharset = \"big5\"",
+            "11:11: error[M018]: `charset` is utf-8, gbk or gb18030, not `big5`",
+        ),
+        ("method = \"md5\"\nover = ['$keys']", "M004"),
+        ("method = \"md5\"\nover = ['$sorted']\nsorted = 'a | trim'", "M012"),
+        ("method = \"md5\"", "M001"),
+    ] {
+        check("\n[codes.sex]", &verify(options), &[told]);
+    }
+    // A key is no value: nothing can write it into a record.
+    check("diag_name = '@name | trim'", "diag_name = '$key'", &["M004"]);
+}
+
 #[track_caller]
 fn check(from: &str, to: &str, expected: &[&str]) {
     assert!(RIGHT.contains(from), "`{from}` is not in the mapping");

@@ -1,7 +1,7 @@
 //! `[[open]]` and `[[group]]`: the fields that hold documents of their own, and the flat siblings
 //! that belong together.
 
-use adapters::{Delimited, Inner, Names, Opening, Transfer};
+use adapters::{Cipher, Delimited, Inner, Names, Opening, Transfer};
 use toml::{Spanned, Value};
 
 use super::Compiler;
@@ -9,12 +9,14 @@ use crate::expression::{Expression, Path, Source, Start};
 use crate::mapping::{Group, Open};
 use crate::nearest::suggestion;
 use crate::raw::{RawGroup, RawOpen};
+use crate::seal::Seal;
 
 impl Compiler<'_> {
     pub(super) fn open(&mut self, raw: &RawOpen) -> Option<Open> {
         let path = self.place(&raw.at, "at");
         let opening = self.opening(raw);
-        Some(Open { path: path?, opening: opening? })
+        let (opening, seal) = opening?;
+        Some(Open { path: path?, opening, seal })
     }
 
     pub(super) fn group(&mut self, raw: &RawGroup) -> Option<Group> {
@@ -43,7 +45,7 @@ impl Compiler<'_> {
     }
 
     /// A path that leads to the same nodes from wherever it is asked.
-    fn place(&mut self, raw: &Spanned<String>, key: &str) -> Option<Path> {
+    pub(super) fn place(&mut self, raw: &Spanned<String>, key: &str) -> Option<Path> {
         let expression = self.syntax(raw, Expression::parse(raw.get_ref()))?;
         match expression.source {
             Source::Path(path) if expression.steps.is_empty() => {
@@ -62,20 +64,27 @@ impl Compiler<'_> {
         None
     }
 
-    fn opening(&mut self, raw: &RawOpen) -> Option<Opening> {
+    fn opening(&mut self, raw: &RawOpen) -> Option<(Opening, Option<Seal>)> {
         let words = self.words(&raw.inner)?;
         let (last, before) = words.split_last()?;
-        let transfers = before.iter().map(|it| self.transfer(it, &raw.inner));
-        let transfers: Vec<Option<Transfer>> = transfers.collect();
+        let seal = self.seal(before, last, raw);
+        let plain = before.iter().filter(|it| it.parse::<Cipher>().is_err());
+        let transfers: Vec<Option<Transfer>> =
+            plain.map(|it| self.transfer(it, &raw.inner)).collect();
         let inner = self.inner(last, raw);
         let transfers: Vec<Transfer> = transfers.into_iter().collect::<Option<_>>()?;
-        if transfers.first() == Some(&Transfer::Gzip) {
-            let message = "a field holds text, and gzip makes bytes: `base64` comes before `gzip`";
-            self.sheet.error("M011", raw.inner.span().start, message.to_owned());
+        let seal = seal?;
+        let first_is_cipher = seal.as_ref().is_some_and(|it| it.at == 0);
+        if first_is_cipher || transfers.first() == Some(&Transfer::Gzip) {
+            let word = words.first().map_or("", String::as_str);
+            let message = format!(
+                "a field holds text, and {word} takes bytes: `base64` or `hex` comes before `{word}`"
+            );
+            self.sheet.error("M011", raw.inner.span().start, message);
             return None;
         }
         let skip_to = raw.skip_to.as_ref().map(|it| it.get_ref().clone());
-        Some(Opening { skip_to, transfers, inner: inner? })
+        Some((Opening { skip_to, transfers, inner: inner? }, seal))
     }
 
     /// One word or a list of them; never none.
@@ -102,9 +111,10 @@ impl Compiler<'_> {
                     "`{word}` is a kind of document, which comes last; open what is inside it with an [[open]] of its own"
                 )
             } else {
-                let hint = suggestion(word, Transfer::WORDS.into_iter());
+                let hint = suggestion(word, Transfer::WORDS.into_iter().chain(Cipher::WORDS));
                 format!(
-                    "before the kind of document only base64 and gzip can stand, not `{word}`{hint}"
+                    "before the kind of document only url, hex, base64, gzip and a cipher such as \
+                     aes-128-cbc can stand, not `{word}`{hint}"
                 )
             };
             self.sheet.error("M011", raw.span().start, message);
@@ -125,7 +135,9 @@ impl Compiler<'_> {
             }
             Some(inner) => self.no_cells(raw, word).then_some(inner),
             None => {
-                let message = if Transfer::WORDS.contains(&word) {
+                let is_wrapping =
+                    word.parse::<Transfer>().is_ok() || word.parse::<Cipher>().is_ok();
+                let message = if is_wrapping {
                     format!(
                         "behind `{word}` comes the kind of document, such as [\"{word}\", \"xml\"]"
                     )
