@@ -8,13 +8,15 @@
 mod channels;
 pub mod keys;
 mod read;
+mod secrets;
 mod section;
+mod unwrap;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use adapters::{Limits, Prepare, StreamPath, WireFormat};
+use adapters::{Keys, Limits, Prepare, StreamPath, WireFormat};
 use schemas::Problem;
 
 /// Everything the daemon was told.
@@ -108,6 +110,8 @@ pub struct ChannelConfig {
     pub format: WireFormat,
     /// What to repair in a body before it is read.
     pub prepare: Prepare,
+    /// What its mappings decrypt and verify with, by the names they know.
+    pub keys: Keys,
     /// The element that repeats in bodies too long to be held.
     pub stream: Option<StreamPath>,
     /// Beginnings of the mapping files it may use; none means all.

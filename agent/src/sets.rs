@@ -123,6 +123,7 @@ fn load_channel(
         );
         return Err(vec![Problem::error("A011", "mappings", (1, 1), message)]);
     }
+    let mappings = mappings.keyed(&channel.keys).map_err(|it| of_channel(it, &channel.name))?;
     let mappings = match &channel.answer {
         Some(path) => mappings.answered_by(path, files, catalogs)?,
         None => mappings,
@@ -131,4 +132,12 @@ fn load_channel(
     let set = Arc::from(digest.short());
     let (prepare, stream) = (channel.prepare.clone(), channel.stream.clone());
     Ok((Channel { name, format: channel.format, prepare, stream, mappings, set }, warnings))
+}
+
+/// The same mapping may have its keys in one channel and lack them in another.
+fn of_channel(mut problems: Vec<Problem>, channel: &str) -> Vec<Problem> {
+    for problem in &mut problems {
+        problem.message = format!("channel `{channel}`: {}", problem.message);
+    }
+    problems
 }

@@ -7,6 +7,7 @@ mod watch;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use adapters::Keys;
 use mappings::{Catalogs, MappingSet};
 use rules::RuleSet;
 use schemas::{Files, Problem};
@@ -125,6 +126,7 @@ fn mapping_cases(
         let case = Case { root, input: &input };
         // A case is asked of the mappings beside it, not of every vendor's.
         let (set, _) = MappingSet::load(files, &catalogs, &[format!("{vendor}{}", case.vendor())])?;
+        let set = set.keyed(&case.keys()?)?;
         match case.run(&set, arguments.update) {
             Ok(()) => tally.passed += 1,
             Err(difference) => {
@@ -171,6 +173,14 @@ impl Case<'_> {
         let name = self.input.file_name().and_then(|it| it.to_str()).unwrap_or_default();
         let stem = name.split(".in.").next().unwrap_or_default();
         self.input.with_file_name(format!("{stem}.{ending}"))
+    }
+
+    /// The keys that lie beside the cases; none where there is no such file.
+    fn keys(&self) -> Result<Keys, Vec<Problem>> {
+        let path = self.input.with_file_name("keys.toml");
+        let Ok(text) = fs::read_to_string(&path) else { return Ok(Keys::new()) };
+        mappings::case_keys(&text)
+            .map_err(|why| vec![Problem::error("A004", path.display().to_string(), (1, 1), why)])
     }
 
     fn run(&self, set: &MappingSet, update: bool) -> Result<(), String> {

@@ -232,6 +232,21 @@ keys! {
     stream Nothing "\"root/fees/fee\""
         "很长的 XML 报文里逐条重复的元素的路径：逐条处理，内存不随报文变长，回执只给条数；要求 format = \"xml\"。"
         "Path of the element that repeats in very long XML: taken item by item in flat memory, the receipt then holds counts; needs format = \"xml\"."
+    keys Nothing "{ body = \"file:/etc/his-agent/secrets/his-body\" }"
+        "映射解密和验签用的密钥：名字 = file:文件、env:变量名 或 credential:systemd 凭据名；密钥不能直接写。"
+        "What its mappings decrypt and verify with: name = file:PATH, env:NAME or credential:NAME; never the key itself."
+    unwrap Default "[]"
+        "整个报文外面包了什么，从外到里：url、hex、base64、gzip，或一种加密方法，例如 aes-128-cbc。"
+        "What whole bodies are wrapped in, from the outside: url, hex, base64, gzip or a cipher such as aes-128-cbc."
+    unwrap_key Nothing "\"body\""
+        "unwrap 里加密方法的密钥：keys 里的名字。"
+        "The key of the cipher in `unwrap`: a name of `keys`."
+    unwrap_iv Nothing "\"front\""
+        "unwrap 里 cbc 的初始向量：front（密文的第一块）、key（密钥的开头）、zero，或 keys 里的名字。"
+        "The vector of a cbc in `unwrap`: front (the first block), key (the key's beginning), zero, or a name of `keys`."
+    unwrap_padding Default "\"pkcs7\""
+        "unwrap 里加密的末块怎样填充：pkcs7，或 zero（补零，或没有填充）。"
+        "What fills the last block of the cipher in `unwrap`: pkcs7, or zero."
     mappings Default "[]"
         "允许用哪些映射：映射文件路径的开头；空表示全部。"
         "Which mappings it may use: beginnings of their paths; empty means all."
@@ -352,14 +367,16 @@ mod tests {
         let told = defaults(&example(), "files");
         assert_ne!(told, example());
         assert_eq!(seen(&accept(&told)), seen(&accept(&example())));
-        for channel in
-            ["", "format = \"auto\"\nstrip_controls = false\nstrip_nuls = false\nmappings = []\n"]
-        {
+        for channel in [
+            "",
+            "format = \"auto\"\nunwrap = []\nunwrap_padding = \"pkcs7\"\nstrip_controls = false\nstrip_nuls = false\nmappings = []\n",
+        ] {
             let config = accept(&format!("{LEAST}[[channel]]\nname = \"a\"\n{channel}"));
             assert_eq!(
                 format!("{:?}", config.channels),
-                "[ChannelConfig { name: \"a\", format: Auto, prepare: Prepare { skip_to: None, \
-                 strip_controls: false, strip_nuls: false }, stream: None, mappings: [], answer: None }]"
+                "[ChannelConfig { name: \"a\", format: Auto, prepare: Prepare { unwrap: [], \
+                 skip_to: None, strip_controls: false, strip_nuls: false }, keys: {}, stream: None, \
+                 mappings: [], answer: None }]"
             );
         }
     }
@@ -405,7 +422,10 @@ mod tests {
             .split("#[cfg(test)]")
             .next()
             .unwrap()
-            .split_whitespace()
+            .lines()
+            .chain(include_str!("secrets.rs").lines())
+            .chain(include_str!("unwrap.rs").lines())
+            .flat_map(str::split_whitespace)
             .collect();
         let read: BTreeSet<&str> = GETTERS
             .iter()
@@ -417,7 +437,8 @@ mod tests {
     }
 
     /// How `read` asks for a key.
-    const GETTERS: [&str; 9] = [
+    const GETTERS: [&str; 10] = [
+        ".secrets(\"",
         ".text(\"",
         ".texts(\"",
         ".required(\"",

@@ -3,11 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use adapters::{Limits, Prepare, StreamPath, WireFormat};
+use adapters::{Keys, Limits, Prepare, StreamPath, WireFormat};
 use schemas::Problem;
 use toml::de::DeTable;
 
+use super::secrets::{self, secret};
 use super::section::{Complaints, Section};
+use super::unwrap::unwrap;
 use super::{
     AmqpConfig, ChannelConfig, CheckConfig, Config, ControlConfig, ForwardConfig, Hospital, Listen,
     LogConfig, OutboxConfig, QualityConfig, Sets,
@@ -149,12 +151,14 @@ fn count(number: u64) -> u32 {
 fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelConfig> {
     let mut channels: Vec<ChannelConfig> = Vec::new();
     for mut section in root.sections("channel", to) {
-        let prepare = prepare(&mut section, to);
+        let keys = secrets::keys(&mut section, to);
+        let prepare = prepare(&mut section, &keys, to);
         let channel = ChannelConfig {
             name: section.required("name", to),
             format: section.parsed("format", WireFormat::Auto, FORMATS, to),
             stream: stream(&mut section, &prepare, to),
             prepare,
+            keys,
             mappings: section.texts("mappings", to),
             answer: section.text("answer", to),
         };
@@ -174,9 +178,9 @@ fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelC
 }
 
 /// Repairs that the channel's sender needs.
-fn prepare(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Prepare {
+fn prepare(section: &mut Section<'_, '_>, keys: &Keys, to: &mut Complaints<'_>) -> Prepare {
     Prepare {
-        unwrap: Vec::new(),
+        unwrap: unwrap(section, keys, to),
         skip_to: section.text("skip_to", to).filter(|it| !it.is_empty()),
         strip_controls: section.switch("strip_controls", false, to),
         strip_nuls: section.switch("strip_nuls", false, to),
@@ -197,7 +201,8 @@ fn stream(
     }
     if *prepare != Prepare::default() {
         let message =
-            "`stream` goes without `skip_to`, `strip_controls` and `strip_nuls`".to_owned();
+            "`stream` goes without `unwrap`, `skip_to`, `strip_controls` and `strip_nuls`"
+                .to_owned();
         to.error("A004", place, message);
     }
     let path: Result<StreamPath, _> = path.parse();
@@ -288,37 +293,6 @@ fn amqp(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> AmqpConfig {
     }
 }
 
-/// A secret is named, not written: `file:PATH` or `env:NAME`. A bare value is taken for tests and
-/// first trials only when it holds no password.
-fn secret(section: &mut Section<'_, '_>, key: &'static str, to: &mut Complaints<'_>) -> String {
-    let named = section.required(key, to);
-    let place = section.offset_of(key);
-    if let Some(path) = named.strip_prefix("file:") {
-        return match std::fs::read_to_string(path) {
-            Ok(text) => text.trim().to_owned(),
-            Err(error) => {
-                to.error("A009", place, format!("`{key}`: {path} cannot be read: {error}"));
-                String::new()
-            }
-        };
-    }
-    if let Some(name) = named.strip_prefix("env:") {
-        return std::env::var(name).unwrap_or_else(|_| {
-            to.error("A009", place, format!("`{key}`: the environment has no {name}"));
-            String::new()
-        });
-    }
-    if named.split_once("://").is_some_and(|(_, rest)| rest.contains('@') && rest.contains(':'))
-        && named.split('@').next().is_some_and(|it| it.matches(':').count() > 1)
-    {
-        let message = format!(
-            "`{key}` holds a password: write it to a file and name it, {key} = \"file:PATH\", or \"env:NAME\""
-        );
-        to.error("A010", place, message);
-    }
-    named
-}
-
 fn check(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> CheckConfig {
     let mut section = root.section("check", to);
     let check = CheckConfig { deadline: section.duration("deadline_ms", 500, 1..=60_000, to) };
@@ -381,6 +355,70 @@ mod tests {
         let config = format!("{LEAST}[forward]\nkind = \"amqp\"\nurl = \"amqp://h:5672\"\n");
         let config = Config::parse("agent.toml", &config).unwrap();
         assert!(!format!("{config:?}").contains("amqp://"));
+    }
+
+    #[test]
+    fn keys_of_channels_are_named_and_fit() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            format!("file:{}", path.display())
+        };
+        let (good, bad) = (file("good", "0123456789abcdef\n"), file("bad", "hex:0"));
+        let channel = |lines: &str| format!("{LEAST}[[channel]]\nname = \"a\"\n{lines}\n");
+        let sealed = |rest: &str| {
+            channel(&format!("keys = {{ k = \"{good}\" }}\nunwrap = [\"base64\", {rest}"))
+        };
+        check(&sealed("\"aes-128-ecb\"]\nunwrap_key = \"k\""), &[]);
+        check(&sealed("\"aes-128-cbc\"]\nunwrap_key = \"k\"\nunwrap_iv = \"front\""), &[]);
+        for (rest, told) in [
+            ("\"aes-128-ecb\"]", "with aes-128-ecb needs `unwrap_key`"),
+            (
+                "\"aes-128-ecb\"]\nunwrap_key = \"j\"",
+                "names a key `j` that `keys` has not; did you mean `k`?",
+            ),
+            (
+                "\"aes-256-ecb\"]\nunwrap_key = \"k\"",
+                "has a key of 16 bytes, and aes-256-ecb takes 32",
+            ),
+            (
+                "\"des-ecb\", \"sm4-ecb\"]\nunwrap_key = \"k\"",
+                "has a key of 16 bytes, and des-ecb takes 8",
+            ),
+            (
+                "\"sm4-cbc\"]\nunwrap_key = \"k\"",
+                "with sm4-cbc needs `unwrap_iv`: front, key, zero or the name of a key of `keys`",
+            ),
+            ("\"sm4\"]", "knows url, hex, base64, gzip and ciphers such as aes-128-cbc, not `sm4`"),
+        ] {
+            let told = format!("agent.toml:7:10: error[A004]: `unwrap` {told}");
+            let text = sealed(rest);
+            let problems = Config::parse("agent.toml", &text).unwrap_err();
+            assert!(problems.iter().any(|it| it.to_string() == told), "{problems:?}");
+        }
+        check(
+            &channel("unwrap_key = \"k\""),
+            &["agent.toml:6:14: error[A004]: `unwrap_key` goes with a cipher in `unwrap`"],
+        );
+        check(
+            &channel("keys = { k = \"0123456789abcdef\" }"),
+            &[
+                "agent.toml:6:14: error[A010]: the key `k` is written out: write it to a file and name it, k = \"file:PATH\", \"env:NAME\" or \"credential:NAME\"",
+            ],
+        );
+        check(
+            &channel(&format!("keys = {{ k = \"{bad}\" }}")),
+            &["agent.toml:6:14: error[A009]: the key `k` is empty, or not what it says it is"],
+        );
+        check(
+            &channel("keys = { k = \"credential:k\" }"),
+            &[
+                "agent.toml:6:14: error[A009]: the key `k`: systemd gave no credentials, and so no k",
+            ],
+        );
+        let config = Config::parse("agent.toml", &sealed("\"aes-128-ecb\"]\nunwrap_key = \"k\""));
+        assert!(!format!("{config:?}").contains("0123456789"));
     }
 
     #[test]

@@ -83,6 +83,25 @@ impl<'t, 'i> Section<'t, 'i> {
         }
     }
 
+    /// A table of texts under names of the reader's own, each with its place.
+    pub(super) fn secrets(
+        &mut self,
+        key: &'static str,
+        to: &mut Complaints<'_>,
+    ) -> Vec<(String, String, usize)> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let table = value.get_ref().as_table().filter(|it| !it.is_empty());
+        let texts = table.into_iter().flatten().map(|(name, text)| {
+            let place = text.span().start;
+            Some((name.get_ref().to_string(), text.get_ref().as_str()?.to_owned(), place))
+        });
+        let texts: Option<Vec<_>> = texts.collect();
+        texts.filter(|it| !it.is_empty()).unwrap_or_else(|| {
+            let what = "a table of names, each with file:PATH, env:NAME or credential:NAME";
+            wrong(key, value, what, to).unwrap_or_default()
+        })
+    }
+
     /// A text that must be there and not empty; the reader goes on with an empty one.
     pub(super) fn required(&mut self, key: &'static str, to: &mut Complaints<'_>) -> String {
         let before = to.problems.len();

@@ -83,6 +83,9 @@ struct Sheet<'a> {
 impl Sheet<'_> {
     fn records(&self, mapped: &Mapped<'_>) -> Exit {
         say!("mapping {}@{}", mapped.mapping, mapped.version);
+        for prepared in &mapped.prepared {
+            say!("  {prepared}");
+        }
         let mut exit = Exit::Ok;
         for (record, number) in mapped.records.iter().zip(1..) {
             let MappedRecord { entity, lane, key, .. } = record;

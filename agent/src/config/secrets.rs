@@ -1,0 +1,103 @@
+//! Secrets: named in the configuration, read from where only the agent may look, never shown.
+
+use std::path::Path;
+
+use adapters::{Keys, Secret};
+
+use super::section::{Complaints, Section};
+
+/// Where a secret is kept, or that none was named.
+enum Named<'a> {
+    File(&'a str),
+    Variable(&'a str),
+    /// Of systemd: a file in the folder that the service alone can read.
+    Credential(&'a str),
+    Bare,
+}
+
+impl Named<'_> {
+    fn of(text: &str) -> Named<'_> {
+        match text.split_once(':') {
+            Some(("file", path)) => Named::File(path),
+            Some(("env", name)) => Named::Variable(name),
+            Some(("credential", name)) => Named::Credential(name),
+            _ => Named::Bare,
+        }
+    }
+
+    /// The text, or why there is none; nothing for what names no secret.
+    fn read(&self) -> Option<Result<String, String>> {
+        Some(match self {
+            Named::File(path) => text_of(Path::new(path)),
+            Named::Variable(name) => {
+                std::env::var(name).map_err(|_| format!("the environment has no {name}"))
+            }
+            Named::Credential(name) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
+                Some(folder) => text_of(&Path::new(&folder).join(name)),
+                None => Err(format!("systemd gave no credentials, and so no {name}")),
+            },
+            Named::Bare => return None,
+        })
+    }
+}
+
+fn text_of(path: &Path) -> Result<String, String> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
+    }
+}
+
+/// `file:PATH`, `env:NAME` or `credential:NAME`. A bare value is taken for tests and first trials only
+/// when it holds no password.
+pub(super) fn secret(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    to: &mut Complaints<'_>,
+) -> String {
+    let named = section.required(key, to);
+    let place = section.offset_of(key);
+    match Named::of(&named).read() {
+        Some(Ok(text)) => return text,
+        Some(Err(why)) => {
+            to.error("A009", place, format!("`{key}`: {why}"));
+            return String::new();
+        }
+        None => {}
+    }
+    if named.split_once("://").is_some_and(|(_, rest)| rest.contains('@') && rest.contains(':'))
+        && named.split('@').next().is_some_and(|it| it.matches(':').count() > 1)
+    {
+        let message = format!(
+            "`{key}` holds a password: write it to a file and name it, {key} = \"file:PATH\", or \"env:NAME\""
+        );
+        to.error("A010", place, message);
+    }
+    named
+}
+
+/// The keys of a channel, each named and none written out.
+pub(super) fn keys(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Keys {
+    let mut keys = Keys::new();
+    for (name, named, place) in section.secrets("keys", to) {
+        match Named::of(&named).read() {
+            None => {
+                let message = format!(
+                    "the key `{name}` is written out: write it to a file and name it, {name} = \"file:PATH\", \
+                     \"env:NAME\" or \"credential:NAME\""
+                );
+                to.error("A010", place, message);
+            }
+            Some(Err(why)) => to.error("A009", place, format!("the key `{name}`: {why}")),
+            Some(Ok(text)) => {
+                if let Some(secret) = Secret::parse(&text) {
+                    keys.insert(name, secret);
+                } else {
+                    let message = format!("the key `{name}` is empty, or not what it says it is");
+                    to.error("A009", place, message);
+                }
+            }
+        }
+    }
+    keys
+}
