@@ -103,7 +103,8 @@ fn pieces_per_dose(line: &Line<'_>) -> Computed<Decimal> {
 
 /// The quantity in pieces; packages are opened by what is known of the product.
 fn pieces_dispensed(line: &Line<'_>) -> Computed<Decimal> {
-    let quantity = line.order.quantity.ok_or_else(|| vec![line.path("cnt")])?;
+    // Ampoules that came back were not dispensed.
+    let quantity = line.net.ok_or_else(|| vec![line.path("cnt")])?;
     let unit = line.order.quantity_unit.as_ref().ok_or_else(|| vec![line.path("cnt_unt")])?;
     if line.is_its_piece(unit) {
         return Ok(quantity);
@@ -113,6 +114,23 @@ fn pieces_dispensed(line: &Line<'_>) -> Computed<Decimal> {
     }
     let per_package = line.pieces_per_package().ok_or_else(|| vec![line.path("spec")])?;
     quantity.checked_mul(per_package).ok_or_else(|| vec![line.path("cnt")])
+}
+
+/// How much of an ingredient the whole quantity holds.
+#[expect(dead_code, reason = "the families of toxic drugs come next")]
+pub(crate) fn total_of(line: &Line<'_>, ingredient: &str) -> Computed<Dose> {
+    let lacking = |element: &str| vec![line.path(element)];
+    if let Some(unit @ Unit::Measured { .. }) = &line.order.quantity_unit {
+        let quantity = line.net.ok_or_else(|| lacking("cnt"))?;
+        return Dose::of(quantity, unit).ok_or_else(|| lacking("cnt"));
+    }
+    let pieces = pieces_dispensed(line)?;
+    let of_product = line.product.map(|product| product.ingredients.as_slice());
+    let named = of_product.and_then(|all| all.iter().find(|i| i.name == ingredient));
+    let strength = named.and_then(|i| i.strength).or_else(|| line.strength());
+    let strength = strength.ok_or_else(|| lacking("spec"))?;
+    let amount = pieces.checked_mul(strength.amount).ok_or_else(|| lacking("cnt"))?;
+    Ok(Dose { amount, ..strength })
 }
 
 /// Whether the line is one package: the least that can be dispensed.

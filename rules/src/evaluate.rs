@@ -191,7 +191,7 @@ fn judge(case: &Case<'_>, needs: Identity) -> Vec<Outcome> {
         None => {}
     }
     let hangs_on_rows = match case.rule.family.rows() {
-        Rows::None => false,
+        Rows::None | Rows::Beside(_) => false,
         Rows::Optional(_) => !case.rule.rows.is_empty(),
         Rows::Required(_) => true,
     };

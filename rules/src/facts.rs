@@ -88,6 +88,8 @@ pub enum Scene {
     Internet,
     /// 药师审方.
     Pharmacist,
+    /// 护士执行: what a nurse is about to give.
+    Nurse,
     /// 事中, 预结算.
     PreSettlement,
     /// 事中, 结算.
@@ -100,12 +102,13 @@ pub enum Scene {
 
 impl Scene {
     /// Every scene with the name it has in files and requests.
-    pub const NAMES: [(&'static str, Scene); 9] = [
+    pub const NAMES: [(&'static str, Scene); 10] = [
         ("outpatient", Scene::Outpatient),
         ("inpatient", Scene::Inpatient),
         ("discharge", Scene::Discharge),
         ("internet", Scene::Internet),
         ("pharmacist", Scene::Pharmacist),
+        ("nurse", Scene::Nurse),
         ("pre_settlement", Scene::PreSettlement),
         ("settlement", Scene::Settlement),
         ("daily_batch", Scene::DailyBatch),

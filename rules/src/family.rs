@@ -69,6 +69,8 @@ pub enum Rows {
     Optional(&'static [Column]),
     /// A rule is nothing without its rows.
     Required(&'static [Column]),
+    /// A rule judges without rows too; a row adds what is known of one item.
+    Beside(&'static [Column]),
 }
 
 /// Which lines a family judges.
@@ -157,6 +159,12 @@ pub enum Outcome {
     Unknown {
         /// Paths such as `orders[RX1].drug_used_frqu`.
         missing: Vec<String>,
+    },
+    /// The drug is in no table, and only the table could say whether the rule concerns it. Kept for
+    /// the log: a rule about narcotics does not speak up at every drug that nobody has mapped.
+    Unlisted {
+        /// The path of the line's code.
+        missing: String,
     },
     /// 不适用; not reported.
     NotApplicable,

@@ -247,6 +247,7 @@ pub(crate) fn order_use(object: &Object<'_>, order: &mut Order, reading: &mut Re
     order.urgent = reading.flag(object, "urgt_flag");
     order.consulted = reading.flag(object, "cnslt_flag");
     order.reason = reading.text(object, "excd_rea");
+    order.batch = reading.text(object, "manu_lotnum");
     order.body_site = reading.text(object, "body_site");
     order.consent = reading.flag(object, "consent_flag");
     order.registered_use = reading.flag(object, "regd_use_flag");
@@ -334,7 +335,8 @@ fn rights(object: &Object<'_>, reading: &mut Reading) -> Group<Vec<Right>> {
             Json::Text(word) => (Some(word.trim().to_owned()), None),
             _ => (reading.text(&at, "right"), reading.date(&at, "to")),
         };
-        let word = word.filter(|word| !word.is_empty())?;
+        // 无 is an answer: the doctor is in the table and has no special right.
+        let word = word.filter(|word| !word.is_empty() && word != "无")?;
         let Some(kind) = RightKind::parse(&word) else {
             let known: Vec<_> = RightKind::NAMES.iter().map(|(word, _)| *word).collect();
             reading.fault("C203", at.path, word, &format!("发送{}之一", known.join("、")));
@@ -343,7 +345,7 @@ fn rights(object: &Object<'_>, reading: &mut Reading) -> Group<Vec<Right>> {
         Some(Right { kind, to })
     };
     let rights: Vec<Right> = items.iter().enumerate().filter_map(read).collect();
-    if rights.is_empty() { Group::Empty } else { Group::Present(rights) }
+    if items.is_empty() { Group::Empty } else { Group::Present(rights) }
 }
 
 pub(crate) fn title(object: &Object<'_>, reading: &mut Reading) -> Option<Title> {
@@ -382,6 +384,7 @@ pub(crate) fn lab(object: &Object<'_>, reading: &mut Reading) -> Option<LabResul
         upper: reading.number(object, "ref_val_up", RESULT),
         lower: reading.number(object, "ref_val_low", RESULT),
         unit: reading.text(object, "exam_unt"),
+        outside: reading.flag(object, "ext_rslt_flag"),
         reported: reading.moment(object, "rpt_date"),
     })
 }

@@ -13,7 +13,7 @@ use crate::verdict::{Finding, FindingLine, Question, Role, Task, Unknown, Verdic
 /// Files the outcomes of one rule. A rule passed only if nothing hit and nothing stayed open.
 pub(crate) fn record(verdict: &mut Verdict, case: &Case<'_>, outcomes: Vec<Outcome>) {
     let rule = case.rule;
-    let mut missing: Vec<String> = Vec::new();
+    let (mut missing, mut unlisted): (Vec<String>, Vec<String>) = Default::default();
     let (mut is_hit, mut is_judged) = (false, false);
     for outcome in outcomes {
         match outcome {
@@ -28,27 +28,41 @@ pub(crate) fn record(verdict: &mut Verdict, case: &Case<'_>, outcomes: Vec<Outco
             }
             Outcome::Pass => is_judged = true,
             Outcome::Unknown { missing: paths } => missing.extend(paths),
+            Outcome::Unlisted { missing: path } => unlisted.push(path),
             Outcome::NotApplicable => {}
         }
     }
+    let is_lacking = !missing.is_empty();
+    missing.append(&mut unlisted);
     if !missing.is_empty() {
-        let mut seen = BTreeSet::new();
-        missing.retain(|path| seen.insert(path.clone()));
-        let unknown = Unknown {
-            rule_id: rule.id.clone(),
-            rule_name: rule.name.clone(),
-            missing,
-            is_silent: rule.on_missing != OnMissing::Report,
-        };
-        match rule.on_missing {
-            OnMissing::Report | OnMissing::Silent => {}
-            OnMissing::Ask => verdict.questions.push(question(case, &unknown)),
-            OnMissing::Hit => verdict.findings.push(to_confirm(case, &unknown)),
-        }
-        verdict.unknown.push(unknown);
+        file_unknown(verdict, case, missing, is_lacking);
     } else if is_judged && !is_hit {
         verdict.passed.push(rule.id.clone());
     }
+}
+
+/// What the rule says about missing data holds for what it lacks, not for drugs in no table.
+fn file_unknown(
+    verdict: &mut Verdict,
+    case: &Case<'_>,
+    mut missing: Vec<String>,
+    is_lacking: bool,
+) {
+    let rule = case.rule;
+    let mut seen = BTreeSet::new();
+    missing.retain(|path| seen.insert(path.clone()));
+    let unknown = Unknown {
+        rule_id: rule.id.clone(),
+        rule_name: rule.name.clone(),
+        missing,
+        is_silent: !is_lacking || rule.on_missing != OnMissing::Report,
+    };
+    match rule.on_missing {
+        OnMissing::Ask if is_lacking => verdict.questions.push(question(case, &unknown)),
+        OnMissing::Hit if is_lacking => verdict.findings.push(to_confirm(case, &unknown)),
+        _ => {}
+    }
+    verdict.unknown.push(unknown);
 }
 
 /// The same question keeps its id through an encounter, so that it is put once.

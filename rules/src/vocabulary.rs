@@ -192,6 +192,13 @@ pub(crate) fn element_zh(path: &str) -> Option<&'static str> {
         "drip_spd" | "pump_spd" => "滴速",
         "drip_min" => "输注时间",
         "body_site" => "部位",
+        "pain_file_flag" => "麻精药品专用病历登记",
+        "rxno" => "处方号",
+        "grpno" => "输液组号",
+        "usual_dose" => "药品目录中的一次常用量",
+        "max_day" => "药品目录中的每日极量",
+        "begntime" => "就诊时间",
+        "age" => "以日或月计的年龄",
         "attst_flag" => "医师对限定条件的确认",
         _ => return None,
     };

@@ -152,7 +152,7 @@ fn family_table() -> String {
     for family in families::all() {
         let (rows, note) = match family.rows() {
             Rows::None => (&[][..], "没有知识点"),
-            Rows::Optional(columns) => (columns, "（可以没有）"),
+            Rows::Optional(columns) | Rows::Beside(columns) => (columns, "（可以没有）"),
             Rows::Required(columns) => (columns, ""),
         };
         let reads: Vec<String> = family.reads().iter().map(|it| format!("`{it}`")).collect();

@@ -81,6 +81,8 @@ pub struct Order {
     pub consulted: Option<bool>,
     /// Result of the skin test for this drug.
     pub skin_test: Option<SkinTest>,
+    /// 生产批号 of what is given.
+    pub batch: Option<String>,
     /// The patient consented in writing: off-label use, self-pay.
     pub consent: Option<bool>,
     /// The hospital's committee has this use on its list.

@@ -93,6 +93,8 @@ pub struct LabResult {
     pub upper: Option<Decimal>,
     /// The laboratory's own lower limit of normal.
     pub lower: Option<Decimal>,
+    /// Another institution's result.
+    pub outside: Option<bool>,
     /// When it was reported.
     pub reported: Option<DateTime>,
 }

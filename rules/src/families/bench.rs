@@ -38,7 +38,10 @@ impl Bench {
         let mut files = Files::default();
         files.insert("packs/bench/pack.toml", PACK);
         files.insert("packs/bench/rules.toml", rule);
-        files.insert("packs/bench/drugs.csv", format!("{DRUGS}{}", self.drugs));
+        // A family that needs more columns writes its own header.
+        let has_header = self.drugs.starts_with("match,");
+        let header = if has_header { "" } else { DRUGS };
+        files.insert("packs/bench/drugs.csv", format!("{header}{}", self.drugs));
         if !self.rows.is_empty() {
             files.insert("packs/bench/r.csv", self.rows);
         }

@@ -234,7 +234,7 @@ fn rows(rule: &Rule, file: &str, text: &str) -> Result<Vec<Row>, Vec<Problem>> {
 fn columns(rows: Rows) -> Option<&'static [Column]> {
     match rows {
         Rows::None => None,
-        Rows::Optional(columns) | Rows::Required(columns) => Some(columns),
+        Rows::Optional(columns) | Rows::Required(columns) | Rows::Beside(columns) => Some(columns),
     }
 }
 
