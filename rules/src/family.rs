@@ -11,7 +11,7 @@ use jiff::civil::DateTime;
 use crate::facts::{Diagnosis, Facts, Surgery};
 use crate::knowledge::{Key, Row};
 use crate::parameter::{Column, Parameters};
-use crate::rule::{Rule, Severity};
+use crate::rule::{Action, Rule, Severity};
 use crate::session::{Line, Session};
 
 /// A kind of rule.
@@ -194,4 +194,6 @@ pub struct Hit {
     pub source: Option<String>,
     /// When the rule's own severity does not fit this hit.
     pub severity: Option<Severity>,
+    /// When the rule's own action does not fit this hit: 慎用 is a hint where 禁用 asks for a reason.
+    pub action: Option<Action>,
 }

@@ -124,7 +124,7 @@ fn finding(case: &Case<'_>, hit: Hit) -> Finding {
         official_code: rule.official_code.clone(),
         rule_name: rule.name.clone(),
         severity: hit.severity.unwrap_or(rule.severity),
-        action: rule.action,
+        action: hit.action.unwrap_or(rule.action),
         behaviour: rule.behaviour,
         text: hit.text,
         basis,
