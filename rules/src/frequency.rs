@@ -120,11 +120,24 @@ fn by_chinese(text: &str) -> Option<Frequency> {
     }
     if let Some(rest) = ["每周", "一周", "每星期"].iter().find_map(|w| text.strip_prefix(w))
     {
-        return times(rest).filter(|times| *times <= 7).map(|times| regular(times, 7));
+        let times = times(rest).filter(|times| *times <= 7).or_else(|| weekdays(rest));
+        return times.map(|times| regular(times, 7));
     }
     let hours = text.strip_prefix('每')?;
     let hours = hours.strip_suffix("小时一次").or_else(|| hours.strip_suffix("小时1次"))?;
     by_interval(&format!("Q{}H", small_number(hours)?))
+}
+
+/// "每周一、三、五" names three days: so many times a week, once on each.
+fn weekdays(text: &str) -> Option<u32> {
+    let mut named = Vec::new();
+    for day in text.chars().filter(|c| !matches!(c, '、' | ',' | '，')) {
+        if !"一二三四五六日天".contains(day) || named.contains(&day) {
+            return None;
+        }
+        named.push(day);
+    }
+    u32::try_from(named.len()).ok().filter(|days| *days > 0)
 }
 
 fn small_number(text: &str) -> Option<u32> {
@@ -155,7 +168,8 @@ mod tests {
             ("QH Q1H", "24 24"),
             ("QOD 隔日一次 Q48H", "1 0.5"),
             ("BIW", "1 0.2857142857142857142857142857"),
-            ("QW 每周一次", "1 0.1428571428571428571428571429"),
+            ("QW 每周一次 每周一 每星期日", "1 0.1428571428571428571428571429"),
+            ("TIW 每周一三五 每周一、三、五 每周三次", "1 0.4285714285714285714285714286"),
             ("Q5H", "5 5"),
             ("ST 即刻", "1 -"),
             ("PRN SOS 必要时 持续", "- -"),
@@ -168,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_is_not_mapped_is_unknown() {
-        for text in ["11", "1/1", "隔日晨", "饭前", "Q0H", "Q99H", "每日99次", "", "遵医嘱", "QDD"]
+        for text in ["11", "1/1", "隔日晨", "饭前", "Q0H", "Q99H", "每日99次", "", "遵医嘱", "QDD", "每周一一", "每周"]
         {
             check(text, "unknown");
         }

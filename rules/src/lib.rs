@@ -51,6 +51,7 @@ mod tree;
 pub mod unit;
 pub mod verdict;
 mod vocabulary;
+pub mod way;
 pub mod window;
 mod write;
 

@@ -7,6 +7,7 @@
 use crate::facts::{
     AllergySeverity, CutClass, HospitalLevel, Maternity, Route, Sex, SkinTest, Title, VisitKind,
 };
+use crate::way::Way;
 
 /// What a code of a value domain says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +107,7 @@ pub(crate) fn route(code: &str) -> Option<Stated<Route>> {
         "2" | "9" | "601" | "602" | "603" | "604" | "606" | "直肠给药" => Route::Other,
         "6" | "605" | "607" | "608" | "609" | "610" | "611" | "612" | "699" | "外用" | "滴眼"
         | "滴鼻" | "喷喉" | "含化" => Route::Topical,
-        _ => return None,
+        text => Way::parse(text)?.route(),
     };
     Some(Stated::As(route))
 }
