@@ -8,7 +8,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::frequency::Frequency;
 use crate::session::Line;
-use crate::unit::{Dose, Unit};
+use crate::unit::{Dimension, Dose, Unit};
 
 /// A number, or the paths of what is missing for it.
 pub(crate) type Computed<T> = Result<T, Vec<String>>;
@@ -38,6 +38,25 @@ pub(crate) fn single_of(line: &Line<'_>, ingredient: &str) -> Computed<Dose> {
             Ok(Dose { amount, dimension: strength.dimension })
         }
     }
+}
+
+/// The same in a wanted dimension, by the conversions of the product.
+pub(crate) fn single_in(line: &Line<'_>, ingredient: &str, to: Dimension) -> Computed<Dose> {
+    in_dimension(line, single_of(line, ingredient)?, to)
+}
+
+/// A dose of the line in a wanted dimension; mL against mg needs the concentration.
+pub(crate) fn in_dimension(line: &Line<'_>, dose: Dose, to: Dimension) -> Computed<Dose> {
+    if dose.dimension == to {
+        return Ok(dose);
+    }
+    let converted = line.product.and_then(|product| product.converted(dose, to));
+    converted.ok_or_else(|| vec![line.path("drug_used_dosunt")])
+}
+
+/// What the line gives of an ingredient on a day on which it is taken, in a wanted dimension.
+pub(crate) fn peak_day_in(line: &Line<'_>, ingredient: &str, to: Dimension) -> Computed<Dose> {
+    in_dimension(line, peak_day_of(line, ingredient)?, to)
 }
 
 /// What the line gives of an ingredient on a day on which it is taken.

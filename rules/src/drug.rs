@@ -14,7 +14,7 @@ use crate::facts::{Order, Title};
 use crate::knowledge::PREFIX_LENGTHS;
 use crate::number::decimal;
 use crate::table::{self, Cells, Header};
-use crate::unit::{Dose, Unit};
+use crate::unit::{Dimension, Dose, Unit};
 
 /// One product of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,33 @@ pub struct Product {
     pub atc: Option<String>,
     /// Its legal and clinical kinds.
     pub kinds: Vec<DrugKind>,
+    /// What equals what in this product: `1 mL=100 mg`, `1 g=13.4 mmol`.
+    pub equivalents: Vec<(Dose, Dose)>,
+}
+
+impl Product {
+    /// A dose in another dimension, by what the table says of this product, in one step or two.
+    #[must_use]
+    pub fn converted(&self, dose: Dose, to: Dimension) -> Option<Dose> {
+        if dose.dimension == to {
+            return Some(dose);
+        }
+        let steps = || self.steps(dose);
+        let one = steps().find(|found| found.dimension == to);
+        one.or_else(|| {
+            steps().flat_map(|step| self.steps(step)).find(|found| found.dimension == to)
+        })
+    }
+
+    fn steps(&self, dose: Dose) -> impl Iterator<Item = Dose> {
+        let both = self.equivalents.iter().flat_map(|(one, other)| [(*one, *other), (*other, *one)]);
+        both.filter(move |(from, _)| from.dimension == dose.dimension).filter_map(
+            move |(from, into)| {
+                let amount = dose.amount.checked_mul(into.amount)?.checked_div(from.amount)?;
+                Some(Dose { amount, ..into })
+            },
+        )
+    }
 }
 
 /// One ingredient of a product.
@@ -176,7 +203,7 @@ const fn header(name: &'static str, required: bool) -> Header<'static> {
     Header { name, required }
 }
 
-const HEADERS: [Header<'static>; 13] = [
+const HEADERS: [Header<'static>; 14] = [
     header("match", true),
     header("key", true),
     header("name", true),
@@ -189,6 +216,7 @@ const HEADERS: [Header<'static>; 13] = [
     header("tier", false),
     header("atc", false),
     header("kinds", false),
+    header("equivalents", false),
     header("source", false),
 ];
 
@@ -233,7 +261,25 @@ fn product(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<Product> {
         tier,
         atc: cells.get("atc").map(str::to_owned),
         kinds: kinds(cells, problems),
+        equivalents: equivalents(cells, problems),
     })
+}
+
+/// `1 mL=100 mg|1 g=13.4 mmol`.
+fn equivalents(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Vec<(Dose, Dose)> {
+    let parts = cells.get("equivalents").unwrap_or_default().split('|').map(str::trim);
+    let mut found = Vec::new();
+    for part in parts.filter(|part| !part.is_empty()) {
+        let positive = |text: &str| Dose::parse(text).filter(|dose| dose.amount > Decimal::ZERO);
+        let pair = part.split_once('=').map(|(one, other)| (positive(one), positive(other)));
+        if let Some((Some(one), Some(other))) = pair {
+            found.push((one, other));
+        } else {
+            let message = format!("`{part}` is not an equation such as 1 mL=100 mg");
+            problems.push(cells.problem("R204", "equivalents", message));
+        }
+    }
+    found
 }
 
 /// `麻醉|缓控释`.

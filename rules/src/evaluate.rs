@@ -186,7 +186,9 @@ fn unless_outside(rule: &Rule, outcomes: &mut [Outcome], facts: &Facts, now: Dat
 
 fn judge(case: &Case<'_>, needs: Identity) -> Vec<Outcome> {
     match nothing_to_look_at(case) {
-        Some(Group::Absent) => return vec![Outcome::unknown("orders")],
+        Some(Group::Absent) => {
+            return vec![Outcome::Unidentified { missing: vec!["orders".to_owned()] }];
+        }
         Some(_) => return Vec::new(),
         None => {}
     }
@@ -208,7 +210,7 @@ fn judge(case: &Case<'_>, needs: Identity) -> Vec<Outcome> {
     let mut missing = unidentified(case, needs);
     missing.extend(uncoded(case, needs));
     if !missing.is_empty() {
-        outcomes.push(Outcome::Unknown { missing });
+        outcomes.push(Outcome::Unidentified { missing });
     }
     outcomes
 }

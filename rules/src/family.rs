@@ -166,6 +166,12 @@ pub enum Outcome {
         /// The path of the line's code.
         missing: String,
     },
+    /// 无法判断 whether the rule is about a line at all: nothing a doctor could answer, so it is
+    /// never asked and never shown as a danger.
+    Unidentified {
+        /// Paths such as `orders[RX1].hilist_code`.
+        missing: Vec<String>,
+    },
     /// 不适用; not reported.
     NotApplicable,
 }

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::family::{Case, Hit, Outcome};
 use crate::finding_id::FindingId;
-use crate::rule::{Action, OnMissing, Severity};
+use crate::rule::{Action, OnMissing, Rule, Severity};
 use crate::verdict::{Finding, FindingLine, Question, Role, Task, Unknown, Verdict};
 
 /// Files the outcomes of one rule. A rule passed only if nothing hit and nothing stayed open.
@@ -29,13 +29,16 @@ pub(crate) fn record(verdict: &mut Verdict, case: &Case<'_>, outcomes: Vec<Outco
             Outcome::Pass => is_judged = true,
             Outcome::Unknown { missing: paths } => missing.extend(paths),
             Outcome::Unlisted { missing: path } => unlisted.push(path),
+            // A doctor reads of it, but is not asked and has no danger to confirm.
+            Outcome::Unidentified { missing: paths } if rule.on_missing == OnMissing::Report => {
+                missing.extend(paths);
+            }
+            Outcome::Unidentified { missing: paths } => unlisted.extend(paths),
             Outcome::NotApplicable => {}
         }
     }
-    let is_lacking = !missing.is_empty();
-    missing.append(&mut unlisted);
-    if !missing.is_empty() {
-        file_unknown(verdict, case, missing, is_lacking);
+    if !missing.is_empty() || !unlisted.is_empty() {
+        file_unknown(verdict, case, missing, unlisted);
     } else if is_judged && !is_hit {
         verdict.passed.push(rule.id.clone());
     }
@@ -46,23 +49,30 @@ fn file_unknown(
     verdict: &mut Verdict,
     case: &Case<'_>,
     mut missing: Vec<String>,
-    is_lacking: bool,
+    unlisted: Vec<String>,
 ) {
-    let rule = case.rule;
+    let lacking = unknown(case, missing.clone());
+    if !lacking.missing.is_empty() {
+        match case.rule.on_missing {
+            OnMissing::Ask => verdict.questions.push(question(case, &lacking)),
+            OnMissing::Hit => verdict.findings.push(to_confirm(case, &lacking)),
+            OnMissing::Report | OnMissing::Silent => {}
+        }
+    }
+    missing.extend(unlisted);
+    let is_silent = lacking.missing.is_empty() || lacking.is_silent;
+    verdict.unknown.push(Unknown { is_silent, ..unknown(case, missing) });
+}
+
+fn unknown(case: &Case<'_>, mut missing: Vec<String>) -> Unknown {
     let mut seen = BTreeSet::new();
     missing.retain(|path| seen.insert(path.clone()));
-    let unknown = Unknown {
-        rule_id: rule.id.clone(),
-        rule_name: rule.name.clone(),
+    Unknown {
+        rule_id: case.rule.id.clone(),
+        rule_name: case.rule.name.clone(),
         missing,
-        is_silent: !is_lacking || rule.on_missing != OnMissing::Report,
-    };
-    match rule.on_missing {
-        OnMissing::Ask if is_lacking => verdict.questions.push(question(case, &unknown)),
-        OnMissing::Hit if is_lacking => verdict.findings.push(to_confirm(case, &unknown)),
-        _ => {}
+        is_silent: case.rule.on_missing != OnMissing::Report,
     }
-    verdict.unknown.push(unknown);
 }
 
 /// The same question keeps its id through an encounter, so that it is put once.

@@ -14,6 +14,7 @@ use crate::knowledge::Key;
 use crate::mask;
 use crate::sets::CodeSets;
 use crate::unit::{Dose, Specification, Unit};
+use crate::way::Way;
 
 /// A single dose of more pieces than this, or less than the inverse, is a mistake of unit: mg and
 /// µg lie a factor of 1,000 apart, while real courses reach fifty tablets at once.
@@ -321,6 +322,27 @@ impl<'a> Line<'a> {
             Route::Other => Form::Other,
         });
         written.or(self.product.map(|product| product.form))
+    }
+
+    /// How exactly it is given: as written, else by what the product is made for. What has a speed
+    /// is dripped, also when only "into a vein" was written.
+    #[must_use]
+    pub fn way(&self) -> Option<Way> {
+        let written = self.order.route_text.as_deref();
+        let way = match written {
+            Some(text) => Way::parse(text)?,
+            None => self.product.and_then(|product| match product.form {
+                Form::Oral => Some(Way::Oral),
+                Form::Injection => Some(Way::Injection),
+                Form::Topical => Some(Way::Topical),
+                Form::Inhaled => Some(Way::Inhaled),
+                Form::Other => None,
+            })?,
+        };
+        let order = self.order;
+        let has_speed =
+            order.drops_per_minute.or(order.ml_per_hour).or(order.minutes).is_some();
+        Some(if has_speed && matches!(way, Way::Vein | Way::Injection) { Way::Drip } else { way })
     }
 
     /// Whether it acts on the whole body; what is put on the skin or in the eye does not add up.

@@ -10,7 +10,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::dose::peak_day_of;
+use crate::dose::peak_day_in;
 use crate::families::clinical::age::Range;
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::knowledge::{Key, Row};
@@ -108,14 +108,12 @@ fn judge_day(row: &Row, lines: &[&Line<'_>]) -> Outcome {
     let mut sum = Dose { amount: Decimal::ZERO, ..max };
     let (mut parts, mut counted, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for line in lines {
-        match peak_day_of(line, ingredient(row, line)) {
-            Ok(dose) if dose.dimension == max.dimension => {
+        match peak_day_in(line, ingredient(row, line), max.dimension) {
+            Ok(dose) => {
                 sum.amount = sum.amount.saturating_add(dose.amount);
                 parts.push(format!("{}{dose}", line.name()));
                 counted.push(line.position);
             }
-            // mL against mg: the concentration is not known.
-            Ok(_) => missing.push(line.path("drug_used_dosunt")),
             Err(lacking) => missing.extend(lacking),
         }
     }
