@@ -56,6 +56,20 @@ impl Bench {
         }
     }
 
+    /// The severity and the action of each finding: `1 block, 3 hint`.
+    #[track_caller]
+    pub(crate) fn check_weight(&self, request: &str, expected: &str) {
+        let facts = request::read(request).expect("the request is well formed");
+        let now = NOW.parse().expect("the bench has a good clock");
+        let verdict = evaluate(&self.rules(), &facts, now);
+        let shown: Vec<_> = verdict
+            .findings
+            .iter()
+            .map(|finding| format!("{} {}", finding.severity.code(), finding.action.name()))
+            .collect();
+        assert_eq!(shown.join(", "), expected, "{request}");
+    }
+
     /// `hit TEXT`, `unknown PATHS`, `task TEXT`, `data CODES`, `pass`, `nothing`, joined by `; `.
     #[track_caller]
     pub(crate) fn check(&self, request: &str, expected: &str) {

@@ -5,8 +5,19 @@ use crate::family::Family;
 pub mod age;
 pub mod daily_dose;
 pub mod duplicate_ingredient;
+pub mod frequency;
+mod population;
+pub mod route;
 pub mod sex;
+pub mod single_dose;
 
 /// Every family of this room.
-pub(super) static ALL: &[&dyn Family] =
-    &[&sex::Sex, &age::Age, &duplicate_ingredient::DuplicateIngredient, &daily_dose::DailyDose];
+pub(super) static ALL: &[&dyn Family] = &[
+    &sex::Sex,
+    &age::Age,
+    &duplicate_ingredient::DuplicateIngredient,
+    &daily_dose::DailyDose,
+    &single_dose::SingleDose,
+    &frequency::Frequency,
+    &route::Route,
+];
