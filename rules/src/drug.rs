@@ -56,7 +56,8 @@ impl Product {
     }
 
     fn steps(&self, dose: Dose) -> impl Iterator<Item = Dose> {
-        let both = self.equivalents.iter().flat_map(|(one, other)| [(*one, *other), (*other, *one)]);
+        let both =
+            self.equivalents.iter().flat_map(|(one, other)| [(*one, *other), (*other, *one)]);
         both.filter(move |(from, _)| from.dimension == dose.dimension).filter_map(
             move |(from, into)| {
                 let amount = dose.amount.checked_mul(into.amount)?.checked_div(from.amount)?;

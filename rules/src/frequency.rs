@@ -182,8 +182,20 @@ mod tests {
 
     #[test]
     fn what_is_not_mapped_is_unknown() {
-        for text in ["11", "1/1", "隔日晨", "饭前", "Q0H", "Q99H", "每日99次", "", "遵医嘱", "QDD", "每周一一", "每周"]
-        {
+        for text in [
+            "11",
+            "1/1",
+            "隔日晨",
+            "饭前",
+            "Q0H",
+            "Q99H",
+            "每日99次",
+            "",
+            "遵医嘱",
+            "QDD",
+            "每周一一",
+            "每周",
+        ] {
             check(text, "unknown");
         }
     }

@@ -229,6 +229,7 @@ pub(crate) fn charge_basics(object: &Object<'_>, rx_id: String, reading: &mut Re
 pub(crate) fn order_use(object: &Object<'_>, order: &mut Order, reading: &mut Reading) {
     order.ingredients = ingredients(object, reading);
     order.single_dose = reading.number(object, "drug_used_sdose", DOSE);
+    order.first_dose = reading.number(object, "first_sdose", DOSE);
     order.dose_unit = unit(object, "drug_used_dosunt", reading);
     order.frequency = frequency(object, "drug_used_frqu", reading);
     order.times_per_day_max = reading.number(object, "day_cnt_max", TIMES);

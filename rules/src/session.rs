@@ -340,8 +340,7 @@ impl<'a> Line<'a> {
             })?,
         };
         let order = self.order;
-        let has_speed =
-            order.drops_per_minute.or(order.ml_per_hour).or(order.minutes).is_some();
+        let has_speed = order.drops_per_minute.or(order.ml_per_hour).or(order.minutes).is_some();
         Some(if has_speed && matches!(way, Way::Vein | Way::Injection) { Way::Drip } else { way })
     }
 

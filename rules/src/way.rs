@@ -142,9 +142,9 @@ impl Way {
             table.iter().find(|(known, _)| *known == text).map(|(_, way)| *way)
         };
         let latin = text.to_ascii_lowercase().replace('.', "");
-        exact(&EXACT, text).or_else(|| exact(&LATIN, &latin)).or_else(|| {
-            CONTAINED.iter().find(|(word, _)| text.contains(word)).map(|(_, way)| *way)
-        })
+        exact(&EXACT, text)
+            .or_else(|| exact(&LATIN, &latin))
+            .or_else(|| CONTAINED.iter().find(|(word, _)| text.contains(word)).map(|(_, way)| *way))
     }
 
     /// The coarse route.

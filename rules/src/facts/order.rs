@@ -27,6 +27,8 @@ pub struct Order {
     pub single_dose: Option<Decimal>,
     /// Its unit.
     pub dose_unit: Option<Unit>,
+    /// The first intake, when it is larger (首剂加倍), in the same unit.
+    pub first_dose: Option<Decimal>,
     /// How often.
     pub frequency: Option<Frequency>,
     /// Times a day that must not be exceeded, for drugs taken as needed.

@@ -1,30 +1,38 @@
 //! C02 日剂量: what all lines together give of one ingredient on one day.
 //!
-//! What: a row gives an ingredient its maximum per day, perhaps for an age range only. The peak
-//! days of all lines that contain it and act on the whole body are added; more is a hit.
+//! What: a row gives an ingredient its maximum per day, perhaps only for an age, a weight, a disease,
+//! a way of giving, or in company of another drug. The peak days of all lines that contain it and act
+//! on the whole body are added; more is a hit.
 //! Why: each line may be harmless, the sum not; combination products are counted by strength.
 //! Basis: drug labels; GZ10000301005000; 医院处方点评管理规范 2-5.
 //! Example: 对乙酰氨基酚 0.5 g QID + 氨酚伪麻那敏 (325 mg) TID = 2 + 0.975 = 2.975 g, limit 2 g → hit.
 //! A line without a known dose leaves a lower bound: over the limit it is still a hit ("至少"),
-//! below it the rule is unknown.
+//! below it the rule is unknown. Over the limit only by a doubled first dose is slight.
 
-use rust_decimal::Decimal;
-
-use crate::dose::peak_day_in;
-use crate::families::clinical::age::Range;
+use crate::families::clinical::population::{
+    self, AGE_BELOW, AGE_FROM, Fits, INDICATIONS, NOT_INDICATIONS, WAYS, WEIGHT_BELOW, WEIGHT_FROM,
+    WITH,
+};
+use crate::families::clinical::sum::{self, Sum};
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
-use crate::knowledge::{Key, Row};
+use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::Severity;
 use crate::session::Line;
-use crate::unit::Dose;
 
 /// The family `daily_dose`.
 pub struct DailyDose;
 
-const ROWS: [Column; 3] = [
+const ROWS: [Column; 9] = [
     Column::required("max_day", "每日最大剂量", ColumnKind::Dose),
-    Column::optional("age_from", "适用年龄下限（含）", ColumnKind::Age),
-    Column::optional("age_below", "适用年龄上限（不含）", ColumnKind::Age),
+    AGE_FROM,
+    AGE_BELOW,
+    WEIGHT_FROM,
+    WEIGHT_BELOW,
+    WAYS,
+    INDICATIONS,
+    NOT_INDICATIONS,
+    WITH,
 ];
 
 impl Family for DailyDose {
@@ -45,7 +53,11 @@ impl Family for DailyDose {
             "orders.hosplist_code",
             "orders.drug_ingd",
             "orders.spec",
+            "orders.first_sdose",
+            "orders.drug_used_way_code",
             "patient.brdy",
+            "patient.wt",
+            "diagnoses.dise_codg",
         ]
     }
 
@@ -53,16 +65,16 @@ impl Family for DailyDose {
         Rows::Required(&ROWS)
     }
 
+    fn has_several_rows_per_key(&self) -> bool {
+        true
+    }
+
     fn check_row(&self, row: &Parameters) -> Option<String> {
-        let (from, below) = (row.maybe_age("age_from")?, row.maybe_age("age_below")?);
-        (from >= below).then(|| format!("from {from} to below {below} is no range"))
+        population::fault(row)
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        case.matches
-            .chunk_by(|one, other| one.row.key == other.row.key && one.row.line == other.row.line)
-            .map(|of_row| judge_row(case, of_row))
-            .collect()
+        sum::by_row(case.matches).map(|of_row| judge_row(case, of_row)).collect()
     }
 }
 
@@ -74,88 +86,47 @@ fn judge_row(case: &Case<'_>, of_row: &[Match<'_>]) -> Outcome {
     let Some(first) = lines.iter().find(|line| line.order.current) else {
         return Outcome::NotApplicable;
     };
-    match applies(case, row, first) {
-        Some(true) => {}
-        Some(false) => return Outcome::NotApplicable,
-        None => return Outcome::unknown("patient.brdy"),
+    match is_for(case, row, &lines, first) {
+        Fits::Yes => {}
+        Fits::No => return Outcome::NotApplicable,
+        Fits::Unknown(missing) => return Outcome::Unknown { missing },
     }
-    // Lines that follow each other do not add up, so every day on which one starts is looked at.
-    let days = lines.iter().map(|anchor| {
-        let with: Vec<_> = lines
-            .iter()
-            .copied()
-            .filter(|l| {
-                l.begins <= anchor.begins && l.ends().is_none_or(|end| anchor.begins <= end)
-            })
-            .collect();
-        judge_day(row, &with)
-    });
-    worst(days.collect())
-}
-
-/// Whether the row is for this patient's age; `None` when the age decides and is not known.
-fn applies(case: &Case<'_>, row: &Row, line: &Line<'_>) -> Option<bool> {
-    let has_range = ["age_from", "age_below"].iter().any(|name| row.parameters.get(name).is_some());
-    if !has_range {
-        return Some(true);
-    }
-    Range::of(&row.parameters).contains(case.session.birth?, line.begins)
-}
-
-/// The sum over the lines of one day.
-fn judge_day(row: &Row, lines: &[&Line<'_>]) -> Outcome {
     let max = row.parameters.dose("max_day");
-    let mut sum = Dose { amount: Decimal::ZERO, ..max };
-    let (mut parts, mut counted, mut missing) = (Vec::new(), Vec::new(), Vec::new());
-    for line in lines {
-        match peak_day_in(line, ingredient(row, line), max.dimension) {
-            Ok(dose) => {
-                sum.amount = sum.amount.saturating_add(dose.amount);
-                parts.push(format!("{}{dose}", line.name()));
-                counted.push(line.position);
-            }
-            Err(lacking) => missing.extend(lacking),
-        }
-    }
-    if sum.amount > max.amount {
-        return Outcome::Hit(hit(row, sum, &parts, counted, !missing.is_empty()));
-    }
-    if missing.is_empty() { Outcome::Pass } else { Outcome::Unknown { missing } }
+    sum::worst(sum::of_each_day(row, &lines, max.dimension).iter().map(|sum| judge_day(row, sum)))
 }
 
-fn ingredient<'a>(row: &'a Row, line: &Line<'a>) -> &'a str {
-    match &row.key {
-        Key::Ingredient(name) => name,
-        _ => line.ingredients().and_then(|all| all.first().copied()).unwrap_or_default(),
-    }
+/// A row for the company of another drug is for all lines as soon as one of them is in it.
+fn is_for(case: &Case<'_>, row: &Row, lines: &[&Line<'_>], first: &Line<'_>) -> Fits {
+    let mut of_lines = lines.iter().map(|line| population::fits(case, row, line));
+    of_lines.find(|fits| *fits == Fits::Yes).unwrap_or_else(|| population::fits(case, row, first))
 }
 
-fn hit(row: &Row, sum: Dose, parts: &[String], counted: Vec<usize>, is_least: bool) -> Hit {
+fn judge_day(row: &Row, sum: &Sum) -> Outcome {
     let max = row.parameters.dose("max_day");
-    let least = if is_least { "至少" } else { "" };
+    if sum.dose.amount > max.amount {
+        return Outcome::Hit(hit(row, sum, None));
+    }
+    if sum.with_first_doses.amount > max.amount {
+        return Outcome::Hit(hit(row, sum, Some(Severity::Slight)));
+    }
+    sum.otherwise_pass()
+}
+
+fn hit(row: &Row, sum: &Sum, severity: Option<Severity>) -> Hit {
+    let max = row.parameters.dose("max_day");
+    let least = if sum.missing.is_empty() { "" } else { "至少" };
+    let (said, dose) = match severity {
+        None => ("合计日剂量", sum.dose),
+        Some(_) => ("首剂当日合计剂量", sum.with_first_doses),
+    };
     Hit {
-        violating: counted,
-        text: format!("【{}】合计日剂量{least}{sum}，超过{max}（{}）", row.item, parts.join("，")),
-        evidence: vec![max.to_string(), sum.to_string()],
+        violating: sum.counted.clone(),
+        text: format!("【{}】{said}{least}{dose}，超过{max}（{}）", row.item, sum.parts.join("，")),
+        evidence: vec![max.to_string(), dose.to_string()],
         source: Some(row.source.clone()),
+        severity,
         ..Hit::default()
     }
-}
-
-/// Hit over unknown over pass; of several hits the one that counts most lines.
-fn worst(outcomes: Vec<Outcome>) -> Outcome {
-    let rank = |outcome: &Outcome| match outcome {
-        Outcome::Hit(hit) => 2 + hit.violating.len(),
-        Outcome::Unknown { .. } => 1,
-        _ => 0,
-    };
-    let mut worst = Outcome::Pass;
-    for outcome in outcomes {
-        if rank(&outcome) > rank(&worst) {
-            worst = outcome;
-        }
-    }
-    worst
 }
 
 #[cfg(test)]
@@ -165,12 +136,15 @@ mod tests {
     const BENCH: Bench = Bench {
         family: "daily_dose",
         parameters: "",
-        rows: "match,key,item,max_day,age_from,age_below,source,flag\n\
-               ingredient,对乙酰氨基酚,对乙酰氨基酚,2 g,12岁,,site,B\n\
-               ingredient,泼尼松,泼尼松,10 mg,,,site,B\n",
+        rows: "match,key,item,max_day,age_from,age_below,with,source,flag\n\
+               ingredient,对乙酰氨基酚,对乙酰氨基酚,2 g,12岁,,,site,B\n\
+               ingredient,辛伐他汀,辛伐他汀（与氨氯地平同用）,20 mg,,,ingredient:氨氯地平,FDA,B\n\
+               ingredient,泼尼松,泼尼松,10 mg,,,,site,B\n",
         drugs: "hospital,APAP,对乙酰氨基酚片,,对乙酰氨基酚,0.5 g,片,20,口服,\n\
                 hospital,COLD,氨酚伪麻那敏片,,对乙酰氨基酚+伪麻黄碱,325 mg+30 mg,片,20,口服,\n\
                 hospital,SUPP,对乙酰氨基酚凝胶,,对乙酰氨基酚,0.5 g,支,,外用,\n\
+                hospital,SIM,辛伐他汀片,,辛伐他汀,20 mg,片,7,口服,\n\
+                hospital,AML,氨氯地平片,,氨氯地平,5 mg,片,7,口服,\n\
                 hospital,PRED,泼尼松片,,泼尼松,5 mg,片,100,口服,\n",
     };
 
@@ -267,6 +241,29 @@ mod tests {
         let order = r#""orders":[{"rx_id":"1","hosplist_code":"APAP","drug_used_sdose":"1","drug_used_dosunt":"g","drug_used_frqu":"QID"}]"#;
         BENCH.check(&format!(r#"{{"patient":{{"brdy":"20200101"}},{order}}}"#), "nothing");
         BENCH.check(&format!("{{{order}}}"), "unknown patient.brdy");
+    }
+
+    #[test]
+    fn over_the_limit_only_by_a_doubled_first_dose_is_slight() {
+        let doubled = "QD\",\"first_sdose\":\"20";
+        check(
+            &[("PRED", "10", "mg", doubled)],
+            "hit 1: 【泼尼松】首剂当日合计剂量20mg，超过10mg（泼尼松片10mg）",
+        );
+        let request = r#"{"orders":[{"rx_id":"1","hosplist_code":"PRED","drug_used_sdose":"10","drug_used_dosunt":"mg","drug_used_frqu":"QD","first_sdose":"20"}]}"#;
+        BENCH.check_weight(request, "3 reason");
+        BENCH.check_weight(&request.replace("\"10\"", "\"15\""), "2 reason");
+    }
+
+    #[test]
+    fn a_lower_limit_in_company_of_another_drug() {
+        let alone = ("SIM", "40", "mg", "QN");
+        check(&[alone], "nothing");
+        check(
+            &[alone, ("AML", "5", "mg", "QD")],
+            "hit 1: 【辛伐他汀（与氨氯地平同用）】合计日剂量40mg，超过20mg（辛伐他汀片40mg）",
+        );
+        check(&[("SIM", "20", "mg", "QN"), ("AML", "5", "mg", "QD")], "pass");
     }
 
     #[track_caller]

@@ -10,6 +10,8 @@ mod population;
 pub mod route;
 pub mod sex;
 pub mod single_dose;
+mod sum;
+pub mod weight_dose;
 
 /// Every family of this room.
 pub(super) static ALL: &[&dyn Family] = &[
@@ -20,4 +22,5 @@ pub(super) static ALL: &[&dyn Family] = &[
     &single_dose::SingleDose,
     &frequency::Frequency,
     &route::Route,
+    &weight_dose::WeightDose,
 ];

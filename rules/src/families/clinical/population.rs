@@ -93,8 +93,8 @@ fn weight_band(case: &Case<'_>, cells: &Parameters, line: &Line<'_>) -> Fits {
     match weight(case, line) {
         Err(missing) => Fits::Unknown(missing),
         Ok(weight) => {
-            let is_in = from.is_none_or(|from| from <= weight)
-                && below.is_none_or(|below| weight < below);
+            let is_in =
+                from.is_none_or(|from| from <= weight) && below.is_none_or(|below| weight < below);
             if is_in { Fits::Yes } else { Fits::No }
         }
     }
@@ -122,9 +122,8 @@ pub(super) fn weight(case: &Case<'_>, line: &Line<'_>) -> Result<Decimal, Vec<St
     }
     let days_max = if is_infant { 7 } else { 30 };
     let weighed = patient.and_then(|patient| patient.weighed);
-    let is_old = weighed.is_some_and(|day| {
-        line.begins.since(day).is_ok_and(|span| span.get_days() > days_max)
-    });
+    let is_old = weighed
+        .is_some_and(|day| line.begins.since(day).is_ok_and(|span| span.get_days() > days_max));
     if is_old { Err(lacking("wt_date")) } else { Ok(weight) }
 }
 

@@ -93,12 +93,8 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
         Err(missing) => return Outcome::Unknown { missing },
     };
     match (max, min) {
-        (Some(max), _) if dose.amount > max.amount => {
-            hit(found, dose, &format!("最大{max}"), max)
-        }
-        (_, Some(min)) if dose.amount < min.amount => {
-            hit(found, dose, &format!("最小{min}"), min)
-        }
+        (Some(max), _) if dose.amount > max.amount => hit(found, dose, &format!("最大{max}"), max),
+        (_, Some(min)) if dose.amount < min.amount => hit(found, dose, &format!("最小{min}"), min),
         _ => Outcome::Pass,
     }
 }
@@ -181,7 +177,13 @@ mod tests {
         let way = r#","drug_used_way_name":"静脉滴注""#;
         check("MP", "1.5", "g", way, "unknown diagnoses");
         check("MP", "1.5", "g", r#","drug_used_way_name":"口服""#, "nothing");
-        check("MP", "1.5", "g", r#","drug_used_way_code":"404""#, "unknown orders[1].drug_used_way_code,diagnoses");
+        check(
+            "MP",
+            "1.5",
+            "g",
+            r#","drug_used_way_code":"404""#,
+            "unknown orders[1].drug_used_way_code,diagnoses",
+        );
     }
 
     #[track_caller]
