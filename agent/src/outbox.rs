@@ -15,7 +15,7 @@
 //!
 //! # The store
 //!
-//! Five families of keys; numbers in keys are 8 bytes, high byte first. The values' bytes are in
+//! Six families of keys; numbers in keys are 8 bytes, high byte first. The values' bytes are in
 //! `outbox/format.rs`.
 //!
 //! | family | key | value |
@@ -24,6 +24,7 @@
 //! | `seen` | identity (channel, entity, business key), 16 bytes of a SHA-256 | the contents taken in under it: digest, record id, number, revision, message |
 //! | `dead` | number of the dead letter | the dead letter, sealed |
 //! | `parked` | number of the parked message | the message, sealed |
+//! | `shelf` | chosen by its owner | what is kept beside the queue, sealed |
 //! | `meta` | `format` | version of the store |
 //! | | `epoch` | the store's id, a UUID: numbers mean something only together with it |
 //! | | `tail` | next number, bytes ever stored |
@@ -78,6 +79,7 @@ mod parked;
 mod progress;
 mod reading;
 mod seen;
+mod shelf;
 mod store;
 mod witness;
 mod writer;
@@ -98,6 +100,7 @@ pub use self::error::StoreError;
 use self::opening::Opened;
 use self::progress::Progress;
 use self::reading::Span;
+pub use self::shelf::Change;
 use self::store::Store;
 use self::writer::Writer;
 use crate::envelope::{DeadLetter, Envelope, Receipt, Submission, UnknownCode};

@@ -1,6 +1,6 @@
 //! The bytes of what is stored, and nothing else: no disk, no clock.
 //!
-//! Every value of `queue`, `seen` and `dead` is sealed:
+//! Every value of `queue`, `seen`, `dead`, `parked` and `shelf` is sealed:
 //!
 //! ```text
 //! version 1 byte | check 8 bytes (begin of SHA-256 over version and content) | content
@@ -19,6 +19,7 @@
 //! parked  message_id, channel, received_at: text, content_type: 0, or 1 and text,
 //!         records n, then each: record_id 16 bytes, entity, key, lane: text;
 //!         unknown n, then each: map, code, element: text; raw: length n and bytes
+//! shelf   the bytes its owner gave, as they are
 //! ```
 //!
 //! `bytes_before` counts the bytes of all queue values ever stored before this one: the bytes that
@@ -224,6 +225,18 @@ fn stage_of(number: u64) -> Result<Stage, Damage> {
         .into_iter()
         .find(|stage| stage_number(*stage) == number)
         .ok_or(Damage::Content)
+}
+
+/// The value to store for bytes that only their owner understands.
+pub(super) fn seal_kept(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Sealing::with_capacity(bytes.len());
+    out.bytes(bytes);
+    out.seal()
+}
+
+/// Reads what [`seal_kept`] wrote.
+pub(super) fn open_kept(value: &[u8]) -> Result<&[u8], Damage> {
+    Content::of(value).map(|content| content.0)
 }
 
 /// A value of [`Family::Meta`](super::store::Family::Meta) that is a row of numbers.

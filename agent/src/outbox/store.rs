@@ -43,10 +43,12 @@ pub(super) enum Family {
     Dead,
     /// What waits for a code to be mapped, by a number of its own.
     Parked,
+    /// What is kept beside the queue, under keys that its owner chooses.
+    Shelf,
 }
 
-const FAMILIES: [Family; 5] =
-    [Family::Queue, Family::Seen, Family::Meta, Family::Dead, Family::Parked];
+const FAMILIES: [Family; 6] =
+    [Family::Queue, Family::Seen, Family::Meta, Family::Dead, Family::Parked, Family::Shelf];
 
 impl Family {
     const fn name(self) -> &'static str {
@@ -56,6 +58,7 @@ impl Family {
             Family::Meta => "meta",
             Family::Dead => "dead",
             Family::Parked => "parked",
+            Family::Shelf => "shelf",
         }
     }
 }
@@ -195,6 +198,28 @@ impl Store {
         entries.status().map_err(|error| unreadable(&error))
     }
 
+    /// Shows the entries whose keys are in `from..end`, in ascending order.
+    pub(super) fn walk_keys(
+        &self,
+        family: Family,
+        from: &[u8],
+        end: &[u8],
+        mut show: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), WalkError> {
+        let mut reading = ReadOptions::default();
+        reading.set_iterate_upper_bound(end);
+        reading.fill_cache(false);
+        let mut entries = self.db.raw_iterator_cf_opt(self.handle(family), reading);
+        entries.seek(from);
+        while let Some((key, value)) = entries.item() {
+            if show(key, value).is_break() {
+                return Ok(());
+            }
+            entries.next();
+        }
+        entries.status().map_err(|error| unreadable(&error))
+    }
+
     /// Gives whole files back whose keys are all in `from..end`.
     ///
     /// Only for what a *synced* write has already declared gone: files vanish at once, and must
@@ -252,6 +277,11 @@ impl Batch<'_> {
             from.to_be_bytes(),
             end.to_be_bytes(),
         );
+    }
+
+    /// The same for keys that are no numbers.
+    pub(super) fn delete_keys(&mut self, family: Family, from: &[u8], end: &[u8]) {
+        self.inner.delete_range_cf(self.store.handle(family), from, end);
     }
 
     /// Nothing in it.

@@ -7,6 +7,7 @@ mod damage;
 mod limits;
 mod model;
 mod parked;
+mod shelf;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

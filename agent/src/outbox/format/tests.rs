@@ -86,6 +86,17 @@ fn dead_version_1() {
 }
 
 #[test]
+fn shelf_version_1() {
+    let bytes = seal_kept(b"{}\xff");
+    assert_eq!(hex(&bytes), "01afa848867222f85c7b7dff");
+    assert_eq!(open_kept(&bytes), Ok(&b"{}\xff"[..]));
+    assert_eq!(open_kept(&seal_kept(b"")), Ok(&b""[..]));
+    let mut flipped = bytes;
+    flipped[9] ^= 1;
+    assert_eq!(open_kept(&flipped), Err(Damage::Check));
+}
+
+#[test]
 fn parked_version_1() {
     let record = ParkedRecord {
         record_id: Uuid::from_bytes([0x11; 16]),

@@ -1,0 +1,89 @@
+//! What is kept beside the queue: on the same disk and under the same promises, but never on its way
+//! to the platform by itself. The log of checks lives here.
+//!
+//! Its owner chooses keys and bytes. Changes are made whole or not at all, by whoever calls, not by
+//! the writer: they share no state with the queue. Everything here reads or writes the disk and so
+//! belongs on a thread that may block.
+
+use std::ops::ControlFlow;
+
+use tracing::error;
+
+use super::format;
+use super::store::{Durability, Family, WalkError};
+use super::{Outbox, StoreError};
+
+/// One change of the shelf.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Sets a key.
+    Put(Vec<u8>, Vec<u8>),
+    /// Removes a key.
+    Remove(Vec<u8>),
+    /// Removes all keys from the first on and below the second.
+    RemoveRange(Vec<u8>, Vec<u8>),
+}
+
+impl Outbox {
+    /// Makes changes, all or nothing. Returns after the disk has synced. When the disk refuses, the
+    /// outbox refuses everything from then on, since both share one log.
+    pub fn shelve(&self, changes: &[Change]) -> Result<(), StoreError> {
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
+        }
+        let store = self.shared.store()?;
+        let mut batch = store.batch();
+        for change in changes {
+            match change {
+                Change::Put(key, bytes) => {
+                    batch.put(Family::Shelf, key, &format::seal_kept(bytes));
+                }
+                Change::Remove(key) => batch.delete(Family::Shelf, key),
+                Change::RemoveRange(from, end) => batch.delete_keys(Family::Shelf, from, end),
+            }
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        batch.write(Durability::Synced).inspect_err(|error| self.shared.refuse(error.clone()))
+    }
+
+    /// What is kept under a key. Damaged bytes count as absent, and are named in the log.
+    pub fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = match self.shared.store()?.get(Family::Shelf, key) {
+            Err(StoreError::Damaged { cause }) => {
+                error!(cause, "a block of the shelf is damaged");
+                None
+            }
+            other => other?,
+        };
+        Ok(value.and_then(|it| open(&it).map(<[u8]>::to_vec)))
+    }
+
+    /// Shows what is kept from one key on and below another, in ascending order, until `show` has
+    /// enough. Damaged entries are passed over; behind a damaged block nothing more is shown.
+    pub fn walk_shelf(
+        &self,
+        from: &[u8],
+        end: &[u8],
+        mut show: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let walked = self.shared.store()?.walk_keys(Family::Shelf, from, end, |key, value| {
+            open(value).map_or(ControlFlow::Continue(()), |bytes| show(key, bytes))
+        });
+        match walked {
+            Ok(()) => Ok(()),
+            Err(WalkError::Damaged(cause)) => {
+                error!(cause, "a block of the shelf is damaged");
+                Ok(())
+            }
+            Err(WalkError::Failed(cause)) => Err(StoreError::Failed { operation: "read", cause }),
+        }
+    }
+}
+
+fn open(value: &[u8]) -> Option<&[u8]> {
+    format::open_kept(value)
+        .inspect_err(|damage| error!(%damage, "an entry of the shelf is damaged"))
+        .ok()
+}
