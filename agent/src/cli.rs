@@ -13,6 +13,7 @@ macro_rules! say {
 }
 
 mod check;
+mod checks;
 mod codes;
 mod demo;
 mod quality;
@@ -80,6 +81,8 @@ enum Command {
     Translate(translate::Arguments),
     /// 试审查：报文或规范请求的事前审查结果 | dry run of a pre-prescription check
     Check(check::Arguments),
+    /// 做过的审查：列出，一次的全过程 | the checks that were made, the whole trace of one
+    Checks(checks::Arguments),
     /// 待对照的院内代码：列出，对照，放行 | local codes that nobody has mapped yet
     Codes(codes::Arguments),
     /// 运行映射和规则旁边的用例 | the cases that lie beside mappings and rules
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Validate(it) => validate::run(&it),
         Command::Translate(it) => translate::run(&it),
         Command::Check(it) => check::run(&it),
+        Command::Checks(it) => checks::run(&it),
         Command::Codes(it) => codes::run(&it),
         Command::Test(it) => test::run(&it),
         Command::Quality(it) => quality::run(&it),

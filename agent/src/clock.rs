@@ -18,6 +18,11 @@ pub fn china(moment: Timestamp) -> DateTime {
     moment.with().subsec_nanosecond(0).build().unwrap_or(moment)
 }
 
+/// The moment of a time in China.
+pub fn instant(moment: DateTime) -> Timestamp {
+    CHINA.to_timestamp(moment).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
 /// An id that sorts by the time it was made.
 pub fn new_id() -> String {
     uuid::Uuid::now_v7().simple().to_string()

@@ -59,6 +59,10 @@ codes! {
     "I107" "正忙，没有接收" "busy, nothing was taken" "按 Retry-After 等待后原样重送，重送不会重复入库"
     "I108" "存储故障，没有接收" "the store failed, nothing was taken" "通知信息科看日志；恢复后原样重送"
     "I109" "答复模板在答复时出错，已改用通用答复" "an answer template failed, the generic answer was given" "按日志里的文件和行号修改模板，并为这种答复补一个用例"
+    "I110" "没有这个问题" "there is no such finding" "jr_id（3103 里是 warn_rslt_id）原样取自审查答复；超过保留期的问题也查不到"
+    "I111" "处置反馈缺内容或写法不对" "feedback lacks something or is not readable" "按提示补上；继续执行要有原因，转自费要有知情同意"
+    "I112" "问题已作废，不能再处置" "the finding was voided, nothing follows that" "医嘱仍要开时重新审查，问题会重新打开"
+    "I113" "没有这次审查" "there is no such check" "核对审查标识；超过保留期的审查查不到"
 
     "O101" "等待落盘的报文过多" "too much waits for the disk" "答复是 503，稍后重送；常出现时查磁盘速度，或调大 waiting_max"
     "O102" "发件箱正在关闭" "the outbox is closing" "前置机正在停止；启动后重送"

@@ -118,6 +118,8 @@ pub struct ChannelConfig {
     pub mappings: Vec<String>,
     /// The answer file of all its messages; without one, that of each mapping's folder.
     pub answer: Option<String>,
+    /// How long a check of this channel may take; `[check]` says it for the others.
+    pub check_deadline: Option<Duration>,
 }
 
 /// `[outbox]`
@@ -192,6 +194,14 @@ impl std::fmt::Debug for AmqpConfig {
 pub struct CheckConfig {
     /// How long a check may take unless the caller says less.
     pub deadline: Duration,
+    /// How long a check is kept in the log.
+    pub log_keep: Duration,
+    /// Bytes of the log; beyond it the oldest hours go.
+    pub log_bytes_max: u64,
+    /// How long a finding waits for an answer before it counts as ignored.
+    pub ignored_after: Duration,
+    /// Whether the platform gets checks, findings and answers as records.
+    pub report: bool,
 }
 
 /// `[log]`
@@ -204,6 +214,13 @@ pub struct LogConfig {
 }
 
 impl Config {
+    /// How long a check may take, unless the caller says less.
+    pub(crate) fn check_deadline(&self, channel: Option<&str>) -> Duration {
+        let named = |name| self.channels.iter().find(|it| it.name == name);
+        let own = channel.and_then(named).and_then(|it| it.check_deadline);
+        own.unwrap_or(self.check.deadline)
+    }
+
     /// Reads a configuration and proves it; `file` is only named in problems.
     pub fn parse(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         read::config(file, text)

@@ -6,6 +6,7 @@
 
 pub mod answer;
 mod checks;
+mod feedback;
 pub mod http;
 mod insurance;
 mod messages;
@@ -21,6 +22,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::Semaphore;
 
+use crate::checks::Checks;
 use crate::config::Config;
 use crate::forward::ForwardState;
 use crate::outbox::Outbox;
@@ -52,6 +54,8 @@ pub struct Road {
     pub messages: Semaphore,
     /// Room for messages that are taken item by item; none left means "busy".
     pub streams: Semaphore,
+    /// What became of every check.
+    pub checks: Checks,
     /// What the sources' data is like, counted.
     pub quality: Arc<Quality>,
     /// Renders the metrics, if they are collected.
@@ -70,6 +74,7 @@ impl Road {
         let quality = Arc::new(Quality::new(folder, config.quality.keep_days));
         let sets = ArcSwap::from_pointee(sets);
         let parking = Parking::default();
+        let checks = Checks::new(&config);
         let shadow = Shadow::default();
         Road {
             config,
@@ -81,6 +86,7 @@ impl Road {
             forward,
             messages,
             streams,
+            checks,
             quality,
             metrics,
         }

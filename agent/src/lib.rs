@@ -15,6 +15,8 @@
 //! |---|---|
 //! | [`control`] | the unix socket by which commands reach the running daemon |
 //! | [`config`] | `agent.toml`, proved; every fault told at once |
+//! | [`checks`] | what became of every check: log, findings' states, the way to the platform |
+//! | [`patient_key`] | the key under which a patient is known in stores that outlive a visit |
 //! | [`parked`] | messages that wait for a local code to be mapped: listed, judged again, released |
 //! | [`sets`] | schemas, mappings, code maps and rules, loaded as one |
 //! | [`shadow`] | a candidate set beside them, for comparison only |
@@ -32,6 +34,7 @@
 //! leaves the outbox before its confirm; no queue in memory without a bound; no value of a patient
 //! in a log, a metric or an error; no clock, disk or network in any other crate.
 
+pub mod checks;
 pub mod cli;
 pub mod clock;
 pub mod codes;
@@ -42,6 +45,7 @@ pub mod forward;
 pub mod intake;
 pub mod outbox;
 pub mod parked;
+pub mod patient_key;
 pub mod pipeline;
 pub mod quality;
 pub mod receive;

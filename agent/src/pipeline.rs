@@ -11,7 +11,7 @@ use adapters::{
 use jiff::civil::DateTime;
 use mappings::{Answers, Context, MapError, MappedRecord};
 use rules::Facts;
-use schemas::{Catalog, Finding, FindingSeverity};
+use schemas::{Catalog, Elements, Entity, Finding, FindingSeverity};
 use sha2::{Digest, Sha256};
 
 use crate::envelope::{DeadLetter, Draft, Stage, UnknownCode};
@@ -325,21 +325,64 @@ impl Frame {
 /// The record's JSON from `entity` on. What comes before it is given by the outbox: its id, its
 /// number and its revision.
 fn draft(frame: &Frame, record: MappedRecord<'_>, warnings: &[Finding]) -> Draft {
-    let entity = record.entity.name();
-    let room = 192 + frame.made_by.len() + ELEMENT_BYTES * record.elements.len();
+    let MappedRecord { entity, elements, lane, key, .. } = record;
+    draft_of(frame, entity, (lane, key), &elements, warnings)
+}
+
+fn draft_of(
+    frame: &Frame,
+    entity: &Entity,
+    (lane, key): (String, String),
+    elements: &Elements,
+    warnings: &[Finding],
+) -> Draft {
+    let room = 192 + frame.made_by.len() + ELEMENT_BYTES * elements.len();
     let mut tail = String::with_capacity(room);
-    member(&mut tail, "entity", entity);
+    member(&mut tail, "entity", entity.name());
     tail.push_str(&frame.made_by);
-    member(&mut tail, "lane", &record.lane);
+    member(&mut tail, "lane", &lane);
     tail.push_str(&frame.received_at);
     tail.push_str("\"elements\":");
     let elements_at = tail.len();
-    schemas::write_record_elements(record.entity, &record.elements, &mut tail);
+    schemas::write_record_elements(entity, elements, &mut tail);
     let elements = tail.as_bytes().get(elements_at..).unwrap_or_default();
     let digest = Sha256::digest(elements).into();
     tail.push_str(",\"findings\":");
     findings_json(warnings, &mut tail);
-    Draft { entity: entity.to_owned(), lane: record.lane, key: record.key, digest, tail }
+    Draft { entity: entity.name().to_owned(), lane, key, digest, tail }
+}
+
+/// A record that the agent itself has to tell, such as that of a check.
+pub(crate) struct OwnRecord<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) set: &'a str,
+    pub(crate) org: &'a str,
+    pub(crate) channel: &'a str,
+    pub(crate) message_id: &'a str,
+    pub(crate) received_at: DateTime,
+}
+
+impl OwnRecord<'_> {
+    /// Its draft, with what validation says about it.
+    pub(crate) fn draft(
+        &self,
+        entity: &Entity,
+        lane: &str,
+        key: &str,
+        elements: &Elements,
+    ) -> Draft {
+        let made_by = MadeBy { catalog: self.catalog, set: self.set, mapping: "agent" };
+        let context = Context {
+            channel: self.channel,
+            org: self.org,
+            message_id: self.message_id,
+            received_at: self.received_at,
+            operation: None,
+        };
+        let frame = Frame::new(&made_by, &context);
+        let findings = self.catalog.validate(entity, elements);
+        draft_of(&frame, entity, (lane.to_owned(), key.to_owned()), elements, &findings)
+    }
 }
 
 /// What an element takes as JSON, name and all: enough for most, so that few records move.

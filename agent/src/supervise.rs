@@ -23,7 +23,7 @@ use crate::intake::http::{self, Door};
 use crate::outbox::{Options as OutboxOptions, Outbox, StoreError, WriterHandle};
 use crate::sets::{Sets, watch};
 use crate::shadow;
-use crate::{parked, quality};
+use crate::{checks, parked, quality};
 
 /// A running agent.
 #[derive(Debug)]
@@ -38,7 +38,8 @@ pub struct Running {
     forward_stop: CancellationToken,
     doors: Vec<JoinHandle<()>>,
     forwarder: JoinHandle<Result<(), StoreError>>,
-    counts: JoinHandle<()>,
+    /// Whoever keeps count of what the doors saw.
+    beside: Vec<JoinHandle<()>>,
 }
 
 /// Opens the store, takes the addresses and starts every task.
@@ -46,6 +47,9 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let (outbox, writer) = open_outbox(&config)?;
     let state = Arc::new(ForwardState::default());
     let road = Arc::new(Road::new(config, sets, outbox, Arc::clone(&state)));
+    let opening = Arc::clone(&road);
+    let opened = move || opening.checks.open(opening.outbox.clone());
+    tokio::task::spawn_blocking(opened).await?.context("the log of checks")?;
     let his = bind(&road, road.config.listen.his).await?;
     let operators = bind(&road, road.config.listen.operators).await?;
     let socket = &road.config.control.socket;
@@ -59,7 +63,11 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let doors_stop = CancellationToken::new();
     let forward_stop = CancellationToken::new();
     let forwarder = forwarder(&road, state, forward_stop.clone())?;
-    let counts = tokio::spawn(quality::keep(Arc::clone(&road.quality), forward_stop.clone()));
+    let beside = vec![
+        tokio::spawn(quality::keep(Arc::clone(&road.quality), forward_stop.clone())),
+        tokio::spawn(checks::keep(Arc::clone(&road), forward_stop.clone())),
+        tokio::spawn(checks::tell(Arc::clone(&road), forward_stop.clone())),
+    ];
     let doors = vec![
         tokio::spawn(his.serve(http::his_routes(&road), doors_stop.clone())),
         tokio::spawn(operators.serve(http::operator_routes(&road), doors_stop.clone())),
@@ -77,7 +85,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         forward_stop,
         doors,
         forwarder,
-        counts,
+        beside,
     })
 }
 
@@ -119,8 +127,10 @@ impl Running {
                 ended => tracing::error!(error = %why(ended), "forwarding did not end well"),
             }
         }
-        if self.counts.await.is_err() {
-            tracing::error!("counting ended in a panic");
+        for task in self.beside {
+            if task.await.is_err() {
+                tracing::error!("a task beside the road ended in a panic");
+            }
         }
         tracing::info!(waiting = self.road.outbox.depth(), "closing the store");
         drop(self.road);

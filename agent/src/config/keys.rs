@@ -204,6 +204,18 @@ keys! {
     deadline_ms Default "500"
         "一次事前审查最多多少毫秒；调用方可以用 X-Deadline-Ms 要求更短。"
         "Milliseconds a check may take; a caller may ask for less with X-Deadline-Ms."
+    log_keep_days Default "400"
+        "审查日志保留多少天。"
+        "Days that checks are kept in their log."
+    log_bytes_max Default "10737418240"
+        "审查日志最多占多少字节；超过时从最早的一小时删起。"
+        "Bytes of the log of checks; beyond it the oldest hours go."
+    ignored_after_ms Default "86400000"
+        "一个问题多少毫秒没有处置反馈，就记为忽略；之后再来的反馈仍然接受。"
+        "Milliseconds without feedback after which a finding counts as ignored; feedback that comes later is still taken."
+    report Default "true"
+        "审查、问题和处置是否作为记录送平台。"
+        "Whether the platform gets checks, findings and feedback as records."
 
     ["log" ""]
     level Default "\"info\""
@@ -253,6 +265,9 @@ keys! {
     answer Nothing "\"platform/answers/dialect.toml\""
         "用哪个答复文件，相对于映射目录；不写时用映射所在目录的 answer.toml，没有就用通用答复。"
         "Which answer file it uses, relative to the mappings; without it the answer.toml in the mapping's folder, or the generic answers."
+    check_deadline_ms Nothing "300"
+        "本通道的一次审查最多多少毫秒；不写时用 [check] 的 deadline_ms。"
+        "Milliseconds a check of this channel may take; without it, deadline_ms of [check]."
 }
 
 /// The shipped `config/agent.toml`: every key explained, what must be given given, the rest
@@ -376,7 +391,7 @@ mod tests {
                 format!("{:?}", config.channels),
                 "[ChannelConfig { name: \"a\", format: Auto, prepare: Prepare { unwrap: [], \
                  skip_to: None, strip_controls: false, strip_nuls: false }, keys: {}, stream: None, \
-                 mappings: [], answer: None }]"
+                 mappings: [], answer: None, check_deadline: None }]"
             );
         }
     }

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use adapters::{Keys, Limits, Prepare, StreamPath, WireFormat};
 use schemas::Problem;
@@ -161,6 +162,7 @@ fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelC
             keys,
             mappings: section.texts("mappings", to),
             answer: section.text("answer", to),
+            check_deadline: check_deadline(&mut section, to),
         };
         let place = section.offset_of("name");
         if !channel.name.chars().all(|it| it.is_ascii_alphanumeric() || it == '-' || it == '_') {
@@ -175,6 +177,12 @@ fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelC
         channels.push(channel);
     }
     channels
+}
+
+/// A channel that says nothing waits as long as all do.
+fn check_deadline(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Option<Duration> {
+    let told = section.duration("check_deadline_ms", 0, 1..=60_000, to);
+    (!told.is_zero()).then_some(told)
 }
 
 /// Repairs that the channel's sender needs.
@@ -295,10 +303,21 @@ fn amqp(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> AmqpConfig {
 
 fn check(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> CheckConfig {
     let mut section = root.section("check", to);
-    let check = CheckConfig { deadline: section.duration("deadline_ms", 500, 1..=60_000, to) };
+    let keep_days = section.number("log_keep_days", 400, 1..=3_650, to);
+    let check = CheckConfig {
+        deadline: section.duration("deadline_ms", 500, 1..=60_000, to),
+        log_keep: Duration::from_secs(keep_days * 86_400),
+        log_bytes_max: section.number("log_bytes_max", 10_737_418_240, 1_048_576..=BYTES_MAX, to),
+        ignored_after: section.duration("ignored_after_ms", 86_400_000, 100..=MONTH_MS, to),
+        report: section.switch("report", true, to),
+    };
     section.finish(to);
     check
 }
+
+/// A terabyte: more than any log, and no accident.
+const BYTES_MAX: u64 = 1 << 40;
+const MONTH_MS: u64 = 31 * 86_400_000;
 
 fn log(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> LogConfig {
     let mut section = root.section("log", to);

@@ -9,12 +9,14 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use rules::{Facts, InputFinding, Verdict as CheckVerdict};
+use jiff::civil::DateTime;
+use rules::{Facts, Finding, InputFinding, Verdict as CheckVerdict};
 
 use super::answer::{Answer, Dialect, Fault};
 use super::messages::{content_type, unknown_channel};
 use super::voice::Voice;
 use super::{Road, read_body};
+use crate::checks::entry::{Check, Door};
 use crate::clock;
 use crate::pipeline::{self, Inbound, Parked, Verdict};
 use crate::sets::Sets;
@@ -23,26 +25,56 @@ use crate::sets::Sets;
 pub(super) struct Question {
     pub(super) id: String,
     asked: Instant,
+    asked_at: DateTime,
     deadline: Duration,
+    door: Door,
+    channel: Option<String>,
+    content_type: Option<String>,
+}
+
+/// What a check came to.
+pub(super) struct Judged {
+    pub(super) verdict: CheckVerdict,
+    /// Found once more, and answered for before: not told to the doctor again.
+    acknowledged: Vec<Finding>,
 }
 
 impl Question {
     /// The deadline runs from here. A caller may ask for less than the configuration allows.
-    pub(super) fn new(road: &Road, headers: &HeaderMap) -> Question {
+    pub(super) fn new(
+        road: &Road,
+        door: Door,
+        channel: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Question {
         let asked_for = headers.get("x-deadline-ms").and_then(|it| it.to_str().ok()?.parse().ok());
-        let longest = road.config.check.deadline;
+        let longest = road.config.check_deadline(channel);
         let deadline = asked_for.map_or(longest, |it| Duration::from_millis(it).min(longest));
-        Question { id: clock::new_id(), asked: Instant::now(), deadline }
+        Question {
+            id: clock::new_id(),
+            asked: Instant::now(),
+            asked_at: clock::now(),
+            deadline,
+            door,
+            channel: channel.map(str::to_owned),
+            content_type: content_type(headers),
+        }
     }
 
     /// Judges until the deadline; what is not decided by then is told as such.
-    pub(super) fn judge(&self, sets: &Sets, facts: &Facts) -> CheckVerdict {
-        let in_time = || self.asked.elapsed() < self.deadline;
-        let verdict = rules::evaluate_while(&sets.rules, facts, clock::now(), in_time);
+    pub(super) fn judge(&self, road: &Road, sets: &Sets, facts: &Facts) -> Judged {
+        let in_time = || {
+            #[cfg(test)]
+            slow::down();
+            self.asked.elapsed() < self.deadline
+        };
+        let mut verdict = rules::evaluate_while(&sets.rules, facts, clock::now(), in_time);
+        let acknowledged = road.checks.acknowledge(&mut verdict);
         tracing::info!(
             check_id = self.id,
             outcome = verdict.outcome.name(),
             findings = verdict.findings.len(),
+            acknowledged = acknowledged.len(),
             unknown = verdict.unknown.len(),
             elapsed_us = self.elapsed_us(),
             "check answered"
@@ -50,15 +82,47 @@ impl Question {
         metrics::counter!("his_agent_checks_total", "outcome" => verdict.outcome.name())
             .increment(1);
         metrics::histogram!("his_agent_check_seconds").record(self.asked.elapsed().as_secs_f64());
-        verdict
+        Judged { verdict, acknowledged }
+    }
+
+    /// Hands the check over to the log, once its answer is ready. A request about several patients
+    /// is several checks: the first has the id that the caller was told.
+    pub(super) fn keep(&self, road: &Road, request: &Bytes, judged: &[(Facts, Judged)]) {
+        for (part, (facts, Judged { verdict, acknowledged })) in judged.iter().enumerate() {
+            let check = Check {
+                check_id: if part == 0 { self.id.clone() } else { clock::new_id() },
+                part,
+                asked_at: pipeline::stamp(self.asked_at),
+                answered_at: pipeline::stamp(clock::now()),
+                elapsed_us: self.elapsed_us(),
+                door: self.door,
+                channel: self.channel.clone(),
+                content_type: self.content_type.clone(),
+                request: request.clone(),
+                ..Check::default()
+            };
+            let check = check.judged(facts, verdict, acknowledged);
+            road.checks.offer(check, verdict.patn_id.clone());
+        }
     }
 
     fn elapsed_us(&self) -> u64 {
         u64::try_from(self.asked.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    fn answer(&self, verdict: &CheckVerdict) -> Response {
-        let data = verdict.to_json(&self.id, self.elapsed_us());
+    /// The canonical verdict. What is acknowledged is named, so that a program can tell it from
+    /// what is gone.
+    fn data(&self, judged: &Judged) -> String {
+        let mut data = judged.verdict.to_json(&self.id, self.elapsed_us());
+        let ids: Vec<&str> = judged.acknowledged.iter().map(|it| it.id.as_str()).collect();
+        data.truncate(data.len().saturating_sub(1)); // the closing brace
+        data.push_str(",\"acknowledged\":");
+        data.push_str(&serde_json::Value::from(ids).to_string());
+        data.push('}');
+        data
+    }
+
+    fn answer(&self, data: &str) -> Response {
         let body = format!(
             "{{\"code\":0,\"message\":\"成功\",\"data\":{data},\"request_id\":\"{}\"}}",
             self.id
@@ -83,14 +147,19 @@ pub(super) async fn check(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let question = Question::new(&road, &headers);
-    let text = match read_text(&road, &headers, body).await {
-        Ok(text) => text,
+    let question = Question::new(&road, Door::Canonical, None, &headers);
+    let (bytes, text) = match read_text(&road, &headers, body).await {
+        Ok(read) => read,
         Err(answer) => return answer.about(&question.id).say(&Dialect::Json),
     };
     let sets = road.sets.load();
     match rules::request::read(&text) {
-        Ok(facts) => question.answer(&question.judge(&sets, &facts)),
+        Ok(facts) => {
+            let judged = question.judge(&road, &sets, &facts);
+            let answer = question.answer(&question.data(&judged));
+            question.keep(&road, &bytes, &[(facts, judged)]);
+            answer
+        }
         Err(findings) => question.refuse(&findings),
     }
 }
@@ -103,7 +172,7 @@ pub(super) async fn check_message(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let question = Question::new(&road, &headers);
+    let question = Question::new(&road, Door::Channel, Some(&name), &headers);
     let sets = road.sets.load_full();
     let Some(channel) = sets.channels.get(&name) else {
         return unknown_channel(&sets, &name, &question.id);
@@ -133,10 +202,13 @@ pub(super) async fn check_message(
         // What a code means that nobody has mapped is not known: a rule that needs it says so.
         Verdict::Accept(accepted) | Verdict::Park(Parked { accepted, .. }) => {
             let facts = pipeline::facts(accepted);
-            let verdict = question.judge(&sets, &facts);
-            let told = verdict.to_json(&question.id, question.elapsed_us());
-            let in_dialect = voice(Some(&accepted.reading)).say_check(&verdict, &told, &facts);
-            in_dialect.unwrap_or_else(|| question.answer(&verdict))
+            let judged = question.judge(&road, &sets, &facts);
+            let told = question.data(&judged);
+            let voice = voice(Some(&accepted.reading));
+            let in_dialect = voice.say_check(&judged.verdict, &told, &facts);
+            let answer = in_dialect.unwrap_or_else(|| question.answer(&told));
+            question.keep(&road, &bytes, &[(facts, judged)]);
+            answer
         }
         Verdict::Refuse(refusal) => {
             let message = refusal.message.clone();
@@ -147,19 +219,30 @@ pub(super) async fn check_message(
     }
 }
 
-/// A JSON body as text, in whatever encoding it came.
+/// A JSON body as it came and as text, in whatever encoding it came.
 pub(super) async fn read_text(
     road: &Road,
     headers: &HeaderMap,
     body: Body,
-) -> Result<String, Answer> {
+) -> Result<(Bytes, String), Answer> {
     let bytes: Bytes = read_body(road, body).await?;
     let limits = &road.config.listen.limits;
-    adapters::text(&bytes, content_type(headers).as_deref(), limits).map_err(|error| {
-        Answer::fault(&Fault::unacceptable(StatusCode::BAD_REQUEST, error.code(), error.message()))
-    })
+    match adapters::text(&bytes, content_type(headers).as_deref(), limits) {
+        Ok(text) => Ok((bytes, text)),
+        Err(error) => {
+            let (code, message) = (error.code(), error.message());
+            Err(Answer::fault(&Fault::unacceptable(StatusCode::BAD_REQUEST, code, message)))
+        }
+    }
 }
 
 pub(super) fn json(status: StatusCode, body: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
 }
+
+/// Makes every rule slow, for the tests of the deadline.
+#[cfg(test)]
+mod slow;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::answer::{Answer, Dialect, Fault};
-use super::{Road, checks, insurance, messages, operators};
+use super::{Road, checks, feedback, insurance, messages, operators};
 use crate::clock;
 
 /// A bound address that does not serve yet: ports are taken before anything runs.
@@ -128,6 +128,7 @@ pub fn his_routes(road: &Arc<Road>) -> Router {
         .route("/v1/channels/{channel}/messages", post(messages::receive))
         .route("/soap/{channel}", post(messages::receive))
         .route("/v1/checks", post(checks::check))
+        .route("/v1/feedback", post(feedback::feedback))
         .route("/v1/channels/{channel}/checks", post(checks::check_message))
         .route("/insurance", post(insurance::call))
         .route("/insurance/{infno}", post(insurance::call))

@@ -1,11 +1,12 @@
-//! The national door: the envelope that HIS programs already send to the insurer, 3101 before and
-//! 3102 during, at the addresses they already use. A HIS written for them needs only a new host.
+//! The national door: the envelope that HIS programs already send to the insurer, 3101 before, 3102
+//! during and 3103 for what the doctor did, at the addresses they already use. A HIS written for them needs only a new host.
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use rules::insurance::{self, Reply};
 use serde_json::Value;
@@ -13,6 +14,8 @@ use serde_json::Value;
 use super::Road;
 use super::answer::Dialect;
 use super::checks::{Question, json, read_text};
+use super::feedback;
+use crate::checks::entry::Door;
 use crate::clock;
 use crate::pipeline;
 
@@ -23,18 +26,22 @@ pub(super) async fn call(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let question = Question::new(&road, &headers);
-    let text = match read_text(&road, &headers, body).await {
-        Ok(text) => text,
+    let question = Question::new(&road, Door::National, None, &headers);
+    let (bytes, text) = match read_text(&road, &headers, body).await {
+        Ok(read) => read,
         Err(answer) => return answer.about(&question.id).say(&Dialect::Json),
     };
     let came = stamp();
     let number = number.map(|Path(it)| it).or_else(|| infno(&text));
     let answer = match number.as_deref() {
         // The two have the same fields; some callers leave the number out at these addresses.
-        None | Some("3101" | "3102") => judge(&road, &question, &text, &came),
+        None | Some("3101" | "3102") => judge(&road, &question, (&bytes, &text), &came),
+        Some("3103") => match feedback::national(&road, &text).await {
+            Ok(()) => insurance::write_answer(&[], &reply(&question, &came, &stamp())),
+            Err(sentence) => failure(&sentence, &question, &came),
+        },
         Some(other) => failure(
-            &format!("不支持的交易编号 {}：这里接受 3101 和 3102", clip(other)),
+            &format!("不支持的交易编号 {}：这里接受 3101、3102 和 3103", clip(other)),
             &question,
             &came,
         ),
@@ -43,12 +50,19 @@ pub(super) async fn call(
     json(StatusCode::OK, answer)
 }
 
-fn judge(road: &Road, question: &Question, text: &str, came: &str) -> String {
+fn judge(road: &Road, question: &Question, (bytes, text): (&Bytes, &str), came: &str) -> String {
     let sets = road.sets.load();
     match insurance::read(text) {
         Ok(patients) => {
-            let verdicts: Vec<_> = patients.iter().map(|it| question.judge(&sets, it)).collect();
-            insurance::write_answer(&verdicts, &reply(question, came, &stamp()))
+            let judge = |facts| {
+                let judged = question.judge(road, &sets, &facts);
+                (facts, judged)
+            };
+            let judged: Vec<_> = patients.into_iter().map(judge).collect();
+            let verdicts: Vec<_> = judged.iter().map(|(_, it)| it.verdict.clone()).collect();
+            let answer = insurance::write_answer(&verdicts, &reply(question, came, &stamp()));
+            question.keep(road, bytes, &judged);
+            answer
         }
         Err(findings) => {
             let told: Vec<String> = findings

@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::answer::{Answer, Dialect, Fault};
 use super::voice::Voice;
-use super::{Road, read_body, stream};
+use super::{Road, feedback, read_body, stream};
 use crate::clock;
 use crate::envelope::{Original, Receipt, ReceiptStatus, Submission, UnknownCode};
 use crate::outbox::StoreError;
@@ -129,12 +129,17 @@ impl Message {
     /// Stores the message, to go on or to wait for the `unknown` codes.
     async fn accept(
         &self,
-        road: &Road,
+        road: &Arc<Road>,
         channel: &Channel,
-        accepted: Accepted,
+        mut accepted: Accepted,
         unknown: Vec<UnknownCode>,
     ) -> Response {
         let voice = self.voice(road, channel, Some(&accepted.reading));
+        let answers = feedback::take_records(road, &mut accepted.drafts, &channel.name);
+        if let Err(fault) = answers.await {
+            return voice.say(Answer::fault(&fault).about(&self.id));
+        }
+        let awaited = road.checks.awaited(&accepted.drafts);
         let submission = Submission {
             channel: Arc::clone(&channel.name),
             message_id: self.id.clone(),
@@ -151,6 +156,7 @@ impl Message {
         };
         match stored {
             Ok(receipt) => {
+                road.checks.uploaded(awaited, &receipt);
                 self.count(road, channel, outcome_of(&receipt, &self.id), &accepted.observed);
                 if receipt.is_parked() {
                     road.parking.came(road, &channel.set);

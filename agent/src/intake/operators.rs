@@ -49,6 +49,7 @@ pub(crate) fn standing(road: &Road) -> Value {
             "parked": outbox.parked,
             "failure": road.outbox.refusal().map(|it| it.to_string()),
         },
+        "checks": road.checks.standing(),
         "forward": {
             "connected": forward.connected,
             "peer": forward.peer,

@@ -69,7 +69,7 @@ impl StoreError {
         StoreError::Damaged { cause: cause.to_owned() }
     }
 
-    pub(super) fn panicked() -> StoreError {
+    pub(crate) fn panicked() -> StoreError {
         StoreError::Failed { operation: "write", cause: "the writer has panicked".to_owned() }
     }
 }

@@ -1,0 +1,254 @@
+//! What became of every check: a log on disk, the findings' states, the way to the platform.
+//!
+//! ```text
+//! answer leaves --offer--> bounded channel --> keeper: one change of the log, one sync
+//!                                                |  checks, findings, records to tell
+//! /v1/feedback, 3103, channels --answer--> log <-+
+//!                                           |
+//!                              teller: records to tell --> outbox --> platform
+//! ```
+//!
+//! The doctor never waits for any of it: a check is handed over after its answer, and when the
+//! hand-over is full (a disk that stands still) the check is counted as lost to the log and the
+//! answer stays as it was. An answer of the doctor, however, is only acknowledged when it is on disk.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `entry` | one check as it is kept; for back-tests with the bytes that came |
+//! | `log` | [`Log`]: `append`, `between`, `get`, `finding`, `answer` |
+//! | `tracked`, `states` | where a finding stands, and which answer may follow which |
+//! | `acknowledged` | what need not be shown again, in memory |
+//! | `feedback` | the forms in which answers come |
+//! | `links` | the records in which the orders of a finding were uploaded |
+//! | `records` | checks, findings and answers as standard records |
+//! | `keeper` | the tasks: keep, tell, say `ignored`, forget |
+
+mod acknowledged;
+pub mod entry;
+pub mod feedback;
+mod keeper;
+mod keys;
+mod links;
+pub mod log;
+mod pen;
+mod records;
+pub(crate) mod routes;
+pub mod states;
+pub mod tracked;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rules::{Finding, Verdict};
+use serde_json::{Value, json};
+use tokio::sync::{Notify, mpsc, watch};
+
+use self::entry::Check;
+pub(crate) use self::keeper::{keep, tell};
+use self::links::Uploaded;
+pub use self::log::Log;
+use self::records::Writer;
+use crate::config::Config;
+use crate::intake::Road;
+use crate::outbox::{Outbox, StoreError};
+use crate::patient_key::PatientKey;
+
+/// What the doors share of the log.
+#[derive(Debug)]
+pub struct Checks {
+    org: Arc<str>,
+    key_file: PathBuf,
+    opened: OnceLock<Opened>,
+    notes: mpsc::Sender<Note>,
+    /// Until the keeper takes it.
+    receiver: Mutex<Option<mpsc::Receiver<Note>>>,
+    waiting_bytes: AtomicUsize,
+    /// Handed over, and of these dealt with.
+    offered: AtomicU64,
+    dealt_with: watch::Sender<u64>,
+    lost: AtomicU64,
+    /// Somebody waits for what was handed over.
+    hurry: Notify,
+    /// There are records to tell.
+    untold: Notify,
+}
+
+#[derive(Debug)]
+struct Opened {
+    log: Log,
+    key: PatientKey,
+}
+
+/// What is handed over.
+#[derive(Debug)]
+enum Note {
+    /// A check, and its patient's number, which the log never sees.
+    Check(Box<Check>, Option<String>),
+    /// Orders of an encounter that may have findings.
+    Uploaded(Uploaded),
+}
+
+impl Checks {
+    /// Not open yet: what is offered before is lost to the log.
+    pub(crate) fn new(config: &Config) -> Checks {
+        let (notes, receiver) = mpsc::channel(NOTES_MAX);
+        Checks {
+            org: Arc::from(config.hospital.code.as_str()),
+            key_file: config.outbox.dir.with_file_name("patient.key"),
+            opened: OnceLock::new(),
+            notes,
+            receiver: Mutex::new(Some(receiver)),
+            waiting_bytes: AtomicUsize::new(0),
+            offered: AtomicU64::new(0),
+            dealt_with: watch::Sender::new(0),
+            lost: AtomicU64::new(0),
+            hurry: Notify::new(),
+            untold: Notify::new(),
+        }
+    }
+
+    /// Reads the patients' key and what the log has to know by heart. Blocks.
+    pub(crate) fn open(&self, outbox: Outbox) -> io::Result<()> {
+        let key = PatientKey::open(&self.key_file).map_err(|it| {
+            io::Error::new(it.kind(), format!("{}: {it}", self.key_file.display()))
+        })?;
+        let log = Log::open(outbox).map_err(io::Error::other)?;
+        drop(self.opened.set(Opened { log, key }));
+        Ok(())
+    }
+
+    /// The log, once it is open.
+    pub fn log(&self) -> Option<&Log> {
+        self.opened.get().map(|it| &it.log)
+    }
+
+    /// Takes out of a verdict what need not be shown again. Never asks the disk.
+    pub(crate) fn acknowledge(&self, verdict: &mut Verdict) -> Vec<Finding> {
+        let Some(Opened { log, key }) = self.opened.get() else { return Vec::new() };
+        if !log.acknowledged().knows_any_of(verdict) {
+            return Vec::new();
+        }
+        let patient = verdict.patn_id.as_deref().map(|it| key.pseudonym(&self.org, it));
+        log.acknowledged().take(verdict, patient.as_deref())
+    }
+
+    /// Hands a check over that was answered. Never waits: what finds no room is lost to the log,
+    /// and counted.
+    pub(crate) fn offer(&self, check: Check, patn_id: Option<String>) {
+        self.hand_over(Note::Check(Box::new(check), patn_id));
+    }
+
+    fn hand_over(&self, note: Note) {
+        let bytes = note.bytes();
+        let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let room = self.opened.get().is_some() && (before == 0 || before + bytes <= BYTES_MAX);
+        if room && self.notes.try_send(note).is_ok() {
+            self.offered.fetch_add(1, Ordering::SeqCst);
+            return;
+        }
+        self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        // The first is told in the log; a disk that stands still would fill it otherwise.
+        if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!("the log of checks has no room: checks are answered and not kept");
+        }
+        metrics::counter!("his_agent_check_log_total", "outcome" => "lost").increment(1);
+    }
+
+    /// Waits until everything that was handed over before is in the log, within reason.
+    pub(crate) async fn flush(&self) {
+        let offered = self.offered.load(Ordering::SeqCst);
+        let mut dealt_with = self.dealt_with.subscribe();
+        self.hurry.notify_one();
+        let all = dealt_with.wait_for(|it| *it >= offered);
+        drop(tokio::time::timeout(FLUSH_MAX, all).await);
+    }
+
+    /// How the log stands, for operators.
+    pub(crate) fn standing(&self) -> Value {
+        let offered = self.offered.load(Ordering::SeqCst);
+        json!({
+            "waiting": offered.saturating_sub(*self.dealt_with.borrow()),
+            "lost": self.lost.load(Ordering::Relaxed),
+        })
+    }
+
+    fn take_receiver(&self) -> Option<mpsc::Receiver<Note>> {
+        self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Note {
+    /// About how much memory it takes while it waits.
+    fn bytes(&self) -> usize {
+        match self {
+            Note::Check(check, _) => check.request.len() + 1024 + check.findings.len() * 512,
+            Note::Uploaded(it) => 256 + it.len() * 192,
+        }
+    }
+}
+
+/// Who writes the records of checks; nobody when the platform is not to get them.
+pub(crate) fn writer(road: &Road) -> Option<Writer> {
+    if !road.config.check.report {
+        return None;
+    }
+    let sets = road.sets.load();
+    // The entities are the agent's own: no region changes them.
+    let national = sets.catalogs.get("national");
+    let catalog = Arc::clone(national.unwrap_or(sets.catalogs.default_catalog()));
+    Some(Writer { catalog, set: Arc::from(sets.digest.short()), org: Arc::clone(&road.checks.org) })
+}
+
+/// Whether an answer still has to become a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// The log makes its record.
+    ToTell,
+    /// It came as a record, which goes on by itself.
+    IsTold,
+}
+
+/// Takes answers, all or none; resolves after the disk has synced.
+pub(crate) async fn answer(
+    road: &Arc<Road>,
+    answers: Vec<states::Given>,
+    telling: Telling,
+) -> Result<Vec<log::Answered>, StoreError> {
+    let answers = Arc::new(answers);
+    let told = answer_now(road, Arc::clone(&answers), telling).await?;
+    if told.iter().all(|it| it.tracked.is_some()) {
+        return Ok(told);
+    }
+    // The check may have been answered a moment ago, and wait for its turn.
+    road.checks.flush().await;
+    answer_now(road, answers, telling).await
+}
+
+async fn answer_now(
+    road: &Arc<Road>,
+    answers: Arc<Vec<states::Given>>,
+    telling: Telling,
+) -> Result<Vec<log::Answered>, StoreError> {
+    let Some(log) = road.checks.log().cloned() else { return Err(StoreError::Stopped) };
+    let writer = writer(road).filter(|_| telling == Telling::ToTell);
+    let work = move || log.answer(&answers, writer.as_ref());
+    let told = tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::panicked())??;
+    if told.iter().all(log::Answered::is_taken) {
+        for it in told.iter().filter(|it| it.step == Some(states::Step::Taken)) {
+            let state = it.tracked.as_ref().map_or("open", |it| it.state.name());
+            metrics::counter!("his_agent_feedback_total", "state" => state).increment(1);
+        }
+        road.checks.untold.notify_one();
+    }
+    Ok(told)
+}
+
+/// Checks that may wait for the log.
+const NOTES_MAX: usize = 4096;
+/// Bytes of requests that may wait for the log.
+const BYTES_MAX: usize = 32 << 20;
+/// Whoever answers for a finding waits this long for the check that showed it.
+const FLUSH_MAX: Duration = Duration::from_secs(5);

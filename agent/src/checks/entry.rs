@@ -1,0 +1,215 @@
+//! One check as the log keeps it: who asked what when, what was found, and the bytes that came, so
+//! that it can be judged once more by other rules.
+//!
+//! On disk: the length of the JSON, 4 bytes, high byte first; the JSON; the request's bytes. Members
+//! may be added to the JSON, never renamed: what an older log does not have is empty.
+
+use bytes::Bytes;
+use rules::rule::Action;
+use rules::{Facts, Finding, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// One check.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Check {
+    /// Its id, as the caller was told. Sorts by time.
+    pub check_id: String,
+    /// Which patient of the request it is about; nearly always the only one, 0.
+    pub part: usize,
+    /// When the request was there, `YYYYMMDDhhmmss`.
+    pub asked_at: String,
+    /// When the answer left, `YYYYMMDDhhmmss`.
+    pub answered_at: String,
+    /// From one to the other, in microseconds.
+    pub elapsed_us: u64,
+    /// In whose words it was asked.
+    pub door: Door,
+    /// The channel, for the HIS's own words.
+    pub channel: Option<String>,
+    /// What the caller said the bytes were.
+    pub content_type: Option<String>,
+    /// Where in the care process, as rules name it.
+    pub scene: Option<String>,
+    /// `complete`, `partial` or `degraded`.
+    pub outcome: String,
+    /// The patient's pseudonym; see [`PatientKey`](crate::patient_key::PatientKey).
+    pub patient: Option<String>,
+    /// The encounter, as sent.
+    pub encounter: Option<String>,
+    /// Department of the encounter.
+    pub department: Option<String>,
+    /// Who orders.
+    pub doctor: Option<String>,
+    /// What was found, silent and acknowledged findings among it.
+    pub findings: Vec<Found>,
+    /// Rules that could not decide.
+    pub unknown: Vec<Undecided>,
+    /// Rules that the deadline cut off.
+    pub not_run: Vec<String>,
+    /// The packs that judged.
+    pub rules_version: String,
+    /// The bytes as they came.
+    #[serde(skip)]
+    pub request: Bytes,
+}
+
+/// In whose words a check was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Door {
+    /// `/v1/checks`.
+    #[default]
+    #[serde(rename = "canonical")]
+    Canonical,
+    /// The national interface.
+    #[serde(rename = "national")]
+    National,
+    /// A channel's own words.
+    #[serde(rename = "channel")]
+    Channel,
+}
+
+/// One finding of a check.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Found {
+    /// `jr_id`.
+    pub id: String,
+    /// The rule.
+    pub rule_id: String,
+    /// The authority's code of it.
+    pub official_code: Option<String>,
+    /// Its name.
+    pub rule_name: String,
+    /// National `sev_deg`.
+    pub severity: String,
+    /// What the doctor has to do.
+    pub action: String,
+    /// National `vola_bhvr_type`.
+    pub behaviour: String,
+    /// 违规内容.
+    pub text: String,
+    /// 违规依据.
+    pub basis: String,
+    /// 违规金额, exact.
+    pub amount: Option<String>,
+    /// The lines it is about, those that violate first.
+    pub lines: Vec<String>,
+    /// It was answered for before and not shown again.
+    pub acknowledged: bool,
+}
+
+/// A rule that could not decide.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Undecided {
+    /// The rule.
+    pub rule_id: String,
+    /// Paths of the missing elements.
+    pub missing: Vec<String>,
+}
+
+impl Check {
+    /// What a verdict says, on top of what is known of the request. `acknowledged` was taken out of
+    /// the verdict before it was told.
+    #[must_use]
+    pub fn judged(self, facts: &Facts, verdict: &Verdict, acknowledged: &[Finding]) -> Check {
+        let shown = verdict.findings.iter().map(|it| found(it, false));
+        let scene = facts.scene().and_then(|it| {
+            let mut names = rules::facts::Scene::NAMES.into_iter();
+            names.find(|(_, scene)| *scene == it).map(|(name, _)| name.to_owned())
+        });
+        let encounter = facts.encounter.present();
+        let undecided = |it: &rules::verdict::Unknown| Undecided {
+            rule_id: it.rule_id.clone(),
+            missing: it.missing.clone(),
+        };
+        Check {
+            scene,
+            outcome: verdict.outcome.name().to_owned(),
+            encounter: verdict.mdtrt_id.clone(),
+            department: encounter.and_then(|it| it.department_code.clone()),
+            doctor: facts.prescriber.present().and_then(|it| it.code.clone()),
+            findings: shown.chain(acknowledged.iter().map(|it| found(it, true))).collect(),
+            unknown: verdict.unknown.iter().map(undecided).collect(),
+            not_run: verdict.not_run.clone(),
+            rules_version: verdict.rules_version.clone(),
+            ..self
+        }
+    }
+
+    /// The bytes to store.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        let mut bytes = Vec::with_capacity(4 + json.len() + self.request.len());
+        bytes.extend_from_slice(&u32::try_from(json.len()).unwrap_or(u32::MAX).to_be_bytes());
+        bytes.extend_from_slice(&json);
+        bytes.extend_from_slice(&self.request);
+        bytes
+    }
+
+    /// Reads what [`Check::to_bytes`] wrote.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Check> {
+        let (length, rest) = bytes.split_first_chunk()?;
+        let (json, request) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        let check: Check = serde_json::from_slice(json).ok()?;
+        Some(Check { request: Bytes::copy_from_slice(request), ..check })
+    }
+}
+
+impl Found {
+    /// Whether the doctor saw it.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        !self.acknowledged && self.action != Action::Silent.name()
+    }
+}
+
+fn found(finding: &Finding, acknowledged: bool) -> Found {
+    Found {
+        id: finding.id.clone(),
+        rule_id: finding.rule_id.clone(),
+        official_code: finding.official_code.clone(),
+        rule_name: finding.rule_name.clone(),
+        severity: finding.severity.code().to_owned(),
+        action: finding.action.name().to_owned(),
+        behaviour: finding.behaviour.code().to_owned(),
+        text: finding.text.clone(),
+        basis: finding.basis.clone(),
+        amount: finding.amount.map(|it| it.to_string()),
+        lines: finding.lines.iter().map(|it| it.rx_id.clone()).collect(),
+        acknowledged,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// The bytes of a log that is out in the world: if this fails, old logs cannot be read.
+    #[test]
+    fn version_1() {
+        let check = Check {
+            check_id: "C1".to_owned(),
+            door: Door::National,
+            request: Bytes::from_static(b"{\xff"),
+            findings: vec![Found { id: "F1".to_owned(), ..Found::default() }],
+            ..Check::default()
+        };
+        let bytes = check.to_bytes();
+        let json = concat!(
+            r#"{"check_id":"C1","part":0,"asked_at":"","answered_at":"","elapsed_us":0,"door":"national","#,
+            r#""channel":null,"content_type":null,"scene":null,"outcome":"","patient":null,"encounter":null,"#,
+            r#""department":null,"doctor":null,"findings":[{"id":"F1","rule_id":"","official_code":null,"#,
+            r#""rule_name":"","severity":"","action":"","behaviour":"","text":"","basis":"","amount":null,"#,
+            r#""lines":[],"acknowledged":false}],"unknown":[],"not_run":[],"rules_version":""}"#
+        );
+        let length = u32::try_from(json.len()).unwrap().to_be_bytes();
+        assert_eq!(bytes, [&length, json.as_bytes(), b"{\xff"].concat());
+        assert_eq!(Check::from_bytes(&bytes), Some(check));
+        assert_eq!(Check::from_bytes(&bytes[..20]), None);
+        let old = [&14u32.to_be_bytes()[..], br#"{"future":[1]}"#, b"x"].concat();
+        assert_eq!(Check::from_bytes(&old).unwrap().request, "x");
+    }
+}

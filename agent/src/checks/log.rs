@@ -1,0 +1,269 @@
+//! The log itself: what is written together, and how it is read.
+//!
+//! Everything about a batch of checks (the checks, where their findings stand now, the records that
+//! the platform is to get) is one change of the shelf, synced. So a kill leaves all of it or nothing,
+//! and what the queue has not taken yet is found again at the next start. Everything here may block.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use jiff::civil::DateTime;
+
+use super::acknowledged::Acknowledged;
+use super::entry::Check;
+use super::keys;
+use super::pen::Pen;
+use super::records::Writer;
+use super::states::{Given, Step};
+use super::tracked::Tracked;
+use crate::outbox::{Outbox, StoreError};
+
+/// The log of checks; clones are handles on the same one.
+#[derive(Clone, Debug)]
+pub struct Log(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    outbox: Outbox,
+    /// One change at a time, since each begins with what the one before has left; and the number
+    /// that the next records to tell will get.
+    turn: Mutex<u64>,
+    acknowledged: Acknowledged,
+    /// Encounters that have findings, as hashes: whose orders are worth a link. A chance meeting
+    /// only costs a look at the disk.
+    encounters: RwLock<HashSet<u64>>,
+}
+
+/// What became of one answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The finding.
+    pub finding_id: String,
+    /// Where it stands now; nothing when nobody knows it.
+    pub tracked: Option<Tracked>,
+    /// What the answer did.
+    pub step: Option<Step>,
+}
+
+impl Answered {
+    /// Whether the answer was taken, now or before.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        matches!(self.step, Some(Step::Taken | Step::Repeated))
+    }
+}
+
+impl Log {
+    /// Reads what has to be known without asking the disk.
+    pub fn open(outbox: Outbox) -> Result<Log, StoreError> {
+        let acknowledged = Acknowledged::default();
+        walk(&outbox, b"a", |key, bytes| {
+            let id = key.get(1..).and_then(|it| str::from_utf8(it).ok());
+            let patient = str::from_utf8(bytes).ok().filter(|it| !it.is_empty());
+            if let Some(id) = id {
+                acknowledged.insert(id, patient.map(str::to_owned));
+            }
+        })?;
+        let mut encounters = HashSet::new();
+        walk(&outbox, b"e", |key, _| {
+            encounters.extend(keys::encounter_of(key).map(hash));
+        })?;
+        let mut next = 1;
+        walk(&outbox, b"t", |key, _| {
+            next = keys::number_of(key).map_or(next, |it| it.saturating_add(1));
+        })?;
+        let (turn, encounters) = (Mutex::new(next), RwLock::new(encounters));
+        Ok(Log(Arc::new(Inner { outbox, turn, acknowledged, encounters })))
+    }
+
+    /// Keeps checks. With a writer, the platform is told of them.
+    pub(crate) fn append(
+        &self,
+        checks: &[Check],
+        writer: Option<&Writer>,
+    ) -> Result<(), StoreError> {
+        let mut turn = self.turn();
+        let mut pen = Pen::new(&self.0.outbox, *turn);
+        for check in checks {
+            pen.check(check, writer)?;
+        }
+        *turn = pen.write(&self.0.acknowledged)?;
+        drop(turn);
+        let with_findings =
+            checks.iter().filter(|it| it.findings.iter().any(super::entry::Found::is_shown));
+        let mut encounters = self.0.encounters.write().unwrap_or_else(PoisonError::into_inner);
+        encounters.extend(with_findings.filter_map(|it| it.encounter.as_deref()).map(hash));
+        Ok(())
+    }
+
+    /// The check of this id.
+    pub fn get(&self, check_id: &str) -> Result<Option<Check>, StoreError> {
+        let Some(id) = keys::id(check_id) else { return Ok(None) };
+        let bytes = self.0.outbox.shelved(&keys::check(id))?;
+        Ok(bytes.and_then(|it| Check::from_bytes(&it)))
+    }
+
+    /// Shows the checks that came from one moment on and before another, in their order, until
+    /// `show` has enough. The times are in China.
+    pub fn between(
+        &self,
+        from: DateTime,
+        to: DateTime,
+        mut show: impl FnMut(Check) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let (from, to) = (keys::checks_from(keys::ms(from)), keys::checks_from(keys::ms(to)));
+        self.0.outbox.walk_shelf(&from, &to, |_, bytes| {
+            Check::from_bytes(bytes).map_or(ControlFlow::Continue(()), &mut show)
+        })
+    }
+
+    /// Where a finding stands, and how it came there.
+    pub fn finding(&self, finding_id: &str) -> Result<Option<Tracked>, StoreError> {
+        let bytes = self.0.outbox.shelved(&keys::finding(finding_id))?;
+        Ok(bytes.and_then(|it| serde_json::from_slice(&it).ok()))
+    }
+
+    /// Takes answers, all of them or, when one cannot be taken, none.
+    pub(crate) fn answer(
+        &self,
+        answers: &[Given],
+        writer: Option<&Writer>,
+    ) -> Result<Vec<Answered>, StoreError> {
+        let mut turn = self.turn();
+        let mut pen = Pen::new(&self.0.outbox, *turn);
+        let mut told = Vec::with_capacity(answers.len());
+        for given in answers {
+            told.push(pen.answer(given, writer)?);
+        }
+        if told.iter().all(Answered::is_taken) {
+            *turn = pen.write(&self.0.acknowledged)?;
+        }
+        Ok(told)
+    }
+
+    /// Says `ignored` of findings that were shown before a moment and that nobody has answered; at
+    /// most some hundreds at a time. Gives how many.
+    pub(super) fn ignore_before(
+        &self,
+        ms: u64,
+        now: &str,
+        writer: Option<&Writer>,
+    ) -> Result<usize, StoreError> {
+        let mut late = Vec::new();
+        self.0.outbox.walk_shelf(b"o", &keys::open_from(ms), |key, _| {
+            late.push(key.to_vec());
+            if late.len() < IGNORED_AT_ONCE {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        if late.is_empty() {
+            return Ok(0);
+        }
+        let mut turn = self.turn();
+        let mut pen = Pen::new(&self.0.outbox, *turn);
+        for key in &late {
+            pen.ignore(key, now, writer)?;
+        }
+        *turn = pen.write(&self.0.acknowledged)?;
+        Ok(late.len())
+    }
+
+    /// Forgets the oldest hour when it began before `oldest_ms`, or when all hours together have
+    /// more than `bytes_max`. True when there was one.
+    pub(super) fn forget(
+        &self,
+        oldest_ms: u64,
+        bytes_max: u64,
+        now_ms: u64,
+    ) -> Result<bool, StoreError> {
+        let (mut first, mut bytes) = (None, 0u64);
+        walk(&self.0.outbox, b"h", |key, row| {
+            let count: Option<[u8; 8]> = row.get(8..16).and_then(|it| it.try_into().ok());
+            bytes = bytes.saturating_add(count.map_or(0, u64::from_be_bytes));
+            first = first.or(keys::hour_of(key));
+        })?;
+        let Some(hour) = first.filter(|it| *it < keys::hour_at(now_ms)) else { return Ok(false) };
+        if keys::begin_of(hour) >= oldest_ms && bytes <= bytes_max {
+            return Ok(false);
+        }
+        let turn = self.turn();
+        let mut pen = Pen::new(&self.0.outbox, *turn);
+        pen.forget_hour(hour)?;
+        pen.write(&self.0.acknowledged)?;
+        Ok(true)
+    }
+
+    /// Records that the queue has not taken yet, in their order.
+    pub(super) fn untold(&self, at_most: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let mut found = Vec::new();
+        self.0.outbox.walk_shelf(b"t", &keys::behind(b"t"), |key, bytes| {
+            found.extend(keys::number_of(key).map(|it| (it, bytes.to_vec())));
+            if found.len() < at_most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(found)
+    }
+
+    /// The queue has taken all records up to this number.
+    pub(super) fn told(&self, last: u64) -> Result<(), StoreError> {
+        let range = (keys::to_tell(0), keys::to_tell(last.saturating_add(1)));
+        self.0.outbox.shelve(&[crate::outbox::Change::RemoveRange(range.0, range.1)])
+    }
+
+    /// Whether an encounter may have findings.
+    pub(super) fn may_have_findings(&self, encounter: &str) -> bool {
+        let encounters = self.0.encounters.read().unwrap_or_else(PoisonError::into_inner);
+        encounters.contains(&hash(encounter))
+    }
+
+    /// The ids of the findings of an encounter.
+    pub fn findings_of(&self, encounter: &str) -> Result<Vec<String>, StoreError> {
+        let prefix = keys::of_encounter(encounter, "");
+        let mut found = Vec::new();
+        walk(&self.0.outbox, &prefix, |key, _| {
+            let id = key.get(prefix.len()..).and_then(|it| str::from_utf8(it).ok());
+            found.extend(id.map(str::to_owned));
+        })?;
+        Ok(found)
+    }
+
+    pub(super) fn outbox(&self) -> &Outbox {
+        &self.0.outbox
+    }
+
+    pub(super) fn acknowledged(&self) -> &Acknowledged {
+        &self.0.acknowledged
+    }
+
+    fn turn(&self) -> MutexGuard<'_, u64> {
+        // What panicked meanwhile wrote nothing: the number is still right.
+        self.0.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Shows everything whose key begins so.
+pub(super) fn walk(
+    outbox: &Outbox,
+    prefix: &[u8],
+    mut show: impl FnMut(&[u8], &[u8]),
+) -> Result<(), StoreError> {
+    outbox.walk_shelf(prefix, &keys::behind(prefix), |key, bytes| {
+        show(key, bytes);
+        ControlFlow::Continue(())
+    })
+}
+
+fn hash(encounter: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    encounter.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Rows of hours hold two numbers; see the pen.
+pub(super) type Hours = HashMap<u32, [u64; 2]>;
+
+/// One change stays small enough not to hold up the outbox's own.
+const IGNORED_AT_ONCE: usize = 500;

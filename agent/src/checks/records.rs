@@ -1,0 +1,190 @@
+//! Checks, findings and feedback as standard records: they go to the platform by the same queue and
+//! under the same promises as everything else.
+//!
+//! All that is said about one encounter's checks travels in a lane of its own, so that a finding
+//! comes before what was said about it, and no parked prescription holds either up.
+
+use std::sync::Arc;
+
+use jiff::civil::DateTime;
+use schemas::{Catalog, Elements, Entity, Value};
+
+use super::entry::{Check, Found};
+use super::states::{Given, State};
+use super::tracked::Tracked;
+use crate::envelope::{Draft, Original, Submission};
+use crate::pipeline::{self, OwnRecord};
+
+/// The channel that these records name.
+pub(super) const CHANNEL: &str = "checks";
+
+/// Writes records by the sets in force.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) set: Arc<str>,
+    pub(super) org: Arc<str>,
+}
+
+/// What a submission is made of.
+#[derive(Debug)]
+pub(super) struct Sheaf<'a> {
+    writer: &'a Writer,
+    message_id: String,
+    received_at: DateTime,
+    drafts: Vec<Draft>,
+}
+
+impl Writer {
+    /// Records that are submitted together.
+    pub(super) fn sheaf(&self, message_id: &str, received_at: DateTime) -> Sheaf<'_> {
+        let message_id = message_id.to_owned();
+        Sheaf { writer: self, message_id, received_at, drafts: Vec::new() }
+    }
+}
+
+impl Sheaf<'_> {
+    /// The record of a check.
+    pub(super) fn check(&mut self, check: &Check) {
+        let ids = |shown: bool| {
+            let of = |it: &&Found| if shown { it.is_shown() } else { it.acknowledged };
+            joined(check.findings.iter().filter(of).map(|it| it.id.as_str()))
+        };
+        let shown = check.findings.iter().filter(|it| it.is_shown()).count();
+        let door = serde_json::to_value(check.door).ok();
+        self.add(
+            "check_result",
+            &lane(check.encounter.as_deref(), &check.check_id),
+            &check.check_id,
+            &[
+                ("check_id", text(&check.check_id)),
+                ("mdtrt_id", check.encounter.clone()),
+                ("patn_psdn", check.patient.clone()),
+                ("reqt_time", text(&check.asked_at)),
+                ("rsp_time", text(&check.answered_at)),
+                ("ana_dura", Some(check.elapsed_us.to_string())),
+                ("door", door.and_then(|it| it.as_str().map(str::to_owned))),
+                ("chnl", check.channel.clone()),
+                ("scene", check.scene.clone()),
+                ("dept_code", check.department.clone()),
+                ("dr_codg", check.doctor.clone()),
+                ("outcome", text(&check.outcome)),
+                ("vola_cnt", Some(shown.to_string())),
+                ("jr_ids", ids(true)),
+                ("ackd_ids", ids(false)),
+                ("unknown_rules", joined(check.unknown.iter().map(|it| it.rule_id.as_str()))),
+                ("not_run_rules", joined(check.not_run.iter().map(String::as_str))),
+                ("rule_ver", text(&check.rules_version)),
+            ],
+        );
+    }
+
+    /// The record of a finding that was shown.
+    pub(super) fn finding(&mut self, check: &Check, found: &Found, tracked: &Tracked) {
+        self.add(
+            "check_finding",
+            &lane(check.encounter.as_deref(), &tracked.first_check),
+            &found.id,
+            &[
+                ("jr_id", text(&found.id)),
+                ("check_id", text(&tracked.first_check)),
+                ("mdtrt_id", check.encounter.clone()),
+                ("patn_psdn", check.patient.clone()),
+                ("reqt_time", text(&tracked.first_asked_at)),
+                ("rule_id", text(&found.rule_id)),
+                ("rule_code", found.official_code.clone()),
+                ("rule_name", text(&found.rule_name)),
+                ("sev_deg", text(&found.severity)),
+                ("action", text(&found.action)),
+                ("vola_bhvr_type", text(&found.behaviour)),
+                ("vola_cont", text(&found.text)),
+                ("vola_evid", text(&found.basis)),
+                ("vola_amt", found.amount.clone()),
+                ("rx_ids", joined(found.lines.iter().map(String::as_str))),
+                ("rule_ver", text(&check.rules_version)),
+            ],
+        );
+    }
+
+    /// The record of an answer.
+    pub(super) fn feedback(&mut self, tracked: &Tracked, given: &Given) {
+        let way = match given.state {
+            State::Continued | State::SelfPay => text("1"),
+            State::Changed | State::Voided => text("2"),
+            State::Open | State::Ignored => None,
+        };
+        let consent = given.state == State::SelfPay;
+        self.add(
+            "check_feedback",
+            &lane(tracked.encounter.as_deref(), &tracked.first_check),
+            &tracked.id,
+            &[
+                ("jr_id", text(&tracked.id)),
+                ("check_id", text(&tracked.last_check)),
+                ("mdtrt_id", tracked.encounter.clone()),
+                ("state", text(given.state.name())),
+                ("dspo_way", way),
+                ("dspo_way_rea", given.reason.as_deref().map(|it| it.chars().take(500).collect())),
+                ("cons_flag", consent.then(|| if given.consent { "y" } else { "n" }.to_owned())),
+                ("opter", given.by.clone()),
+                ("aprv_opter", given.approver.clone()),
+                ("dspo_time", text(&given.at)),
+                ("dspo_souc", text(&given.source)),
+            ],
+        );
+    }
+
+    /// The records as the outbox takes them.
+    pub(super) fn submission(self) -> Submission {
+        Submission {
+            channel: Arc::from(CHANNEL),
+            message_id: self.message_id,
+            received_at: pipeline::stamp(self.received_at),
+            org: Arc::clone(&self.writer.org),
+            schema: Arc::from(self.writer.catalog.version()),
+            drafts: self.drafts,
+            original: Original::default(),
+        }
+    }
+
+    /// A dictionary of the hospital's own may lack these entities: then nothing is told of them.
+    fn add(&mut self, entity: &str, lane: &str, key: &str, values: &[(&str, Option<String>)]) {
+        let Some(entity) = self.writer.catalog.entity(entity) else { return };
+        let elements = elements(entity, values);
+        let own = OwnRecord {
+            catalog: &self.writer.catalog,
+            set: &self.writer.set,
+            org: &self.writer.org,
+            channel: CHANNEL,
+            message_id: &self.message_id,
+            received_at: self.received_at,
+        };
+        self.drafts.push(own.draft(entity, lane, key, &elements));
+    }
+}
+
+fn elements(entity: &Entity, values: &[(&str, Option<String>)]) -> Elements {
+    let mut elements = Elements::with_capacity(values.len());
+    for (name, value) in values {
+        let Some(value) = value.as_deref().filter(|it| !it.is_empty()) else { continue };
+        let Some(position) = entity.position(name) else { continue };
+        let Some(element) = entity.elements().get(position) else { continue };
+        let read = Value::read(element.format(), value);
+        elements.set(position, read.unwrap_or_else(|_| Value::Text(value.to_owned())));
+    }
+    elements
+}
+
+fn lane(encounter: Option<&str>, first_check: &str) -> String {
+    format!("{CHANNEL}/{}", encounter.unwrap_or(first_check))
+}
+
+#[allow(clippy::unnecessary_wraps)] // a value in a row of optional ones
+fn text(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn joined<'a>(words: impl Iterator<Item = &'a str>) -> Option<String> {
+    let words: Vec<&str> = words.collect();
+    (!words.is_empty()).then(|| words.join(","))
+}

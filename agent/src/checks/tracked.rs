@@ -1,0 +1,182 @@
+//! One finding over time: which checks showed it, what was said about it, where it stands.
+
+use rules::rule::Action;
+use serde::{Deserialize, Serialize};
+
+use super::entry::{Check, Found};
+use super::states::{Given, State, Step, step};
+
+/// A finding and what became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tracked {
+    /// `jr_id`.
+    pub id: String,
+    /// Where it stands.
+    pub state: State,
+    /// Since when, `YYYYMMDDhhmmss`.
+    pub since: String,
+    /// The check that showed it first.
+    pub first_check: String,
+    /// When that was asked, `YYYYMMDDhhmmss`.
+    pub first_asked_at: String,
+    /// The check that showed it last, or would have if it were not acknowledged.
+    pub last_check: String,
+    /// The check that opened it last.
+    pub opened_by: String,
+    /// How often it was shown.
+    pub shown: u32,
+    /// The patient's pseudonym.
+    pub patient: Option<String>,
+    /// The encounter.
+    pub encounter: Option<String>,
+    /// The rule.
+    pub rule_id: String,
+    /// Its name.
+    pub rule_name: String,
+    /// National `sev_deg`.
+    pub severity: String,
+    /// What the doctor has to do.
+    pub action: String,
+    /// 违规内容.
+    pub text: String,
+    /// The lines it is about.
+    pub lines: Vec<String>,
+    /// What was said, oldest first.
+    pub said: Vec<Given>,
+}
+
+impl Tracked {
+    /// A finding that this check shows for the first time.
+    pub(super) fn new(check: &Check, found: &Found) -> Tracked {
+        Tracked {
+            id: found.id.clone(),
+            first_check: check.check_id.clone(),
+            first_asked_at: check.asked_at.clone(),
+            patient: check.patient.clone(),
+            encounter: check.encounter.clone(),
+            rule_id: found.rule_id.clone(),
+            ..Tracked::default()
+        }
+    }
+
+    /// Whether the check is about the same patient in the same encounter. Without an encounter and
+    /// a patient, one id may come from two persons.
+    pub(super) fn is_about(&self, check: &Check) -> bool {
+        self.patient == check.patient && self.encounter == check.encounter
+    }
+
+    /// A check has come to it once more.
+    pub(super) fn seen(&mut self, check: &Check, found: &Found) {
+        self.last_check.clone_from(&check.check_id);
+        self.rule_name.clone_from(&found.rule_name);
+        self.severity.clone_from(&found.severity);
+        self.action.clone_from(&found.action);
+        self.text.clone_from(&found.text);
+        self.lines.clone_from(&found.lines);
+        if found.acknowledged {
+            return;
+        }
+        self.shown = self.shown.saturating_add(1);
+        if self.state != State::Open || self.opened_by.is_empty() {
+            self.state = State::Open;
+            self.since.clone_from(&check.answered_at);
+            self.opened_by.clone_from(&check.check_id);
+        }
+    }
+
+    /// Takes an answer, or says why not.
+    pub(super) fn answer(&mut self, given: &Given) -> Step {
+        let step = step(self.state, self.said.last(), given);
+        if step == Step::Taken {
+            self.state = given.state;
+            self.since.clone_from(&given.at);
+            // Both ends tell more than the middle.
+            if self.said.len() >= SAID_MAX {
+                self.said.remove(1);
+            }
+            self.said.push(given.clone());
+        }
+        step
+    }
+
+    /// Whether it need not be shown again: somebody answered for it. What blocks an order is only
+    /// answered for by a second person.
+    #[must_use]
+    pub fn is_acknowledged(&self) -> bool {
+        let goes_on = matches!(self.state, State::Continued | State::SelfPay);
+        let blocks = self.action == Action::Block.name();
+        let approved = self.said.last().is_some_and(|it| it.approver.is_some());
+        // Without an encounter nobody can say that it is the same finding.
+        goes_on && self.encounter.is_some() && (!blocks || approved)
+    }
+}
+
+/// Answers that are kept of one finding.
+const SAID_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life() {
+        let mut it = finding("reason");
+        assert_eq!(told(&it), "open since t1 by C1, shown 1");
+        assert_eq!(it.answer(&say(State::Continued, "t2")), Step::Taken);
+        assert_eq!(told(&it), "continued since t2 by C1, shown 1, acknowledged");
+        it.seen(&check("C2", "t3"), &Found { acknowledged: true, ..Found::default() });
+        assert_eq!(told(&it), "continued since t2 by C1, shown 1, acknowledged");
+        it.seen(&check("C3", "t4"), &Found::default());
+        assert_eq!(told(&it), "open since t4 by C3, shown 2");
+        it.seen(&check("C4", "t5"), &Found::default());
+        assert_eq!(told(&it), "open since t4 by C3, shown 3");
+        assert_eq!((it.first_check.as_str(), it.last_check.as_str()), ("C1", "C4"));
+    }
+
+    #[test]
+    fn a_block_is_answered_for_by_two() {
+        let mut it = finding("block");
+        it.answer(&say(State::Continued, "t2"));
+        assert!(!it.is_acknowledged());
+        it.answer(&Given { approver: Some("D2".to_owned()), ..say(State::Continued, "t3") });
+        assert!(it.is_acknowledged());
+    }
+
+    #[test]
+    fn what_was_changed_or_has_no_encounter_is_shown_again() {
+        let mut it = finding("reason");
+        it.answer(&say(State::Changed, "t2"));
+        assert!(!it.is_acknowledged());
+        it.answer(&say(State::Continued, "t3"));
+        it.encounter = None;
+        assert!(!it.is_acknowledged());
+    }
+
+    fn finding(action: &str) -> Tracked {
+        let found = Found { id: "F".to_owned(), action: action.to_owned(), ..Found::default() };
+        let check = check("C1", "t1");
+        let mut it = Tracked::new(&check, &found);
+        it.seen(&check, &found);
+        it
+    }
+
+    fn check(id: &str, at: &str) -> Check {
+        Check {
+            check_id: id.to_owned(),
+            answered_at: at.to_owned(),
+            encounter: Some("MZ1".to_owned()),
+            ..Check::default()
+        }
+    }
+
+    fn say(state: State, at: &str) -> Given {
+        Given { state, reason: Some("r".to_owned()), at: at.to_owned(), ..Given::default() }
+    }
+
+    fn told(it: &Tracked) -> String {
+        let Tracked { since, opened_by, shown, .. } = it;
+        let acknowledged = if it.is_acknowledged() { ", acknowledged" } else { "" };
+        format!("{} since {since} by {opened_by}, shown {shown}{acknowledged}", it.state.name())
+    }
+}

@@ -1,0 +1,88 @@
+//! The deadline, at every door, with rules that are slow on purpose.
+
+use axum::body::to_bytes;
+use axum::http::Request;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::config::Config;
+use crate::forward::ForwardState;
+use crate::intake::http::his_routes;
+use crate::outbox::{Options, Outbox};
+
+const CANONICAL: &str = r#"{"patient":{"patn_id":"P1","gend":"2"},"encounter":{"mdtrt_id":"M1"},
+    "orders":[{"rx_id":"1","hosplist_code":"YP000502"}]}"#;
+const NATIONAL: &str = r#"{"infno":"3101","input":{"data":{"patient_dtos":{"patn_id":"P1","gend":"2",
+    "curr_mdtrt_id":"M1","fsi_encounter_dtos":{"mdtrt_id":"M1","fsi_order_dtos":
+    {"rx_id":"1","rxno":"R","hosplist_code":"YP000502"}}}}}}"#;
+const PASS: &str = include_str!("../../../../mappings/pass/cases/review.in.txt");
+
+#[test]
+fn what_is_not_decided_in_time_is_named_in_the_callers_form() {
+    let few = "deadline_ms = 25";
+    check("/v1/checks", CANONICAL, few, "degraded, some rules not run");
+    let told = "0 审查超时，部分规则未检查，结果不完整, some rules not run";
+    check("/insurance", NATIONAL, few, told);
+    // PASS knows a level for it: nobody may take it for "nothing found", which is 0.
+    check("/v1/channels/pass/checks", PASS, few, "level -99");
+}
+
+#[test]
+fn a_channel_has_its_own_deadline() {
+    let long = "deadline_ms = 60000";
+    check("/v1/checks", CANONICAL, long, "partial, all rules run");
+    check("/v1/channels/quick/checks", PASS, long, "level -99");
+}
+
+/// Rules take ten milliseconds each.
+#[track_caller]
+fn check(path: &str, body: &str, of_check: &str, expected: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let told =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(
+            async {
+                let (road, writer) = road(folder.path(), of_check);
+                slow::every_rule_takes(Duration::from_millis(10));
+                let request = Request::post(path).body(Body::from(body.to_owned())).unwrap();
+                let answer = his_routes(&road).oneshot(request).await.unwrap();
+                slow::every_rule_takes(Duration::ZERO);
+                let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+                drop(writer);
+                told(str::from_utf8(&body).unwrap())
+            },
+        );
+    assert_eq!(told, expected, "{path}");
+}
+
+fn told(body: &str) -> String {
+    if let Some((_, level)) = body.split_once("HighestSlcode") {
+        let digits = |it: char| it == '-' || it.is_ascii_digit();
+        let level: String =
+            level.chars().skip_while(|it| !digits(*it)).take_while(|it| digits(*it)).collect();
+        return format!("level {level}");
+    }
+    let said: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{body}"));
+    let (outcome, not_run) = match said.get("infcode") {
+        Some(code) => {
+            let message = said["err_msg"].as_str().unwrap();
+            (format!("{code} {message}"), &said["output"]["not_run"])
+        }
+        None => (said["data"]["outcome"].as_str().unwrap().to_owned(), &said["data"]["not_run"]),
+    };
+    let none = not_run.as_array().is_none_or(Vec::is_empty);
+    format!("{outcome}, {}", if none { "all rules run" } else { "some rules not run" })
+}
+
+fn road(folder: &std::path::Path, of_check: &str) -> (Arc<Road>, crate::outbox::WriterHandle) {
+    let outbox = folder.join("outbox");
+    let text = format!(
+        "[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = {outbox:?}\n[check]\n{of_check}\n\
+         [[channel]]\nname = \"pass\"\nmappings = [\"pass/\"]\n\
+         [[channel]]\nname = \"quick\"\nmappings = [\"pass/\"]\ncheck_deadline_ms = 25\n"
+    );
+    let config = Config::parse("agent.toml", &text).unwrap_or_else(|it| panic!("{it:?}"));
+    let sets = Sets::load(&config).unwrap_or_else(|it| panic!("{it:?}"));
+    let (outbox, writer) = Outbox::open(&outbox, &Options::default()).unwrap();
+    (Arc::new(Road::new(config, sets, outbox, Arc::new(ForwardState::default()))), writer)
+}

@@ -1,0 +1,116 @@
+//! The key under which a patient is known in stores that outlive a visit: a hash that nobody can
+//! turn back, or make for a guessed number, without the key's file.
+//!
+//! The file lies beside the outbox, 32 bytes, readable by the daemon's user only. It is made once;
+//! without it, what was stored about a patient is no longer found, so a backup needs it too.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+/// The key of one installation.
+#[derive(Clone)]
+pub struct PatientKey([u8; BYTES]);
+
+impl PatientKey {
+    /// Reads the key's file, making it when it is not there.
+    pub fn open(path: &Path) -> io::Result<PatientKey> {
+        match fs::read(path) {
+            Ok(bytes) => bytes.try_into().map(PatientKey).map_err(|_| {
+                io::Error::new(io::ErrorKind::InvalidData, "a key has 32 bytes; restore the file")
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => make(path),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A patient's pseudonym: 32 hexadecimal digits, the same for the same number for ever.
+    #[must_use]
+    pub fn pseudonym(&self, org: &str, patn_id: &str) -> String {
+        // With its length, or "ab" + "c" would be "a" + "bc".
+        let length = (org.len() as u64).to_be_bytes();
+        let tag = self.hmac(&[&length, org.as_bytes(), patn_id.as_bytes()]);
+        tag.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// HMAC-SHA256 (RFC 2104).
+    fn hmac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let pad = |byte: u8| {
+            let mut block = [byte; BLOCK];
+            for (place, key) in block.iter_mut().zip(self.0) {
+                *place ^= key;
+            }
+            block
+        };
+        let mut inner = Sha256::new_with_prefix(pad(0x36));
+        for part in parts {
+            inner.update(part);
+        }
+        let inner = inner.finalize();
+        Sha256::new_with_prefix(pad(0x5c)).chain_update(inner).finalize().into()
+    }
+}
+
+fn make(path: &Path) -> io::Result<PatientKey> {
+    let mut key = [0; BYTES];
+    File::open("/dev/urandom")?.read_exact(&mut key)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let temporary = path.with_extension("tmp");
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(&key)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    File::open(folder)?.sync_all()?;
+    Ok(PatientKey(key))
+}
+
+/// A secret does not print.
+impl fmt::Debug for PatientKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("PatientKey([REDACTED])")
+    }
+}
+
+const BYTES: usize = 32;
+/// Of SHA-256.
+const BLOCK: usize = 64;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// RFC 4231, case 1, its key of 20 bytes filled up with zeros as HMAC itself does.
+    #[test]
+    fn it_is_hmac() {
+        let mut key = [0; BYTES];
+        key.iter_mut().take(20).for_each(|byte| *byte = 0x0b);
+        let tag = PatientKey(key).hmac(&[b"Hi ", b"There"]);
+        let tag: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(tag, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    }
+
+    #[test]
+    fn the_file_is_made_once_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("var/patient.key");
+        let first = PatientKey::open(&path).unwrap();
+        let again = PatientKey::open(&path).unwrap();
+        assert_eq!(first.pseudonym("H1", "P1"), again.pseudonym("H1", "P1"));
+        assert_ne!(first.pseudonym("H1", "P1"), first.pseudonym("H", "1P1"));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(format!("{first:?}"), "PatientKey([REDACTED])");
+        let other = PatientKey::open(&folder.path().join("other.key")).unwrap();
+        assert_ne!(first.pseudonym("H1", "P1"), other.pseudonym("H1", "P1"));
+        fs::write(&path, "short").unwrap();
+        assert_eq!(PatientKey::open(&path).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+}
