@@ -104,6 +104,7 @@ pub(crate) fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter
         campus: reading.text(object, "hosp_area_codg"),
         ended: reading.moment(object, "endtime").or_else(|| reading.moment(object, "dscg_date")),
         on_chronic_scheme: reading.flag(object, "opsp_flag").or(chronic),
+        work_injury_pending: reading.flag(object, "wkinj_pend_flag"),
         approved_diseases: texts(object, "opsp_dise_codes", reading),
         pain_file: reading.flag(object, "pain_file_flag"),
         guardian_present: reading.flag(object, "guardian_flag"),
@@ -253,6 +254,8 @@ pub(crate) fn order_use(object: &Object<'_>, order: &mut Order, reading: &mut Re
     order.consent = reading.flag(object, "consent_flag");
     order.registered_use = reading.flag(object, "regd_use_flag");
     order.attested = reading.flag(object, "attst_flag");
+    order.first_line_used = reading.flag(object, "frst_line_flag");
+    order.on_chronic_scheme = reading.flag(object, "opsp_flag");
     order.valid_to = reading.date(object, "rx_valid_date");
     let expected = "发送阴性、阳性、待判或免试";
     order.skin_test = reading.code(object, "skin_test_rslt", vocabulary::skin_test, expected);

@@ -139,6 +139,7 @@ fn order(object: &Object<'_>, reading: &mut Reading) -> Option<Order> {
 fn read_extension(object: &Object<'_>, order: &mut Order, reading: &mut Reading) {
     order.days = reading.number(object, "o_prdDays", groups::DAYS);
     order.frequency = groups::frequency(object, "o_used_frqu_dscr", reading);
+    order.first_line_used = reading.flag(object, "o_firstItemFlag");
     let dose = reading.text(object, "o_sinDosDscr");
     let Some(dose) = dose.as_deref().and_then(Dose::parse) else { return };
     if dose.dimension == Dimension::Mass {

@@ -201,6 +201,13 @@ pub(crate) fn element_zh(path: &str) -> Option<&'static str> {
         "begntime" => "就诊时间",
         "age" => "以日或月计的年龄",
         "attst_flag" => "医师对限定条件的确认",
+        "since" => "既往记录的起始日期",
+        "opsp_flag" => "门诊慢特病标志",
+        "opsp_dise_codes" => "认定病种",
+        "guardian_flag" => "监护人与专科医师在场的确认",
+        "spclst_flag" => "专科医师标志",
+        "adm_dept_codg" => "就诊科室",
+        "cnslt_flag" => "会诊或审核意见",
         _ => return None,
     };
     Some(name)

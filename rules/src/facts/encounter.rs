@@ -29,6 +29,8 @@ pub struct Encounter {
     pub long_prescription: Option<bool>,
     /// Billed on a registered outpatient chronic or special disease (门诊慢特病).
     pub on_chronic_scheme: Option<bool>,
+    /// An injury at work that is not recognised yet.
+    pub work_injury_pending: Option<bool>,
     /// The chronic diseases that the fund has approved for the patient, as codes.
     pub approved_diseases: Group<Vec<String>>,
     /// A file for cancer pain or chronic severe pain is registered (麻精药品专用病历).

@@ -91,6 +91,10 @@ pub struct Order {
     pub registered_use: Option<bool>,
     /// The doctor attests what no computer can see: evidence of sensitivity, of failed first line.
     pub attested: Option<bool>,
+    /// A first-line drug was used within the last half year, as one region's message says.
+    pub first_line_used: Option<bool>,
+    /// Billed on a registered chronic disease, when one prescription mixes it with ordinary lines.
+    pub on_chronic_scheme: Option<bool>,
     /// The last day on which the prescription may be dispensed.
     pub valid_to: Option<Date>,
     /// Voided: as if it had never been written.

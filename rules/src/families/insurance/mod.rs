@@ -2,5 +2,34 @@
 
 use crate::family::Family;
 
+pub mod catalogue_class;
+pub mod chronic_disease_list;
+pub mod early_refill;
+pub mod first_line;
+pub mod indication;
+pub mod institution_level;
+pub mod internet_scope;
+pub mod paid_course;
+pub mod payer_kind;
+pub mod slice_alone;
+pub mod slice_unpaid;
+pub mod supply_cap;
+mod usage;
+pub mod visit_kind;
+
 /// Every family of this room.
-pub(super) static ALL: &[&dyn Family] = &[];
+pub(super) static ALL: &[&dyn Family] = &[
+    &payer_kind::PayerKind,
+    &slice_unpaid::SliceUnpaid,
+    &slice_alone::SliceAlone,
+    &first_line::FirstLine,
+    &indication::Indication,
+    &supply_cap::SupplyCap,
+    &paid_course::PaidCourse,
+    &chronic_disease_list::ChronicDiseaseList,
+    &institution_level::InstitutionLevel,
+    &visit_kind::VisitKindLimit,
+    &internet_scope::InternetScope,
+    &catalogue_class::CatalogueClass,
+    &early_refill::EarlyRefill,
+];

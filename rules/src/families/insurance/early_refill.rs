@@ -1,0 +1,177 @@
+//! I13 重复开药（医保）, the other half: the same drug again while the last one lasts.
+//!
+//! What: all earlier dispensings of the drug, any strength, in the same form, are laid end to end;
+//! what they still last on the day of the new line is compared with a tolerance.
+//! Why: who fetches a month's drugs every ten days sells or wastes them.
+//! Basis: GZ10000301006000 重复开药; 医疗保障基金使用监督管理条例 art. 15.
+//! Example: 阿托伐他汀 for 30 days on 10-01, again on 10-12 → 18 days left → hit. What was returned
+//! counts no more; ward drugs are used up in the ward; a reason that the rule takes (lost) passes; an
+//! injection followed by tablets is no refill. Without a history nobody can be asked.
+
+use rust_decimal::Decimal;
+
+use crate::facts::VisitKind;
+use crate::family::{Case, Family, Hit, Outcome};
+use crate::parameter::{Column, ColumnKind};
+use crate::session::Line;
+
+use super::usage::{AtHome, is_excused};
+
+/// The family `early_refill`.
+pub struct EarlyRefill;
+
+const PARAMETERS: [Column; 3] = [
+    Column::required("overlap_days_ok", "允许提前的天数", ColumnKind::Whole),
+    Column::optional("reasons_ok", "可以提前的理由", ColumnKind::List),
+    Column::optional("exempt", "不判断的药品", ColumnKind::Keys),
+];
+
+impl Family for EarlyRefill {
+    fn id(&self) -> &'static str {
+        "early_refill"
+    }
+
+    fn zh_name(&self) -> &'static str {
+        "重复开药（余药未用完）"
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &[
+            "encounter.med_mdtrt_type",
+            "orders.hilist_code",
+            "orders.hosplist_code",
+            "orders.drug_ingd",
+            "orders.excd_rea",
+            "history.orders",
+        ]
+    }
+
+    fn parameters(&self) -> &'static [Column] {
+        &PARAMETERS
+    }
+
+    fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
+        let visit = case.facts.encounter.present().and_then(|encounter| encounter.visit);
+        let exempt = case.rule.parameters.keys("exempt");
+        let is_exempt = |line: &Line<'_>| {
+            exempt.iter().any(|key| line.is_about(key, case.session.sets))
+                || (case.rule.exempt_self_pay && line.is_self_paid())
+        };
+        let lines = case.lines().filter(|line| {
+            let goes_home = visit != Some(VisitKind::Inpatient) || line.order.discharge;
+            line.order.current && goes_home && line.may_be_drug() && !is_exempt(line)
+        });
+        lines.map(|line| judge_line(case, line)).collect()
+    }
+}
+
+fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
+    let at_home = AtHome::of(case, line);
+    let tolerance = Decimal::from(case.rule.parameters.whole("overlap_days_ok"));
+    let Some((day, days)) = at_home.last else {
+        return if at_home.missing.is_empty() {
+            Outcome::NotApplicable
+        } else {
+            Outcome::Unknown { missing: at_home.missing }
+        };
+    };
+    if at_home.days <= tolerance || is_excused(case, line) {
+        return Outcome::Pass;
+    }
+    let left = at_home.days;
+    Outcome::Hit(Hit {
+        violating: vec![line.position],
+        text: format!(
+            "【{}】上次{day}开{}天，尚余{left}天（本院范围内）",
+            line.name(),
+            days.normalize()
+        ),
+        evidence: vec![format!("{day}/{}", days.normalize())],
+        ..Hit::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::families::bench::Bench;
+
+    const BENCH: Bench = Bench {
+        family: "early_refill",
+        parameters: "overlap_days_ok = 7, reasons_ok = [\"遗失\"], exempt = \"ingredient:胰岛素\"",
+        rows: "",
+        drugs: "hospital,ATO,阿托伐他汀钙片,,阿托伐他汀,20 mg,片,7,口服,\n\
+                hospital,AT1,阿托伐他汀钙片10,,阿托伐他汀,10 mg,片,7,口服,\n\
+                hospital,INS,胰岛素,,胰岛素,300 IU,支,1,注射,\n\
+                hospital,DEI,双氯芬酸注射液,,双氯芬酸,75 mg,支,1,注射,\n\
+                hospital,DEO,双氯芬酸片,,双氯芬酸,75 mg,片,10,口服,\n",
+    };
+
+    const DESK: &str = r#""med_mdtrt_type":"1""#;
+    const NEW: &str = r#""hosplist_code":"ATO""#;
+
+    #[test]
+    fn eighteen_days_left() {
+        // The bench's clock stands on 2026-05-15: eleven days after the fourth.
+        let hit = "hit 1: 【阿托伐他汀钙片】上次2026-05-04开30天，尚余18天（本院范围内）";
+        check(DESK, NEW, &past("ATO", "0504", "30"), hit);
+        check(DESK, NEW, &past("AT1", "0504", "30"), hit);
+        check(DESK, NEW, &past("ATO", "0423", "30"), "pass");
+        check(DESK, NEW, &past("ATO", "0422", "31"), "pass");
+        check(DESK, NEW, &past("ATO", "0301", "30"), "pass");
+    }
+
+    #[test]
+    fn dispensings_are_laid_end_to_end() {
+        let two = format!(
+            "{},{}",
+            past("ATO", "0420", "20"),
+            past("ATO", "0501", "20").replace("\"h\"", "\"h2\"")
+        );
+        check(
+            DESK,
+            NEW,
+            &two,
+            "hit 1: 【阿托伐他汀钙片】上次2026-05-01开20天，尚余14天（本院范围内）",
+        );
+    }
+
+    #[test]
+    fn what_does_not_count() {
+        let lost = format!(r#"{NEW},"excd_rea":"药品遗失""#);
+        check(DESK, &lost, &past("ATO", "0504", "30"), "pass");
+        check(DESK, r#""hosplist_code":"INS""#, &past("INS", "0504", "30"), "nothing");
+        check(DESK, r#""hosplist_code":"DEO""#, &past("DEI", "0504", "30"), "nothing");
+        check(r#""med_mdtrt_type":"2""#, NEW, &past("ATO", "0504", "30"), "nothing");
+        let refund = r#"{"rx_id":"h","hosplist_code":"ATO","cnt":"5","medc_days":"30","fee_ocur_time":"20260504"},
+            {"rx_id":"r","hosplist_code":"ATO","cnt":"-5","refd_rx_id":"h","fee_ocur_time":"20260505"}"#;
+        check(DESK, NEW, refund, "nothing");
+        check(DESK, NEW, "", "nothing");
+        check(DESK, NEW, &past("ATO", "0504", ""), "unknown history.orders[h].medc_days");
+    }
+
+    #[test]
+    fn days_are_computed_when_nobody_wrote_them() {
+        let past = r#"{"rx_id":"h","hosplist_code":"ATO","fee_ocur_time":"20260504","cnt":"4","cnt_unt":"盒",
+            "drug_used_sdose":"20","drug_used_dosunt":"mg","drug_used_frqu":"QD"}"#;
+        check(
+            DESK,
+            NEW,
+            past,
+            "hit 1: 【阿托伐他汀钙片】上次2026-05-04开28天，尚余16天（本院范围内）",
+        );
+    }
+
+    fn past(drug: &str, day: &str, days: &str) -> String {
+        format!(
+            r#"{{"rx_id":"h","hosplist_code":"{drug}","fee_ocur_time":"2026{day}","medc_days":"{days}"}}"#
+        )
+    }
+
+    #[track_caller]
+    fn check(encounter: &str, line: &str, past: &str, expected: &str) {
+        let request = format!(
+            r#"{{"encounter":{{{encounter}}},"history":{{"orders":[{past}]}},"orders":[{{"rx_id":"1",{line}}}]}}"#
+        );
+        BENCH.check(&request, expected);
+    }
+}

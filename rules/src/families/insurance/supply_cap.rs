@@ -1,0 +1,322 @@
+//! I07 限最大开药天数/量: what is written now, with what is left at home, stays within a cap.
+//!
+//! What: the days of a line (the longer of written and computed) and the days that earlier
+//! dispensings still last are compared with the cap of the place: outpatient, emergency, registered
+//! chronic disease, discharge. A rule with rows has caps of its own for their drugs, in days or packages.
+//! Why: hoarded drugs are paid twice and taken never.
+//! Basis: GZ10000101009000; 医疗保障基金使用监督管理条例 art. 15 超量开药.
+//! Example: 氨氯地平 5 mg QD, four boxes of 7, cap 30, six days left → 34 > 30 → hit. One smallest package is
+//! let through while nothing is left. A reason that the rule takes (lost) forgets what was left.
+//! Ward orders are not dispensed to take home. Without a history only the line itself is judged.
+
+use rust_decimal::Decimal;
+
+use crate::dose::{days_supply, is_one_package};
+use crate::facts::VisitKind;
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::frequency::Frequency;
+use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::session::Line;
+
+use super::usage::{AtHome, is_excused};
+
+/// The family `supply_cap`.
+pub struct SupplyCap;
+
+const PARAMETERS: [Column; 6] = [
+    Column::optional("outpatient_days_max", "门诊天数上限", ColumnKind::Whole),
+    Column::optional("emergency_days_max", "急诊天数上限", ColumnKind::Whole),
+    Column::optional("chronic_days_max", "门诊慢特病和长期处方天数上限", ColumnKind::Whole),
+    Column::optional("discharge_days_max", "出院带药天数上限", ColumnKind::Whole),
+    Column::optional("min_pack_ok", "允许一个最小包装", ColumnKind::Flag),
+    Column::optional("reasons_ok", "不计余药的理由", ColumnKind::List),
+];
+
+const ROWS: [Column; 3] = [
+    Column::optional("scope", "适用场合", ColumnKind::Choice(&["门诊", "急诊", "慢特病", "出院"])),
+    Column::optional("days_max", "天数上限", ColumnKind::Whole),
+    Column::optional("quantity_max", "数量上限", ColumnKind::Decimal),
+];
+
+impl Family for SupplyCap {
+    fn id(&self) -> &'static str {
+        "supply_cap"
+    }
+
+    fn zh_name(&self) -> &'static str {
+        "药品限最大开药天数或数量"
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &[
+            "encounter.med_mdtrt_type",
+            "encounter.opsp_flag",
+            "encounter.long_rx_flag",
+            "orders.medc_days",
+            "orders.cnt",
+            "orders.cnt_unt",
+            "orders.drug_used_sdose",
+            "orders.drug_used_dosunt",
+            "orders.drug_used_frqu",
+            "orders.dscg_tkdrug_flag",
+            "orders.excd_rea",
+            "history.orders",
+        ]
+    }
+
+    fn parameters(&self) -> &'static [Column] {
+        &PARAMETERS
+    }
+
+    fn rows(&self) -> Rows {
+        Rows::Optional(&ROWS)
+    }
+
+    fn has_several_rows_per_key(&self) -> bool {
+        true
+    }
+
+    fn check_row(&self, row: &Parameters) -> Option<String> {
+        let is_empty = row.get("days_max").is_none() && row.get("quantity_max").is_none();
+        is_empty.then(|| "write `days_max` or `quantity_max`".to_owned())
+    }
+
+    fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
+        if !case.rule.rows.is_empty() {
+            return case.current().map(|found| judge_row(case, found)).collect();
+        }
+        let lines = case.lines().filter(|line| line.order.current && line.may_be_drug());
+        let paid = lines.filter(|line| !(case.rule.exempt_self_pay && line.is_self_paid()));
+        paid.map(|line| judge_line(case, line)).collect()
+    }
+}
+
+fn judge_row(case: &Case<'_>, found: &Match<'_>) -> Outcome {
+    let row = &found.row.parameters;
+    let is_elsewhere = |scope: &str| scope_of(case, found.line).is_none_or(|is| is.zh() != scope);
+    if row.maybe_text("scope").is_some_and(is_elsewhere) {
+        return Outcome::NotApplicable;
+    }
+    let source = Some(found.row.source.clone());
+    if let Some(max) = row.maybe_decimal("quantity_max") {
+        let Some(quantity) = found.line.net else {
+            return Outcome::unknown(found.line.path("cnt"));
+        };
+        if quantity > max {
+            let name = found.line.name();
+            return Outcome::Hit(Hit {
+                violating: vec![found.line.position],
+                text: format!("【{name}】本次数量{}，超过{max}", quantity.normalize()),
+                evidence: vec![format!("{}>{max}", quantity.normalize())],
+                source,
+                ..Hit::default()
+            });
+        }
+    }
+    let Some(max) = row.maybe_whole("days_max") else { return Outcome::Pass };
+    let judged = judge_days(case, found.line, Decimal::from(max), true);
+    match judged {
+        Outcome::Hit(hit) => Outcome::Hit(Hit { source, ..hit }),
+        other => other,
+    }
+}
+
+/// Without a row every drug is meant: what cannot be computed is not asked for.
+fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
+    let max = scope_of(case, line)
+        .and_then(|scope| case.rule.parameters.maybe_whole(scope.parameter()))
+        .map(Decimal::from);
+    max.map_or(Outcome::NotApplicable, |max| judge_days(case, line, max, false))
+}
+
+#[derive(Clone, Copy)]
+enum Scope {
+    Outpatient,
+    Emergency,
+    Chronic,
+    Discharge,
+}
+
+impl Scope {
+    fn parameter(self) -> &'static str {
+        match self {
+            Scope::Outpatient => "outpatient_days_max",
+            Scope::Emergency => "emergency_days_max",
+            Scope::Chronic => "chronic_days_max",
+            Scope::Discharge => "discharge_days_max",
+        }
+    }
+
+    fn zh(self) -> &'static str {
+        match self {
+            Scope::Outpatient => "门诊",
+            Scope::Emergency => "急诊",
+            Scope::Chronic => "慢特病",
+            Scope::Discharge => "出院",
+        }
+    }
+}
+
+fn scope_of(case: &Case<'_>, line: &Line<'_>) -> Option<Scope> {
+    if line.order.discharge {
+        return Some(Scope::Discharge);
+    }
+    let encounter = case.facts.encounter.present()?;
+    let is_long = encounter.long_prescription == Some(true)
+        || line.order.on_chronic_scheme.or(encounter.on_chronic_scheme) == Some(true);
+    match encounter.visit? {
+        VisitKind::Inpatient => None,
+        VisitKind::Emergency => Some(Scope::Emergency),
+        _ if is_long => Some(Scope::Chronic),
+        VisitKind::Outpatient | VisitKind::Internet | VisitKind::Pharmacy => {
+            Some(Scope::Outpatient)
+        }
+    }
+}
+
+fn judge_days(case: &Case<'_>, line: &Line<'_>, max: Decimal, is_named: bool) -> Outcome {
+    let computed = days_supply(line);
+    let is_as_needed = line.order.frequency == Some(Frequency::AsNeeded);
+    let days = match (line.order.days.max(computed.as_ref().ok().copied()), computed) {
+        (Some(days), Err(missing)) if is_as_needed && days <= max => {
+            return lacks(missing, is_named);
+        }
+        (Some(days), _) => days,
+        (None, Err(missing)) => return lacks(missing, is_named),
+        (None, Ok(days)) => days,
+    };
+    let at_home = if is_excused(case, line) { AtHome::default() } else { AtHome::of(case, line) };
+    let is_smallest =
+        case.rule.parameters.flag("min_pack_ok") && is_one_package(line) && at_home.days.is_zero();
+    if days + at_home.days > max && !is_smallest {
+        return Outcome::Hit(hit(line, days, &at_home, max));
+    }
+    if case.facts.history.is_absent() && !is_excused(case, line) {
+        return lacks(vec!["history".to_owned()], is_named);
+    }
+    if at_home.missing.is_empty() { Outcome::Pass } else { lacks(at_home.missing, is_named) }
+}
+
+fn lacks(missing: Vec<String>, is_named: bool) -> Outcome {
+    if is_named { Outcome::Unknown { missing } } else { Outcome::NotApplicable }
+}
+
+fn hit(line: &Line<'_>, days: Decimal, at_home: &AtHome, max: Decimal) -> Hit {
+    let (name, days, left) = (line.name(), days.normalize(), at_home.days);
+    let text = if left.is_zero() {
+        format!("【{name}】本次{days}天，超过{max}天")
+    } else {
+        format!("【{name}】本次{days}天+余药{left}天，超过{max}天")
+    };
+    Hit {
+        violating: vec![line.position],
+        text,
+        evidence: vec![format!("{days}+{left}>{max}")],
+        ..Hit::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::families::bench::Bench;
+
+    const DRUGS: &str = "hospital,AML,苯磺酸氨氯地平片,,氨氯地平,5 mg,片,7,口服,\n\
+        hospital,AM2,苯磺酸氨氯地平片10,,氨氯地平,10 mg,片,7,口服,\n\
+        hospital,VAL,缬沙坦胶囊,,缬沙坦,80 mg,粒,28,口服,\n";
+
+    const BENCH: Bench = Bench {
+        family: "supply_cap",
+        parameters: "outpatient_days_max = 30, emergency_days_max = 3, chronic_days_max = 84, discharge_days_max = 14, min_pack_ok = true, reasons_ok = [\"遗失\"]",
+        rows: "",
+        drugs: DRUGS,
+    };
+
+    const ROWS: Bench = Bench {
+        family: "supply_cap",
+        parameters: "",
+        rows: "match,key,item,scope,days_max,quantity_max,source,flag\n\
+               hospital,AML,氨氯地平,门诊,14,,site,A\n\
+               hospital,VAL,缬沙坦,,,2,site,A\n",
+        drugs: DRUGS,
+    };
+
+    const FOUR: &str = r#""hosplist_code":"AML","drug_used_sdose":"5","drug_used_dosunt":"mg","drug_used_frqu":"QD","cnt":"4","cnt_unt":"盒""#;
+    const DESK: &str = r#""med_mdtrt_type":"1""#;
+
+    #[test]
+    fn with_what_is_left_at_home() {
+        let left =
+            r#"{"rx_id":"h","hosplist_code":"AML","medc_days":"28","fee_ocur_time":"20260424"}"#;
+        check(DESK, FOUR, left, "hit 1: 【苯磺酸氨氯地平片】本次28天+余药6天，超过30天");
+        check(DESK, FOUR, &left.replace("0424", "0419"), "pass");
+        let other_strength = left.replace("AML", "AM2");
+        check(DESK, FOUR, &other_strength, "hit 1: 【苯磺酸氨氯地平片】本次28天+余药6天，超过30天");
+        let lost = format!(r#"{FOUR},"excd_rea":"药品遗失""#);
+        check(DESK, &lost, left, "pass");
+        let returned = r#"{"rx_id":"h","hosplist_code":"AML","cnt":"4","medc_days":"28","fee_ocur_time":"20260424"},
+            {"rx_id":"r","hosplist_code":"AML","cnt":"-4","refd_rx_id":"h","fee_ocur_time":"20260425"}"#;
+        check(DESK, FOUR, returned, "pass");
+        let half = returned.replace("\"-4\"", "\"-2\"");
+        check(DESK, FOUR, &half, "pass");
+    }
+
+    #[test]
+    fn each_place_has_its_cap() {
+        let forty = r#""hosplist_code":"AML","medc_days":"40""#;
+        check(DESK, forty, "", "hit 1: 【苯磺酸氨氯地平片】本次40天，超过30天");
+        check(r#""med_mdtrt_type":"1","opsp_flag":"1""#, forty, "", "pass");
+        let discharge = format!(r#"{FOUR},"dscg_tkdrug_flag":"1""#);
+        let bed = r#""med_mdtrt_type":"2""#;
+        check(bed, &discharge, "", "hit 1: 【苯磺酸氨氯地平片】本次28天，超过14天");
+        check(bed, FOUR, "", "nothing");
+        let emergency = r#""med_mdtrt_type":"1","emer_flag":"1""#;
+        check(emergency, FOUR, "", "hit 1: 【苯磺酸氨氯地平片】本次28天，超过3天");
+    }
+
+    #[test]
+    fn one_smallest_package_while_nothing_is_left() {
+        let one = r#""hosplist_code":"VAL","drug_used_sdose":"80","drug_used_dosunt":"mg","drug_used_frqu":"QD","cnt":"1","cnt_unt":"盒","dscg_tkdrug_flag":"1""#;
+        check(DESK, one, "", "pass");
+        let left =
+            r#"{"rx_id":"h","hosplist_code":"VAL","medc_days":"28","fee_ocur_time":"20260510"}"#;
+        check(DESK, one, left, "hit 1: 【缬沙坦胶囊】本次28天+余药22天，超过14天");
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_asked_without_a_row() {
+        check(DESK, r#""hosplist_code":"AML""#, "", "nothing");
+        let no_history = format!(r#"{{"encounter":{{{DESK}}},"orders":[{{"rx_id":"1",{FOUR}}}]}}"#);
+        BENCH.check(&no_history, "nothing");
+        let as_needed = FOUR.replace("QD", "PRN");
+        check(DESK, &as_needed, "", "nothing");
+        check("", FOUR, "", "nothing");
+        let ward = r#"{"rx_id":"h","hosplist_code":"AML","medc_days":"28","mdtrt_id":"Z1","fee_ocur_time":"20260510"}],"stays":[{"mdtrt_id":"Z1","med_mdtrt_type":"2"}"#;
+        check(DESK, FOUR, ward, "pass");
+    }
+
+    #[test]
+    fn caps_of_single_drugs() {
+        let row = |line: &str, expected: &str| {
+            ROWS.check(
+                &format!(
+                    r#"{{"encounter":{{{DESK}}},"history":{{"since":"20250101"}},"orders":[{{"rx_id":"1",{line}}}]}}"#
+                ),
+                expected,
+            );
+        };
+        row(FOUR, "hit 1: 【苯磺酸氨氯地平片】本次28天，超过14天");
+        row(&format!(r#"{FOUR},"dscg_tkdrug_flag":"1""#), "nothing");
+        row(r#""hosplist_code":"AML""#, "unknown orders[1].cnt");
+        row(r#""hosplist_code":"VAL","cnt":"3""#, "hit 1: 【缬沙坦胶囊】本次数量3，超过2");
+        row(r#""hosplist_code":"VAL","cnt":"2""#, "pass");
+        row(r#""hosplist_code":"VAL""#, "unknown orders[1].cnt");
+    }
+
+    #[track_caller]
+    fn check(encounter: &str, line: &str, past: &str, expected: &str) {
+        let request = format!(
+            r#"{{"encounter":{{{encounter}}},"history":{{"since":"20250101","orders":[{past}]}},"orders":[{{"rx_id":"1",{line}}}]}}"#
+        );
+        BENCH.check(&request, expected);
+    }
+}

@@ -1,0 +1,146 @@
+//! What a patient has used and still has at home: shared by the families that count days.
+//!
+//! Two strengths of one ingredient are one drug. What was taken back counts no more. The past is
+//! that of this institution, and its silence proves nothing before the day from which it is complete.
+
+use std::collections::BTreeSet;
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
+use crate::dose::days_supply;
+use crate::facts::{Stay, VisitKind};
+use crate::family::{Case, Outcome};
+use crate::session::{Line, LineKind};
+
+/// An order longer than this is a mistake; it must not make a set of endless dates.
+const DATES_MAX: usize = 400;
+
+/// Same ingredients; where nobody knows them, the same name part of the national code, or the same
+/// entry of the hospital's list.
+pub(super) fn is_same_drug(one: &Line<'_>, other: &Line<'_>) -> bool {
+    if let (Some(mut one), Some(mut other)) = (one.ingredients(), other.ingredients()) {
+        one.sort_unstable();
+        other.sort_unstable();
+        return one == other;
+    }
+    let named = one.national_code().zip(other.national_code());
+    named.is_some_and(|(one, other)| name_part(one) == name_part(other))
+        || (one.order.hospital_code.is_some()
+            && one.order.hospital_code == other.order.hospital_code)
+}
+
+/// The part of a national code that names the drug, any form.
+fn name_part(code: &str) -> &str {
+    let length = match code.as_bytes().first() {
+        Some(b'X') => 10,
+        Some(b'Z') => 11,
+        _ => code.len(),
+    };
+    code.get(..length).unwrap_or(code)
+}
+
+/// The dates on which a line was or will be used, as far as they are known.
+pub(super) fn dates_of(line: &Line<'_>, today: Date) -> BTreeSet<Date> {
+    if line.is_refund() || line.is_cancelled() {
+        return BTreeSet::new();
+    }
+    let last = match line.kind {
+        LineKind::Charge => line.begins,
+        // An order without an end has run until today at least.
+        LineKind::Order => line.ends().unwrap_or(today.max(line.begins)),
+        LineKind::Past => line.ends().unwrap_or(line.begins),
+    };
+    let days = line.begins.series(1.day()).take(DATES_MAX);
+    days.take_while(|day| *day <= last).collect()
+}
+
+/// Whether what is known of the past begins on a day or before it; what is missing when not.
+pub(super) fn past_since(case: &Case<'_>, day: Option<Date>) -> Result<(), String> {
+    let Some(history) = case.facts.history.present() else { return Err("history".to_owned()) };
+    match (day, history.since) {
+        (None, _) => Ok(()),
+        (Some(day), Some(since)) if since <= day => Ok(()),
+        _ => Err("history.since".to_owned()),
+    }
+}
+
+/// What is left at home of a drug on the day on which a line starts.
+#[derive(Debug, Default)]
+pub(super) struct AtHome {
+    /// Whole days, the day itself not counted.
+    pub(super) days: Decimal,
+    /// The last dispensing: its day, and for how many days it was.
+    pub(super) last: Option<(Date, Decimal)>,
+    /// What would have to be known of the past.
+    pub(super) missing: Vec<String>,
+}
+
+impl AtHome {
+    /// Adds up all dispensings of the past: each lasts from its day on, or from the end of the one
+    /// before it.
+    pub(super) fn of(case: &Case<'_>, line: &Line<'_>) -> AtHome {
+        let mut at_home = AtHome::default();
+        let mut past: Vec<&Line<'_>> = case
+            .session
+            .past
+            .iter()
+            .filter(|past| is_same_drug(past, line) && past.form() == line.form())
+            .filter(|past| past.begins <= line.begins && !past.is_refund() && !past.is_cancelled())
+            .filter(|past| was_taken_home(case, past))
+            .collect();
+        past.sort_by_key(|past| past.begins);
+        let mut empty_on: Option<Date> = None;
+        for past in past {
+            let Some(days) = days_left_of(past) else {
+                at_home.missing.push(past.path("medc_days"));
+                continue;
+            };
+            let from = empty_on.map_or(past.begins, |day| day.max(past.begins));
+            let length = days.ceil().to_i32().unwrap_or(i32::MAX);
+            empty_on = from.checked_add(length.days()).ok();
+            at_home.last = Some((past.begins, days));
+        }
+        let left = empty_on.and_then(|day| day.since(line.begins).ok());
+        at_home.days = Decimal::from(left.map_or(0, |left| (left.get_days() - 1).max(0)));
+        at_home
+    }
+}
+
+/// For how many days a dispensing lasts, what was brought back taken off: of written days as much
+/// as of the quantity; computed days know of it already.
+fn days_left_of(past: &Line<'_>) -> Option<Decimal> {
+    let Some(days) = past.order.days else { return days_supply(past).ok() };
+    let kept = past.net.zip(past.order.quantity).filter(|(_, all)| *all > Decimal::ZERO);
+    let Some((net, all)) = kept else { return Some(days) };
+    days.checked_mul(net)?.checked_div(all)
+}
+
+/// Ward drugs are used up in the ward; discharge drugs go home.
+fn was_taken_home(case: &Case<'_>, past: &Line<'_>) -> bool {
+    if past.order.discharge {
+        return true;
+    }
+    let visit = match &past.order.mdtrt_id {
+        None => case.facts.encounter.present().and_then(|encounter| encounter.visit),
+        Some(id) => {
+            let stays = case.facts.history.present().map_or(&[][..], |history| &history.stays);
+            let of_line = |stay: &&Stay| stay.mdtrt_id.as_ref() == Some(id);
+            stays.iter().find(of_line).and_then(|stay| stay.visit)
+        }
+    };
+    visit != Some(VisitKind::Inpatient)
+}
+
+/// Whether the doctor's reason is one that a rule takes: lost, spoilt, going abroad.
+pub(super) fn is_excused(case: &Case<'_>, line: &Line<'_>) -> bool {
+    let words = case.rule.parameters.list("reasons_ok");
+    line.order.reason.as_deref().is_some_and(|reason| words.iter().any(|w| reason.contains(w)))
+}
+
+/// Unknown for want of several elements.
+pub(super) fn unknown(missing: Vec<String>) -> Outcome {
+    if missing.is_empty() { Outcome::Pass } else { Outcome::Unknown { missing } }
+}
