@@ -1,8 +1,8 @@
 //! XML text to nodes.
 //!
 //! The common tokens are taken by hand, see `tokens`; all others are quick_xml's, and no other file
-//! names it. The tree, the namespaces, the limits and the faults are ours. The walk keeps its own stack, so no depth of nesting can exhaust the
-//! program's.
+//! names it. The tree, the namespaces, the limits and the faults are ours. The walk keeps its own
+//! stack, so no depth of nesting can exhaust the program's.
 //!
 //! What is stricter than many parsers: any DOCTYPE is refused, and of the entities only the five of
 //! XML exist, so nothing can be expanded or fetched. What is laxer: names beyond ASCII are not
