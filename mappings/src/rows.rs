@@ -58,7 +58,8 @@ impl Row {
             .buffer_capacity(text.len().max(1))
             .from_reader(text.as_bytes());
         let record = reader.records().next().transpose().map_err(|it| it.to_string())?;
-        let cells = record.iter().flatten().map(str::to_owned).collect();
+        // Full-width blanks are blanks, too.
+        let cells = record.iter().flatten().map(|it| it.trim().to_owned()).collect();
         Ok(Row { line, cells })
     }
 
@@ -85,7 +86,7 @@ mod tests {
     #[test]
     fn rows_have_the_lines_of_the_file() {
         check("k,v\na,1\n\n# note\nb,\"2,3\"\r\n", "2 a 1; 5 b 2,3");
-        check("\u{feff}k,v\n 甲 , 1 ,free note", "2 甲 1");
+        check("\u{feff}k,v\n 甲\u{3000}, 1 ,free note", "2 甲 1");
     }
 
     #[test]

@@ -158,8 +158,8 @@ steps! {
     "unit" "unit(\"table\", from, to)" "按单位表换算；from、to 是单位，写文字或表达式" "converts by a table of units" ("v | decimal | unit(\"dose\", \"g\", \"mg\")", "0.5", "500") NUMBER => number::unit;
     "age" "age(\"years\")" "读年龄，得整年、整月或整天（years、months、days）；不能确定则报问题，不推算出生日期" "reads an age in completed years, months or days; never a guess, never a birth date"
         ("v | age(\"months\")", "3岁2月", "38") TEXT => number::age;
-    "code" "code(\"map\")" "按本来源的码表对照" "translates by a code map of this source" ("v | code(\"sex\")", "男", "1") WORD => code::code;
-    "lookup" "lookup(\"table\", \"column\")" "按第一列查表，取一列" "a cell of a table of this source, by its first column" ("v | lookup(\"drugs\", \"pack\")", "YP01", "24") WORD => code::lookup;
+    "code" "code(\"map\")" "按本来源的码表对照；首尾的空白不算，只有空白视为没有值" "translates by a code map of this source" ("v | code(\"sex\")", "男", "1") WORD => code::code;
+    "lookup" "lookup(\"table\", \"column\")" "按第一列查表，取一列；首尾的空白不算" "a cell of a table of this source, by its first column" ("v | lookup(\"drugs\", \"pack\")", "YP01", "24") WORD => code::lookup;
     "code_of" "code_of(\"domain\")" "值域中的名称化为代码" "the code of a name in a value domain" ("v | code_of(\"gend\")", "男", "1") TEXT => code::code_of;
     "name_of" "name_of(\"domain\")" "值域中的代码化为名称" "the name of a code in a value domain" ("v | name_of(\"gend\")", "1", "男") WORD => code::name_of;
     "boolean" "boolean(\"yes\", \"no\")" "两个词对应是与否" "two words for yes and no" ("v | boolean(\"是\", \"否\")", "是", "y") TEXT => code::boolean;

@@ -39,6 +39,17 @@ fn each_policy_says_what_becomes_of_the_message() {
     check("pass", "9", "M210 gend, gend=9");
 }
 
+/// A column of fixed width fills its codes up; the table has them as people write them.
+#[test]
+fn blanks_around_a_code_are_no_part_of_it() {
+    check("refuse", "男  ", "gend=1");
+    check("refuse", "\u{3000}女\n", "gend=2");
+    check("park", " 3 ", "parked v/codes/sex.csv 3 gend");
+    check("pass", "9  ", "M210 gend, gend=9");
+    check("park", "  ", "V101 gend");
+    check("park", "男 女", "parked v/codes/sex.csv 男 女 gend");
+}
+
 /// Everything there is to say of the one record.
 #[track_caller]
 fn check(policy: &str, sex: &str, expected: &str) {

@@ -192,6 +192,7 @@ fn joined(datum: Datum<'static>, separator: &str) -> Datum<'static> {
 
 /// What the step can make of one known word.
 fn results(step: &CodeStep, text: &str) -> Vec<Word> {
+    let text = text.trim(); // as the step does when it runs
     match step {
         CodeStep::Code { map } => {
             let mapped: Vec<_> = map.targets_of(text).map(|it| mapped(map.file(), it)).collect();

@@ -39,11 +39,16 @@ impl CodeStep {
     /// `$position | code("main")`: a number is as good a code as any.
     pub(super) fn run<'a>(&'a self, datum: Datum<'a>, scene: &Scene<'a>) -> Outcome<'a> {
         let Some(text) = datum.to_text() else { return Ok(datum) };
+        // Fixed-width columns pad their codes, and no table has a key with blanks around it.
+        let word = text.trim();
+        if word.is_empty() && !text.is_empty() {
+            return Ok(Datum::Absent);
+        }
         match self {
-            CodeStep::Code { map } => translated(map, &text, scene),
-            CodeStep::Lookup { table, column } => looked_up(table, &text, *column),
-            CodeStep::Named { domain, words } => named(words, domain, &text),
-            CodeStep::Boolean { yes, no } => yes_or_no(&text, yes, no),
+            CodeStep::Code { map } => translated(map, word, scene),
+            CodeStep::Lookup { table, column } => looked_up(table, word, *column),
+            CodeStep::Named { domain, words } => named(words, domain, word),
+            CodeStep::Boolean { yes, no } => yes_or_no(word, yes.trim(), no.trim()),
         }
     }
 }
@@ -79,7 +84,7 @@ pub(crate) fn name_of(it: &Arguments<'_>, _: Kind, scope: &mut dyn Scope) -> Com
 
 pub(crate) fn boolean(it: &Arguments<'_>, _: Kind, _: &mut dyn Scope) -> Compilation {
     let [yes, no] = it.texts()?;
-    if yes == no {
+    if yes.trim() == no.trim() {
         return Err("the word for yes must not be the word for no".to_owned());
     }
     Ok((Step::Code(CodeStep::Boolean { yes, no }), Kind::Boolean))
