@@ -44,7 +44,7 @@ impl KeyName {
         let name = &self.name;
         keys.get(name).ok_or_else(|| {
             let hint = crate::suggestion(name, keys.keys().map(String::as_str));
-            self.bad(format!("has no key `{name}`: add it to the channel's keys{hint}"))
+            self.bad(format!("there is no key `{name}` among the keys given{hint}"))
         })
     }
 
@@ -98,14 +98,14 @@ impl Seal {
                     cipher.key_bytes().iter().map(ToString::to_string).collect();
                 let lengths = lengths.join(" or ");
                 let message =
-                    format!("has a key `{name}` of {has} bytes, and {cipher} takes {lengths}");
+                    format!("the key `{name}` has {has} bytes, and {cipher} takes {lengths}");
                 self.key.bad(message)
             }
             Misfit::Iv { has } => {
                 let (name, takes) = (&iv.name, cipher.block_bytes());
-                iv.bad(format!("has a vector `{name}` of {has} bytes, and {cipher} takes {takes}"))
+                iv.bad(format!("the vector `{name}` has {has} bytes, and {cipher} takes {takes}"))
             }
-            Misfit::Mode => self.key.bad(format!("has no vector for {cipher}")),
+            Misfit::Mode => self.key.bad(format!("{cipher} has no vector")),
         }
     }
 }
@@ -160,7 +160,7 @@ impl Verify {
         let secret = name.find(keys)?.clone();
         if self.over.iter().any(|it| matches!(it, Part::Key)) && secret.text().is_none() {
             let name_text = &name.name;
-            return Err(name.bad(format!("has a key `{name_text}` of bytes, and $key is a text")));
+            return Err(name.bad(format!("the key `{name_text}` is bytes, and $key is a text")));
         }
         self.secret = Some(secret);
         Ok(())

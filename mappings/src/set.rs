@@ -15,7 +15,7 @@ use crate::dispatch::{self, Dispatch, Run};
 use crate::expression::Path;
 use crate::mapping::{MappedRecord, Mapping};
 use crate::opener::Opener;
-use crate::scene::{Context, Found, Item, Scene};
+use crate::scene::{Context, Found, Item, Reading, Scene};
 use crate::seal::BadKey;
 use crate::walk;
 
@@ -218,8 +218,7 @@ impl MappingSet {
         let mut problems = Vec::new();
         for (path, mapping) in &mut self.mappings {
             let mut told = |bad: BadKey| {
-                let message = format!("the channel {}", bad.message);
-                problems.push(Problem::error("M019", path.as_str(), bad.place, message));
+                problems.push(Problem::error("M019", path.as_str(), bad.place, bad.message));
             };
             for open in &mut mapping.opens {
                 let Some(seal) = &open.seal else { continue };
@@ -292,6 +291,10 @@ impl MappingSet {
         let (path, mapping) = self.choose(document, context, &mut opener)?;
         opener.open_all(document, mapping, mapping.opens.len())?;
         opener.verify(document, mapping, mapping.opens.len())?;
+        if reader.is_some() {
+            // What decided that this mapping applies was read, too; those that do not are not told.
+            mapping.applies(document, context, reader)?;
+        }
         mapping.regroup(document, context);
         let exhausted = |_| MapError::TooMuch(mapping.name.clone());
         let records = mapping.records(document, context, reader).map_err(exhausted)?;
@@ -344,7 +347,7 @@ impl MappingSet {
         });
         let mut broken = None;
         for (path, mapping) in worth.into_iter().filter_map(|it| self.mappings.get(it)) {
-            match mapping.applies(document, context) {
+            match mapping.applies(document, context, None) {
                 Ok(true) => return Ok(Some((path, mapping))),
                 Ok(false) => {}
                 Err(error) => broken = broken.or(Some(error)),
@@ -371,7 +374,7 @@ impl MappingSet {
         let mut broken = None;
         for (_, mapping) in &self.mappings {
             let readable = opener.open_all(document, mapping, mapping.gates);
-            match readable.and_then(|()| mapping.applies(document, context)) {
+            match readable.and_then(|()| mapping.applies(document, context, None)) {
                 Ok(true) => return Ok(mapping.name.clone()),
                 Ok(false) => {}
                 Err(error) => broken = broken.or(Some(error)),
@@ -383,10 +386,15 @@ impl MappingSet {
 }
 
 impl Mapping {
-    fn applies(&self, document: &Document, context: &Context<'_>) -> Result<bool, MapError> {
+    fn applies(
+        &self,
+        document: &Document,
+        context: &Context<'_>,
+        reader: Option<&dyn Fn(NodeId)>,
+    ) -> Result<bool, MapError> {
         let Some(when) = &self.when else { return Ok(true) };
         let found = Found::new(self.absolute_paths);
-        let reading = self.reading(document);
+        let reading = Reading { reader, ..self.reading(document) };
         let root = Item::root(document);
         let applies = when.holds(&Scene::new(document, context, &root, &found, &reading));
         if reading.budget.is_spent() {

@@ -4,7 +4,8 @@
 //! was encrypted and signed here, openssl did.
 #![allow(clippy::unwrap_used)]
 
-use mappings::{Catalogs, MappingSet, case_keys};
+use adapters::{Input, Limits, NodeId, WireFormat};
+use mappings::{Catalogs, Context, MappingSet, case_keys};
 use schemas::Files;
 
 const MAPPING: &str = r#"[mapping]
@@ -98,6 +99,40 @@ fn mappings_share_an_envelope() {
     assert!(outcome(&set, &message(BODY, SIGN_INSIDE)).contains("M106"));
 }
 
+/// Whoever traces is told what was done, and that the condition and the signature read their fields.
+#[test]
+fn a_trace_says_what_was_opened_and_verified() {
+    let mapping =
+        mapping(ABOVE, "").replace("profile", "when = 'body/hl7/MSH/9 = \"OMP\"'\nprofile");
+    let set = set(&[&mapping]).keyed(&case_keys(KEYS).unwrap()).unwrap();
+    let message = message(BODY, SIGN);
+    let limits = Limits::default();
+    let input = Input::new(message.as_bytes(), WireFormat::Auto, None);
+    let mut document = adapters::decode(&input, &limits).unwrap().document;
+    let read = std::cell::RefCell::new(Vec::new());
+    let reader = |node: NodeId| read.borrow_mut().push(node);
+    let context = Context {
+        channel: "c",
+        org: "o",
+        message_id: "m",
+        received_at: jiff::civil::datetime(2026, 1, 2, 3, 4, 5, 0),
+        operation: None,
+    };
+    let mapped = set.map_told(&mut document, &context, &limits, Some(&reader)).unwrap();
+    assert_eq!(
+        mapped.prepared,
+        [
+            "hmac-sha256 signature is right",
+            "body opened by url > base64 > aes-128-ecb > json",
+            "body/hl7 opened by hl7"
+        ]
+    );
+    let paths: Vec<String> = read.borrow().iter().map(|it| document.path(*it)).collect();
+    for path in ["time", "sign", "body/hl7/MSH/9"] {
+        assert!(paths.iter().any(|it| it == path), "{path} is not among {paths:?}");
+    }
+}
+
 /// A signature is not asked of messages that are another mapping's.
 #[test]
 fn only_the_mapping_that_applies_asks_for_its_signature() {
@@ -134,23 +169,22 @@ fn keys_are_proved_when_a_channel_is_loaded() {
     assert_eq!(told(&signed, KEYS), "fits");
     assert_eq!(
         told(&signed, "bodi = \"0123456789abcdef\""),
-        "v/m0.toml:13:7: error[M019]: the channel has no key `body`: add it to the channel's keys; \
-         did you mean `bodi`?; v/m0.toml:9:7: error[M019]: the channel has no key `sign`: add it to \
-         the channel's keys"
+        "v/m0.toml:13:7: error[M019]: there is no key `body` among the keys given; did you mean `bodi`?; \
+         v/m0.toml:9:7: error[M019]: there is no key `sign` among the keys given"
     );
     assert_eq!(
         told(&signed, &KEYS.replace("abcdef", "abcde")),
-        "v/m0.toml:13:7: error[M019]: the channel has a key `body` of 15 bytes, and aes-128-ecb takes 16"
+        "v/m0.toml:13:7: error[M019]: the key `body` has 15 bytes, and aes-128-ecb takes 16"
     );
     let cbc = signed.replace("aes-128-ecb", "3des-cbc");
     let cbc = cbc.replace("key = \"body\"", "key = \"body\"\niv = \"sign\"");
     assert_eq!(
         told(&cbc, KEYS),
-        "v/m0.toml:14:6: error[M019]: the channel has a vector `sign` of 9 bytes, and 3des-cbc takes 8"
+        "v/m0.toml:14:6: error[M019]: the vector `sign` has 9 bytes, and 3des-cbc takes 8"
     );
     assert_eq!(
         told(&mapping("", BELOW), &KEYS.replace("test-only", "hex:ff")),
-        "v/m0.toml:17:7: error[M019]: the channel has a key `sign` of bytes, and $key is a text"
+        "v/m0.toml:17:7: error[M019]: the key `sign` is bytes, and $key is a text"
     );
     // Without keys nothing is read and nothing believed.
     assert!(outcome(&set(&[&mapping("", "")]), &message(BODY, "")).contains("M107"));

@@ -126,7 +126,7 @@ fn mapping_cases(
         let case = Case { root, input: &input };
         // A case is asked of the mappings beside it, not of every vendor's.
         let (set, _) = MappingSet::load(files, &catalogs, &[format!("{vendor}{}", case.vendor())])?;
-        let set = set.keyed(&case.keys()?)?;
+        let set = set.keyed(&case.keys()?).map_err(of_cases)?;
         match case.run(&set, arguments.update) {
             Ok(()) => tally.passed += 1,
             Err(difference) => {
@@ -197,6 +197,14 @@ impl Case<'_> {
         })?;
         if expected == actual { Ok(()) } else { Err(difference::difference(&expected, &actual)) }
     }
+}
+
+/// Cases have keys of their own.
+fn of_cases(mut problems: Vec<Problem>) -> Vec<Problem> {
+    for problem in &mut problems {
+        problem.message = format!("cases/keys.toml: {}", problem.message);
+    }
+    problems
 }
 
 fn vendor_of(root: &Path, case: &Path) -> String {
