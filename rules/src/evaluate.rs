@@ -38,7 +38,12 @@ pub fn evaluate_while(
     let diagnoses = rows_about_diagnoses(rules, facts);
     let surgeries = rows_about_surgeries(rules, facts);
     let mut verdict = begin(rules, facts, &session);
-    for (at, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| runs(rule, facts, now)) {
+    for (at, general) in rules.rules.iter().enumerate() {
+        let set_here = general.as_set_for(facts, now.date());
+        let rule = set_here.as_ref().unwrap_or(general);
+        if !runs(rule, facts, now) {
+            continue;
+        }
         if !go_on() {
             verdict.not_run.push(rule.id.clone());
             continue;

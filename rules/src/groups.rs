@@ -100,6 +100,7 @@ pub(crate) fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter
         ),
         began: reading.moment(object, "begntime").or_else(|| reading.moment(object, "adm_date")),
         insutype: reading.text(object, "insutype"),
+        insurance_region: reading.text(object, "insuplc_admdvs"),
         long_prescription: reading.flag(object, "long_rx_flag").or(chronic),
         campus: reading.text(object, "hosp_area_codg"),
         ended: reading.moment(object, "endtime").or_else(|| reading.moment(object, "dscg_date")),

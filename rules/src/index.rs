@@ -49,7 +49,7 @@ pub(crate) struct Identity {
 impl Index {
     pub(crate) fn new(rules: &[Rule], sets: &CodeSets) -> Index {
         let mut index = Index { needs: vec![Identity::default(); rules.len()], ..Index::default() };
-        for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
+        for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.may_run()) {
             for (row, content) in rule.rows.iter().enumerate() {
                 if content.flag != Confidence::Unconfirmed {
                     index.add_expanded(&content.key, sets, RowRef { rule: at, row });

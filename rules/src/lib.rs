@@ -7,7 +7,7 @@
 //!
 //! - [`facts`]: the typed, normalised input; [`request`], [`insurance`], [`from_records`]: three ways to it.
 //! - [`pack`]: packs of rules, knowledge rows and drugs; [`rule`], [`knowledge`], [`drug`]: their parts.
-//! - [`sets`]: named lists of items; [`window`]: named stretches of time; [`icd`]: branches of codes.
+//! - [`setting`]: how strict a rule is in one place or time. [`sets`]: named lists of items; [`window`]: named stretches of time; [`icd`]: branches of codes.
 //! - [`overlay`]: a hospital's changes to them; [`scope`]: where and when a rule or row holds.
 //! - [`families`]: the templates, one file each; [`family`]: what a template is.
 //! - [`evaluate()`], [`verdict`]: judgement and answer; [`cases`]: packs that test themselves.
@@ -46,6 +46,7 @@ pub mod rule;
 pub mod scope;
 pub mod session;
 pub mod sets;
+pub mod setting;
 mod table;
 mod tree;
 pub mod unit;

@@ -8,6 +8,7 @@
 //! it brings its own), a row or drug of the same key replaces that row or drug.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use schemas::{Files, Problem};
@@ -19,6 +20,7 @@ use crate::knowledge::{self, Confidence, Key, Row};
 use crate::overlay;
 use crate::rule::Rule;
 use crate::sets::CodeSets;
+use crate::setting;
 use crate::tree::{Source, Table};
 
 /// What a pack says about itself.
@@ -66,6 +68,7 @@ impl RuleSet {
             }
         }
         let mut warnings = overlay::apply(files, &mut rules, &mut problems);
+        setting::read(files, &packs, &mut rules, &mut problems);
         for rule in &rules {
             unknown_sets(rule, &sets, &mut problems);
         }
@@ -208,8 +211,8 @@ fn read_rows(
             problems.push(Problem::error("R108", file, (1, 1), message));
         }
         (Rows::Optional(columns) | Rows::Required(columns) | Rows::Beside(columns), Some(text)) => {
-            rule.rows = knowledge::read(&file, text, rule.family, columns, problems);
-            for row in &rule.rows {
+            rule.rows = Arc::new(knowledge::read(&file, text, rule.family, columns, problems));
+            for row in rule.rows.iter() {
                 if let Some(message) = rule.family.check_row(&row.parameters) {
                     problems.push(Problem::error("R208", &file, (row.line, 1), message));
                 }
@@ -246,7 +249,7 @@ fn place(
     let changed: BTreeSet<&Key> = rule.rows.iter().map(|row| &row.key).collect();
     let kept: Vec<Row> =
         at.rows.iter().filter(|row| !changed.contains(&row.key)).cloned().collect();
-    rule.rows.extend(kept);
+    Arc::make_mut(&mut rule.rows).extend(kept);
     *at = rule;
 }
 

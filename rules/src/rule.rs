@@ -2,6 +2,8 @@
 //!
 //! Severity and action are two things: severity speaks to the auditor, action to the doctor.
 
+use std::sync::Arc;
+
 use schemas::Problem;
 use toml::de::DeValue;
 
@@ -11,6 +13,7 @@ use crate::family::Family;
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind, Parameter, Parameters};
 use crate::scope::Scope;
+use crate::setting::Setting;
 use crate::tree::Table;
 
 /// One rule of a pack.
@@ -44,8 +47,10 @@ pub struct Rule {
     pub parameters: Parameters,
     /// To what a hospital has restricted it.
     pub scope: Option<Scope>,
-    /// Its knowledge rows.
-    pub rows: Vec<Row>,
+    /// How it is set in one place or time; broad before narrow.
+    pub settings: Vec<Setting>,
+    /// Its knowledge rows; shared with the rule as it is set in one place.
+    pub rows: Arc<Vec<Row>>,
     /// The pack it came from.
     pub pack: String,
 }
@@ -195,9 +200,27 @@ impl Rule {
             on_missing: on_missing?,
             parameters: parameters?,
             scope: None,
-            rows: Vec::new(),
+            settings: Vec::new(),
+            rows: Arc::default(),
             pack: pack.to_owned(),
         })
+    }
+
+    /// A copy without its knowledge rows and settings.
+    pub(crate) fn without_rows(&self) -> Rule {
+        Rule {
+            id: self.id.clone(),
+            official_code: self.official_code.clone(),
+            name: self.name.clone(),
+            basis: self.basis.clone(),
+            scenes: self.scenes.clone(),
+            parameters: self.parameters.clone(),
+            scope: self.scope.clone(),
+            settings: Vec::new(),
+            rows: Arc::default(),
+            pack: self.pack.clone(),
+            ..*self
+        }
     }
 
     /// Changes one setting, or says what was expected.
@@ -322,7 +345,7 @@ fn parameter(kind: ColumnKind, value: &DeValue<'_>) -> Result<Parameter, String>
 }
 
 /// The text of a single value; numbers as their digits.
-fn scalar(value: &DeValue<'_>) -> Option<String> {
+pub(crate) fn scalar(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(number) => Some(number.as_str().to_owned()),

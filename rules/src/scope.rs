@@ -12,8 +12,14 @@ use crate::facts::{Facts, Scene};
 pub struct Scope {
     /// Scenes in which it holds.
     pub scenes: Vec<Scene>,
+    /// Campuses in which it holds.
+    pub campuses: Vec<String>,
     /// Departments in which it holds, by code or name.
     pub departments: Vec<String>,
+    /// Doctors for whom it holds, by code.
+    pub doctors: Vec<String>,
+    /// Insurance regions of the patient for which it holds: the first digits of the division code.
+    pub regions: Vec<String>,
     /// From this day.
     pub from: Option<Date>,
     /// To this day, inclusive.
@@ -30,6 +36,23 @@ pub(crate) enum Fit {
 }
 
 impl Scope {
+    /// What a scope may be bound to, broad before narrow.
+    pub const NAMES: [&str; 7] =
+        ["scenes", "from", "to", "regions", "campuses", "departments", "doctors"];
+
+    /// How narrow it is: a doctor before a department, that before a campus, a region, a time and
+    /// last a scene.
+    pub(crate) fn rank(&self) -> [bool; 6] {
+        [
+            !self.doctors.is_empty(),
+            !self.departments.is_empty(),
+            !self.campuses.is_empty(),
+            !self.regions.is_empty(),
+            self.from.is_some() || self.to.is_some(),
+            !self.scenes.is_empty(),
+        ]
+    }
+
     /// Reads one cell of a restriction, or says what was expected.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         let parts = || value.split('|').map(str::trim).filter(|part| !part.is_empty());
@@ -40,11 +63,14 @@ impl Scope {
                     self.scenes.push(scene);
                 }
             }
+            "campuses" => self.campuses.extend(parts().map(str::to_owned)),
             "departments" => self.departments.extend(parts().map(str::to_owned)),
+            "doctors" => self.doctors.extend(parts().map(str::to_owned)),
+            "regions" => self.regions.extend(parts().map(str::to_owned)),
             "from" => self.from = Some(day(value)?),
             "to" => self.to = Some(day(value)?),
             other => {
-                return Err(format!("`{other}` is not one of scenes, departments, from, to"));
+                return Err(format!("`{other}` is not one of {}", Scope::NAMES.join(", ")));
             }
         }
         Ok(())
@@ -53,9 +79,15 @@ impl Scope {
     /// Narrows this scope by another. Two lists without a common member leave nothing.
     pub(crate) fn narrow(&mut self, other: &Scope) {
         let never = is_disjoint(&self.scenes, &other.scenes)
-            || is_disjoint(&self.departments, &other.departments);
+            || is_disjoint(&self.campuses, &other.campuses)
+            || is_disjoint(&self.departments, &other.departments)
+            || is_disjoint(&self.doctors, &other.doctors)
+            || is_disjoint(&self.regions, &other.regions);
         narrow(&mut self.scenes, &other.scenes);
+        narrow(&mut self.campuses, &other.campuses);
         narrow(&mut self.departments, &other.departments);
+        narrow(&mut self.doctors, &other.doctors);
+        narrow(&mut self.regions, &other.regions);
         self.from = self.from.max(other.from);
         self.to = match (self.to, other.to) {
             (Some(one), Some(two)) => Some(one.min(two)),
@@ -77,7 +109,18 @@ impl Scope {
             Some(_) => return Fit::Outside,
             None => return Fit::Unknown("encounter.med_mdtrt_type"),
         }
-        self.fits_department(facts)
+        let parts = [
+            self.fits_department(facts),
+            fits_one(&self.campuses, facts, "encounter.hosp_area_codg"),
+            fits_one(&self.doctors, facts, "prescriber.drord_dr_codg"),
+            fits_one(&self.regions, facts, "encounter.insuplc_admdvs"),
+        ];
+        let unknown = parts.iter().find(|fit| matches!(fit, Fit::Unknown(_)));
+        if parts.contains(&Fit::Outside) {
+            Fit::Outside
+        } else {
+            unknown.copied().unwrap_or(Fit::Inside)
+        }
     }
 
     fn fits_department(&self, facts: &Facts) -> Fit {
@@ -95,6 +138,28 @@ impl Scope {
         } else {
             Fit::Outside
         }
+    }
+}
+
+fn fits_one(members: &[String], facts: &Facts, element: &'static str) -> Fit {
+    if members.is_empty() {
+        return Fit::Inside;
+    }
+    let encounter = facts.encounter.present();
+    let sent = match element {
+        "encounter.hosp_area_codg" => encounter.and_then(|e| e.campus.as_deref()),
+        "encounter.insuplc_admdvs" => encounter.and_then(|e| e.insurance_region.as_deref()),
+        _ => facts.prescriber.present().and_then(|p| p.code.as_deref()),
+    };
+    // A region is the first digits of a division code; campuses and doctors are whole codes.
+    let is_branch = element == "encounter.insuplc_admdvs";
+    let fits = |sent: &str, known: &String| {
+        known == sent || (is_branch && sent.starts_with(known.as_str()))
+    };
+    match sent {
+        None => Fit::Unknown(element),
+        Some(sent) if members.iter().any(|known| fits(sent, known)) => Fit::Inside,
+        Some(_) => Fit::Outside,
     }
 }
 
@@ -134,6 +199,19 @@ mod tests {
         check(&[("departments", "内科|儿科")], CHILDREN, "Inside");
         check(&[("departments", "内科")], CHILDREN, "Outside");
         check(&[("departments", "内科")], "{}", "Unknown(\"encounter.adm_dept_codg\")");
+    }
+
+    #[test]
+    fn campuses_doctors_and_regions() {
+        let sent = r#"{"encounter":{"hosp_area_codg":"东院","insuplc_admdvs":"420106"},
+            "prescriber":{"drord_dr_codg":"1023"}}"#;
+        check(&[("campuses", "东院|西院"), ("doctors", "1023")], sent, "Inside");
+        check(&[("campuses", "西院")], sent, "Outside");
+        check(&[("doctors", "102")], sent, "Outside");
+        check(&[("regions", "4201")], sent, "Inside");
+        check(&[("regions", "4202")], sent, "Outside");
+        check(&[("regions", "42")], "{}", "Unknown(\"encounter.insuplc_admdvs\")");
+        check(&[("doctors", "9"), ("departments", "内科")], sent, "Outside");
     }
 
     #[test]

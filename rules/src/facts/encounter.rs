@@ -25,6 +25,8 @@ pub struct Encounter {
     pub ended: Option<DateTime>,
     /// 险种.
     pub insutype: Option<String>,
+    /// 参保地医保区划.
+    pub insurance_region: Option<String>,
     /// Long prescription or registered chronic disease: the usual days may be exceeded.
     pub long_prescription: Option<bool>,
     /// Billed on a registered outpatient chronic or special disease (门诊慢特病).

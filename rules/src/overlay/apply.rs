@@ -1,6 +1,7 @@
 //! What the changes in force make of the rules.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use schemas::{Files, Problem};
 
@@ -78,7 +79,7 @@ impl Site<'_> {
     fn add(&self, rule: &mut Rule) -> Result<(), Fault> {
         let text = self.as_file();
         let rows = rows(rule, self.file, &text).map_err(|found| self.moved(found))?;
-        rule.rows.extend(rows);
+        Arc::make_mut(&mut rule.rows).extend(rows);
         Ok(())
     }
 
@@ -97,7 +98,7 @@ impl Site<'_> {
             let message = format!("{} rows have this key; say in `which` which one", rows.len());
             return Err(self.wrong("R503", message));
         };
-        let Some(row) = rule.rows.get_mut(*at) else { return Ok(()) };
+        let Some(row) = Arc::make_mut(&mut rule.rows).get_mut(*at) else { return Ok(()) };
         for (name, value) in self.change.cells.iter() {
             row.set(columns, name, value).map_err(|message| self.wrong("R204", message))?;
         }
@@ -112,7 +113,7 @@ impl Site<'_> {
     fn disable(&self, rule: &mut Rule) -> Result<(), Fault> {
         let gone: HashSet<usize> = self.chosen(rule)?.into_iter().collect();
         let mut at = 0;
-        rule.rows.retain(|_| {
+        Arc::make_mut(&mut rule.rows).retain(|_| {
             at += 1;
             !gone.contains(&(at - 1))
         });
@@ -129,7 +130,7 @@ impl Site<'_> {
             return Ok(());
         }
         for at in self.chosen(rule)? {
-            if let Some(row) = rule.rows.get_mut(at) {
+            if let Some(row) = Arc::make_mut(&mut rule.rows).get_mut(at) {
                 row.scope.get_or_insert_default().narrow(&scope);
             }
         }
@@ -152,13 +153,13 @@ impl Site<'_> {
         }
         let ends = self.change.cells.get("supersedes");
         let from = self.change.cells.get("from").and_then(|from| from.parse().ok());
-        rule.rows.retain_mut(|row| {
+        Arc::make_mut(&mut rule.rows).retain_mut(|row| {
             let is_superseded = ends.is_some_and(|source| row.source.starts_with(source));
             let same = new.get(&row.key).into_iter().flatten();
             let is_replaced = same.clone().any(|it| !several || it.is_for_the_same(row));
             if is_superseded || is_replaced { row.end_before(from) } else { true }
         });
-        rule.rows.extend(rows);
+        Arc::make_mut(&mut rule.rows).extend(rows);
         Ok(())
     }
 
@@ -340,7 +341,9 @@ mod tests {
         );
         check(
             "restrict,r,,,,departments=儿科; colour=red",
-            &fault("[R204]: `colour` is not one of scenes, departments, from, to"),
+            &fault(
+                "[R204]: `colour` is not one of scenes, from, to, regions, campuses, departments, doctors",
+            ),
         );
     }
 
