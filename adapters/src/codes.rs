@@ -84,6 +84,8 @@ pub static CODES: &[CodeEntry] = &[
     NOT_HEX,
     NOT_PERCENT,
     CANNOT_DECRYPT,
+    NOT_A_WORKBOOK,
+    NO_SHEET,
     NOT_HL7,
     BAD_DELIMITERS,
     BAD_SEGMENT,
@@ -526,6 +528,20 @@ pub(crate) const CANNOT_DECRYPT: CodeEntry = CodeEntry {
     zh: "解不开密文",
     en: "what was encrypted cannot be decrypted",
     remedy_zh: "请与前置机核对加密方法、密钥、初始向量和填充方式，以及密文是否完整",
+};
+
+pub(crate) const NOT_A_WORKBOOK: CodeEntry = CodeEntry {
+    code: "D710",
+    zh: "文件不是 Excel 工作簿（.xlsx），或已损坏、加了密码",
+    en: "the file is no Excel workbook, or is damaged or encrypted",
+    remedy_zh: "用 Excel 或 WPS 另存为 .xlsx（不加密码），或另存为 CSV",
+};
+
+pub(crate) const NO_SHEET: CodeEntry = CodeEntry {
+    code: "D711",
+    zh: "工作簿里没有这个工作表",
+    en: "the workbook has no such sheet",
+    remedy_zh: "核对工作表的名称",
 };
 
 // HL7 v2.

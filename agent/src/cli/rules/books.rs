@@ -40,7 +40,7 @@ impl Books {
     pub(super) fn log(&self, pack: &str) -> Result<Log, Exit> {
         let mut problems = Vec::new();
         let file = log_of(pack);
-        let text = self.texts.rules.get(&file).unwrap_or_default();
+        let Some(text) = self.texts.rules.get(&file) else { return Ok(Log::default()) };
         let log = Log::read(&file, text, &mut problems);
         if problems.is_empty() { Ok(log) } else { Err(tell(&problems)) }
     }
