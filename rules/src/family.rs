@@ -73,6 +73,19 @@ pub enum Rows {
     Beside(&'static [Column]),
 }
 
+impl Rows {
+    /// The columns of a row; `None` when there are no rows.
+    #[must_use]
+    pub fn columns(self) -> Option<&'static [Column]> {
+        match self {
+            Rows::None => None,
+            Rows::Optional(columns) | Rows::Required(columns) | Rows::Beside(columns) => {
+                Some(columns)
+            }
+        }
+    }
+}
+
 /// Which lines a family judges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LooksAt {

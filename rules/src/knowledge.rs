@@ -5,6 +5,7 @@
 //! their form is proved, and stay out of the index.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use jiff::civil::Date;
 use schemas::Problem;
@@ -35,6 +36,10 @@ pub struct Row {
     pub to: Option<Date>,
     /// To what a hospital has restricted it.
     pub scope: Option<Box<Scope>>,
+    /// The document, by the beginning of its name, whose rows about the same it takes the place of.
+    pub supersedes: Option<Box<str>>,
+    /// Where in the document it stands, and a hash of what stands there, when it was imported.
+    pub origin: Option<Origin>,
     /// Its line in the file.
     pub line: u32,
 }
@@ -112,6 +117,15 @@ fn column<'a>(columns: &'a [Column], name: &str) -> Result<&'a Column, String> {
     })
 }
 
+/// The row of a published document that a row of a pack was made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Its number, from 1.
+    pub row: u32,
+    /// FNV-1a over its cells.
+    pub hash: u64,
+}
+
 /// What a row hangs on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
@@ -133,6 +147,13 @@ pub enum Key {
     Diagnosis(String),
     /// Operations of one branch, plain.
     Surgery(String),
+}
+
+impl fmt::Display for Key {
+    /// As [`Key::parse`] reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind(), self.text())
+    }
 }
 
 impl Key {
@@ -256,6 +277,7 @@ pub(crate) fn read(
     let mut known = vec![required("match"), required("key"), required("item")];
     known.extend(columns.iter().map(|c| Header { name: c.name, required: c.required }));
     known.extend([required("source"), required("flag"), optional("from"), optional("to")]);
+    known.extend(["supersedes", "document_row", "hash"].map(optional));
 
     let mut rows = Vec::new();
     let mut seen = BTreeSet::new();
@@ -280,6 +302,7 @@ fn row(cells: &Cells<'_>, columns: &[Column], problems: &mut Vec<Problem>) -> Op
     let flag = flag(cells, problems);
     let parameters = parameters(cells, columns, problems);
     let (from, to) = (day(cells, "from", problems), day(cells, "to", problems));
+    let origin = origin(cells, problems);
     if from.zip(to).is_some_and(|(from, to)| from > to) {
         problems.push(cells.problem("R208", "to", "`to` is before `from`".to_owned()));
     }
@@ -288,7 +311,9 @@ fn row(cells: &Cells<'_>, columns: &[Column], problems: &mut Vec<Problem>) -> Op
     }
     let line = cells.line;
     let (key, item, source, flag) = (key?, item?, source?, flag?);
-    Some(Row { key, item, parameters, source, flag, from, to, scope: None, line })
+    let supersedes = cells.get("supersedes").map(Box::from);
+    let scope = None;
+    Some(Row { key, item, parameters, source, flag, from, to, scope, supersedes, origin, line })
 }
 
 fn key(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<Key> {
@@ -317,6 +342,17 @@ fn is_full_code(code: &str) -> bool {
 fn flag(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<Confidence> {
     let flag = Confidence::parse(cells.required("flag", problems)?);
     flag.map_err(|message| problems.push(cells.problem("R204", "flag", message))).ok()
+}
+
+fn origin(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<Origin> {
+    let row = cells.get("document_row")?;
+    let hash = cells.get("hash").and_then(|hash| u64::from_str_radix(hash, 16).ok());
+    let origin = row.parse().ok().zip(hash).map(|(row, hash)| Origin { row, hash });
+    if origin.is_none() {
+        let message = "`document_row` is a number, with 16 digits of `hash` beside it".to_owned();
+        problems.push(cells.problem("R204", "document_row", message));
+    }
+    origin
 }
 
 fn parameters(cells: &Cells<'_>, columns: &[Column], problems: &mut Vec<Problem>) -> Parameters {

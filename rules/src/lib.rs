@@ -7,8 +7,9 @@
 //!
 //! - [`facts`]: the typed, normalised input; [`request`], [`insurance`], [`from_records`]: three ways to it.
 //! - [`pack`]: packs of rules, knowledge rows and drugs; [`rule`], [`knowledge`], [`drug`]: their parts.
-//! - [`setting`]: how strict a rule is in one place or time. [`sets`]: named lists of items; [`window`]: named stretches of time; [`icd`]: branches of codes.
-//! - [`overlay`]: a hospital's changes to them; [`scope`]: where and when a rule or row holds.
+//! - [`setting`]: how strict a rule is in one place or time; [`scope`]: where and when a rule or row holds.
+//! - [`sets`]: named lists of items; [`window`]: named stretches of time; [`icd`]: branches of codes.
+//! - [`import`]: published tables restated as rows; [`overlay`]: a hospital's changes to rules and rows.
 //! - [`families`]: the templates, one file each; [`family`]: what a template is.
 //! - [`evaluate()`], [`verdict`]: judgement and answer; [`cases`]: packs that test themselves.
 //!
@@ -30,6 +31,7 @@ pub mod frequency;
 pub mod from_records;
 mod groups;
 pub mod icd;
+pub mod import;
 mod index;
 pub mod insurance;
 mod json;

@@ -7,7 +7,7 @@
 //! own that `overlays` the shipped one: a rule of the same id replaces it (and keeps its rows unless
 //! it brings its own), a row or drug of the same key replaces that row or drug.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -67,6 +67,7 @@ impl RuleSet {
                 drugs.read(&file, text, pack.overlays.is_some(), &mut problems);
             }
         }
+        rules.iter_mut().for_each(end_superseded);
         let mut warnings = overlay::apply(files, &mut rules, &mut problems);
         setting::read(files, &packs, &mut rules, &mut problems);
         for rule in &rules {
@@ -253,6 +254,28 @@ fn place(
     *at = rule;
 }
 
+/// A row that supersedes an earlier document ends that document's rows about the same, the day before
+/// it begins.
+fn end_superseded(rule: &mut Rule) {
+    let several = rule.family.has_several_rows_per_key();
+    let new: Vec<Row> = rule.rows.iter().filter(|row| row.supersedes.is_some()).cloned().collect();
+    let mut by_key: HashMap<&Key, Vec<&Row>> = HashMap::new();
+    for row in &new {
+        by_key.entry(&row.key).or_default().push(row);
+    }
+    if by_key.is_empty() {
+        return;
+    }
+    Arc::make_mut(&mut rule.rows).retain_mut(|row| {
+        let mut later = by_key.get(&row.key).into_iter().flatten();
+        let by = later.find(|it| {
+            let is_meant = it.supersedes.as_ref().is_some_and(|it| row.source.starts_with(&**it));
+            is_meant && (!several || it.is_for_the_same(row)) && ***it != *row
+        });
+        by.is_none_or(|by| row.end_before(by.from))
+    });
+}
+
 /// A row or parameter that names a set which no pack has would silently be about nothing.
 fn unknown_sets(rule: &Rule, sets: &CodeSets, problems: &mut Vec<Problem>) {
     let in_rows = rule.rows.iter().flat_map(|row| {
@@ -376,7 +399,7 @@ packs/t/x.csv:1:1: error[R108]: no rule of this pack has the name of this file",
         );
         check(
             &[("pack.toml", PACK), ("rules.toml", RULE), ("r.csv", "match,key,item,colour,source,flag\n")],
-            "packs/t/r.csv:1:16: error[R201]: unknown column `colour`; known are match, key, item, sex, source, flag, from, to
+            "packs/t/r.csv:1:16: error[R201]: unknown column `colour`; known are match, key, item, sex, source, flag, from, to, supersedes, document_row, hash
 packs/t/r.csv:1:1: error[R202]: column `sex` is missing",
         );
     }
@@ -420,6 +443,29 @@ packs/t/drugs.csv:5:8: error[R205]: `XG` is no prefix; write 10 or 14 characters
         assert_eq!(rule.action.name(), "hint");
         assert_eq!(rows, ["女 site", "男 site"]);
         assert_eq!(set.version(), "t 1, a-site 1");
+    }
+
+    #[test]
+    fn a_revision_ends_what_it_supersedes() {
+        let rows = "match,key,item,sex,source,flag,from,to,supersedes\ncode,XG04CBD247E002010101503,甲,男,第1批,A,,,\nhospital,Y2,乙,男,第1批,A,,,\ncode,XG04CBD247E002010101503,甲,女,修订,A,2026-01-28,,第1批\nhospital,Y3,丙,男,修订,A,,,第1批\nhospital,Y3,丙,女,第1批,A,2025-01-01,,\n";
+        let texts = [("pack.toml", PACK), ("rules.toml", RULE), ("r.csv", rows)];
+        let files: Files =
+            texts.iter().map(|(name, text)| (format!("packs/t/{name}"), *text)).collect();
+        let set = RuleSet::load(&files).unwrap();
+        let rows = set.rules()[0].rows.iter().map(|row| {
+            let day = |it: Option<Date>| it.map(|it| it.to_string()).unwrap_or_default();
+            let sex = row.parameters.text("sex");
+            format!("{} {sex} {}..{}", row.key.text(), day(row.from), day(row.to))
+        });
+        assert_eq!(
+            rows.collect::<Vec<_>>(),
+            [
+                "XG04CBD247E002010101503 男 ..2026-01-27",
+                "Y2 男 ..",
+                "XG04CBD247E002010101503 女 2026-01-28..",
+                "Y3 男 ..",
+            ]
+        );
     }
 
     #[track_caller]

@@ -3,6 +3,8 @@
 //! A cell is proved when its file is loaded, so a family that reads a required parameter need not
 //! ask again whether it is there.
 
+use std::fmt;
+
 use rust_decimal::Decimal;
 
 use crate::age::Age;
@@ -84,6 +86,26 @@ pub enum Parameter {
     Window(Window),
     /// See [`ColumnKind::Keys`].
     Keys(Vec<Key>),
+}
+
+impl fmt::Display for Parameter {
+    /// As it is read again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Parameter::Whole(number) => number.fmt(f),
+            Parameter::Decimal(number) => number.fmt(f),
+            Parameter::Flag(flag) => f.write_str(if *flag { "y" } else { "n" }),
+            Parameter::Text(text) => f.write_str(text),
+            Parameter::Age(age) => age.fmt(f),
+            Parameter::Dose(dose) => dose.fmt(f),
+            Parameter::List(items) => f.write_str(&items.join("|")),
+            Parameter::Window(window) => window.fmt(f),
+            Parameter::Keys(keys) => {
+                let keys: Vec<_> = keys.iter().map(ToString::to_string).collect();
+                f.write_str(&keys.join("|"))
+            }
+        }
+    }
 }
 
 impl ColumnKind {

@@ -7,7 +7,6 @@ use schemas::{Files, Problem};
 
 use super::log::{Change, What};
 use super::{log_of, logs};
-use crate::family::Rows;
 use crate::knowledge::{self, Key, Row};
 use crate::parameter::Column;
 use crate::rule::Rule;
@@ -181,7 +180,7 @@ impl Site<'_> {
     }
 
     fn columns(&self, rule: &Rule) -> Result<&'static [Column], Fault> {
-        columns(rule.family.rows()).ok_or_else(|| {
+        rule.family.rows().columns().ok_or_else(|| {
             let message = format!("family `{}` has no knowledge rows", rule.family.id());
             self.wrong("R108", message)
         })
@@ -222,7 +221,7 @@ impl Site<'_> {
 /// Reads rows and proves them as those of a pack are.
 fn rows(rule: &Rule, file: &str, text: &str) -> Result<Vec<Row>, Vec<Problem>> {
     let mut problems = Vec::new();
-    let columns = columns(rule.family.rows()).unwrap_or_default();
+    let columns = rule.family.rows().columns().unwrap_or_default();
     let rows = knowledge::read(file, text, rule.family, columns, &mut problems);
     for row in &rows {
         if let Some(message) = rule.family.check_row(&row.parameters) {
@@ -230,13 +229,6 @@ fn rows(rule: &Rule, file: &str, text: &str) -> Result<Vec<Row>, Vec<Problem>> {
         }
     }
     if problems.is_empty() { Ok(rows) } else { Err(problems) }
-}
-
-fn columns(rows: Rows) -> Option<&'static [Column]> {
-    match rows {
-        Rows::None => None,
-        Rows::Optional(columns) | Rows::Required(columns) | Rows::Beside(columns) => Some(columns),
-    }
 }
 
 #[cfg(test)]
