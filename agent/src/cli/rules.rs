@@ -4,6 +4,7 @@
 //! take them in afterwards: a rule that cannot be loaded never gets into a file.
 
 mod books;
+mod import;
 mod overlay;
 
 use super::Exit;
@@ -18,10 +19,13 @@ pub(super) struct Arguments {
 enum Command {
     /// 本院对规则和知识点的修改：列出，增、改、停、限，撤销 | the hospital's changes to rules and rows
     Overlay(overlay::Arguments),
+    /// 导入公布的知识点表：先预览，再写入 | a published table: preview, then apply
+    Import(import::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
     match &arguments.command {
         Command::Overlay(it) => overlay::run(it),
+        Command::Import(it) => import::run(it),
     }
 }

@@ -161,8 +161,7 @@ impl Source<'_> {
         let columns = self.plan.roles.iter().zip(self.cells).zip(&self.plan.headers);
         for ((_, prose), name) in columns.clone().filter(|((role, _), _)| is_prose(role)) {
             let stated = numbers(prose);
-            for ((role, cell), header) in columns.clone().filter(|((role, _), _)| has_number(role))
-            {
+            for ((_, cell), header) in columns.clone().filter(|((role, _), _)| has_number(role)) {
                 let is_said = numbers(cell).iter().all(|number| stated.contains(number));
                 if !stated.is_empty() && !is_said {
                     told.push(format!("{header}写{cell}，{name}里是{}", stated.join("、")));

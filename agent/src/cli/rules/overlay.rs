@@ -72,10 +72,10 @@ struct Rollback {
 pub(super) struct By {
     /// 修改人 | who
     #[arg(long, env = "USER")]
-    author: String,
+    pub(super) author: String,
     /// 修改理由 | why
     #[arg(long)]
-    reason: String,
+    pub(super) reason: String,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
