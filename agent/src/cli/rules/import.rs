@@ -169,8 +169,8 @@ fn columns(texts: &[String]) -> Result<Vec<(String, String)>, Exit> {
 }
 
 fn source(arguments: &Arguments) -> String {
-    let stem = arguments.file.file_stem().unwrap_or_default().to_string_lossy();
-    arguments.source.clone().unwrap_or_else(|| stem.into_owned())
+    let stem = arguments.file.file_stem().map(|it| it.display().to_string());
+    arguments.source.clone().or(stem).unwrap_or_default()
 }
 
 fn hex(bytes: &[u8]) -> String {

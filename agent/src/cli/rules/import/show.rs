@@ -9,7 +9,7 @@ pub(super) fn show(preview: &Preview) {
         say!("列 {theirs} → {ours}");
     }
     let Preview { added, changed, ended, refused, warnings, unchanged, .. } = preview;
-    list("新增", added.iter().map(|it| told(it)));
+    list("新增", added.iter().map(told));
     list("修改", changed.iter().map(|(it, before)| format!("{}（原 {before}）", told(it))));
     list("到期", ended.iter().map(told));
     list("拒收", refused.iter().map(|it| format!("第{}行 {}", it.row, it.reason)));
