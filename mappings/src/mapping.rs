@@ -155,7 +155,12 @@ impl Mapping {
 
     /// How this mapping reads values, with a budget of its own.
     pub(crate) fn reading(&self, document: &Document) -> Reading<'_> {
-        Reading { null_words: &self.null_words, budget: Budget::of(document), reader: None }
+        Reading {
+            null_words: &self.null_words,
+            budget: Budget::of(document),
+            reader: None,
+            sent: &[],
+        }
     }
 
     fn gather<'s>(

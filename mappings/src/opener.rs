@@ -14,6 +14,9 @@ pub(crate) struct Opener<'l> {
     opened: Vec<NodeId>,
     /// What of `[[verify]]` was found right, as it stands in the files.
     verified: Vec<(usize, String)>,
+    /// What was sent in fields that were unwrapped, while anybody may still ask for its signature.
+    sent: Vec<(NodeId, String)>,
+    keeps_sent: bool,
     context: &'l Context<'l>,
     limits: &'l Limits,
     /// Is told what is read; then `told` says what was done.
@@ -28,7 +31,13 @@ impl<'l> Opener<'l> {
         reader: Option<&'l dyn Fn(NodeId)>,
     ) -> Opener<'l> {
         let (opened, verified, told) = (Vec::new(), Vec::new(), Vec::new());
-        Opener { opened, verified, context, limits, reader, told }
+        let (sent, keeps_sent) = (Vec::new(), false);
+        Opener { opened, verified, sent, keeps_sent, context, limits, reader, told }
+    }
+
+    /// The same, for a set whose mappings demand signatures.
+    pub(crate) fn keeping_sent(self, keeps_sent: bool) -> Opener<'l> {
+        Opener { keeps_sent, ..self }
     }
 
     /// The first `count` of a mapping's opens, each behind the signatures that stand above it.
@@ -59,8 +68,9 @@ impl<'l> Opener<'l> {
             if self.verified.iter().any(|(above, it)| (*above, it.as_str()) == already) {
                 continue;
             }
+            let sent = self.sent_below(document, mapping, opens_above);
             verify
-                .judge(mapping, document, self.context, self.reader)
+                .judge(mapping, document, self.context, &sent, self.reader)
                 .map_err(|it| MapError::Unverified { path: it.path, is_missing: it.is_missing })?;
             self.verified.push((opens_above, verify.written.clone()));
             if self.reader.is_some() {
@@ -68,6 +78,22 @@ impl<'l> Opener<'l> {
             }
         }
         Ok(())
+    }
+
+    /// Fields that another mapping unwrapped, and this one not yet: it sees them as they were sent.
+    fn sent_below(
+        &self,
+        document: &Document,
+        mapping: &Mapping,
+        opens_above: usize,
+    ) -> Vec<(NodeId, String)> {
+        if self.sent.is_empty() {
+            return Vec::new();
+        }
+        let own = mapping.opens.iter().take(opens_above);
+        let own: Vec<NodeId> =
+            own.flat_map(|it| mapping.nodes(document, self.context, &it.path)).collect();
+        self.sent.iter().filter(|(node, _)| !own.contains(node)).cloned().collect()
     }
 
     fn open(
@@ -86,6 +112,10 @@ impl<'l> Opener<'l> {
         }
         if open.seal.is_some() {
             return Err(MapError::NoKey(document.path(node)));
+        }
+        if self.keeps_sent && !open.opening.transfers.is_empty() {
+            let sent = document.value(node).map(|it| (node, it.to_owned()));
+            self.sent.extend(sent);
         }
         adapters::open(document, node, &open.opening, self.limits)
             .map_err(|error| MapError::Open { path: document.path(node), error })?;

@@ -63,6 +63,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) budget: Budget,
     /// Is told every node whose value was asked for; none while nobody traces.
     pub(crate) reader: Option<&'a dyn Fn(NodeId)>,
+    /// Fields that are read as they were sent, whatever they hold by now.
+    pub(crate) sent: &'a [(NodeId, String)],
 }
 
 /// How many nodes may still be looked at. Paths cannot loop, but a join of large tables can take
@@ -177,7 +179,11 @@ impl<'a> Scene<'a> {
         if let Some(reader) = self.reading.reader {
             reader(node);
         }
-        let value = self.document.value(node)?;
+        let sent = self.reading.sent.iter().find(|(it, _)| *it == node);
+        let value = match sent {
+            Some((_, text)) => text,
+            None => self.document.value(node)?,
+        };
         self.reading.budget.spend(value.len() / TEXT_BYTES_PER_VISIT);
         (!self.reading.is_null_word(value)).then_some(value)
     }

@@ -166,17 +166,19 @@ impl Verify {
         Ok(())
     }
 
-    /// Whether the message carries this signature, and it is right.
+    /// Whether the message carries this signature, and it is right. Fields in `sent` are read as they
+    /// stand there.
     pub(crate) fn judge(
         &self,
         mapping: &Mapping,
         document: &Document,
         context: &Context<'_>,
+        sent: &[(NodeId, String)],
         reader: Option<&dyn Fn(NodeId)>,
     ) -> Result<(), Unverified> {
         let found = Found::new(mapping.absolute_paths);
         // Null words mean nothing here: what was signed is what was sent.
-        let reading = Reading { null_words: &[], budget: Budget::of(document), reader };
+        let reading = Reading { null_words: &[], budget: Budget::of(document), reader, sent };
         let root = Item::root(document);
         let scene = Scene::new(document, context, &root, &found, &reading);
         let node = self.sign.node(&scene);

@@ -27,6 +27,8 @@ pub struct MappingSet {
     dispatch: Dispatch,
     /// The answers of each folder that has some, by the path of their file.
     answers: BTreeMap<String, Arc<Answers>>,
+    /// Whether any mapping demands a signature.
+    has_verifies: bool,
     /// One for all, where the channel says so.
     answer: Option<Arc<Answers>>,
 }
@@ -189,7 +191,8 @@ impl MappingSet {
         }
         problems.extend(never_asked(&mappings));
         let dispatch = Dispatch::new(mappings.iter().map(|(_, it)| it));
-        Ok((MappingSet { mappings, dispatch, answers, answer: None }, problems))
+        let has_verifies = mappings.iter().any(|(_, it)| !it.verifies.is_empty());
+        Ok((MappingSet { mappings, dispatch, answers, has_verifies, answer: None }, problems))
     }
 
     /// The same mappings, all answered in the words of one file of the tree.
@@ -287,7 +290,8 @@ impl MappingSet {
         limits: &Limits,
         reader: Option<&dyn Fn(NodeId)>,
     ) -> Result<Mapped<'s>, MapError> {
-        let mut opener = Opener::new(context, limits, reader);
+        let opener = Opener::new(context, limits, reader);
+        let mut opener = opener.keeping_sent(self.has_verifies);
         let (path, mapping) = self.choose(document, context, &mut opener)?;
         opener.open_all(document, mapping, mapping.opens.len())?;
         opener.verify(document, mapping, mapping.opens.len())?;

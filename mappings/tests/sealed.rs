@@ -99,6 +99,26 @@ fn mappings_share_an_envelope() {
     assert!(outcome(&set, &message(BODY, SIGN_INSIDE)).contains("M106"));
 }
 
+/// Mappings that are asked one after the other about one envelope, each with its own idea of what is
+/// signed: what one of them did to the message is nothing to the next.
+#[test]
+fn each_mapping_judges_what_it_would_have_seen_alone() {
+    let asks = |it: String, word: &str| {
+        it.replace("profile", &format!("when = 'body/hl7/MSH/9 = \"{word}\"'\nprofile"))
+    };
+    let other = ABOVE.replace("hmac-sha256", "hmac-md5");
+    for first in [mapping("", ""), mapping("", BELOW), mapping(&other, ""), mapping(ABOVE, "")] {
+        for (second, sign) in [(mapping(ABOVE, ""), SIGN), (mapping("", BELOW), SIGN_INSIDE)] {
+            let (first, asking) = (asks(first.clone(), "ADT"), asks(second.clone(), "OMP"));
+            for second in [second, asking] {
+                let set = set(&[&first, &second]).keyed(&case_keys(KEYS).unwrap()).unwrap();
+                let outcome = outcome(&set, &message(BODY, sign));
+                assert!(outcome.contains("YP1"), "{first}\n{second}\n{outcome}");
+            }
+        }
+    }
+}
+
 /// Whoever traces is told what was done, and that the condition and the signature read their fields.
 #[test]
 fn a_trace_says_what_was_opened_and_verified() {

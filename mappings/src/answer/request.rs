@@ -28,7 +28,7 @@ impl Request {
     pub(crate) fn read(&self, document: &Document, context: &Context<'_>) -> Value {
         let found = Found::new(self.absolute_paths);
         let root = Item { node: document.root(), text: None, position: 1 };
-        let reading = Reading { null_words: &[], budget: Budget::of(document), reader: None };
+        let reading = Reading { budget: Budget::of(document), ..Reading::default() };
         let whole = Scene::new(document, context, &root, &found, &reading);
         let mut members = group(&self.values, &whole);
         for list in &self.lists {
