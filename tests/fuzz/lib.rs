@@ -1,9 +1,12 @@
 //! What the fuzz targets have in common. Each function takes anything and must come back, soon, without
 //! a panic, with the promises of its room kept; an `assert!` says which.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use adapters::{Delimited, Document, Inner, Input, Limits, Names, Opening, Transfer, WireFormat};
+use adapters::{
+    Decryption, Delimited, Document, Inner, Input, Iv, Limits, Names, Opening, Padding, Secret,
+    Transfer, WireFormat,
+};
 use mappings::{Catalogs, Context, MappingSet};
 use schemas::Files;
 
@@ -160,6 +163,19 @@ static OPENINGS: LazyLock<Vec<Opening>> = LazyLock::new(|| {
         Inner::Delimited(rows(Names::FirstRow)),
     ];
     let transfers = [vec![], vec![Transfer::Base64], vec![Transfer::Base64, Transfer::Gzip]];
+    let sealed = |word: &str, padding, iv| {
+        let key = Secret::parse("0123456789abcdef").expect("it is a key");
+        let cipher = word.parse().expect("it is a cipher");
+        let decryption = Decryption::new(cipher, padding, key, iv).expect("they fit");
+        Transfer::Cipher(Arc::new(decryption))
+    };
+    let further = [
+        vec![Transfer::Url],
+        vec![Transfer::Hex],
+        vec![Transfer::Url, Transfer::Base64, sealed("aes-128-ecb", Padding::Pkcs7, None)],
+        vec![Transfer::Hex, sealed("sm4-cbc", Padding::Zero, Some(Iv::Front))],
+        vec![Transfer::Hex, sealed("3des-cbc", Padding::Pkcs7, Some(Iv::Key)), Transfer::Gzip],
+    ];
     let skips = [None, Some("<".to_owned())];
     let mut openings = Vec::new();
     for inner in &inner {
@@ -172,6 +188,10 @@ static OPENINGS: LazyLock<Vec<Opening>> = LazyLock::new(|| {
                 });
             }
         }
+    }
+    // Behind all others, whose numbers the seeds in the corpus begin with.
+    for transfers in further {
+        openings.push(Opening { skip_to: None, transfers, inner: Inner::Xml });
     }
     openings
 });
