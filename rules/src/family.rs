@@ -45,6 +45,12 @@ pub trait Family: Sync {
         false
     }
 
+    /// The columns of keys whose lines find a row just as its own key does: of a pair, either may be
+    /// the one that is in this session.
+    fn partners(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// What is wrong with a row whose cells are each good.
     fn check_row(&self, _row: &Parameters) -> Option<String> {
         None

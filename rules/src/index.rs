@@ -52,7 +52,13 @@ impl Index {
         for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.may_run()) {
             for (row, content) in rule.rows.iter().enumerate() {
                 if content.flag != Confidence::Unconfirmed {
-                    index.add_expanded(&content.key, sets, RowRef { rule: at, row });
+                    let row = RowRef { rule: at, row };
+                    index.add_expanded(&content.key, sets, row);
+                    for column in rule.family.partners() {
+                        for key in content.parameters.keys(column) {
+                            index.add_expanded(key, sets, row);
+                        }
+                    }
                 }
             }
         }

@@ -3,9 +3,12 @@
 use crate::family::Family;
 
 pub mod age;
+mod contact;
 pub mod daily_dose;
 pub mod duplicate_ingredient;
 pub mod frequency;
+pub mod incompatibility;
+pub mod interaction;
 mod population;
 pub mod route;
 pub mod sex;
@@ -23,4 +26,6 @@ pub(super) static ALL: &[&dyn Family] = &[
     &frequency::Frequency,
     &route::Route,
     &weight_dose::WeightDose,
+    &interaction::Interaction,
+    &incompatibility::Incompatibility,
 ];

@@ -203,6 +203,21 @@ pub(super) fn fault(cells: &Parameters) -> Option<String> {
     unknown_way(cells, "ways")
 }
 
+/// Lines that a key is about, of this session or of the past, that act on the whole body or are
+/// counted wherever they are put.
+pub(super) fn acting<'a>(case: &Case<'a>, keys: &[Key], anywhere: bool) -> Vec<&'a Line<'a>> {
+    let mut found: Vec<&Line<'_>> = Vec::new();
+    for key in keys {
+        for line in case.about(key).chain(case.past(key)) {
+            let is_new = !found.iter().any(|known| std::ptr::eq(*known, line));
+            if is_new && !line.is_cancelled() && (anywhere || line.is_systemic()) {
+                found.push(line);
+            }
+        }
+    }
+    found
+}
+
 /// 慎用 is a hint, 禁用 what the rule says.
 pub(super) fn softened(row: &Row) -> (Option<Severity>, Option<Action>) {
     match row.parameters.maybe_text("level") {

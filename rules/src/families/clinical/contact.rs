@@ -1,0 +1,86 @@
+//! Whether two drugs meet in a body: on a common day, or while one that was stopped still acts.
+//!
+//! A line of this session whose end nobody wrote goes on. A line of the past whose end nobody knows
+//! ends with its supply, or else with the day it was ordered: nobody shall be accused of a drug that
+//! was taken once, long ago.
+
+use jiff::civil::Date;
+
+use crate::dose::days_supply;
+use crate::families::clinical::population::acting;
+use crate::family::Case;
+use crate::knowledge::Row;
+use crate::session::{Line, LineKind};
+use crate::way::Way;
+
+/// The rows that are about a line ordered now, by either side, each once.
+pub(super) fn rows<'a>(case: &Case<'a>) -> Vec<&'a Row> {
+    let mut rows: Vec<&Row> = Vec::new();
+    for found in case.current() {
+        if !rows.iter().any(|row| std::ptr::eq(*row, found.row)) {
+            rows.push(found.row);
+        }
+    }
+    rows
+}
+
+/// Whether a line is ordered now.
+pub(super) fn is_now(line: &Line<'_>) -> bool {
+    line.kind == LineKind::Order && line.order.current
+}
+
+/// Every pair of order lines that a row is about, of which one at least is ordered now.
+pub(super) fn pairs<'a>(case: &Case<'a>) -> Vec<(&'a Row, &'a Line<'a>, &'a Line<'a>)> {
+    let mut found = Vec::new();
+    for row in rows(case) {
+        let ones = acting(case, std::slice::from_ref(&row.key), false);
+        let others = acting(case, row.parameters.keys("partner"), false);
+        for one in ones.iter().filter(|line| line.kind == LineKind::Order) {
+            for other in others.iter().filter(|line| line.kind == LineKind::Order) {
+                if !std::ptr::eq(*one, *other) && (is_now(one) || is_now(other)) {
+                    found.push((row, *one, *other));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Whether it runs into a vein.
+pub(super) fn is_infused(line: &Line<'_>) -> bool {
+    matches!(line.way(), Some(Way::Drip | Way::Push | Way::Vein | Way::Injection))
+}
+
+/// How two lines meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Contact {
+    /// On some common day.
+    Together,
+    /// The second began so many days after the first had ended.
+    After(i32),
+    /// The first began so many days after the second had ended.
+    Before(i32),
+}
+
+/// How `one` meets `other`.
+pub(super) fn contact(one: &Line<'_>, other: &Line<'_>) -> Contact {
+    let days = |from: Date, to: Date| from.until(to).map_or(i32::MAX, |span| span.get_days());
+    match (last_day(one), last_day(other)) {
+        (Some(end), _) if end < other.begins => Contact::After(days(end, other.begins)),
+        (_, Some(end)) if end < one.begins => Contact::Before(days(end, one.begins)),
+        _ => Contact::Together,
+    }
+}
+
+/// The last day on which the drug is taken; `None` when it goes on.
+pub(super) fn last_day(line: &Line<'_>) -> Option<Date> {
+    if line.kind != LineKind::Past {
+        return line.ends();
+    }
+    let by_supply = || {
+        let days = days_supply(line).ok()?.ceil();
+        let days = i32::try_from(i64::try_from(days).ok()?).ok()?;
+        line.begins.checked_add(jiff::Span::new().try_days(days - 1).ok()?).ok()
+    };
+    Some(line.ends().or_else(by_supply).unwrap_or(line.begins))
+}
