@@ -4,10 +4,12 @@ use crate::family::Family;
 
 pub mod age;
 mod contact;
+pub mod course;
 pub mod daily_dose;
 pub mod duplicate_ingredient;
 pub mod frequency;
 pub mod incompatibility;
+pub mod infusion;
 pub mod interaction;
 mod population;
 pub mod route;
@@ -26,6 +28,8 @@ pub(super) static ALL: &[&dyn Family] = &[
     &frequency::Frequency,
     &route::Route,
     &weight_dose::WeightDose,
+    &infusion::Infusion,
+    &course::Course,
     &interaction::Interaction,
     &incompatibility::Incompatibility,
 ];
