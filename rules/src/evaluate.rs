@@ -16,7 +16,7 @@ use crate::pack::RuleSet;
 use crate::record::record;
 use crate::rule::Rule;
 use crate::scope::{Fit, Scope};
-use crate::session::{Line, Session};
+use crate::session::{Line, LineKind, Session};
 use crate::verdict::{Completeness, Verdict};
 
 /// Judges every rule that is on and fits the scene.
@@ -166,7 +166,9 @@ fn matches_of<'a>(
         };
         let is_out = (rule.exempt_self_pay && line.is_self_paid())
             || !session.is_looked_at(line, rule.family.looks_at());
-        if is_out || !row.applies(now.date()) {
+        // A charge is judged by what was in force on its day, whenever it is audited.
+        let on = if line.kind == LineKind::Charge { line.begins } else { now.date() };
+        if is_out || !row.applies(on) {
             continue;
         }
         match row.fits(facts, now.date()) {
@@ -302,7 +304,8 @@ fn finish(mut verdict: Verdict) -> Verdict {
     verdict.findings.sort_by_key(|finding| (finding.severity, finding.action));
     verdict.outcome = if !verdict.not_run.is_empty() {
         Completeness::Degraded
-    } else if verdict.unknown.is_empty() {
+    } else if verdict.unknown.iter().all(|unknown| unknown.is_silent) && verdict.questions.is_empty()
+    {
         Completeness::Complete
     } else {
         Completeness::Partial

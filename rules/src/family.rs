@@ -7,6 +7,7 @@
 use std::fmt;
 
 use jiff::civil::DateTime;
+use rust_decimal::Decimal;
 
 use crate::facts::{Diagnosis, Facts, Surgery};
 use crate::knowledge::{Key, Row};
@@ -221,4 +222,6 @@ pub struct Hit {
     pub severity: Option<Severity>,
     /// When the rule's own action does not fit this hit: 慎用 is a hint where 禁用 asks for a reason.
     pub action: Option<Action>,
+    /// What the violation is worth, when that is not the whole amount of its lines.
+    pub amount: Option<Decimal>,
 }

@@ -406,6 +406,7 @@ pub(crate) fn stay(object: &Object<'_>, reading: &mut Reading) -> Option<Stay> {
         department_code: of_visit.department_code,
         main_diagnosis: reading.text(object, "dise_codg"),
         planned_course: of_visit.planned_course,
+        transferred: reading.text(object, "dscg_way").map(|way| vocabulary::is_transfer(&way)),
     })
 }
 

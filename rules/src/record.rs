@@ -120,8 +120,11 @@ fn finding(case: &Case<'_>, hit: Hit) -> Finding {
     let rule = case.rule;
     let violating = hit.violating.iter().map(|position| (*position, Role::Violating));
     let involved = hit.involved.iter().map(|position| (*position, Role::Involved));
-    let lines: Vec<FindingLine> =
+    let mut lines: Vec<FindingLine> =
         violating.chain(involved).filter_map(|(at, role)| finding_line(case, at, role)).collect();
+    if let (Some(_), [_], Some(line)) = (hit.amount, hit.violating.as_slice(), lines.first_mut()) {
+        line.amount = hit.amount;
+    }
     let amounts: Option<Vec<Decimal>> =
         lines.iter().filter(|line| line.role == Role::Violating).map(|line| line.amount).collect();
     let basis = match &hit.source {
@@ -138,8 +141,9 @@ fn finding(case: &Case<'_>, hit: Hit) -> Finding {
         behaviour: rule.behaviour,
         text: hit.text,
         basis,
-        amount: amounts
-            .map(|amounts| amounts.into_iter().fold(Decimal::ZERO, Decimal::saturating_add)),
+        amount: hit.amount.or_else(|| {
+            amounts.map(|amounts| amounts.into_iter().fold(Decimal::ZERO, Decimal::saturating_add))
+        }),
         lines,
     }
 }

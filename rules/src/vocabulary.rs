@@ -85,6 +85,11 @@ pub(crate) fn is_chronic(med_type: &str) -> bool {
     matches!(med_type, "14" | "9901" | "990101")
 }
 
+/// `dscg_way`, 离院方式: 2 and 3 lead into another institution.
+pub(crate) fn is_transfer(way: &str) -> bool {
+    matches!(way.trim_start_matches('0'), "2" | "3")
+}
+
 /// `medins_lv`, the fourteen-step table.
 pub(crate) fn hospital_level(code: &str) -> Option<Stated<HospitalLevel>> {
     let level = match code.trim_start_matches('0') {
@@ -200,6 +205,10 @@ pub(crate) fn element_zh(path: &str) -> Option<&'static str> {
         "max_day" => "药品目录中的每日极量",
         "begntime" => "就诊时间",
         "age" => "以日或月计的年龄",
+        "pric" => "单价",
+        "fee_ocur_time" => "费用发生时间",
+        "endtime" | "dscg_date" => "出院时间",
+        "stays" => "既往就诊记录",
         "attst_flag" => "医师对限定条件的确认",
         "since" => "既往记录的起始日期",
         "opsp_flag" => "门诊慢特病标志",

@@ -38,4 +38,6 @@ pub struct Stay {
     pub main_diagnosis: Option<String>,
     /// Planned as one of a course.
     pub planned_course: Option<bool>,
+    /// It ended with a transfer to another institution.
+    pub transferred: Option<bool>,
 }

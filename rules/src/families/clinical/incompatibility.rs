@@ -121,6 +121,7 @@ fn hit(
         source: Some(row.source.clone()),
         severity,
         action,
+        ..Hit::default()
     })
 }
 

@@ -171,6 +171,7 @@ fn meeting(row: &Row, one: &Line<'_>, other: &Line<'_>, said: String) -> Met {
         source: Some(row.source.clone()),
         severity,
         action,
+        ..Hit::default()
     };
     // Positions of the past are another list's.
     let place = |line: &Line<'_>| line.position + if is_past(&line) { PAST } else { 0 };
