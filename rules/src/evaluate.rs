@@ -304,7 +304,8 @@ fn finish(mut verdict: Verdict) -> Verdict {
     verdict.findings.sort_by_key(|finding| (finding.severity, finding.action));
     verdict.outcome = if !verdict.not_run.is_empty() {
         Completeness::Degraded
-    } else if verdict.unknown.iter().all(|unknown| unknown.is_silent) && verdict.questions.is_empty()
+    } else if verdict.unknown.iter().all(|unknown| unknown.is_silent)
+        && verdict.questions.is_empty()
     {
         Completeness::Complete
     } else {

@@ -1,0 +1,137 @@
+//! What the families of this room ask of lines: which are judged, and how much fell on which day.
+//!
+//! An item that was ordered and charged on one day is one use, told by its charge; a line of the
+//! past that the caller sent again is not counted twice.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+use crate::facts::{Facts, Group};
+use crate::family::{Case, Match};
+use crate::knowledge::{Key, Row};
+use crate::session::{Line, LineKind, Session};
+
+/// Whether something of it is left after what was taken back.
+pub(super) fn counts(line: &Line<'_>) -> bool {
+    !line.is_refund() && !line.is_cancelled()
+}
+
+/// Whether it is this session's to answer for: a charge, or an order of now that is no charge yet.
+pub(super) fn is_judged(session: &Session<'_>, line: &Line<'_>) -> bool {
+    let is_new = line.kind == LineKind::Charge || line.order.current;
+    is_new && counts(line) && !is_charged_too(session, line)
+}
+
+/// The matches about lines that are judged.
+pub(super) fn judged<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Match<'a>> + use<'a> {
+    let session = case.session;
+    case.matches.iter().filter(move |found| is_judged(session, found.line))
+}
+
+/// The judged lines of each row, in the order of the rows.
+pub(super) fn by_row<'a>(case: &Case<'a>) -> Vec<(&'a Row, Vec<&'a Line<'a>>)> {
+    let mut rows: Vec<(&Row, Vec<&Line<'_>>)> = Vec::new();
+    for found in judged(case) {
+        match rows.last_mut().filter(|(row, _)| std::ptr::eq(*row, found.row)) {
+            Some((_, lines)) => lines.push(found.line),
+            None => rows.push((found.row, vec![found.line])),
+        }
+    }
+    rows
+}
+
+/// Whether an order was charged on its day; the charge then speaks for both.
+pub(super) fn is_charged_too(session: &Session<'_>, line: &Line<'_>) -> bool {
+    let is_its_charge = |other: &Line<'_>| {
+        other.kind == LineKind::Charge
+            && counts(other)
+            && other.begins == line.begins
+            && is_same_item(line, other)
+    };
+    line.kind == LineKind::Order && session.lines.iter().any(is_its_charge)
+}
+
+/// Whether two lines name one item: by the hospital's code where both have it, else the nation's.
+pub(super) fn is_same_item(one: &Line<'_>, other: &Line<'_>) -> bool {
+    match (&one.order.hospital_code, &other.order.hospital_code) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.national_code().is_some() && one.national_code() == other.national_code(),
+    }
+}
+
+/// The lines of this session that a key is about, each use once.
+pub(super) fn used_now<'a, 'k>(
+    case: &Case<'a>,
+    key: &'k Key,
+) -> impl Iterator<Item = &'a Line<'a>> + use<'a, 'k> {
+    let session = case.session;
+    case.about(key).filter(move |line| counts(line) && !is_charged_too(session, line))
+}
+
+/// The lines of the past that a key is about, without those that were sent again.
+pub(super) fn used_before<'a, 'k>(
+    case: &Case<'a>,
+    key: &'k Key,
+) -> impl Iterator<Item = &'a Line<'a>> + use<'a, 'k> {
+    let session = case.session;
+    let encounter = case.facts.encounter.present().and_then(|e| e.mdtrt_id.as_deref());
+    let is_sent_again = move |past: &Line<'_>| {
+        let written_in = past.order.mdtrt_id.as_deref();
+        let is_of_this = written_in.is_none() || written_in == encounter;
+        is_of_this && session.lines.iter().any(|line| line.order.rx_id == past.order.rx_id)
+    };
+    case.past(key).filter(move |line| counts(line) && !is_sent_again(line))
+}
+
+/// How much of what a key is about fell on each day, now and before; a line without a quantity is
+/// one use.
+pub(super) fn used_by_day(case: &Case<'_>, key: &Key) -> BTreeMap<Date, Decimal> {
+    let mut days = BTreeMap::new();
+    for line in used_now(case, key).chain(used_before(case, key)) {
+        let used = days.entry(line.begins).or_insert(Decimal::ZERO);
+        *used = used.saturating_add(line.net.unwrap_or(Decimal::ONE));
+    }
+    days
+}
+
+/// Whether the past is known from a day on; `None` is the beginning of time.
+pub(super) fn is_past_known(facts: &Facts, first: Option<Date>) -> bool {
+    match &facts.history {
+        Group::Absent => false,
+        Group::Empty => true,
+        Group::Present(history) => {
+            history.since.is_none_or(|since| first.is_some_and(|first| since <= first))
+        }
+    }
+}
+
+/// The path of the element that tells when a line was.
+pub(super) fn time_path(line: &Line<'_>) -> String {
+    line.path(if line.kind == LineKind::Order { "drord_begn_date" } else { "fee_ocur_time" })
+}
+
+/// The day of a line's positions, for the evidence of a hit.
+pub(super) fn positions(lines: &[&Line<'_>]) -> Vec<usize> {
+    lines.iter().map(|line| line.position).collect()
+}
+
+/// The price of one: as sent, else the amount by the quantity.
+pub(super) fn unit_price(line: &Line<'_>) -> Option<Decimal> {
+    let by_amount = || {
+        let quantity = line.order.quantity.filter(|quantity| *quantity > Decimal::ZERO)?;
+        line.order.amount?.checked_div(quantity)
+    };
+    line.order.price.or_else(by_amount)
+}
+
+/// Whole days from one day to a later one.
+pub(super) fn days_between(earlier: Date, later: Date) -> i32 {
+    later.since(earlier).map_or(0, |span| span.get_days())
+}
+
+/// A number without the zeros that nobody wrote.
+pub(super) fn plain(number: Decimal) -> String {
+    number.normalize().to_string()
+}
