@@ -19,13 +19,22 @@ pub struct Age {
     years: i64,
     months: i64,
     days: i64,
+    smallest: Smallest,
+}
+
+/// The smallest unit that was written: "0岁" may be eleven months, "0天" is today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Smallest {
+    Year,
+    Month,
+    Day,
 }
 
 impl Age {
     /// Reads `2岁`, `3岁2月`, `6个月`, `28天`, `56岁`; a bare number needs the unit written.
     #[must_use]
     pub fn parse(text: &str) -> Option<Age> {
-        let mut age = Age { years: 0, months: 0, days: 0 };
+        let mut age = Age { years: 0, months: 0, days: 0, smallest: Smallest::Year };
         let mut rest = text.trim();
         if rest.is_empty() {
             return None;
@@ -41,14 +50,15 @@ impl Age {
     }
 
     fn take_unit<'a>(&mut self, number: i64, tail: &'a str) -> Option<&'a str> {
-        let units: [(&[&str], &mut i64); 3] = [
-            (&["周岁", "岁", "Y", "y"], &mut self.years),
-            (&["个月", "月龄", "月", "M", "m"], &mut self.months),
-            (&["天", "日龄", "日", "D", "d"], &mut self.days),
+        let units: [(&[&str], &mut i64, Smallest); 3] = [
+            (&["周岁", "岁", "Y", "y"], &mut self.years, Smallest::Year),
+            (&["个月", "月龄", "月", "M", "m"], &mut self.months, Smallest::Month),
+            (&["天", "日龄", "日", "D", "d"], &mut self.days, Smallest::Day),
         ];
-        for (words, field) in units {
+        for (words, field, unit) in units {
             if let Some(rest) = words.iter().find_map(|word| tail.strip_prefix(word)) {
                 *field = number;
+                self.smallest = self.smallest.max(unit);
                 return Some(rest);
             }
         }
@@ -61,14 +71,10 @@ impl Age {
 
     /// The step of the smallest unit that was written: "34岁" is good to a year.
     fn precision(self) -> Span {
-        if self.days > 0 {
-            1.day()
-        } else if self.months > 0 {
-            1.month()
-        } else if self.years > 0 {
-            1.year()
-        } else {
-            1.day()
+        match self.smallest {
+            Smallest::Year => 1.year(),
+            Smallest::Month => 1.month(),
+            Smallest::Day => 1.day(),
         }
     }
 }
@@ -114,6 +120,12 @@ impl BirthRange {
         (earliest >= oldest).then_some(BirthRange { earliest, latest })
     }
 
+    /// How many days lie between the first and the last of them.
+    #[must_use]
+    pub fn days(self) -> i32 {
+        self.latest.since(self.earliest).map_or(i32::MAX, |span| span.get_days())
+    }
+
     /// Whether `age` has been reached on the day `on`; `None` when the range leaves it open.
     #[must_use]
     pub fn reached(self, age: Age, on: Date) -> Option<bool> {
@@ -129,11 +141,11 @@ impl BirthRange {
         let (years, months, days) =
             (i64::from(span.get_years()), i64::from(span.get_months()), i64::from(span.get_days()));
         let shown = if years >= 3 || self.earliest != self.latest && years > 0 {
-            Age { years, months: 0, days: 0 }
+            Age { years, months: 0, days: 0, smallest: Smallest::Day }
         } else if years > 0 || months > 0 {
-            Age { years, months, days: 0 }
+            Age { years, months, days: 0, smallest: Smallest::Day }
         } else {
-            Age { years: 0, months: 0, days }
+            Age { years: 0, months: 0, days, smallest: Smallest::Day }
         };
         shown.to_string()
     }

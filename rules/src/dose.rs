@@ -136,7 +136,6 @@ fn pieces_dispensed(line: &Line<'_>) -> Computed<Decimal> {
 }
 
 /// How much of an ingredient the whole quantity holds.
-#[expect(dead_code, reason = "the families of toxic drugs come next")]
 pub(crate) fn total_of(line: &Line<'_>, ingredient: &str) -> Computed<Dose> {
     let lacking = |element: &str| vec![line.path(element)];
     if let Some(unit @ Unit::Measured { .. }) = &line.order.quantity_unit {

@@ -476,7 +476,7 @@ packs/t/drugs.csv:5:8: error[R205]: `XG` is no prefix; write 10 or 14 characters
         }
         let problems = RuleSet::load(&files).err().unwrap_or_default();
         let actual: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        let families: Vec<_> = families::all().map(|family| family.id()).collect();
+        let families: Vec<_> = families::all().map(crate::family::Family::id).collect();
         assert_eq!(actual.join("\n"), expected.replace("FAMILIES", &families.join(", ")));
     }
 }

@@ -7,6 +7,7 @@ pub mod charges;
 pub mod clinical;
 pub mod insurance;
 pub mod law;
+pub(crate) mod lines;
 
 /// Every family.
 pub fn all() -> impl Iterator<Item = &'static dyn Family> {

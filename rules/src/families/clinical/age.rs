@@ -205,7 +205,9 @@ mod tests {
         check_age("4", "hit 1: 【YP5】限5至12岁以下使用，患者4岁");
         check_age("59月", "hit 1: 【YP5】限5至12岁以下使用，患者4岁");
         let young = r#"{"patient":{"age":"0岁"},"orders":[{"rx_id":"1","hosplist_code":"YP28","hilist_code":"X"}]}"#;
-        LIMIT.check(young, "pass");
+        // Eleven months are "0岁" too.
+        LIMIT.check(young, "unknown patient.brdy");
+        LIMIT.check(&young.replace("0岁", "0天"), "pass");
         let one_month = young.replace("0岁", "1月");
         LIMIT.check(&one_month, "hit 1: 【YP28】限29天以下使用，患者1月");
     }

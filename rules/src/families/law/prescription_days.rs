@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 
 use crate::dose::{days_supply, is_one_package};
 use crate::facts::{Encounter, VisitKind};
+use crate::families::lines::by_prescription;
 use crate::family::{Case, Family, Hit, Outcome};
 use crate::frequency::Frequency;
 use crate::parameter::{Column, ColumnKind};
@@ -72,7 +73,8 @@ impl Family for PrescriptionDays {
             is_long: encounter.and_then(|e: &Encounter| e.long_prescription) == Some(true),
             min_pack_ok: case.rule.parameters.flag("min_pack_ok"),
         };
-        prescriptions(case)
+        let written = case.lines().filter(|line| line.order.current && !line.order.discharge);
+        by_prescription(written)
             .into_iter()
             .flat_map(|lines| judge_prescription(visit, &limits, &lines))
             .collect()
@@ -100,22 +102,6 @@ fn usual_days_max(case: &Case<'_>, visit: VisitKind) -> Option<Decimal> {
         VisitKind::Inpatient => return None,
     };
     Some(Decimal::from(case.rule.parameters.whole(name)))
-}
-
-/// The lines of this session by prescription; lines without a number are one prescription.
-fn prescriptions<'a>(case: &Case<'a>) -> Vec<Vec<&'a Line<'a>>> {
-    let mut prescriptions: Vec<Vec<&Line<'_>>> = Vec::new();
-    let current = case.session.lines.iter().filter(|l| l.order.current && !l.order.discharge);
-    for line in current {
-        let same = |lines: &&mut Vec<&Line<'_>>| {
-            lines.first().is_some_and(|first| first.order.rxno == line.order.rxno)
-        };
-        match prescriptions.iter_mut().find(same) {
-            Some(lines) => lines.push(line),
-            None => prescriptions.push(vec![line]),
-        }
-    }
-    prescriptions
 }
 
 /// One hit for a prescription, whichever lines it is about; what is unknown stays beside it.

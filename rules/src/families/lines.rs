@@ -1,0 +1,79 @@
+//! What several families ask of the lines of a session: which of them are of a legal kind, and
+//! which stand on one prescription.
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+use crate::dose::{Computed, days_supply};
+use crate::drug_kind::DrugKind;
+use crate::family::{Case, Outcome};
+use crate::session::{ItemKind, Line};
+
+/// Judges the lines of this session that are of one of several kinds. A drug in no table may be of
+/// any kind: it is kept for the log.
+pub(crate) fn of_kinds<'a>(
+    case: &Case<'a>,
+    kinds: &[DrugKind],
+    mut judge: impl FnMut(&'a Line<'a>) -> Outcome,
+) -> Vec<Outcome> {
+    let current = case.lines().filter(|line| line.order.current && line.may_be_drug());
+    current
+        .map(|line| match line.product {
+            None => Outcome::Unlisted { missing: line.path("hosplist_code") },
+            Some(product) if kinds.iter().any(|kind| product.kinds.contains(kind)) => judge(line),
+            Some(_) => Outcome::NotApplicable,
+        })
+        .collect()
+}
+
+/// Lines by prescription; lines without a number are one prescription.
+pub(crate) fn by_prescription<'a>(
+    lines: impl Iterator<Item = &'a Line<'a>>,
+) -> Vec<Vec<&'a Line<'a>>> {
+    let mut prescriptions: Vec<Vec<&Line<'_>>> = Vec::new();
+    for line in lines {
+        let same = |lines: &&mut Vec<&Line<'_>>| {
+            lines.first().is_some_and(|first| first.order.rxno == line.order.rxno)
+        };
+        match prescriptions.iter_mut().find(same) {
+            Some(lines) => lines.push(line),
+            None => prescriptions.push(vec![line]),
+        }
+    }
+    prescriptions
+}
+
+/// The days that a line covers: the longer of those written and those that the quantity lasts.
+pub(crate) fn days_covered(line: &Line<'_>) -> Computed<Decimal> {
+    match (line.order.days, days_supply(line)) {
+        (Some(written), Ok(computed)) => Ok(written.max(computed)),
+        (Some(written), Err(_)) => Ok(written),
+        (None, computed) => computed,
+    }
+}
+
+/// Whether a line is a herbal slice, by its national code or by the drug table.
+pub(crate) fn is_slice(line: &Line<'_>) -> bool {
+    line.item_kind() == Some(ItemKind::Slice) || line.is_kind(DrugKind::HerbalSlice) == Some(true)
+}
+
+/// Whether a line only dissolves or carries the others of its group.
+pub(crate) fn is_solvent(line: &Line<'_>) -> bool {
+    line.order.solvent == Some(true) || line.is_kind(DrugKind::Solvent) == Some(true)
+}
+
+/// What tells two drugs apart: the code, else the name.
+pub(crate) fn identity<'a>(line: &'a Line<'_>) -> &'a str {
+    let code = line.order.hospital_code.as_deref().or(line.order.national_code.as_deref());
+    code.unwrap_or(line.name())
+}
+
+/// `5月15日`, for an answer.
+pub(crate) fn day_zh(day: Date) -> String {
+    format!("{}月{}日", day.month(), day.day())
+}
+
+/// The positions of lines, for a hit.
+pub(crate) fn positions(lines: &[&Line<'_>]) -> Vec<usize> {
+    lines.iter().map(|line| line.position).collect()
+}
