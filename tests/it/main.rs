@@ -8,6 +8,7 @@
 mod answers;
 mod broker;
 mod check;
+mod checklog;
 mod commands;
 mod house;
 mod kill;

@@ -60,10 +60,11 @@ impl Tracked {
         }
     }
 
-    /// Whether the check is about the same patient in the same encounter. Without an encounter and
-    /// a patient, one id may come from two persons.
+    /// Whether the check is about the same encounter, or without one about the same patient: one id
+    /// may come from two persons then. Callers name one person in several ways, and some in none.
     pub(super) fn is_about(&self, check: &Check) -> bool {
-        self.patient == check.patient && self.encounter == check.encounter
+        let is_same_person = || self.encounter.is_none() && self.patient == check.patient;
+        self.encounter == check.encounter && (self.encounter.is_some() || is_same_person())
     }
 
     /// A check has come to it once more.
@@ -132,6 +133,23 @@ mod tests {
         it.seen(&check("C4", "t5"), &Found::default());
         assert_eq!(told(&it), "open since t4 by C3, shown 3");
         assert_eq!((it.first_check.as_str(), it.last_check.as_str()), ("C1", "C4"));
+    }
+
+    #[test]
+    fn whose_finding_it_is() {
+        let it = finding("reason");
+        let other = |encounter: Option<&str>, patient: Option<&str>| Check {
+            encounter: encounter.map(str::to_owned),
+            patient: patient.map(str::to_owned),
+            ..Check::default()
+        };
+        assert!(it.is_about(&other(Some("MZ1"), Some("P"))));
+        assert!(!it.is_about(&other(Some("MZ2"), None)) && !it.is_about(&other(None, None)));
+        let nowhere = Tracked { encounter: None, patient: Some("P".to_owned()), ..it };
+        assert!(nowhere.is_about(&other(None, Some("P"))));
+        assert!(
+            !nowhere.is_about(&other(None, None)) && !nowhere.is_about(&other(None, Some("Q")))
+        );
     }
 
     #[test]
