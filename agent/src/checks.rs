@@ -252,3 +252,7 @@ const NOTES_MAX: usize = 4096;
 const BYTES_MAX: usize = 32 << 20;
 /// Whoever answers for a finding waits this long for the check that showed it.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

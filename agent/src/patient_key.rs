@@ -4,7 +4,7 @@
 //! The file lies beside the outbox, 32 bytes, readable by the daemon's user only. It is made once;
 //! without it, what was stored about a patient is no longer found, so a backup needs it too.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -34,7 +34,7 @@ impl PatientKey {
         // With its length, or "ab" + "c" would be "a" + "bc".
         let length = (org.len() as u64).to_be_bytes();
         let tag = self.hmac(&[&length, org.as_bytes(), patn_id.as_bytes()]);
-        tag.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        hex(tag.get(..16).unwrap_or(&tag))
     }
 
     /// HMAC-SHA256 (RFC 2104).
@@ -53,6 +53,13 @@ impl PatientKey {
         let inner = inner.finalize();
         Sha256::new_with_prefix(pad(0x5c)).chain_update(inner).finalize().into()
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }
 
 fn make(path: &Path) -> io::Result<PatientKey> {
@@ -94,8 +101,7 @@ mod tests {
         let mut key = [0; BYTES];
         key.iter_mut().take(20).for_each(|byte| *byte = 0x0b);
         let tag = PatientKey(key).hmac(&[b"Hi ", b"There"]);
-        let tag: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(tag, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+        assert_eq!(hex(&tag), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
     }
 
     #[test]

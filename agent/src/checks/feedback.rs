@@ -82,7 +82,7 @@ fn read_one(path: &str, item: &Map<String, Value>) -> Result<Given, Unreadable> 
     let at = text("dspo_time").filter(|it| pipeline::moment(it).is_some());
     Ok(Given {
         finding_id,
-        state: state(path, text("state"), text("dspo_way"))?,
+        state: state(path, text("state"), text("dspo_way").as_deref())?,
         reason: text("dspo_way_rea").or_else(|| text("reason")),
         consent: text("cons_flag").is_some_and(|it| matches!(it.as_str(), "y" | "1" | "true")),
         by: text("opter"),
@@ -93,8 +93,8 @@ fn read_one(path: &str, item: &Map<String, Value>) -> Result<Given, Unreadable> 
 }
 
 /// By its own name, or by the national interface's number for two of them.
-fn state(path: &str, name: Option<String>, way: Option<String>) -> Result<State, Unreadable> {
-    let by_way = match way.as_deref() {
+fn state(path: &str, name: Option<String>, way: Option<&str>) -> Result<State, Unreadable> {
+    let by_way = match way {
         None => None,
         Some("1") => Some(State::Continued),
         Some("2") => Some(State::Changed),

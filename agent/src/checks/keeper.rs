@@ -169,8 +169,8 @@ async fn tell_some(road: &Arc<Road>) -> Result<usize, StoreError> {
     let Some(last) = untold.last().map(|(number, _)| *number) else { return Ok(0) };
     let count = untold.len();
     let submissions = untold.iter().filter_map(|(number, bytes)| {
-        let read = serde_json::from_slice::<Untold>(bytes);
-        read.inspect_err(|error| tracing::error!(number, %error, "records cannot be read")).ok()
+        let records = serde_json::from_slice::<Untold>(bytes);
+        records.inspect_err(|error| tracing::error!(number, %error, "records cannot be read")).ok()
     });
     let stored = join_all(submissions.map(|it| road.outbox.append(it.submission()))).await;
     for receipt in stored {

@@ -101,8 +101,7 @@ pub(super) fn behind(prefix: &[u8]) -> Vec<u8> {
 
 /// The time in a check's id, in milliseconds of the Unix epoch.
 pub(super) fn ms_of(id: [u8; 16]) -> u64 {
-    let [a, b, c, d, e, f, ..] = id;
-    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+    id.iter().take(6).fold(0, |ms, byte| ms << 8 | u64::from(*byte))
 }
 
 /// The hour of a moment; its checks are counted, and forgotten, together.

@@ -129,6 +129,8 @@ pub const AGENT: &str = "agent";
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     #[test]
@@ -142,7 +144,7 @@ mod tests {
                 Step::Closed => "closed",
             };
             let told: Vec<&str> = State::NAMES.iter().map(|(_, given)| step(*given)).collect();
-            table.push_str(&format!("{name}: {}\n", told.join(" ")));
+            writeln!(table, "{name}: {}", told.join(" ")).expect("a string takes everything");
         }
         assert_eq!(
             table,
@@ -157,17 +159,17 @@ mod tests {
 
     #[test]
     fn what_an_answer_needs() {
-        check(Given { reason: None, ..said(State::Continued) }, "继续执行须写明原因");
+        check(&Given { reason: None, ..said(State::Continued) }, "继续执行须写明原因");
         check(
-            Given { reason: Some(" ".to_owned()), ..said(State::Continued) },
+            &Given { reason: Some(" ".to_owned()), ..said(State::Continued) },
             "继续执行须写明原因",
         );
         check(
-            Given { consent: false, ..said(State::SelfPay) },
+            &Given { consent: false, ..said(State::SelfPay) },
             "转自费须有患者知情同意：consent 为 true",
         );
-        check(Given { reason: None, consent: false, ..said(State::Changed) }, "");
-        check(Given { source: AGENT.to_owned(), ..said(State::Ignored) }, "");
+        check(&Given { reason: None, consent: false, ..said(State::Changed) }, "");
+        check(&Given { source: AGENT.to_owned(), ..said(State::Ignored) }, "");
     }
 
     #[test]
@@ -186,8 +188,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(given: Given, expected: &str) {
-        let told = match step(State::Open, None, &given) {
+    fn check(given: &Given, expected: &str) {
+        let told = match step(State::Open, None, given) {
             Step::Incomplete(what) => what,
             _ => "",
         };

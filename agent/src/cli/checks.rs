@@ -80,10 +80,15 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     };
     match client::get(&config.control.socket, &address) {
         Ok(told) if as_json => say!("{told:#}"),
-        Ok(told) => match told.get("checks").and_then(Value::as_array) {
-            Some(checks) => checks.iter().for_each(|it| say!("{}", line(it))),
-            None => say!("{}", trace(&told)),
-        },
+        Ok(told) => {
+            if let Some(checks) = told.get("checks").and_then(Value::as_array) {
+                for check in checks {
+                    say!("{}", line(check));
+                }
+            } else {
+                say!("{}", trace(&told));
+            }
+        }
         Err(error) => return unanswered(&error),
     }
     Exit::Ok

@@ -149,7 +149,7 @@ pub(super) async fn check(
 ) -> Response {
     let question = Question::new(&road, Door::Canonical, None, &headers);
     let (bytes, text) = match read_text(&road, &headers, body).await {
-        Ok(read) => read,
+        Ok(came) => came,
         Err(answer) => return answer.about(&question.id).say(&Dialect::Json),
     };
     let sets = road.sets.load();

@@ -66,10 +66,10 @@ pub(super) async fn take_records(
     for draft in drafts.iter_mut().filter(|it| it.entity == ENTITY) {
         let record: Value =
             serde_json::from_str(&format!("{{{}}}", draft.tail)).unwrap_or_default();
-        let read = feedback::read_record(record.get("elements").unwrap_or(&Value::Null));
-        let read = read.map_err(|problems| Trouble::unreadable(&problems).fault())?;
-        draft.key = read.first().map(|it| it.finding_id.clone()).unwrap_or_default();
-        answers.extend(read);
+        let given = feedback::read_record(record.get("elements").unwrap_or(&Value::Null));
+        let given = given.map_err(|problems| Trouble::unreadable(&problems).fault())?;
+        draft.key = given.first().map(|it| it.finding_id.clone()).unwrap_or_default();
+        answers.extend(given);
     }
     if answers.is_empty() {
         return Ok(());

@@ -28,7 +28,7 @@ pub(super) async fn call(
 ) -> Response {
     let question = Question::new(&road, Door::National, None, &headers);
     let (bytes, text) = match read_text(&road, &headers, body).await {
-        Ok(read) => read,
+        Ok(came) => came,
         Err(answer) => return answer.about(&question.id).say(&Dialect::Json),
     };
     let came = stamp();

@@ -82,6 +82,38 @@ impl Outbox {
     }
 }
 
+/// A disk that stands still until this is dropped.
+#[cfg(test)]
+pub(crate) struct StandsStill(
+    std::sync::mpsc::Sender<()>,
+    Option<std::thread::JoinHandle<()>>,
+);
+
+#[cfg(test)]
+impl Drop for StandsStill {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+        drop(self.1.take().map(std::thread::JoinHandle::join));
+    }
+}
+
+#[cfg(test)]
+impl Outbox {
+    /// Has every write wait.
+    pub(crate) fn stand_still(&self) -> StandsStill {
+        let store = self.shared.store().expect("the outbox is open");
+        let (end, ended) = std::sync::mpsc::channel();
+        let (ready, is_held) = std::sync::mpsc::channel();
+        let holder = std::thread::spawn(move || {
+            let _held = store.faults.hold_writes.lock();
+            let _ = ready.send(());
+            let _ = ended.recv();
+        });
+        is_held.recv().expect("the holder holds");
+        StandsStill(end, Some(holder))
+    }
+}
+
 fn open(value: &[u8]) -> Option<&[u8]> {
     format::open_kept(value)
         .inspect_err(|damage| error!(%damage, "an entry of the shelf is damaged"))
