@@ -138,11 +138,11 @@ fn pairs_of<'a, T>(
     facts: &Facts,
     now: DateTime,
 ) -> Vec<(&'a Row, &'a T)> {
-    let first = found.partition_point(|(row, _)| row.rule < at);
-    let of_rule = found.iter().skip(first).take_while(|(row, _)| row.rule == at);
+    let first = found.partition_point(|(row, _)| row.rule() < at);
+    let of_rule = found.iter().skip(first).take_while(|(row, _)| row.rule() == at);
     of_rule
         .filter_map(|(row, about)| {
-            let row = rule.rows.get(row.row).filter(|row| row.applies(now.date()))?;
+            let row = rule.rows.get(row.row()).filter(|row| row.applies(now.date()))?;
             (row.fits(facts, now.date()) == Fit::Inside).then_some((row, *about))
         })
         .collect()
@@ -157,11 +157,11 @@ fn matches_of<'a>(
     facts: &Facts,
     now: DateTime,
 ) -> (Vec<Match<'a>>, BTreeSet<&'static str>) {
-    let first = found.partition_point(|(row, _)| row.rule < at);
-    let of_rule = found.iter().skip(first).take_while(|(row, _)| row.rule == at);
+    let first = found.partition_point(|(row, _)| row.rule() < at);
+    let of_rule = found.iter().skip(first).take_while(|(row, _)| row.rule() == at);
     let (mut matches, mut open) = (Vec::new(), BTreeSet::new());
     for (row, line) in of_rule {
-        let (Some(row), Some(line)) = (rule.rows.get(row.row), session.lines.get(*line)) else {
+        let (Some(row), Some(line)) = (rule.rows.get(row.row()), session.lines.get(*line)) else {
             continue;
         };
         let is_out = (rule.exempt_self_pay && line.is_self_paid())

@@ -14,6 +14,7 @@ use crate::knowledge::{Key, Row};
 use crate::parameter::{Column, Parameters};
 use crate::rule::{Action, Rule, Severity};
 use crate::session::{Line, Session};
+use crate::text::Text;
 
 /// A kind of rule.
 pub trait Family: Sync {
@@ -217,7 +218,7 @@ pub struct Hit {
     /// that the doctor is not shown again what was acknowledged.
     pub evidence: Vec<String>,
     /// Where the knowledge row was read.
-    pub source: Option<String>,
+    pub source: Option<Text>,
     /// When the rule's own severity does not fit this hit.
     pub severity: Option<Severity>,
     /// When the rule's own action does not fit this hit: 慎用 is a hint where 禁用 asks for a reason.

@@ -10,15 +10,57 @@ use crate::knowledge::{ATC_LENGTHS, CLASS_LENGTHS, Confidence, Key, PREFIX_LENGT
 use crate::rule::Rule;
 use crate::session::Line;
 use crate::sets::CodeSets;
+use crate::text::Text;
 
 /// A row by its place: rule, then row of that rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RowRef {
-    pub(crate) rule: usize,
-    pub(crate) row: usize,
+    rule: u32,
+    row: u32,
 }
 
-type Rows = HashMap<String, Vec<RowRef>>;
+impl RowRef {
+    fn new(rule: usize, row: usize) -> RowRef {
+        let small =
+            |it| u32::try_from(it).expect("a set of rules has fewer than four billion rows");
+        RowRef { rule: small(rule), row: small(row) }
+    }
+
+    /// The place of the rule among the rules.
+    pub(crate) fn rule(self) -> usize {
+        self.rule as usize
+    }
+
+    /// The place of the row among the rule's rows.
+    pub(crate) fn row(self) -> usize {
+        self.row as usize
+    }
+}
+
+/// Most keys have one row, and a quarter of a million of them should not cost a list each.
+#[derive(Debug)]
+enum Found {
+    One(RowRef),
+    Several(Box<Vec<RowRef>>),
+}
+
+impl Found {
+    fn add(&mut self, row: RowRef) {
+        match self {
+            Found::One(first) => *self = Found::Several(Box::new(vec![*first, row])),
+            Found::Several(rows) => rows.push(row),
+        }
+    }
+
+    fn rows(&self) -> &[RowRef] {
+        match self {
+            Found::One(row) => std::slice::from_ref(row),
+            Found::Several(rows) => rows,
+        }
+    }
+}
+
+type Rows = HashMap<Text, Found>;
 
 /// Rows by what they hang on.
 #[derive(Debug, Default)]
@@ -52,7 +94,7 @@ impl Index {
         for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.may_run()) {
             for (row, content) in rule.rows.iter().enumerate() {
                 if content.flag != Confidence::Unconfirmed {
-                    let row = RowRef { rule: at, row };
+                    let row = RowRef::new(at, row);
                     index.add_expanded(&content.key, sets, row);
                     for column in rule.family.partners() {
                         for key in content.parameters.keys(column) {
@@ -73,7 +115,7 @@ impl Index {
     }
 
     fn add(&mut self, key: &Key, row: RowRef) {
-        let Some(needs) = self.needs.get_mut(row.rule) else { return };
+        let Some(needs) = self.needs.get_mut(row.rule()) else { return };
         let (rows, text) = match key {
             Key::Hospital(code) => {
                 needs.hospital = true;
@@ -109,7 +151,10 @@ impl Index {
             }
             Key::Set(_) => return,
         };
-        rows.entry(text.clone()).or_default().push(row);
+        match rows.get_mut(text) {
+            Some(found) => found.add(row),
+            None => _ = rows.insert(text.clone(), Found::One(row)),
+        }
     }
 
     /// What a line must be known by before a rule can say that no row is about it.
@@ -120,7 +165,7 @@ impl Index {
     /// Calls `found` for every row about the line.
     pub(crate) fn rows_about(&self, line: &Line<'_>, mut found: impl FnMut(RowRef)) {
         let mut look_up = |rows: &Rows, key: &str| {
-            rows.get(key).into_iter().flatten().for_each(|row| found(*row));
+            rows.get(key).into_iter().flat_map(Found::rows).for_each(|row| found(*row));
         };
         if let Some(code) = &line.order.hospital_code {
             look_up(&self.hospital, code);
@@ -165,6 +210,6 @@ fn look_up_branches(rows: &Rows, code: &str, mut found: impl FnMut(RowRef)) {
     let code = icd::plain(code);
     for end in 2..=code.len() {
         let known = code.get(..end).and_then(|branch| rows.get(branch));
-        known.into_iter().flatten().for_each(|row| found(*row));
+        known.into_iter().flat_map(Found::rows).for_each(|row| found(*row));
     }
 }

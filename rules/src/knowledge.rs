@@ -4,7 +4,7 @@
 //! with flag C are common knowledge that no pharmacist has confirmed: they are loaded, so that
 //! their form is proved, and stay out of the index.
 
-use std::collections::BTreeSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use jiff::civil::Date;
@@ -16,6 +16,7 @@ use crate::icd::{self, BRANCH_MIN};
 use crate::parameter::{Column, Parameter, Parameters};
 use crate::scope::{Fit, Scope};
 use crate::table::{self, Cells, Header};
+use crate::text::{Text, Texts};
 
 /// One row of a rule's csv file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +24,11 @@ pub struct Row {
     /// What it is about.
     pub key: Key,
     /// The item in words.
-    pub item: String,
+    pub item: Text,
     /// The family's parameters.
     pub parameters: Parameters,
     /// Where it was read.
-    pub source: String,
+    pub source: Text,
     /// How sure it is.
     pub flag: Confidence,
     /// In force from this day.
@@ -37,7 +38,7 @@ pub struct Row {
     /// To what a hospital has restricted it.
     pub scope: Option<Box<Scope>>,
     /// The document, by the beginning of its name, whose rows about the same it takes the place of.
-    pub supersedes: Option<Box<str>>,
+    pub supersedes: Option<Text>,
     /// Where in the document it stands, and a hash of what stands there, when it was imported.
     pub origin: Option<Origin>,
     /// Its line in the file.
@@ -61,8 +62,8 @@ impl Row {
     /// Replaces one cell, or says what was expected.
     pub(crate) fn set(&mut self, columns: &[Column], name: &str, text: &str) -> Result<(), String> {
         match name {
-            "item" => text.clone_into(&mut self.item),
-            "source" => text.clone_into(&mut self.source),
+            "item" => self.item = text.into(),
+            "source" => self.source = text.into(),
             "flag" => self.flag = Confidence::parse(text)?,
             "from" => self.from = Some(parse_day(text)?),
             "to" => self.to = Some(parse_day(text)?),
@@ -130,23 +131,23 @@ pub struct Origin {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// One drug of the hospital's own list.
-    Hospital(String),
+    Hospital(Text),
     /// One entry of the national catalogue.
-    Code(String),
+    Code(Text),
     /// All entries that begin so: 10 or 14 characters of a western drug, 11 of a patent drug.
-    Prefix(String),
+    Prefix(Text),
     /// Every product that contains it.
-    Ingredient(String),
+    Ingredient(Text),
     /// A class of the national catalogue: three to five characters after the first.
-    Class(String),
+    Class(Text),
     /// A branch of the anatomical classification: three, four, five or seven characters.
-    Atc(String),
+    Atc(Text),
     /// Every member of a named set: `sets/<name>.csv`.
-    Set(String),
+    Set(Text),
     /// Diagnoses of one branch, plain: `K210`.
-    Diagnosis(String),
+    Diagnosis(Text),
     /// Operations of one branch, plain.
-    Surgery(String),
+    Surgery(Text),
 }
 
 impl fmt::Display for Key {
@@ -200,7 +201,7 @@ impl Key {
     pub(crate) fn of(kind: &str, key: &str) -> Result<Key, (&'static str, String)> {
         let key = key.trim();
         let bad = |message: String| Err(("R205", message));
-        let text = key.to_owned();
+        let text = Text::from(key);
         match kind {
             "hospital" => Ok(Key::Hospital(text)),
             "ingredient" => Ok(Key::Ingredient(text)),
@@ -219,9 +220,9 @@ impl Key {
             "atc" if ATC_LENGTHS.contains(&key.len()) => Ok(Key::Atc(text)),
             "atc" => bad(format!("`{key}` is no ATC branch; write 3, 4, 5 or 7 characters")),
             "diagnosis" if icd::plain(key).len() >= BRANCH_MIN => {
-                Ok(Key::Diagnosis(icd::plain(key)))
+                Ok(Key::Diagnosis(icd::plain(key).into()))
             }
-            "surgery" if icd::plain(key).len() >= 2 => Ok(Key::Surgery(icd::plain(key))),
+            "surgery" if icd::plain(key).len() >= 2 => Ok(Key::Surgery(icd::plain(key).into())),
             "diagnosis" | "surgery" => bad(format!("`{key}` is too short to name a branch")),
             other => Err((
                 "R204",
@@ -274,33 +275,46 @@ pub(crate) fn read(
 ) -> Vec<Row> {
     let required = |name| Header { name, required: true };
     let optional = |name| Header { name, required: false };
-    let mut known = vec![required("match"), required("key"), required("item")];
-    known.extend(columns.iter().map(|c| Header { name: c.name, required: c.required }));
-    known.extend([required("source"), required("flag"), optional("from"), optional("to")]);
-    known.extend(["supersedes", "document_row", "hash"].map(optional));
+    let mut headers = vec![required("match"), required("key"), required("item")];
+    headers.extend(columns.iter().map(|c| Header { name: c.name, required: c.required }));
+    headers.extend([required("source"), required("flag"), optional("from"), optional("to")]);
+    headers.extend(["supersedes", "document_row", "hash"].map(optional));
 
-    let mut rows = Vec::new();
-    let mut seen = BTreeSet::new();
-    table::read(file, text, &known, problems, |cells, problems| {
-        let Some(row) = row(cells, columns, problems) else { return };
-        let is_new = seen.insert((row.key.clone(), cells.get("from").map(str::to_owned)));
-        if is_new || family.has_several_rows_per_key() {
+    let several = family.has_several_rows_per_key();
+    let (mut rows, mut known) = (Vec::new(), Known::default());
+    let mut seen = HashSet::new();
+    table::read(file, text, &headers, problems, |cells, problems| {
+        let Some(row) = row(cells, columns, &mut known, problems) else { return };
+        if several || seen.insert((row.key.clone(), row.from)) {
             rows.push(row);
         } else {
             let message = "this key already has a row above".to_owned();
             problems.push(cells.problem("R206", "key", message));
         }
     });
+    rows.shrink_to_fit();
     rows
 }
 
-fn row(cells: &Cells<'_>, columns: &[Column], problems: &mut Vec<Problem>) -> Option<Row> {
+/// What rows of one file have said before.
+#[derive(Default)]
+struct Known {
+    texts: Texts,
+    parameters: HashMap<String, Parameters>,
+}
+
+fn row(
+    cells: &Cells<'_>,
+    columns: &[Column],
+    known: &mut Known,
+    problems: &mut Vec<Problem>,
+) -> Option<Row> {
     let before = problems.len();
     let key = key(cells, problems);
-    let item = cells.required("item", problems).map(str::to_owned);
-    let source = cells.required("source", problems).map(str::to_owned);
+    let item = cells.required("item", problems).map(|it| known.texts.share(it));
+    let source = cells.required("source", problems).map(|it| known.texts.share(it));
     let flag = flag(cells, problems);
-    let parameters = parameters(cells, columns, problems);
+    let parameters = parameters(cells, columns, &mut known.parameters, problems);
     let (from, to) = (day(cells, "from", problems), day(cells, "to", problems));
     let origin = origin(cells, problems);
     if from.zip(to).is_some_and(|(from, to)| from > to) {
@@ -311,7 +325,7 @@ fn row(cells: &Cells<'_>, columns: &[Column], problems: &mut Vec<Problem>) -> Op
     }
     let line = cells.line;
     let (key, item, source, flag) = (key?, item?, source?, flag?);
-    let supersedes = cells.get("supersedes").map(Box::from);
+    let supersedes = cells.get("supersedes").map(|it| known.texts.share(it));
     let scope = None;
     Some(Row { key, item, parameters, source, flag, from, to, scope, supersedes, origin, line })
 }
@@ -355,8 +369,24 @@ fn origin(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<Origin> {
     origin
 }
 
-fn parameters(cells: &Cells<'_>, columns: &[Column], problems: &mut Vec<Problem>) -> Parameters {
-    let mut parameters = Parameters::default();
+/// The parameters of a row. Most rows of a file say what another has said, so each saying is read and
+/// kept once.
+fn parameters(
+    cells: &Cells<'_>,
+    columns: &[Column],
+    known: &mut HashMap<String, Parameters>,
+    problems: &mut Vec<Problem>,
+) -> Parameters {
+    let mut said = String::new();
+    for column in columns {
+        said.push_str(cells.get(column.name).unwrap_or_default());
+        said.push('\0');
+    }
+    if let Some(known) = known.get(&said) {
+        return known.clone();
+    }
+    let before = problems.len();
+    let mut values = Vec::new();
     for column in columns {
         let cell = if column.required {
             cells.required(column.name, problems)
@@ -364,10 +394,14 @@ fn parameters(cells: &Cells<'_>, columns: &[Column], problems: &mut Vec<Problem>
             cells.get(column.name)
         };
         match cell.map(|cell| column.kind.parse(cell)) {
-            Some(Ok(value)) => parameters.set(column.name, value),
+            Some(Ok(value)) => values.push((column.name, value)),
             Some(Err(message)) => problems.push(cells.problem("R204", column.name, message)),
             None => {}
         }
+    }
+    let parameters: Parameters = values.into_iter().collect();
+    if problems.len() == before {
+        known.insert(said, parameters.clone());
     }
     parameters
 }

@@ -50,6 +50,7 @@ pub mod session;
 pub mod sets;
 pub mod setting;
 mod table;
+pub mod text;
 mod tree;
 pub mod unit;
 pub mod verdict;

@@ -4,12 +4,14 @@
 //! ask again whether it is there.
 
 use std::fmt;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
 use crate::age::Age;
 use crate::knowledge::Key;
 use crate::number::decimal;
+use crate::text::Text;
 use crate::unit::Dose;
 use crate::window::Window;
 
@@ -75,7 +77,7 @@ pub enum Parameter {
     /// See [`ColumnKind::Flag`].
     Flag(bool),
     /// See [`ColumnKind::Text`] and [`ColumnKind::Choice`].
-    Text(String),
+    Text(Text),
     /// See [`ColumnKind::Age`].
     Age(Age),
     /// See [`ColumnKind::Dose`].
@@ -122,9 +124,9 @@ impl ColumnKind {
                 "false" | "n" => Some(Parameter::Flag(false)),
                 _ => None,
             },
-            ColumnKind::Text => Some(Parameter::Text(text.to_owned())),
+            ColumnKind::Text => Some(Parameter::Text(text.into())),
             ColumnKind::Choice(words) => {
-                words.contains(&text).then(|| Parameter::Text(text.to_owned()))
+                words.contains(&text).then(|| Parameter::Text(text.into()))
             }
             ColumnKind::Age => Age::parse(text).map(Parameter::Age),
             ColumnKind::Dose => {
@@ -164,16 +166,20 @@ impl ColumnKind {
     }
 }
 
-/// The parameters of one rule or row.
+/// The parameters of one rule or row; rows that say the same share theirs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Parameters(Vec<(&'static str, Parameter)>);
+pub struct Parameters(Arc<[(&'static str, Parameter)]>);
+
+impl FromIterator<(&'static str, Parameter)> for Parameters {
+    fn from_iter<I: IntoIterator<Item = (&'static str, Parameter)>>(values: I) -> Parameters {
+        Parameters(values.into_iter().collect())
+    }
+}
 
 impl Parameters {
     pub(crate) fn set(&mut self, name: &'static str, value: Parameter) {
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((name, value)),
-        }
+        let others = self.0.iter().filter(|(known, _)| *known != name).cloned();
+        self.0 = others.chain([(name, value)]).collect();
     }
 
     /// What is given, by name.

@@ -273,7 +273,7 @@ impl<'a> Line<'a> {
     #[must_use]
     pub fn is_about(&self, key: &Key, sets: &CodeSets) -> bool {
         match key {
-            Key::Hospital(code) => self.order.hospital_code.as_ref() == Some(code),
+            Key::Hospital(code) => self.order.hospital_code.as_deref() == Some(code.as_str()),
             Key::Code(code) => self.national_code() == Some(code.as_str()),
             Key::Prefix(prefix) => {
                 self.national_code().is_some_and(|code| code.starts_with(prefix.as_str()))

@@ -126,7 +126,7 @@ impl<'a> Now<'a> {
 }
 
 fn entry(row: &Row, number: u32) -> Entry {
-    Entry { row: number, key: row.key.to_string(), item: row.item.clone(), says: said(row) }
+    Entry { row: number, key: row.key.to_string(), item: row.item.to_string(), says: said(row) }
 }
 
 fn said(row: &Row) -> String {
