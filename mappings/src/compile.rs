@@ -126,6 +126,7 @@ impl<'a> Compiler<'a> {
         if let (Some(text), Some(lane)) = (&raw.mapping.lane, &lane) {
             self.lane_sense(text, lane, self.has_encounters(&raw.record));
         }
+        let checks = raw.mapping.checks.iter().filter_map(|it| self.check(it)).collect();
         let mut records = Vec::new();
         for record in &raw.record {
             records.extend(self.record(record, raw.mapping.lane.is_some()));
@@ -159,6 +160,7 @@ impl<'a> Compiler<'a> {
             groups,
             null_words: raw.mapping.null_words.clone(),
             lane,
+            checks,
             records,
             absolute_paths: self.absolute.len(),
             advice: std::mem::take(&mut self.sheet.advice),

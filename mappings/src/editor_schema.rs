@@ -159,6 +159,7 @@ const SECTIONS: &[Section] = &[
             ("about", Kind::Text, "给人看的说明"),
             ("profile", Kind::Text, "按哪个地区版本核对，缺省用医院自己的"),
             ("null_words", Kind::Texts, "整个值等于这些词就视为没有值"),
+            ("checks", Kind::Texts, "整份报文核对一次的表达式：只要它的问题，不要它的值"),
             ("when", Kind::Expression, "条件；不写就总是适用"),
             ("lane", Kind::Expression, "就诊号从哪里取"),
         ],

@@ -38,6 +38,8 @@ pub(crate) struct Mapping {
     /// Texts that are no value in this source.
     pub(crate) null_words: Vec<String>,
     pub(crate) lane: Option<Compiled>,
+    /// What is asked once a message, for what it complains of.
+    pub(crate) checks: Vec<Compiled>,
     pub(crate) records: Vec<RecordPlan>,
     pub(crate) absolute_paths: usize,
     pub(crate) advice: Vec<schemas::Problem>,
@@ -150,7 +152,37 @@ impl Mapping {
             let Some(entity) = self.catalog.entity(&plan.entity) else { continue };
             self.gather(plan, entity, &whole, &mut records);
         }
+        if let Some(first) = records.first_mut() {
+            self.check(&whole, &mut first.findings);
+        }
         if reading.budget.is_spent() { Err(Exhausted) } else { Ok(records) }
+    }
+
+    /// Asks what `checks` say of the whole message. One item of a stream is not the whole.
+    fn check(&self, whole: &Scene<'_>, findings: &mut Vec<Finding>) {
+        if whole.document.is_of_stream() {
+            return;
+        }
+        for check in &self.checks {
+            whole.found.take_notes();
+            let path = check.node(whole).map(|it| whole.document.path(it)).unwrap_or_default();
+            let fault = check.evaluate(whole).err().map(|it| (it, FindingSeverity::Reject));
+            let notes = whole.found.take_notes().into_iter().map(|it| (it, FindingSeverity::Warn));
+            for (fault, severity) in fault.into_iter().chain(notes) {
+                let told = fault.told();
+                // No element says whether it is a name: only numbers are shown.
+                let is_number = check.kind == Kind::Number;
+                let found = &told.found;
+                findings.push(Finding {
+                    code: told.code,
+                    severity,
+                    element: String::new(),
+                    path: path.clone(),
+                    found: if is_number { found.clone() } else { schemas::mask::masked(found) },
+                    expected: told.expected,
+                });
+            }
+        }
     }
 
     /// How this mapping reads values, with a budget of its own.

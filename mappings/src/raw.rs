@@ -46,6 +46,9 @@ pub(crate) struct RawMapping {
     /// Texts that are no value wherever they stand alone.
     #[serde(default)]
     pub(crate) null_words: Vec<String>,
+    /// Expressions that are asked once a message, for what they complain of.
+    #[serde(default)]
+    pub(crate) checks: Vec<Spanned<String>>,
 }
 
 /// `[[open]]`: a field that holds another document.

@@ -85,6 +85,11 @@ impl Document {
         self.numbered.filter(|(it, _)| *it == node).map(|(_, position)| position)
     }
 
+    /// Whether this is one item of a stream rather than a whole message.
+    pub fn is_of_stream(&self) -> bool {
+        self.numbered.is_some()
+    }
+
     /// Says which of the elements of a stream this one is.
     pub(crate) fn number(&mut self, node: NodeId, position: usize) {
         self.numbered = Some((node, position));

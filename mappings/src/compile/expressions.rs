@@ -33,6 +33,18 @@ impl Compiler<'_> {
         self.compile_expression(&expression, base)
     }
 
+    /// An expression of `checks`: it must have a step, or it never complains.
+    pub(super) fn check(&mut self, raw: &Spanned<String>) -> Option<Compiled> {
+        let compiled = self.expression(raw)?;
+        if compiled.steps.is_empty() {
+            let message =
+                "a check without steps never complains: end it with agrees(...) or required";
+            self.sheet.error("M049", raw.span().start, message.to_owned());
+            return None;
+        }
+        Some(compiled)
+    }
+
     pub(super) fn syntax<T>(
         &mut self,
         raw: &Spanned<String>,
