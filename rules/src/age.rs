@@ -134,6 +134,15 @@ impl BirthRange {
         (by_oldest == by_youngest).then_some(by_oldest)
     }
 
+    /// The age in whole years on a day; `None` when the range leaves it open.
+    #[must_use]
+    pub fn years(self, on: Date) -> Option<i64> {
+        let years =
+            |birth: Date| birth.until((Unit::Year, on)).ok().map(|s| i64::from(s.get_years()));
+        let (oldest, youngest) = (years(self.earliest)?, years(self.latest)?);
+        (oldest == youngest).then_some(oldest)
+    }
+
     /// The age in words for an answer; under three years also the months, under a month the days.
     #[must_use]
     pub fn describe(self, on: Date) -> String {

@@ -4,7 +4,7 @@
 //! table names each product's ingredients with their strength per piece, how it is taken, and the
 //! tier of an antimicrobial. A line whose drug is in no table leaves such rules unknown.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rust_decimal::Decimal;
 use schemas::Problem;
@@ -129,6 +129,8 @@ impl Tier {
 pub struct DrugTable {
     products: Vec<Product>,
     by_key: HashMap<DrugKey, usize>,
+    /// The names of all ingredients.
+    ingredients: HashSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -169,7 +171,12 @@ impl DrugTable {
     /// Whether some product contains it.
     #[must_use]
     pub fn has_ingredient(&self, name: &str) -> bool {
-        self.products.iter().any(|product| product.ingredients.iter().any(|i| i.name == name))
+        self.ingredients.contains(name)
+    }
+
+    /// The ingredients that a text speaks of; slow, for the few texts that nobody has coded.
+    pub fn ingredients_in<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a str> {
+        self.ingredients.iter().map(String::as_str).filter(move |name| text.contains(name))
     }
 
     /// Adds a `drugs.csv`. Only an overlay may give a key again; its product then replaces the other.
@@ -194,6 +201,7 @@ impl DrugTable {
             }
             if problems.len() == before {
                 self.by_key.insert(key, self.products.len());
+                self.ingredients.extend(product.ingredients.iter().map(|i| i.name.clone()));
                 self.products.push(product);
             }
         });

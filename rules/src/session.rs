@@ -32,6 +32,8 @@ pub struct Session<'a> {
     pub past: Vec<Line<'a>>,
     /// The named sets that keys may refer to.
     pub sets: &'a CodeSets,
+    /// What is known of products.
+    pub drugs: &'a DrugTable,
     /// `None` when nothing believable is known.
     pub birth: Option<BirthRange>,
     /// What turned out not to be believable.
@@ -124,7 +126,7 @@ impl<'a> Session<'a> {
         // The past is not the doctor's to correct now: its doubts are not told again.
         let past = past.iter().map(|order| (LineKind::Past, order));
         let past = lines_of_the_past(past, drugs, now.date());
-        Session { lines, past, sets, birth, data_findings }
+        Session { lines, past, sets, drugs, birth, data_findings }
     }
 
     /// Whether a family judges a line.

@@ -3,6 +3,7 @@
 use crate::family::Family;
 
 pub mod age;
+pub mod allergy;
 mod contact;
 pub mod course;
 pub mod daily_dose;
@@ -11,7 +12,10 @@ pub mod frequency;
 pub mod incompatibility;
 pub mod infusion;
 pub mod interaction;
+pub mod lactation;
+mod maternity;
 mod population;
+pub mod pregnancy;
 pub mod route;
 pub mod sex;
 pub mod single_dose;
@@ -32,4 +36,7 @@ pub(super) static ALL: &[&dyn Family] = &[
     &course::Course,
     &interaction::Interaction,
     &incompatibility::Incompatibility,
+    &allergy::Allergy,
+    &pregnancy::Pregnancy,
+    &lactation::Lactation,
 ];
