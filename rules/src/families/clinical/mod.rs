@@ -7,15 +7,21 @@ pub mod allergy;
 mod contact;
 pub mod course;
 pub mod daily_dose;
+pub mod disease;
 pub mod duplicate_ingredient;
+pub mod elderly;
 pub mod frequency;
+pub mod hepatic;
 pub mod incompatibility;
 pub mod infusion;
 pub mod interaction;
+pub mod labelled_use;
+mod labs;
 pub mod lactation;
 mod maternity;
 mod population;
 pub mod pregnancy;
+pub mod renal;
 pub mod route;
 pub mod sex;
 pub mod single_dose;
@@ -39,4 +45,9 @@ pub(super) static ALL: &[&dyn Family] = &[
     &allergy::Allergy,
     &pregnancy::Pregnancy,
     &lactation::Lactation,
+    &elderly::Elderly,
+    &renal::Renal,
+    &hepatic::Hepatic,
+    &disease::Disease,
+    &labelled_use::LabelledUse,
 ];
