@@ -2,7 +2,8 @@
 //!
 //! What: a row gives a drug an age from which (inclusive) and an age below which (exclusive) it may
 //! be used. "2-11岁" is from 2岁, below 12岁; "5至12岁以下" excludes twelve. A row with neither bound
-//! means "children", and the rule says how old a child is.
+//! means "children", and the rule says how old a child is. Way, disease and company of another drug may
+//! narrow a row (oral forms, a virus, calcium beside ceftriaxone); 慎用 is a hint where 禁用 is a ban.
 //! Why: outside the range the fund does not pay (I05), or the drug harms (C14).
 //! Basis: I05: GZ10000101006000, GZ10000101007000, GZ10000301002000, public batch 1 and its revision;
 //! C14: GZ10000301003000, drug labels, notices of the drug administration.
@@ -10,6 +11,9 @@
 //! "34岁" sent: decided where the whole year lies on one side, unknown where it does not.
 
 use crate::age::{Age as Limit, BirthRange};
+use crate::families::clinical::population::{
+    self, Fits, INDICATIONS, LEVEL, NOT_INDICATIONS, WAYS, WITH,
+};
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::parameter::{Column, ColumnKind, Parameters};
 
@@ -21,10 +25,15 @@ const PARAMETERS: [Column; 2] = [
     Column::optional("child_below", "儿童的年龄上限（不含）", ColumnKind::Age),
 ];
 
-const ROWS: [Column; 3] = [
+const ROWS: [Column; 8] = [
     Column::optional("age_from", "年龄下限（含）", ColumnKind::Age),
     Column::optional("age_below", "年龄上限（不含）", ColumnKind::Age),
     Column::optional("limit", "限定内容的原文", ColumnKind::Text),
+    LEVEL,
+    WAYS,
+    INDICATIONS,
+    NOT_INDICATIONS,
+    WITH,
 ];
 
 impl Family for Age {
@@ -43,6 +52,8 @@ impl Family for Age {
             "orders.hilist_code",
             "orders.hosplist_code",
             "orders.drord_begn_date",
+            "orders.drug_used_way_code",
+            "diagnoses.dise_codg",
         ]
     }
 
@@ -54,9 +65,12 @@ impl Family for Age {
         Rows::Required(&ROWS)
     }
 
+    fn has_several_rows_per_key(&self) -> bool {
+        true
+    }
+
     fn check_row(&self, row: &Parameters) -> Option<String> {
-        let (from, below) = (row.maybe_age("age_from")?, row.maybe_age("age_below")?);
-        (from >= below).then(|| format!("from {from} to below {below} is no range"))
+        population::fault(row)
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
@@ -112,11 +126,17 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>, birth: BirthRange) -> Outcome 
         None => Outcome::unknown("patient.brdy"),
         Some(true) => Outcome::Pass,
         Some(false) => {
+            match population::fits_beside_age(case, found.row, found.line) {
+                Fits::Yes => {}
+                Fits::No => return Outcome::NotApplicable,
+                Fits::Unknown(missing) => return Outcome::Unknown { missing },
+            }
             let limit = found
                 .row
                 .parameters
                 .maybe_text("limit")
                 .map_or_else(|| range.describe(), str::to_owned);
+            let (severity, action) = population::softened(found.row);
             let text =
                 text(case.rule.parameters.text("wording"), found, &limit, &birth.describe(on));
             Outcome::Hit(Hit {
@@ -125,6 +145,8 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>, birth: BirthRange) -> Outcome 
                 // The age in the text grows; what was acknowledged stays acknowledged.
                 evidence: vec![limit],
                 source: Some(found.row.source.clone()),
+                severity,
+                action,
                 ..Hit::default()
             })
         }
@@ -133,7 +155,9 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>, birth: BirthRange) -> Outcome 
 
 fn text(wording: &str, found: &Match<'_>, limit: &str, age: &str) -> String {
     let name = found.line.name();
-    if wording == "forbid" {
+    if found.row.parameters.maybe_text("level") == Some("慎用") {
+        format!("【{name}】{limit}外慎用，患者{age}")
+    } else if wording == "forbid" {
         format!("【{name}】仅{limit}可用，患者{age}")
     } else {
         format!("【{name}】限{limit}使用，患者{age}")
@@ -158,9 +182,19 @@ mod tests {
     const FORBID: Bench = Bench {
         family: "age",
         parameters: "wording = \"forbid\"",
-        rows: "match,key,item,age_from,age_below,source,flag\n\
-               hospital,YP18,复方磷酸可待因口服溶液,18岁,,2018年第63号,B\n",
-        drugs: "",
+        rows: "match,key,item,age_from,age_below,level,ways,indications,with,source,flag\n\
+               hospital,YP18,复方磷酸可待因口服溶液,18岁,,,,,,2018年第63号,B\n\
+               ingredient,尼美舒利,尼美舒利口服制剂,12岁,,,口服,,,notice,B\n\
+               ingredient,头孢曲松,头孢曲松与静脉钙剂,29天,,,,,ingredient:葡萄糖酸钙,label,B\n\
+               ingredient,阿司匹林,阿司匹林,16岁,,,,B00|J10,,label,B\n\
+               ingredient,左氧氟沙星,左氧氟沙星,18岁,,慎用,,,,guideline,B\n",
+        drugs: "hospital,NIM,尼美舒利片,,尼美舒利,100 mg,片,10,口服,\n\
+                hospital,NIMG,尼美舒利凝胶,,尼美舒利,?,支,1,外用,\n\
+                hospital,CRO,注射用头孢曲松,,头孢曲松,1 g,支,1,注射,\n\
+                hospital,CAL,葡萄糖酸钙注射液,,葡萄糖酸钙,1 g,支,5,注射,\n\
+                hospital,ASA,阿司匹林片,,阿司匹林,0.1 g,片,30,口服,\n\
+                hospital,LEV,左氧氟沙星片,,左氧氟沙星,0.5 g,片,4,口服,\n\
+                hospital,YP18,复方磷酸可待因口服溶液,,可待因,?,瓶,1,口服,\n",
     };
 
     #[test]
@@ -215,8 +249,41 @@ mod tests {
     #[test]
     fn forbidden_below_eighteen() {
         let drug = r#""hosplist_code":"YP18""#;
-        check(&FORBID, "20080516", drug, "hit 1: 【YP18】仅18岁及以上可用，患者17岁");
+        check(
+            &FORBID,
+            "20080516",
+            drug,
+            "hit 1: 【复方磷酸可待因口服溶液】仅18岁及以上可用，患者17岁",
+        );
         check(&FORBID, "20080515", drug, "pass");
+    }
+
+    #[test]
+    fn a_ban_may_hang_on_way_disease_and_company() {
+        let child = "20200101";
+        check(
+            &FORBID,
+            child,
+            r#""hosplist_code":"NIM""#,
+            "hit 1: 【尼美舒利片】仅12岁及以上可用，患者6岁",
+        );
+        check(&FORBID, child, r#""hosplist_code":"NIMG""#, "nothing");
+        let born = "20260501";
+        check(&FORBID, born, r#""hosplist_code":"CRO""#, "nothing");
+        let with = r#""hosplist_code":"CRO"},{"rx_id":"2","hosplist_code":"CAL""#;
+        check(&FORBID, born, with, "hit 1: 【注射用头孢曲松】仅29天及以上可用，患者14天");
+        check(&FORBID, child, with, "pass");
+        check(&FORBID, child, r#""hosplist_code":"ASA""#, "unknown diagnoses");
+        let virus = r#""hosplist_code":"ASA"}],"diagnoses":[{"dise_codg":"J10.1""#;
+        check(&FORBID, child, virus, "hit 1: 【阿司匹林片】仅16岁及以上可用，患者6岁");
+    }
+
+    #[test]
+    fn unwise_is_a_hint() {
+        let request =
+            r#"{"patient":{"brdy":"20100101"},"orders":[{"rx_id":"1","hosplist_code":"LEV"}]}"#;
+        FORBID.check(request, "hit 1: 【左氧氟沙星片】18岁及以上外慎用，患者16岁");
+        FORBID.check_weight(request, "3 hint");
     }
 
     #[test]

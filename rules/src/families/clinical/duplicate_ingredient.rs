@@ -6,19 +6,22 @@
 //! Why: combination products hide their ingredients, so 对乙酰氨基酚 is given twice unseen.
 //! Basis: 医院处方点评管理规范 2-7, 3-4; GZ10000301006000.
 //! Example: 布洛芬 + 双氯芬酸 by mouth → hit; 双氯芬酸 gel → pass. Let through: named pairs (dual
-//! antiplatelet therapy), a switch from injection to mouth, ward drugs continued as discharge drugs.
+//! antiplatelet therapy), a switch from injection to mouth, ward drugs continued as discharge drugs,
+//! a few days of overlap while one dose replaces another. Supply of earlier visits is I13's.
 
 use crate::drug::Form;
 use crate::family::{Case, Family, Hit, Outcome, Rows};
+use crate::knowledge::Key;
 use crate::parameter::{Column, ColumnKind};
 use crate::session::Line;
 
 /// The family `duplicate_ingredient`.
 pub struct DuplicateIngredient;
 
-const PARAMETERS: [Column; 2] = [
+const PARAMETERS: [Column; 3] = [
     Column::optional("exempt_pairs", "豁免的组合，如「阿司匹林+氯吡格雷」", ColumnKind::List),
     Column::optional("switch_ok", "允许注射剂与口服剂序贯", ColumnKind::Flag),
+    Column::optional("overlap_days_ok", "减量换药时允许重叠的天数", ColumnKind::Whole),
 ];
 
 const ROWS: [Column; 1] = [Column::required("class", "药理类别", ColumnKind::Text)];
@@ -90,13 +93,16 @@ fn ingredients<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
 
 fn classes<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
     let systemic = case.matches.iter().filter(|found| found.line.is_systemic());
-    systemic
-        .map(|found| Kind {
-            line: found.line,
-            ingredient: found.row.key.text(),
-            counted_as: found.row.parameters.text("class"),
-        })
-        .collect()
+    let kinds = systemic.flat_map(|found| {
+        let counted_as = found.row.parameters.text("class");
+        let ingredients = match &found.row.key {
+            Key::Ingredient(name) => vec![name.as_str()],
+            // Of a whole branch the drugs differ by what they contain.
+            _ => found.line.ingredients().unwrap_or_default(),
+        };
+        ingredients.into_iter().map(|ingredient| Kind { line: found.line, ingredient, counted_as })
+    });
+    kinds.collect()
 }
 
 /// Lines of which nobody knows what they contain could duplicate any other.
@@ -146,7 +152,22 @@ fn is_let_through(case: &Case<'_>, first: &Kind<'_>, second: &Kind<'_>) -> bool 
             (one.form(), other.form()),
             (Some(Form::Injection), Some(Form::Oral)) | (Some(Form::Oral), Some(Form::Injection))
         );
-    is_old || continues_the_ward || is_named || is_switch || !one.overlaps(other)
+    let is_tapering =
+        case.rule.parameters.maybe_whole("overlap_days_ok").is_some_and(|most| {
+            overlap_days(one, other).is_some_and(|days| days <= i64::from(most))
+        });
+    is_old || continues_the_ward || is_named || is_switch || is_tapering || !one.overlaps(other)
+}
+
+/// On how many days the earlier line runs on beside the later; `None` when its end is not known.
+fn overlap_days(one: &Line<'_>, other: &Line<'_>) -> Option<i64> {
+    let (earlier, later) = if one.begins <= other.begins { (one, other) } else { (other, one) };
+    // Two that begin on one day are no step from one to the next.
+    if earlier.begins == later.begins {
+        return None;
+    }
+    let days = later.begins.until(earlier.ends()?).ok()?.get_days();
+    Some(i64::from(days) + 1)
 }
 
 #[cfg(test)]
@@ -231,6 +252,26 @@ mod tests {
         );
         let stopped = r#"IBU","curr_drord_flag":"0","drord_begn_date":"20260501","drord_stop_date":"20260514"#;
         check(&SAME, &[stopped, "IBU"], "pass");
+    }
+
+    const TAPER: Bench = Bench {
+        family: "duplicate_ingredient",
+        parameters: "overlap_days_ok = 3",
+        rows: "match,key,item,class,source,flag\n\
+               atc,M01A,非甾体抗炎药,非甾体抗炎药,ATC,B\n",
+        drugs: "match,key,name,ingredients,strengths,piece,form,atc\n\
+                hospital,IBU,布洛芬缓释胶囊,布洛芬,0.3 g,粒,口服,M01AE01\n\
+                hospital,DIC,双氯芬酸钠缓释片,双氯芬酸,75 mg,片,口服,M01AB05\n",
+    };
+
+    #[test]
+    fn a_branch_is_a_class_and_a_step_may_overlap() {
+        let hit = "hit 2: 【布洛芬缓释胶囊】与【双氯芬酸钠缓释片】同属非甾体抗炎药";
+        check(&TAPER, &["IBU", "DIC"], hit);
+        check(&TAPER, &["IBU", "IBU"], "pass");
+        let first = r#"IBU","drord_begn_date":"20260510","medc_days":"7"#;
+        check(&TAPER, &[first, r#"DIC","drord_begn_date":"20260514"#], "pass");
+        check(&TAPER, &[first, r#"DIC","drord_begn_date":"20260513"#], hit);
     }
 
     #[test]

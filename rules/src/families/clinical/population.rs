@@ -66,9 +66,13 @@ impl Fits {
 
 /// Whether the row is for this line, by every column of this file that the row fills.
 pub(super) fn fits(case: &Case<'_>, row: &Row, line: &Line<'_>) -> Fits {
+    Fits::all([age(case, &row.parameters, line), fits_beside_age(case, row, line)])
+}
+
+/// The same, where the ages of the row say something else.
+pub(super) fn fits_beside_age(case: &Case<'_>, row: &Row, line: &Line<'_>) -> Fits {
     let cells = &row.parameters;
     Fits::all([
-        age(case, cells, line),
         weight_band(case, cells, line),
         way(cells, line),
         indication(case, cells),

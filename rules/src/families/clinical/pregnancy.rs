@@ -142,7 +142,7 @@ fn hit(
         violating: vec![found.line.position],
         text,
         // The weeks in the text grow; what was acknowledged stays acknowledged.
-        evidence: vec![level(found).to_owned(), found.row.item.clone()],
+        evidence: vec![level(found).to_owned(), found.row.item.to_string()],
         source: Some(found.row.source.clone()),
         severity,
         action,
