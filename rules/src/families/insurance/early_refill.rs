@@ -15,7 +15,7 @@ use crate::family::{Case, Family, Hit, Outcome};
 use crate::parameter::{Column, ColumnKind};
 use crate::session::Line;
 
-use super::usage::{AtHome, is_excused};
+use super::usage::{AtHome, Dispensed, is_excused};
 
 /// The family `early_refill`.
 pub struct EarlyRefill;
@@ -51,6 +51,7 @@ impl Family for EarlyRefill {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
+        let past = Dispensed::of(case);
         let visit = case.facts.encounter.present().and_then(|encounter| encounter.visit);
         let exempt = case.rule.parameters.keys("exempt");
         let is_exempt = |line: &Line<'_>| {
@@ -61,12 +62,12 @@ impl Family for EarlyRefill {
             let goes_home = visit != Some(VisitKind::Inpatient) || line.order.discharge;
             line.order.current && goes_home && line.may_be_drug() && !is_exempt(line)
         });
-        lines.map(|line| judge_line(case, line)).collect()
+        lines.map(|line| judge_line(case, &past, line)).collect()
     }
 }
 
-fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
-    let at_home = AtHome::of(case, line);
+fn judge_line(case: &Case<'_>, past: &Dispensed<'_>, line: &Line<'_>) -> Outcome {
+    let at_home = AtHome::of(case, past, line);
     let tolerance = Decimal::from(case.rule.parameters.whole("overlap_days_ok"));
     let Some((day, days)) = at_home.last else {
         return if at_home.missing.is_empty() {

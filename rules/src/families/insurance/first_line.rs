@@ -64,11 +64,11 @@ impl Family for FirstLine {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        case.current().map(|found| judge_line(case, found)).collect()
+        case.current().flat_map(|found| judge_line(case, found)).collect()
     }
 }
 
-fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
+fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Vec<Outcome> {
     let row = &found.row.parameters;
     let rule_days = case.rule.parameters.whole("lookback_days");
     let days = row.maybe_whole("lookback_days").unwrap_or(rule_days);
@@ -78,15 +78,17 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
         || was_used(case, found, days)
         || is_written(case, row.keys("first_line"))
     {
-        return Outcome::Pass;
+        return vec![Outcome::Pass];
     }
     let first = found.line.begins.checked_sub(i64::from(days).days()).ok();
     let is_denied = order.attested == Some(false) || order.first_line_used == Some(false);
     if let (Err(missing), false) = (past_since(case, first), is_denied) {
-        return Outcome::Unknown { missing: vec![missing, found.line.path("attst_flag")] };
+        // The doctor can attest; a history is not the doctor's to bring.
+        let asked = Outcome::unknown(found.line.path("attst_flag"));
+        return vec![asked, Outcome::Unidentified { missing: vec![missing] }];
     }
     let (name, first_line) = (found.line.name(), row.text("first_line_name"));
-    Outcome::Hit(Hit {
+    vec![Outcome::Hit(Hit {
         violating: vec![found.line.position],
         text: format!(
             "【{name}】限二线使用，本院近{days}天未见一线药物（{first_line}）使用或不耐受记录"
@@ -94,7 +96,7 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
         evidence: vec![first_line.to_owned()],
         source: Some(found.row.source.clone()),
         ..Hit::default()
-    })
+    })]
 }
 
 /// A first-line drug that is active, or was used within the days before. One that is written in
@@ -168,11 +170,11 @@ mod tests {
 
     #[test]
     fn where_our_history_does_not_reach() {
-        check("", r#""labs":[]"#, "unknown history,orders[1].attst_flag");
+        check("", r#""labs":[]"#, "unknown orders[1].attst_flag,history");
         check(
             "",
             r#""history":{"since":"20260401","orders":[]}"#,
-            "unknown history.since,orders[1].attst_flag",
+            "unknown orders[1].attst_flag,history.since",
         );
         check(r#","attst_flag":"1""#, r#""labs":[]"#, "pass");
         check(r#","attst_flag":"0""#, r#""labs":[]"#, HIT);

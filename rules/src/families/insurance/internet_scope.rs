@@ -67,7 +67,8 @@ fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
     if kind.is_none() && !is_listed {
         // What is in no table and has no code may be anything.
         let is_known = line.product.is_some() || line.national_code().is_some();
-        return if is_known { Outcome::Pass } else { Outcome::unknown(line.path("hosplist_code")) };
+        let missing = line.path("hosplist_code");
+        return if is_known { Outcome::Pass } else { Outcome::Unlisted { missing } };
     }
     let what = kind.map_or_else(|| "该药品".to_owned(), |kind| format!("{}药品", kind.zh()));
     Outcome::Hit(Hit {
@@ -107,7 +108,8 @@ mod tests {
         family: "internet_scope",
         parameters: "kinds = [\"麻醉\", \"精一\", \"精二\"], items = \"code:XN02AAM022A010010100098\", guardian_below = \"6岁\"",
         rows: "",
-        drugs: "",
+        drugs: "match,key,name,ingredients,strengths,piece,form,kinds\n\
+                hospital,EST,艾司唑仑片,艾司唑仑,1 mg,片,口服,精二\n",
     };
 
     const ONLINE: &str = r#""med_mdtrt_type":"1","itnt_flag":"1""#;
@@ -118,6 +120,8 @@ mod tests {
     #[test]
     fn not_online() {
         check("19700101", ONLINE, MORPHINE, "hit 1: 【硫酸吗啡缓释片】互联网诊疗不得开具该药品");
+        let second = r#""hosplist_code":"EST""#;
+        check("19700101", ONLINE, second, "hit 1: 【艾司唑仑片】互联网诊疗不得开具精二药品");
         check("19700101", ONLINE, TABLET, "pass");
         check("19700101", r#""med_mdtrt_type":"1""#, MORPHINE, "nothing");
         check("19700101", "", MORPHINE, "nothing");

@@ -96,7 +96,7 @@ impl Family for PaidCourse {
             let course = Course::of(case, found);
             seen.extend(course.new.iter().chain(&course.charged).map(|line| line.position));
             seen.insert(found.line.position);
-            outcomes.push(course.judge(case));
+            outcomes.extend(course.judge(case));
         }
         outcomes
     }
@@ -146,18 +146,17 @@ impl<'a> Course<'a> {
         self.new_dates.retain(|day| *day >= first);
     }
 
-    fn judge(&self, case: &Case<'_>) -> Outcome {
+    fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
         let is_span = self.found.row.parameters.text("mode") == "span";
         let hit = if is_span { self.span() } else { self.dates() };
         if let Some((severity, violating, text)) = hit {
             let name = self.found.line.name();
-            return self.hit(severity, violating, format!("【{name}】{text}"));
+            return vec![self.hit(severity, violating, format!("【{name}】{text}"))];
         }
         if self.new.is_empty() {
-            return Outcome::Pass;
+            return vec![Outcome::Pass];
         }
-        let mut missing = self.unknown_past(case);
-        missing.extend(self.unknown_ends(case));
+        let mut missing = self.unknown_ends(case);
         if let (Some(condition), true) = (self.start_condition(), self.used_dates.is_empty()) {
             let asked = self.new.iter().filter(|line| line.order.attested.is_none());
             missing.extend(asked.map(|line| line.path("attst_flag")));
@@ -165,10 +164,18 @@ impl<'a> Course<'a> {
             let denied: Vec<usize> = denied.map(|line| line.position).collect();
             if !denied.is_empty() {
                 let text = format!("【{}】限{condition}", self.found.line.name());
-                return self.hit(Severity::Clear, denied, text);
+                return vec![self.hit(Severity::Clear, denied, text)];
             }
         }
-        unknown(missing)
+        // The past is not the doctor's to bring: it is logged, and never asked for.
+        let past = self.unknown_past(case);
+        let is_open = !past.is_empty();
+        let mut outcomes =
+            if is_open { vec![Outcome::Unidentified { missing: past }] } else { vec![] };
+        if !missing.is_empty() || !is_open {
+            outcomes.push(unknown(missing));
+        }
+        outcomes
     }
 
     fn start_condition(&self) -> Option<&str> {

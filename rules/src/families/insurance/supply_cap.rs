@@ -18,7 +18,7 @@ use crate::frequency::Frequency;
 use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::session::Line;
 
-use super::usage::{AtHome, is_excused};
+use super::usage::{AtHome, Dispensed, is_excused};
 
 /// The family `supply_cap`.
 pub struct SupplyCap;
@@ -82,16 +82,17 @@ impl Family for SupplyCap {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
+        let past = Dispensed::of(case);
         if !case.rule.rows.is_empty() {
-            return case.current().map(|found| judge_row(case, found)).collect();
+            return case.current().map(|found| judge_row(case, &past, found)).collect();
         }
         let lines = case.lines().filter(|line| line.order.current && line.may_be_drug());
         let paid = lines.filter(|line| !(case.rule.exempt_self_pay && line.is_self_paid()));
-        paid.map(|line| judge_line(case, line)).collect()
+        paid.map(|line| judge_line(case, &past, line)).collect()
     }
 }
 
-fn judge_row(case: &Case<'_>, found: &Match<'_>) -> Outcome {
+fn judge_row(case: &Case<'_>, past: &Dispensed<'_>, found: &Match<'_>) -> Outcome {
     let row = &found.row.parameters;
     let is_elsewhere = |scope: &str| scope_of(case, found.line).is_none_or(|is| is.zh() != scope);
     if row.maybe_text("scope").is_some_and(is_elsewhere) {
@@ -114,7 +115,7 @@ fn judge_row(case: &Case<'_>, found: &Match<'_>) -> Outcome {
         }
     }
     let Some(max) = row.maybe_whole("days_max") else { return Outcome::Pass };
-    let judged = judge_days(case, found.line, Decimal::from(max), true);
+    let judged = judge_days(case, past, found.line, Decimal::from(max), true);
     match judged {
         Outcome::Hit(hit) => Outcome::Hit(Hit { source, ..hit }),
         other => other,
@@ -122,11 +123,11 @@ fn judge_row(case: &Case<'_>, found: &Match<'_>) -> Outcome {
 }
 
 /// Without a row every drug is meant: what cannot be computed is not asked for.
-fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
+fn judge_line(case: &Case<'_>, past: &Dispensed<'_>, line: &Line<'_>) -> Outcome {
     let max = scope_of(case, line)
         .and_then(|scope| case.rule.parameters.maybe_whole(scope.parameter()))
         .map(Decimal::from);
-    max.map_or(Outcome::NotApplicable, |max| judge_days(case, line, max, false))
+    max.map_or(Outcome::NotApplicable, |max| judge_days(case, past, line, max, false))
 }
 
 #[derive(Clone, Copy)]
@@ -174,7 +175,13 @@ fn scope_of(case: &Case<'_>, line: &Line<'_>) -> Option<Scope> {
     }
 }
 
-fn judge_days(case: &Case<'_>, line: &Line<'_>, max: Decimal, is_named: bool) -> Outcome {
+fn judge_days(
+    case: &Case<'_>,
+    past: &Dispensed<'_>,
+    line: &Line<'_>,
+    max: Decimal,
+    is_named: bool,
+) -> Outcome {
     let computed = days_supply(line);
     let is_as_needed = line.order.frequency == Some(Frequency::AsNeeded);
     let days = match (line.order.days.max(computed.as_ref().ok().copied()), computed) {
@@ -185,7 +192,8 @@ fn judge_days(case: &Case<'_>, line: &Line<'_>, max: Decimal, is_named: bool) ->
         (None, Err(missing)) => return lacks(missing, is_named),
         (None, Ok(days)) => days,
     };
-    let at_home = if is_excused(case, line) { AtHome::default() } else { AtHome::of(case, line) };
+    let at_home =
+        if is_excused(case, line) { AtHome::default() } else { AtHome::of(case, past, line) };
     let is_smallest =
         case.rule.parameters.flag("min_pack_ok") && is_one_package(line) && at_home.days.is_zero();
     if days + at_home.days > max && !is_smallest {

@@ -21,6 +21,11 @@ const DATES_MAX: usize = 400;
 /// Same ingredients; where nobody knows them, the same name part of the national code, or the same
 /// entry of the hospital's list.
 pub(super) fn is_same_drug(one: &Line<'_>, other: &Line<'_>) -> bool {
+    if let (Some(one), Some(other)) = (one.product, other.product) {
+        let is_in = |name: &str| other.ingredients.iter().any(|i| i.name == name);
+        return one.ingredients.len() == other.ingredients.len()
+            && one.ingredients.iter().all(|ingredient| is_in(&ingredient.name));
+    }
     if let (Some(mut one), Some(mut other)) = (one.ingredients(), other.ingredients()) {
         one.sort_unstable();
         other.sort_unstable();
@@ -67,6 +72,42 @@ pub(super) fn past_since(case: &Case<'_>, day: Option<Date>) -> Result<(), Strin
     }
 }
 
+/// What was dispensed in the past and not taken back, with the names by which a drug is found: a
+/// check compares each of its lines with hundreds of these.
+pub(super) struct Dispensed<'a>(Vec<(Names<'a>, &'a Line<'a>)>);
+
+/// The first ingredient by name, and the name part of the national code.
+type Names<'a> = (Option<&'a str>, Option<&'a str>);
+
+impl<'a> Dispensed<'a> {
+    pub(super) fn of(case: &Case<'a>) -> Dispensed<'a> {
+        let past = case.session.past.iter();
+        let kept = past.filter(|line| !line.is_refund() && !line.is_cancelled());
+        Dispensed(kept.map(|line| (names_of(line), line)).collect())
+    }
+
+    fn of_drug<'l>(
+        &'l self,
+        line: &'l Line<'_>,
+    ) -> impl Iterator<Item = &'a Line<'a>> + use<'a, 'l> {
+        let (ingredient, code) = names_of(line);
+        let is_like = move |(its_ingredient, its_code): &Names<'_>| {
+            ingredient.is_some() && *its_ingredient == ingredient
+                || code.is_some() && *its_code == code
+                || ingredient.is_none() && code.is_none()
+        };
+        let like = self.0.iter().filter(move |(names, _)| is_like(names));
+        like.map(|(_, past)| *past).filter(move |past| is_same_drug(past, line))
+    }
+}
+
+fn names_of<'a>(line: &Line<'a>) -> Names<'a> {
+    let of_product =
+        line.product.and_then(|product| product.ingredients.iter().map(|i| i.name.as_str()).min());
+    let ingredient = of_product.or_else(|| line.order.ingredients.iter().map(String::as_str).min());
+    (ingredient, line.national_code().map(name_part))
+}
+
 /// What is left at home of a drug on the day on which a line starts.
 #[derive(Debug, Default)]
 pub(super) struct AtHome {
@@ -81,14 +122,11 @@ pub(super) struct AtHome {
 impl AtHome {
     /// Adds up all dispensings of the past: each lasts from its day on, or from the end of the one
     /// before it.
-    pub(super) fn of(case: &Case<'_>, line: &Line<'_>) -> AtHome {
+    pub(super) fn of(case: &Case<'_>, past: &Dispensed<'_>, line: &Line<'_>) -> AtHome {
         let mut at_home = AtHome::default();
-        let mut past: Vec<&Line<'_>> = case
-            .session
-            .past
-            .iter()
-            .filter(|past| is_same_drug(past, line) && past.form() == line.form())
-            .filter(|past| past.begins <= line.begins && !past.is_refund() && !past.is_cancelled())
+        let mut past: Vec<&Line<'_>> = past
+            .of_drug(line)
+            .filter(|past| past.form() == line.form() && past.begins <= line.begins)
             .filter(|past| was_taken_home(case, past))
             .collect();
         past.sort_by_key(|past| past.begins);
