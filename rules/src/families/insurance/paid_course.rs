@@ -13,7 +13,7 @@
 use std::collections::BTreeSet;
 
 use jiff::ToSpan;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 
 use crate::facts::VisitKind;
 use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows};
@@ -253,7 +253,7 @@ impl<'a> Course<'a> {
         }
         let encounter = case.facts.encounter.present();
         let is_stay = encounter.and_then(|e| e.visit) == Some(VisitKind::Inpatient);
-        let began = encounter.and_then(|e| e.began).map(|began| began.date());
+        let began = encounter.and_then(|e| e.began).map(DateTime::date);
         // What was charged in the stay tells its past; a visit of today has none.
         if !is_stay || began == Some(today) || case.facts.fees.present().is_some() {
             return Vec::new();

@@ -188,9 +188,8 @@ fn judge_days(
         (Some(days), Err(missing)) if is_as_needed && days <= max => {
             return lacks(missing, is_named);
         }
-        (Some(days), _) => days,
+        (Some(days), _) | (None, Ok(days)) => days,
         (None, Err(missing)) => return lacks(missing, is_named),
-        (None, Ok(days)) => days,
     };
     let at_home =
         if is_excused(case, line) { AtHome::default() } else { AtHome::of(case, past, line) };

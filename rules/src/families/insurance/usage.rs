@@ -96,8 +96,8 @@ impl<'a> Dispensed<'a> {
                 || code.is_some() && *its_code == code
                 || ingredient.is_none() && code.is_none()
         };
-        let like = self.0.iter().filter(move |(names, _)| is_like(names));
-        like.map(|(_, past)| *past).filter(move |past| is_same_drug(past, line))
+        let candidates = self.0.iter().filter(move |(names, _)| is_like(names));
+        candidates.map(|(_, past)| *past).filter(move |past| is_same_drug(past, line))
     }
 }
 
