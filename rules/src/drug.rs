@@ -11,9 +11,11 @@ use schemas::Problem;
 
 use crate::drug_kind::DrugKind;
 use crate::facts::{Order, Title};
+use crate::hash::Table;
 use crate::knowledge::PREFIX_LENGTHS;
 use crate::number::decimal;
 use crate::table::{self, Cells, Header};
+use crate::text::Text;
 use crate::unit::{Dimension, Dose, Unit};
 
 /// One product of the table.
@@ -128,32 +130,57 @@ impl Tier {
 #[derive(Debug, Default)]
 pub struct DrugTable {
     products: Vec<Product>,
-    by_key: HashMap<DrugKey, usize>,
-    /// The names of all ingredients.
+    hospital: Table<Text, usize>,
+    code: Table<Text, usize>,
+    prefix: Table<Text, usize>,
+    name: Table<Text, usize>,
+    /// Every ingredient of every product.
     ingredients: HashSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum DrugKey {
-    Hospital(String),
-    Code(String),
-    Prefix(String),
-    Name(String),
+    Hospital(Text),
+    Code(Text),
+    Prefix(Text),
+    Name(Text),
 }
 
 impl DrugTable {
     /// The product of an order line: by hospital code, else national code, its prefixes, or name.
     #[must_use]
     pub fn find(&self, order: &Order) -> Option<&Product> {
-        let hospital = order.hospital_code.clone().map(DrugKey::Hospital);
-        let code = order.national_code.as_deref().unwrap_or_default();
-        let full = order.national_code.clone().map(DrugKey::Code);
-        let prefixes = PREFIX_LENGTHS.iter().rev().filter_map(|length| code.get(..*length));
-        let name = order.name.clone().map(DrugKey::Name);
-        let keys = hospital.into_iter().chain(full);
-        let keys =
-            keys.chain(prefixes.map(|prefix| DrugKey::Prefix(prefix.to_owned()))).chain(name);
-        keys.filter_map(|key| self.by_key.get(&key)).find_map(|at| self.products.get(*at))
+        let code = order.national_code.as_deref();
+        let by = |table: &Table<Text, usize>, key: Option<&str>| {
+            key.filter(|_| !table.is_empty()).and_then(|key| table.get(key).copied())
+        };
+        let by_prefix = || {
+            let mut lengths = PREFIX_LENGTHS.iter().rev();
+            lengths.find_map(|length| by(&self.prefix, code?.get(..*length)))
+        };
+        let at = by(&self.hospital, order.hospital_code.as_deref())
+            .or_else(|| by(&self.code, code))
+            .or_else(by_prefix)
+            .or_else(|| by(&self.name, order.name.as_deref()));
+        self.products.get(at?)
+    }
+
+    fn has(&self, key: &DrugKey) -> bool {
+        match key {
+            DrugKey::Hospital(key) => self.hospital.contains_key(key),
+            DrugKey::Code(key) => self.code.contains_key(key),
+            DrugKey::Prefix(key) => self.prefix.contains_key(key),
+            DrugKey::Name(key) => self.name.contains_key(key),
+        }
+    }
+
+    fn table(&mut self, key: &DrugKey) -> (&mut Table<Text, usize>, Text) {
+        match key {
+            DrugKey::Hospital(key) => (&mut self.hospital, key.clone()),
+            DrugKey::Code(key) => (&mut self.code, key.clone()),
+            DrugKey::Prefix(key) => (&mut self.prefix, key.clone()),
+            DrugKey::Name(key) => (&mut self.name, key.clone()),
+        }
     }
 
     /// How many products there are.
@@ -195,12 +222,14 @@ impl DrugTable {
             let (Some(key), Some(product)) = (key, product) else { return };
             if let Some(line) = seen.insert(key.clone(), cells.line) {
                 problems.push(cells.problem("R206", "key", format!("already in line {line}")));
-            } else if !is_overlay && self.by_key.contains_key(&key) {
+            } else if !is_overlay && self.has(&key) {
                 let message = "another pack has this drug; only an overlay may replace it";
                 problems.push(cells.problem("R206", "key", message.to_owned()));
             }
             if problems.len() == before {
-                self.by_key.insert(key, self.products.len());
+                let at = self.products.len();
+                let (table, key) = self.table(&key);
+                table.insert(key, at);
                 self.ingredients.extend(product.ingredients.iter().map(|i| i.name.clone()));
                 self.products.push(product);
             }
@@ -231,7 +260,7 @@ const HEADERS: [Header<'static>; 14] = [
 
 fn key(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<DrugKey> {
     let kind = cells.required("match", problems);
-    let key = cells.required("key", problems)?.to_owned();
+    let key = Text::from(cells.required("key", problems)?);
     match kind? {
         "hospital" => Some(DrugKey::Hospital(key)),
         "code" => Some(DrugKey::Code(key)),

@@ -252,7 +252,7 @@ fn unidentified(case: &Case<'_>, needs: Identity) -> Vec<String> {
         if needs.national && line.national_code().is_none() {
             missing.push(line.path("hilist_code"));
         }
-        if needs.ingredient && line.may_be_drug() && line.ingredients().is_none() {
+        if needs.ingredient && line.may_be_drug() && !line.has_known_ingredients() {
             missing.push(line.path("drug_ingd"));
         }
         if needs.hospital && line.order.hospital_code.is_none() {

@@ -3,8 +3,7 @@
 //! The cost of a check grows with the lines and the rules, not with the rows: a line is looked up
 //! by hospital code, national code, three prefixes and its ingredients.
 
-use std::collections::HashMap;
-
+use crate::hash::Table;
 use crate::icd;
 use crate::knowledge::{ATC_LENGTHS, CLASS_LENGTHS, Confidence, Key, PREFIX_LENGTHS};
 use crate::rule::Rule;
@@ -60,7 +59,7 @@ impl Found {
     }
 }
 
-type Rows = HashMap<Text, Found>;
+type Rows = Table<Text, Found>;
 
 /// Rows by what they hang on.
 #[derive(Debug, Default)]
@@ -165,7 +164,8 @@ impl Index {
     /// Calls `found` for every row about the line.
     pub(crate) fn rows_about(&self, line: &Line<'_>, mut found: impl FnMut(RowRef)) {
         let mut look_up = |rows: &Rows, key: &str| {
-            rows.get(key).into_iter().flat_map(Found::rows).for_each(|row| found(*row));
+            let known = if rows.is_empty() { None } else { rows.get(key) };
+            known.into_iter().flat_map(Found::rows).for_each(|row| found(*row));
         };
         if let Some(code) = &line.order.hospital_code {
             look_up(&self.hospital, code);
@@ -182,9 +182,7 @@ impl Index {
         if let Some(atc) = line.product.and_then(|product| product.atc.as_deref()) {
             branches(atc, &ATC_LENGTHS).for_each(|branch| look_up(&self.atc, branch));
         }
-        for ingredient in line.ingredients().unwrap_or_default() {
-            look_up(&self.ingredient, ingredient);
-        }
+        line.each_ingredient(|ingredient| look_up(&self.ingredient, ingredient));
     }
 
     /// Calls `found` for every row about a diagnosis.

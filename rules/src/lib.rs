@@ -30,6 +30,7 @@ mod finding_id;
 pub mod frequency;
 pub mod from_records;
 mod groups;
+mod hash;
 pub mod icd;
 pub mod import;
 mod index;

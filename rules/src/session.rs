@@ -313,6 +313,19 @@ impl<'a> Line<'a> {
         (!sent.is_empty()).then(|| sent.iter().map(String::as_str).collect())
     }
 
+    /// Calls `each` for every one of them.
+    pub(crate) fn each_ingredient(&self, each: impl FnMut(&'a str)) {
+        match self.product {
+            Some(product) => product.ingredients.iter().map(|i| i.name.as_str()).for_each(each),
+            None => self.order.ingredients.iter().map(String::as_str).for_each(each),
+        }
+    }
+
+    /// Whether anybody knows what it contains.
+    pub(crate) fn has_known_ingredients(&self) -> bool {
+        self.product.is_some() || !self.order.ingredients.is_empty()
+    }
+
     /// How it is taken: what the doctor wrote, else what the product is made for.
     #[must_use]
     pub fn form(&self) -> Option<Form> {
