@@ -258,7 +258,7 @@ fn unidentified(case: &Case<'_>, needs: Identity) -> Vec<String> {
         if needs.hospital && line.order.hospital_code.is_none() {
             missing.push(line.path("hosplist_code"));
         }
-        if needs.atc && line.may_be_drug() {
+        if needs.atc && line.may_be_drug() && !line.is_herbal() {
             match line.product {
                 None => missing.push(line.path("hosplist_code")),
                 Some(product) if product.atc.is_none() => missing.push(line.path("atc")),

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::family::{Case, Hit, Outcome};
 use crate::finding_id::FindingId;
-use crate::rule::{Action, OnMissing, Rule, Severity};
+use crate::rule::{Action, OnMissing, Severity};
 use crate::verdict::{Finding, FindingLine, Question, Role, Task, Unknown, Verdict};
 
 /// Files the outcomes of one rule. A rule passed only if nothing hit and nothing stayed open.

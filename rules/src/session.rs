@@ -240,6 +240,15 @@ impl<'a> Line<'a> {
         self.item_kind().is_none_or(ItemKind::is_drug)
     }
 
+    /// Whether it is a slice or a patent medicine: the anatomical classification knows none of them.
+    #[must_use]
+    pub fn is_herbal(&self) -> bool {
+        const KINDS: [DrugKind; 3] =
+            [DrugKind::HerbalSlice, DrugKind::PatentMedicine, DrugKind::HerbalInjection];
+        let is_coded = matches!(self.item_kind(), Some(ItemKind::Slice | ItemKind::Patent));
+        is_coded || KINDS.into_iter().any(|kind| self.is_kind(kind) == Some(true))
+    }
+
     /// Whether it takes back what another line charged.
     #[must_use]
     pub fn is_refund(&self) -> bool {

@@ -209,7 +209,6 @@ pub(crate) fn element_zh(path: &str) -> Option<&'static str> {
         "body_site" => "部位",
         "pain_file_flag" => "麻精药品专用病历登记",
         "rxno" => "处方号",
-        "grpno" => "输液组号",
         "usual_dose" => "药品目录中的一次常用量",
         "max_day" => "药品目录中的每日极量",
         "begntime" => "就诊时间",

@@ -12,9 +12,14 @@ pub mod duplicate_ingredient;
 pub mod elderly;
 pub mod frequency;
 pub mod hepatic;
+pub mod herb_pair;
+pub mod herb_quantity;
+pub mod herbal_injection;
+pub mod high_alert;
 pub mod incompatibility;
 pub mod infusion;
 pub mod interaction;
+pub mod lab_required;
 pub mod labelled_use;
 mod labs;
 pub mod lactation;
@@ -26,6 +31,7 @@ pub mod route;
 pub mod sex;
 pub mod single_dose;
 mod sum;
+pub mod too_many;
 pub mod weight_dose;
 
 /// Every family of this room.
@@ -50,4 +56,10 @@ pub(super) static ALL: &[&dyn Family] = &[
     &hepatic::Hepatic,
     &disease::Disease,
     &labelled_use::LabelledUse,
+    &lab_required::LabRequired,
+    &herb_pair::HerbPair,
+    &herb_quantity::HerbQuantity,
+    &herbal_injection::HerbalInjection,
+    &too_many::TooMany,
+    &high_alert::HighAlert,
 ];

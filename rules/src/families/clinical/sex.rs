@@ -10,6 +10,7 @@
 use crate::facts::Sex as PatientSex;
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::Action;
 
 /// The family `sex`.
 pub struct Sex;
@@ -34,14 +35,17 @@ impl Family for Sex {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
+        if case.current().next().is_none() {
+            return Vec::new();
+        }
         let Some(sex) = case.facts.patient.present().and_then(|patient| patient.sex) else {
             return vec![Outcome::unknown("patient.gend")];
         };
-        case.current().map(|found| judge_line(found, sex)).collect()
+        case.current().map(|found| judge_line(case, found, sex)).collect()
     }
 }
 
-fn judge_line(found: &Match<'_>, sex: PatientSex) -> Outcome {
+fn judge_line(case: &Case<'_>, found: &Match<'_>, sex: PatientSex) -> Outcome {
     let limit = found.row.parameters.text("sex");
     if limit == sex.zh() {
         return Outcome::Pass;
@@ -51,6 +55,8 @@ fn judge_line(found: &Match<'_>, sex: PatientSex) -> Outcome {
         text: format!("【{}】限{limit}性使用，患者性别为{}", found.line.name(), sex.zh()),
         evidence: vec![limit.to_owned(), sex.zh().to_owned()],
         source: Some(found.row.source.clone()),
+        // Intersex, a changed sex, a wrong registration: nobody may be refused for that.
+        action: (case.rule.action == Action::Block).then_some(Action::Confirm),
         ..Hit::default()
     })
 }
