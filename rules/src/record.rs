@@ -137,7 +137,7 @@ fn finding(case: &Case<'_>, hit: Hit) -> Finding {
         official_code: rule.official_code.clone(),
         rule_name: rule.name.clone(),
         severity: hit.severity.unwrap_or(rule.severity),
-        action: hit.action.unwrap_or(rule.action),
+        action: action(case, &hit),
         behaviour: rule.behaviour,
         text: hit.text,
         basis,
@@ -146,6 +146,16 @@ fn finding(case: &Case<'_>, hit: Hit) -> Finding {
         }),
         lines,
     }
+}
+
+/// Going on as self-pay takes the patient's consent, but in an emergency nobody waits for it
+/// (医疗保障基金使用监督管理条例 art. 15).
+fn action(case: &Case<'_>, hit: &Hit) -> Action {
+    let action = hit.action.unwrap_or(case.rule.action);
+    let lines = &case.session.lines;
+    let is_urgent = |at: &usize| lines.get(*at).is_some_and(|l| l.order.urgent == Some(true));
+    let is_rescue = !hit.violating.is_empty() && hit.violating.iter().all(is_urgent);
+    if action == Action::SelfPay && is_rescue { Action::Hint } else { action }
 }
 
 fn finding_line(case: &Case<'_>, position: usize, role: Role) -> Option<FindingLine> {

@@ -33,3 +33,29 @@ pub(super) static ALL: &[&dyn Family] = &[
     &catalogue_class::CatalogueClass,
     &early_refill::EarlyRefill,
 ];
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::families::bench::NOW;
+    use crate::{RuleSet, evaluate, request};
+
+    /// The patient's consent to self-pay is not waited for where the doctor declares an emergency.
+    #[test]
+    fn an_emergency_goes_on_without_consent() {
+        check("", "self_pay");
+        check(r#","urgt_flag":"0""#, "self_pay");
+        check(r#","urgt_flag":"1""#, "hint");
+    }
+
+    #[track_caller]
+    fn check(more: &str, expected: &str) {
+        let text = format!(
+            r#"{{"encounter":{{"insutype":"310"}},"orders":[{{"rx_id":"1","hosplist_code":"YPI0101"{more}}}]}}"#
+        );
+        let facts = request::read(&text).unwrap();
+        let verdict = evaluate(&RuleSet::shipped().unwrap(), &facts, NOW.parse().unwrap());
+        let finding = verdict.findings.iter().find(|f| f.rule_id == "fund-injury-only").unwrap();
+        assert_eq!(finding.action.name(), expected);
+    }
+}
