@@ -112,7 +112,10 @@ fn unknown_lines(case: &Case<'_>) -> Option<Outcome> {
     (!missing.is_empty()).then_some(Outcome::Unknown { missing })
 }
 
-fn pair(case: &Case<'_>, first: &Kind<'_>, second: &Kind<'_>) -> Option<Outcome> {
+fn pair(case: &Case<'_>, one: &Kind<'_>, other: &Kind<'_>) -> Option<Outcome> {
+    // What was added later is what can be taken back.
+    let place = |kind: &Kind<'_>| (kind.line.order.current, kind.line.position);
+    let (first, second) = if place(one) <= place(other) { (one, other) } else { (other, one) };
     let by_class = !case.rule.rows.is_empty();
     let is_duplicate = first.counted_as == second.counted_as
         && first.line.position != second.line.position
