@@ -12,9 +12,9 @@ use crate::datum::Kind;
 use crate::expression::Path;
 use crate::mapping::{Mapping, Open};
 use crate::nearby::Fields;
-use crate::nearest::suggestion;
 use crate::place::Sheet;
 use crate::raw::RawFile;
+use crate::suggestion;
 
 mod code_maps;
 mod conditions;

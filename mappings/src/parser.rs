@@ -1,7 +1,7 @@
 //! Reads expressions and conditions: one character at a time, every complaint with its place.
 
 use crate::expression::{Argument, Call, Expression, Source, SyntaxError};
-use crate::nearest::suggestion;
+use crate::suggestion;
 
 mod conditions;
 mod paths;

@@ -11,8 +11,8 @@ use crate::condition::CompiledCondition;
 use crate::datum::Kind;
 use crate::expression::{Call, Condition, Expression};
 use crate::lookup::Lookup;
-use crate::nearest::suggestion;
 use crate::step::{Step, choice, code, cut, date, list, number, pattern, text};
+use crate::suggestion;
 use crate::units::Units;
 
 mod arguments;

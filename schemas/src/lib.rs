@@ -34,6 +34,7 @@ mod identity;
 mod json;
 mod load;
 pub mod mask;
+pub mod nearest;
 mod number;
 mod problem;
 mod read;

@@ -13,8 +13,8 @@ use super::raw::{RawAnswer, RawFile};
 use super::{AnswerKind, Answers, LineEnd, SoapUse, VARIABLES, places, trial};
 use crate::catalogs::Catalogs;
 use crate::compile;
-use crate::nearest::suggestion;
 use crate::place::Sheet;
+use crate::suggestion;
 
 /// Compiles one answer file and tries every kind of answer it can give.
 pub(crate) fn load(

@@ -8,7 +8,7 @@
 
 use super::engine;
 use super::escape::Escape;
-use crate::nearest::suggestion;
+use crate::suggestion;
 
 /// A place where a value may stand; the engine has a filter of this name.
 pub(crate) const XML_TEXT: &str = "in_xml_text";

@@ -7,8 +7,8 @@ use toml::Spanned;
 
 use super::Compiler;
 use crate::code_map::{CodeMap, Unknown};
-use crate::nearest::suggestion;
 use crate::raw::{RawCodes, RawFile};
+use crate::suggestion;
 
 impl Compiler<'_> {
     pub(super) fn code_map(&mut self, file: &str, name: &Spanned<String>, raw: &RawCodes) {

@@ -13,8 +13,8 @@ use crate::condition::CompiledCondition;
 use crate::datum::Kind;
 use crate::expression::{Condition, Expression, Path, Source, SyntaxError};
 use crate::lookup::Lookup;
-use crate::nearest::suggestion;
 use crate::step_list::{self, Scope};
+use crate::suggestion;
 use crate::units::Units;
 
 impl Compiler<'_> {

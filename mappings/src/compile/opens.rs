@@ -7,9 +7,9 @@ use toml::{Spanned, Value};
 use super::Compiler;
 use crate::expression::{Expression, Path, Source, Start};
 use crate::mapping::{Group, Open};
-use crate::nearest::suggestion;
 use crate::raw::{RawGroup, RawOpen};
 use crate::seal::Seal;
+use crate::suggestion;
 
 impl Compiler<'_> {
     pub(super) fn open(&mut self, raw: &RawOpen) -> Option<Open> {

@@ -10,8 +10,8 @@ use crate::differ::Differ;
 use crate::fit;
 use crate::mapping::{ElementPlan, RecordPlan};
 use crate::nearby::Fields;
-use crate::nearest::suggestion;
 use crate::raw::RawRecord;
+use crate::suggestion;
 
 impl Compiler<'_> {
     pub(super) fn record(

@@ -7,9 +7,9 @@ use toml::Spanned;
 
 use super::Compiler;
 use crate::datum::Kind;
-use crate::nearest::suggestion;
 use crate::raw::{RawFile, RawOpen, RawVerify};
 use crate::seal::{IvSource, KeyName, Part, Seal, Sorted, Verify};
+use crate::suggestion;
 
 impl Compiler<'_> {
     /// The one cipher among the words before the kind of document. The outer `None` is a mistake.

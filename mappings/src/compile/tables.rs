@@ -9,9 +9,9 @@ use toml::Spanned;
 
 use super::Compiler;
 use crate::lookup::Lookup;
-use crate::nearest::suggestion;
 use crate::raw::{RawFile, RawTable};
 use crate::rows::Complaints;
+use crate::suggestion;
 use crate::units::Units;
 
 /// The CSV files of one mapping besides its code maps.

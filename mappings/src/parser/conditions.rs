@@ -4,7 +4,7 @@ use super::{Parsed, Parser};
 use crate::expression::{
     Comparison, Condition, Expression, Relation, Source, State, SyntaxError, Term,
 };
-use crate::nearest::suggestion;
+use crate::suggestion;
 
 impl Parser<'_> {
     pub(crate) fn condition(&mut self) -> Parsed<Condition> {

@@ -2,7 +2,7 @@
 
 use super::{Parsed, Parser, is_name};
 use crate::expression::{Axis, Name, Operand, Path, Predicate, Segment, Start, Test};
-use crate::nearest::suggestion;
+use crate::suggestion;
 
 const ITEM: &str = "$item";
 

@@ -11,8 +11,8 @@ use crate::code_map::{CodeMap, Unknown};
 use crate::compiled::Scene;
 use crate::datum::{Datum, Fault, Kind};
 use crate::lookup::Lookup;
-use crate::nearest::suggestion;
 use crate::step_list::{Arguments, Compilation, Scope};
+use crate::suggestion;
 
 /// A step that translates words.
 #[derive(Debug)]

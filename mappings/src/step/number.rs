@@ -11,8 +11,8 @@ use crate::compiled::{Compiled, Scene};
 use crate::datum::{Datum, Fault, Kind};
 use crate::exact;
 use crate::expression::Argument;
-use crate::nearest::suggestion;
 use crate::step_list::{Arguments, Compilation, Scope, literal, number_of, text_of};
+use crate::suggestion;
 use crate::units::Units;
 
 /// A step that makes a number, or restates one.

@@ -1,10 +1,8 @@
 //! "Did you mean": the nearest of the names that would have been right.
 
 /// The candidate that takes the fewest edits, if it takes few enough to be what was meant.
-pub(crate) fn nearest<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let bound = name.chars().count() / 3 + 1;
     candidates
         .map(|candidate| (edits(name, candidate), candidate))
@@ -14,6 +12,7 @@ pub(crate) fn nearest<'a>(
 }
 
 /// "; did you mean `x`?", or nothing, to be put behind a complaint.
+#[must_use]
 pub fn suggestion<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
     nearest(name, candidates).map_or(String::new(), |it| format!("; did you mean `{it}`?"))
 }
