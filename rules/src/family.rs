@@ -53,6 +53,11 @@ pub trait Family: Sync {
         &[]
     }
 
+    /// What is wrong with parameters of a rule that are each good.
+    fn check_rule(&self, _parameters: &Parameters) -> Option<String> {
+        None
+    }
+
     /// What is wrong with a row whose cells are each good.
     fn check_row(&self, _row: &Parameters) -> Option<String> {
         None

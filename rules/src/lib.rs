@@ -8,7 +8,7 @@
 //! - [`facts`]: the typed, normalised input; [`request`], [`insurance`], [`from_records`]: three ways to it.
 //! - [`pack`]: packs of rules, knowledge rows and drugs; [`rule`], [`knowledge`], [`drug`]: their parts.
 //! - [`setting`]: how strict a rule is in one place or time; [`scope`]: where and when a rule or row holds.
-//! - [`sets`]: named lists of items; [`window`]: named stretches of time; [`icd`]: branches of codes.
+//! - [`condition`]: the hospital's own rules, as trees of comparisons. [`sets`]: named lists of items; [`window`]: named stretches of time; [`icd`]: branches of codes.
 //! - [`import`]: published tables restated as rows; [`overlay`]: a hospital's changes to rules and rows.
 //! - [`families`]: the templates, one file each; [`family`]: what a template is.
 //! - [`evaluate()`], [`verdict`]: judgement and answer; [`cases`]: packs that test themselves.
@@ -19,6 +19,7 @@
 pub mod age;
 pub mod cases;
 pub mod codes;
+pub mod condition;
 mod dose;
 pub mod drug;
 pub mod drug_kind;

@@ -70,6 +70,8 @@ impl RuleSet {
         rules.iter_mut().for_each(end_superseded);
         let mut warnings = overlay::apply(files, &mut rules, &mut problems);
         setting::read(files, &packs, &mut rules, &mut problems);
+        // The hospital's own come last: whatever they cost, no deadline is taken from the others.
+        rules.sort_by_key(|rule| rule.family.id() == "custom");
         for rule in &rules {
             unknown_sets(rule, &sets, &mut problems);
         }

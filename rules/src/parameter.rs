@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use crate::age::Age;
+use crate::condition::{Condition, Sentence};
 use crate::knowledge::Key;
 use crate::number::decimal;
 use crate::text::Text;
@@ -65,6 +66,10 @@ pub enum ColumnKind {
     Window,
     /// Several keys of items, separated by `|`: `ingredient:布洛芬|atc:M01A|set:first-line`.
     Keys,
+    /// A tree of comparisons: see [`Condition`].
+    Condition,
+    /// A text with elements in braces: see [`Sentence`].
+    Sentence,
 }
 
 /// One value, proved to be of its column's kind.
@@ -88,6 +93,10 @@ pub enum Parameter {
     Window(Window),
     /// See [`ColumnKind::Keys`].
     Keys(Vec<Key>),
+    /// See [`ColumnKind::Condition`]; with the text it was written as.
+    Condition(Box<Condition>, String),
+    /// See [`ColumnKind::Sentence`]; with the text it was written as.
+    Sentence(Sentence, String),
 }
 
 impl fmt::Display for Parameter {
@@ -106,6 +115,7 @@ impl fmt::Display for Parameter {
                 let keys: Vec<_> = keys.iter().map(ToString::to_string).collect();
                 f.write_str(&keys.join("|"))
             }
+            Parameter::Condition(_, text) | Parameter::Sentence(_, text) => f.write_str(text),
         }
     }
 }
@@ -144,6 +154,13 @@ impl ColumnKind {
                 let keys: Option<Vec<Key>> = text.split('|').map(Key::parse).collect();
                 keys.map(Parameter::Keys)
             }
+            ColumnKind::Condition => {
+                let condition = Condition::parse(text)?;
+                Some(Parameter::Condition(Box::new(condition), text.to_owned()))
+            }
+            ColumnKind::Sentence => {
+                Some(Parameter::Sentence(Sentence::parse(text)?, text.to_owned()))
+            }
         }
         .ok_or_else(|| format!("`{text}` is not {}", self.describe()))
     }
@@ -162,6 +179,8 @@ impl ColumnKind {
             ColumnKind::Keys => {
                 "a list of keys such as ingredient:布洛芬|atc:M01A|class:A02BC|set:NAME".to_owned()
             }
+            ColumnKind::Condition => "a condition".to_owned(),
+            ColumnKind::Sentence => "a text".to_owned(),
         }
     }
 }
@@ -247,11 +266,32 @@ impl Parameters {
         self.maybe_window(name).expect("the loader proved that this required window is given")
     }
 
+    /// A condition, when given.
+    #[must_use]
+    pub fn maybe_condition(&self, name: &str) -> Option<&Condition> {
+        if let Some(Parameter::Condition(condition, _)) = self.get(name) {
+            Some(condition)
+        } else {
+            None
+        }
+    }
+
+    /// A sentence, when given.
+    #[must_use]
+    pub fn maybe_sentence(&self, name: &str) -> Option<&Sentence> {
+        if let Some(Parameter::Sentence(sentence, _)) = self.get(name) {
+            Some(sentence)
+        } else {
+            None
+        }
+    }
+
     /// Every key of every parameter.
     pub(crate) fn all_keys(&self) -> impl Iterator<Item = &Key> {
-        let keys = self.0.iter().filter_map(|(_, value)| match value {
-            Parameter::Keys(keys) => Some(keys),
-            _ => None,
+        let keys = self.0.iter().map(|(_, value)| match value {
+            Parameter::Keys(keys) => keys.iter().collect(),
+            Parameter::Condition(condition, _) => condition.keys(),
+            _ => Vec::new(),
         });
         keys.flatten()
     }

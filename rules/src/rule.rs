@@ -7,6 +7,7 @@ use std::sync::Arc;
 use schemas::Problem;
 use toml::de::DeValue;
 
+use crate::condition::Condition;
 use crate::facts::Scene;
 use crate::families;
 use crate::family::Family;
@@ -182,6 +183,12 @@ impl Rule {
             None => Some(OnMissing::Report),
             Some(_) => choice(table, "on_missing", &ON_MISSING, problems),
         };
+        let wrong = family
+            .zip(parameters.as_ref())
+            .and_then(|(family, parameters)| family.check_rule(parameters));
+        if let Some(message) = wrong {
+            problems.push(table.fault("parameters", message));
+        }
         let id = table.text("id", problems);
         let name = table.text("name", problems);
         let basis = table.text("basis", problems);
@@ -320,10 +327,12 @@ fn parameters(table: &Table<'_>, columns: &[Column], problems: &mut Vec<Problem>
     }
     for column in columns {
         match given.as_ref().and_then(|given| given.get(column.name)) {
-            Some((value, at)) => match parameter(column.kind, value) {
-                Ok(parameter) => parameters.set(column.name, parameter),
-                Err(message) => problems.push(table.source.error("R104", &at, message)),
-            },
+            Some((value, at)) => {
+                match parameter(column.kind, value, table.source.text.get(at.clone())) {
+                    Ok(parameter) => parameters.set(column.name, parameter),
+                    Err(message) => problems.push(table.source.error("R104", &at, message)),
+                }
+            }
             None if column.required => {
                 let message = format!("parameter `{}` is missing", column.name);
                 problems.push(table.source.error("R103", &table.at, message));
@@ -334,7 +343,18 @@ fn parameters(table: &Table<'_>, columns: &[Column], problems: &mut Vec<Problem>
     parameters
 }
 
-fn parameter(kind: ColumnKind, value: &DeValue<'_>) -> Result<Parameter, String> {
+fn parameter(
+    kind: ColumnKind,
+    value: &DeValue<'_>,
+    written: Option<&str>,
+) -> Result<Parameter, String> {
+    if kind == ColumnKind::Condition && value.as_table().is_some() {
+        let condition = Condition::read(value)?;
+        return Ok(Parameter::Condition(
+            Box::new(condition),
+            written.unwrap_or_default().to_owned(),
+        ));
+    }
     if let (ColumnKind::List, Some(items)) = (kind, value.as_array()) {
         let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
         let texts: Option<Vec<String>> = texts.collect();

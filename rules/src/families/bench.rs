@@ -1,6 +1,6 @@
 //! The bench on which families are tested: a rule and a request in, one line of text out.
 
-use schemas::Files;
+use schemas::{Files, Problem};
 
 use crate::evaluate::evaluate;
 use crate::pack::RuleSet;
@@ -31,6 +31,19 @@ pub(crate) fn starter() -> RuleSet {
 
 impl Bench {
     pub(crate) fn rules(&self) -> RuleSet {
+        match RuleSet::load(&self.files()) {
+            Ok(rules) => rules,
+            Err(problems) => panic!("{}", told(&problems)),
+        }
+    }
+
+    /// What the loader says of a rule that it refuses.
+    pub(crate) fn problems(&self) -> String {
+        RuleSet::load(&self.files())
+            .map_or_else(|problems| told(&problems), |_| "no problem".into())
+    }
+
+    fn files(&self) -> Files {
         let rule = format!(
             "[[rule]]\nid = \"r\"\nfamily = \"{}\"\nname = \"n\"\nbasis = \"b\"\nseverity = 2\naction = \"reason\"\nparameters = {{ {} }}\n",
             self.family, self.parameters
@@ -45,15 +58,7 @@ impl Bench {
         if !self.rows.is_empty() {
             files.insert("packs/bench/r.csv", self.rows);
         }
-        match RuleSet::load(&files) {
-            Ok(rules) => rules,
-            Err(problems) => {
-                panic!(
-                    "{}",
-                    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-                )
-            }
-        }
+        files
     }
 
     /// The severity and the action of each finding: `1 block, 3 hint`.
@@ -80,6 +85,10 @@ impl Bench {
         let now = NOW.parse().expect("the bench has a good clock");
         assert_eq!(shown(&evaluate(&self.rules(), &facts, now)), expected, "{request}");
     }
+}
+
+fn told(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn shown(verdict: &Verdict) -> String {

@@ -1,4 +1,4 @@
-//! All rule families, one file each, in four rooms. A new family is a new file and one line in its
+//! All rule families, one file each, in five rooms. A new family is a new file and one line in its
 //! room's list.
 
 use crate::family::Family;
@@ -8,10 +8,11 @@ pub mod clinical;
 pub mod insurance;
 pub mod law;
 pub(crate) mod lines;
+pub mod own;
 
 /// Every family.
 pub fn all() -> impl Iterator<Item = &'static dyn Family> {
-    let rooms = [clinical::ALL, law::ALL, insurance::ALL, charges::ALL];
+    let rooms = [clinical::ALL, law::ALL, insurance::ALL, charges::ALL, own::ALL];
     rooms.into_iter().flatten().copied()
 }
 
