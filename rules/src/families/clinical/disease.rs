@@ -79,9 +79,10 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
         Fits::Yes => {}
     }
     let icd = cells.list("icd");
-    let answer = match cells.flag("now_only") {
-        true => case.facts.diagnosed(icd),
-        false => case.facts.ever_diagnosed(icd),
+    let answer = if cells.flag("now_only") {
+        case.facts.diagnosed(icd)
+    } else {
+        case.facts.ever_diagnosed(icd)
     };
     let diagnosis = match answer {
         Diagnosed::As(diagnosis) => diagnosis,

@@ -50,6 +50,14 @@ impl Fits {
         }
     }
 
+    fn reversed(self) -> Fits {
+        match self {
+            Fits::Yes => Fits::No,
+            Fits::No => Fits::Yes,
+            Fits::Unknown(missing) => Fits::Unknown(missing),
+        }
+    }
+
     /// All of them: one that is surely missed decides.
     pub(super) fn all(conditions: impl IntoIterator<Item = Fits>) -> Fits {
         let mut missing = Vec::new();
@@ -159,15 +167,8 @@ pub(super) fn unknown_way(cells: &Parameters, name: &str) -> Option<String> {
 fn indication(case: &Case<'_>, cells: &Parameters) -> Fits {
     let (only, but) = (cells.list("indications"), cells.list("not_indications"));
     let is_for = if only.is_empty() { Fits::Yes } else { diagnosed(case, only) };
-    let is_against = match but.is_empty() {
-        true => Fits::Yes,
-        false => match diagnosed(case, but) {
-            Fits::Yes => Fits::No,
-            Fits::No => Fits::Yes,
-            unknown => unknown,
-        },
-    };
-    Fits::all([is_for, is_against])
+    let is_not_against = if but.is_empty() { Fits::Yes } else { diagnosed(case, but).reversed() };
+    Fits::all([is_for, is_not_against])
 }
 
 /// Whether one of the diseases was diagnosed in this encounter.
@@ -190,12 +191,11 @@ pub(super) fn companion<'a>(
     keys: &[Key],
     line: &Line<'_>,
 ) -> Option<&'a Line<'a>> {
-    let found = keys.iter().find_map(|key| {
+    keys.iter().find_map(|key| {
         case.about(key).find(|other| {
             other.position != line.position && !other.is_cancelled() && other.overlaps(line)
         })
-    });
-    found
+    })
 }
 
 /// What is wrong with a row's ranges and words.

@@ -89,20 +89,20 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
     let is_forbidden = way.is_one_of(&forbidden);
     let is_allowed = if allowed.is_empty() { Some(true) } else { way.is_one_of(&allowed) };
     if cells.flag("no_crush") && way == Way::Tube {
-        return hit(found, way, "不得研碎后鼻饲".to_owned());
+        return hit(found, way, "不得研碎后鼻饲");
     }
     match (is_forbidden, is_allowed) {
-        (Some(true), _) => hit(found, way, format!("禁止{}", way.zh())),
+        (Some(true), _) => hit(found, way, &format!("禁止{}", way.zh())),
         (_, Some(false)) => {
             let names: Vec<_> = allowed.iter().map(|way| way.zh()).collect();
-            hit(found, way, format!("只可{}，不可{}", names.join("、"), way.zh()))
+            hit(found, way, &format!("只可{}，不可{}", names.join("、"), way.zh()))
         }
         (Some(false), Some(true)) => Outcome::Pass,
         _ => lacking(),
     }
 }
 
-fn hit(found: &Match<'_>, way: Way, said: String) -> Outcome {
+fn hit(found: &Match<'_>, way: Way, said: &str) -> Outcome {
     Outcome::Hit(Hit {
         violating: vec![found.line.position],
         text: format!("【{}】{said}", found.line.name()),

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use crate::dose::peak_day_in;
 use crate::families::clinical::population::ingredient;
 use crate::family::{Match, Outcome};
+use crate::frequency::Frequency;
 use crate::knowledge::Row;
 use crate::session::Line;
 use crate::unit::{Dimension, Dose};
@@ -82,7 +83,7 @@ fn more_at_first(line: &Line<'_>, day: Dose) -> Decimal {
     let (Some(first), Some(single)) = (line.order.first_dose, line.order.single_dose) else {
         return Decimal::ZERO;
     };
-    let times = line.order.frequency.and_then(|f| f.times_on_a_dosing_day()).unwrap_or(1);
+    let times = line.order.frequency.and_then(Frequency::times_on_a_dosing_day).unwrap_or(1);
     let of_single = day.amount.checked_div(Decimal::from(times));
     let more = (first - single).checked_div(single).unwrap_or_default().max(Decimal::ZERO);
     of_single.and_then(|one| one.checked_mul(more)).unwrap_or_default()

@@ -101,8 +101,8 @@ impl Family for WeightDose {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        let single = case.current().flat_map(|found| judge_single(case, found));
-        let day = sum::by_row(case.matches).flat_map(|of_row| judge_day(case, of_row));
+        let single = case.current().filter_map(|found| judge_single(case, found));
+        let day = sum::by_row(case.matches).filter_map(|of_row| judge_day(case, of_row));
         single.chain(day).collect()
     }
 }
