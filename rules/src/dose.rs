@@ -28,6 +28,8 @@ pub(crate) fn single_of(line: &Line<'_>, ingredient: &str) -> Computed<Dose> {
             Err(lacking("drug_used_dosunt"))
         }
         Unit::Measured { .. } => Dose::of(amount, unit).ok_or_else(|| lacking("drug_used_sdose")),
+        // A rate is no intake.
+        Unit::Rate { .. } => Err(lacking("drug_used_dosunt")),
         Unit::Piece(_) if !line.is_its_piece(unit) => Err(lacking("drug_used_dosunt")),
         Unit::Piece(_) => {
             let named = of_product.and_then(|all| all.iter().find(|i| i.name == ingredient));
@@ -61,12 +63,38 @@ pub(crate) fn peak_day_in(line: &Line<'_>, ingredient: &str, to: Dimension) -> C
 
 /// What the line gives of an ingredient on a day on which it is taken.
 pub(crate) fn peak_day_of(line: &Line<'_>, ingredient: &str) -> Computed<Dose> {
+    if let Some(day) = running_day_of(line) {
+        return day;
+    }
     let single = single_of(line, ingredient)?;
     let times = times_on_a_dosing_day(line)?;
     let amount = single.amount.checked_mul(times);
     let amount = amount.ok_or_else(|| vec![line.path("drug_used_sdose")])?;
     Ok(Dose { amount, ..single })
 }
+
+/// What runs in a day at a rate: for as long as it was ordered to run, else around the clock.
+fn running_day_of(line: &Line<'_>) -> Option<Computed<Dose>> {
+    let Some(Unit::Rate { dimension, factor, per_kg, minutes }) = line.order.dose_unit else {
+        return None;
+    };
+    let lacking = |path: String| Some(Err(vec![path]));
+    let Some(amount) = line.order.single_dose else { return lacking(line.path("drug_used_sdose")) };
+    let bodies = match (per_kg, line.body_kg) {
+        (false, _) => Decimal::ONE,
+        (true, Some(kg)) => kg,
+        (true, None) => return lacking("patient.wt".to_owned()),
+    };
+    let running = line.order.minutes.unwrap_or(Decimal::from(MINUTES_OF_A_DAY));
+    let amount = [factor, bodies, running].into_iter().try_fold(amount, Decimal::checked_mul);
+    let amount = amount.and_then(|amount| amount.checked_div(Decimal::from(minutes)));
+    match amount {
+        Some(amount) => Some(Ok(Dose { amount, dimension })),
+        None => lacking(line.path("drug_used_sdose")),
+    }
+}
+
+const MINUTES_OF_A_DAY: u32 = 1_440;
 
 fn times_on_a_dosing_day(line: &Line<'_>) -> Computed<Decimal> {
     let frequency = line.order.frequency.ok_or_else(|| vec![line.path("drug_used_frqu")])?;

@@ -102,6 +102,8 @@ pub struct Line<'a> {
     pub product: Option<&'a Product>,
     /// The day it starts.
     pub begins: Date,
+    /// What the patient weighs, where that was sent: rates may be for each kilogram.
+    pub body_kg: Option<Decimal>,
     /// False when the single dose was most likely written in another unit.
     pub dose_is_believable: bool,
 }
@@ -122,7 +124,8 @@ impl<'a> Session<'a> {
         let past = facts.history.present().map_or(&[][..], |history| &history.orders);
         let sent = orders.iter().map(|order| (LineKind::Order, order));
         let sent = sent.chain(fees.iter().map(|fee| (LineKind::Charge, fee)));
-        let lines = lines(sent, drugs, now.date(), &mut data_findings);
+        let body_kg = facts.patient.present().and_then(|patient| patient.weight_kg);
+        let lines = lines(sent, drugs, (now.date(), body_kg), &mut data_findings);
         // The past is not the doctor's to correct now: its doubts are not told again.
         let past = past.iter().map(|order| (LineKind::Past, order));
         let past = lines_of_the_past(past, drugs, now.date());
@@ -147,7 +150,7 @@ impl<'a> Session<'a> {
 fn lines<'a>(
     sent: impl Iterator<Item = (LineKind, &'a Order)>,
     drugs: &'a DrugTable,
-    today: Date,
+    (today, body_kg): (Date, Option<Decimal>),
     findings: &mut Vec<InputFinding>,
 ) -> Vec<Line<'a>> {
     let kept = sent.filter(|(_, order)| !order.voided).enumerate();
@@ -159,6 +162,7 @@ fn lines<'a>(
             order,
             product: drugs.find(order),
             begins: begins(order, today, kind != LineKind::Order, findings),
+            body_kg,
             dose_is_believable: true,
         };
         line.doubt_the_dose(findings);
@@ -174,7 +178,7 @@ fn lines_of_the_past<'a>(
     drugs: &'a DrugTable,
     today: Date,
 ) -> Vec<Line<'a>> {
-    lines(past, drugs, today, &mut Vec::new())
+    lines(past, drugs, (today, None), &mut Vec::new())
 }
 
 /// A negative line takes back the line it names, else the latest equal ones before it; what it
@@ -438,7 +442,7 @@ impl<'a> Line<'a> {
         let (amount, unit) = self.order.single_dose.zip(self.order.dose_unit.as_ref())?;
         match unit {
             Unit::Piece(_) if self.is_its_piece(unit) => Some(amount),
-            Unit::Piece(_) => None,
+            Unit::Piece(_) | Unit::Rate { .. } => None,
             Unit::Measured { .. } => {
                 let dose = Dose::of(amount, unit)?;
                 let strength = self.strength().filter(|s| s.dimension == dose.dimension)?;

@@ -34,6 +34,17 @@ pub enum Unit {
     },
     /// 片, 粒, 支, 袋 ...: one piece of the product.
     Piece(&'static str),
+    /// A measured unit in a time, perhaps for each kilogram of body: `μg/kg/min`, `mL/h`.
+    Rate {
+        /// What it measures.
+        dimension: Dimension,
+        /// How many base units one of it is.
+        factor: Decimal,
+        /// For each kilogram of body.
+        per_kg: bool,
+        /// In how many minutes.
+        minutes: u32,
+    },
 }
 
 impl Unit {
@@ -41,7 +52,7 @@ impl Unit {
     #[must_use]
     pub fn parse(text: &str) -> Option<Unit> {
         let text = text.trim().to_lowercase();
-        measured(&text).or_else(|| piece(&text))
+        measured(&text).or_else(|| piece(&text)).or_else(|| rate(&text))
     }
 
     /// Whether the piece is a package (盒) and not something that is taken (片).
@@ -67,6 +78,27 @@ fn measured(text: &str) -> Option<Unit> {
         _ => return None,
     };
     Some(Unit::Measured { dimension, factor })
+}
+
+/// `μg/kg/min`, `mg/h`, `mL/小时`.
+fn rate(text: &str) -> Option<Unit> {
+    let (rest, time) = text.rsplit_once('/')?;
+    let minutes = match time.trim() {
+        "min" | "分" | "分钟" => 1,
+        "h" | "hr" | "小时" => 60,
+        _ => return None,
+    };
+    let (amount, per_kg) = match rest.rsplit_once('/') {
+        None => (rest, false),
+        Some((amount, "kg" | "公斤" | "千克")) => (amount, true),
+        Some(_) => return None,
+    };
+    match measured(amount.trim())? {
+        Unit::Measured { dimension, factor } => {
+            Some(Unit::Rate { dimension, factor, per_kg, minutes })
+        }
+        Unit::Piece(_) | Unit::Rate { .. } => None,
+    }
 }
 
 fn piece(text: &str) -> Option<Unit> {
@@ -95,7 +127,7 @@ impl Dose {
             Unit::Measured { dimension, factor } => {
                 Some(Dose { amount: amount.checked_mul(factor)?, dimension })
             }
-            Unit::Piece(_) => None,
+            Unit::Piece(_) | Unit::Rate { .. } => None,
         }
     }
 
@@ -106,7 +138,7 @@ impl Dose {
             Unit::Measured { dimension, factor } => {
                 Some(Dose { amount: amount.checked_mul(*factor)?, dimension: *dimension })
             }
-            Unit::Piece(_) => None,
+            Unit::Piece(_) | Unit::Rate { .. } => None,
         }
     }
 }
@@ -180,6 +212,7 @@ mod tests {
         check("2片", "unknown");
         check("1MU", "unknown");
         check("g", "unknown");
+        check("5μg/kg/min", "unknown");
         check("1e3g", "unknown");
     }
 

@@ -139,13 +139,16 @@ mod tests {
         rows: "match,key,item,max_day,age_from,age_below,with,source,flag\n\
                ingredient,对乙酰氨基酚,对乙酰氨基酚,2 g,12岁,,,site,B\n\
                ingredient,辛伐他汀,辛伐他汀（与氨氯地平同用）,20 mg,,,ingredient:氨氯地平,FDA,B\n\
+               ingredient,多巴胺,多巴胺,800 mg,,,,label,B\n\
                ingredient,泼尼松,泼尼松,10 mg,,,,site,B\n",
-        drugs: "hospital,APAP,对乙酰氨基酚片,,对乙酰氨基酚,0.5 g,片,20,口服,\n\
-                hospital,COLD,氨酚伪麻那敏片,,对乙酰氨基酚+伪麻黄碱,325 mg+30 mg,片,20,口服,\n\
-                hospital,SUPP,对乙酰氨基酚凝胶,,对乙酰氨基酚,0.5 g,支,,外用,\n\
-                hospital,SIM,辛伐他汀片,,辛伐他汀,20 mg,片,7,口服,\n\
-                hospital,AML,氨氯地平片,,氨氯地平,5 mg,片,7,口服,\n\
-                hospital,PRED,泼尼松片,,泼尼松,5 mg,片,100,口服,\n",
+        drugs: "match,key,name,national_code,ingredients,strengths,piece,pieces_per_package,form,tier,equivalents\n\
+                hospital,APAP,对乙酰氨基酚片,,对乙酰氨基酚,0.5 g,片,20,口服,,\n\
+                hospital,COLD,氨酚伪麻那敏片,,对乙酰氨基酚+伪麻黄碱,325 mg+30 mg,片,20,口服,,\n\
+                hospital,SUPP,对乙酰氨基酚凝胶,,对乙酰氨基酚,0.5 g,支,,外用,,\n\
+                hospital,SIM,辛伐他汀片,,辛伐他汀,20 mg,片,7,口服,,\n\
+                hospital,AML,氨氯地平片,,氨氯地平,5 mg,片,7,口服,,\n\
+                hospital,PRED,泼尼松片,,泼尼松,5 mg,片,100,口服,,\n\
+                hospital,DOP,多巴胺注射液,,多巴胺,20 mg,支,10,注射,,1 mL=10 mg\n",
     };
 
     #[test]
@@ -253,6 +256,19 @@ mod tests {
         let request = r#"{"orders":[{"rx_id":"1","hosplist_code":"PRED","drug_used_sdose":"10","drug_used_dosunt":"mg","drug_used_frqu":"QD","first_sdose":"20"}]}"#;
         BENCH.check_weight(request, "3 reason");
         BENCH.check_weight(&request.replace("\"10\"", "\"15\""), "2 reason");
+    }
+
+    #[test]
+    fn what_runs_all_day() {
+        let pump = r#""orders":[{"rx_id":"1","hosplist_code":"DOP","drug_used_sdose":"10","drug_used_dosunt":"μg/kg/min","drug_used_frqu":"持续"}]"#;
+        BENCH.check(&format!("{{{pump}}}"), "unknown patient.wt");
+        let of = |kg: &str| format!(r#"{{"patient":{{"wt":"{kg}"}},{pump}}}"#);
+        BENCH.check(&of("60"), "hit 1: 【多巴胺】合计日剂量864mg，超过800mg（多巴胺注射液864mg）");
+        BENCH.check(&of("50"), "pass");
+        let hours = of("60").replace("\"持续\"", "\"持续\",\"drip_min\":\"600\"");
+        BENCH.check(&hours, "pass");
+        let volume = of("60").replace("μg/kg/min", "mL/h");
+        BENCH.check(&volume, "hit 1: 【多巴胺】合计日剂量2.4g，超过800mg（多巴胺注射液2.4g）");
     }
 
     #[test]
