@@ -351,6 +351,11 @@ mod tests {
         assert_eq!(first, sex_finding(&TWO.replace("30.10", "31")));
         assert_eq!(first, sex_finding(&TWO.replace("19680315", "19700101")));
         assert_ne!(first, sex_finding(&TWO.replace("\"M1\"", "\"M2\"")));
+        let of =
+            |patient: &str| TWO.replace("\"gend\"", &format!("\"patn_id\":\"{patient}\",\"gend\""));
+        assert_eq!(first, sex_finding(&of("P1")), "the encounter says who it is");
+        let nowhere = |patient: &str| of(patient).replace("\"mdtrt_id\":\"M1\",", "");
+        assert_ne!(sex_finding(&nowhere("P1")), sex_finding(&nowhere("P2")));
         assert_ne!(first, sex_finding(&TWO.replace("\"rx_id\":\"1\"", "\"rx_id\":\"7\"")));
         assert_eq!(first.len(), 16);
     }

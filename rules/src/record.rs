@@ -184,7 +184,9 @@ fn id(case: &Case<'_>, hit: &Hit) -> String {
     id.finish()
 }
 
+/// Without an encounter the patient keeps persons apart, or an answer for one would be one for all.
 fn encounter_id<'a>(case: &Case<'a>) -> &'a str {
-    let encounter = case.facts.encounter.present();
-    encounter.and_then(|encounter| encounter.mdtrt_id.as_deref()).unwrap_or_default()
+    let encounter = case.facts.encounter.present().and_then(|it| it.mdtrt_id.as_deref());
+    let patient = || case.facts.patient.present().and_then(|it| it.patn_id.as_deref());
+    encounter.or_else(patient).unwrap_or_default()
 }
