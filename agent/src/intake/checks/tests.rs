@@ -25,14 +25,14 @@ fn what_is_not_decided_in_time_is_named_in_the_callers_form() {
     let told = "0 审查超时，部分规则未检查，结果不完整, some rules not run";
     check("/insurance", NATIONAL, few, told);
     // PASS knows a level for it: nobody may take it for "nothing found", which is 0.
-    check("/v1/channels/pass/checks", PASS, few, "level -99");
+    check("/v1/channels/pass/checks", PASS, few, "level -99 and why");
 }
 
 #[test]
 fn a_channel_has_its_own_deadline() {
     let long = "deadline_ms = 60000";
     check("/v1/checks", CANONICAL, long, "partial, all rules run");
-    check("/v1/channels/quick/checks", PASS, long, "level -99");
+    check("/v1/channels/quick/checks", PASS, long, "level -99 and why");
 }
 
 /// Rules take ten milliseconds each.
@@ -60,7 +60,8 @@ fn told(body: &str) -> String {
         let digits = |it: char| it == '-' || it.is_ascii_digit();
         let level: String =
             level.chars().skip_while(|it| !digits(*it)).take_while(|it| digits(*it)).collect();
-        return format!("level {level}");
+        let late = if body.contains("条规则未检查") { " and why" } else { "" };
+        return format!("level {level}{late}");
     }
     let said: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{body}"));
     let (outcome, not_run) = match said.get("infcode") {
