@@ -15,6 +15,7 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `entry` | one check as it is kept; for back-tests with the bytes that came |
+//! | `again` | a kept check as a question once more |
 //! | `log` | [`Log`]: `append`, `between`, `get`, `finding`, `answer` |
 //! | `tracked`, `states` | where a finding stands, and which answer may follow which |
 //! | `acknowledged` | what need not be shown again, in memory |
@@ -24,6 +25,7 @@
 //! | `keeper` | the tasks: keep, tell, say `ignored`, forget |
 
 mod acknowledged;
+pub mod again;
 pub mod entry;
 pub mod feedback;
 mod keeper;

@@ -41,7 +41,8 @@ fn what_is_too_old_or_too_much_is_forgotten_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let (outbox, writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
     let log = Log::open(outbox).unwrap();
-    let mut checks = ["2026-11-20T09:30:00", "2026-11-21T09:00:00", "2026-11-22T09:00:00"].map(made);
+    let mut checks =
+        ["2026-11-20T09:30:00", "2026-11-21T09:00:00", "2026-11-22T09:00:00"].map(made);
     checks[0].findings = vec![finding("gone"), finding("again")];
     checks[1].findings = vec![finding("again")];
     log.append(&checks, None).unwrap();

@@ -84,10 +84,7 @@ impl Outbox {
 
 /// A disk that stands still until this is dropped.
 #[cfg(test)]
-pub(crate) struct StandsStill(
-    std::sync::mpsc::Sender<()>,
-    Option<std::thread::JoinHandle<()>>,
-);
+pub(crate) struct StandsStill(std::sync::mpsc::Sender<()>, Option<std::thread::JoinHandle<()>>);
 
 #[cfg(test)]
 impl Drop for StandsStill {
