@@ -290,6 +290,12 @@ impl Document {
         Held { start: self.store(text).start }
     }
 
+    /// The text of a node's value, from a place in it on.
+    pub(crate) fn held_value(&self, id: NodeId, from: usize) -> Held {
+        let Stored::Value(span) = self.node(id).stored else { return Held { start: 0 } };
+        Held { start: span.start + u32::try_from(from).expect("limits keep a text under 4 GiB") }
+    }
+
     /// Holds a text that several nodes will share.
     pub(crate) fn keep(&mut self, text: &str) -> Kept {
         Kept(self.store(text))

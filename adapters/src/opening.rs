@@ -115,21 +115,26 @@ fn unwrap_into(
     let cut = opening.skip_to.as_deref().and_then(|it| whole.find(it)).unwrap_or(0);
     let text = whole.get(cut..).unwrap_or_default();
     let first = document.len();
-    read(text, &opening.inner, document, node, limits)
+    read(text, cut, &opening.inner, document, node, limits)
         .map_err(|error| error.moved(cut).located(whole, str::len))?;
     document.note_opened(node, first, cut);
     Ok(())
 }
 
+/// `text` is the value of `under` from `cut` on.
 fn read(
     text: &str,
+    cut: usize,
     inner: &Inner,
     document: &mut Document,
     under: NodeId,
     limits: &Limits,
 ) -> Result<(), DecodeError> {
     match inner {
-        Inner::Xml => xml::read(text, document, under, limits, &mut Vec::new()),
+        Inner::Xml => {
+            let held = document.held_value(under, cut);
+            xml::read_held(text, held, document, under, limits, &mut Vec::new())
+        }
         Inner::Json => json::read(text, document, under, limits),
         Inner::Hl7 => hl7::read(text, document, under, limits),
         Inner::Form => form::read_field(text, document, under, limits),

@@ -29,7 +29,7 @@ use crate::codes::{
     NESTED_CDATA, OUTSIDE_ROOT, RAW_AMPERSAND, RAW_LESS_THAN, STRAY_CDATA_END, UNCLOSED_ELEMENT,
     UNFINISHED_MARKUP, UNOPENED_END,
 };
-use crate::document::{Document, NodeId};
+use crate::document::{Document, Held, NodeId};
 use crate::error::{DecodeError, Note};
 use crate::format::BLANKS;
 use crate::limits::Limits;
@@ -46,11 +46,21 @@ pub(crate) fn read(
     limits: &Limits,
     notes: &mut Vec<Note>,
 ) -> Result<(), DecodeError> {
-    if let Some(at) = references::first_forbidden(text) {
-        return Err(forbidden_character(text, at));
-    }
     let held = document.hold(text);
-    let mut tree = Tree::new(document, held, under, limits);
+    read_held(text, held, document, under, limits, notes)
+}
+
+/// The same for a text that the document holds already.
+pub(crate) fn read_held(
+    text: &str,
+    held: Held,
+    document: &mut Document,
+    under: NodeId,
+    limits: &Limits,
+    notes: &mut Vec<Note>,
+) -> Result<(), DecodeError> {
+    expect_allowed(text)?;
+    let mut tree = Tree::new(text, held, document, under, limits);
     walk(text, &mut tree, notes).map_err(|error| blame_nested_cdata(text, error))
 }
 

@@ -145,7 +145,7 @@ pub fn judge_item(
 fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: Decoded) -> Verdict {
     let mut reading = Reading {
         format: decoded.format,
-        charset: decoded.charset.to_string(),
+        charset: written(&decoded.charset),
         caller: AnswerCharset::of_caller(&decoded),
         call: decoded.call,
         mapping: None,
@@ -174,7 +174,7 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
     let made_by = MadeBy {
         catalog: mapped.catalog,
         set: &channel.set,
-        mapping: &format!("{mapping}@{}", mapped.version),
+        mapping: &[&mapping, "@", mapped.version].concat(),
     };
     let schema = Arc::from(mapped.catalog.version());
     let judged: Vec<Vec<Finding>> =
@@ -211,6 +211,13 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
         }
         Err(findings) => Verdict::Refuse(Refusal { observed, ..invalid(findings, reading) }),
     }
+}
+
+/// As `to_string`, which would begin without room and look for more at every word.
+fn written(it: &CharsetDecision) -> String {
+    let mut text = String::with_capacity(64);
+    let _ = write!(text, "{it}");
+    text
 }
 
 impl Refusal {
@@ -316,7 +323,7 @@ impl Frame {
         member(&mut shared, "org", context.org);
         member(&mut shared, "channel", context.channel);
         member(&mut shared, "message_id", context.message_id);
-        let mut received_at = String::new();
+        let mut received_at = String::with_capacity(32);
         member(&mut received_at, "received_at", &stamp(context.received_at));
         Frame { made_by: shared, received_at }
     }
@@ -386,7 +393,7 @@ impl OwnRecord<'_> {
 }
 
 /// What an element takes as JSON, name and all: enough for most, so that few records move.
-const ELEMENT_BYTES: usize = 32;
+const ELEMENT_BYTES: usize = 36;
 
 /// What a check may look at, out of the records that a message became.
 pub fn facts(accepted: &Accepted) -> Facts {

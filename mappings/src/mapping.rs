@@ -206,29 +206,34 @@ impl Mapping {
         let whole = &Scene { nearby: Some(&nearby), ..*whole };
         let mut first_by_key = HashMap::new();
         let before = records.len();
+        let mut take = |scene: &Scene<'_>| {
+            let scene = &Scene { number: records.len() - before + 1, ..*scene };
+            if scene.reading.budget.is_spent() || !plan.wants(scene) {
+                return;
+            }
+            match plan.distinct_key(scene).map(|it| first_by_key.entry(it)) {
+                Some(Entry::Occupied(first)) => {
+                    let Some(first) = records.get_mut(*first.get()) else { return };
+                    if let Some(severity) = plan.differ.severity() {
+                        let later = self.record(plan, entity, scene);
+                        differ::compare(first, &later, plan, scene.document, severity);
+                    }
+                    return;
+                }
+                Some(Entry::Vacant(vacant)) => {
+                    vacant.insert(records.len());
+                }
+                None => {}
+            }
+            records.push(self.record(plan, entity, scene));
+        };
         for item in plan.items(whole) {
             let of_item = whole.of_item(&item);
+            if plan.slots.is_empty() {
+                take(&of_item);
+            }
             for slots in plan.rows(&of_item) {
-                let number = records.len() - before + 1;
-                let scene = Scene { slots, number, ..of_item };
-                if scene.reading.budget.is_spent() || !plan.wants(&scene) {
-                    continue;
-                }
-                match plan.distinct_key(&scene).map(|it| first_by_key.entry(it)) {
-                    Some(Entry::Occupied(first)) => {
-                        let Some(first) = records.get_mut(*first.get()) else { continue };
-                        if let Some(severity) = plan.differ.severity() {
-                            let later = self.record(plan, entity, &scene);
-                            differ::compare(first, &later, plan, scene.document, severity);
-                        }
-                        continue;
-                    }
-                    Some(Entry::Vacant(vacant)) => {
-                        vacant.insert(records.len());
-                    }
-                    None => {}
-                }
-                records.push(self.record(plan, entity, &scene));
+                take(&Scene { slots: Some(slots), ..of_item });
             }
         }
     }
@@ -283,16 +288,13 @@ impl RecordPlan {
             .collect()
     }
 
-    /// The rows of slots that hold something, or one without slots.
-    fn rows<'d>(&'d self, scene: &Scene<'d>) -> Vec<Option<Slots<'d>>> {
-        if self.slots.is_empty() {
-            return vec![None];
-        }
+    /// The rows of slots that hold something.
+    fn rows<'d>(&'d self, scene: &Scene<'d>) -> Vec<Slots<'d>> {
         let rows = self.slots.iter().zip(1..).filter(|(row, _)| {
             // What cannot be restated is there all the same; its finding will say so.
             row.first().is_some_and(|it| it.evaluate(scene) != Ok(Datum::Absent))
         });
-        rows.map(|(row, number)| Some(Slots { row, number })).collect()
+        rows.map(|(row, number)| Slots { row, number }).collect()
     }
 
     fn wants(&self, scene: &Scene<'_>) -> bool {
@@ -305,12 +307,20 @@ impl RecordPlan {
 
     /// The mapping's own key, or the values of the entity's key elements.
     fn key_of(&self, record: &MappedRecord<'_>, scene: &Scene<'_>) -> String {
+        let mut key = String::with_capacity(record.lane.len() + KEY_BYTES);
+        for (position, part) in self.key.iter().enumerate() {
+            if position > 0 {
+                key.push('|');
+            }
+            if let Some(text) = part.evaluate(scene).ok().as_ref().and_then(Datum::to_text) {
+                key.push_str(&text);
+            }
+        }
         if !self.key.is_empty() {
-            let parts = self.key.iter().map(|it| text_of(it, scene).unwrap_or_default());
-            return parts.collect::<Vec<_>>().join("|");
+            return key;
         }
         // The standard's keys tell records of one encounter apart: the encounter comes first.
-        let mut key = record.lane.clone();
+        key.push_str(&record.lane);
         for position in record.entity.key_positions() {
             key.push('|');
             if let Some(value) = record.elements.get(*position) {
@@ -320,6 +330,9 @@ impl RecordPlan {
         key
     }
 }
+
+/// What a key takes behind the encounter: enough for most.
+const KEY_BYTES: usize = 24;
 
 fn list_items<'d>(each: &'d Compiled, scene: &Scene<'d>) -> Vec<Item<'d>> {
     let Ok(Datum::List(texts)) = each.evaluate(scene) else { return Vec::new() };

@@ -95,7 +95,7 @@ pub(crate) struct Nearby<'p> {
 }
 
 /// The children of one parent.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 struct Table {
     /// The item it was looked for from, the last time.
     seen_from: Option<NodeId>,
@@ -106,7 +106,8 @@ struct Table {
 
 impl<'p> Nearby<'p> {
     pub(crate) fn new(fields: &'p Fields) -> Nearby<'p> {
-        Nearby { fields, tables: RefCell::new(vec![Table::default(); fields.parents.len()]) }
+        let tables = fields.parents.iter().map(|it| Table::with_room(it.names.len()));
+        Nearby { fields, tables: RefCell::new(tables.collect()) }
     }
 
     /// The first node that the field's path reaches from the node at hand.
@@ -132,6 +133,10 @@ impl<'p> Nearby<'p> {
 }
 
 impl Table {
+    fn with_room(names: usize) -> Table {
+        Table { seen_from: None, at: None, nodes: Vec::with_capacity(names) }
+    }
+
     fn move_to(&mut self, item: NodeId, parent: &Parent, scene: &Scene<'_>) {
         let at = walk::first(scene, item, &parent.path);
         if at != self.at || self.seen_from.is_none() {

@@ -31,16 +31,17 @@ pub(crate) fn first(scene: &Scene<'_>, from: NodeId, path: &Path) -> Option<Node
 /// Every node a path reaches, each once, in document order; siblings before it and ancestors
 /// nearest first.
 pub(crate) fn all(scene: &Scene<'_>, from: NodeId, path: &Path) -> Vec<NodeId> {
-    match join::rows(scene, path) {
-        Some((rows, behind)) => along_all(scene, rows, behind),
-        None => along_all(scene, vec![start(scene, from, path)], &path.segments),
+    if let Some((rows, behind)) = join::rows(scene, path) {
+        return along_all(scene, rows, behind);
     }
+    let start = start(scene, from, path);
+    if path.segments.iter().all(Segment::leads_down) {
+        return below_all(scene, start, &path.segments);
+    }
+    along_all(scene, vec![start], &path.segments)
 }
 
 fn along_all(scene: &Scene<'_>, mut nodes: Vec<NodeId>, segments: &[Segment]) -> Vec<NodeId> {
-    if segments.iter().all(Segment::leads_down) {
-        return below_all(scene, &nodes, segments);
-    }
     for segment in segments {
         let reached = nodes.iter().flat_map(|node| reach(scene, *node, segment));
         nodes = if nodes.len() > 1 && segment.axis.may_meet_twice() {
@@ -54,15 +55,13 @@ fn along_all(scene: &Scene<'_>, mut nodes: Vec<NodeId>, segments: &[Segment]) ->
 }
 
 /// The same where nothing is reached twice: without a list for every step of the way.
-fn below_all(scene: &Scene<'_>, from: &[NodeId], segments: &[Segment]) -> Vec<NodeId> {
+fn below_all(scene: &Scene<'_>, from: NodeId, segments: &[Segment]) -> Vec<NodeId> {
     let mut nodes = Vec::new();
     let mut see = |node| -> ControlFlow<()> {
         nodes.push(node);
         ControlFlow::Continue(())
     };
-    for node in from {
-        let _ = visit(scene, *node, segments, &mut see);
-    }
+    let _ = visit(scene, from, segments, &mut see);
     nodes
 }
 

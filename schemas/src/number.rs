@@ -136,7 +136,12 @@ impl Number {
         unsigned.split_once('.').map_or(unsigned, |(integer, _)| integer)
     }
 
-    pub(crate) fn fraction(&self) -> &str {
+    /// Digits behind the point, without the zeros at their end.
+    pub(crate) fn significant_decimals(&self) -> usize {
+        significant(self.fraction()).len()
+    }
+
+    fn fraction(&self) -> &str {
         match self.text.bytes().position(|byte| byte == b'.') {
             Some(point) => self.text.get(point + 1..).unwrap_or_default(),
             None => "",

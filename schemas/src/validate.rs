@@ -141,22 +141,22 @@ impl Check<'_> {
 
     fn number(&mut self, number: &Number, (min, max, scale): (u32, u32, u32)) {
         let digits = number.integer_digits();
-        let found = number.as_str();
         if digits > before_point(max, scale) {
             let expected =
                 format!("{}请发送{}，现整数部分有{digits}位", self.title(), self.wanted());
-            self.reject("V204", found, expected);
+            self.reject("V204", number.as_str(), expected);
         } else if digits < before_point(min, scale) {
             let expected = format!("{}请发送{}，现有{digits}位", self.title(), self.wanted());
-            self.reject("V202", found, expected);
+            self.reject("V202", number.as_str(), expected);
         }
-        let decimals = number.fraction().trim_end_matches('0').len();
+        // Zeros behind the point may be more than the standard has places for.
+        let decimals = if number.scale() > scale { number.significant_decimals() } else { 0 };
         if decimals > scale as usize {
             let expected = format!("{}请发送{}，现小数有{decimals}位", self.title(), self.wanted());
-            self.reject("V205", found, expected);
+            self.reject("V205", number.as_str(), expected);
         }
         if let Some(domain) = self.element.value_domain().filter(|domain| domain.closed()) {
-            self.code(found, domain);
+            self.code(number.as_str(), domain);
         }
     }
 

@@ -253,7 +253,7 @@ fn outcome<'a>(
     let mut document = Document::with_capacity(text.len());
     let (root, held) = (document.root(), document.hold(text));
     let (limits, mut notes) = (Limits::default(), Vec::new());
-    match read(&mut Tree::new(&mut document, held, root, &limits), &mut notes) {
+    match read(&mut Tree::new(text, held, &mut document, root, &limits), &mut notes) {
         Ok(()) => format!("{} {notes:?}", brief(&document, root)),
         Err(error) => format!("{error:?}"),
     }

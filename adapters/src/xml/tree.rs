@@ -39,6 +39,8 @@ pub(super) struct Tree<'a, 'd> {
     document: &'d mut Document,
     /// The text that is read, as the document holds it.
     held: Held,
+    /// Whether `]]>` can stand anywhere in it.
+    has_brackets: bool,
     under: NodeId,
     limits: &'d Limits,
     seen_root: bool,
@@ -52,14 +54,16 @@ pub(super) struct Tree<'a, 'd> {
 
 impl<'a, 'd> Tree<'a, 'd> {
     pub(super) fn new(
-        document: &'d mut Document,
+        text: &'a str,
         held: Held,
+        document: &'d mut Document,
         under: NodeId,
         limits: &'d Limits,
     ) -> Self {
         Tree {
             document,
             held,
+            has_brackets: text.as_bytes().contains(&b']'),
             under,
             limits,
             seen_root: false,
@@ -119,7 +123,7 @@ impl<'a, 'd> Tree<'a, 'd> {
         let parent = self.parent_of_next(at)?;
         let node = self.add_element(parent, name, at)?;
         let value_at = at + name.len() + "<>".len();
-        expect_no_cdata_end(value, value_at)?;
+        self.expect_no_cdata_end(value, value_at)?;
         self.limits.expect_text(value, at)?;
         if !value.is_empty() {
             self.document.set_value_kept(node, self.held.part(value_at, value));
@@ -165,7 +169,7 @@ impl<'a, 'd> Tree<'a, 'd> {
 
     /// Text between tags, up to the next reference.
     fn plain_text(&mut self, piece: &'a str, at: usize) -> Result<(), DecodeError> {
-        expect_no_cdata_end(piece, at)?;
+        self.expect_no_cdata_end(piece, at)?;
         if self.open.is_empty() && is_blank(piece) {
             return Ok(());
         }
@@ -319,6 +323,16 @@ impl<'a, 'd> Tree<'a, 'd> {
         self.namespaces.resolve(prefix).ok_or_else(|| DecodeError::at(&UNBOUND_PREFIX, at))
     }
 
+    fn expect_no_cdata_end(&self, piece: &str, at: usize) -> Result<(), DecodeError> {
+        if self.has_brackets
+            && piece.as_bytes().contains(&b']')
+            && let Some(end) = piece.find("]]>")
+        {
+            return Err(DecodeError::at(&STRAY_CDATA_END, at + end));
+        }
+        Ok(())
+    }
+
     fn expect_room(&self, at: usize) -> Result<(), DecodeError> {
         let max = self.limits.nodes_max;
         if self.document.len() < max {
@@ -327,15 +341,6 @@ impl<'a, 'd> Tree<'a, 'd> {
             Err(DecodeError::at(&TOO_MANY_NODES, at).with_limit(max))
         }
     }
-}
-
-fn expect_no_cdata_end(piece: &str, at: usize) -> Result<(), DecodeError> {
-    if piece.as_bytes().contains(&b']')
-        && let Some(end) = piece.find("]]>")
-    {
-        return Err(DecodeError::at(&STRAY_CDATA_END, at + end));
-    }
-    Ok(())
 }
 
 /// Text where no element is open.
