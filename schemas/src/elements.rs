@@ -105,10 +105,7 @@ impl Elements {
 
     fn value<'a>(&'a self, stored: &'a Stored) -> ValueRef<'a> {
         match stored {
-            Stored::Text { start, len } => {
-                let text = self.texts.get(*start..start + len);
-                ValueRef::Text(text.expect("only `set_text` says where a text lies"))
-            }
+            Stored::Text { start, len } => ValueRef::Text(self.text(*start, *len)),
             Stored::Number(number) => ValueRef::Number(number),
             Stored::Date(date) => ValueRef::Date(*date),
             Stored::Time(time) => ValueRef::Time(*time),
@@ -116,6 +113,20 @@ impl Elements {
             Stored::Boolean(yes) => ValueRef::Boolean(*yes),
             Stored::Node(records) => ValueRef::Node(records),
         }
+    }
+
+    fn text(&self, start: usize, len: usize) -> &str {
+        self.texts.get(start..start + len).expect("only what lies there is told to")
+    }
+
+    /// Those of the positions, which ascend, that have no value: nearly always none.
+    pub(crate) fn missing(&self, wanted: &[usize]) -> Vec<usize> {
+        let mut there = self.values.iter().map(|(position, _)| position).peekable();
+        let is_missing = |it: &&usize| {
+            while there.next_if(|at| at < it).is_some() {}
+            there.next_if_eq(it).is_none()
+        };
+        wanted.iter().filter(is_missing).copied().collect()
     }
 
     /// How many elements have a value.
@@ -172,6 +183,14 @@ mod tests {
         assert_eq!(elements, same, "what was replaced does not count");
         same.set_text(7, "七");
         assert_ne!(elements, same);
+    }
+
+    #[test]
+    fn what_is_missing() {
+        let mut elements = Elements::new();
+        [2, 5, 6].iter().for_each(|position| elements.set_text(*position, ""));
+        assert_eq!(elements.missing(&[1, 2, 3, 4, 5, 6, 9]), [1, 3, 4, 9]);
+        assert!(elements.missing(&[5, 6]).is_empty());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use jiff::civil::{Date, DateTime, Time};
 
+use crate::bytes::ByteSet;
 use crate::elements::Elements;
 use crate::entity::{DataElement, Entity};
 use crate::format::Format;
@@ -119,7 +120,7 @@ pub(crate) fn json_key(name: &str) -> String {
 /// Appends a text as JSON, quotes included. Runs without anything to escape are copied whole.
 pub fn write_json_text(text: &str, out: &mut String) {
     out.push('"');
-    if text.bytes().fold(false, |found, byte| found | is_escaped(byte)) {
+    if ESCAPED.meets(text) {
         write_escaped(text, out);
     } else {
         out.push_str(text);
@@ -127,15 +128,11 @@ pub fn write_json_text(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Looking at every byte without stopping is quicker than stopping at the first: a text that
-/// needs escapes is rare.
-const fn is_escaped(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
-}
+static ESCAPED: ByteSet = ByteSet::controls_and(b"\"\\");
 
 fn write_escaped(text: &str, out: &mut String) {
     let mut rest = text;
-    while let Some(place) = rest.bytes().position(is_escaped) {
+    while let Some(place) = rest.bytes().position(|byte| ESCAPED.has(byte)) {
         let (plain, escaped) = rest.split_at(place);
         out.push_str(plain);
         let mut chars = escaped.chars();

@@ -21,6 +21,7 @@
 //! The crate is pure: it has no clock, opens no file and no socket. The agent hands it texts as
 //! [`Files`]; what is shipped comes along in [`SHIPPED`].
 
+mod bytes;
 mod catalog;
 pub mod codes;
 mod domain;

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use jiff::civil::Date;
 
+use crate::bytes::ByteSet;
 use crate::domain::ValueDomain;
 use crate::elements::Elements;
 use crate::entity::{DataElement, Entity, Required};
@@ -35,15 +36,14 @@ pub(crate) fn validate(entity: &Entity, elements: &Elements) -> Vec<Finding> {
             None => check.absent(),
         }
     };
-    let mut required = entity.required().iter().copied().peekable();
+    let mut missing = elements.missing(entity.required()).into_iter().peekable();
     for (position, value) in elements.iter() {
-        while let Some(missing) = required.next_if(|it| *it < position) {
+        while let Some(missing) = missing.next_if(|it| *it < position) {
             check(missing, None);
         }
-        required.next_if_eq(&position);
         check(position, Some(value));
     }
-    required.for_each(|missing| check(missing, None));
+    missing.for_each(|missing| check(missing, None));
     findings
 }
 
@@ -76,12 +76,12 @@ impl Check<'_> {
             | (Format::Boolean, ValueRef::Boolean(_))
             | (Format::Binary { .. }, ValueRef::Text(_)) => {}
             (format, ValueRef::Text(text)) => self.unread(Value::read(format, text).err(), text),
-            (_, value) => self.unread(None, &plain(value)),
+            _ => self.unread(None, &plain(value)),
         }
     }
 
     fn text(&mut self, text: &str, min: u32, max: Option<u32>) {
-        if may_hold_control(text)
+        if MAY_BE_CONTROL.meets(text)
             && let Some((place, char)) = (1..).zip(text.chars()).find(|(_, it)| is_control(*it))
         {
             self.control_character(text, place, char);
@@ -240,11 +240,8 @@ fn is_control(char: char) -> bool {
     char.is_control() && !matches!(char, '\t' | '\n' | '\r')
 }
 
-/// Whether there is a byte that a control character may begin with: below a blank, U+007F, or the
-/// first of U+0080 to U+00BF. All bytes are looked at without stopping, since most texts have none.
-fn may_hold_control(text: &str) -> bool {
-    text.bytes().fold(false, |found, byte| found | matches!(byte, 0..0x20 | 0x7F | 0xC2))
-}
+/// What a control character may begin with: those of ASCII, or the first byte of U+0080 to U+00BF.
+static MAY_BE_CONTROL: ByteSet = ByteSet::controls_and(&[0x7F, 0xC2]);
 
 /// A value as a finding shows it.
 fn plain(value: ValueRef<'_>) -> Cow<'_, str> {

@@ -46,25 +46,20 @@ pub(super) fn take_apart<'a>(
 fn take_one(raw: &str, offset: usize) -> Result<(Attribute<'_>, usize), DecodeError> {
     let broken = |at: usize| DecodeError::at(&BROKEN_ATTRIBUTE, offset + at);
     let bytes = raw.as_bytes();
-    // Found byte by byte: attributes are too short for anything cleverer to pay.
-    let find = |from: usize, what: &dyn Fn(u8) -> bool| {
-        let rest = bytes.get(from..).unwrap_or_default();
-        rest.iter().position(|byte| what(*byte)).map(|at| from + at)
-    };
-    let name_end = find(0, &|byte| byte == b'=' || byte.is_ascii_whitespace());
+    let name_end = find(bytes, 0, |byte| byte == b'=' || byte.is_ascii_whitespace());
     let name_end = name_end.ok_or_else(|| broken(0))?;
     let name = raw.get(..name_end).unwrap_or_default();
-    let equals = find(name_end, &|byte| !byte.is_ascii_whitespace());
+    let equals = find(bytes, name_end, |byte| !byte.is_ascii_whitespace());
     let equals = equals.filter(|at| bytes.get(*at) == Some(&b'=') && is_name(name));
     let equals = equals.ok_or_else(|| broken(0))?;
-    let opening = find(equals + 1, &|byte| !byte.is_ascii_whitespace());
+    let opening = find(bytes, equals + 1, |byte| !byte.is_ascii_whitespace());
     let opening = opening.ok_or_else(|| broken(equals + 1))?;
     let quote = match bytes.get(opening) {
         Some(quote @ (b'"' | b'\'')) => *quote,
         _ => return Err(broken(equals + 1)),
     };
     let value_at = opening + 1;
-    let value_end = find(value_at, &|byte| byte == quote || byte == b'<');
+    let value_end = find(bytes, value_at, |byte| byte == quote || byte == b'<');
     let value_end = value_end.ok_or_else(|| broken(0))?;
     if bytes.get(value_end) == Some(&b'<') {
         return Err(broken(value_end));
@@ -72,6 +67,12 @@ fn take_one(raw: &str, offset: usize) -> Result<(Attribute<'_>, usize), DecodeEr
     let value = raw.get(value_at..value_end).unwrap_or_default();
     let attribute = Attribute { name, value, offset, value_offset: offset + value_at };
     Ok((attribute, value_end + 1))
+}
+
+/// Found byte by byte: attributes are too short for anything cleverer to pay.
+fn find(bytes: &[u8], from: usize, is_meant: impl Fn(u8) -> bool) -> Option<usize> {
+    let rest = bytes.get(from..).unwrap_or_default();
+    rest.iter().position(|byte| is_meant(*byte)).map(|at| from + at)
 }
 
 /// Refuses a name that stands twice in one tag.
