@@ -11,6 +11,8 @@ use crate::expression::{Path, Start};
 use crate::nearby::Field;
 pub(crate) use crate::scene::{Item, Scene};
 use crate::step::Step;
+use crate::step::number::NumberStep;
+use crate::step::text::TextStep;
 use crate::trace;
 use crate::walk;
 
@@ -37,6 +39,14 @@ pub(crate) enum From {
     Slot(usize),
     Count(Path),
     Sum(Path, Box<Compiled>),
+}
+
+/// What is done to a node's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plainly {
+    AsItIs,
+    Trimmed,
+    Decimal,
 }
 
 /// What `$name` may name.
@@ -125,6 +135,18 @@ impl Compiled {
             From::Absolute(number, path) => scene.found.node(*number, scene, path),
             From::Slot(number) => scene.slot(*number).and_then(|(it, scene)| it.node(&scene)),
             From::Literal(_) | From::Number(_) | From::Variable(_) => None,
+        }
+    }
+
+    /// How a node's text becomes the value where next to nothing is done to it: so it is with most
+    /// elements, and they need not be carried from step to step. `None` for all other expressions.
+    pub(crate) fn plainly(&self) -> Option<Plainly> {
+        let (From::Field(..) | From::Absolute(..)) = self.source else { return None };
+        match self.steps.as_slice() {
+            [] => Some(Plainly::AsItIs),
+            [Step::Text(TextStep::Trim)] => Some(Plainly::Trimmed),
+            [Step::Number(NumberStep::Decimal)] => Some(Plainly::Decimal),
+            _ => None,
         }
     }
 

@@ -10,7 +10,7 @@ use schemas::{
     Catalog, Elements, Entity, Finding, FindingSeverity, Format, Number, Value, ValueRef,
 };
 
-use crate::compiled::{Compiled, From, Variable};
+use crate::compiled::{Compiled, From, Plainly, Variable};
 use crate::condition::CompiledCondition;
 use crate::datum::{Datum, Fault, Kind};
 use crate::differ::{self, Differ};
@@ -18,6 +18,7 @@ use crate::expression::Path;
 use crate::nearby::{Fields, Nearby};
 use crate::scene::{Budget, Context, Found, Item, Reading, Scene, Slots};
 use crate::seal::{Seal, Verify};
+use crate::step::text;
 use crate::trace::{self, Trace};
 use crate::walk;
 
@@ -345,16 +346,15 @@ fn list_items<'d>(each: &'d Compiled, scene: &Scene<'d>) -> Vec<Item<'d>> {
 
 fn fill(record: &mut MappedRecord<'_>, plan: &ElementPlan, scene: &Scene<'_>) {
     let node = plan.expression.node(scene);
-    match plan.expression.evaluate_at(node, scene) {
-        Ok(datum) => {
-            if let Some(element) = record.entity.elements().get(plan.position) {
-                put(&mut record.elements, plan.position, element.format(), datum);
-            }
+    let Some(element) = record.entity.elements().get(plan.position) else { return };
+    if !put_plainly(&mut record.elements, plan, element.format(), node, scene) {
+        match plan.expression.evaluate_at(node, scene) {
+            Ok(datum) => put(&mut record.elements, plan.position, element.format(), datum),
+            Err(fault) => tell(record, plan.position, node, scene, fault, FindingSeverity::Reject),
         }
-        Err(fault) => tell(record, plan.position, node, scene, fault, FindingSeverity::Reject),
-    }
-    for note in scene.found.take_notes() {
-        tell(record, plan.position, node, scene, note, FindingSeverity::Warn);
+        for note in scene.found.take_notes() {
+            tell(record, plan.position, node, scene, note, FindingSeverity::Warn);
+        }
     }
     if scene.reading.reader.is_some() {
         let way = trace::of(plan.position, &plan.expression, &plan.written, node, scene);
@@ -387,6 +387,35 @@ fn tell(
         found: schemas::mask::shown(element, &told.found),
         expected: told.expected,
     });
+}
+
+/// Puts what evaluating the expression would give, where that is plainly the node's text; false
+/// where it is not, and nothing is put.
+fn put_plainly(
+    elements: &mut Elements,
+    plan: &ElementPlan,
+    format: &Format,
+    node: Option<NodeId>,
+    scene: &Scene<'_>,
+) -> bool {
+    // Whoever listens is to hear of every value once.
+    let Some(plainly) = plan.expression.plainly().filter(|_| scene.reading.reader.is_none()) else {
+        return false;
+    };
+    let Some(text) = node.and_then(|it| scene.value(it)) else { return true };
+    match (plainly, format) {
+        (Plainly::Decimal, Format::Number { .. }) => match Number::parse(text) {
+            Some(number) => elements.set(plan.position, Value::Number(number)),
+            None => return false,
+        },
+        (Plainly::Decimal, _) | (_, Format::Number { .. }) => return false,
+        (Plainly::AsItIs, _) => elements.set_text(plan.position, text),
+        (Plainly::Trimmed, _) => match text::trim(text) {
+            "" => {}
+            text => elements.set_text(plan.position, text),
+        },
+    }
+    true
 }
 
 /// The compiler has proved that the kind fits the format, or can be written as it.

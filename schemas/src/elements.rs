@@ -188,7 +188,9 @@ mod tests {
     #[test]
     fn what_is_missing() {
         let mut elements = Elements::new();
-        [2, 5, 6].iter().for_each(|position| elements.set_text(*position, ""));
+        for position in [2, 5, 6] {
+            elements.set_text(position, "");
+        }
         assert_eq!(elements.missing(&[1, 2, 3, 4, 5, 6, 9]), [1, 3, 4, 9]);
         assert!(elements.missing(&[5, 6]).is_empty());
     }

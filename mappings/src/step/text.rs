@@ -26,8 +26,7 @@ pub(crate) enum TextStep {
 impl TextStep {
     pub(crate) fn run<'a>(&self, text: Cow<'a, str>) -> Datum<'a> {
         match self {
-            TextStep::Trim if is_tight(&text) => Datum::Text(text),
-            TextStep::Trim => cut(text, str::trim),
+            TextStep::Trim => cut(text, trim),
             TextStep::Strip(chars) => cut(text, |it| it.trim_matches(|c| chars.contains(c))),
             TextStep::Upper => Datum::Text(text.to_uppercase().into()),
             TextStep::Lower => Datum::Text(text.to_lowercase().into()),
@@ -40,6 +39,11 @@ impl TextStep {
             TextStep::Replace { from, to } => filled(text.replace(from.as_str(), to)),
         }
     }
+}
+
+/// Without the blanks at its ends.
+pub(crate) fn trim(text: &str) -> &str {
+    if is_tight(text) { text } else { text.trim() }
 }
 
 /// Whether no blank can be at either end, as far as a glance tells: looking for blanks of every width
@@ -115,12 +119,14 @@ const WIDTH_MAX: usize = 1_000;
 
 /// A part of the text; a part that is empty is no value.
 fn cut(text: Cow<'_, str>, part: impl Fn(&str) -> &str) -> Datum<'_> {
-    let kept = part(&text);
-    match kept.len() {
-        0 => Datum::Absent,
-        it if it == text.len() => Datum::Text(text),
-        _ => Datum::Text(Cow::Owned(kept.to_owned())),
-    }
+    let kept = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(part(text)),
+        Cow::Owned(text) => match part(&text) {
+            kept if kept.len() == text.len() => Cow::Owned(text),
+            kept => Cow::Owned(kept.to_owned()),
+        },
+    };
+    if kept.is_empty() { Datum::Absent } else { Datum::Text(kept) }
 }
 
 /// A text that steps made; an empty one is no value.
