@@ -32,6 +32,7 @@ mod dispatch;
 mod editor_schema;
 mod exact;
 mod expression;
+mod fill;
 mod fit;
 pub mod infer;
 mod lookup;
