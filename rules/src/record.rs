@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;
 
-use crate::family::{Case, Hit, Outcome};
+use crate::family::{Case, Hit, LooksAt, Outcome};
 use crate::finding_id::FindingId;
-use crate::rule::{Action, OnMissing, Severity};
+use crate::rule::{Action, OnMissing, Rule, Severity};
 use crate::verdict::{Finding, FindingLine, Question, Role, Task, Unknown, Verdict};
 
 /// Files the outcomes of one rule. A rule passed only if nothing hit and nothing stayed open.
@@ -30,7 +30,7 @@ pub(crate) fn record(verdict: &mut Verdict, case: &Case<'_>, outcomes: Vec<Outco
             Outcome::Unknown { missing: paths } => missing.extend(paths),
             Outcome::Unlisted { missing: path } => unlisted.push(path),
             // A doctor reads of it, but is not asked and has no danger to confirm.
-            Outcome::Unidentified { missing: paths } if rule.on_missing == OnMissing::Report => {
+            Outcome::Unidentified { missing: paths } if tells_of_unidentified(rule) => {
                 missing.extend(paths);
             }
             Outcome::Unidentified { missing: paths } => unlisted.extend(paths),
@@ -42,6 +42,11 @@ pub(crate) fn record(verdict: &mut Verdict, case: &Case<'_>, outcomes: Vec<Outco
     } else if is_judged && !is_hit {
         verdict.passed.push(rule.id.clone());
     }
+}
+
+/// Rules of services and charges look at every drug too, and would tell of each that nobody mapped.
+fn tells_of_unidentified(rule: &Rule) -> bool {
+    rule.on_missing == OnMissing::Report && rule.family.looks_at() == LooksAt::Orders
 }
 
 /// What the rule says about missing data holds for what it lacks, not for drugs in no table.

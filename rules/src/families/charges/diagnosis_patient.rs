@@ -1,6 +1,7 @@
 //! F17 诊断与性别、年龄不符: a diagnosis that this patient cannot have.
 //!
-//! What: a row names a branch of diagnoses and the sex, or the age range, that it belongs to.
+//! What: a row names a branch of diagnoses and the sex, or the age range, that it belongs to; where a
+//! branch holds diseases of both, `named` says which word the diagnosis must have.
 //! Why: it is the wrong patient, the wrong code or a wrong registration; all three want a look.
 //! Basis: GZ10000204006000 诊断与性别不符, GZ10000204007000 诊断与年龄不符.
 //! Example: a woman with N40 → hit. Sex 0 or 9 → unknown. A newborn's diagnosis in the mother's record,
@@ -18,8 +19,9 @@ pub struct DiagnosisPatient;
 const PARAMETERS: [Column; 1] =
     [Column::optional("delivery_diagnoses", "分娩诊断：其病历中可有新生儿诊断", ColumnKind::List)];
 
-const ROWS: [Column; 3] = [
+const ROWS: [Column; 4] = [
     Column::optional("sex", "诊断所属性别", ColumnKind::Choice(&["男", "女"])),
+    Column::optional("named", "诊断名称须含的词", ColumnKind::Text),
     Column::optional("age_from", "年龄下限（含）", ColumnKind::Age),
     Column::optional("age_below", "年龄上限（不含）", ColumnKind::Age),
 ];
@@ -72,6 +74,13 @@ impl Family for DiagnosisPatient {
 }
 
 fn judge_diagnosis(case: &Case<'_>, row: &Row, diagnosis: &Diagnosis) -> Outcome {
+    if let Some(word) = row.parameters.maybe_text("named") {
+        match diagnosis.name.as_deref() {
+            None => return Outcome::unknown("diagnoses.dise_name"),
+            Some(name) if !name.contains(word) => return Outcome::NotApplicable,
+            Some(_) => {}
+        }
+    }
     match row.parameters.maybe_text("sex") {
         Some(sex) => judge_sex(case, row, diagnosis, sex),
         None => judge_age(case, row, diagnosis),
@@ -142,11 +151,11 @@ mod tests {
     const BENCH: Bench = Bench {
         family: "diagnosis_patient",
         parameters: "delivery_diagnoses = [\"O80\", \"O82\"]",
-        rows: "match,key,item,sex,age_from,age_below,source,flag\n\
-               diagnosis,N40,前列腺增生,男,,,edition 2025,B\n\
-               diagnosis,A56.0,衣原体性宫颈炎,女,,,edition 2025,B\n\
-               diagnosis,P59,新生儿黄疸,,,29天,site,B\n\
-               diagnosis,F03,痴呆,,18岁,,site,B\n",
+        rows: "match,key,item,sex,named,age_from,age_below,source,flag\n\
+               diagnosis,N40,前列腺增生,男,,,,edition 2025,B\n\
+               diagnosis,A56.0,衣原体性宫颈炎,女,宫颈,,,edition 2025,B\n\
+               diagnosis,P59,新生儿黄疸,,,,29天,site,B\n\
+               diagnosis,F03,痴呆,,,18岁,,site,B\n",
         drugs: "",
     };
 
@@ -154,10 +163,20 @@ mod tests {
     fn sexes() {
         check(r#""gend":"2""#, "N40.x00", "hit : 女性患者诊断N40.x00 病，该诊断限男性");
         check(r#""gend":"1""#, "N40.x00", "pass");
-        check(r#""gend":"1""#, "A56.001", "hit : 男性患者诊断A56.001 病，该诊断限女性");
-        check(r#""gend":"1""#, "A56.1", "nothing");
         check(r#""gend":"0""#, "N40", "unknown patient.gend");
         check(r#""gend":"9""#, "N40", "unknown patient.gend");
+    }
+
+    /// One branch holds the cervix and the urethra.
+    #[test]
+    fn the_name_where_a_branch_holds_both() {
+        let named = |name: &str| {
+            format!(r#"{{"patient":{{"gend":"1"}},"diagnoses":[{{"dise_codg":"A56.001"{name}}}]}}"#)
+        };
+        let text = "hit : 男性患者诊断A56.001 衣原体性宫颈炎，该诊断限女性";
+        BENCH.check(&named(r#","dise_name":"衣原体性宫颈炎""#), text);
+        BENCH.check(&named(r#","dise_name":"衣原体性尿道炎""#), "nothing");
+        BENCH.check(&named(""), "unknown diagnoses.dise_name");
     }
 
     #[test]
