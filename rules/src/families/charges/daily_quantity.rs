@@ -18,7 +18,7 @@ use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind};
 use crate::session::Line;
 
-use super::lines::{counts, is_judged, plain, unit_price, used_before};
+use super::lines::{all_by_row, is_judged, plain, unit_price, used_before};
 
 /// The family `daily_quantity`.
 pub struct DailyQuantity;
@@ -56,13 +56,7 @@ impl Family for DailyQuantity {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        let mut rows: Vec<(&Row, Vec<&Line<'_>>)> = Vec::new();
-        for found in case.matches.iter().filter(|found| counts(found.line)) {
-            match rows.last_mut().filter(|(row, _)| std::ptr::eq(*row, found.row)) {
-                Some((_, lines)) => lines.push(found.line),
-                None => rows.push((found.row, vec![found.line])),
-            }
-        }
+        let rows = all_by_row(case);
         rows.into_iter().flat_map(|(row, lines)| judge_row(case, row, &lines)).collect()
     }
 }

@@ -8,6 +8,8 @@
 //! Example: discharged 11-01 with I63, admitted 11-07 with I63 → 6 days < 15 → hit. Chemotherapy,
 //! dialysis, a planned second stage, a transfer back, another disease → pass.
 
+use jiff::civil::{Date, DateTime};
+
 use crate::facts::{Encounter, Group, Stay, VisitKind};
 use crate::family::{Case, Family, Hit, LooksAt, Outcome};
 use crate::icd;
@@ -62,7 +64,7 @@ impl Family for EarlyReadmission {
 
 fn judge_stay(case: &Case<'_>, encounter: &Encounter) -> Outcome {
     let gap_min = case.rule.parameters.whole("gap_days_min");
-    let Some(admitted) = encounter.began.map(|began| began.date()) else {
+    let Some(admitted) = encounter.began.map(DateTime::date) else {
         return Outcome::unknown("encounter.adm_date");
     };
     let first = admitted.checked_sub(jiff::Span::new().days(i64::from(gap_min))).ok();
@@ -97,7 +99,7 @@ fn judge_stay(case: &Case<'_>, encounter: &Encounter) -> Outcome {
 fn last_stay<'a>(
     case: &Case<'a>,
     encounter: &Encounter,
-    admitted: jiff::civil::Date,
+    admitted: Date,
 ) -> Option<(&'a Stay, i32)> {
     let stays = case.facts.history.present()?.stays.iter();
     let is_before = |stay: &&Stay| {

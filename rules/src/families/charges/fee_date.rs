@@ -79,10 +79,11 @@ fn judge_stay(case: &Case<'_>, encounter: &Encounter, charges: &[&Line<'_>]) -> 
     missing.extend(untimed.map(|line| line.path("fee_ocur_time")));
 
     let timed = || charges.iter().copied().filter(|line| line.order.begins.is_some());
-    let early = timed().filter(|line| first.is_some_and(|first| line.begins < first)).collect();
-    let late = timed().filter(|line| last.is_some_and(|last| line.begins > last)).collect();
+    let early: Vec<_> =
+        timed().filter(|line| first.is_some_and(|first| line.begins < first)).collect();
+    let late: Vec<_> = timed().filter(|line| last.is_some_and(|last| line.begins > last)).collect();
     let mut outcomes: Vec<Outcome> =
-        [outside(early, began, "入院前"), outside(late, last, "出院后")]
+        [outside(&early, began, "入院前"), outside(&late, last, "出院后")]
             .into_iter()
             .flatten()
             .collect();
@@ -99,12 +100,12 @@ fn is_over(scene: Option<Scene>) -> bool {
     matches!(scene, Some(Scene::Settlement | Scene::MonthlyBatch))
 }
 
-fn outside(lines: Vec<&Line<'_>>, bound: Option<Date>, when: &str) -> Option<Outcome> {
+fn outside(lines: &[&Line<'_>], bound: Option<Date>, when: &str) -> Option<Outcome> {
     let (first, bound) = (lines.first()?, bound?);
     let more = if lines.len() > 1 { format!("等{}项", lines.len()) } else { String::new() };
     let text = format!("{when}（{bound}）仍计【{}】{more}，计费日期{}", first.name(), first.begins);
     Some(Outcome::Hit(Hit {
-        violating: positions(&lines),
+        violating: positions(lines),
         text,
         evidence: vec![bound.to_string(), first.begins.to_string()],
         ..Hit::default()

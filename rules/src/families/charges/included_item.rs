@@ -15,7 +15,9 @@ use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::session::Line;
 use crate::window::Window;
 
-use super::lines::{days_between, is_judged, positions, time_path, used_before, used_now};
+use super::lines::{
+    all_by_row, days_between, is_judged, positions, time_path, used_before, used_now,
+};
 
 /// The family `included_item`.
 pub struct IncludedItem;
@@ -66,13 +68,7 @@ impl Family for IncludedItem {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        let mut rows: Vec<(&Row, Vec<&Line<'_>>)> = Vec::new();
-        for found in case.matches.iter().filter(|found| super::lines::counts(found.line)) {
-            match rows.last_mut().filter(|(row, _)| std::ptr::eq(*row, found.row)) {
-                Some((_, lines)) => lines.push(found.line),
-                None => rows.push((found.row, vec![found.line])),
-            }
-        }
+        let rows = all_by_row(case);
         rows.into_iter().map(|(row, lines)| judge_row(case, row, &lines)).collect()
     }
 }
@@ -125,6 +121,7 @@ fn find<'a>(case: &Case<'a>, row: &Row, items: &[&'a Line<'a>]) -> Found<'a> {
             }
         }
     }
+    found.included.sort_by_key(|line| line.position);
     found
 }
 
@@ -274,7 +271,7 @@ mod tests {
         let order = r#"{"rx_id":"9","hosplist_code":"BED","cnt":"1","drord_begn_date":"20260515"}"#;
         BENCH.check(&request(order), "hit 2: 【ICU】已含【BED】，同日不得另收");
         let visit = order.replace("BED", "VISIT");
-        BENCH.check(&request(&visit), "hit 2,9: 【ICU】已含【BED】，同日不得另收");
+        BENCH.check(&request(&visit), "hit 9,2: 【ICU】已含【VISIT】，同日不得另收");
     }
 
     #[test]

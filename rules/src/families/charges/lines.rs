@@ -32,8 +32,18 @@ pub(super) fn judged<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Match<'a>>
 
 /// The judged lines of each row, in the order of the rows.
 pub(super) fn by_row<'a>(case: &Case<'a>) -> Vec<(&'a Row, Vec<&'a Line<'a>>)> {
+    grouped(judged(case))
+}
+
+/// All lines of each row that count, judged or not.
+pub(super) fn all_by_row<'a>(case: &Case<'a>) -> Vec<(&'a Row, Vec<&'a Line<'a>>)> {
+    grouped(case.matches.iter().filter(|found| counts(found.line)))
+}
+
+/// Matches come ordered by row.
+fn grouped<'a>(matches: impl Iterator<Item = &'a Match<'a>>) -> Vec<(&'a Row, Vec<&'a Line<'a>>)> {
     let mut rows: Vec<(&Row, Vec<&Line<'_>>)> = Vec::new();
-    for found in judged(case) {
+    for found in matches {
         match rows.last_mut().filter(|(row, _)| std::ptr::eq(*row, found.row)) {
             Some((_, lines)) => lines.push(found.line),
             None => rows.push((found.row, vec![found.line])),
@@ -112,7 +122,7 @@ pub(super) fn time_path(line: &Line<'_>) -> String {
     line.path(if line.kind == LineKind::Order { "drord_begn_date" } else { "fee_ocur_time" })
 }
 
-/// The day of a line's positions, for the evidence of a hit.
+/// The positions of lines, for a hit.
 pub(super) fn positions(lines: &[&Line<'_>]) -> Vec<usize> {
     lines.iter().map(|line| line.position).collect()
 }

@@ -102,9 +102,10 @@ fn use_of(case: &Case<'_>, line: &Line<'_>) -> Use {
     }
     let is_drug = line.item_kind().map_or(line.product.is_some(), ItemKind::is_drug);
     match (is_drug, line.item_kind(), line.form()) {
-        (true, _, Some(Form::Injection | Form::Other)) => Use::Treatment,
+        (true, _, Some(Form::Injection | Form::Other)) | (false, Some(ItemKind::Service), _) => {
+            Use::Treatment
+        }
         (true, _, Some(_)) | (false, Some(ItemKind::Consumable), _) => Use::Slight,
-        (false, Some(ItemKind::Service), _) => Use::Treatment,
         _ => Use::Unknown,
     }
 }
@@ -136,11 +137,11 @@ fn missing_of(line: &Line<'_>) -> String {
 
 /// Days of the stay, the day of discharge aside, without an item that proves presence.
 fn idle(case: &Case<'_>, charges: &[&Line<'_>], began: Date, ended: Date) -> Outcome {
-    let care = case.rule.parameters.keys("care");
+    let proofs = case.rule.parameters.keys("care");
     let Some(limit) = case.rule.parameters.maybe_whole("idle_days_max") else {
         return Outcome::NotApplicable;
     };
-    let proves = |line: &&&Line<'_>| care.iter().any(|key| line.is_about(key, case.session.sets));
+    let proves = |line: &&&Line<'_>| proofs.iter().any(|key| line.is_about(key, case.session.sets));
     let present: BTreeSet<Date> = charges.iter().filter(proves).map(|line| line.begins).collect();
     let all = days_between(began, ended).clamp(1, DAYS_MAX);
     let days = began.series(jiff::Span::new().days(1)).take(all.unsigned_abs() as usize);

@@ -231,20 +231,26 @@ mod tests {
 
     #[test]
     fn a_diagnosis_must_ask_for_it() {
-        let test = |diagnoses: &str| {
+        let ordered = |diagnoses: &str| {
             format!(r#"{{"orders":[{{"rx_id":"1","hosplist_code":"TSH"}}]{diagnoses}}}"#)
         };
         let text = "hit 1: 【TSH】未见相关诊断，请补充诊断或说明";
-        BENCH.check(&test(r#","diagnoses":[{"dise_codg":"J06"}]"#), text);
-        BENCH.check(&test(r#","diagnoses":[]"#), text);
-        BENCH.check(&test(r#","diagnoses":[{"dise_codg":"E05.9"}]"#), "pass");
-        BENCH.check(&test(r#","diagnoses":[{"dise_codg":"E05.9","dise_name":"甲亢？"}]"#), "pass");
-        BENCH.check(&test(r#","diagnoses":[{"dise_codg":"E05.9","dise_name":"排除甲亢"}]"#), text);
+        BENCH.check(&ordered(r#","diagnoses":[{"dise_codg":"J06"}]"#), text);
+        BENCH.check(&ordered(r#","diagnoses":[]"#), text);
+        BENCH.check(&ordered(r#","diagnoses":[{"dise_codg":"E05.9"}]"#), "pass");
         BENCH.check(
-            &test(r#","diagnoses":[{"dise_name":"甲亢"}]"#),
+            &ordered(r#","diagnoses":[{"dise_codg":"E05.9","dise_name":"甲亢？"}]"#),
+            "pass",
+        );
+        BENCH.check(
+            &ordered(r#","diagnoses":[{"dise_codg":"E05.9","dise_name":"排除甲亢"}]"#),
+            text,
+        );
+        BENCH.check(
+            &ordered(r#","diagnoses":[{"dise_name":"甲亢"}]"#),
             "unknown diagnoses[0].dise_codg",
         );
-        BENCH.check(&test(""), "unknown diagnoses");
+        BENCH.check(&ordered(""), "unknown diagnoses");
     }
 
     #[test]

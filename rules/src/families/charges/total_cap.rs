@@ -237,9 +237,10 @@ fn sum_of(row: &Row, uses: &Uses<'_>) -> (Decimal, Vec<String>) {
     let counts = row.parameters.maybe_decimal("count_max").is_some();
     let (mut sum, mut missing) = (Decimal::ZERO, Vec::new());
     for line in &uses.lines {
-        let used = if counts { Some(line.net.unwrap_or(Decimal::ONE)) } else { paid_by_fund(line) };
-        match used {
-            Some(used) => sum = sum.saturating_add(used),
+        let amount =
+            if counts { Some(line.net.unwrap_or(Decimal::ONE)) } else { paid_by_fund(line) };
+        match amount {
+            Some(amount) => sum = sum.saturating_add(amount),
             None => missing.push(line.path("sumamt")),
         }
     }

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 
 use crate::facts::{Encounter, Stay, VisitKind};
 use crate::family::{Case, Family, Hit, LooksAt, Outcome};
@@ -89,7 +89,7 @@ fn judge_visit(case: &Case<'_>, encounter: &Encounter) -> Outcome {
         return Outcome::Pass;
     }
     let window = case.rule.parameters.window("window");
-    let today = encounter.began.map_or(case.now.date(), |began| began.date());
+    let today = encounter.began.map_or(case.now.date(), DateTime::date);
     let mut days = days_of_visits(case, encounter, today);
     days.insert(today);
     let limit = case.rule.parameters.whole("visits_max");
@@ -114,7 +114,7 @@ fn days_of_visits(case: &Case<'_>, encounter: &Encounter, today: Date) -> BTreeS
         let is_kind = stay.visit.is_some_and(|visit| is_counted(case, visit));
         is_other && is_kind && !is_exempt(case, stay)
     };
-    let days = stays.iter().filter(counts).filter_map(|stay| stay.began.map(|began| began.date()));
+    let days = stays.iter().filter(counts).filter_map(|stay| stay.began.map(DateTime::date));
     days.filter(|day| *day <= today && first.is_none_or(|first| first <= *day)).collect()
 }
 
