@@ -130,19 +130,19 @@ impl AtHome {
             .filter(|past| was_taken_home(case, past))
             .collect();
         past.sort_by_key(|past| past.begins);
-        let mut empty_on: Option<Date> = None;
+        // Days counted from the new line's own day, which costs less than dates.
+        let mut empty_on: Option<i64> = None;
         for past in past {
             let Some(days) = days_left_of(past) else {
                 at_home.missing.push(past.path("medc_days"));
                 continue;
             };
-            let from = empty_on.map_or(past.begins, |day| day.max(past.begins));
-            let length = days.ceil().to_i32().unwrap_or(i32::MAX);
-            empty_on = from.checked_add(length.days()).ok();
+            let begins = past.begins.duration_since(line.begins).as_hours() / 24;
+            let from = empty_on.map_or(begins, |day| day.max(begins));
+            empty_on = Some(from.saturating_add(days.ceil().to_i64().unwrap_or(i64::MAX)));
             at_home.last = Some((past.begins, days));
         }
-        let left = empty_on.and_then(|day| day.since(line.begins).ok());
-        at_home.days = Decimal::from(left.map_or(0, |left| (left.get_days() - 1).max(0)));
+        at_home.days = Decimal::from(empty_on.map_or(0, |day| day.saturating_sub(1).max(0)));
         at_home
     }
 }
