@@ -5,10 +5,11 @@
 //! Why: resistance. The lists differ by province, so tiers are data of the site.
 //! Basis: 抗菌药物临床应用管理办法 (令84号) art. 24, 27, 28; GZ10000202003000.
 //! Example: 主治医师 orders 美罗培南 (special) for an inpatient → hit; declared as an emergency → pass,
-//! and the papers are due within 24 hours. A consultation opens it too. No title → unknown.
+//! and the papers are due within 24 hours. A consultation opens it too. No title → unknown. A clinic
+//! without a grade needs the county's approval to infuse any of them.
 
-use crate::drug::Tier;
-use crate::facts::{Title, VisitKind};
+use crate::drug::{Form, Tier};
+use crate::facts::{HospitalLevel, Title, VisitKind};
 use crate::family::{Case, Family, Hit, Outcome};
 use crate::parameter::{Column, ColumnKind};
 use crate::session::Line;
@@ -19,8 +20,10 @@ pub struct AntimicrobialTier;
 /// Papers for an emergency overstep are due within a day.
 const PAPERS_DUE_HOURS: u32 = 24;
 
-const PARAMETERS: [Column; 1] =
-    [Column::required("antimicrobial_classes", "抗菌药物的目录分类前缀", ColumnKind::List)];
+const PARAMETERS: [Column; 2] = [
+    Column::required("antimicrobial_classes", "抗菌药物的目录分类前缀", ColumnKind::List),
+    Column::optional("ungraded_iv_ok", "无等级机构已获核准静脉输注抗菌药物", ColumnKind::Flag),
+];
 
 impl Family for AntimicrobialTier {
     fn id(&self) -> &'static str {
@@ -35,6 +38,7 @@ impl Family for AntimicrobialTier {
         &[
             "prescriber.drord_dr_profttl",
             "encounter.med_mdtrt_type",
+            "encounter.medins_lv",
             "orders.hosplist_code",
             "orders.hilist_code",
             "orders.urgt_flag",
@@ -58,7 +62,7 @@ fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
         Ok(None) => return Outcome::NotApplicable,
         Err(missing) => return Outcome::unknown(missing),
     };
-    let place = place_fits(case, tier);
+    let place = place_fits(case, line, tier);
     let title = title_fits(case, tier);
     match (&place, &title) {
         (Fit::Yes, Fit::Yes) => return Outcome::Pass,
@@ -111,7 +115,10 @@ enum Fit {
     Unknown(&'static str),
 }
 
-fn place_fits(case: &Case<'_>, tier: Tier) -> Fit {
+fn place_fits(case: &Case<'_>, line: &Line<'_>, tier: Tier) -> Fit {
+    if line.form() == Some(Form::Injection) && is_ungraded(case) {
+        return Fit::No("无等级医疗机构静脉输注抗菌药物须经县级卫生健康部门核准".to_owned());
+    }
     if tier != Tier::Special {
         return Fit::Yes;
     }
@@ -120,6 +127,12 @@ fn place_fits(case: &Case<'_>, tier: Tier) -> Fit {
         Some(VisitKind::Emergency | VisitKind::Inpatient) => Fit::Yes,
         Some(visit) => Fit::No(format!("不得在{}使用", visit.zh())),
     }
+}
+
+/// A village clinic that has not been approved; an institution of unknown level is taken as graded.
+fn is_ungraded(case: &Case<'_>) -> bool {
+    let level = case.facts.encounter.present().and_then(|encounter| encounter.hospital_level);
+    level == Some(HospitalLevel::None) && !case.rule.parameters.flag("ungraded_iv_ok")
 }
 
 fn title_fits(case: &Case<'_>, tier: Tier) -> Fit {
@@ -143,6 +156,7 @@ mod tests {
         rows: "",
         drugs: "hospital,MEM,注射用美罗培南,,美罗培南,0.5 g,支,1,注射,特殊\n\
                 hospital,CFX,头孢克肟片,,头孢克肟,50 mg,片,6,口服,限制\n\
+                hospital,CRO,注射用头孢曲松钠,,头孢曲松,1 g,支,1,注射,非限制\n\
                 hospital,AMX,阿莫西林胶囊,,阿莫西林,0.25 g,粒,24,口服,非限制\n\
                 hospital,AML,苯磺酸氨氯地平片,,氨氯地平,5 mg,片,7,口服,\n",
     };
@@ -184,6 +198,38 @@ mod tests {
         check(r#""med_mdtrt_type":"1","emer_flag":"1""#, "231", "MEM", "pass");
         check(DESK, "231", "CFX", "pass");
         check(DESK, "", "MEM", "hit 1: 【注射用美罗培南】为特殊使用级抗菌药物，不得在门诊使用");
+    }
+
+    #[test]
+    fn a_clinic_without_a_grade() {
+        let clinic = r#""med_mdtrt_type":"1","medins_lv":"11""#;
+        let hit = "hit 1: 【注射用头孢曲松钠】为非限制使用级抗菌药物，无等级医疗机构静脉输注抗菌药物须经县级卫生健康部门核准";
+        check(clinic, "234", "CRO", hit);
+        check(clinic, "234", "AMX", "pass");
+        check(r#""med_mdtrt_type":"1","medins_lv":"9""#, "234", "CRO", "pass");
+        let approved = Bench {
+            parameters: "antimicrobial_classes = [\"XJ01\"], ungraded_iv_ok = true",
+            ..BENCH
+        };
+        approved.check(
+            &format!(
+                r#"{{"encounter":{{{clinic}}},"orders":[{{"rx_id":"1","hosplist_code":"CRO"}}]}}"#
+            ),
+            "pass",
+        );
+    }
+
+    /// Provinces grade one drug differently: the tier is a cell of the site's drug table.
+    #[test]
+    fn another_provinces_list() {
+        let elsewhere = Bench {
+            drugs: "hospital,CFX,头孢克肟片,,头孢克肟,50 mg,片,6,口服,非限制\n",
+            ..BENCH
+        };
+        let request = r#"{"encounter":{"med_mdtrt_type":"1"},"prescriber":{"drord_dr_profttl":"234"},
+            "orders":[{"rx_id":"1","hosplist_code":"CFX"}]}"#;
+        elsewhere.check(request, "pass");
+        BENCH.check(request, "hit 1: 【头孢克肟片】为限制使用级抗菌药物，医师无限制使用级权限");
     }
 
     #[test]
