@@ -6,10 +6,12 @@
 //! usual weeks a reason is asked for, beyond the most nothing helps.
 //! Why: a stable patient need not come each week, a sedative is no stable treatment.
 //! Basis: 长期处方管理规范（试行）.
-//! Example: 缬沙坦 84 days with reason → pass; 阿普唑仑 56 days → hit, 精二 is excluded.
+//! Example: 缬沙坦 84 days with reason → pass; 阿普唑仑 56 days → hit, 精二 is excluded. One package that
+//! happens to last thirty days is no long prescription.
 
 use rust_decimal::Decimal;
 
+use crate::dose::is_one_package;
 use crate::drug_kind::DrugKind;
 use crate::facts::VisitKind;
 use crate::families::lines::days_covered;
@@ -89,6 +91,11 @@ fn judge_line(case: &Case<'_>, line: &Line<'_>, is_marked: bool) -> Outcome {
         Err(missing) => return Outcome::Unknown { missing },
     };
     let usual = parameters.whole("usual_days_max");
+    // The smallest package is no long prescription for lasting two days more than four weeks.
+    let is_written_short = line.order.days.is_none_or(|days| days <= Decimal::from(usual));
+    if !is_marked && is_one_package(line) && is_written_short {
+        return Outcome::NotApplicable;
+    }
     let long_from = if is_marked { parameters.whole("short_days") } else { usual };
     if days <= Decimal::from(long_from) {
         return Outcome::NotApplicable;
@@ -163,6 +170,7 @@ mod tests {
         rows: "",
         drugs: "match,key,name,national_code,ingredients,strengths,piece,pieces_per_package,form,tier,atc,kinds\n\
                 hospital,VAL,缬沙坦胶囊,,缬沙坦,80 mg,粒,28,口服,,,\n\
+                hospital,DAY,阿司匹林肠溶片,,阿司匹林,100 mg,片,30,口服,,,\n\
                 hospital,ALP,阿普唑仑片,,阿普唑仑,0.4 mg,片,20,口服,,,精二\n\
                 hospital,RIF,利福平胶囊,,利福平,0.15 g,粒,100,口服,非限制,,抗菌\n",
     };
@@ -189,6 +197,18 @@ mod tests {
         check(MARKED, "VAL", "7", "nothing");
         check(PLAIN, "VAL", "28", "nothing");
         check(r#""encounter":{"med_mdtrt_type":"2"}"#, "VAL", "90", "nothing");
+    }
+
+    #[test]
+    fn one_package_of_thirty_days_is_no_long_prescription() {
+        let packages = |count: &str| {
+            format!(
+                r#"{{{PLAIN},"orders":[{{"rx_id":"1","hosplist_code":"DAY","cnt":"{count}","cnt_unt":"盒","drug_used_sdose":"100","drug_used_dosunt":"mg","drug_used_frqu":"QD"}}]}}"#
+            )
+        };
+        BENCH.check(&packages("1"), "nothing");
+        let hit = "hit 1: 【阿司匹林肠溶片】60日，长期处方一般不超过28日，请评估并注明理由";
+        BENCH.check(&packages("2"), hit);
     }
 
     #[test]
