@@ -160,6 +160,7 @@ mod tests {
     fn courses_do_not_count() {
         check("01 02 03:Z49.1", "", "pass");
         check("01 02 03:I10", "", HIT);
+        check("01 02 03!", "", "pass");
         let injection = r#","orders":[{"rx_id":"I","mdtrt_id":"M3","hosplist_code":"INJ","cnt":"1","fee_ocur_time":"20260503"}]"#;
         check("01 02 03", injection, "pass");
         check("01 02 03", &injection.replace("M3", "M9"), HIT);
@@ -184,16 +185,17 @@ mod tests {
         BENCH.check("{}", "nothing");
     }
 
-    /// Days of May, or month and day; `:` gives the main diagnosis.
+    /// Days of May, or month and day; `:` gives the main diagnosis, `!` marks a visit of a course.
     #[track_caller]
     fn check(days: &str, more: &str, expected: &str) {
         let stays: Vec<String> = (1..)
             .zip(days.split(' '))
             .map(|(id, day)| {
                 let (day, code) = day.split_once(':').unwrap_or((day, ""));
+                let (day, course) = day.strip_suffix('!').map_or((day, "0"), |day| (day, "1"));
                 let day = if day.len() == 2 { format!("05{day}") } else { day.to_owned() };
                 format!(
-                    r#"{{"mdtrt_id":"M{id}","med_mdtrt_type":"1","begntime":"2026{day}","dise_codg":"{code}"}}"#
+                    r#"{{"mdtrt_id":"M{id}","med_mdtrt_type":"1","begntime":"2026{day}","dise_codg":"{code}","plan_course_flag":"{course}"}}"#
                 )
             })
             .collect();
