@@ -121,6 +121,7 @@ mod tests {
                 name,丁香,丁香,,丁香,?,,,其他,\nname,郁金,郁金,,郁金,?,,,其他,\n\
                 name,黄芪,黄芪,,黄芪,?,,,其他,\n\
                 name,附子理中丸,附子理中丸,,附子+干姜,?+?,丸,10,口服,\n\
+                name,附半丸,附半丸,,附子+半夏,?+?,丸,10,口服,\n\
                 name,半夏贴,半夏贴,,半夏,?,贴,1,外用,\n",
     };
 
@@ -143,6 +144,8 @@ mod tests {
             "hit 2,1: 【附子理中丸】（附子）反【法半夏】（半夏），确需同用请医师再次签名",
         );
         check(&["黑顺片", "半夏贴"], "pass");
+        // A finished product that was licensed so is no pair with itself.
+        check(&["附半丸", "黄芪"], "pass");
     }
 
     #[test]
