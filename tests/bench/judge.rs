@@ -137,7 +137,7 @@ fn walk(xml: &str) -> u32 {
 }
 
 /// CPU time of one call, over as many as fit into a turn; so many before each look at the clock.
-fn cpu_micros(calls_a_look: u32, mut work: impl FnMut()) -> f64 {
+pub(crate) fn cpu_micros(calls_a_look: u32, mut work: impl FnMut()) -> f64 {
     let before = thread_cpu();
     let mut calls = 0;
     loop {

@@ -6,7 +6,7 @@
 //! over the same XML.
 //!
 //! `cargo bench --package tests` runs all parts in about four minutes, and
-//! `cargo bench --package tests -- receipts forward check judge idle` those that are named.
+//! `cargo bench --package tests -- knowledge receipts forward check judge idle` those that are named.
 //! `HIS_AGENT_BENCH_BINARY` names another binary to measure, such as the last release.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its table")]
@@ -20,6 +20,7 @@ mod echo;
 mod forward;
 mod idle;
 mod judge;
+mod knowledge;
 mod load;
 mod process;
 mod receipts;
@@ -35,8 +36,10 @@ use table::Row;
 /// A part by its name.
 type Part = (&'static str, fn(&Site) -> Vec<Row>);
 
-/// The broker is started by the first part that needs it, so the parts without one come first.
-const PARTS: [Part; 5] = [
+/// The part that measures this process's memory comes before those that use it. The broker is started
+/// by the first part that needs it, so the parts without one come first.
+const PARTS: [Part; 6] = [
+    ("knowledge", knowledge::run),
     ("judge", judge::run),
     ("idle", idle::run),
     ("check", check::run),

@@ -1,0 +1,135 @@
+//! A quarter of a million knowledge rows: loaded, held, and judged by.
+//!
+//! Measured in this process and before all other parts, since memory that another part gave back
+//! would hide what the rows take. The texts of the files are not counted: the agent keeps them too,
+//! but whoever ships fewer words has fewer of them.
+//!
+//! The rows are those of a year's book: codes of 23 characters, several for each item, of a few
+//! documents, spread over three rules. A check is 20 lines with rows about each of them, and 200
+//! lines of the past; that of 1,000 rows is its limit.
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::time::Instant;
+
+use agent::clock;
+use rules::{Facts, RuleSet, request};
+use schemas::Files;
+
+use crate::alternate::{Spread, alternate, compare};
+use crate::judge::cpu_micros;
+use crate::process::resident_megabytes;
+use crate::site::Site;
+use crate::table::{Row, Target};
+
+pub(crate) fn run(_: &Site) -> Vec<Row> {
+    let files = files(MANY);
+    let before = resident_megabytes(std::process::id());
+    let many = load(&files);
+    let grown = Spread::of(vec![resident_megabytes(std::process::id()) - before]);
+    let seconds = (0..LOADS).map(|_| {
+        let begun = Instant::now();
+        black_box(load(&files));
+        begun.elapsed().as_secs_f64()
+    });
+    let seconds = Spread::of(seconds.collect());
+    let few = load(&self::files(FEW));
+    let facts = request::read(&check()).expect("the request is well formed");
+    let judge = |rules: &RuleSet| cpu_micros(CHECKS_A_LOOK, || judge(rules, &facts));
+    let rounds = alternate(ROUNDS, [&mut || judge(&few), &mut || judge(&many)]);
+    let cpu = compare(&rounds, |[limit, agent]| (*limit, *agent));
+    vec![
+        Row::absolute("load 250,000 knowledge rows, s", seconds, Some(Target::AtMost(2.0))),
+        Row::absolute("memory of 250,000 knowledge rows, MB", grown, Some(Target::AtMost(150.0))),
+        Row::absolute(
+            "evaluate 20 lines with 200 of the past: CPU, µs",
+            cpu.agent,
+            Some(Target::AtMost(100.0)),
+        ),
+        Row::ratio("the same, limit: with 1,000 rows: CPU, µs", cpu, Some(Target::AtMost(1.2))),
+    ]
+}
+
+fn load(files: &Files) -> RuleSet {
+    RuleSet::load(files).expect("the shipped packs and the rows are sound")
+}
+
+fn judge(rules: &RuleSet, facts: &Facts) {
+    let verdict = rules::evaluate(rules, black_box(facts), clock::now());
+    assert!(verdict.passed.iter().any(|rule| rule == "many-sex"), "the rows were found");
+    black_box(verdict);
+}
+
+const PACK: &str =
+    "name = \"many\"\nversion = \"1\"\nsource = \"invented\"\neffective = \"2026-01-01\"\n";
+
+/// The rules of the pack: id, family, parameters, the rows' own columns and what they say.
+const RULES: [[&str; 5]; 3] = [
+    ["many-sex", "sex", "", "sex", "男"],
+    ["many-age", "age", "wording = \"limit\"", "age_from,limit", "18岁,限成人"],
+    ["many-dose", "daily_dose", "", "max_day", "4 g"],
+];
+
+/// The shipped packs, and so many rows more.
+fn files(count: usize) -> Files {
+    let mut files = Files::from_shipped(rules::SHIPPED);
+    let mut text = String::new();
+    for (number, [id, family, parameters, columns, said]) in RULES.into_iter().enumerate() {
+        let rule = format!(
+            "[[rule]]\nid = \"{id}\"\nfamily = \"{family}\"\nname = \"n\"\nbasis = \"b\"\n\
+             severity = 2\naction = \"hint\"\nparameters = {{ {parameters} }}\n"
+        );
+        text.push_str(&rule);
+        let mut rows = format!("match,key,item,{columns},source,flag\n");
+        for row in 0..count / RULES.len() {
+            let item = row / CODES_AN_ITEM;
+            writeln!(rows, "code,{},药品{item},{said},知识点第{}批,A", code(number, row), row % 17)
+                .expect("writing to a String cannot fail");
+        }
+        files.insert(format!("packs/many/{id}.csv"), rows);
+    }
+    files.insert("packs/many/pack.toml", PACK);
+    files.insert("packs/many/rules.toml", text);
+    files
+}
+
+fn code(rule: usize, row: usize) -> String {
+    format!("XV0{rule}AAA001A{row:012}")
+}
+
+/// A grown man's prescription, inside every limit.
+fn check() -> String {
+    let line = |at: usize| {
+        format!(
+            r#"{{"rx_id":"{at}","hilist_code":"{}","hosplist_name":"药品{at}","drug_ingd":"成分{at}",
+            "drug_used_sdose":"0.5","drug_used_dosunt":"g","drug_used_frqu":"BID","medc_days":"5"}}"#,
+            code(at % RULES.len(), at)
+        )
+    };
+    let past = |at: usize| {
+        format!(
+            r#"{{"rx_id":"P{at}","hilist_code":"{}","hosplist_name":"旧药{at}","drug_ingd":"旧成分{at}",
+            "drord_begn_date":"202604{:02}","cnt":"1"}}"#,
+            code(at % RULES.len(), at),
+            at % 28 + 1
+        )
+    };
+    let joined = |lines: Vec<String>| lines.join(",");
+    format!(
+        r#"{{"scene":"outpatient","patient":{{"gend":"1","brdy":"19680315"}},
+        "encounter":{{"mdtrt_id":"M1","med_mdtrt_type":"1"}},"prescriber":{{"drord_dr_profttl":"232"}},
+        "diagnoses":[{{"dise_codg":"I10.x00","dise_name":"原发性高血压"}}],"allergies":[],
+        "orders":[{}],"history":{{"orders":[{}]}}}}"#,
+        joined((0..LINES).map(line).collect()),
+        joined((0..PAST).map(past).collect()),
+    )
+}
+
+const MANY: usize = 250_000;
+const FEW: usize = 1_000;
+const CODES_AN_ITEM: usize = 8;
+const LINES: usize = 20;
+const PAST: usize = 200;
+const LOADS: usize = 5;
+const ROUNDS: usize = 9;
+const CHECKS_A_LOOK: u32 = 64;
