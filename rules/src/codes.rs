@@ -91,6 +91,12 @@ pub static CODES: &[CodeEntry] = &[
         "a change of the overlay has nothing left to change",
         "规则包更新后该行或该规则已不在，核对后撤销该修改",
     ),
+    entry(
+        "R303",
+        "修改目录里有没人读的文件",
+        "a file in the overlay that nothing reads",
+        "核对文件名：changes.csv、settings.toml；不要的移走",
+    ),
     entry("R401", "用例文件写错", "a fault in a case file", "按提示改正"),
     entry(
         "R501",
@@ -148,6 +154,7 @@ mod tests {
             include_str!("tree.rs"),
             include_str!("parameter.rs"),
             include_str!("cases.rs"),
+            include_str!("overlay.rs"),
             include_str!("overlay/apply.rs"),
             include_str!("overlay/log.rs"),
         ]

@@ -40,6 +40,7 @@ impl RowRef {
 #[derive(Debug)]
 enum Found {
     One(RowRef),
+    #[expect(clippy::box_collection, reason = "a list in place would make every key larger")]
     Several(Box<Vec<RowRef>>),
 }
 

@@ -28,6 +28,23 @@ pub fn log_of(pack: &str) -> String {
     format!("overlay/{pack}/changes.csv")
 }
 
+/// Files that nothing reads: most likely the name of one that should be read, mistyped.
+pub(crate) fn unread(files: &Files, logs: &BTreeMap<String, Log>) -> Vec<Problem> {
+    let mut unread = Vec::new();
+    for (path, _) in files.under("overlay/") {
+        let (pack, name) =
+            path.trim_start_matches("overlay/").split_once('/').unwrap_or(("", path));
+        let imported =
+            |log: &Log| log.changes().iter().any(|change| change.cells.get("file") == Some(name));
+        let is_read = ["changes.csv", "settings.toml"].contains(&name);
+        if !is_read && !logs.get(pack).is_some_and(imported) {
+            let message = "nothing reads this file; changes.csv and settings.toml are read here";
+            unread.push(Problem::warning("R303", path, (1, 1), message));
+        }
+    }
+    unread
+}
+
 /// The logs in a tree of rules, by pack.
 pub fn logs(files: &Files, problems: &mut Vec<Problem>) -> BTreeMap<String, Log> {
     let mut logs = BTreeMap::new();

@@ -252,7 +252,7 @@ const PARAMETERS: [Words; 12] = [
         &["min_level", "level_min", "level"],
     ),
     (&["限定就医方式", "就医方式"], &["visits", "allowed", "visit"]),
-    (&["限定险种", "险种", "限定保险"], &["kinds", "payers", "insurance"]),
+    (&["限定险种", "险种", "限定保险"], &["kind", "kinds", "payers"]),
     (&["限定数量", "上限数量", "限定频次", "最大数量", "限定次数"], &["cap", "max", "max_count"]),
     (&["时间范围", "时间区间", "限定周期", "周期"], &["window", "days"]),
     (

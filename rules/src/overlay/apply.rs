@@ -6,7 +6,7 @@ use std::sync::Arc;
 use schemas::{Files, Problem};
 
 use super::log::{Change, What};
-use super::{log_of, logs};
+use super::{log_of, logs, unread};
 use crate::knowledge::{self, Key, Row};
 use crate::parameter::Column;
 use crate::rule::Rule;
@@ -18,8 +18,9 @@ pub(crate) fn apply(
     rules: &mut [Rule],
     problems: &mut Vec<Problem>,
 ) -> Vec<Problem> {
-    let mut warnings = Vec::new();
-    for (pack, log) in logs(files, problems) {
+    let logs = logs(files, problems);
+    let mut warnings = unread(files, &logs);
+    for (pack, log) in logs {
         let file = log_of(&pack);
         for change in log.in_force() {
             let site = Site { files, file: &file, pack: &pack, change };
@@ -349,6 +350,8 @@ mod tests {
         check("disable,r,hospital,Y7,,", &warning("rule `r` has no such row"));
         check("disable,r,hospital,Y2,sex=男,", &warning("rule `r` has no such row"));
         check("disable,x,,,,", &warning("pack `t` has no rule `x`"));
+        let unread = "overlay/t/import-1.csv:1:1: warning[R303]: nothing reads this file; changes.csv and settings.toml are read here";
+        check_with("x", "", &format!("{FIRST} ! {unread}"));
     }
 
     fn files(import: &str, changes: &str) -> Files {
@@ -384,7 +387,7 @@ mod tests {
 
     fn shown(set: &RuleSet) -> String {
         let rules: Vec<_> = set.rules().iter().map(shown_rule).collect();
-        let own = set.warnings().iter().filter(|it| it.code == "R302");
+        let own = set.warnings().iter().filter(|it| ["R302", "R303"].contains(&it.code));
         let warnings: Vec<_> = own.map(|it| format!(" ! {it}")).collect();
         format!("{}{}", rules.join(" | "), warnings.concat())
     }

@@ -96,9 +96,9 @@ impl Log {
         let mut log = Log::default();
         let mut expected = 1;
         table::read(file, text, &known, problems, |cells, problems| {
-            let no = number(cells, expected, problems);
-            expected = expected.saturating_add(1);
-            let change = no.and_then(|no| change(cells, no, problems));
+            let Some(no) = number(cells, expected, problems) else { return };
+            expected = no.saturating_add(1);
+            let change = change(cells, no, problems);
             let Some(change) = change else { return };
             match log.fault_of(&change) {
                 None => log.changes.push(change),
@@ -190,10 +190,11 @@ impl Change {
     }
 }
 
+/// The number of a line. A gap is told once, where it is.
 fn number(cells: &Cells<'_>, expected: u32, problems: &mut Vec<Problem>) -> Option<u32> {
     let text = cells.required("no", problems)?;
-    let number = text.parse().ok().filter(|number| *number == expected);
-    if number.is_none() {
+    let number = text.parse().ok();
+    if number != Some(expected) {
         let message = format!(
             "`{text}` should be {expected}: changes are appended and rolled back, never taken out"
         );
