@@ -91,11 +91,16 @@ fn differing_days(line: &Line<'_>) -> Option<InputFinding> {
     })
 }
 
-/// Whether a rule is on and meant for the scene; an unknown scene leaves no rule out.
+/// Whether a rule is on and meant for the scene. An unknown scene leaves no rule out but those of
+/// the settlement and what follows it: who does not say so does not settle.
 fn runs(rule: &Rule, facts: &Facts, now: DateTime) -> bool {
-    let fits = |scene| rule.scenes.is_empty() || rule.scenes.contains(&scene);
+    let is_meant = match facts.scene() {
+        _ if rule.scenes.is_empty() => true,
+        Some(scene) => rule.scenes.contains(&scene),
+        None => rule.scenes.iter().any(|scene| scene.is_before()),
+    };
     let is_outside = |scope: &Scope| scope.fits(facts, now.date()) == Fit::Outside;
-    rule.enabled && facts.scene().is_none_or(fits) && !rule.scope.as_ref().is_some_and(is_outside)
+    rule.enabled && is_meant && !rule.scope.as_ref().is_some_and(is_outside)
 }
 
 /// Every (row, line) pair of the session, by rule, row and line.

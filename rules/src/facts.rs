@@ -115,6 +115,13 @@ impl Scene {
         ("monthly_batch", Scene::MonthlyBatch),
     ];
 
+    /// Whether nothing has been charged yet: the doctor, pharmacist or nurse can still change it.
+    #[must_use]
+    pub fn is_before(self) -> bool {
+        use Scene::{DailyBatch, MonthlyBatch, PreSettlement, Settlement};
+        !matches!(self, PreSettlement | Settlement | DailyBatch | MonthlyBatch)
+    }
+
     /// By its name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Scene> {

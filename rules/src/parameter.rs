@@ -180,7 +180,7 @@ impl ColumnKind {
                 "a list of keys such as ingredient:布洛芬|atc:M01A|class:A02BC|set:NAME".to_owned()
             }
             ColumnKind::Condition => "a condition".to_owned(),
-            ColumnKind::Sentence => "a text".to_owned(),
+            ColumnKind::Sentence => "a text with elements in braces".to_owned(),
         }
     }
 }

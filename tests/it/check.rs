@@ -82,7 +82,7 @@ fn request(sex: &str) -> Value {
         "scene": "outpatient",
         "patient": { "patn_id": "P1", "gend": sex, "brdy": "19751103" },
         "encounter": { "mdtrt_id": "MZ1", "med_mdtrt_type": "1", "emer_flag": "0" },
-        "diagnoses": [{ "dise_codg": "N40.x00", "dise_name": "前列腺增生", "maindise_flag": "1" }],
+        "diagnoses": [{ "dise_codg": "L64.900", "dise_name": "雄激素性秃发", "maindise_flag": "1" }],
         "orders": [{
             "rx_id": "1", "rxno": "CF1", "hosplist_code": "YP000502", "drug_used_sdose": "1",
             "drug_used_dosunt": "粒", "drug_used_frqu": "QD", "medc_days": "7", "cnt": "1",
@@ -107,7 +107,7 @@ impl Form {
             "sumamt": 58.80, "drord_dr_codg": "2046", "drord_dr_profttl": "232",
             "curr_drord_flag": "1",
         });
-        let diagnosis = json!({ "dise_codg": "N40.x00", "dise_name": "前列腺增生" });
+        let diagnosis = json!({ "dise_codg": "L64.900", "dise_name": "雄激素性秃发" });
         let encounter = json!({
             "mdtrt_id": "MZ1", "med_mdtrt_type": "1", "med_type": "11", "medins_lv": "5",
             "fsi_diagnose_dtos": self.of(diagnosis), "fsi_order_dtos": self.of(order),

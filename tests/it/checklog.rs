@@ -259,7 +259,7 @@ fn request(patient: &str, encounter: &str, line: &str) -> Value {
         "scene": "outpatient",
         "patient": { "patn_id": patient, "gend": "2", "brdy": "19751103" },
         "encounter": { "mdtrt_id": encounter, "med_mdtrt_type": "1", "emer_flag": "0" },
-        "diagnoses": [{ "dise_codg": "N40.x00", "dise_name": "前列腺增生", "maindise_flag": "1" }],
+        "diagnoses": [{ "dise_codg": "L64.900", "dise_name": "雄激素性秃发", "maindise_flag": "1" }],
         "orders": [{
             "rx_id": line, "rxno": "CF1", "hosplist_code": "YP000502", "drug_used_sdose": "1",
             "drug_used_dosunt": "粒", "drug_used_frqu": "QD", "medc_days": "7", "cnt": "1",
