@@ -88,9 +88,27 @@ fn files(count: usize) -> Files {
         }
         files.insert(format!("packs/many/{id}.csv"), rows);
     }
+    files.insert("packs/many/drugs.csv", drugs());
     files.insert("packs/many/pack.toml", PACK);
     files.insert("packs/many/rules.toml", text);
     files
+}
+
+/// The hospital's own list: without it most rules could only say that they know nothing.
+fn drugs() -> String {
+    let mut drugs =
+        "match,key,name,national_code,ingredients,strengths,piece,pieces_per_package,form,atc\n"
+            .to_owned();
+    for at in 0..LINES + PAST {
+        let code = code(at % RULES.len(), at);
+        writeln!(
+            drugs,
+            "hospital,YP{at},药品{at},{code},成分{at},0.25 g,片,24,口服,V03AB{:02}",
+            at % 99
+        )
+        .expect("writing to a String cannot fail");
+    }
+    drugs
 }
 
 fn code(rule: usize, row: usize) -> String {
@@ -101,16 +119,17 @@ fn code(rule: usize, row: usize) -> String {
 fn check() -> String {
     let line = |at: usize| {
         format!(
-            r#"{{"rx_id":"{at}","hilist_code":"{}","hosplist_name":"药品{at}","drug_ingd":"成分{at}",
-            "drug_used_sdose":"0.5","drug_used_dosunt":"g","drug_used_frqu":"BID","medc_days":"5"}}"#,
-            code(at % RULES.len(), at)
+            r#"{{"rx_id":"{at}","rxno":"CF{}","hosplist_code":"YP{at}","drug_used_sdose":"0.5",
+            "drug_used_dosunt":"g","drug_used_frqu":"BID","drug_used_way_code":"1","medc_days":"6",
+            "cnt":"1","cnt_unt":"盒","sumamt":"12.50"}}"#,
+            at / 5
         )
     };
     let past = |at: usize| {
         format!(
-            r#"{{"rx_id":"P{at}","hilist_code":"{}","hosplist_name":"旧药{at}","drug_ingd":"旧成分{at}",
-            "drord_begn_date":"202604{:02}","cnt":"1"}}"#,
-            code(at % RULES.len(), at),
+            r#"{{"rx_id":"P{at}","hosplist_code":"YP{}","drug_used_sdose":"0.5","drug_used_dosunt":"g",
+            "drug_used_frqu":"BID","drord_begn_date":"202604{:02}","medc_days":"6","cnt":"1","cnt_unt":"盒"}}"#,
+            at + LINES,
             at % 28 + 1
         )
     };
