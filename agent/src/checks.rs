@@ -20,6 +20,7 @@
 //! | `tracked`, `states` | where a finding stands, and which answer may follow which |
 //! | `acknowledged` | what need not be shown again, in memory |
 //! | `feedback` | the forms in which answers come |
+//! | `why` | why a check found what it found |
 //! | `links` | the records in which the orders of a finding were uploaded |
 //! | `records` | checks, findings and answers as standard records |
 //! | `keeper` | the tasks: keep, tell, say `ignored`, forget |
@@ -37,6 +38,7 @@ mod records;
 pub(crate) mod routes;
 pub mod states;
 pub mod tracked;
+mod why;
 
 use std::io;
 use std::path::PathBuf;

@@ -126,7 +126,7 @@ pub(crate) fn days_supply(line: &Line<'_>) -> Computed<Decimal> {
     Ok(days.round_dp_with_strategy(1, RoundingStrategy::ToPositiveInfinity).normalize())
 }
 
-fn mean_times_per_day(line: &Line<'_>) -> Computed<Decimal> {
+pub(crate) fn mean_times_per_day(line: &Line<'_>) -> Computed<Decimal> {
     match line.order.frequency {
         None => Err(vec![line.path("drug_used_frqu")]),
         Some(Frequency::AsNeeded) => {
@@ -149,7 +149,7 @@ fn pieces_per_dose(line: &Line<'_>) -> Computed<Decimal> {
 }
 
 /// The quantity in pieces; packages are opened by what is known of the product.
-fn pieces_dispensed(line: &Line<'_>) -> Computed<Decimal> {
+pub(crate) fn pieces_dispensed(line: &Line<'_>) -> Computed<Decimal> {
     // Ampoules that came back were not dispensed.
     let quantity = line.net.ok_or_else(|| vec![line.path("cnt")])?;
     let unit = line.order.quantity_unit.as_ref().ok_or_else(|| vec![line.path("cnt_unt")])?;

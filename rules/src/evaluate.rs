@@ -68,6 +68,41 @@ pub fn evaluate_while(
     finish(verdict)
 }
 
+/// Judges one rule once more, to be looked at from inside: as it is set here, and as it is for
+/// everybody. `None` when it does not run here.
+pub(crate) fn look_at<T>(
+    rules: &RuleSet,
+    facts: &Facts,
+    now: DateTime,
+    id: &str,
+    look: impl FnOnce(&Case<'_>, &Rule, &[Outcome]) -> T,
+) -> Option<T> {
+    let at = rules.rules.iter().position(|rule| rule.id == id)?;
+    let general = rules.rules.get(at)?;
+    let set_here = general.as_set_for(facts, now.date());
+    let rule = set_here.as_ref().unwrap_or(general);
+    if !runs(rule, facts, now) {
+        return None;
+    }
+    let session = Session::new(facts, &rules.drugs, &rules.sets, now);
+    let found = rows_about(rules, &session);
+    let (matches, _) = matches_of(at, rule, &found, &session, facts, now);
+    let diagnoses = rows_about_diagnoses(rules, facts);
+    let surgeries = rows_about_surgeries(rules, facts);
+    let case = Case {
+        rule,
+        matches: &matches,
+        diagnosis_matches: &pairs_of(at, rule, &diagnoses, facts, now),
+        surgery_matches: &pairs_of(at, rule, &surgeries, facts, now),
+        session: &session,
+        facts,
+        now,
+    };
+    let mut outcomes = judge(&case, rules.index.needs(at));
+    unless_outside(rule, &mut outcomes, facts, now);
+    Some(look(&case, general, &outcomes))
+}
+
 fn begin(rules: &RuleSet, facts: &Facts, session: &Session<'_>) -> Verdict {
     let mut data_findings = facts.data_findings.clone();
     data_findings.extend(session.data_findings.iter().cloned());

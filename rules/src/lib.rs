@@ -11,7 +11,7 @@
 //! - [`condition`]: the hospital's own rules, as trees of comparisons. [`sets`]: named lists of items; [`window`]: named stretches of time; [`icd`]: branches of codes.
 //! - [`import`]: published tables restated as rows; [`overlay`]: a hospital's changes to rules and rows.
 //! - [`families`]: the templates, one file each; [`family`]: what a template is.
-//! - [`evaluate()`], [`verdict`]: judgement and answer; [`cases`]: packs that test themselves.
+//! - [`evaluate()`], [`verdict`]: judgement and answer; [`explain`]: why; [`cases`]: packs that test themselves.
 //!
 //! This crate has no clock, no disk and no network, and no binary floating point. Missing data
 //! never blocks and never looks like a pass: it is *unknown*, with the names of what is missing.
@@ -24,6 +24,7 @@ mod dose;
 pub mod drug;
 pub mod drug_kind;
 mod evaluate;
+pub mod explain;
 pub mod facts;
 pub mod families;
 pub mod family;

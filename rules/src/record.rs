@@ -59,6 +59,8 @@ fn file_unknown(
     let lacking = unknown(case, missing.clone());
     if !lacking.missing.is_empty() {
         match case.rule.on_missing {
+            // A rule on trial neither asks nor tells.
+            _ if case.rule.action == Action::Silent => {}
             OnMissing::Ask => verdict.questions.push(question(case, &lacking)),
             OnMissing::Hit => verdict.findings.push(to_confirm(case, &lacking)),
             OnMissing::Report | OnMissing::Silent => {}
@@ -76,7 +78,7 @@ fn unknown(case: &Case<'_>, mut missing: Vec<String>) -> Unknown {
         rule_id: case.rule.id.clone(),
         rule_name: case.rule.name.clone(),
         missing,
-        is_silent: case.rule.on_missing != OnMissing::Report,
+        is_silent: case.rule.on_missing != OnMissing::Report || case.rule.action == Action::Silent,
     }
 }
 
@@ -113,7 +115,8 @@ fn to_confirm(case: &Case<'_>, unknown: &Unknown) -> Finding {
         severity: Some(Severity::Slight),
         ..Hit::default()
     };
-    Finding { action: Action::Confirm, ..finding(case, hit) }
+    let hit = Hit { action: Some(Action::Confirm), ..hit };
+    finding(case, hit)
 }
 
 fn rx_ids(case: &Case<'_>, positions: &[usize]) -> Vec<String> {
@@ -121,7 +124,8 @@ fn rx_ids(case: &Case<'_>, positions: &[usize]) -> Vec<String> {
     lines.map(|line| line.order.rx_id.clone()).collect()
 }
 
-fn finding(case: &Case<'_>, hit: Hit) -> Finding {
+/// A hit as the finding that it is told as.
+pub(crate) fn finding(case: &Case<'_>, hit: Hit) -> Finding {
     let rule = case.rule;
     let violating = hit.violating.iter().map(|position| (*position, Role::Violating));
     let involved = hit.involved.iter().map(|position| (*position, Role::Involved));
@@ -156,6 +160,10 @@ fn finding(case: &Case<'_>, hit: Hit) -> Finding {
 /// Going on as self-pay takes the patient's consent, but in an emergency nobody waits for it
 /// (医疗保障基金使用监督管理条例 art. 15).
 fn action(case: &Case<'_>, hit: &Hit) -> Action {
+    // A rule on trial is silent whatever it finds.
+    if case.rule.action == Action::Silent {
+        return Action::Silent;
+    }
     let action = hit.action.unwrap_or(case.rule.action);
     let lines = &case.session.lines;
     let is_urgent = |at: &usize| lines.get(*at).is_some_and(|l| l.order.urgent == Some(true));

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::entry::Check;
 use super::log::Log;
 use super::tracked::Tracked;
+use super::why;
 use crate::clock;
 use crate::control::{done, failed};
 use crate::intake::Road;
@@ -25,7 +26,11 @@ use crate::outbox::StoreError;
 use crate::pipeline;
 
 pub(crate) fn routes() -> Router<Arc<Road>> {
-    Router::new().route("/admin/v1/checks", get(list)).route("/admin/v1/checks/{id}", get(show))
+    Router::new()
+        .route("/admin/v1/checks", get(list))
+        .route("/admin/v1/checks/{id}", get(show))
+        .route("/admin/v1/checks/{id}/explain", get(why::whole))
+        .route("/admin/v1/checks/{id}/findings/{finding}/explain", get(why::one))
 }
 
 /// Which checks are wanted; what is absent narrows nothing.

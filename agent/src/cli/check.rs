@@ -22,6 +22,10 @@ pub(super) struct Arguments {
     /// 当作收到的 Content-Type | the Content-Type header to pretend
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
+    /// 解释每个问题：规则、知识点、输入、计算；无法判断的，该发送什么
+    /// | why: the rows, the inputs, the arithmetic; for what is unknown, what to send
+    #[arg(long)]
+    explain: bool,
     /// 报文文件 | message file
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -48,8 +52,19 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Ok(facts) => facts,
         Err(exit) => return exit,
     };
-    let verdict = rules::evaluate(&sets.rules, &facts, clock::now());
-    say!("{}", verdict.to_json("dry-run", 0));
+    let now = clock::now();
+    let verdict = rules::evaluate(&sets.rules, &facts, now);
+    if !arguments.explain {
+        say!("{}", verdict.to_json("dry-run", 0));
+        return Exit::Ok;
+    }
+    let texts = &sets.texts.rules;
+    for it in rules::explain::explain_all(&sets.rules, texts, &facts, now, &verdict) {
+        say!("{}", rules::explain::to_text(&it).trim_end());
+    }
+    for it in &verdict.unknown {
+        say!("{}", rules::explain::unknown_to_text(it).trim_end());
+    }
     Exit::Ok
 }
 

@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             ];
             (address("/admin/v1/checks", &wanted), *json)
         }
-        Action::Show { id, json } => (format!("/admin/v1/checks/{}", escaped(id)), *json),
+        Action::Show { id, json } => (format!("/admin/v1/checks/{}", client::escaped(id)), *json),
     };
     match client::get(&config.control.socket, &address) {
         Ok(told) if as_json => say!("{told:#}"),
@@ -94,26 +94,13 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     Exit::Ok
 }
 
-fn address(path: &str, wanted: &[(&str, &Option<String>)]) -> String {
+pub(super) fn address(path: &str, wanted: &[(&str, &Option<String>)]) -> String {
     let mut address = path.to_owned();
     let given = wanted.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
     for ((name, value), mark) in given.zip(std::iter::once('?').chain(std::iter::repeat('&'))) {
-        let _ = write!(address, "{mark}{name}={}", escaped(value));
+        let _ = write!(address, "{mark}{name}={}", client::escaped(value));
     }
     address
-}
-
-/// Percent signs for everything that means something in an address.
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 fn line(check: &Value) -> String {

@@ -4,6 +4,7 @@
 //! take them in afterwards: a rule that cannot be loaded never gets into a file.
 
 mod books;
+mod explain;
 mod import;
 mod overlay;
 
@@ -21,11 +22,14 @@ enum Command {
     Overlay(overlay::Arguments),
     /// 导入公布的知识点表：先预览，再写入 | a published table: preview, then apply
     Import(import::Arguments),
+    /// 解释一次审查：规则、知识点、输入、计算，该补发什么 | why a check found what it found
+    Explain(explain::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
     match &arguments.command {
         Command::Overlay(it) => overlay::run(it),
         Command::Import(it) => import::run(it),
+        Command::Explain(it) => explain::run(it),
     }
 }

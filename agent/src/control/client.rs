@@ -1,5 +1,6 @@
 //! The other end of the control socket, for commands: blocking, one question a connection.
 
+use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,20 @@ pub fn get(socket: &Path, address: &str) -> Result<Value, ControlError> {
 /// Has something done; gives the answer's `data`.
 pub fn post(socket: &Path, address: &str, body: &Value) -> Result<Value, ControlError> {
     ask(socket, "POST", address, &body.to_string())
+}
+
+/// Percent signs for everything that means something in an address.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
 }
 
 fn ask(socket: &Path, method: &str, address: &str, body: &str) -> Result<Value, ControlError> {

@@ -1,0 +1,106 @@
+//! Tests of explanations, on the packs that come with the program.
+
+use super::*;
+use crate::families::bench::{Bench, NOW, starter};
+use crate::{evaluate, request};
+
+const DUTASTERIDE: &str = r#"{"patient":{"gend":"2","brdy":"19680315"},"encounter":{"mdtrt_id":"M1","med_mdtrt_type":"1"},
+    "orders":[{"rx_id":"1","hosplist_code":"YP000502","hosplist_name":"度他雄胺软胶囊","medc_days":"7","sumamt":"58.8"}]}"#;
+
+#[test]
+fn a_row_with_its_place_source_and_what_was_read() {
+    let told = explained(&starter(), &Files::from_shipped(crate::SHIPPED), DUTASTERIDE);
+    for part in [
+        "规则 drug-sex 药品区分性别使用 GZ10000301004000（packs/starter/rules.toml:",
+        "（packs/starter/drug-sex.csv:",
+        "来源 知识点第1批（2025-05-23），可信度 ",
+        "输入 patient.gend 患者性别 = 女",
+    ] {
+        assert!(told.contains(part), "{part} in\n{told}");
+    }
+}
+
+const BENCH: Bench = Bench {
+    family: "single_dose",
+    parameters: "",
+    rows: "match,key,item,max,source,flag\n\
+           ingredient,尼美舒利,尼美舒利,100 mg,notice,B\n\
+           ingredient,尼美舒利,尼美舒利,300 mg,elsewhere,B\n",
+    drugs: "hospital,NIM,尼美舒利片,,尼美舒利,100 mg,片,,口服,\n",
+};
+
+#[test]
+fn the_row_without_which_there_is_no_finding_and_its_arithmetic() {
+    let request = r#"{"orders":[{"rx_id":"1","hosplist_code":"NIM","drug_used_sdose":"2","drug_used_dosunt":"片"}]}"#;
+    let told = explained(&BENCH.rules(), &Files::default(), request);
+    assert!(told.contains("来源 notice，可信度 B"), "{told}");
+    assert!(!told.contains("elsewhere"), "{told}");
+    assert!(told.contains("计算 【尼美舒利片】尼美舒利：单次 2片 × 100mg/片 = 200mg"), "{told}");
+    assert!(told.contains("输入 orders[1].drug_used_dosunt 剂量单位 = 片"), "{told}");
+    assert!(told.contains("输入 patient.brdy 出生日期 = （未发送）"), "{told}");
+}
+
+#[test]
+fn days_by_quantity() {
+    let bench = Bench {
+        family: "prescription_days",
+        parameters: "outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 84",
+        rows: "",
+        ..BENCH
+    };
+    let request = r#"{"encounter":{"med_mdtrt_type":"1"},"orders":[{"rx_id":"1","hosplist_code":"NIM","spec":"100mg*20片","cnt":"2","cnt_unt":"盒",
+        "drug_used_sdose":"1","drug_used_dosunt":"片","drug_used_frqu":"BID"}]}"#;
+    let told = explained(&bench.rules(), &Files::default(), request);
+    assert!(told.contains("用药日 100mg × 每日2次 = 200mg/日"), "{told}");
+    assert!(told.contains("数量 2盒 = 40个最小单位，÷ (每次1 × 日均2次) = 20日"), "{told}");
+    assert!(told.contains("参数 门诊处方天数上限 = 7"), "{told}");
+}
+
+#[test]
+fn persons_are_masked() {
+    let told = explained(&starter(), &Files::default(), DUTASTERIDE);
+    assert!(!told.contains("19680315"), "{told}");
+}
+
+#[test]
+fn what_to_send() {
+    let request = r#"{"orders":[{"rx_id":"1","hosplist_code":"NIM","drug_used_sdose":"2"}]}"#;
+    let facts = request::read(request).unwrap();
+    let verdict = evaluate(&BENCH.rules(), &facts, NOW.parse().unwrap());
+    let told: String = verdict.unknown.iter().map(unknown_to_text).collect();
+    let expected = "无法判断 r n\n  请发送 orders[1].drug_used_dosunt 剂量单位，如 \"mg\"\n    \
+        规范请求 orders[].drug_used_dosunt；3101 data.patient_dtos[].fsi_encounter_dtos.fsi_order_dtos[].extend_order_map.o_sinDosDscr\n";
+    assert_eq!(told, expected);
+    let json: serde_json::Value =
+        serde_json::from_str(&unknown_to_json(&verdict.unknown[0])).unwrap();
+    assert_eq!(json["send"][0]["example"], "\"mg\"");
+}
+
+/// What stands in the log of a rule on trial is all that there is of it.
+#[test]
+fn a_silent_rule_is_silent_whatever_it_finds() {
+    let mut files = Files::default();
+    for (path, text) in crate::SHIPPED.iter().filter(|(path, _)| path.starts_with("packs/")) {
+        files.insert(*path, *text);
+    }
+    files.insert(
+        "overlay/starter/settings.toml",
+        "[[setting]]\nrules = [\"drug-sex\"]\naction = \"silent\"\nreason = \"trial\"\n",
+    );
+    let rules = RuleSet::load(&files).unwrap();
+    let facts = request::read(DUTASTERIDE).unwrap();
+    let verdict = evaluate(&rules, &facts, NOW.parse().unwrap());
+    let of_rule = |it: &&Finding| it.rule_id == "drug-sex";
+    assert_eq!(verdict.findings.iter().filter(of_rule).count(), 1);
+    assert_eq!(verdict.shown().filter(of_rule).count(), 0);
+    assert!(explained(&rules, &files, DUTASTERIDE).contains("此处另有设置：trial"));
+}
+
+fn explained(rules: &RuleSet, files: &Files, request: &str) -> String {
+    let facts = request::read(request).unwrap();
+    let now = NOW.parse().unwrap();
+    let verdict = evaluate(rules, &facts, now);
+    let all = explain_all(rules, files, &facts, now, &verdict);
+    assert!(all.iter().all(|it| to_json(it).contains(&it.finding.id)));
+    all.iter().map(to_text).collect()
+}
