@@ -12,6 +12,7 @@ mod checklog;
 mod commands;
 mod house;
 mod kill;
+mod overlay;
 mod parked;
 mod quality;
 mod rabbitmq;
