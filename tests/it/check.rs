@@ -159,10 +159,10 @@ fn check_all_named(
     let answer = his::post_json(agent.his(), "/v1/checks", headers, &request.to_string());
     let said = answer.expect("the agent answers").json();
     assert_eq!(text(&said, "/data/outcome"), outcome, "{said}");
-    assert_eq!(said["data"]["findings"], json!([]), "{said}");
-    let names = list(&said, named, |it| text(it, "/rule_id") + &text(it, ""));
-    let names: Vec<_> = names.split(' ').collect();
-    let absent: Vec<_> = all.split_whitespace().filter(|rule| !names.contains(rule)).collect();
+    assert_eq!(said.pointer("/data/findings"), Some(&json!([])), "{said}");
+    let listed = list(&said, named, |it| text(it, "/rule_id") + &text(it, ""));
+    let listed: Vec<_> = listed.split(' ').collect();
+    let absent: Vec<_> = all.split_whitespace().filter(|rule| !listed.contains(rule)).collect();
     assert_eq!(absent, [""; 0], "{said}");
 }
 
