@@ -20,6 +20,8 @@
 //! | `tracked`, `states` | where a finding stands, and which answer may follow which |
 //! | `acknowledged` | what need not be shown again, in memory |
 //! | `feedback` | the forms in which answers come |
+//! | `kept` | kept checks with their requests, for back-tests |
+//! | `statistics` | how each rule fares |
 //! | `why` | why a check found what it found |
 //! | `links` | the records in which the orders of a finding were uploaded |
 //! | `records` | checks, findings and answers as standard records |
@@ -30,6 +32,7 @@ pub mod again;
 pub mod entry;
 pub mod feedback;
 mod keeper;
+mod kept;
 mod keys;
 mod links;
 pub mod log;
@@ -37,6 +40,7 @@ mod pen;
 mod records;
 pub(crate) mod routes;
 pub mod states;
+pub(crate) mod statistics;
 pub mod tracked;
 mod why;
 
@@ -52,6 +56,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use self::entry::Check;
 pub(crate) use self::keeper::{keep, tell};
+pub use self::kept::{from_json, to_json};
 use self::links::Uploaded;
 pub use self::log::Log;
 use self::records::Writer;
@@ -78,6 +83,8 @@ pub struct Checks {
     hurry: Notify,
     /// There are records to tell.
     untold: Notify,
+    /// Rules that doctors override too often, with the percentage, as last looked at.
+    overridden: Mutex<Vec<(String, u64)>>,
 }
 
 #[derive(Debug)]
@@ -111,6 +118,7 @@ impl Checks {
             lost: AtomicU64::new(0),
             hurry: Notify::new(),
             untold: Notify::new(),
+            overridden: Mutex::default(),
         }
     }
 
@@ -176,7 +184,27 @@ impl Checks {
         json!({
             "waiting": offered.saturating_sub(*self.dealt_with.borrow()),
             "lost": self.lost.load(Ordering::Relaxed),
+            "overridden_rules": self.overridden(),
         })
+    }
+
+    /// Rules that doctors override too often: `rule 75%`.
+    fn overridden(&self) -> Vec<String> {
+        let rules = self.overridden.lock().unwrap_or_else(PoisonError::into_inner);
+        rules.iter().map(|(rule, percent)| format!("{rule} {percent}%")).collect()
+    }
+
+    /// Takes over what was last looked at, and tells of what is new.
+    pub(crate) fn set_overridden(&self, now: Vec<(String, u64)>) {
+        metrics::gauge!("his_agent_rules_overridden")
+            .set(u32::try_from(now.len()).unwrap_or(u32::MAX));
+        let mut before = self.overridden.lock().unwrap_or_else(PoisonError::into_inner);
+        for (rule, percent) in &now {
+            if !before.iter().any(|(known, _)| known == rule) {
+                tracing::warn!(rule, percent, "doctors override a rule more often than is allowed");
+            }
+        }
+        *before = now;
     }
 
     fn take_receiver(&self) -> Option<mpsc::Receiver<Note>> {

@@ -200,6 +200,8 @@ pub struct CheckConfig {
     pub log_bytes_max: u64,
     /// How long a finding waits for an answer before it counts as ignored.
     pub ignored_after: Duration,
+    /// A rule whose findings doctors override more often, in a hundred, is told to operators.
+    pub override_percent_max: u64,
     /// Whether the platform gets checks, findings and answers as records.
     pub report: bool,
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::ToSpan as _;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::entry::Check;
 use super::log::Log;
 use super::pen::Untold;
+use super::statistics::Statistics;
 use super::{Note, keys, writer};
 use crate::clock;
 use crate::intake::Road;
@@ -25,6 +27,7 @@ use crate::pipeline;
 pub(crate) async fn keep(road: Arc<Road>, stop: CancellationToken) {
     let Some(mut notes) = road.checks.take_receiver() else { return };
     let every = UPKEEP_EVERY.min(road.config.check.ignored_after / 4);
+    let mut rates_at = Instant::now() + RATES_EVERY.min(every);
     let mut upkeep = tokio::time::interval_at(Instant::now() + every, every);
     upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -34,7 +37,13 @@ pub(crate) async fn keep(road: Arc<Road>, stop: CancellationToken) {
                 None => return,
             },
             () = stop.cancelled() => break,
-            _ = upkeep.tick() => look_after(&road).await,
+            _ = upkeep.tick() => {
+                look_after(&road).await;
+                if Instant::now() >= rates_at {
+                    rates_at = Instant::now() + RATES_EVERY;
+                    look_at_rates(&road).await;
+                }
+            }
         }
     }
     while let Ok(first) = notes.try_recv() {
@@ -132,6 +141,22 @@ fn look_after_now(road: &Road, log: &Log) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Looks for rules that doctors override too often: a rule that nobody believes hides the others.
+async fn look_at_rates(road: &Arc<Road>) {
+    let Some(log) = road.checks.log().cloned() else { return };
+    let now = clock::now();
+    let Ok(from) = now.checked_sub(RATES_OVER_DAYS.days()) else { return };
+    let work = move || Statistics::read(&log, from, now);
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(statistics)) => {
+            let percent_max = road.config.check.override_percent_max;
+            road.checks.set_overridden(statistics.overridden(percent_max));
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "rates of overrides were not looked at"),
+        Err(_) => tracing::error!("looking at rates of overrides ended in a panic"),
+    }
+}
+
 /// Hands the records of checks to the queue until told to stop. What it does not come to is found
 /// again at the next start.
 pub(crate) async fn tell(road: Arc<Road>, stop: CancellationToken) {
@@ -189,4 +214,7 @@ const BATCH_MAX: usize = 1024;
 const TOLD_AT_ONCE: usize = 128;
 /// How long to wait when the queue is busy: messages come first.
 const BUSY_WAIT: Duration = Duration::from_millis(500);
+/// Reading a week of checks is no work for every minute.
+const RATES_EVERY: Duration = Duration::from_hours(1);
+const RATES_OVER_DAYS: i32 = 7;
 const UPKEEP_EVERY: Duration = Duration::from_mins(1);

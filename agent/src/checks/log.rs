@@ -119,6 +119,21 @@ impl Log {
         })
     }
 
+    /// The same, behind a check that was shown before.
+    pub(super) fn following(
+        &self,
+        after: Option<&str>,
+        from: DateTime,
+        to: DateTime,
+        mut show: impl FnMut(Check) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let begin = after.and_then(keys::id).map(|id| [&keys::check(id)[..], b"\0"].concat());
+        let begin = begin.unwrap_or_else(|| keys::checks_from(keys::ms(from)));
+        self.0.outbox.walk_shelf(&begin, &keys::checks_from(keys::ms(to)), |_, bytes| {
+            Check::from_bytes(bytes).map_or(ControlFlow::Continue(()), &mut show)
+        })
+    }
+
     /// Where a finding stands, and how it came there.
     pub fn finding(&self, finding_id: &str) -> Result<Option<Tracked>, StoreError> {
         let bytes = self.0.outbox.shelved(&keys::finding(finding_id))?;

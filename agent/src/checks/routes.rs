@@ -16,7 +16,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::entry::Check;
+use super::kept;
 use super::log::Log;
+use super::statistics::Statistics;
 use super::tracked::Tracked;
 use super::why;
 use crate::clock;
@@ -28,7 +30,9 @@ use crate::pipeline;
 pub(crate) fn routes() -> Router<Arc<Road>> {
     Router::new()
         .route("/admin/v1/checks", get(list))
+        .route("/admin/v1/checks/requests", get(kept::requests))
         .route("/admin/v1/checks/{id}", get(show))
+        .route("/admin/v1/rules/statistics", get(statistics))
         .route("/admin/v1/checks/{id}/explain", get(why::whole))
         .route("/admin/v1/checks/{id}/findings/{finding}/explain", get(why::one))
 }
@@ -53,15 +57,29 @@ struct Wanted {
 async fn list(State(road): State<Arc<Road>>, Query(wanted): Query<Wanted>) -> Response {
     road.checks.flush().await;
     let Some(log) = road.checks.log().cloned() else { return failed_to_read(&StoreError::Stopped) };
-    let Some((from, to)) = wanted.span() else {
-        let reason = "from 和 to 写成 YYYYMMDD 或 YYYYMMDDhhmmss".to_owned();
-        return failed(StatusCode::BAD_REQUEST, "I111", &[reason]);
-    };
+    let Some((from, to)) = wanted.span() else { return wrong_span() };
     let reading = tokio::task::spawn_blocking(move || wanted.checks(&log, from, to)).await;
     match reading.map_err(|_| StoreError::panicked()).flatten() {
         Ok(checks) => done(&json!({ "checks": checks })),
         Err(error) => failed_to_read(&error),
     }
+}
+
+/// `GET /admin/v1/rules/statistics`
+async fn statistics(State(road): State<Arc<Road>>, Query(wanted): Query<Wanted>) -> Response {
+    road.checks.flush().await;
+    let Some(log) = road.checks.log().cloned() else { return failed_to_read(&StoreError::Stopped) };
+    let Some((from, to)) = wanted.span() else { return wrong_span() };
+    let reading = tokio::task::spawn_blocking(move || Statistics::read(&log, from, to)).await;
+    match reading.map_err(|_| StoreError::panicked()).flatten() {
+        Ok(statistics) => done(&statistics.to_json(wanted.rule.as_deref())),
+        Err(error) => failed_to_read(&error),
+    }
+}
+
+fn wrong_span() -> Response {
+    let reason = "from 和 to 写成 YYYYMMDD 或 YYYYMMDDhhmmss".to_owned();
+    failed(StatusCode::BAD_REQUEST, "I111", &[reason])
 }
 
 impl Wanted {

@@ -3,10 +3,14 @@
 //! Each sub-command is one file. What changes a rule changes files first and asks the daemon to
 //! take them in afterwards: a rule that cannot be loaded never gets into a file.
 
+mod backtest;
 mod books;
 mod explain;
 mod import;
 mod overlay;
+mod shadow;
+mod stats;
+mod suppress;
 
 use super::Exit;
 
@@ -22,6 +26,14 @@ enum Command {
     Overlay(overlay::Arguments),
     /// 导入公布的知识点表：先预览，再写入 | a published table: preview, then apply
     Import(import::Arguments),
+    /// 回放：候选规则在做过的审查里会命中什么 | what a candidate would have found in the checks that were made
+    Backtest(backtest::Arguments),
+    /// 每条规则的命中、提示、坚持执行、理由 | hits, overrides and reasons of each rule
+    Stats(stats::Arguments),
+    /// 规则试运行：照常判断和计数，不提示；转正 | a rule on trial: counted, never shown
+    Shadow(shadow::Arguments),
+    /// 某些科室在某日之前不用某条规则 | a rule that is off in departments until a day
+    Suppress(suppress::Arguments),
     /// 解释一次审查：规则、知识点、输入、计算，该补发什么 | why a check found what it found
     Explain(explain::Arguments),
 }
@@ -30,6 +42,10 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     match &arguments.command {
         Command::Overlay(it) => overlay::run(it),
         Command::Import(it) => import::run(it),
+        Command::Backtest(it) => backtest::run(it),
+        Command::Stats(it) => stats::run(it),
+        Command::Shadow(it) => shadow::run(it),
+        Command::Suppress(it) => suppress::run(it),
         Command::Explain(it) => explain::run(it),
     }
 }

@@ -309,6 +309,7 @@ fn check(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> CheckConfig {
         log_keep: Duration::from_secs(keep_days * 86_400),
         log_bytes_max: section.number("log_bytes_max", 10_737_418_240, 1_048_576..=BYTES_MAX, to),
         ignored_after: section.duration("ignored_after_ms", 86_400_000, 100..=MONTH_MS, to),
+        override_percent_max: section.number("override_percent_max", 60, 1..=100, to),
         report: section.switch("report", true, to),
     };
     section.finish(to);

@@ -81,6 +81,21 @@ impl Books {
         take_in(&self.config)
     }
 
+    /// Appends a setting to the hospital's own for a pack, if everything loads with it.
+    pub(super) fn append_setting(mut self, pack: &str, setting: &str) -> Result<(), Exit> {
+        let file = format!("overlay/{pack}/settings.toml");
+        let before = self.texts.rules.get(&file).unwrap_or_default().to_owned();
+        self.texts.rules.insert(&file, format!("{before}{setting}"));
+        if let Err(problems) = Sets::prove(&self.config, self.texts.clone()) {
+            tell(&problems);
+            eprintln!("没有写入");
+            return Err(Exit::Data);
+        }
+        let text = self.texts.rules.get(&file).unwrap_or_default();
+        self.put(&format!("{pack}/settings.toml"), text)?;
+        take_in(&self.config)
+    }
+
     /// Whether all is well with the changes; a change without effect is a mistake as well.
     fn prove(&self, log: &str, changes: &[Change]) -> Result<(), Exit> {
         let refuse = |problems: &[schemas::Problem]| {
