@@ -55,7 +55,7 @@ fn registration(object: &Object<'_>, facts: &mut Facts, reading: &mut Reading) {
 }
 
 /// An outpatient registration is an outpatient visit unless it says otherwise.
-fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter {
+pub(crate) fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter {
     let encounter = groups::encounter(object, reading);
     let is_sent = reading.text(object, "med_mdtrt_type").is_some();
     let usual = (!is_sent).then_some(VisitKind::Outpatient);
@@ -69,7 +69,7 @@ fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter {
     }
 }
 
-fn diagnosis(object: &Object<'_>, reading: &mut Reading) -> Diagnosis {
+pub(crate) fn diagnosis(object: &Object<'_>, reading: &mut Reading) -> Diagnosis {
     Diagnosis {
         code: reading.text(object, "diag_code"),
         name: reading.text(object, "diag_name"),
@@ -78,7 +78,7 @@ fn diagnosis(object: &Object<'_>, reading: &mut Reading) -> Diagnosis {
     }
 }
 
-fn order(object: &Object<'_>, position: usize, reading: &mut Reading) -> Order {
+pub(crate) fn order(object: &Object<'_>, position: usize, reading: &mut Reading) -> Order {
     let rxno = reading.text(object, "rxno");
     let rx_id = line_id(object, rxno.as_deref(), position, reading);
     let object = Object { path: format!("orders[{rx_id}]"), json: object.json };

@@ -152,6 +152,11 @@ pub(crate) fn diagnosis(object: &Object<'_>, reading: &mut Reading) -> Option<Di
 const SUSPECTED: [&str; 6] = ["?", "？", "疑似", "待查", "待排", "可疑"];
 const EXCLUDED: [&str; 3] = ["除外", "排除", "未见"];
 
+/// Whether a name says that the disease is only suspected, and whether that it is ruled out.
+pub(crate) fn is_doubted(name: Option<&str>) -> (bool, bool) {
+    (says(name, &SUSPECTED), says(name, &EXCLUDED))
+}
+
 fn says(name: Option<&str>, words: &[&str]) -> bool {
     name.is_some_and(|name| words.iter().any(|word| name.contains(word)))
 }

@@ -44,6 +44,7 @@ mod number;
 pub mod overlay;
 pub mod pack;
 pub mod parameter;
+pub mod past;
 mod reading;
 mod record;
 pub mod request;

@@ -1,0 +1,74 @@
+//! What one accepted record tells of a patient's past.
+//!
+//! A check reads the past as [`History`](crate::facts::History); this is the step before it: one
+//! record at a time, in the order in which records were accepted. Whoever keeps the past keeps these
+//! notes and makes the history of them when somebody asks ([`gather`]): then a line that came again
+//! is one line, a void takes it back, an admission and its discharge are one stay.
+//!
+//! Nothing here refuses. A record was validated before, and what cannot be read is not known.
+
+mod charged;
+mod gather;
+mod merge;
+mod read;
+
+pub use gather::gather;
+pub use merge::merge;
+pub use read::{is_told_by, notes_of, who_is_it_about};
+
+use jiff::civil::DateTime;
+
+use crate::facts::{Allergy, Diagnosis, LabResult, Order, Stay};
+
+/// Whom a record names, and the encounter it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Named {
+    /// 院内患者标识.
+    pub patn_id: Option<String>,
+    /// 人员编号, the insurer's.
+    pub psn_no: Option<String>,
+    /// 病历号.
+    pub medrcdno: Option<String>,
+    /// What the encounter is called, by hospital and insurer.
+    pub encounters: Vec<String>,
+}
+
+/// What is kept of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noted {
+    /// The same for every revision of the record, and for no other record of the patient.
+    pub identity: u64,
+    /// The encounter it was accepted under.
+    pub encounter: String,
+    /// What it says.
+    pub notes: Vec<Note>,
+}
+
+/// One thing that a record says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// A line of a prescription or an inpatient order.
+    Order(Box<Order>),
+    /// A charge, and the order that it charges for, when it says so.
+    Charge(Box<Order>, Option<String>),
+    /// The first use of an item, kept longer than the line itself.
+    First(Box<Order>),
+    /// A visit or stay, or what is known of it so far; and what else it is called.
+    Stay(Box<Stay>, Vec<String>),
+    /// A diagnosis.
+    Diagnosis(Diagnosis),
+    /// Allergies, as the visit's record lists them.
+    Allergies(Vec<Allergy>),
+    /// A laboratory result, and the report it stands on.
+    Lab(LabResult, Option<String>),
+    /// A laboratory report, and when it was made.
+    Report(String, DateTime),
+    /// What was said under this key before is void.
+    Void,
+    /// The laboratory report of this number is void.
+    VoidReport(String),
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

@@ -1,0 +1,118 @@
+//! Counts a use once, when it was both ordered and charged.
+//!
+//! A charge belongs to an order when it names it, or stands on the same prescription for the same
+//! item. Of a drug the order is kept, since only the order knows dose and days, less what was given
+//! back; of anything else the charges are kept, since only they know on which days it was done.
+
+use std::collections::HashMap;
+
+use rust_decimal::Decimal;
+
+use crate::facts::Order;
+use crate::session::ItemKind;
+
+/// A charge, and the id of the order it charges for, when it says so.
+pub(super) struct Charge {
+    pub(super) line: Order,
+    pub(super) charges_for: Option<String>,
+}
+
+/// Orders and charges as lines, each use once.
+pub(super) fn once(mut orders: Vec<Order>, charges: Vec<Charge>) -> Vec<Order> {
+    if charges.is_empty() {
+        return orders;
+    }
+    let places = Places::of(&orders, &charges);
+    let mut charged: HashMap<usize, Vec<Order>> = HashMap::new();
+    let mut lines = Vec::with_capacity(charges.len());
+    for charge in charges {
+        match places.order_of(&charge) {
+            Some(place) => charged.entry(place).or_default().push(charge.line),
+            None => lines.push(charge.line),
+        }
+    }
+    for (place, order) in orders.iter_mut().enumerate() {
+        let Some(charges) = charged.remove(&place) else { continue };
+        if is_drug(order, &charges) {
+            take_back(order, &charges);
+        } else {
+            order.voided = true;
+            lines.extend(charges);
+        }
+    }
+    orders.retain(|it| !it.voided);
+    orders.extend(lines);
+    orders
+}
+
+/// What was given back of an order is not there any more.
+fn take_back(order: &mut Order, charges: &[Order]) {
+    if order.national_code.is_none() {
+        order.national_code = charges.iter().find_map(|it| it.national_code.clone());
+    }
+    let quantities = || charges.iter().filter_map(|it| it.quantity);
+    if !quantities().any(|it| it < Decimal::ZERO) {
+        return;
+    }
+    let left = quantities().fold(Decimal::ZERO, Decimal::saturating_add);
+    order.voided |= left <= Decimal::ZERO;
+    order.quantity = order.quantity.map(|ordered| ordered.min(left));
+}
+
+/// By its national code; without one, what has a dose or runs for days is a drug.
+fn is_drug(order: &Order, charges: &[Order]) -> bool {
+    let codes = charges.iter().map(|it| it.national_code.as_deref());
+    let code = codes.chain([order.national_code.as_deref()]).flatten().next();
+    match code.and_then(ItemKind::of) {
+        Some(kind) => kind.is_drug(),
+        None => order.single_dose.is_some() || order.days.is_some(),
+    }
+}
+
+/// Where the orders stand, by what a charge may name of them.
+struct Places {
+    by_id: HashMap<(String, String), usize>,
+    by_item: HashMap<(String, String, String), usize>,
+    /// What a charge charges for, by its own id: a refund may name the charge alone.
+    of_charge: HashMap<(String, String), usize>,
+}
+
+impl Places {
+    fn of(orders: &[Order], charges: &[Charge]) -> Places {
+        let mut places =
+            Places { by_id: HashMap::new(), by_item: HashMap::new(), of_charge: HashMap::new() };
+        for (place, order) in orders.iter().enumerate() {
+            let encounter = order.mdtrt_id.clone().unwrap_or_default();
+            if let (Some(rxno), Some(item)) = (&order.rxno, &order.hospital_code) {
+                places.by_item.insert((encounter.clone(), rxno.clone(), item.clone()), place);
+            }
+            places.by_id.insert((encounter, order.rx_id.clone()), place);
+        }
+        for charge in charges {
+            if let Some(place) = places.order_of(charge) {
+                places.of_charge.insert((encounter(charge), charge.line.rx_id.clone()), place);
+            }
+        }
+        places
+    }
+
+    fn order_of(&self, charge: &Charge) -> Option<usize> {
+        let named = charge
+            .charges_for
+            .as_ref()
+            .and_then(|id| self.by_id.get(&(encounter(charge), id.clone())));
+        let on_prescription = || {
+            let (rxno, item) = (charge.line.rxno.clone()?, charge.line.hospital_code.clone()?);
+            self.by_item.get(&(encounter(charge), rxno, item))
+        };
+        let of_refunded = || {
+            let refunded = charge.line.refunds.clone()?;
+            self.of_charge.get(&(encounter(charge), refunded))
+        };
+        named.or_else(on_prescription).or_else(of_refunded).copied()
+    }
+}
+
+fn encounter(charge: &Charge) -> String {
+    charge.line.mdtrt_id.clone().unwrap_or_default()
+}

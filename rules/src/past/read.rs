@@ -1,0 +1,233 @@
+//! Reads the records that say something about a patient's past.
+
+use jiff::civil::{Date, DateTime};
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::{Named, Note};
+use crate::facts::{Allergy, Diagnosis, Encounter, Group, LabResult, Order, Stay, VisitKind};
+use crate::from_records;
+use crate::groups;
+use crate::json::Json;
+use crate::reading::{Object, Reading};
+use crate::vocabulary;
+
+/// Whom a record is about, as far as it says so itself.
+#[must_use]
+pub fn who_is_it_about(elements: &Value) -> Named {
+    let text = |name: &str| {
+        let text = elements.get(name)?.as_str()?.trim();
+        is_an_id(text).then(|| text.to_owned())
+    };
+    let mut encounters: Vec<String> = ENCOUNTER.iter().filter_map(|name| text(name)).collect();
+    encounters.dedup();
+    Named {
+        patn_id: text("patn_id"),
+        psn_no: text("psn_no"),
+        medrcdno: text("medrcdno"),
+        encounters,
+    }
+}
+
+/// What a record says of the past; nothing for entities that say nothing of it. `received` dates
+/// what has no day of its own.
+#[must_use]
+pub fn notes_of(entity: &str, elements: &Value, received: DateTime) -> Vec<Note> {
+    if !ENTITIES.contains(&entity) {
+        return Vec::new();
+    }
+    let json = Json::from_value(elements);
+    let object = Object { path: String::new(), json: &json };
+    let mut reading = Reading::lenient();
+    if !is_void(&object, &mut reading) {
+        return said(entity, &object, received, &mut reading);
+    }
+    let report = reading.text(&object, "rpotc_no").filter(|_| entity == "lab_report");
+    vec![report.map_or(Note::Void, Note::VoidReport)]
+}
+
+/// Whether records of an entity say anything of the past.
+#[must_use]
+pub fn is_told_by(entity: &str) -> bool {
+    ENTITIES.contains(&entity)
+}
+
+fn said(entity: &str, object: &Object<'_>, received: DateTime, reading: &mut Reading) -> Vec<Note> {
+    match entity {
+        "outpatient_prescription" => {
+            vec![order(from_records::order(object, 0, reading), received)]
+        }
+        "inpatient_order" => vec![order(inpatient_order(object, reading), received)],
+        "fee_detail_outpatient" | "fee_detail_inpatient" => {
+            vec![charge(object, received, reading)]
+        }
+        "outpatient_registration" | "outpatient_visit" => {
+            let allergies = allergies(object, reading);
+            let allergies = (!allergies.is_empty()).then_some(Note::Allergies(allergies));
+            [visit(object, reading)].into_iter().chain(allergies).collect()
+        }
+        "inpatient_admission" | "inpatient_discharge" => vec![stay(object, reading)],
+        "lab_report" => report(object, reading).into_iter().collect(),
+        "lab_report_item" => vec![lab(object, received, reading)],
+        _ => vec![diagnosis(object, received, reading)],
+    }
+}
+
+/// What says something of the past.
+const ENTITIES: [&str; 13] = [
+    "outpatient_prescription",
+    "inpatient_order",
+    "fee_detail_outpatient",
+    "fee_detail_inpatient",
+    "outpatient_registration",
+    "outpatient_visit",
+    "inpatient_admission",
+    "inpatient_discharge",
+    "outpatient_diagnosis",
+    "admission_diagnosis",
+    "discharge_diagnosis",
+    "lab_report",
+    "lab_report_item",
+];
+
+fn allergies(object: &Object<'_>, reading: &mut Reading) -> Vec<Allergy> {
+    let code = reading.text(object, "aise_code");
+    let mut found = match groups::allergies_from_text(reading.text(object, "algs")) {
+        Group::Present(found) => found,
+        Group::Absent | Group::Empty => Vec::new(),
+    };
+    match (found.first_mut(), code) {
+        (Some(first), Some(code)) => first.code = Some(code),
+        (None, Some(code)) => found.push(Allergy { code: Some(code), ..Allergy::default() }),
+        (_, None) => {}
+    }
+    found
+}
+
+fn report(object: &Object<'_>, reading: &mut Reading) -> Option<Note> {
+    let made = reading.moment(object, "rpt_date");
+    Some(Note::Report(reading.text(object, "rpotc_no")?, made?))
+}
+
+/// A void record, a registration that was handed back.
+fn is_void(object: &Object<'_>, reading: &mut Reading) -> bool {
+    reading.text(object, "vali_flag").as_deref() == Some("0")
+        || reading.flag(object, "retnr_flag") == Some(true)
+}
+
+/// A line that says no day was written when it came; one that was stopped ran until then.
+fn order(mut order: Order, received: DateTime) -> Note {
+    let begins = *order.begins.get_or_insert(received);
+    if let (Some(days), Some(stops)) = (order.days, order.stops) {
+        let run = begins.date().until(stops.date()).map_or(0, |span| span.get_days()).max(1);
+        order.days = Some(days.min(Decimal::from(run)));
+    }
+    order.current = false;
+    Note::Order(Box::new(order))
+}
+
+fn inpatient_order(object: &Object<'_>, reading: &mut Reading) -> Order {
+    let id = reading.text(object, "drord_no");
+    let id = id.or_else(|| reading.text(object, "medcas_drord_detl_id"));
+    let begins = reading.moment(object, "medc_begntime");
+    let begins = begins.or_else(|| reading.moment(object, "drord_begntime"));
+    let stops = reading.moment(object, "medc_endtime");
+    let way = groups::route(object, "drug_used_way_code", reading);
+    let way_text = reading.text(object, "drug_used_way");
+    Order {
+        rx_id: id.unwrap_or_default(),
+        group: reading.text(object, "drord_grp_no"),
+        hospital_code: reading.text(object, "drord_detl_code"),
+        name: reading.text(object, "drord_detl_name"),
+        single_dose: reading.number(object, "drug_used_sdose", groups::DOSE),
+        dose_unit: groups::unit(object, "medn_used_dosunt", reading),
+        frequency: groups::frequency(object, "medn_use_frqu", reading),
+        route: way.or_else(|| vocabulary::route(way_text.as_deref()?)?.value()),
+        route_text: way_text,
+        days: reading.number(object, "medc_days", groups::DAYS),
+        quantity: reading.number(object, "dismed_cnt", groups::COUNT),
+        quantity_unit: groups::unit(object, "dismed_cnt_unt", reading),
+        specification: reading.text(object, "drug_spec"),
+        department_code: reading.text(object, "isu_dept_code"),
+        begins: begins.or_else(|| reading.moment(object, "drord_isu_time")),
+        stops: stops.or_else(|| reading.moment(object, "drord_endtime")),
+        ..Order::default()
+    }
+}
+
+/// A fee detail says of its item what an order says of it in other words.
+fn charge(object: &Object<'_>, received: DateTime, reading: &mut Reading) -> Note {
+    let id = reading.text(object, "feedetl_sn").unwrap_or_default();
+    let mut line = groups::charge_basics(object, id, reading);
+    line.national_code = reading.text(object, "med_list_codg");
+    line.hospital_code = reading.text(object, "medins_list_codg");
+    line.name = reading.text(object, "medins_list_name");
+    line.quantity_unit = groups::unit(object, "cnt_unt", reading);
+    line.discharge = reading.flag(object, "dscg_tkdrug_flag").unwrap_or(false);
+    line.refunds = reading.text(object, "init_feedetl_sn");
+    line.begins = line.begins.or_else(|| reading.moment(object, "fee_date")).or(Some(received));
+    let charges_for = reading.text(object, "drord_no");
+    Note::Charge(Box::new(line), charges_for)
+}
+
+fn visit(object: &Object<'_>, reading: &mut Reading) -> Note {
+    let encounter = from_records::encounter(object, reading);
+    stay_of(encounter, object, reading)
+}
+
+fn stay(object: &Object<'_>, reading: &mut Reading) -> Note {
+    let encounter = groups::encounter(object, reading);
+    let discharged = reading.text(object, "dscg_dept_codg");
+    let ended = encounter.ended.or_else(|| reading.moment(object, "dscg_time"));
+    let encounter = Encounter {
+        visit: Some(VisitKind::Inpatient),
+        department_code: encounter.department_code.or(discharged),
+        ended,
+        ..encounter
+    };
+    stay_of(encounter, object, reading)
+}
+
+fn stay_of(encounter: Encounter, object: &Object<'_>, reading: &mut Reading) -> Note {
+    let also = ENCOUNTER.iter().filter_map(|name| reading.text(object, name)).collect();
+    let main = ["dscg_maindiag_code", "adm_diag_code", "dise_codg"];
+    let stay = Stay {
+        mdtrt_id: encounter.mdtrt_id,
+        visit: encounter.visit,
+        began: encounter.began,
+        ended: encounter.ended,
+        department_code: encounter.department_code,
+        main_diagnosis: main.iter().find_map(|name| reading.text(object, name)),
+        planned_course: encounter.planned_course,
+        transferred: reading.text(object, "dscg_way").map(|way| vocabulary::is_transfer(&way)),
+    };
+    Note::Stay(Box::new(stay), also)
+}
+
+fn diagnosis(object: &Object<'_>, received: DateTime, reading: &mut Reading) -> Note {
+    let made: Option<Date> = reading.date(object, "diag_time");
+    let found = from_records::diagnosis(object, reading);
+    let (suspected, excluded) = groups::is_doubted(found.name.as_deref());
+    let made = made.or(Some(received.date()));
+    Note::Diagnosis(Diagnosis { made, suspected, excluded, ..found })
+}
+
+fn lab(object: &Object<'_>, received: DateTime, reading: &mut Reading) -> Note {
+    let report = reading.text(object, "rpotc_no");
+    let found = groups::lab(object, reading).unwrap_or_default();
+    let reported = found.reported.or(Some(received));
+    Note::Lab(LabResult { reported, ..found }, report)
+}
+
+/// What the HIS writes where it knows no number must not make one person of many.
+fn is_an_id(text: &str) -> bool {
+    let first = text.chars().next();
+    text.chars().count() > 1 && text.chars().any(|it| Some(it) != first) && !is_a_blank(text)
+}
+
+fn is_a_blank(text: &str) -> bool {
+    matches!(text.to_ascii_lowercase().as_str(), "null" | "none" | "nan" | "n/a" | "未知" | "无号")
+}
+
+/// The elements that name the encounter, the hospital's own before the insurer's.
+const ENCOUNTER: [&str; 4] = ["mdtrt_sn", "ipt_otp_no", "ipt_no", "mdtrt_id"];

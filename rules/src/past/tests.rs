@@ -1,0 +1,209 @@
+//! Records in their order, and the past that is left of them.
+
+use serde_json::Value;
+
+use super::*;
+use crate::facts::{Encounter, Facts, Group, History};
+
+const DRUG: &str = r#"outpatient_prescription R1 {"rxno":"CF1","rx_srt_no":1,"rx_detl_id":"YP1","rx_detl_name":"氨氯地平",
+    "medc_days":7,"cnt":2,"drug_used_sdose":5,"rx_prsc_time":"20260501090000","mdtrt_sn":"MZ1"}"#;
+
+#[test]
+fn a_line_that_came_again_stands_once_and_a_void_takes_it_back() {
+    check(&[DRUG], None, "CF1-1 YP1 x2 7d 2026-05-01");
+    check(&[DRUG, &DRUG.replace("\"cnt\":2", "\"cnt\":1")], None, "CF1-1 YP1 x1 7d 2026-05-01");
+    let void = DRUG.replace("\"mdtrt_sn\"", "\"vali_flag\":\"0\",\"mdtrt_sn\"");
+    check(&[DRUG, &void], None, "");
+    check(&[DRUG, &void, DRUG], None, "CF1-1 YP1 x2 7d 2026-05-01");
+    // Under another key, but the same order of the same encounter.
+    check(&[DRUG, &DRUG.replace(" R1 ", " R2 ")], None, "CF1-1 YP1 x2 7d 2026-05-01");
+}
+
+#[test]
+fn an_order_that_was_stopped_keeps_the_days_it_ran() {
+    let order = r#"inpatient_order O1 {"drord_no":"D1","drord_detl_code":"YP2","medc_days":10,
+        "drord_begntime":"20260501080000","drord_endtime":"20260504090000","vali_flag":"1"}"#;
+    check(&[order], None, "D1 YP2 x? 3d 2026-05-01");
+    check(&[&order.replace("0504", "0501")], None, "D1 YP2 x? 1d 2026-05-01");
+    check(&[&order.replace("0504", "0530")], None, "D1 YP2 x? 10d 2026-05-01");
+}
+
+#[test]
+fn what_was_ordered_and_charged_counts_once() {
+    let fee = r#"fee_detail_outpatient F1 {"feedetl_sn":"F1","rxno":"CF1","medins_list_codg":"YP1",
+        "med_list_codg":"XC08CAA","cnt":2,"fee_ocur_time":"20260501100000"}"#;
+    check(&[DRUG, fee], None, "CF1-1 YP1 x2 7d 2026-05-01");
+    check(&[fee], None, "F1 YP1 x2 ?d 2026-05-01");
+    let back = r#"fee_detail_outpatient F2 {"feedetl_sn":"F2","init_feedetl_sn":"F1","cnt":-1,
+        "fee_ocur_time":"20260502100000"}"#;
+    check(&[DRUG, fee, back], None, "CF1-1 YP1 x1 7d 2026-05-01");
+    check(&[DRUG, fee, &back.replace("-1", "-2")], None, "");
+    // Of a service the charges know the days.
+    let service = r#"inpatient_order O2 {"drord_no":"D2","drord_detl_code":"HL1","drord_begntime":"20260501080000"}"#;
+    let day = |id: &str, day: &str| {
+        format!(
+            r#"fee_detail_inpatient {id} {{"feedetl_sn":"{id}","drord_no":"D2","medins_list_codg":"HL1",
+            "med_list_codg":"110200","cnt":1,"fee_ocur_time":"{day}"}}"#
+        )
+    };
+    check(
+        &[service, &day("F3", "20260501"), &day("F4", "20260502")],
+        None,
+        "F3 HL1 x1 ?d 2026-05-01; F4 HL1 x1 ?d 2026-05-02",
+    );
+}
+
+#[test]
+fn an_admission_and_its_discharge_are_one_stay_and_none_of_its_own() {
+    let admission = r#"inpatient_admission A1 {"ipt_no":"ZY1","mdtrt_id":"YB1","begntime":"20260401090000",
+        "adm_diag_code":"I10","adm_dept_codg":"03"}"#;
+    let discharge =
+        r#"inpatient_discharge A2 {"mdtrt_id":"YB1","endtime":"20260409","dscg_way":"2"}"#;
+    check(&[admission], None, "stay YB1 2026-04-01..");
+    check(&[admission, discharge], None, "stay YB1 2026-04-01..2026-04-09 transferred");
+    check(&[admission, discharge], Some("ZY1"), "");
+    let of_stay = DRUG.replace("MZ1", "ZY1");
+    let lines = [admission, of_stay.as_str()];
+    let of_stay = |it| check_in(&lines, "ZY1", it, "CF1-1 YP1 x2 7d 2026-05-01");
+    of_stay(Some("YB1"));
+}
+
+#[test]
+fn results_have_the_day_of_their_report() {
+    let result =
+        r#"lab_report_item L1 {"rpotc_no":"RP1","exam_item_detl_code":"CR","exam_rslt_val":90}"#;
+    let report = r#"lab_report L0 {"rpotc_no":"RP1","rpt_date":"20260430","vali_flag":"1"}"#;
+    check(&[result], None, "lab CR 90 2026-05-02");
+    check(&[result, report], None, "lab CR 90 2026-04-30");
+    check(&[result, report, &report.replace("\"1\"", "\"0\"")], None, "");
+}
+
+#[test]
+fn a_first_use_is_told_when_its_line_is_gone() {
+    let first =
+        r#"first X {"rx_detl_id":"YP1","rx_detl_name":"氨氯地平","rx_prsc_time":"20200101"}"#;
+    check(&[first], None, "1 YP1 x? ?d 2020-01-01");
+    check(&[first, DRUG], None, "1 YP1 x? ?d 2020-01-01; CF1-1 YP1 x2 7d 2026-05-01");
+    check(
+        &[&first.replace("20200101", "20260501100000"), DRUG],
+        None,
+        "CF1-1 YP1 x2 7d 2026-05-01",
+    );
+}
+
+#[test]
+fn allergies_and_diagnoses() {
+    let visit =
+        r#"outpatient_registration V1 {"mdtrt_sn":"MZ1","algs":"青霉素","begntime":"20260501"}"#;
+    let diagnosis =
+        r#"outpatient_diagnosis G1 {"diag_code":"I10","diag_name":"高血压待查","mdtrt_sn":"MZ1"}"#;
+    check(
+        &[visit, visit, diagnosis],
+        None,
+        "stay MZ1 2026-05-01..; diagnosis I10 suspected 2026-05-02; allergy 青霉素",
+    );
+    check(&[visit, diagnosis], Some("MZ1"), "allergy 青霉素");
+}
+
+#[test]
+fn what_the_caller_sent_is_not_counted_twice() {
+    let kept = "CF1-1 YP1 x2 7d 2026-05-01";
+    merged(r#"{"rx_id":"9","hosplist_code":"YP9"}"#, kept);
+    merged(r#"{"rx_id":"CF1-1","hosplist_code":"YP9"}"#, "");
+    merged(r#"{"rx_id":"1","rxno":"CF1","hosplist_code":"YP1"}"#, "");
+    merged(r#"{"rx_id":"1","rxno":"CF2","hosplist_code":"YP1"}"#, kept);
+    merged(
+        r#"{"rx_id":"7","hosplist_code":"YP1","cnt":2,"drord_begn_date":"20260501090000","curr_drord_flag":"0"}"#,
+        "",
+    );
+    merged(
+        r#"{"rx_id":"7","hosplist_code":"YP1","cnt":3,"drord_begn_date":"20260501090000"}"#,
+        kept,
+    );
+}
+
+#[test]
+fn placeholders_name_nobody() {
+    for (text, expected) in [("P1", true), ("0", false), ("000000", false), ("null", false)] {
+        let elements = serde_json::json!({ "patn_id": text });
+        assert_eq!(who_is_it_about(&elements).patn_id.is_some(), expected, "{text}");
+    }
+}
+
+#[track_caller]
+fn merged(order: &str, expected: &str) {
+    let text = format!(r#"{{"encounter":{{"mdtrt_id":"MZ1"}},"orders":[{order}]}}"#);
+    let mut facts = crate::request::read(&text).unwrap();
+    merge(gather(noted(&[DRUG], "MZ1"), Some("MZ1")), &mut facts);
+    assert_eq!(shown(facts.history.present().unwrap()), expected, "{order}");
+    let sent = r#"{"rx_id":"S1","hosplist_code":"YP5"}"#;
+    let text = format!(r#"{{"history":{{"since":"20260101","orders":[{sent}]}}}}"#);
+    let mut facts = crate::request::read(&text).unwrap();
+    let kept = History { since: Some("2025-06-01".parse().unwrap()), ..History::default() };
+    merge(kept, &mut facts);
+    let history = facts.history.present().unwrap();
+    assert_eq!((history.orders.len(), history.since), (1, Some("2025-06-01".parse().unwrap())));
+    let _: Facts = Facts { encounter: Group::Present(Encounter::default()), ..facts };
+}
+
+#[track_caller]
+fn check(records: &[&str], encounter: Option<&str>, expected: &str) {
+    check_in(records, "MZ1", encounter, expected);
+}
+
+#[track_caller]
+fn check_in(records: &[&str], lane: &str, encounter: Option<&str>, expected: &str) {
+    assert_eq!(shown(&gather(noted(records, lane), encounter)), expected);
+}
+
+/// `entity key elements`; the key stands for the record's identity.
+fn noted(records: &[&str], lane: &str) -> Vec<Noted> {
+    let received = "2026-05-02T08:00:00".parse().unwrap();
+    let noted = records.iter().map(|record| {
+        let (entity, rest) = record.split_once(' ').unwrap();
+        let (key, elements) = rest.split_once(' ').unwrap();
+        let elements: Value = serde_json::from_str(elements).unwrap();
+        let identity = key.bytes().fold(0, |sum, byte| sum * 256 + u64::from(byte));
+        let notes = match entity {
+            "first" => match notes_of("outpatient_prescription", &elements, received).remove(0) {
+                Note::Order(line) => vec![Note::First(line)],
+                other => panic!("{other:?}"),
+            },
+            entity => notes_of(entity, &elements, received),
+        };
+        Noted { identity, encounter: lane.to_owned(), notes }
+    });
+    noted.collect()
+}
+
+fn shown(history: &History) -> String {
+    let day = |it: Option<DateTime>| it.map(|it| it.date().to_string()).unwrap_or_default();
+    let mut parts = Vec::new();
+    for it in &history.orders {
+        let code = it.hospital_code.as_deref().unwrap_or("?");
+        let number = |it: Option<rust_decimal::Decimal>| {
+            it.map_or("?".to_owned(), |it| it.normalize().to_string())
+        };
+        let (quantity, days) = (number(it.quantity), number(it.days));
+        parts.push(format!("{} {code} x{quantity} {days}d {}", it.rx_id, day(it.begins)));
+    }
+    for it in &history.stays {
+        let transferred = if it.transferred == Some(true) { " transferred" } else { "" };
+        let id = it.mdtrt_id.as_deref().unwrap_or("?");
+        parts.push(format!("stay {id} {}..{}{transferred}", day(it.began), day(it.ended)));
+    }
+    for it in &history.diagnoses {
+        let doubt = if it.suspected { " suspected" } else { "" };
+        let made = it.made.map(|it| it.to_string()).unwrap_or_default();
+        parts.push(format!("diagnosis {}{doubt} {made}", it.code.as_deref().unwrap_or("?")));
+    }
+    for it in &history.allergies {
+        parts.push(format!("allergy {}", it.text.as_deref().unwrap_or("?")));
+    }
+    for it in &history.labs {
+        let value = it.value.map_or(String::new(), |it| it.normalize().to_string());
+        let code = it.code.as_deref().unwrap_or("?");
+        parts.push(format!("lab {code} {value} {}", day(it.reported)));
+    }
+    parts.join("; ")
+}
