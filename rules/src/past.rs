@@ -14,7 +14,7 @@ mod read;
 
 pub use gather::gather;
 pub use merge::merge;
-pub use read::{is_told_by, notes_of, who_is_it_about};
+pub use read::{is_told_by, named_by, notes_of, who_is_it_about};
 
 use jiff::civil::DateTime;
 

@@ -23,16 +23,16 @@ pub(super) fn once(mut orders: Vec<Order>, charges: Vec<Charge>) -> Vec<Order> {
         return orders;
     }
     let places = Places::of(&orders, &charges);
-    let mut charged: HashMap<usize, Vec<Order>> = HashMap::new();
+    let mut by_order: HashMap<usize, Vec<Order>> = HashMap::new();
     let mut lines = Vec::with_capacity(charges.len());
     for charge in charges {
         match places.order_of(&charge) {
-            Some(place) => charged.entry(place).or_default().push(charge.line),
+            Some(place) => by_order.entry(place).or_default().push(charge.line),
             None => lines.push(charge.line),
         }
     }
     for (place, order) in orders.iter_mut().enumerate() {
-        let Some(charges) = charged.remove(&place) else { continue };
+        let Some(charges) = by_order.remove(&place) else { continue };
         if is_drug(order, &charges) {
             take_back(order, &charges);
         } else {

@@ -141,9 +141,11 @@ impl Past {
         let names = encounter.map(|it| self.names_of(it)).unwrap_or_default();
         let orders = latest_orders(self.orders);
         let mut orders = charged::once(orders, self.charges);
-        let firsts = self.firsts.into_iter();
-        let older: Vec<Order> = firsts.filter(|it| !is_known(it, &orders)).collect();
-        orders.extend(older);
+        for first in self.firsts {
+            if !is_known(&first, &orders) {
+                orders.push(first);
+            }
+        }
         for order in &mut orders {
             let is_of_this = order.mdtrt_id.as_ref().is_some_and(|it| names.contains(it));
             if is_of_this {
@@ -175,8 +177,7 @@ impl Past {
 /// Whether the line of a first use, or one before it, is still there.
 fn is_known(first: &Order, orders: &[Order]) -> bool {
     let item = |it: &Order| (it.hospital_code.clone(), it.national_code.clone(), it.name.clone());
-    let of_item = orders.iter().filter(|it| it.begins <= first.begins);
-    of_item.into_iter().any(|it| item(it) == item(first))
+    orders.iter().any(|it| it.begins <= first.begins && item(it) == item(first))
 }
 
 /// The last order of each id in its encounter.

@@ -29,6 +29,13 @@ pub fn who_is_it_about(elements: &Value) -> Named {
     }
 }
 
+/// Whom a caller means who names a patient by one id, and does not say who gave it.
+#[must_use]
+pub fn named_by(id: &str) -> Named {
+    let id = Some(id.trim()).filter(|it| is_an_id(it)).map(str::to_owned);
+    Named { patn_id: id.clone(), psn_no: id.clone(), medrcdno: id, encounters: Vec::new() }
+}
+
 /// What a record says of the past; nothing for entities that say nothing of it. `received` dates
 /// what has no day of its own.
 #[must_use]
