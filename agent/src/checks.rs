@@ -108,7 +108,7 @@ impl Checks {
         let (notes, receiver) = mpsc::channel(NOTES_MAX);
         Checks {
             org: Arc::from(config.hospital.code.as_str()),
-            key_file: config.outbox.dir.with_file_name("patient.key"),
+            key_file: config.history.key_file.clone(),
             opened: OnceLock::new(),
             notes,
             receiver: Mutex::new(Some(receiver)),

@@ -16,6 +16,7 @@ mod check;
 mod checks;
 mod codes;
 mod demo;
+mod history;
 mod quality;
 mod receive;
 mod rules;
@@ -83,6 +84,8 @@ enum Command {
     Check(check::Arguments),
     /// 做过的审查：列出，一次的全过程 | the checks that were made, the whole trace of one
     Checks(checks::Arguments),
+    /// 患者在本院的既往：查看、删除 | the past of a patient: show, forget
+    History(history::Arguments),
     /// 待对照的院内代码：列出，对照，放行 | local codes that nobody has mapped yet
     Codes(codes::Arguments),
     /// 运行映射和规则旁边的用例 | the cases that lie beside mappings and rules
@@ -120,6 +123,7 @@ pub fn main() -> ExitCode {
         Command::Translate(it) => translate::run(&it),
         Command::Check(it) => check::run(&it),
         Command::Checks(it) => checks::run(&it),
+        Command::History(it) => history::run(&it),
         Command::Codes(it) => codes::run(&it),
         Command::Test(it) => test::run(&it),
         Command::Quality(it) => quality::run(&it),

@@ -76,6 +76,11 @@ codes! {
     "O204" "一封死信的内容读不出" "a dead letter itself cannot be read" "查磁盘；其余死信不受影响"
     "O205" "一份待对照的报文读不出，已移入死信" "a parked message cannot be read; moved to the dead letters" "按死信里的时间请 HIS 重送；查磁盘"
     "O206" "有待对照的报文缺失，已记入死信" "parked messages are missing; noted in the dead letters" "请 HIS 重送当天的报文，重送不会重复入库；查磁盘"
+    "O301" "患者既往是用另一把密钥写的，读不出" "the past of patients was written with another key" "恢复原来的 patient.key 后重启；确实找不回时执行 his-agent history reset，从今天重新积累。其间审查照常，需要既往的规则答复“无法判断”"
+    "O302" "患者密钥文件读不出" "the key of patients cannot be read" "核对 [history] key_file 的权限和内容（32 字节）；从备份恢复后重启"
+    "O303" "有记录还没有归入患者既往就已不在盘上" "records were gone before they were folded into the past of patients" "从当天起的既往是完整的；常出现时查磁盘速度"
+    "O304" "没有这位患者的既往" "nothing is kept of such a patient" "核对患者标识（院内标识、人员编号或病历号）；超过保留期的也查不到"
+    "O305" "患者既往没有打开" "the past of patients is not open" "看 his-agent history status；[history] keep_days 为 0 时不建"
 
     "Q001" "某一天的质量统计读不出" "the quality counts of a day cannot be read" "核对目录权限；文件损坏时前置机会改名为 .damaged 另存，当天从头统计"
     "Q101" "代码与旁边的名称对不上（只统计，不拒收）" "a code stands beside the name of another code; counted only" "请 HIS 核对代码和名称的对应，例如代码是片剂而名称写胶囊"

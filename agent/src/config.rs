@@ -40,6 +40,8 @@ pub struct Config {
     pub forward: ForwardConfig,
     /// The pre-prescription check.
     pub check: CheckConfig,
+    /// The past of patients.
+    pub history: HistoryConfig,
     /// What is logged.
     pub log: LogConfig,
     /// How long a stop may take before what is left stays for the next start.
@@ -204,6 +206,15 @@ pub struct CheckConfig {
     pub override_percent_max: u64,
     /// Whether the platform gets checks, findings and answers as records.
     pub report: bool,
+}
+
+/// `[history]`
+#[derive(Clone, Debug)]
+pub struct HistoryConfig {
+    /// How many days are kept; none: there is no history.
+    pub keep_days: u32,
+    /// The key under which patients are known, and with which their past is sealed.
+    pub key_file: PathBuf,
 }
 
 /// `[log]`

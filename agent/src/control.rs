@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::door::ControlDoor;
 use crate::intake::{self, Road};
-use crate::{checks, clock, parked, quality, sets, shadow};
+use crate::{checks, clock, history, parked, quality, sets, shadow};
 
 /// Everything that can be asked, by address.
 pub fn routes(road: &Arc<Road>) -> Router {
@@ -35,6 +35,7 @@ pub fn routes(road: &Arc<Road>) -> Router {
         .route("/admin/v1/shadow/stop", post(shadow::routes::stop))
         .route("/admin/v1/shadow/promote", post(shadow::routes::promote_now))
         .merge(checks::routes::routes())
+        .merge(history::routes::routes())
         .merge(parked::routes())
         .fallback(unknown_address)
         .with_state(Arc::clone(road))

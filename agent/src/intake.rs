@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use crate::checks::Checks;
 use crate::config::Config;
 use crate::forward::ForwardState;
+use crate::history::History;
 use crate::outbox::Outbox;
 use crate::parked::Parking;
 use crate::quality::Quality;
@@ -56,6 +57,8 @@ pub struct Road {
     pub streams: Semaphore,
     /// What became of every check.
     pub checks: Checks,
+    /// The past of patients.
+    pub history: History,
     /// What the sources' data is like, counted.
     pub quality: Arc<Quality>,
     /// Renders the metrics, if they are collected.
@@ -75,6 +78,7 @@ impl Road {
         let sets = ArcSwap::from_pointee(sets);
         let parking = Parking::default();
         let checks = Checks::new(&config);
+        let history = History::new(&config);
         let shadow = Shadow::default();
         Road {
             config,
@@ -87,6 +91,7 @@ impl Road {
             messages,
             streams,
             checks,
+            history,
             quality,
             metrics,
         }

@@ -16,6 +16,7 @@
 //! | [`control`] | the unix socket by which commands reach the running daemon |
 //! | [`config`] | `agent.toml`, proved; every fault told at once |
 //! | [`checks`] | what became of every check: log, findings' states, the way to the platform |
+//! | [`history`] | the past of each patient, folded from accepted records, for checks |
 //! | [`patient_key`] | the key under which a patient is known in stores that outlive a visit |
 //! | [`parked`] | messages that wait for a local code to be mapped: listed, judged again, released |
 //! | [`sets`] | schemas, mappings, code maps and rules, loaded as one |
@@ -42,6 +43,7 @@ pub mod config;
 pub mod control;
 pub mod envelope;
 pub mod forward;
+pub mod history;
 pub mod intake;
 pub mod outbox;
 pub mod parked;

@@ -15,7 +15,7 @@
 //!
 //! # The store
 //!
-//! Six families of keys; numbers in keys are 8 bytes, high byte first. The values' bytes are in
+//! Seven families of keys; numbers in keys are 8 bytes, high byte first. The values' bytes are in
 //! `outbox/format.rs`.
 //!
 //! | family | key | value |
@@ -25,6 +25,7 @@
 //! | `dead` | number of the dead letter | the dead letter, sealed |
 //! | `parked` | number of the parked message | the message, sealed |
 //! | `shelf` | chosen by its owner | what is kept beside the queue, sealed |
+//! | `history` | chosen by its owner | the past of patients: a day, then what only its owner can read |
 //! | `meta` | `format` | version of the store |
 //! | | `epoch` | the store's id, a UUID: numbers mean something only together with it |
 //! | | `tail` | next number, bytes ever stored |
@@ -49,6 +50,8 @@
 //! - **Remove**: when 8,192 settled records lie behind the cursor, one range mark removes them, in
 //!   the same batch as the cursor. After 65,536 whole files go back to the disk, and then the batch
 //!   is synced first, for a file vanishes at once.
+//! - **Hold**: whoever folds what was accepted into something else (the past of patients) names the
+//!   first number it has not come to; from there on nothing is removed ([`Outbox::hold_from`]).
 //! - **Forget**: `seen` entries that were last used more than [`Options::remember_records`]
 //!   records ago go when their file is compacted. By number and not by date: disk use is bounded
 //!   and a clock that jumps forgets nothing. A resend after that is a new record, revision 1.
@@ -78,6 +81,7 @@ mod opening;
 mod parked;
 mod progress;
 mod reading;
+mod rows;
 mod seen;
 mod shelf;
 mod store;
@@ -86,7 +90,7 @@ mod writer;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
@@ -100,8 +104,10 @@ pub use self::error::StoreError;
 use self::opening::Opened;
 use self::progress::Progress;
 use self::reading::Span;
+pub use self::rows::Accepted;
 pub use self::shelf::Change;
 use self::store::Store;
+pub use self::store::{Reach, RowError};
 use self::writer::Writer;
 use crate::envelope::{DeadLetter, Envelope, Receipt, Submission, UnknownCode};
 
@@ -118,6 +124,8 @@ pub struct Options {
     pub write_buffer_bytes: usize,
     /// Memory for filters, indexes and blocks that were read.
     pub block_cache_bytes: usize,
+    /// Memory for what was read of patients' pasts.
+    pub history_cache_bytes: usize,
     /// Compress the log too: about a quarter fewer bytes to the disk, for a fifth of the rate.
     pub compress_log: bool,
 }
@@ -130,6 +138,7 @@ impl Default for Options {
             remember_records: 100_000_000,
             write_buffer_bytes: 32 << 20,
             block_cache_bytes: 8 << 20,
+            history_cache_bytes: 16 << 20,
             compress_log: false,
         }
     }
@@ -176,6 +185,10 @@ struct Shared {
     progress: Mutex<Progress>,
     /// Something was appended. One forwarder listens.
     appended: Notify,
+    /// The same for whoever folds what was accepted into the past of patients.
+    accepted: Notify,
+    /// Records from this number on are not removed yet, delivered or not.
+    held_from: AtomicU64,
     /// Why nothing is accepted any more.
     refusal: watch::Sender<Option<StoreError>>,
     /// Bytes of submissions in the channel.
@@ -197,6 +210,8 @@ impl Outbox {
             store: RwLock::new(Some(Arc::clone(&store))),
             progress: Mutex::new(Progress::of(&at, floor)),
             appended: Notify::new(),
+            accepted: Notify::new(),
+            held_from: AtomicU64::new(u64::MAX),
             refusal: watch::Sender::new(None),
             queued_bytes: AtomicUsize::new(0),
             queued_bytes_max: options.waiting_bytes_max,
@@ -483,6 +498,7 @@ fn start(
             self.0.store.write().unwrap_or_else(PoisonError::into_inner).take();
             // Whoever waits for more should look, and find the door closed.
             self.0.appended.notify_one();
+            self.0.accepted.notify_one();
         }
     }
     let leaving = Leaving(shared);

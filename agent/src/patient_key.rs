@@ -37,6 +37,17 @@ impl PatientKey {
         hex(tag.get(..16).unwrap_or(&tag))
     }
 
+    /// 32 bytes for one purpose, made of these parts: the same for ever, and of no use for another.
+    #[must_use]
+    pub(crate) fn derive(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        // With their lengths, as above. A length is 8 bytes that begin with zeros, and no purpose does.
+        let lengths: Vec<[u8; 8]> =
+            parts.iter().map(|it| (it.len() as u64).to_be_bytes()).collect();
+        let parts = lengths.iter().zip(parts).flat_map(|(length, part)| [&length[..], part]);
+        let all: Vec<&[u8]> = [purpose.as_bytes()].into_iter().chain(parts).collect();
+        self.hmac(&all)
+    }
+
     /// HMAC-SHA256 (RFC 2104).
     fn hmac(&self, parts: &[&[u8]]) -> [u8; 32] {
         let pad = |byte: u8| {

@@ -23,7 +23,7 @@ use crate::intake::http::{self, Door};
 use crate::outbox::{Options as OutboxOptions, Outbox, StoreError, WriterHandle};
 use crate::sets::{Sets, watch};
 use crate::shadow;
-use crate::{checks, parked, quality};
+use crate::{checks, history, parked, quality};
 
 /// A running agent.
 #[derive(Debug)]
@@ -50,6 +50,9 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let opening = Arc::clone(&road);
     let opened = move || opening.checks.open(opening.outbox.clone());
     tokio::task::spawn_blocking(opened).await?.context("the log of checks")?;
+    let opening = Arc::clone(&road);
+    let opened = move || opening.history.open(&opening.config, opening.outbox.clone());
+    tokio::task::spawn_blocking(opened).await?.context("the past of patients")?;
     let his = bind(&road, road.config.listen.his).await?;
     let operators = bind(&road, road.config.listen.operators).await?;
     let socket = &road.config.control.socket;
@@ -67,6 +70,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(quality::keep(Arc::clone(&road.quality), forward_stop.clone())),
         tokio::spawn(checks::keep(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(checks::tell(Arc::clone(&road), forward_stop.clone())),
+        tokio::spawn(history::follow(Arc::clone(&road), forward_stop.clone())),
     ];
     let doors = vec![
         tokio::spawn(his.serve(http::his_routes(&road), doors_stop.clone())),

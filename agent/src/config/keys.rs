@@ -220,6 +220,14 @@ keys! {
         "审查、问题和处置是否作为记录送平台。"
         "Whether the platform gets checks, findings and feedback as records."
 
+    ["history" ""]
+    keep_days Default "400"
+        "患者在本院的既往（医嘱、费用、就诊、诊断、过敏、检验）保留多少天，供审查使用；0 表示不建。"
+        "Days that the past of patients (orders, charges, visits, diagnoses, allergies, results) is kept for checks; 0 for none."
+    key_file Nothing "\"/etc/his-agent/patient.key\""
+        "患者假名和既往加密用的密钥文件，不存在时自动生成；不写时在发件箱目录旁，名为 patient.key；要备份，丢了既往就读不出。"
+        "Key of patients' pseudonyms and of their encrypted past, made when missing; without it patient.key beside the outbox. Back it up: the past cannot be read without it."
+
     ["log" ""]
     level Default "\"info\""
         "日志级别：error、warn、info、debug，或按模块写 warn,agent=debug；环境变量 HIS_AGENT_LOG 优先。"

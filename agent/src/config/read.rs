@@ -12,8 +12,8 @@ use super::secrets::{self, secret};
 use super::section::{Complaints, Section};
 use super::unwrap::unwrap;
 use super::{
-    AmqpConfig, ChannelConfig, CheckConfig, Config, ControlConfig, ForwardConfig, Hospital, Listen,
-    LogConfig, OutboxConfig, QualityConfig, Sets,
+    AmqpConfig, ChannelConfig, CheckConfig, Config, ControlConfig, ForwardConfig, HistoryConfig,
+    Hospital, Listen, LogConfig, OutboxConfig, QualityConfig, Sets,
 };
 
 pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
@@ -35,6 +35,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         channels: channels(&mut root, &mut to),
         control: control(&mut root, &outbox, &mut to),
         quality: quality(&mut root, &outbox, &mut to),
+        history: history(&mut root, &outbox, &mut to),
         outbox,
         forward: forward(&mut root, &mut to),
         check: check(&mut root, &mut to),
@@ -319,6 +320,21 @@ fn check(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> CheckConfig {
 /// A terabyte: more than any log, and no accident.
 const BYTES_MAX: u64 = 1 << 40;
 const MONTH_MS: u64 = 31 * 86_400_000;
+
+fn history(
+    root: &mut Section<'_, '_>,
+    outbox: &OutboxConfig,
+    to: &mut Complaints<'_>,
+) -> HistoryConfig {
+    let mut section = root.section("history", to);
+    let keep_days = section.number("keep_days", 400, 0..=3_650, to);
+    let key_file = section.text("key_file", to).map(PathBuf::from);
+    section.finish(to);
+    HistoryConfig {
+        keep_days: u32::try_from(keep_days).unwrap_or(0),
+        key_file: key_file.unwrap_or_else(|| outbox.dir.with_file_name("patient.key")),
+    }
+}
 
 fn log(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> LogConfig {
     let mut section = root.section("log", to);

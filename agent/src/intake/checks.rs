@@ -61,6 +61,12 @@ impl Question {
         }
     }
 
+    /// Asks for the patient's past, and leaves most of the time for the judging.
+    pub(super) async fn recall(&self, road: &Road, facts: &mut Facts) {
+        let left = self.deadline.saturating_sub(self.asked.elapsed());
+        road.history.recall(facts, left / 4).await;
+    }
+
     /// Judges until the deadline; what is not decided by then is told as such.
     pub(super) fn judge(&self, road: &Road, sets: &Sets, facts: &Facts) -> Judged {
         let in_time = || {
@@ -152,9 +158,10 @@ pub(super) async fn check(
         Ok(came) => came,
         Err(answer) => return answer.about(&question.id).say(&Dialect::Json),
     };
-    let sets = road.sets.load();
+    let sets = road.sets.load_full();
     match rules::request::read(&text) {
-        Ok(facts) => {
+        Ok(mut facts) => {
+            question.recall(&road, &mut facts).await;
             let judged = question.judge(&road, &sets, &facts);
             let answer = question.answer(&question.data(&judged));
             question.keep(&road, &bytes, &[(facts, judged)]);
@@ -201,7 +208,8 @@ pub(super) async fn check_message(
     match &pipeline::judge(channel, &inbound, &road.config.listen.limits) {
         // What a code means that nobody has mapped is not known: a rule that needs it says so.
         Verdict::Accept(accepted) | Verdict::Park(Parked { accepted, .. }) => {
-            let facts = pipeline::facts(accepted);
+            let mut facts = pipeline::facts(accepted);
+            question.recall(&road, &mut facts).await;
             let judged = question.judge(&road, &sets, &facts);
             let told = question.data(&judged);
             let voice = voice(Some(&accepted.reading));

@@ -35,7 +35,7 @@ pub(super) async fn call(
     let number = number.map(|Path(it)| it).or_else(|| infno(&text));
     let answer = match number.as_deref() {
         // The two have the same fields; some callers leave the number out at these addresses.
-        None | Some("3101" | "3102") => judge(&road, &question, (&bytes, &text), &came),
+        None | Some("3101" | "3102") => judge(&road, &question, (&bytes, &text), &came).await,
         Some("3103") => match feedback::national(&road, &text).await {
             Ok(()) => insurance::write_answer(&[], &reply(&question, &came, &stamp())),
             Err(sentence) => failure(&sentence, &question, &came),
@@ -50,15 +50,21 @@ pub(super) async fn call(
     json(StatusCode::OK, answer)
 }
 
-fn judge(road: &Road, question: &Question, (bytes, text): (&Bytes, &str), came: &str) -> String {
-    let sets = road.sets.load();
+async fn judge(
+    road: &Road,
+    question: &Question,
+    (bytes, text): (&Bytes, &str),
+    came: &str,
+) -> String {
+    let sets = road.sets.load_full();
     match insurance::read(text) {
         Ok(patients) => {
-            let judge = |facts| {
-                let judged = question.judge(road, &sets, &facts);
-                (facts, judged)
-            };
-            let judged: Vec<_> = patients.into_iter().map(judge).collect();
+            let mut judged = Vec::with_capacity(patients.len());
+            for mut facts in patients {
+                question.recall(road, &mut facts).await;
+                let verdict = question.judge(road, &sets, &facts);
+                judged.push((facts, verdict));
+            }
             let verdicts: Vec<_> = judged.iter().map(|(_, it)| it.verdict.clone()).collect();
             let answer = insurance::write_answer(&verdicts, &reply(question, came, &stamp()));
             question.keep(road, bytes, &judged);

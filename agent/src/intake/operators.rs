@@ -50,6 +50,7 @@ pub(crate) fn standing(road: &Road) -> Value {
             "failure": road.outbox.refusal().map(|it| it.to_string()),
         },
         "checks": road.checks.standing(),
+        "history": road.history.standing(),
         "forward": {
             "connected": forward.connected,
             "peer": forward.peer,
@@ -87,6 +88,9 @@ async fn metrics(State(road): State<Arc<Road>>) -> Response {
     metrics::counter!("his_agent_forward_nacked_total").absolute(forward.nacked);
     metrics::counter!("his_agent_forward_returned_total").absolute(forward.returned);
     metrics::counter!("his_agent_forward_reconnects_total").absolute(forward.reconnects);
+    if let Some(behind) = road.history.standing().get("behind").and_then(Value::as_u64) {
+        metrics::gauge!("his_agent_history_behind_records").set(whole(behind));
+    }
     handle.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
 }

@@ -19,12 +19,12 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor,
     CompactionDecision, DB, DBCompressionType, DBRecoveryMode, ErrorKind, LogLevel, Options,
-    ReadOptions, WriteBatch, WriteOptions,
+    ReadOptions, ReadTier, WriteBatch, WriteOptions,
 };
 use tracing::error;
 
@@ -45,10 +45,19 @@ pub(super) enum Family {
     Parked,
     /// What is kept beside the queue, under keys that its owner chooses.
     Shelf,
+    /// The past of patients. A value begins with the day after whose term it may go.
+    History,
 }
 
-const FAMILIES: [Family; 6] =
-    [Family::Queue, Family::Seen, Family::Meta, Family::Dead, Family::Parked, Family::Shelf];
+const FAMILIES: [Family; 7] = [
+    Family::Queue,
+    Family::Seen,
+    Family::Meta,
+    Family::Dead,
+    Family::Parked,
+    Family::Shelf,
+    Family::History,
+];
 
 impl Family {
     const fn name(self) -> &'static str {
@@ -59,6 +68,7 @@ impl Family {
             Family::Dead => "dead",
             Family::Parked => "parked",
             Family::Shelf => "shelf",
+            Family::History => "history",
         }
     }
 }
@@ -70,6 +80,26 @@ pub(super) enum Durability {
     Buffered,
     /// On disk.
     Synced,
+}
+
+/// How far a read may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// To what is in memory; [`RowError::NotInMemory`] when that is not enough.
+    Memory,
+    /// To the disk.
+    Disk,
+}
+
+/// Why rows were not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RowError {
+    /// What is asked for is on the disk, and the disk was not to be asked.
+    #[error("the rows are not in memory")]
+    NotInMemory,
+    /// The store would not read them.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Why a walk over keys ended early.
@@ -88,6 +118,8 @@ pub(super) struct Store {
     buffered: WriteOptions,
     /// Entries of [`Family::Seen`] that were last used below this number may go.
     forget_below: Arc<AtomicU64>,
+    /// Entries of [`Family::History`] of a day before this one may go.
+    forget_before: Arc<AtomicU32>,
     #[cfg(test)]
     pub(super) faults: Faults,
 }
@@ -97,10 +129,15 @@ impl Store {
     pub(super) fn open(dir: &Path, options: &OutboxOptions) -> Result<Store, StoreError> {
         make_durable_folder(dir).map_err(|error| failed("make the folder of the store", &error))?;
         let forget_below = Arc::new(AtomicU64::new(0));
+        let forget_before = Arc::new(AtomicU32::new(0));
         let shared = shared_options(options);
         let cache = Cache::new_lru_cache(options.block_cache_bytes);
         let families = family_names(&shared, dir).into_iter().map(|name| {
-            let tuned = family_options(&name, options, &cache, &forget_below);
+            let tuned = if name == Family::History.name() {
+                history_options(options, &forget_before)
+            } else {
+                family_options(&name, options, &cache, &forget_below)
+            };
             ColumnFamilyDescriptor::new(name, tuned)
         });
         let db = DB::open_cf_descriptors(&shared, dir, families).map_err(|e| opening(&e))?;
@@ -111,6 +148,7 @@ impl Store {
             synced,
             buffered: WriteOptions::default(),
             forget_below,
+            forget_before,
             #[cfg(test)]
             faults: Faults::default(),
         })
@@ -140,6 +178,50 @@ impl Store {
                 Err(error) => Err(failed("read", &error)),
             })
             .collect()
+    }
+
+    /// The value of a key, from as near as is allowed.
+    pub(super) fn get_within(
+        &self,
+        family: Family,
+        key: &[u8],
+        reach: Reach,
+    ) -> Result<Option<Vec<u8>>, RowError> {
+        let found = self.db.get_cf_opt(self.handle(family), key, &reading_within(reach));
+        found.map_err(|error| not_read(&error))
+    }
+
+    /// Shows the entries whose keys are in `from..end`, from as near as is allowed; what the disk
+    /// gives is remembered.
+    pub(super) fn walk_within(
+        &self,
+        family: Family,
+        [from, end]: [&[u8]; 2],
+        reach: Reach,
+        mut show: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), RowError> {
+        let mut reading = reading_within(reach);
+        reading.set_iterate_upper_bound(end);
+        let mut entries = self.db.raw_iterator_cf_opt(self.handle(family), reading);
+        entries.seek(from);
+        while let Some((key, value)) = entries.item() {
+            if show(key, value).is_break() {
+                return Ok(());
+            }
+            entries.next();
+        }
+        entries.status().map_err(|error| not_read(&error))
+    }
+
+    /// Lets entries of [`Family::History`] go that are of a day before this one.
+    pub(super) fn forget_before(&self, day: u32) {
+        self.forget_before.store(day, Ordering::Relaxed);
+    }
+
+    /// Writes what is left of a stretch of keys anew, so that what was removed is gone from the disk.
+    pub(super) fn compact(&self, family: Family, from: &[u8], end: &[u8]) {
+        drop(self.db.flush_cf(self.handle(family)));
+        self.db.compact_range_cf(self.handle(family), Some(from), Some(end));
     }
 
     /// An empty batch.
@@ -392,6 +474,39 @@ fn family_options(
     tuned
 }
 
+/// Read while a doctor waits, a patient at a time: what was read lately stays in memory, in a cache
+/// that records on their way to the platform cannot push it out of.
+fn history_options(options: &OutboxOptions, forget_before: &Arc<AtomicU32>) -> Options {
+    let mut tuned = Options::default();
+    let mut blocks = BlockBasedOptions::default();
+    blocks.set_block_cache(&Cache::new_lru_cache(options.history_cache_bytes));
+    blocks.set_cache_index_and_filter_blocks(true);
+    blocks.set_bloom_filter(10.0, false);
+    tuned.set_block_based_table_factory(&blocks);
+    // What is in it is encrypted: there is nothing to compress.
+    tuned.set_compression_type(DBCompressionType::None);
+    tuned.set_write_buffer_size(options.write_buffer_bytes / 2);
+    tuned.set_max_write_buffer_number(3);
+    tuned.set_periodic_compaction_seconds(HISTORY_COMPACTED_EVERY_S);
+    let forget_before = Arc::clone(forget_before);
+    tuned.set_compaction_filter("forget old days", move |_level, _key, value: &[u8]| {
+        let day = value.first_chunk().map(|it| u32::from_be_bytes(*it));
+        match day {
+            Some(day) if day < forget_before.load(Ordering::Relaxed) => CompactionDecision::Remove,
+            Some(_) | None => CompactionDecision::Keep,
+        }
+    });
+    tuned
+}
+
+fn reading_within(reach: Reach) -> ReadOptions {
+    let mut reading = ReadOptions::default();
+    if reach == Reach::Memory {
+        reading.set_read_tier(ReadTier::BlockCache);
+    }
+    reading
+}
+
 fn opening(error: &rocksdb::Error) -> StoreError {
     let text = error.to_string();
     if text.contains("lock") && error.kind() == ErrorKind::IOError {
@@ -411,6 +526,13 @@ fn failed(operation: &'static str, error: &dyn std::error::Error) -> StoreError 
     StoreError::Failed { operation, cause: error.to_string() }
 }
 
+fn not_read(error: &rocksdb::Error) -> RowError {
+    match error.kind() {
+        ErrorKind::Incomplete => RowError::NotInMemory,
+        _ => RowError::Store(refused("read", error)),
+    }
+}
+
 fn unreadable(error: &rocksdb::Error) -> WalkError {
     match error.kind() {
         ErrorKind::Corruption => WalkError::Damaged(error.to_string()),
@@ -421,6 +543,9 @@ fn unreadable(error: &rocksdb::Error) -> WalkError {
 /// All logs together; beyond it the oldest families are flushed and their logs used again. Also
 /// what a start has to read at most.
 const WAL_BYTES_MAX: u64 = 128 << 20;
+
+/// A file of the history is written anew at least so often: then what is too old goes.
+const HISTORY_COMPACTED_EVERY_S: u64 = 7 * 86_400;
 
 /// What tests make the disk do.
 #[cfg(test)]

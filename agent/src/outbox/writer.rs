@@ -296,10 +296,11 @@ impl Writer {
         }
         self.at.cursor = cursor;
         group.batch.put(Family::Meta, CURSOR, &format::numbers([cursor]));
-        if cursor - floor < SWEEP_RECORDS {
+        let gone = cursor.min(self.shared.held_from.load(Ordering::SeqCst));
+        if gone.saturating_sub(floor) < SWEEP_RECORDS {
             return Ok(());
         }
-        let floor = if cursor == next_seq { cursor } else { entry_at(&self.store, floor, cursor)? };
+        let floor = if gone == next_seq { gone } else { entry_at(&self.store, floor, gone)? };
         group.batch.delete_range(Family::Queue, self.swept, floor);
         self.swept = floor;
         group.floor = Some(floor);
@@ -334,6 +335,7 @@ impl Writer {
         if more {
             self.store.forget_below(self.at.next_seq.saturating_sub(self.remember_records));
             self.shared.appended.notify_one();
+            self.shared.accepted.notify_one();
         }
     }
 }

@@ -1,0 +1,106 @@
+//! `his-agent history`: what is kept of a patient's past, shown or forgotten. Asks the running daemon.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::sets::unanswered;
+use super::{ConfigArgument, Exit, tell};
+use crate::config::Config;
+use crate::control::client;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// 从哪天起完整，还有多少记录没有归入 | from which day it is complete, and how far it is behind
+    Status,
+    /// 一位患者的既往，缺省遮盖内容；每次查看都记日志 | what is kept of a patient, masked unless told otherwise
+    Show {
+        /// 院内患者标识、人员编号或病历号 | any id of the patient
+        #[arg(long, value_name = "ID")]
+        patient: String,
+        /// 显示内容，不遮盖 | show the values
+        #[arg(long)]
+        unmask: bool,
+        /// 给程序看 | for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// 删除一位患者的既往，不能恢复 | remove what is kept of a patient, for good
+    Forget {
+        /// 院内患者标识、人员编号或病历号 | any id of the patient
+        #[arg(long, value_name = "ID")]
+        patient: String,
+    },
+    /// 删除全部患者的既往，用现有密钥从今天重新积累 | remove everything and begin anew with the key there is
+    Reset {
+        /// 确认删除 | yes, remove it
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    let config = match Config::load(&arguments.config.config) {
+        Ok(config) => config,
+        Err(problems) => return tell(&problems),
+    };
+    let socket = &config.control.socket;
+    let asked = match &arguments.action {
+        Action::Status => client::get(socket, "/admin/v1/history"),
+        Action::Show { patient, unmask, .. } => {
+            let body = json!({ "patient": patient, "unmask": unmask });
+            client::post(socket, "/admin/v1/history/show", &body)
+        }
+        Action::Forget { patient } => {
+            client::post(socket, "/admin/v1/history/forget", &json!({ "patient": patient }))
+        }
+        Action::Reset { yes: false } => {
+            eprintln!("将删除全部患者的既往，不能恢复；确认请加 --yes");
+            return Exit::Usage;
+        }
+        Action::Reset { yes: true } => client::post(socket, "/admin/v1/history/reset", &json!({})),
+    };
+    match asked {
+        Err(error) => return unanswered(&error),
+        Ok(told) => match &arguments.action {
+            Action::Show { json: false, .. } => say!("{}", shown(&told)),
+            Action::Forget { .. } => say!("已删除 {} 行", told.get("rows").unwrap_or(&Value::Null)),
+            _ => say!("{told:#}"),
+        },
+    }
+    Exit::Ok
+}
+
+/// A line each, so that it can be searched.
+fn shown(told: &Value) -> String {
+    let mut out = String::new();
+    let text = |value: &Value, name: &str| match value.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        _ => "-".to_owned(),
+    };
+    let _ = write!(out, "患者 {}，本院自 {} 起", text(told, "patient"), text(told, "since"));
+    let kinds: [(&str, &str, &[&str]); 4] = [
+        ("orders", "明细", &["day", "encounter", "id", "code", "name", "quantity", "days"]),
+        ("stays", "就诊", &["from", "to", "encounter", "kind"]),
+        ("diagnoses", "诊断", &["day", "code", "name"]),
+        ("labs", "检验", &["day", "code", "name", "value"]),
+    ];
+    for (list, word, names) in kinds {
+        for it in told.get(list).and_then(Value::as_array).into_iter().flatten() {
+            let words: Vec<String> = names.iter().map(|name| text(it, name)).collect();
+            let _ = write!(out, "\n{word}\t{}", words.join("\t"));
+        }
+    }
+    for it in told.get("allergies").and_then(Value::as_array).into_iter().flatten() {
+        let _ = write!(out, "\n过敏\t{}", it.as_str().unwrap_or("-"));
+    }
+    out
+}

@@ -1,0 +1,151 @@
+//! The past of each patient, as far as this institution's records tell it: 13 months of orders,
+//! charges, visits, diagnoses, allergies and results, and the first use of every item.
+//!
+//! ```text
+//! records on disk (outbox) --fold--> rows of a patient, encrypted, and the number of the next record
+//!                                       |
+//! check: who is it --recall------------>+--> rules::past::gather --> merge --> facts.history
+//! ```
+//!
+//! The fold follows the outbox by numbers, behind the receipts and never in their way: one change
+//! holds the rows and the number up to which they were made, so that a crash at any moment loses
+//! nothing and doubles nothing. Until then the outbox keeps the records, delivered or not.
+//!
+//! A check asks memory first and the disk only for a bounded time. Whoever cannot be asked, or is not
+//! known because the key is another one, leaves the history *unknown*, never empty.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `keys` | the rows' keys, and the days in front of values |
+//! | `links` | the ids of one patient |
+//! | `ledger` | the rows: fold, read, forget |
+//! | `codec`, `fields` | what is kept, as bytes |
+//! | `cipher` | how it is sealed |
+//! | `recall` | the past of a check's patient |
+//! | `fold` | the task that follows the outbox |
+//! | `routes` | what operators may ask: show, forget, begin anew |
+
+mod cipher;
+mod codec;
+mod fields;
+mod fold;
+mod keys;
+mod ledger;
+mod links;
+mod recall;
+pub(crate) mod routes;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+pub(crate) use self::fold::follow;
+use self::ledger::{Ledger, NotOpen};
+use crate::clock;
+use crate::config::Config;
+use crate::outbox::{Outbox, StoreError};
+use crate::patient_key::PatientKey;
+
+/// What the doors and the fold share.
+#[derive(Debug)]
+pub struct History {
+    state: RwLock<State>,
+    /// Room for checks that wait for the disk.
+    disk: Arc<Semaphore>,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// Switched off.
+    Off,
+    /// Not open yet.
+    Closed,
+    /// In use.
+    Open(Ledger),
+    /// Written with another key: it cannot be read, and is not written.
+    OtherKey,
+}
+
+impl History {
+    pub(crate) fn new(config: &Config) -> History {
+        let state = if config.history.keep_days == 0 { State::Off } else { State::Closed };
+        History { state: RwLock::new(state), disk: Arc::new(Semaphore::new(DISK_READS_MAX)) }
+    }
+
+    /// Opens the past, or says why it stays unknown: that is no reason not to start. Blocks.
+    pub(crate) fn open(&self, config: &Config, outbox: Outbox) -> Result<(), StoreError> {
+        if matches!(self.now(), State::Off) {
+            return Ok(());
+        }
+        let file = &config.history.key_file;
+        let key = match PatientKey::open(file) {
+            Ok(key) => key,
+            Err(error) => {
+                tracing::error!(code = "O302", file = %file.display(), %error, "the key of patients cannot be read: their past is unknown");
+                self.set(State::OtherKey);
+                return Ok(());
+            }
+        };
+        let org = Arc::from(config.hospital.code.as_str());
+        let keep_days = config.history.keep_days;
+        let state = match Ledger::open(outbox, key, org, keep_days, clock::now().date()) {
+            Ok(ledger) => State::Open(ledger),
+            Err(NotOpen::OtherKey) => {
+                tracing::error!(code = "O301", file = %file.display(), "the past of patients was written with another key and is unknown");
+                State::OtherKey
+            }
+            Err(NotOpen::Store(error)) => return Err(error),
+        };
+        self.set(state);
+        Ok(())
+    }
+
+    /// Removes everything and begins anew with the key there is. Blocks.
+    pub(crate) fn begin_anew(&self, config: &Config, outbox: &Outbox) -> Result<(), StoreError> {
+        let file = &config.history.key_file;
+        let key = PatientKey::open(file).map_err(|error| StoreError::Failed {
+            operation: "read the key of patients",
+            cause: error.to_string(),
+        })?;
+        self.set(State::Closed);
+        Ledger::begin_anew(outbox, &key, clock::now().date())?;
+        self.open(config, outbox.clone())
+    }
+
+    fn ledger(&self) -> Option<Ledger> {
+        match self.now() {
+            State::Open(ledger) => Some(ledger),
+            State::Off | State::Closed | State::OtherKey => None,
+        }
+    }
+
+    /// How it stands, for operators.
+    pub(crate) fn standing(&self) -> Value {
+        match self.now() {
+            State::Off => json!({ "state": "off" }),
+            State::Closed => json!({ "state": "closed" }),
+            State::OtherKey => json!({ "state": "unreadable" }),
+            State::Open(ledger) => json!({
+                "state": "open",
+                "since": ledger.since().map(|it| it.strftime("%Y%m%d").to_string()),
+                "behind": ledger.lag(),
+            }),
+        }
+    }
+
+    fn now(&self) -> State {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, state: State) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+/// Checks that may wait for the disk at one time; others are answered without the past.
+const DISK_READS_MAX: usize = 16;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

@@ -1,0 +1,74 @@
+//! The task that follows the outbox and takes in what was accepted.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::ledger::{Folded, Ledger};
+use crate::clock;
+use crate::intake::Road;
+use crate::outbox::StoreError;
+
+/// Follows until told to stop. What it does not come to is found again at the next start.
+pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
+    let mut day = clock::now().date();
+    while !stop.is_cancelled() {
+        let wait = match road.history.ledger() {
+            None => LOOK_AGAIN,
+            Some(ledger) => {
+                let today = clock::now().date();
+                if today != day {
+                    day = today;
+                    ledger.forget_old(today);
+                }
+                fold_some(ledger).await
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+            // Only when there was nothing: a backlog is taken at its own pace.
+            () = road.outbox.accepted(), if wait == LOOK_AGAIN => {}
+        }
+    }
+}
+
+/// Takes some in, and says how long to let others have the processor: as long as it took.
+async fn fold_some(ledger: Ledger) -> Duration {
+    let begun = Instant::now();
+    let folding = tokio::task::spawn_blocking(move || ledger.fold(clock::now().date()));
+    match folding.await.map_err(|_| StoreError::panicked()).flatten() {
+        Ok(folded) => {
+            tell(folded);
+            if folded.records == 0 { LOOK_AGAIN } else { begun.elapsed().min(PAUSE_MAX) }
+        }
+        Err(StoreError::Stopped) => LOOK_AGAIN,
+        Err(error) => {
+            tracing::error!(%error, "accepted records were not folded into the past of patients");
+            LOOK_AGAIN
+        }
+    }
+}
+
+fn tell(folded: Folded) {
+    let Folded { records, kept, nobodys, missing } = folded;
+    let others = records - kept - nobodys;
+    let counts = [("kept", kept), ("nobodys", nobodys), ("others", others), ("missing", missing)];
+    for (outcome, count) in counts {
+        if count > 0 {
+            metrics::counter!("his_agent_history_records_total", "outcome" => outcome)
+                .increment(count);
+        }
+    }
+    if missing > 0 {
+        tracing::warn!(
+            code = "O303",
+            missing,
+            "records were gone before they were folded: the past is complete from today on"
+        );
+    }
+}
+
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_millis(100);

@@ -1,0 +1,91 @@
+//! The rows' keys: a letter for what it is, then pseudonyms and numbers; and the days before values.
+//!
+//! | key | after the day |
+//! |---|---|
+//! | `R` patient, number of the first record | sealed: what is kept of records of one message |
+//! | `F` patient, item | sealed: the first use of an item |
+//! | `L` pseudonym of an id | the kinds of ids the patient is known by, and the patient |
+//! | `M` patient, another patient | nothing: what is kept of the other is of this one |
+//! | `C` | the number of the next record to fold |
+//! | `K` | what tells whether the key is the one the history was written with |
+//! | `S` | the day from which on it is complete |
+//!
+//! A patient is the pseudonym of the first id it came under. Days are counted from 1970.
+
+use jiff::civil::{Date, date};
+use sha2::{Digest as _, Sha256};
+
+pub(super) type Pseudonym = [u8; 16];
+
+pub(super) const CURSOR: &[u8] = b"C";
+pub(super) const KEY: &[u8] = b"K";
+pub(super) const SINCE: &[u8] = b"S";
+/// The day of what never goes by itself.
+pub(super) const NEVER: u32 = u32::MAX;
+
+pub(super) fn row(patient: &Pseudonym, seq: u64) -> Vec<u8> {
+    [b"R", &patient[..], &seq.to_be_bytes()].concat()
+}
+
+pub(super) fn rows(patient: &Pseudonym) -> [Vec<u8>; 2] {
+    span(b'R', patient)
+}
+
+pub(super) fn first(patient: &Pseudonym, item: &str) -> Vec<u8> {
+    let digest = Sha256::digest([&patient[..], item.as_bytes()].concat());
+    [b"F", &patient[..], digest.get(..8).unwrap_or_default()].concat()
+}
+
+pub(super) fn firsts(patient: &Pseudonym) -> [Vec<u8>; 2] {
+    span(b'F', patient)
+}
+
+pub(super) fn link(id: &Pseudonym) -> Vec<u8> {
+    [b"L", &id[..]].concat()
+}
+
+pub(super) fn member(patient: &Pseudonym, other: &Pseudonym) -> Vec<u8> {
+    [b"M", &patient[..], other].concat()
+}
+
+pub(super) fn members(patient: &Pseudonym) -> [Vec<u8>; 2] {
+    span(b'M', patient)
+}
+
+/// The other patient of a key that [`member`] made.
+pub(super) fn other_of(key: &[u8]) -> Option<Pseudonym> {
+    key.get(17..)?.try_into().ok()
+}
+
+/// All keys of one letter and patient.
+fn span(letter: u8, patient: &Pseudonym) -> [Vec<u8>; 2] {
+    let from = [&[letter], &patient[..]].concat();
+    let end = [&from[..], &[0xff; 17]].concat();
+    [from, end]
+}
+
+/// Everything there is.
+pub(super) fn all() -> [Vec<u8>; 2] {
+    [vec![b'A'], vec![b'Z']]
+}
+
+pub(super) fn day_number(day: Date) -> u32 {
+    let days = date(1970, 1, 1).until(day).map_or(0, |it| it.get_days());
+    u32::try_from(days).unwrap_or(0)
+}
+
+pub(super) fn day_of(number: u32) -> Option<Date> {
+    let days = jiff::Span::new().try_days(i64::from(number)).ok()?;
+    date(1970, 1, 1).checked_add(days).ok()
+}
+
+/// A value: its day, and the rest.
+pub(super) fn dated(day: u32, rest: &[u8]) -> Vec<u8> {
+    [&day.to_be_bytes()[..], rest].concat()
+}
+
+/// The day of a value, and the rest.
+pub(super) fn undated(value: &[u8]) -> Option<(u32, &[u8])> {
+    let (day, rest) = value.split_first_chunk()?;
+    Some((u32::from_be_bytes(*day), rest))
+}

@@ -1,0 +1,437 @@
+//! The rows of the past: written by the fold, read at a check, shown and forgotten for a person.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::civil::{Date, DateTime};
+use rules::facts::Order;
+use rules::past::{self, Named, Note, Noted};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::cipher::Cipher;
+use super::codec;
+use super::keys::{self, Pseudonym};
+use super::links::{self, Ids, Links, store_error};
+use crate::envelope::Envelope;
+use crate::outbox::{Accepted, Change, Outbox, Reach, RowError, StoreError};
+use crate::patient_key::PatientKey;
+use crate::pipeline;
+
+/// The past of the patients of one institution.
+#[derive(Clone, Debug)]
+pub(crate) struct Ledger(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    outbox: Outbox,
+    key: PatientKey,
+    org: Arc<str>,
+    keep_days: u32,
+    /// Held by whoever writes.
+    links: Mutex<Links>,
+    since: Mutex<Option<Date>>,
+}
+
+/// What a fold came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Folded {
+    /// Records looked at.
+    pub(super) records: u64,
+    /// Of these kept.
+    pub(super) kept: u64,
+    /// Records that say something of a patient, and do not say of whom.
+    pub(super) nobodys: u64,
+    /// Records that were gone before they were looked at.
+    pub(super) missing: u64,
+}
+
+/// Why there is no ledger.
+#[derive(Debug)]
+pub(super) enum NotOpen {
+    /// It was written with another key.
+    OtherKey,
+    Store(StoreError),
+}
+
+impl Ledger {
+    /// Opens what is there, or begins on `today`.
+    pub(super) fn open(
+        outbox: Outbox,
+        key: PatientKey,
+        org: Arc<str>,
+        keep_days: u32,
+        today: Date,
+    ) -> Result<Ledger, NotOpen> {
+        let store = |error| NotOpen::Store(store_error(error));
+        let proof = key.derive("history proof", &[]);
+        let inner =
+            Inner { outbox, key, org, keep_days, links: Mutex::default(), since: Mutex::default() };
+        let ledger = Ledger(Arc::new(inner));
+        match ledger.value(keys::KEY).map_err(store)? {
+            None => ledger.begin(&proof, today).map_err(NotOpen::Store)?,
+            Some(found) if found == proof => {}
+            Some(_) => return Err(NotOpen::OtherKey),
+        }
+        let since = ledger.value(keys::SINCE).map_err(store)?;
+        let number = since.and_then(|it| it.try_into().ok()).map(u32::from_be_bytes);
+        *ledger.since_now() = number.and_then(keys::day_of);
+        ledger.forget_old(today);
+        ledger.0.outbox.hold_from(Some(ledger.cursor().map_err(NotOpen::Store)?));
+        Ok(ledger)
+    }
+
+    fn begin(&self, proof: &[u8], today: Date) -> Result<(), StoreError> {
+        let first = self.0.outbox.lowest_seq();
+        let number = keys::day_number(today);
+        self.0.outbox.write_rows(&[
+            put(keys::KEY, proof),
+            put(keys::CURSOR, &first.to_be_bytes()),
+            put(keys::SINCE, &number.to_be_bytes()),
+        ])
+    }
+
+    /// Removes everything, and begins anew with the key there is.
+    pub(super) fn begin_anew(
+        outbox: &Outbox,
+        key: &PatientKey,
+        today: Date,
+    ) -> Result<(), StoreError> {
+        let [from, end] = keys::all();
+        let number = keys::day_number(today);
+        let proof = key.derive("history proof", &[]);
+        outbox.write_rows(&[
+            Change::RemoveRange(from.clone(), end.clone()),
+            put(keys::KEY, &proof),
+            put(keys::CURSOR, &outbox.lowest_seq().to_be_bytes()),
+            put(keys::SINCE, &number.to_be_bytes()),
+        ])?;
+        outbox.rewrite_rows(&from, &end)
+    }
+
+    /// From this day on it is complete.
+    pub(super) fn since(&self) -> Option<Date> {
+        *self.since_now()
+    }
+
+    /// Lets days go whose term is over.
+    pub(super) fn forget_old(&self, today: Date) {
+        self.0.outbox.forget_rows_before(self.horizon(today));
+    }
+
+    fn horizon(&self, today: Date) -> u32 {
+        keys::day_number(today).saturating_sub(self.0.keep_days)
+    }
+
+    /// The number of the next record to fold.
+    pub(super) fn cursor(&self) -> Result<u64, StoreError> {
+        let value = self.value(keys::CURSOR).map_err(store_error)?;
+        let number = value.and_then(|it| it.try_into().ok()).map(u64::from_be_bytes);
+        Ok(number.unwrap_or_else(|| self.0.outbox.lowest_seq()))
+    }
+
+    /// Records that wait to be folded.
+    pub(super) fn lag(&self) -> u64 {
+        self.cursor().map_or(0, |it| self.0.outbox.next_seq().saturating_sub(it))
+    }
+
+    /// Takes the next records in, a bounded number.
+    pub(super) fn fold(&self, today: Date) -> Result<Folded, StoreError> {
+        let mut links = self.0.links.lock().unwrap_or_else(PoisonError::into_inner);
+        if links.is_full() {
+            links.clear();
+        }
+        let from = self.cursor()?;
+        // Behind by more than the disk is asked to keep for this: what lies between is given up.
+        let lowest = self.0.outbox.next_seq().saturating_sub(BEHIND_MAX);
+        let given_up = lowest.saturating_sub(from);
+        let accepted = self.0.outbox.accepted_from(from.max(lowest), RECORDS_AT_ONCE)?;
+        let mut folded = Folded { missing: accepted.missing + given_up, ..Folded::default() };
+        folded.records = accepted.envelopes.len() as u64;
+        if accepted.next == from {
+            return Ok(folded);
+        }
+        let written = self.write(&mut links, &accepted, &mut folded, today);
+        // What is in memory may be of a change that was not made.
+        written.inspect_err(|_| links.clear())?;
+        self.0.outbox.hold_from(Some(accepted.next));
+        Ok(folded)
+    }
+
+    fn write(
+        &self,
+        links: &mut Links,
+        accepted: &Accepted,
+        folded: &mut Folded,
+        today: Date,
+    ) -> Result<(), StoreError> {
+        let mut changes = vec![put(keys::CURSOR, &accepted.next.to_be_bytes())];
+        if folded.missing > 0 {
+            let number = keys::day_number(today);
+            changes.push(put(keys::SINCE, &number.to_be_bytes()));
+        }
+        let mut rows: BTreeMap<(Pseudonym, &str), Row> = BTreeMap::new();
+        for envelope in &accepted.envelopes {
+            let Some((named, noted)) = self.noted(envelope) else { continue };
+            let day = day_received(envelope);
+            let ids = self.ids(&named);
+            let Some(patient) = links.patient(&self.0.outbox, &ids, day, &mut changes)? else {
+                folded.nobodys += 1;
+                continue;
+            };
+            folded.kept += 1;
+            self.keep_first_use(&patient, envelope.revision, &noted, &mut changes)?;
+            let row = rows.entry((patient, &envelope.message_id)).or_insert_with(|| Row {
+                seq: envelope.seq,
+                day,
+                content: Vec::new(),
+            });
+            codec::write(&noted, &mut row.content);
+        }
+        for ((patient, _), row) in rows {
+            changes.push(self.sealed(
+                &patient,
+                keys::row(&patient, row.seq),
+                row.day,
+                row.content,
+            )?);
+        }
+        self.0.outbox.write_rows(&changes)?;
+        if folded.missing > 0 {
+            *self.since_now() = Some(today);
+        }
+        Ok(())
+    }
+
+    /// What is kept of a record, and whom it names; `None` when it says nothing of the past.
+    fn noted(&self, envelope: &Envelope) -> Option<(Named, Noted)> {
+        if !past::is_told_by(&envelope.entity) {
+            return None;
+        }
+        let body: Value = serde_json::from_slice(&envelope.body).ok()?;
+        let elements = body.get("elements")?;
+        let received: DateTime = pipeline::moment(&envelope.received_at)?;
+        let notes = past::notes_of(&envelope.entity, elements, received);
+        let mut named = past::who_is_it_about(elements);
+        if !envelope.lane.is_empty() && !named.encounters.contains(&envelope.lane) {
+            named.encounters.push(envelope.lane.clone());
+        }
+        // Without a business key nothing can be said of it again.
+        let key = if envelope.key.is_empty() { &envelope.record_id } else { &envelope.key };
+        let identity = identity(&envelope.entity, key);
+        let encounter = envelope.lane.clone();
+        (!notes.is_empty()).then_some((named, Noted { identity, encounter, notes }))
+    }
+
+    fn ids(&self, named: &Named) -> Ids {
+        Ids::of(&self.0.key, &self.0.org, named)
+    }
+
+    /// The first use of each item outlives the line; when the line is changed or void, so is it.
+    fn keep_first_use(
+        &self,
+        patient: &Pseudonym,
+        revision: u32,
+        noted: &Noted,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), StoreError> {
+        if revision > 1 {
+            for (key, known) in self.firsts(patient, Reach::Disk).map_err(store_error)? {
+                if known.identity == noted.identity {
+                    changes.push(Change::Remove(key));
+                }
+            }
+        }
+        for note in &noted.notes {
+            let (Note::Order(line) | Note::Charge(line, _)) = note else { continue };
+            if line.quantity.is_some_and(|it| it.is_sign_negative()) {
+                continue; // it takes a use back
+            }
+            let Some(item) = line.hospital_code.as_ref().or(line.national_code.as_ref()) else {
+                continue;
+            };
+            let key = keys::first(patient, item);
+            let is_known = |it: &Change| matches!(it, Change::Put(known, _) if *known == key);
+            let is_removed = |it: &Change| matches!(it, Change::Remove(known) if *known == key);
+            let is_stored = self.0.outbox.row(&key, Reach::Disk).map_err(store_error)?.is_some();
+            if changes.iter().any(is_known) || is_stored && !changes.iter().any(is_removed) {
+                continue;
+            }
+            let notes = vec![Note::First(Box::new(first_use(line)))];
+            let encounter = noted.encounter.clone();
+            let first = Noted { identity: noted.identity, encounter, notes };
+            let mut content = Vec::new();
+            codec::write(&first, &mut content);
+            changes.push(self.sealed(patient, key, keys::NEVER, content)?);
+        }
+        Ok(())
+    }
+
+    fn sealed(
+        &self,
+        patient: &Pseudonym,
+        key: Vec<u8>,
+        day: u32,
+        content: Vec<u8>,
+    ) -> Result<Change, StoreError> {
+        let mut value = day.to_be_bytes().to_vec();
+        let cipher = Cipher::of(&self.0.key, patient);
+        cipher.seal(&key, content, &mut value).ok_or_else(|| StoreError::Failed {
+            operation: "seal a row of the history",
+            cause: "the system gives no random numbers".to_owned(),
+        })?;
+        Ok(Change::Put(key, value))
+    }
+
+    /// All that is kept of whoever is named so, in its order; `None` when nobody is known so.
+    pub(super) fn read(
+        &self,
+        named: &Named,
+        reach: Reach,
+        today: Date,
+    ) -> Result<Option<Vec<Noted>>, RowError> {
+        let patients = self.patients(named, reach)?;
+        if patients.is_empty() {
+            return Ok(None);
+        }
+        let horizon = self.horizon(today);
+        let mut found = Vec::new();
+        for patient in &patients {
+            let cipher = Cipher::of(&self.0.key, patient);
+            for (letter, [from, end]) in
+                [(b'R', keys::rows(patient)), (b'F', keys::firsts(patient))]
+            {
+                self.0.outbox.walk_rows([&from, &end], reach, |key, value| {
+                    if let Some((day, noted)) = open(&cipher, key, value)
+                        && day >= horizon
+                    {
+                        found.push((order_of(letter, key), noted));
+                    }
+                    ControlFlow::Continue(())
+                })?;
+            }
+        }
+        // Of several patients that are one: as it was accepted.
+        found.sort_by_key(|(order, _)| *order);
+        Ok(Some(found.into_iter().flat_map(|(_, noted)| noted).collect()))
+    }
+
+    /// The patients that are one, the one first.
+    pub(super) fn patients(&self, named: &Named, reach: Reach) -> Result<Vec<Pseudonym>, RowError> {
+        for id in self.ids(named).all() {
+            if let Some(patient) = links::patient_of(&self.0.outbox, id, reach)? {
+                let others = links::others(&self.0.outbox, &patient, reach)?;
+                return Ok([patient].into_iter().chain(others).collect());
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Removes all that is kept of whoever is named so, from the disk too. Says of how many rows.
+    pub(super) fn forget(&self, named: &Named) -> Result<u64, StoreError> {
+        let mut links = self.0.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let patients = self.patients(named, Reach::Disk).map_err(store_error)?;
+        let mut changes: Vec<Change> =
+            self.ids(named).all().map(|it| Change::Remove(keys::link(&it))).collect();
+        let mut removed = 0;
+        for patient in &patients {
+            for [from, end] in [keys::rows(patient), keys::firsts(patient), keys::members(patient)]
+            {
+                let count = |_: &[u8], _: &[u8]| {
+                    removed += 1;
+                    ControlFlow::Continue(())
+                };
+                self.0.outbox.walk_rows([&from, &end], Reach::Disk, count).map_err(store_error)?;
+                changes.push(Change::RemoveRange(from, end));
+            }
+            changes.push(Change::Remove(keys::link(patient)));
+        }
+        self.0.outbox.write_rows(&changes)?;
+        links.clear();
+        for patient in &patients {
+            for [from, end] in [keys::rows(patient), keys::firsts(patient)] {
+                self.0.outbox.rewrite_rows(&from, &end)?;
+            }
+        }
+        Ok(removed)
+    }
+
+    fn firsts(&self, patient: &Pseudonym, reach: Reach) -> Result<Vec<(Vec<u8>, Noted)>, RowError> {
+        let cipher = Cipher::of(&self.0.key, patient);
+        let [from, end] = keys::firsts(patient);
+        let mut found = Vec::new();
+        self.0.outbox.walk_rows([&from, &end], reach, |key, value| {
+            let noted = open(&cipher, key, value).and_then(|(_, noted)| noted.into_iter().next());
+            found.extend(noted.map(|it| (key.to_vec(), it)));
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
+    fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, RowError> {
+        let value = self.0.outbox.row(key, Reach::Disk)?;
+        Ok(value.and_then(|it| keys::undated(&it).map(|(_, rest)| rest.to_vec())))
+    }
+
+    fn since_now(&self) -> MutexGuard<'_, Option<Date>> {
+        self.0.since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What came of one patient in one message.
+struct Row {
+    seq: u64,
+    day: u32,
+    content: Vec<u8>,
+}
+
+/// First uses come before everything; they stand for what is not there any more.
+fn order_of(letter: u8, key: &[u8]) -> u64 {
+    let seq = key.last_chunk().map_or(0, |it| u64::from_be_bytes(*it));
+    if letter == b'R' { seq } else { 0 }
+}
+
+fn open(cipher: &Cipher, key: &[u8], value: &[u8]) -> Option<(u32, Vec<Noted>)> {
+    let (day, sealed) = keys::undated(value)?;
+    let mut sealed = sealed.to_vec();
+    let Some(content) = cipher.open(key, &mut sealed) else {
+        metrics::counter!("his_agent_history_rows_unreadable_total").increment(1);
+        return None;
+    };
+    let mut noted = Vec::new();
+    codec::read(content, &mut noted);
+    Some((day, noted))
+}
+
+/// As much as tells what was used first, and when.
+fn first_use(line: &Order) -> Order {
+    Order {
+        rx_id: line.rx_id.clone(),
+        national_code: line.national_code.clone(),
+        hospital_code: line.hospital_code.clone(),
+        name: line.name.clone(),
+        quantity: line.quantity,
+        quantity_unit: line.quantity_unit.clone(),
+        begins: line.begins,
+        ..Order::default()
+    }
+}
+
+fn identity(entity: &str, key: &str) -> u64 {
+    let digest = Sha256::digest([entity.as_bytes(), b"\0", key.as_bytes()].concat());
+    digest.first_chunk().map_or(0, |it| u64::from_be_bytes(*it))
+}
+
+fn day_received(envelope: &Envelope) -> u32 {
+    pipeline::moment(&envelope.received_at).map_or(keys::NEVER, |it| keys::day_number(it.date()))
+}
+
+fn put(key: &[u8], rest: &[u8]) -> Change {
+    Change::Put(key.to_vec(), keys::dated(keys::NEVER, rest))
+}
+
+/// Records folded in one change.
+const RECORDS_AT_ONCE: usize = 256;
+/// Records that the disk keeps for the fold at most, when it cannot follow.
+const BEHIND_MAX: u64 = 2_000_000;

@@ -1,0 +1,302 @@
+//! The past over a real store: what accepted records leave behind, and who can read it.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use jiff::civil::Date;
+use rules::past::{self, Noted};
+use rules::{Facts, Group};
+use serde_json::json;
+
+use super::*;
+use crate::envelope::{Draft, Original, Submission};
+use crate::outbox::{Options, Reach, WriterHandle};
+
+const TODAY: &str = "2026-05-02";
+
+#[test]
+fn records_of_one_patient_are_one_past_whatever_id_they_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    // Orders come before anybody is named, then the visit names the patient, then two ids are one.
+    house.accept(
+        "MZ1",
+        &[("outpatient_prescription", "MZ1|1", json!({ "rx_detl_id": "YP1", "cnt": 1 }))],
+    );
+    assert_eq!(house.of("P1"), "nobody");
+    house.accept(
+        "MZ1",
+        &[("outpatient_registration", "MZ1", json!({ "mdtrt_sn": "MZ1", "patn_id": "P1" }))],
+    );
+    assert_eq!(house.of("P1"), "YP1");
+    house.accept(
+        "MZ2",
+        &[(
+            "fee_detail_outpatient",
+            "F1",
+            json!({ "psn_no": "N1", "medins_list_codg": "YP2", "feedetl_sn": "F1", "cnt": 1 }),
+        )],
+    );
+    assert_eq!((house.of("P1").as_str(), house.of("N1").as_str()), ("YP1", "YP2"));
+    house.accept(
+        "MZ3",
+        &[(
+            "outpatient_registration",
+            "MZ3",
+            json!({ "mdtrt_sn": "MZ3", "patn_id": "P1", "psn_no": "N1" }),
+        )],
+    );
+    assert_eq!((house.of("P1").as_str(), house.of("N1").as_str()), ("YP1 YP2", "YP1 YP2"));
+    // A number of an encounter that is given twice makes nobody somebody else.
+    house.accept(
+        "MZ1",
+        &[("outpatient_registration", "MZ1", json!({ "mdtrt_sn": "MZ1", "patn_id": "P9" }))],
+    );
+    assert_eq!(house.of("P9"), "");
+    // The insurer's id of somebody who has none yet, under an encounter of theirs.
+    house.accept(
+        "MZ9",
+        &[("outpatient_registration", "MZ9", json!({ "mdtrt_sn": "MZ9", "patn_id": "P9" }))],
+    );
+    house.accept(
+        "MZ9",
+        &[(
+            "fee_detail_outpatient",
+            "F9",
+            json!({ "psn_no": "N9", "medins_list_codg": "YP9", "feedetl_sn": "F9", "cnt": 1 }),
+        )],
+    );
+    assert_eq!(house.of("P9"), "YP9");
+}
+
+#[test]
+fn a_crash_loses_nothing_and_doubles_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    house.accept("MZ1", &[order("1", "YP1")]);
+    house.append("MZ1", &[order("2", "YP2"), order("3", "YP3")]);
+    let house = house.open_again(folder.path());
+    assert_eq!(house.ledger.lag(), 2);
+    house.fold();
+    assert_eq!(house.of("P1"), "YP1 YP2 YP3");
+    house.accept("MZ1", &[("outpatient_prescription", "MZ1|2", json!({ "vali_flag": "0" }))]);
+    assert_eq!(house.of("P1"), "YP1 YP3");
+    assert_eq!(house.ledger.since(), Some(TODAY.parse().unwrap()));
+}
+
+/// The outbox removes what is delivered, but not before it is folded.
+#[test]
+fn what_is_delivered_waits_for_the_fold() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    for batch in 0..100 {
+        let lines: Vec<_> = (0..200).map(|it| order(&format!("{batch}-{it}"), "YP1")).collect();
+        house.append("MZ1", &lines);
+    }
+    let all: Vec<u64> = (1..=20_000).collect();
+    house.outbox.settle(&all).unwrap();
+    house.append("MZ1", &[order("last", "YP2")]);
+    house.outbox.settle(&[20_001]).unwrap();
+    let house = house.open_again(folder.path());
+    house.fold();
+    assert_eq!(
+        house.ledger.read(&past::named_by("P1"), Reach::Disk, day()).unwrap().unwrap().len(),
+        20_003
+    );
+    assert_eq!(house.ledger.since(), Some(day()), "nothing was missing");
+}
+
+#[test]
+fn nothing_of_a_patient_can_be_read_from_the_files_and_forgotten_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    house.accept("MZ1", &[("outpatient_prescription", "MZ1|1", json!({
+        "patn_id": "CANARYPATIENT", "rx_detl_id": "CANARYCODE", "rx_detl_name": "CANARYDRUG", "cnt": 1 }))]);
+    assert_eq!(house.of("CANARYPATIENT"), "CANARYCODE");
+    house.outbox.rewrite_rows(b"A", b"Z").unwrap();
+    let rows = house.rows();
+    assert!(rows.len() >= 5, "{rows:?}");
+    assert!(!rows.iter().any(|it| String::from_utf8_lossy(it).contains("CANARY")), "{rows:?}");
+    assert_eq!(house.ledger.forget(&past::named_by("CANARYPATIENT")).unwrap(), 2);
+    assert_eq!(house.of("CANARYPATIENT"), "nobody");
+    assert!(!house.rows().iter().any(|it| it.starts_with(b"R") || it.starts_with(b"F")));
+    // The same encounter goes on.
+    house.accept("MZ1", &[order("2", "YP2")]);
+    assert_eq!(house.of("P1"), "YP2");
+}
+
+#[test]
+fn another_key_reads_nothing_and_the_past_is_unknown_until_it_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    house.accept("MZ1", &[order("1", "YP1")]);
+    let House { outbox, writer, ledger } = house;
+    drop(ledger);
+    std::fs::rename(folder.path().join("patient.key"), folder.path().join("kept.key")).unwrap();
+    let config = config(folder.path());
+    let history = History::new(&config);
+    history.open(&config, outbox.clone()).unwrap();
+    assert_eq!(history.standing(), json!({ "state": "unreadable" }));
+    let mut facts = asked("P1");
+    recall(&history, &mut facts);
+    assert!(facts.history.is_absent(), "unknown, not empty");
+
+    std::fs::rename(folder.path().join("kept.key"), folder.path().join("patient.key")).unwrap();
+    history.open(&config, outbox.clone()).unwrap();
+    recall(&history, &mut facts);
+    assert_eq!(facts.history.present().unwrap().orders.len(), 1);
+
+    history.begin_anew(&config, &outbox).unwrap();
+    let mut facts = asked("P1");
+    recall(&history, &mut facts);
+    let Group::Present(known) = &facts.history else { panic!("it is open") };
+    assert!(known.orders.is_empty() && known.since.is_some());
+    drop(writer);
+}
+
+#[test]
+fn a_first_use_outlives_its_line_but_not_its_void() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    house.accept("MZ1", &[order("1", "YP1"), order("2", "YP2")]);
+    let void = ("outpatient_prescription", "MZ1|2", json!({ "vali_flag": "0", "patn_id": "P1" }));
+    house.accept("MZ1", &[void]);
+    house.accept("MZ1", &[order("3", "YP1")]);
+    let later: Date = "2027-07-01".parse().unwrap();
+    assert_eq!(shown(house.ledger.read(&past::named_by("P1"), Reach::Disk, later).unwrap()), "YP1");
+    house.ledger.forget_old(later);
+    house.outbox.rewrite_rows(b"A", b"Z").unwrap();
+    assert!(!house.rows().iter().any(|it| it.starts_with(b"R")), "gone from the disk too");
+    let first = house.ledger.read(&past::named_by("P1"), Reach::Disk, day()).unwrap();
+    assert_eq!(shown(first), "YP1");
+}
+
+/// 200 entries in a few messages, out of memory. The bound is for a build without optimisation on a
+/// busy machine; `history_bench` tells what it takes.
+#[test]
+fn a_past_is_read_fast() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    for batch in 0..40 {
+        let lines: Vec<_> = (0..5).map(|it| order(&format!("{batch}-{it}"), "YP1")).collect();
+        house.accept("MZ1", &lines);
+    }
+    let named = past::named_by("P1");
+    let read = || house.ledger.read(&named, Reach::Memory, day()).unwrap().unwrap();
+    assert_eq!(read().len(), 201);
+    let begun = Instant::now();
+    for _ in 0..100 {
+        let history = past::gather(read(), Some("MZ1"));
+        assert_eq!(history.orders.len(), 200);
+    }
+    let each = begun.elapsed() / 100;
+    println!("200 entries: {each:?}");
+    assert!(each < Duration::from_millis(20), "{each:?}");
+}
+
+struct House {
+    outbox: Outbox,
+    ledger: Ledger,
+    writer: WriterHandle,
+}
+
+impl House {
+    fn open(folder: &Path) -> House {
+        let (outbox, writer) = Outbox::open(&folder.join("outbox"), &Options::default()).unwrap();
+        let key = PatientKey::open(&folder.join("patient.key")).unwrap();
+        let ledger = Ledger::open(outbox.clone(), key, Arc::from("H1"), 400, day()).unwrap();
+        House { outbox, ledger, writer }
+    }
+
+    fn open_again(self, folder: &Path) -> House {
+        let House { outbox, ledger, writer } = self;
+        drop((outbox, ledger));
+        drop(writer);
+        House::open(folder)
+    }
+
+    fn accept(&self, lane: &str, records: &[(&str, &str, Value)]) {
+        self.append(lane, records);
+        self.fold();
+    }
+
+    fn append(&self, lane: &str, records: &[(&str, &str, Value)]) {
+        let drafts = records.iter().map(|(entity, key, elements)| Draft {
+            entity: (*entity).to_owned(),
+            lane: lane.to_owned(),
+            key: (*key).to_owned(),
+            digest: sha2::Digest::finalize(sha2::Digest::chain_update(
+                <sha2::Sha256 as sha2::Digest>::new(),
+                elements.to_string(),
+            ))
+            .into(),
+            tail: format!(r#""entity":"{entity}","elements":{elements},"findings":[]"#),
+        });
+        let submission = Submission {
+            channel: Arc::from("c"),
+            message_id: clock::new_id(),
+            received_at: "20260502080000".to_owned(),
+            org: Arc::from("H1"),
+            schema: Arc::from("2024.1"),
+            drafts: drafts.collect(),
+            original: Original::default(),
+        };
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(self.outbox.append(submission)).unwrap();
+    }
+
+    fn fold(&self) {
+        while self.ledger.fold(day()).unwrap().records > 0 {}
+    }
+
+    fn of(&self, patient: &str) -> String {
+        shown(self.ledger.read(&past::named_by(patient), Reach::Disk, day()).unwrap())
+    }
+
+    /// Every row as it is on disk, the key in front.
+    fn rows(&self) -> Vec<Vec<u8>> {
+        let mut rows = Vec::new();
+        let show = |key: &[u8], value: &[u8]| {
+            rows.push([key, value].concat());
+            std::ops::ControlFlow::Continue(())
+        };
+        self.outbox.walk_rows([b"A", b"Z"], Reach::Disk, show).unwrap();
+        rows
+    }
+}
+
+fn order<'a>(number: &str, item: &str) -> (&'a str, &'a str, Value) {
+    let key: &str = Box::leak(format!("MZ1|{number}").into_boxed_str());
+    let elements = json!({ "patn_id": "P1", "rxno": format!("CF{number}"), "rx_srt_no": 1,
+        "rx_detl_id": item, "rx_detl_name": "苯磺酸氨氯地平片", "drug_used_sdose": 5, "drug_used_dosunt": "mg",
+        "drug_used_frqu": "QD", "medc_days": 7, "cnt": 1, "cnt_unt": "盒", "rx_prsc_time": "20260501090000" });
+    ("outpatient_prescription", key, elements)
+}
+
+/// The items of a past, in their order.
+fn shown(found: Option<Vec<Noted>>) -> String {
+    let Some(found) = found else { return "nobody".to_owned() };
+    let history = past::gather(found, None);
+    let items: Vec<_> = history.orders.into_iter().filter_map(|it| it.hospital_code).collect();
+    items.join(" ")
+}
+
+fn recall(history: &History, facts: &mut Facts) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(history.recall(facts, Duration::from_secs(1)));
+}
+
+fn asked(patient: &str) -> Facts {
+    let text = format!(r#"{{"patient":{{"patn_id":"{patient}"}}}}"#);
+    rules::request::read(&text).unwrap()
+}
+
+fn config(folder: &Path) -> Config {
+    let dir = folder.join("outbox");
+    let text = format!("[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = {dir:?}\n");
+    Config::parse("agent.toml", &text).unwrap_or_else(|it| panic!("{it:?}"))
+}
+
+fn day() -> Date {
+    TODAY.parse().unwrap()
+}
