@@ -300,29 +300,45 @@ fn read_lab(content: &[u8]) -> LabResult {
     it
 }
 
-/// A piece by its word, a measure by its dimension and factor.
+/// A piece by its word, a measure by its dimension and factor, a rate by its time too. No word begins
+/// with the bytes that tell them apart.
 fn write_unit(tag: u8, unit: Option<&Unit>, out: &mut Writer) {
-    match unit {
-        Some(Unit::Piece(word)) => out.text(tag, Some(word)),
+    let (mut bytes, factor) = match unit {
+        None => return,
+        Some(Unit::Piece(word)) => return out.text(tag, Some(word)),
         Some(Unit::Measured { dimension, factor }) => {
-            let mut content = Writer::default();
-            content.number(0, Some(*factor));
-            // No word begins with such a byte.
-            let mut bytes = vec![0xff, place(&DIMENSIONS, dimension)];
-            bytes.extend_from_slice(content.0.get(2..).unwrap_or_default());
-            out.bytes(tag, &bytes);
+            (vec![MEASURED, place(&DIMENSIONS, dimension)], factor)
         }
-        None => {}
-    }
+        Some(Unit::Rate { dimension, factor, per_kg, minutes }) => {
+            let mut bytes = vec![RATE, place(&DIMENSIONS, dimension), u8::from(*per_kg)];
+            bytes.extend_from_slice(&minutes.to_be_bytes());
+            (bytes, factor)
+        }
+    };
+    let mut content = Writer::default();
+    content.number(0, Some(*factor));
+    bytes.extend_from_slice(content.0.get(2..).unwrap_or_default());
+    out.bytes(tag, &bytes);
 }
 
 fn read_unit(content: &[u8]) -> Option<Unit> {
-    let [0xff, dimension, factor @ ..] = content else {
-        return Unit::parse(str::from_utf8(content).ok()?);
-    };
-    let dimension = at(&DIMENSIONS, &[*dimension])?;
-    Some(Unit::Measured { dimension, factor: fields::number(factor)? })
+    match content {
+        [MEASURED, dimension, factor @ ..] => {
+            let dimension = at(&DIMENSIONS, &[*dimension])?;
+            Some(Unit::Measured { dimension, factor: fields::number(factor)? })
+        }
+        [RATE, dimension, per_kg, rest @ ..] => {
+            let dimension = at(&DIMENSIONS, &[*dimension])?;
+            let (minutes, factor) = rest.split_first_chunk()?;
+            let (minutes, factor) = (u32::from_be_bytes(*minutes), fields::number(factor)?);
+            Some(Unit::Rate { dimension, factor, per_kg: *per_kg != 0, minutes })
+        }
+        word => Unit::parse(str::from_utf8(word).ok()?),
+    }
 }
+
+const MEASURED: u8 = 0xff;
+const RATE: u8 = 0xfe;
 
 fn write_frequency(tag: u8, frequency: Option<Frequency>, out: &mut Writer) {
     let bytes = match frequency {
@@ -385,7 +401,7 @@ mod tests {
     #[test]
     fn everything_comes_back_as_it_was() {
         let text = r#"{"orders":[{"rx_id":"1","rxno":"CF1","grpno":"g","hilist_code":"XC08","hosplist_code":"YP1",
-            "hosplist_name":"氨氯地平","drug_ingd":["甲","乙"],"drug_used_sdose":"0.5","drug_used_dosunt":"g","first_sdose":1,
+            "hosplist_name":"氨氯地平","drug_ingd":["甲","乙"],"drug_used_sdose":"0.5","drug_used_dosunt":"μg/kg/min","first_sdose":1,
             "drug_used_frqu":"Q8H","drug_used_way_code":"1","medc_days":7,"cnt":2,"cnt_unt":"盒","spec":"5mg*7","pric":"32.50",
             "sumamt":"65.00","ownpay_amt":0,"drord_begn_date":"20260501090807","drord_stop_date":"20260508","urgt_flag":"1",
             "dscg_tkdrug_flag":"1","skin_test_rslt":"阴性","mdtrt_id":"MZ1","refd_rx_id":"0","bilg_dept_codg":"03",
