@@ -1,21 +1,32 @@
-//! Every value of every shipped case, replaced by each of the values that break programs.
+//! Every element that the shipped cases send, replaced by each of the values that break programs.
+//!
+//! Hundreds of cases send the same elements: each is broken in its first few places, among the other
+//! values of as many cases.
 //!
 //! Whatever comes: no panic, a verdict that is valid JSON, and the same verdict twice.
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+
 use rules::{Facts, RuleSet, Verdict, evaluate, insurance, request};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-05-15T09:20:00";
+const TIMES_AN_ELEMENT: u32 = 2;
 
 #[test]
 fn every_value_may_be_hostile() {
     let rules = RuleSet::shipped().unwrap();
-    let mut checks = 0_u32;
+    let (mut checks, mut seen) = (0_u32, BTreeMap::new());
     for input in inputs() {
         let base: Value = serde_json::from_str(&input).unwrap();
         for place in leaves(&base, String::new()) {
+            let times = seen.entry(element(&place)).or_insert(0_u32);
+            *times += 1;
+            if *times > TIMES_AN_ELEMENT {
+                continue;
+            }
             for hostile in hostile_values() {
                 let mut changed = base.clone();
                 *changed.pointer_mut(&place).unwrap() = hostile;
@@ -61,10 +72,18 @@ fn judge(rules: &RuleSet, facts: &Facts, text: &str) -> Verdict {
     verdict
 }
 
+/// Of all packs.
 fn inputs() -> Vec<String> {
-    let (_, text) = rules::SHIPPED.iter().find(|(path, _)| path.ends_with("cases.toml")).unwrap();
-    let inputs = text.lines().filter_map(|line| line.strip_prefix("input = '")?.strip_suffix('\''));
+    let packs = rules::SHIPPED.iter().filter(|(path, _)| path.ends_with("cases.toml"));
+    let lines = packs.flat_map(|(_, text)| text.lines());
+    let inputs = lines.filter_map(|line| line.strip_prefix("input = '")?.strip_suffix('\''));
     inputs.map(str::to_owned).collect()
+}
+
+/// A place without the positions in its lists: `/orders/0/cnt` and `/orders/3/cnt` are one element.
+fn element(place: &str) -> String {
+    let names = place.split('/').filter(|name| name.parse::<usize>().is_err());
+    names.collect::<Vec<_>>().join("/")
 }
 
 fn leaves(value: &Value, path: String) -> Vec<String> {
