@@ -17,6 +17,7 @@ use crate::record::record;
 use crate::rule::Rule;
 use crate::scope::{Fit, Scope};
 use crate::session::{Line, LineKind, Session};
+use crate::text::Text;
 use crate::verdict::{Completeness, Verdict};
 
 /// Judges every rule that is on and fits the scene.
@@ -234,7 +235,7 @@ fn unless_outside(rule: &Rule, outcomes: &mut [Outcome], facts: &Facts, now: Dat
 fn judge(case: &Case<'_>, needs: Identity) -> Vec<Outcome> {
     match nothing_to_look_at(case) {
         Some(Group::Absent) => {
-            return vec![Outcome::Unidentified { missing: vec!["orders".to_owned()] }];
+            return vec![Outcome::Unidentified { missing: vec!["orders".into()] }];
         }
         Some(_) => return Vec::new(),
         None => {}
@@ -281,7 +282,7 @@ fn nothing_to_look_at(case: &Case<'_>) -> Option<Group<()>> {
 }
 
 /// Lines that no row was found for, and that lack an identity by which one could have been.
-fn unidentified(case: &Case<'_>, needs: Identity) -> Vec<String> {
+fn unidentified(case: &Case<'_>, needs: Identity) -> Vec<Text> {
     let mut missing = Vec::new();
     for line in case.lines() {
         let is_found = case.matches.iter().any(|found| found.line.position == line.position);
@@ -290,18 +291,18 @@ fn unidentified(case: &Case<'_>, needs: Identity) -> Vec<String> {
             continue;
         }
         if needs.national && line.national_code().is_none() {
-            missing.push(line.path("hilist_code"));
+            missing.push(line.shared_path("hilist_code"));
         }
         if needs.ingredient && line.may_be_drug() && !line.has_known_ingredients() {
-            missing.push(line.path("drug_ingd"));
+            missing.push(line.shared_path("drug_ingd"));
         }
         if needs.hospital && line.order.hospital_code.is_none() {
-            missing.push(line.path("hosplist_code"));
+            missing.push(line.shared_path("hosplist_code"));
         }
         if needs.atc && line.may_be_drug() && !line.is_herbal() {
             match line.product {
-                None => missing.push(line.path("hosplist_code")),
-                Some(product) if product.atc.is_none() => missing.push(line.path("atc")),
+                None => missing.push(line.shared_path("hosplist_code")),
+                Some(product) if product.atc.is_none() => missing.push(line.shared_path("atc")),
                 Some(_) => {}
             }
         }
@@ -310,29 +311,29 @@ fn unidentified(case: &Case<'_>, needs: Identity) -> Vec<String> {
 }
 
 /// Diagnoses and operations that rows hang on and that were not sent, or sent without a code.
-fn uncoded(case: &Case<'_>, needs: Identity) -> Vec<String> {
+fn uncoded(case: &Case<'_>, needs: Identity) -> Vec<Text> {
     let mut missing = Vec::new();
     if needs.diagnosis {
         match &case.facts.diagnoses {
-            Group::Absent => missing.push("diagnoses".to_owned()),
+            Group::Absent => missing.push("diagnoses".into()),
             Group::Empty => {}
             Group::Present(made) => missing.extend(
                 made.iter()
                     .enumerate()
                     .filter(|(_, diagnosis)| diagnosis.code.is_none())
-                    .map(|(position, _)| format!("diagnoses[{position}].dise_codg")),
+                    .map(|(position, _)| format!("diagnoses[{position}].dise_codg").into()),
             ),
         }
     }
     if needs.surgery {
         match &case.facts.surgeries {
-            Group::Absent => missing.push("surgeries".to_owned()),
+            Group::Absent => missing.push("surgeries".into()),
             Group::Empty => {}
             Group::Present(done) => missing.extend(
                 done.iter()
                     .enumerate()
                     .filter(|(_, surgery)| surgery.code.is_none())
-                    .map(|(position, _)| format!("surgeries[{position}].oprn_oprt_code")),
+                    .map(|(position, _)| format!("surgeries[{position}].oprn_oprt_code").into()),
             ),
         }
     }

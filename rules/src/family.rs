@@ -190,13 +190,13 @@ pub enum Outcome {
     /// the log: a rule about narcotics does not speak up at every drug that nobody has mapped.
     Unlisted {
         /// The path of the line's code.
-        missing: String,
+        missing: Text,
     },
     /// 无法判断 whether the rule is about a line at all: nothing a doctor could answer, so it is
     /// never asked and never shown as a danger.
     Unidentified {
         /// Paths such as `orders[RX1].hilist_code`.
-        missing: Vec<String>,
+        missing: Vec<Text>,
     },
     /// 不适用; not reported.
     NotApplicable,

@@ -183,7 +183,7 @@ impl Index {
         if let Some(atc) = line.product.and_then(|product| product.atc.as_deref()) {
             branches(atc, &ATC_LENGTHS).for_each(|branch| look_up(&self.atc, branch));
         }
-        line.each_ingredient(|ingredient| look_up(&self.ingredient, ingredient));
+        line.ingredient_names().for_each(|ingredient| look_up(&self.ingredient, ingredient));
     }
 
     /// Calls `found` for every row about a diagnosis.

@@ -1,19 +1,22 @@
 //! What a rule's judgement becomes in the verdict: findings with their stable ids, what is unknown
 //! and what follows from not knowing, what is owed.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::hash::BuildHasherDefault;
 
 use rust_decimal::Decimal;
 
 use crate::family::{Case, Hit, LooksAt, Outcome};
 use crate::finding_id::FindingId;
+use crate::hash::Fast;
 use crate::rule::{Action, OnMissing, Rule, Severity};
+use crate::text::Text;
 use crate::verdict::{Finding, FindingLine, Question, Role, Task, Unknown, Verdict};
 
 /// Files the outcomes of one rule. A rule passed only if nothing hit and nothing stayed open.
 pub(crate) fn record(verdict: &mut Verdict, case: &Case<'_>, outcomes: Vec<Outcome>) {
     let rule = case.rule;
-    let (mut missing, mut unlisted): (Vec<String>, Vec<String>) = Default::default();
+    let (mut missing, mut unlisted): (Vec<Text>, Vec<Text>) = Default::default();
     let (mut is_hit, mut is_judged) = (false, false);
     for outcome in outcomes {
         match outcome {
@@ -27,7 +30,9 @@ pub(crate) fn record(verdict: &mut Verdict, case: &Case<'_>, outcomes: Vec<Outco
                 verdict.tasks.push(Task { rule_id: rule.id.clone(), lines, text, due_hours });
             }
             Outcome::Pass => is_judged = true,
-            Outcome::Unknown { missing: paths } => missing.extend(paths),
+            Outcome::Unknown { missing: paths } => {
+                missing.extend(paths.into_iter().map(Text::from));
+            }
             Outcome::Unlisted { missing: path } => unlisted.push(path),
             // A doctor reads of it, but is not asked and has no danger to confirm.
             Outcome::Unidentified { missing: paths } if tells_of_unidentified(rule) => {
@@ -50,36 +55,43 @@ fn tells_of_unidentified(rule: &Rule) -> bool {
 }
 
 /// What the rule says about missing data holds for what it lacks, not for drugs in no table.
-fn file_unknown(
-    verdict: &mut Verdict,
-    case: &Case<'_>,
-    mut missing: Vec<String>,
-    unlisted: Vec<String>,
-) {
-    let lacking = unknown(case, missing.clone());
-    if !lacking.missing.is_empty() {
-        match case.rule.on_missing {
+fn file_unknown(verdict: &mut Verdict, case: &Case<'_>, missing: Vec<Text>, unlisted: Vec<Text>) {
+    let rule = case.rule;
+    let is_told = rule.on_missing == OnMissing::Report && rule.action != Action::Silent;
+    let mut unknown = Unknown {
+        rule_id: rule.id.clone(),
+        rule_name: rule.name.clone(),
+        is_silent: missing.is_empty() || !is_told,
+        missing: each_once(missing),
+    };
+    if !unknown.missing.is_empty() {
+        match rule.on_missing {
             // A rule on trial neither asks nor tells.
-            _ if case.rule.action == Action::Silent => {}
-            OnMissing::Ask => verdict.questions.push(question(case, &lacking)),
-            OnMissing::Hit => verdict.findings.push(to_confirm(case, &lacking)),
+            _ if rule.action == Action::Silent => {}
+            OnMissing::Ask => verdict.questions.push(question(case, &unknown)),
+            OnMissing::Hit => verdict.findings.push(to_confirm(case, &unknown)),
             OnMissing::Report | OnMissing::Silent => {}
         }
     }
-    missing.extend(unlisted);
-    let is_silent = lacking.missing.is_empty() || lacking.is_silent;
-    verdict.unknown.push(Unknown { is_silent, ..unknown(case, missing) });
+    if !unlisted.is_empty() {
+        unknown.missing.extend(unlisted);
+        unknown.missing = each_once(unknown.missing);
+    }
+    verdict.unknown.push(unknown);
 }
 
-fn unknown(case: &Case<'_>, mut missing: Vec<String>) -> Unknown {
-    let mut seen = BTreeSet::new();
-    missing.retain(|path| seen.insert(path.clone()));
-    Unknown {
-        rule_id: case.rule.id.clone(),
-        rule_name: case.rule.name.clone(),
-        missing,
-        is_silent: case.rule.on_missing != OnMissing::Report || case.rule.action == Action::Silent,
+/// Lists of a few dozen, of which hardly any has a path twice.
+fn each_once(mut paths: Vec<Text>) -> Vec<Text> {
+    let mut seen = HashSet::<&str, BuildHasherDefault<Fast>>::with_capacity_and_hasher(
+        paths.len(),
+        BuildHasherDefault::default(),
+    );
+    let is_first: Vec<bool> = paths.iter().map(|path| seen.insert(path)).collect();
+    if is_first.contains(&false) {
+        let mut is_first = is_first.into_iter();
+        paths.retain(|_| is_first.next() == Some(true));
     }
+    paths
 }
 
 /// The same question keeps its id through an encounter, so that it is put once.

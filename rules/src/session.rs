@@ -1,5 +1,7 @@
 //! The lines of one check, prepared once for all rules: product, ingredients, dates, doubts.
 
+use std::cell::{OnceCell, RefCell};
+
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Time};
 use rust_decimal::Decimal;
@@ -13,6 +15,7 @@ use crate::family::LooksAt;
 use crate::knowledge::Key;
 use crate::mask;
 use crate::sets::CodeSets;
+use crate::text::Text;
 use crate::unit::{Dose, Specification, Unit};
 use crate::way::Way;
 
@@ -106,6 +109,8 @@ pub struct Line<'a> {
     pub body_kg: Option<Decimal>,
     /// False when the single dose was most likely written in another unit.
     pub dose_is_believable: bool,
+    paths: RefCell<Vec<(&'static str, Text)>>,
+    specification: OnceCell<Option<Specification>>,
 }
 
 impl<'a> Session<'a> {
@@ -164,6 +169,8 @@ fn lines<'a>(
             begins: begins(order, today, kind != LineKind::Order, findings),
             body_kg,
             dose_is_believable: true,
+            paths: RefCell::default(),
+            specification: OnceCell::new(),
         };
         line.doubt_the_dose(findings);
         line
@@ -230,6 +237,17 @@ impl<'a> Line<'a> {
             LineKind::Past => "history.orders",
         };
         format!("{list}[{}].{element}", self.order.rx_id)
+    }
+
+    /// The same for the elements that dozens of rules miss in the same line: written once.
+    pub(crate) fn shared_path(&self, element: &'static str) -> Text {
+        let mut known = self.paths.borrow_mut();
+        if let Some((_, path)) = known.iter().find(|(name, _)| *name == element) {
+            return path.clone();
+        }
+        let path = Text::from(self.path(element));
+        known.push((element, path.clone()));
+        path
     }
 
     /// What kind of item its national code says it is.
@@ -301,9 +319,7 @@ impl<'a> Line<'a> {
                 let atc = self.product.and_then(|product| product.atc.as_deref());
                 atc.is_some_and(|code| code.starts_with(branch.as_str()))
             }
-            Key::Ingredient(name) => {
-                self.ingredients().is_some_and(|ingredients| ingredients.contains(&name.as_str()))
-            }
+            Key::Ingredient(name) => self.contains(name),
             Key::Set(name) => sets.members(name).iter().any(|member| self.is_about(member, sets)),
             Key::Diagnosis(_) | Key::Surgery(_) => false,
         }
@@ -319,19 +335,21 @@ impl<'a> Line<'a> {
     /// Its ingredients by the drug table, else as sent; `None` when nobody knows.
     #[must_use]
     pub fn ingredients(&self) -> Option<Vec<&'a str>> {
-        if let Some(product) = self.product {
-            return Some(product.ingredients.iter().map(|i| i.name.as_str()).collect());
-        }
-        let sent = &self.order.ingredients;
-        (!sent.is_empty()).then(|| sent.iter().map(String::as_str).collect())
+        self.has_known_ingredients().then(|| self.ingredient_names().collect())
     }
 
-    /// Calls `each` for every one of them.
-    pub(crate) fn each_ingredient(&self, each: impl FnMut(&'a str)) {
-        match self.product {
-            Some(product) => product.ingredients.iter().map(|i| i.name.as_str()).for_each(each),
-            None => self.order.ingredients.iter().map(String::as_str).for_each(each),
-        }
+    /// The same, one by one; none when nobody knows.
+    pub(crate) fn ingredient_names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let (of_product, sent) = match self.product {
+            Some(product) => (product.ingredients.as_slice(), &[][..]),
+            None => (&[][..], self.order.ingredients.as_slice()),
+        };
+        of_product.iter().map(|i| i.name.as_str()).chain(sent.iter().map(String::as_str))
+    }
+
+    /// Whether it is known to contain something.
+    pub(crate) fn contains(&self, ingredient: &str) -> bool {
+        self.ingredient_names().any(|name| name == ingredient)
     }
 
     /// Whether anybody knows what it contains.
@@ -392,7 +410,8 @@ impl<'a> Line<'a> {
     /// What the specification says.
     #[must_use]
     pub fn specification(&self) -> Option<Specification> {
-        Specification::parse(self.order.specification.as_deref()?)
+        let parse = || Specification::parse(self.order.specification.as_deref()?);
+        *self.specification.get_or_init(parse)
     }
 
     /// The last day on which it is taken, when that is known.

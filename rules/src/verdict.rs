@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::facts::InputFinding;
 use crate::rule::{Action, Behaviour, Severity};
+use crate::text::Text;
 use crate::vocabulary;
 use crate::write::Writer;
 
@@ -134,7 +135,7 @@ pub struct Unknown {
     /// Its name.
     pub rule_name: String,
     /// Paths of the missing elements.
-    pub missing: Vec<String>,
+    pub missing: Vec<Text>,
     /// Not shown to the doctor.
     pub is_silent: bool,
 }
@@ -151,7 +152,7 @@ impl Unknown {
     pub fn elements_zh(&self) -> String {
         let mut names: Vec<&str> = Vec::new();
         for path in &self.missing {
-            let name = vocabulary::element_zh(path).unwrap_or(path);
+            let name = vocabulary::element_zh(path).unwrap_or(path.as_str());
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -185,7 +186,7 @@ pub struct Question {
     /// The question.
     pub text: String,
     /// Paths of the elements that would answer it.
-    pub missing: Vec<String>,
+    pub missing: Vec<Text>,
 }
 
 /// Something owed after a pass.

@@ -50,8 +50,8 @@ impl Writer {
     }
 
     /// A list of texts.
-    pub(crate) fn texts(&mut self, name: &str, values: &[String]) {
-        let items: Vec<_> = values.iter().map(|value| quoted(value)).collect();
+    pub(crate) fn texts(&mut self, name: &str, values: &[impl AsRef<str>]) {
+        let items: Vec<_> = values.iter().map(|value| quoted(value.as_ref())).collect();
         self.raw(name, &format!("[{}]", items.join(",")));
     }
 

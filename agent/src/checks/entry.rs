@@ -122,7 +122,7 @@ impl Check {
         let encounter = facts.encounter.present();
         let undecided = |it: &rules::verdict::Unknown| Undecided {
             rule_id: it.rule_id.clone(),
-            missing: it.missing.clone(),
+            missing: it.missing.iter().map(ToString::to_string).collect(),
         };
         Check {
             scene,

@@ -155,7 +155,7 @@ fn lacks(line: &Line<'_>, key: &Key) -> Option<String> {
             line.national_code().is_none().then_some("hilist_code")
         }
         Key::Ingredient(_) => {
-            (line.may_be_drug() && line.ingredients().is_none()).then_some("drug_ingd")
+            (line.may_be_drug() && !line.has_known_ingredients()).then_some("drug_ingd")
         }
         Key::Atc(_) => {
             let atc = line.product.and_then(|product| product.atc.as_ref());

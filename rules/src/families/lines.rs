@@ -19,7 +19,7 @@ pub(crate) fn of_kinds<'a>(
     let current = case.lines().filter(|line| line.order.current && line.may_be_drug());
     current
         .map(|line| match line.product {
-            None => Outcome::Unlisted { missing: line.path("hosplist_code") },
+            None => Outcome::Unlisted { missing: line.shared_path("hosplist_code") },
             Some(product) if kinds.iter().any(|kind| product.kinds.contains(kind)) => judge(line),
             Some(_) => Outcome::NotApplicable,
         })

@@ -227,10 +227,8 @@ fn weight(
 }
 
 fn was_taken(case: &Case<'_>, line: &Line<'_>) -> bool {
-    let ingredients = line.ingredients().unwrap_or_default();
-    case.session.past.iter().filter(|past| !past.is_cancelled()).any(|past| {
-        past.ingredients().unwrap_or_default().iter().any(|name| ingredients.contains(name))
-    })
+    let mut past = case.session.past.iter().filter(|past| !past.is_cancelled());
+    past.any(|past| past.ingredient_names().any(|name| line.contains(name)))
 }
 
 #[cfg(test)]

@@ -85,8 +85,11 @@ struct Kind<'a> {
 fn ingredients<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
     let lines = case.session.lines.iter().filter(|line| line.is_systemic());
     let kinds = lines.flat_map(|line| {
-        let ingredients = line.ingredients().unwrap_or_default().into_iter();
-        ingredients.map(move |ingredient| Kind { line, ingredient, counted_as: ingredient })
+        line.ingredient_names().map(move |ingredient| Kind {
+            line,
+            ingredient,
+            counted_as: ingredient,
+        })
     });
     kinds.collect()
 }
@@ -107,7 +110,7 @@ fn classes<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
 
 /// Lines of which nobody knows what they contain could duplicate any other.
 fn unknown_lines(case: &Case<'_>) -> Option<Outcome> {
-    let lines = case.session.lines.iter().filter(|line| line.ingredients().is_none());
+    let lines = case.session.lines.iter().filter(|line| !line.has_known_ingredients());
     let missing: Vec<_> = lines.map(|line| line.path("drug_ingd")).collect();
     (!missing.is_empty()).then_some(Outcome::Unknown { missing })
 }

@@ -93,9 +93,7 @@ fn is_continued(case: &Case<'_>, found: &Match<'_>, ingredient: &str) -> bool {
         .lines
         .iter()
         .filter(|line| !line.order.current && line.position != found.line.position);
-    of_stay.chain(active).any(|line| {
-        line.ingredients().unwrap_or_default().contains(&ingredient) && !line.is_cancelled()
-    })
+    of_stay.chain(active).any(|line| line.contains(ingredient) && !line.is_cancelled())
 }
 
 fn judge_line(case: &Case<'_>, found: &Match<'_>, ingredient: &str) -> Outcome {

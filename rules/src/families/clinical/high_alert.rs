@@ -44,7 +44,7 @@ fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
     let found = case.matches.iter().find(|found| found.line.position == line.position);
     let row = found.map(|found| found.row);
     match (row, line.is_kind(DrugKind::HighAlert)) {
-        (None, None) => return Outcome::Unlisted { missing: line.path("hosplist_code") },
+        (None, None) => return Outcome::Unlisted { missing: line.shared_path("hosplist_code") },
         (None, Some(false)) => return Outcome::NotApplicable,
         _ => {}
     }

@@ -143,8 +143,7 @@ fn is_let_through(line: &Line<'_>, other: &Line<'_>, row: &Parameters) -> bool {
 fn is_named(line: &Line<'_>, half: &str) -> bool {
     let half = half.trim();
     let class = line.national_code().and_then(|code| code.get(1..));
-    line.ingredients().is_some_and(|ingredients| ingredients.contains(&half))
-        || class.is_some_and(|class| class.starts_with(half))
+    line.contains(half) || class.is_some_and(|class| class.starts_with(half))
 }
 
 fn hit(found: &Match<'_>, line: &Line<'_>, together: &[&Line<'_>]) -> Hit {

@@ -85,7 +85,7 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Vec<Outcome> {
     if let (Err(missing), false) = (past_since(case, first), is_denied) {
         // The doctor can attest; a history is not the doctor's to bring.
         let asked = Outcome::unknown(found.line.path("attst_flag"));
-        return vec![asked, Outcome::Unidentified { missing: vec![missing] }];
+        return vec![asked, Outcome::Unidentified { missing: vec![missing.into()] }];
     }
     let (name, first_line) = (found.line.name(), row.text("first_line_name"));
     vec![Outcome::Hit(Hit {

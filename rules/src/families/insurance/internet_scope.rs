@@ -67,8 +67,8 @@ fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
     if kind.is_none() && !is_listed {
         // What is in no table and has no code may be anything.
         let is_known = line.product.is_some() || line.national_code().is_some();
-        let missing = line.path("hosplist_code");
-        return if is_known { Outcome::Pass } else { Outcome::Unlisted { missing } };
+        let missing = || line.shared_path("hosplist_code");
+        return if is_known { Outcome::Pass } else { Outcome::Unlisted { missing: missing() } };
     }
     let what = kind.map_or_else(|| "该药品".to_owned(), |kind| format!("{}药品", kind.zh()));
     Outcome::Hit(Hit {

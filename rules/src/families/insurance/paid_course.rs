@@ -20,6 +20,7 @@ use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows};
 use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::rule::Severity;
 use crate::session::{Line, LineKind};
+use crate::text::Text;
 use crate::window::Window;
 
 use super::usage::{dates_of, is_same_drug, past_since, unknown};
@@ -168,7 +169,7 @@ impl<'a> Course<'a> {
             }
         }
         // The past is not the doctor's to bring: it is logged, and never asked for.
-        let past = self.unknown_past(case);
+        let past: Vec<Text> = self.unknown_past(case).into_iter().map(Text::from).collect();
         let is_open = !past.is_empty();
         let mut outcomes =
             if is_open { vec![Outcome::Unidentified { missing: past }] } else { vec![] };

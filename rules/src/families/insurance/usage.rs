@@ -13,6 +13,7 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::dose::days_supply;
 use crate::facts::{Stay, VisitKind};
 use crate::family::{Case, Outcome};
+use crate::hash;
 use crate::session::{Line, LineKind};
 
 /// An order longer than this is a mistake; it must not make a set of endless dates.
@@ -26,10 +27,11 @@ pub(super) fn is_same_drug(one: &Line<'_>, other: &Line<'_>) -> bool {
         return one.ingredients.len() == other.ingredients.len()
             && one.ingredients.iter().all(|ingredient| is_in(&ingredient.name));
     }
-    if let (Some(mut one), Some(mut other)) = (one.ingredients(), other.ingredients()) {
-        one.sort_unstable();
-        other.sort_unstable();
-        return one == other;
+    if one.has_known_ingredients() && other.has_known_ingredients() {
+        // As many, and each as often: what was sent may name one twice.
+        let count = |line: &Line<'_>, name| line.ingredient_names().filter(|n| *n == name).count();
+        return one.ingredient_names().count() == other.ingredient_names().count()
+            && one.ingredient_names().all(|name| count(one, name) == count(other, name));
     }
     let named = one.national_code().zip(other.national_code());
     named.is_some_and(|(one, other)| name_part(one) == name_part(other))
@@ -72,40 +74,40 @@ pub(super) fn past_since(case: &Case<'_>, day: Option<Date>) -> Result<(), Strin
     }
 }
 
-/// What was dispensed in the past and not taken back, with the names by which a drug is found: a
+/// What was dispensed in the past and not taken back, with the prints by which a drug is found: a
 /// check compares each of its lines with hundreds of these.
-pub(super) struct Dispensed<'a>(Vec<(Names<'a>, &'a Line<'a>)>);
+pub(super) struct Dispensed<'a>(Vec<(Prints, &'a Line<'a>)>);
 
-/// The first ingredient by name, and the name part of the national code.
-type Names<'a> = (Option<&'a str>, Option<&'a str>);
+/// Of the first ingredient by name, and of the name part of the national code.
+type Prints = (Option<u64>, Option<u64>);
 
 impl<'a> Dispensed<'a> {
     pub(super) fn of(case: &Case<'a>) -> Dispensed<'a> {
         let past = case.session.past.iter();
         let kept = past.filter(|line| !line.is_refund() && !line.is_cancelled());
-        Dispensed(kept.map(|line| (names_of(line), line)).collect())
+        Dispensed(kept.map(|line| (prints_of(line), line)).collect())
     }
 
     fn of_drug<'l>(
         &'l self,
         line: &'l Line<'_>,
     ) -> impl Iterator<Item = &'a Line<'a>> + use<'a, 'l> {
-        let (ingredient, code) = names_of(line);
-        let is_like = move |(its_ingredient, its_code): &Names<'_>| {
-            ingredient.is_some() && *its_ingredient == ingredient
-                || code.is_some() && *its_code == code
-                || ingredient.is_none() && code.is_none()
+        let (ingredient, code) = prints_of(line);
+        // What both contain decides; the code does where that is not known of one of them.
+        let is_like = move |(its_ingredient, its_code): &Prints| match (ingredient, its_ingredient)
+        {
+            (Some(one), Some(other)) => one == *other,
+            (None, _) if code.is_none() => true,
+            _ => code.is_some() && code == *its_code,
         };
-        let candidates = self.0.iter().filter(move |(names, _)| is_like(names));
+        let candidates = self.0.iter().filter(move |(prints, _)| is_like(prints));
         candidates.map(|(_, past)| *past).filter(move |past| is_same_drug(past, line))
     }
 }
 
-fn names_of<'a>(line: &Line<'a>) -> Names<'a> {
-    let of_product =
-        line.product.and_then(|product| product.ingredients.iter().map(|i| i.name.as_str()).min());
-    let ingredient = of_product.or_else(|| line.order.ingredients.iter().map(String::as_str).min());
-    (ingredient, line.national_code().map(name_part))
+fn prints_of(line: &Line<'_>) -> Prints {
+    let code = line.national_code().map(name_part);
+    (line.ingredient_names().min().map(hash::print), code.map(hash::print))
 }
 
 /// What is left at home of a drug on the day on which a line starts.

@@ -116,7 +116,7 @@ fn judge_line(case: &Case<'_>, line: &Line<'_>, is_marked: bool) -> Outcome {
     }
     match line.product {
         Some(_) => Outcome::Pass,
-        None => Outcome::Unlisted { missing: line.path("hosplist_code") },
+        None => Outcome::Unlisted { missing: line.shared_path("hosplist_code") },
     }
 }
 

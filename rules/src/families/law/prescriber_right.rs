@@ -75,7 +75,7 @@ impl Family for PrescriberRight {
 fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Vec<Outcome> {
     let checked = NEEDS.iter().filter(|(name, ..)| case.rule.parameters.flag(name));
     if line.product.is_none() && !is_slice(line) {
-        return vec![Outcome::Unlisted { missing: line.path("hosplist_code") }];
+        return vec![Outcome::Unlisted { missing: line.shared_path("hosplist_code") }];
     }
     let mut outcomes = Vec::new();
     for (_, kinds, rights) in checked {
