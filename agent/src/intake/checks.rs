@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use jiff::civil::DateTime;
+use rules::rule::Action;
 use rules::{Facts, Finding, InputFinding, Verdict as CheckVerdict};
 
 use super::answer::{Answer, Dialect, Fault};
@@ -87,6 +88,13 @@ impl Question {
         );
         metrics::counter!("his_agent_checks_total", "outcome" => verdict.outcome.name())
             .increment(1);
+        let shown = verdict.findings.iter().map(|it| (it, it.action != Action::Silent));
+        for (found, shown) in shown.chain(acknowledged.iter().map(|it| (it, false))) {
+            let shown = if shown { "yes" } else { "no" };
+            let rule = found.rule_id.clone();
+            metrics::counter!("his_agent_rule_hits_total", "rule" => rule, "shown" => shown)
+                .increment(1);
+        }
         metrics::histogram!("his_agent_check_seconds").record(self.asked.elapsed().as_secs_f64());
         Judged { verdict, acknowledged }
     }

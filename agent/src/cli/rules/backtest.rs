@@ -114,8 +114,8 @@ fn candidate(arguments: &Arguments, texts: &Texts) -> Result<Texts, Exit> {
     let mut texts = texts.clone();
     if let Some(folder) = &arguments.pack {
         let name = folder.canonicalize().unwrap_or_else(|_| folder.clone());
-        let name = name.file_name().map(|it| it.to_string_lossy().into_owned());
-        let prefix = format!("packs/{}/", name.unwrap_or_default());
+        let name = name.file_name().and_then(|it| it.to_str());
+        let prefix = format!("packs/{}/", name.unwrap_or("candidate"));
         let mut problems = Vec::new();
         let files = read_folder(folder, &mut problems);
         if !problems.is_empty() {

@@ -94,12 +94,12 @@ fn trial_of<'a>(log: &'a Log, rule: &str) -> Vec<&'a Change> {
     let gone = log.rolled_back();
     let standing =
         || log.changes().iter().rev().filter(|it| it.rule == rule && !gone.contains(&it.no));
-    let silences = |it: &&Change| {
+    let is_trial = |it: &&Change| {
         let is_silent =
             |(name, value): (&str, &str)| (name, value) == ("action", Action::Silent.name());
         it.what == What::Edit && it.key.is_none() && it.cells.iter().any(is_silent)
     };
-    let Some(silenced) = standing().find(silences) else { return Vec::new() };
+    let Some(silenced) = standing().find(is_trial) else { return Vec::new() };
     let next = silenced.no.saturating_add(1);
     let switched_on = standing().find(|it| it.what == What::Enable && it.no == next);
     std::iter::once(silenced).chain(switched_on).collect()
@@ -126,4 +126,40 @@ fn is_meant(one: &One, rule: &str, pack: &str) -> bool {
 
 fn pack_of(books: &Books, one: &One) -> Result<String, Exit> {
     if one.pack { Ok(one.name.clone()) } else { books.pack_of(&one.name) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_put_a_rule_on_trial() {
+        check("edit,r,action=silent\nenable,r,", "1 2");
+        check("edit,r,action=silent", "1");
+        check("edit,r,action=hint", "");
+        check("edit,s,action=silent\nenable,r,", "");
+        check("edit,r,action=silent\nrollback,,no=1", "");
+        // Switched on long before it was silenced.
+        check("enable,r,\nedit,r,action=silent", "2");
+        // Promoted: only its being on is left, and nobody takes that back.
+        check("edit,r,action=silent\nenable,r,\nrollback,,no=1", "");
+    }
+
+    #[track_caller]
+    fn check(changes: &str, expected: &str) {
+        let mut text = Log::header();
+        for (no, line) in (1..).zip(changes.lines()) {
+            let mut parts = line.split(',');
+            let mut part = || parts.next().unwrap();
+            let (what, rule, cells) = (part(), part(), part());
+            let line = format!("{no},2026-11-22T09:00:00,a,b,{what},{rule},,,,{cells}\n");
+            text.push_str(&line);
+        }
+        let mut problems = Vec::new();
+        let log = Log::read("changes.csv", &text, &mut problems);
+        assert!(problems.is_empty(), "{problems:?}");
+        let found: Vec<_> = trial_of(&log, "r").iter().map(|it| it.no.to_string()).collect();
+        assert_eq!(found.join(" "), expected, "{changes}");
+    }
 }

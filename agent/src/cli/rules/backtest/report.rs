@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rules::{Finding, Verdict};
@@ -55,7 +56,7 @@ impl Report {
     pub(super) fn compare(&mut self, check: &Check, old: &Verdict, new: &Verdict) -> Vec<Hit> {
         self.checks += 1;
         let mut hits = Vec::new();
-        for found in old.findings.iter().filter(|it| is_wanted(&self.only, &it.rule_id)) {
+        for found in old.findings.iter().filter(|it| is_wanted(self.only.as_deref(), &it.rule_id)) {
             let counts = self.rules.entry(found.rule_id.clone()).or_default();
             counts.before += 1;
             if !has(new, found) {
@@ -63,17 +64,17 @@ impl Report {
                 hits.push(hit("-", check, found));
             }
         }
-        for found in new.findings.iter().filter(|it| is_wanted(&self.only, &it.rule_id)) {
+        for found in new.findings.iter().filter(|it| is_wanted(self.only.as_deref(), &it.rule_id)) {
             let counts = self.rules.entry(found.rule_id.clone()).or_default();
             counts.after += 1;
             let is_new = !has(old, found);
             counts.more += u64::from(is_new);
             hits.push(hit(if is_new { "+" } else { "=" }, check, found));
         }
-        for it in old.unknown.iter().filter(|it| is_wanted(&self.only, &it.rule_id)) {
+        for it in old.unknown.iter().filter(|it| is_wanted(self.only.as_deref(), &it.rule_id)) {
             self.rules.entry(it.rule_id.clone()).or_default().unknown_before += 1;
         }
-        for it in new.unknown.iter().filter(|it| is_wanted(&self.only, &it.rule_id)) {
+        for it in new.unknown.iter().filter(|it| is_wanted(self.only.as_deref(), &it.rule_id)) {
             self.rules.entry(it.rule_id.clone()).or_default().unknown_after += 1;
         }
         hits
@@ -103,8 +104,8 @@ impl Report {
     }
 }
 
-fn is_wanted(only: &Option<String>, rule: &str) -> bool {
-    only.as_deref().is_none_or(|it| it == rule)
+fn is_wanted(only: Option<&str>, rule: &str) -> bool {
+    only.is_none_or(|it| it == rule)
 }
 
 fn has(verdict: &Verdict, found: &Finding) -> bool {
@@ -147,7 +148,10 @@ pub(super) struct Hits(Option<(BufWriter<File>, PathBuf, bool)>);
 impl Hits {
     pub(super) fn create(path: Option<&Path>) -> Result<Hits, Exit> {
         let Some(path) = path else { return Ok(Hits(None)) };
-        let file = File::create(path).map_err(|error| unusable(path, &error))?;
+        // Encounters and doctors are in it: nobody else may read it.
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let file = options.open(path).map_err(|error| unusable(path, &error))?;
         let is_csv = path.extension().is_some_and(|it| it == "csv");
         let mut writer = BufWriter::new(file);
         if is_csv {

@@ -40,16 +40,13 @@ enum From {
 
 impl Source {
     pub(super) fn open(arguments: &Arguments, config: &Config) -> Result<Source, Exit> {
-        let from = match &arguments.dump {
-            Some(path) => {
-                let file = File::open(path).map_err(|error| unusable(path, &error))?;
-                From::File { lines: BufReader::new(file).lines(), path: path.clone(), line: 0 }
-            }
-            None => {
-                let (from, to) = span(arguments)?;
-                let socket = config.control.socket.clone();
-                From::Daemon { socket, from, to, after: None, page: VecDeque::new() }
-            }
+        let from = if let Some(path) = &arguments.dump {
+            let file = File::open(path).map_err(|error| unusable(path, &error))?;
+            From::File { lines: BufReader::new(file).lines(), path: path.clone(), line: 0 }
+        } else {
+            let (from, to) = span(arguments)?;
+            let socket = config.control.socket.clone();
+            From::Daemon { socket, from, to, after: None, page: VecDeque::new() }
         };
         Ok(Source { from, save: arguments.save.as_deref().map(create).transpose()? })
     }
