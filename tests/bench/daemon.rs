@@ -43,7 +43,8 @@ pub(crate) struct Account {
 }
 
 impl Daemon {
-    /// Starts an agent whose outbox is in `folder`, and waits until it answers.
+    /// Starts an agent whose outbox is in `folder`, and waits until it answers. A folder `rules` in it
+    /// takes the place of the shipped packs.
     pub(crate) fn start(folder: &Path, sink: Sink<'_>) -> Daemon {
         let [his, operators] = free_ports().map(|it| SocketAddr::from((Ipv4Addr::LOCALHOST, it)));
         let config = folder.join("agent.toml");
@@ -105,6 +106,12 @@ pub(crate) fn configuration(
         ),
     };
     let outbox = folder.join(OUTBOX);
+    let rules = folder.join("rules");
+    let sets = if rules.is_dir() {
+        format!("[sets]\nrules = \"{}\"\n", rules.display())
+    } else {
+        String::new()
+    };
     let channels = ["platform", "techservice", "pinyin", "rows", "webapi", "cdss"];
     let channels = channels
         .map(|it| format!("[[channel]]\nname = \"{it}\"\nmappings = [\"{it}/\"]\n"))
@@ -112,7 +119,7 @@ pub(crate) fn configuration(
     format!(
         "[hospital]\ncode = \"H99999900001\"\nname = \"示例市人民医院\"\n\
          [listen]\nhis = \"{his}\"\noperators = \"{operators}\"\n\
-         [outbox]\ndir = \"{}\"\n[forward]\n{forward}\n{channels}",
+         {sets}[outbox]\ndir = \"{}\"\n[forward]\n{forward}\n{channels}",
         outbox.display()
     )
 }

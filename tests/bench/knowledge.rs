@@ -4,11 +4,9 @@
 //! would hide what the rows take. The texts of the files are not counted: the agent keeps them too,
 //! but whoever ships fewer words has fewer of them.
 //!
-//! The rows are those of a year's book: codes of 23 characters, several for each item, of a few
-//! documents, spread over three rules. A check is 20 lines with rows about each of them, and 200
-//! lines of the past; that of 1,000 rows is its limit.
+//! A check is 20 lines with rows about each of them, and 200 lines of the past; that of 1,000 rows is
+//! its limit.
 
-use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -18,22 +16,23 @@ use schemas::Files;
 
 use crate::alternate::{Spread, alternate, compare};
 use crate::judge::cpu_micros;
+use crate::many::{LINES, MANY, PAST, files};
 use crate::process::resident_megabytes;
 use crate::site::Site;
 use crate::table::{Row, Target};
 
 pub(crate) fn run(_: &Site) -> Vec<Row> {
-    let files = files(MANY);
+    let all = files(MANY);
     let before = resident_megabytes(std::process::id());
-    let many = load(&files);
+    let many = load(&all);
     let grown = Spread::of(vec![resident_megabytes(std::process::id()) - before]);
     let seconds = (0..LOADS).map(|_| {
         let begun = Instant::now();
-        black_box(load(&files));
+        black_box(load(&all));
         begun.elapsed().as_secs_f64()
     });
     let seconds = Spread::of(seconds.collect());
-    let few = load(&self::files(FEW));
+    let few = load(&files(FEW));
     let facts = request::read(&check()).expect("the request is well formed");
     let judge = |rules: &RuleSet| cpu_micros(CHECKS_A_LOOK, || judge(rules, &facts));
     let rounds = alternate(ROUNDS, [&mut || judge(&few), &mut || judge(&many)]);
@@ -58,61 +57,6 @@ fn judge(rules: &RuleSet, facts: &Facts) {
     let verdict = rules::evaluate(rules, black_box(facts), clock::now());
     assert!(verdict.passed.iter().any(|rule| rule == "many-sex"), "the rows were found");
     black_box(verdict);
-}
-
-const PACK: &str =
-    "name = \"many\"\nversion = \"1\"\nsource = \"invented\"\neffective = \"2026-01-01\"\n";
-
-/// The rules of the pack: id, family, parameters, the rows' own columns and what they say.
-const RULES: [[&str; 5]; 3] = [
-    ["many-sex", "sex", "", "sex", "男"],
-    ["many-age", "age", "wording = \"limit\"", "age_from,limit", "18岁,限成人"],
-    ["many-dose", "daily_dose", "", "max_day", "4 g"],
-];
-
-/// The shipped packs, and so many rows more.
-fn files(count: usize) -> Files {
-    let mut files = Files::from_shipped(rules::SHIPPED);
-    let mut text = String::new();
-    for (number, [id, family, parameters, columns, said]) in RULES.into_iter().enumerate() {
-        let rule = format!(
-            "[[rule]]\nid = \"{id}\"\nfamily = \"{family}\"\nname = \"n\"\nbasis = \"b\"\n\
-             severity = 2\naction = \"hint\"\nparameters = {{ {parameters} }}\n"
-        );
-        text.push_str(&rule);
-        let mut rows = format!("match,key,item,{columns},source,flag\n");
-        for row in 0..count / RULES.len() {
-            let item = row / CODES_AN_ITEM;
-            writeln!(rows, "code,{},药品{item},{said},知识点第{}批,A", code(number, row), row % 17)
-                .expect("writing to a String cannot fail");
-        }
-        files.insert(format!("packs/many/{id}.csv"), rows);
-    }
-    files.insert("packs/many/drugs.csv", drugs());
-    files.insert("packs/many/pack.toml", PACK);
-    files.insert("packs/many/rules.toml", text);
-    files
-}
-
-/// The hospital's own list: without it most rules could only say that they know nothing.
-fn drugs() -> String {
-    let mut drugs =
-        "match,key,name,national_code,ingredients,strengths,piece,pieces_per_package,form,atc\n"
-            .to_owned();
-    for at in 0..LINES + PAST {
-        let code = code(at % RULES.len(), at);
-        writeln!(
-            drugs,
-            "hospital,YP{at},药品{at},{code},成分{at},0.25 g,片,24,口服,V03AB{:02}",
-            at % 99
-        )
-        .expect("writing to a String cannot fail");
-    }
-    drugs
-}
-
-fn code(rule: usize, row: usize) -> String {
-    format!("XV0{rule}AAA001A{row:012}")
 }
 
 /// A grown man's prescription, inside every limit.
@@ -144,11 +88,7 @@ fn check() -> String {
     )
 }
 
-const MANY: usize = 250_000;
 const FEW: usize = 1_000;
-const CODES_AN_ITEM: usize = 8;
-const LINES: usize = 20;
-const PAST: usize = 200;
 const LOADS: usize = 5;
 const ROUNDS: usize = 9;
 const CHECKS_A_LOOK: u32 = 64;

@@ -22,6 +22,8 @@ mod idle;
 mod judge;
 mod knowledge;
 mod load;
+mod many;
+mod national;
 mod process;
 mod receipts;
 mod samples;

@@ -1,0 +1,43 @@
+//! The national message 3101 as a HIS sends it: twenty lines of this visit, two hundred of an
+//! earlier one, with rows of the quarter of a million about each.
+
+use crate::client::Request;
+use crate::many::{LINES, PAST};
+
+/// What every answer holds that is a verdict.
+pub(crate) const JUDGED: &[u8] = b"\"infcode\":0";
+
+pub(crate) fn check() -> Request {
+    Request::post("/insurance/3101", "application/json", &message(), &[])
+}
+
+fn message() -> String {
+    let now = encounter("M1", "2026-05-15", (0..LINES).map(line).collect());
+    let before = encounter("M0", "2026-04-15", (LINES..LINES + PAST).map(line).collect());
+    format!(
+        r#"{{"infno":"3101","msgid":"H42010000001202605150900000001","mdtrtarea_admvs":"420100","input":{{"data":{{
+        "syscode":"HIS","trig_scen":"1","rule_ids":[],"task_id":"1","patient_dtos":[{{"patn_id":"42",
+        "patn_name":"张三","gend":"1","brdy":"1968-03-15","poolarea":"420100","curr_mdtrt_id":"M1",
+        "fsi_encounter_dtos":[{now},{before}]}}]}}}}}}"#
+    )
+}
+
+fn encounter(id: &str, day: &str, lines: Vec<String>) -> String {
+    let lines = lines.join(",");
+    format!(
+        r#"{{"mdtrt_id":"{id}","medins_id":"H42010000001","medins_name":"示例市人民医院","medins_lv":"3",
+        "adm_date":"{day} 08:30:00","adm_dept_codg":"0301","adm_dept_name":"心血管内科","med_mdtrt_type":"1",
+        "med_type":"11","dr_codg":"D420100001","fsi_diagnose_dtos":[{{"dise_id":"1","maindise_flag":"1",
+        "dise_codg":"I10.x00","dise_name":"原发性高血压","dise_date":"{day} 08:40:00"}}],"fsi_order_dtos":[{lines}]}}"#
+    )
+}
+
+fn line(at: usize) -> String {
+    let day = at % 14 + 1;
+    format!(
+        r#"{{"rx_id":"{at}","rxno":"R{}","long_drord_flag":"0","hilist_type":"101","hosplist_code":"YP{at}","hosplist_name":"药品{at}","cnt":"2","pric":"3.5",
+        "sumamt":"7.0","ownpay_amt":"0","selfpay_amt":"0","spec":"10mg*20片","spec_unt":"盒",
+        "drord_begn_date":"2026-05-{day:02} 09:00:00","drord_dr_codg":"D420100001","drord_dr_profttl":"232"}}"#,
+        at / 5
+    )
+}
