@@ -10,6 +10,7 @@ mod broker;
 mod check;
 mod checklog;
 mod commands;
+mod history;
 mod house;
 mod kill;
 mod overlay;
