@@ -166,7 +166,7 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
         mapped.as_ref().map_or_else(|_| channel.mappings.shared_answers(), |it| it.answers);
     reading.request = answers.map(|it| it.request(&document, &context)).unwrap_or_default();
     reading.answers = answers.cloned();
-    let mapped = match mapped {
+    let mut mapped = match mapped {
         Ok(mapped) => mapped,
         Err(error) => return Verdict::Refuse(unmappable(&error, reading)),
     };
@@ -176,40 +176,70 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
         set: &channel.set,
         mapping: &[&mapping, "@", mapped.version].concat(),
     };
-    let schema = Arc::from(mapped.catalog.version());
-    let judged: Vec<Vec<Finding>> =
-        mapped.records.iter().map(|it| mapped.findings(it, &document)).collect();
-    let mut observed = Observed::default();
-    for (record, findings) in mapped.records.iter().zip(&judged) {
-        let (entity, elements) = (record.entity, &record.elements);
-        observed.record(mapped.catalog, entity, elements, findings, inbound.received_at);
-        for code in &record.unknown {
-            observed.unmapped(entity, &code.element);
-        }
+    let frame = Frame::new(&made_by, &context);
+    let records = std::mem::take(&mut mapped.records);
+    let mut looked = Looked::with_room_for(records.len());
+    for record in records {
+        let findings = mapped.findings(&record, &document);
+        looked.at(&frame, mapped.catalog, inbound.received_at, record, findings);
     }
-    let mut unknown: Vec<UnknownCode> =
-        mapped.records.iter().flat_map(|it| it.unknown.iter().cloned()).collect();
-    unknown.sort();
-    unknown.dedup();
-    let verdict = if judged.iter().flatten().any(is_rejection) {
-        Err(judged.into_iter().flatten().filter(is_rejection).collect::<Vec<_>>())
-    } else {
-        let frame = Frame::new(&made_by, &context);
-        let records = mapped.records.into_iter().zip(&judged);
-        let drafts = records.map(|(it, warnings)| draft(&frame, it, warnings)).collect();
-        Ok((drafts, judged))
-    };
     reading.mapping = Some(mapping);
-    match verdict {
-        Ok((drafts, warnings)) => {
-            let accepted = Accepted { drafts, schema, warnings, reading, observed };
-            if unknown.is_empty() {
-                Verdict::Accept(accepted)
-            } else {
-                Verdict::Park(Parked { accepted, unknown })
-            }
+    looked.verdict(Arc::from(mapped.catalog.version()), reading)
+}
+
+/// What the records of a message came to. Each is looked at, counted and written before the next: the
+/// values of a long message would have left the processor's caches by the end of it.
+#[derive(Default)]
+struct Looked {
+    /// Of no use once a record is refused: then the message is.
+    drafts: Vec<Draft>,
+    findings: Vec<Vec<Finding>>,
+    refused: bool,
+    observed: Observed,
+    unknown: Vec<UnknownCode>,
+}
+
+impl Looked {
+    fn with_room_for(records: usize) -> Looked {
+        let (drafts, findings) = (Vec::with_capacity(records), Vec::with_capacity(records));
+        Looked { drafts, findings, ..Looked::default() }
+    }
+
+    fn at(
+        &mut self,
+        frame: &Frame,
+        catalog: &Catalog,
+        received_at: DateTime,
+        mut record: MappedRecord<'_>,
+        findings: Vec<Finding>,
+    ) {
+        self.observed.record(catalog, record.entity, &record.elements, &findings, received_at);
+        for code in &record.unknown {
+            self.observed.unmapped(record.entity, &code.element);
         }
-        Err(findings) => Verdict::Refuse(Refusal { observed, ..invalid(findings, reading) }),
+        self.unknown.append(&mut record.unknown);
+        self.refused = self.refused || findings.iter().any(is_rejection);
+        if !self.refused {
+            self.drafts.push(draft(frame, record, &findings));
+        }
+        self.findings.push(findings);
+    }
+
+    fn verdict(mut self, schema: Arc<str>, reading: Reading) -> Verdict {
+        let observed = self.observed;
+        if self.refused {
+            let findings = self.findings.into_iter().flatten().filter(is_rejection).collect();
+            return Verdict::Refuse(Refusal { observed, ..invalid(findings, reading) });
+        }
+        let accepted =
+            Accepted { drafts: self.drafts, schema, warnings: self.findings, reading, observed };
+        self.unknown.sort();
+        self.unknown.dedup();
+        if self.unknown.is_empty() {
+            Verdict::Accept(accepted)
+        } else {
+            Verdict::Park(Parked { accepted, unknown: self.unknown })
+        }
     }
 }
 
