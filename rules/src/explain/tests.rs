@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::families::bench::{Bench, NOW, starter};
+use crate::rule::{Action, OnMissing};
 use crate::{evaluate, request};
 
 const DUTASTERIDE: &str = r#"{"patient":{"gend":"2","brdy":"19680315"},"encounter":{"mdtrt_id":"M1","med_mdtrt_type":"1"},
@@ -103,4 +104,40 @@ fn explained(rules: &RuleSet, files: &Files, request: &str) -> String {
     let all = explain_all(rules, files, &facts, now, &verdict);
     assert!(all.iter().all(|it| to_json(it).contains(&it.finding.id)));
     all.iter().map(to_text).collect()
+}
+
+const ALLERGY: Bench = Bench {
+    family: "allergy",
+    parameters: "",
+    rows: "match,key,item,allergens,relation,source,flag\n\
+           atc,J01D,头孢菌素类,青霉素,交叉,guideline,B\n",
+    drugs: "match,key,name,ingredients,strengths,piece,form,atc,kinds\n\
+            hospital,CEZ,注射用头孢唑林,头孢唑林,0.5 g,支,注射,J01DB04,\n",
+};
+
+/// A hit may ask for an action of its own, and missing data for a question or a confirmation: none
+/// of them shows on trial.
+#[test]
+fn on_trial_no_action_of_a_hit_shows_and_nothing_is_asked() {
+    let crossing = r#""allergies":[{"algs":"青霉素"}],"#;
+    check_trial(crossing, OnMissing::Report, [1, 0, 0]);
+    check_trial("", OnMissing::Ask, [0, 1, 0]);
+    check_trial("", OnMissing::Hit, [1, 0, 0]);
+    check_trial("", OnMissing::Report, [0, 0, 1]);
+}
+
+/// Findings, questions and unknowns that a doctor sees: some in earnest, none on trial.
+#[track_caller]
+fn check_trial(allergies: &str, on_missing: OnMissing, in_earnest: [usize; 3]) {
+    let request = format!(r#"{{{allergies}"orders":[{{"rx_id":"1","hosplist_code":"CEZ"}}]}}"#);
+    let facts = request::read(&request).unwrap();
+    let mut rules = ALLERGY.rules();
+    rules.rules[0].on_missing = on_missing;
+    for (action, expected) in [(Action::Reason, in_earnest), (Action::Silent, [0, 0, 0])] {
+        rules.rules[0].action = action;
+        let verdict = evaluate(&rules, &facts, NOW.parse().unwrap());
+        let unknown = verdict.unknown.iter().filter(|it| !it.is_silent).count();
+        let seen = [verdict.shown().count(), verdict.questions.len(), unknown];
+        assert_eq!(seen, expected, "{on_missing:?} {action:?}");
+    }
 }
