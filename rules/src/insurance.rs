@@ -6,28 +6,16 @@
 //! dose, frequency, route or days (one region's extension aside), so the rules that need them
 //! answer unknown. `matn_stas` and `drord_bhvr` have contradicting tables by region and are not read.
 
+mod answer;
+
 use crate::facts::{Facts, Group, InputFinding, Order, Patient, Prescriber};
 use crate::groups;
 use crate::json::Json;
 use crate::reading::{Object, Reading};
 use crate::request;
 use crate::unit::{Dimension, Dose, Unit};
-use crate::verdict::Verdict;
 use crate::vocabulary;
-use crate::write::Writer;
-
-/// What the answer's envelope says besides the findings.
-#[derive(Debug, Clone, Default)]
-pub struct Reply<'a> {
-    /// The answer's own id.
-    pub inf_refmsgid: &'a str,
-    /// When the request came in, `yyyyMMddHHmmssSSS`.
-    pub refmsg_time: &'a str,
-    /// When the answer leaves, `yyyyMMddHHmmssSSS`.
-    pub respond_time: &'a str,
-    /// The task, echoed.
-    pub task_id: &'a str,
-}
+pub use answer::{Reply, write_answer, write_failure};
 
 /// Reads a request: one `Facts` per patient. Errors only when there is nothing to judge.
 pub fn read(text: &str) -> Result<Vec<Facts>, Vec<InputFinding>> {
@@ -172,55 +160,12 @@ fn tell_apart(orders: &mut [Order]) {
     }
 }
 
-/// The national answer: `infcode` 0 and one result for each finding that the doctor sees.
-#[must_use]
-pub fn write_answer(verdicts: &[Verdict], reply: &Reply<'_>) -> String {
-    let results = verdicts.iter().flat_map(|v| v.shown().map(move |finding| (v, finding)));
-    let output = Writer::object(|writer| {
-        writer.objects("result", results, |writer, (verdict, finding)| {
-            verdict.write_finding(writer, finding);
-            writer.text("task_id", reply.task_id);
-        });
-        // More than the standard asks: without it, "not checked" would look like "nothing found".
-        if let [verdict] = verdicts {
-            verdict.write_unknown(writer);
-            if !verdict.not_run.is_empty() {
-                writer.texts("not_run", &verdict.not_run);
-            }
-        }
-    });
-    envelope("0", unfinished(verdicts), &output, reply)
-}
-
-/// A check that the deadline cut off must not look like a pass. The doctor may go on (`infcode` 0);
-/// the message, which clients show, says that not everything was looked at.
-fn unfinished(verdicts: &[Verdict]) -> &'static str {
-    let cut_off = verdicts.iter().any(|verdict| !verdict.not_run.is_empty());
-    if cut_off { "审查超时，部分规则未检查，结果不完整" } else { "" }
-}
-
-/// The national answer to a request that could not be judged.
-#[must_use]
-pub fn write_failure(message: &str, reply: &Reply<'_>) -> String {
-    envelope("-1", message, "null", reply)
-}
-
-fn envelope(infcode: &str, message: &str, output: &str, reply: &Reply<'_>) -> String {
-    Writer::object(|writer| {
-        writer.raw("infcode", infcode);
-        writer.text("inf_refmsgid", reply.inf_refmsgid);
-        writer.text("refmsg_time", reply.refmsg_time);
-        writer.text("respond_time", reply.respond_time);
-        writer.text("err_msg", message);
-        writer.raw("output", output);
-    })
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::evaluate;
+    use crate::verdict::Verdict;
     use crate::families::bench::{NOW, starter};
 
     const LINE: &str = r#"{"rx_id":"RX0001-1","rxno":"RX0001","hilist_code":"XG04CBD247E002010101503",

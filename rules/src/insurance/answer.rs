@@ -1,0 +1,61 @@
+//! The national answer: the envelope, one result for each finding, and what could not be judged.
+
+use crate::verdict::Verdict;
+use crate::write::Writer;
+
+/// What the answer's envelope says besides the findings.
+#[derive(Debug, Clone, Default)]
+pub struct Reply<'a> {
+    /// The answer's own id.
+    pub inf_refmsgid: &'a str,
+    /// When the request came in, `yyyyMMddHHmmssSSS`.
+    pub refmsg_time: &'a str,
+    /// When the answer leaves, `yyyyMMddHHmmssSSS`.
+    pub respond_time: &'a str,
+    /// The task, echoed.
+    pub task_id: &'a str,
+}
+
+/// The national answer: `infcode` 0 and one result for each finding that the doctor sees.
+#[must_use]
+pub fn write_answer(verdicts: &[Verdict], reply: &Reply<'_>) -> String {
+    let results = verdicts.iter().flat_map(|v| v.shown().map(move |finding| (v, finding)));
+    let output = Writer::object(|writer| {
+        writer.objects("result", results, |writer, (verdict, finding)| {
+            verdict.write_finding(writer, finding);
+            writer.text("task_id", reply.task_id);
+        });
+        // More than the standard asks: without it, "not checked" would look like "nothing found".
+        if let [verdict] = verdicts {
+            verdict.write_unknown(writer);
+            if !verdict.not_run.is_empty() {
+                writer.texts("not_run", &verdict.not_run);
+            }
+        }
+    });
+    envelope("0", unfinished(verdicts), &output, reply)
+}
+
+/// A check that the deadline cut off must not look like a pass. The doctor may go on (`infcode` 0);
+/// the message, which clients show, says that not everything was looked at.
+fn unfinished(verdicts: &[Verdict]) -> &'static str {
+    let cut_off = verdicts.iter().any(|verdict| !verdict.not_run.is_empty());
+    if cut_off { "审查超时，部分规则未检查，结果不完整" } else { "" }
+}
+
+/// The national answer to a request that could not be judged.
+#[must_use]
+pub fn write_failure(message: &str, reply: &Reply<'_>) -> String {
+    envelope("-1", message, "null", reply)
+}
+
+fn envelope(infcode: &str, message: &str, output: &str, reply: &Reply<'_>) -> String {
+    Writer::object(|writer| {
+        writer.raw("infcode", infcode);
+        writer.text("inf_refmsgid", reply.inf_refmsgid);
+        writer.text("refmsg_time", reply.refmsg_time);
+        writer.text("respond_time", reply.respond_time);
+        writer.text("err_msg", message);
+        writer.raw("output", output);
+    })
+}
