@@ -5,6 +5,7 @@
 
 mod archive;
 mod opening;
+mod region;
 mod reload;
 pub(crate) mod routes;
 mod seen;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use adapters::{Prepare, StreamPath, WireFormat};
 use mappings::{Catalogs, MappingSet};
 use rules::RuleSet;
+use rules::insurance::Region;
 use schemas::{Files, Problem};
 
 use crate::config::{ChannelConfig, Config};
@@ -37,6 +39,8 @@ pub struct Sets {
     pub channels: BTreeMap<String, Arc<Channel>>,
     /// The pre-prescription rules.
     pub rules: RuleSet,
+    /// What the insurer's codes mean in the hospital's region.
+    pub region: Region,
     /// What names the texts it was made of.
     pub digest: SetDigest,
     /// The texts themselves, for the archive.
@@ -102,7 +106,8 @@ impl Sets {
         problems.dedup(); // two channels that share a mapping share its faults
         match rules {
             Some(rules) if problems.is_empty() => {
-                Ok(Sets { catalogs, channels, rules, digest, texts, warnings })
+                let region = region::of(catalogs.default_catalog());
+                Ok(Sets { catalogs, channels, rules, region, digest, texts, warnings })
             }
             _ => Err(problems),
         }

@@ -1,30 +1,49 @@
-//! The national messages 3101 (事前) and 3102 (事中): envelope to [`Facts`], verdicts to the answer.
+//! The national messages 3101 (事前) and 3102 (事中), in one region 3660 and 3661: envelope to
+//! [`Facts`], verdicts to the answer.
 //!
 //! Callers differ: `patient_dtos` and below are lists here and single objects there, numbers come
 //! as text or as numbers, and the envelope is sometimes left off. All are taken. What is malformed
 //! inside a line makes that value unknown; the doctor is still answered. The message carries no
 //! dose, frequency, route or days (one region's extension aside), so the rules that need them
-//! answer unknown. `matn_stas` and `drord_bhvr` have contradicting tables by region and are not read.
+//! answer unknown. Codes that contradict each other by region are read through [`Region`].
+//!
+//! Not read on purpose: `rule_ids`, for a caller who names rules of the bureau would be told that
+//! nothing was found; `dise_no`, whose codes look like those of diseases and are none; `oprn_date`
+//! without a time, which would put every incision at midnight.
 
 mod answer;
+mod line;
+mod nodes;
+mod region;
 
-use crate::facts::{Facts, Group, InputFinding, Order, Patient, Prescriber};
+use jiff::civil::Time;
+
+use crate::facts::{
+    Diagnosis, Encounter, Facts, Group, History, InputFinding, Order, Patient, Prescriber, Scene,
+    Stay, Surgery,
+};
 use crate::groups;
 use crate::json::Json;
 use crate::reading::{Object, Reading};
 use crate::request;
-use crate::unit::{Dimension, Dose, Unit};
 use crate::vocabulary;
 pub use answer::{Reply, write_answer, write_failure};
+pub use region::{REGIONAL, Region};
+
+/// What a request asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What is known of each patient.
+    pub patients: Vec<Facts>,
+    /// The caller's own number of the task, to be echoed.
+    pub task_id: Option<String>,
+}
 
 /// Reads a request: one `Facts` per patient. Errors only when there is nothing to judge.
-pub fn read(text: &str) -> Result<Vec<Facts>, Vec<InputFinding>> {
+pub fn read(text: &str, region: &Region) -> Result<Asked, Vec<InputFinding>> {
     let json = Json::parse(text).map_err(|sentence| vec![request::not_json(&sentence)])?;
-    let patients = member_path(&json, &["input", "data", "patient_dtos"])
-        .or_else(|| member_path(&json, &["data", "patient_dtos"]))
-        .or_else(|| json.get("patient_dtos"))
-        .map(Json::as_items)
-        .unwrap_or_default();
+    let data = nodes::data(&json);
+    let patients = nodes::entries(&data, &nodes::PATIENTS);
     if patients.is_empty() {
         return Err(vec![InputFinding {
             code: "C103",
@@ -33,279 +52,193 @@ pub fn read(text: &str) -> Result<Vec<Facts>, Vec<InputFinding>> {
             expected: "发送参保人信息patient_dtos".to_owned(),
         }]);
     }
+    let scenario = nodes::text(&data, "trig_scen").or_else(|| nodes::text(&data, "trigScen"));
+    let message = Message { region, scenario, insured_at: nodes::text(&json, "insuplc_admdvs") };
     let mut refused = Vec::new();
-    let facts = patients.iter().map(|patient| facts_of(patient, &mut refused)).collect();
-    if refused.is_empty() { Ok(facts) } else { Err(refused) }
+    let patients = patients.iter().map(|it| message.facts_of(it, &mut refused)).collect();
+    let task_id = nodes::text(&data, "task_id").map(str::to_owned);
+    if refused.is_empty() { Ok(Asked { patients, task_id }) } else { Err(refused) }
 }
 
-fn member_path<'a>(json: &'a Json, names: &[&str]) -> Option<&'a Json> {
-    names.iter().try_fold(json, |json, name| json.get(name))
+/// What holds for every patient of a message.
+struct Message<'a> {
+    region: &'a Region,
+    scenario: Option<&'a str>,
+    insured_at: Option<&'a str>,
 }
 
-/// Judges the current encounter; others in the message are history and not judged.
-fn facts_of(patient: &Json, refused: &mut Vec<InputFinding>) -> Facts {
-    let mut reading = Reading::lenient();
-    let object = Object { path: "patient_dtos".to_owned(), json: patient };
-    let current = reading.text(&object, "curr_mdtrt_id");
-    let mut facts =
-        Facts { patient: Group::Present(person(&object, &mut reading)), ..Facts::default() };
-    if let Some(json) = current_encounter(patient, current.as_deref()) {
-        let object = Object { path: "fsi_encounter_dtos".to_owned(), json };
-        read_encounter(&object, &mut facts, &mut reading);
+impl Message<'_> {
+    /// Judges the current encounter; others in the message are the patient's past.
+    fn facts_of(&self, patient: &Json, refused: &mut Vec<InputFinding>) -> Facts {
+        let mut reading = Reading::lenient();
+        let object = nodes::at("patient_dtos", patient);
+        let mut facts =
+            Facts { patient: Group::Present(person(&object, &mut reading)), ..Facts::default() };
+        let encounters = nodes::entries(patient, &nodes::ENCOUNTERS);
+        let current = current_encounter(encounters, nodes::text(patient, "curr_mdtrt_id"));
+        if let Some(json) = current {
+            let at = nodes::at("fsi_encounter_dtos", json);
+            self.read_encounter(&at, &mut facts, &mut reading);
+            let insured_at = self.insured_at.or_else(|| nodes::text(patient, "poolarea"));
+            if let Group::Present(encounter) = &mut facts.encounter {
+                encounter.insurance_region = insured_at.map(str::to_owned);
+            }
+        }
+        let past = |it: &&Json| current.is_none_or(|current| !std::ptr::eq(*it, current));
+        facts.history = self.history(encounters.iter().filter(past));
+        facts.scene = scene(self.scenario, &facts);
+        facts.data_findings = reading.data_findings;
+        refused.extend(reading.problems);
+        facts
     }
-    facts.data_findings = reading.data_findings;
-    refused.extend(reading.problems);
-    facts
+
+    fn read_encounter(&self, object: &Object<'_>, facts: &mut Facts, reading: &mut Reading) {
+        facts.encounter = Group::Present(encounter(object, reading));
+        facts.diagnoses = diagnoses(object, reading);
+        facts.surgeries = items(object, &nodes::OPERATIONS, |it| surgery(it, reading));
+        facts.orders = self.lines(object.json, reading);
+        facts.prescriber = self.prescriber(object, reading);
+        if let Group::Present(patient) = &mut facts.patient {
+            let maternity = |sent: &str| self.region.maternity(sent);
+            let expected = "发送本地区代码表中的生育状态";
+            patient.maternity = reading.code(object, "matn_stas", maternity, expected);
+        }
+    }
+
+    fn lines(&self, encounter: &Json, reading: &mut Reading) -> Group<Vec<Order>> {
+        let Some(json) = nodes::node(encounter, &nodes::ORDERS) else { return Group::Absent };
+        let lines = json.as_items().iter().enumerate();
+        let read =
+            |(at, json)| line::order(json, &format!("fsi_order_dtos[{at}]"), self.region, reading);
+        let mut orders: Vec<Order> = lines.filter_map(read).collect();
+        request::refuse_too_many(&orders, "fsi_order_dtos", reading);
+        line::tell_apart(&mut orders);
+        line::take_back(&mut orders);
+        if orders.is_empty() { Group::Empty } else { Group::Present(orders) }
+    }
+
+    /// The doctor is written on every line; the first line of this session speaks for all.
+    fn prescriber(&self, encounter: &Object<'_>, reading: &mut Reading) -> Group<Prescriber> {
+        let lines = nodes::entries(encounter.json, &nodes::ORDERS);
+        let is_current = |json: &&Json| nodes::text(json, "curr_drord_flag") != Some("0");
+        let Some(line) = lines.iter().find(is_current) else { return Group::Absent };
+        let line = nodes::at("prescriber", line);
+        let title = |sent: &str| self.region.title(sent);
+        let expected = "发送231到235，或1到6、9的职称代码";
+        let code = reading.text(&line, "drord_dr_codg");
+        let code = code.or_else(|| reading.text(encounter, "dr_codg"));
+        let title = reading.code(&line, "drord_dr_profttl", title, expected);
+        let department_code = reading.text(&line, "drord_dept_codg");
+        Group::Present(Prescriber { code, title, department_code, ..Prescriber::default() })
+    }
+
+    /// The other encounters of the message. What is wrong there is not this doctor's to correct.
+    fn history<'a>(&self, encounters: impl Iterator<Item = &'a Json>) -> Group<History> {
+        let mut history = History::default();
+        let mut reading = Reading::lenient();
+        for json in encounters.filter(|it| matches!(it, Json::Object(_))) {
+            let object = nodes::at("history", json);
+            let of_visit = encounter(&object, &mut reading);
+            if let Group::Present(found) = diagnoses(&object, &mut reading) {
+                history.diagnoses.extend(found);
+            }
+            if let Group::Present(lines) = self.lines(json, &mut reading) {
+                let mdtrt_id = of_visit.mdtrt_id.clone();
+                let past = |it| Order { mdtrt_id: mdtrt_id.clone(), current: false, ..it };
+                history.orders.extend(lines.into_iter().map(past));
+            }
+            let main_diagnosis = reading.text(&object, "dscg_main_dise_codg");
+            history.stays.push(stay(of_visit, main_diagnosis));
+        }
+        if history == History::default() { Group::Absent } else { Group::Present(history) }
+    }
 }
 
 fn person(object: &Object<'_>, reading: &mut Reading) -> Patient {
     Patient {
-        patn_id: reading.text(object, "patn_id"),
+        patn_id: reading.text(object, "patn_id").or_else(|| reading.text(object, "psn_no")),
         sex: reading.code(object, "gend", vocabulary::sex, "发送1（男）、2（女）、0或9"),
         birth: reading.date(object, "brdy"),
         ..Patient::default()
     }
 }
 
-fn current_encounter<'a>(patient: &'a Json, current: Option<&str>) -> Option<&'a Json> {
-    let encounters = patient.get("fsi_encounter_dtos").map(Json::as_items).unwrap_or_default();
-    let is_current = |json: &&Json| match json.get("mdtrt_id") {
-        Some(Json::Text(id) | Json::Number(id)) => Some(id.trim()) == current,
-        _ => false,
-    };
+fn current_encounter<'a>(encounters: &'a [Json], current: Option<&str>) -> Option<&'a Json> {
+    let is_current =
+        |json: &&Json| nodes::text(json, "mdtrt_id").is_some_and(|it| Some(it) == current);
     encounters.iter().find(is_current).or(encounters.first())
 }
 
-fn read_encounter(object: &Object<'_>, facts: &mut Facts, reading: &mut Reading) {
-    facts.encounter = Group::Present(groups::encounter(object, reading));
-    facts.diagnoses = items(object, "fsi_diagnose_dtos", reading, groups::diagnosis);
-    facts.orders = items(object, "fsi_order_dtos", reading, order);
-    facts.prescriber = prescriber(object, reading);
-    if let Group::Present(orders) = &mut facts.orders {
-        request::refuse_too_many(orders, "fsi_order_dtos", reading);
-        tell_apart(orders);
+/// The day of discharge is mandatory: who is still here repeats the day of admission.
+fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter {
+    let encounter = groups::encounter(object, reading);
+    let ended = encounter.ended.filter(|ended| encounter.began != Some(*ended));
+    Encounter { ended, ..encounter }
+}
+
+fn stay(encounter: Encounter, main_diagnosis: Option<String>) -> Stay {
+    Stay {
+        mdtrt_id: encounter.mdtrt_id,
+        visit: encounter.visit,
+        began: encounter.began,
+        ended: encounter.ended,
+        department_code: encounter.department_code,
+        main_diagnosis,
+        ..Stay::default()
     }
+}
+
+/// The list of diagnoses; where there is none, the main one that the encounter names.
+fn diagnoses(encounter: &Object<'_>, reading: &mut Reading) -> Group<Vec<Diagnosis>> {
+    let listed = items(encounter, &nodes::DIAGNOSES, |it| {
+        let made = reading.date(it, "dise_date");
+        groups::diagnosis(it, reading).map(|found| Diagnosis { made: found.made.or(made), ..found })
+    });
+    let code = reading.text(encounter, "dscg_main_dise_codg");
+    if listed.present().is_some() || code.is_none() {
+        return listed;
+    }
+    let name = reading.text(encounter, "dscg_main_dise_name");
+    Group::Present(vec![Diagnosis { code, name, main: Some(true), ..Diagnosis::default() }])
+}
+
+fn surgery(object: &Object<'_>, reading: &mut Reading) -> Option<Surgery> {
+    let began = reading.moment(object, "oprn_date");
+    let surgery = Surgery {
+        code: reading.text(object, "oprn_code"),
+        name: reading.text(object, "oprn_name"),
+        main: reading.flag(object, "main_oprn_flag"),
+        began: began.filter(|it| it.time() != Time::midnight()),
+        ..Surgery::default()
+    };
+    (surgery.code.is_some() || surgery.name.is_some()).then_some(surgery)
 }
 
 fn items<T>(
     object: &Object<'_>,
-    name: &str,
-    reading: &mut Reading,
-    read: fn(&Object<'_>, &mut Reading) -> Option<T>,
+    names: &[&str],
+    mut read: impl FnMut(&Object<'_>) -> Option<T>,
 ) -> Group<Vec<T>> {
-    let Some(json) = object.json.get(name).filter(|json| **json != Json::Null) else {
-        return Group::Absent;
-    };
-    let items =
-        json.as_items().iter().enumerate().filter_map(|(at, json)| {
-            read(&Object { path: format!("{name}[{at}]"), json }, reading)
-        });
+    let Some(json) = nodes::node(object.json, names) else { return Group::Absent };
+    let name = names.first().copied().unwrap_or_default();
+    let entries = json.as_items().iter().enumerate();
+    let items = entries.filter_map(|(at, json)| read(&nodes::at(&format!("{name}[{at}]"), json)));
     let items: Vec<T> = items.collect();
     if items.is_empty() { Group::Empty } else { Group::Present(items) }
 }
 
-fn order(object: &Object<'_>, reading: &mut Reading) -> Option<Order> {
-    if !matches!(object.json, Json::Object(_)) {
-        reading.fault("C102", object.path.clone(), "不是对象".to_owned(), "发送一个JSON对象");
-        return None;
-    }
-    let rx_id = reading.text(object, "rx_id").unwrap_or_else(|| object.path.clone());
-    let object = Object { path: format!("orders[{rx_id}]"), json: object.json };
-    let mut order = groups::order_basics(&object, rx_id, reading);
-    order.quantity_unit = groups::unit(&object, "spec_unt", reading);
-    if let Some(json) = object.json.get("extend_order_map") {
-        read_extension(
-            &Object { path: object.path_of("extend_order_map"), json },
-            &mut order,
-            reading,
-        );
-    }
-    Some(order)
-}
-
-/// What one region sends besides: days, and dose and frequency in words.
-fn read_extension(object: &Object<'_>, order: &mut Order, reading: &mut Reading) {
-    order.days = reading.number(object, "o_prdDays", groups::DAYS);
-    order.frequency = groups::frequency(object, "o_used_frqu_dscr", reading);
-    order.first_line_used = reading.flag(object, "o_firstItemFlag");
-    let dose = reading.text(object, "o_sinDosDscr");
-    let Some(dose) = dose.as_deref().and_then(Dose::parse) else { return };
-    if dose.dimension == Dimension::Mass {
-        order.single_dose = Some(dose.amount);
-        order.dose_unit = Unit::parse("mg");
-    }
-}
-
-/// The doctor is written on every line; the first line of this session speaks for all.
-fn prescriber(object: &Object<'_>, reading: &mut Reading) -> Group<Prescriber> {
-    let lines = object.json.get("fsi_order_dtos").map(Json::as_items).unwrap_or_default();
-    let is_current = |json: &&Json| !matches!(json.get("curr_drord_flag"), Some(Json::Text(flag) | Json::Number(flag)) if flag.trim() == "0");
-    let Some(json) = lines.iter().find(is_current) else { return Group::Absent };
-    let line = Object { path: "prescriber".to_owned(), json };
-    Group::Present(Prescriber {
-        code: reading.text(&line, "drord_dr_codg"),
-        title: groups::title(&line, reading),
-        ..Prescriber::default()
-    })
-}
-
-/// Some callers number lines per prescription only; a repeated id gets the prescription's number.
-fn tell_apart(orders: &mut [Order]) {
-    let mut seen = std::collections::BTreeSet::new();
-    for (at, order) in orders.iter_mut().enumerate() {
-        if !seen.insert(order.rx_id.clone()) {
-            let prescription = order.rxno.clone().unwrap_or_else(|| (at + 1).to_string());
-            order.rx_id = format!("{prescription}-{}", order.rx_id);
-        }
+/// The visit tells more than the scenario, except that something is being paid for.
+fn scene(scenario: Option<&str>, facts: &Facts) -> Option<Scene> {
+    let unless_told = |scene| facts.scene().is_none().then_some(scene);
+    match scenario?.trim_start_matches('0') {
+        "6" | "8" => Some(Scene::Settlement),
+        "7" | "9" => Some(Scene::PreSettlement),
+        "1" | "2" | "10" => unless_told(Scene::Outpatient),
+        "3" | "4" | "5" => unless_told(Scene::Inpatient),
+        _ => None,
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::evaluate;
-    use crate::verdict::Verdict;
-    use crate::families::bench::{NOW, starter};
-
-    const LINE: &str = r#"{"rx_id":"RX0001-1","rxno":"RX0001","hilist_code":"XG04CBD247E002010101503",
-        "hilist_name":"度他雄胺软胶囊","hosplist_code":"YP000502","hosplist_name":"度他雄胺软胶囊","cnt":"4",
-        "pric":21.50,"sumamt":"86.00","ownpay_amt":"0","spec":"0.5mg×10粒/盒","spec_unt":"盒","drord_begn_date":"2026-05-15 09:25:00",
-        "drord_stop_date":"","drord_dr_codg":"D1","drord_dr_profttl":"232","curr_drord_flag":"1"}"#;
-
-    fn message(patients: &str) -> String {
-        format!(
-            r#"{{"infno":"3101","input":{{"data":{{"patient_dtos":{patients},"trig_scen":"2"}}}}}}"#
-        )
-    }
-
-    fn patient(encounters: &str) -> String {
-        format!(
-            r#"{{"patn_id":"99","patn_name":"测试甲","gend":2,"brdy":"1960-01-01","curr_mdtrt_id":"MZ1","fsi_encounter_dtos":{encounters}}}"#
-        )
-    }
-
-    fn encounter_json(orders: &str) -> String {
-        format!(
-            r#"{{"mdtrt_id":"MZ1","medins_lv":"5","med_mdtrt_type":"1","med_type":"11","fsi_diagnose_dtos":[],"fsi_order_dtos":{orders}}}"#
-        )
-    }
-
-    #[test]
-    fn lists_and_single_objects_are_the_same() {
-        let lists = message(&format!(
-            "[{}]",
-            patient(&format!("[{}]", encounter_json(&format!("[{LINE}]"))))
-        ));
-        let objects = message(&patient(&encounter_json(LINE)));
-        assert_eq!(read(&lists), read(&objects));
-        let facts = read(&lists).unwrap();
-        assert_eq!(facts.len(), 1);
-        assert_eq!(facts.first().unwrap().data_findings, []);
-    }
-
-    #[test]
-    fn what_the_message_does_not_carry_is_unknown() {
-        let verdict = judged(&message(&patient(&encounter_json(LINE))));
-        let unknown: Vec<_> = verdict
-            .unknown
-            .iter()
-            .filter(|unknown| !unknown.is_silent)
-            .map(|u| format!("{} {}", u.rule_id, u.missing.join(",")))
-            .collect();
-        assert_eq!(unknown, ["prescription-days orders[RX0001-1].drug_used_sdose"]);
-        let hits: Vec<_> = verdict.findings.iter().map(|f| f.rule_id.as_str()).collect();
-        assert_eq!(hits, ["drug-sex"]);
-    }
-
-    #[test]
-    fn one_region_sends_days_and_dose() {
-        let line = LINE.replace(
-            "\"cnt\":\"4\"",
-            r#""cnt":"4","extend_order_map":{"o_prdDays":"40","o_sinDosDscr":"0.5mg","o_used_frqu_dscr":"每日一次"}"#,
-        );
-        let verdict = judged(&message(&patient(&encounter_json(&line))));
-        let hits: Vec<_> = verdict.findings.iter().map(|f| f.text.as_str()).collect();
-        assert_eq!(
-            hits,
-            [
-                "【度他雄胺软胶囊】限男性使用，患者性别为女",
-                "门诊处方【度他雄胺软胶囊】40日用量，一般不超过7日，请注明理由"
-            ]
-        );
-    }
-
-    #[test]
-    fn malformed_values_do_not_stop_the_answer() {
-        let line = LINE.replace("\"4\"", "\"四\"").replace("21.50", "{}");
-        let facts = read(&message(&patient(&encounter_json(&line)))).unwrap();
-        let codes: Vec<_> = facts
-            .first()
-            .unwrap()
-            .data_findings
-            .iter()
-            .map(|f| format!("{} {}", f.code, f.path))
-            .collect();
-        assert_eq!(codes, ["C201 orders[RX0001-1].cnt", "C102 orders[RX0001-1].pric"]);
-    }
-
-    #[test]
-    fn nothing_to_judge() {
-        check_error("{", "C101");
-        check_error("{}", "C103");
-        check_error(&message("[]"), "C103");
-        check_error(&message("null"), "C103");
-        let many = vec![LINE; 2_001].join(",");
-        check_error(&message(&patient(&encounter_json(&format!("[{many}]")))), "C105");
-        let bare = read(&message(&patient("null"))).unwrap();
-        assert!(bare.first().unwrap().orders.is_absent());
-    }
-
-    #[test]
-    fn repeated_line_ids_are_told_apart() {
-        let other = LINE.replace("\"rxno\":\"RX0001\"", "\"rxno\":\"RX0002\"");
-        let facts =
-            read(&message(&patient(&encounter_json(&format!("[{LINE},{other}]"))))).unwrap();
-        let orders = facts.first().unwrap().orders.present().unwrap();
-        let ids: Vec<_> = orders.iter().map(|order| order.rx_id.as_str()).collect();
-        assert_eq!(ids, ["RX0001-1", "RX0002-RX0001-1"]);
-    }
-
-    #[test]
-    fn a_check_that_was_cut_off_does_not_look_like_a_pass() {
-        let rules = starter();
-        let now = NOW.parse().unwrap();
-        let verdict = crate::evaluate_while(&rules, &Facts::default(), now, || false);
-        let answer = write_answer(&[verdict], &Reply::default());
-        assert!(answer.contains("\"not_run\":[\""), "{answer}");
-        assert!(answer.contains("部分规则未检查"), "{answer}");
-    }
-
-    #[test]
-    fn the_answer() {
-        let verdict = judged(&message(&patient(&encounter_json(LINE))));
-        let id = verdict.findings.first().unwrap().id.clone();
-        let reply =
-            Reply { inf_refmsgid: "R1", refmsg_time: "T1", respond_time: "T2", task_id: "K" };
-        let answer = write_answer(&[verdict], &reply).replace(&id, "ID");
-        assert_eq!(
-            answer,
-            r#"{"infcode":0,"inf_refmsgid":"R1","refmsg_time":"T1","respond_time":"T2","err_msg":"","output":{"result":[{"jr_id":"ID","rule_id":"drug-sex","rule_name":"药品区分性别使用","vola_cont":"【度他雄胺软胶囊】限男性使用，患者性别为女","patn_id":"99","mdtrt_id":"MZ1","judge_result_detail_dtos":[{"jrd_id":"ID-1","patn_id":"99","mdtrt_id":"MZ1","rx_id":"RX0001-1","vola_item_type":"1","vola_amt":86.00}],"vola_amt":86.00,"vola_amt_stas":"1","sev_deg":"1","vola_evid":"GZ10000301004000 药品区分性别使用；知识点第1批（2025-05-23）","vola_bhvr_type":"2","task_id":"K"}],"unknown":[{"rule_id":"prescription-days","rule_name":"门急诊处方用量","text":"门急诊处方用量未审查：缺少单次剂量","missing":["orders[RX0001-1].drug_used_sdose"]}]}}"#
-        );
-        assert_eq!(
-            write_failure("请求不可读", &reply),
-            r#"{"infcode":-1,"inf_refmsgid":"R1","refmsg_time":"T1","respond_time":"T2","err_msg":"请求不可读","output":null}"#
-        );
-    }
-
-    fn judged(text: &str) -> Verdict {
-        let facts = read(text).unwrap();
-        evaluate(&starter(), facts.first().unwrap(), NOW.parse().unwrap())
-    }
-
-    #[track_caller]
-    fn check_error(text: &str, expected: &str) {
-        let codes: Vec<_> = read(text).unwrap_err().iter().map(|f| f.code).collect();
-        assert_eq!(codes, [expected]);
-    }
-}
+mod tests;

@@ -240,9 +240,13 @@ impl Verdict {
         self.findings.iter().filter(|finding| finding.action != Action::Silent)
     }
 
+    /// The rules that could not decide, as far as the doctor is told.
+    pub(crate) fn shown_unknown(&self) -> impl Iterator<Item = &Unknown> {
+        self.unknown.iter().filter(|unknown| !unknown.is_silent)
+    }
+
     pub(crate) fn write_unknown(&self, writer: &mut Writer) {
-        let shown = self.unknown.iter().filter(|unknown| !unknown.is_silent);
-        writer.objects("unknown", shown, |writer, unknown| {
+        writer.objects("unknown", self.shown_unknown(), |writer, unknown| {
             writer.text("rule_id", &unknown.rule_id);
             writer.text("rule_name", &unknown.rule_name);
             writer.text("text", &unknown.text());
@@ -291,7 +295,7 @@ fn write_input_finding(writer: &mut Writer, finding: &InputFinding) {
 }
 
 /// The declared lengths count characters.
-fn clip(text: &str, characters_max: usize) -> String {
+pub(crate) fn clip(text: &str, characters_max: usize) -> String {
     text.chars().take(characters_max).collect()
 }
 

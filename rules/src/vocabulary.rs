@@ -49,6 +49,18 @@ pub(crate) fn maternity(code: &str) -> Option<Stated<Maternity>> {
     }
 }
 
+/// `matn_stas` in the words of the tables, which do not contradict each other.
+pub(crate) fn maternity_word(word: &str) -> Option<Stated<Maternity>> {
+    match word {
+        "未知" | "其他" => Some(Stated::Nothing),
+        "非妊娠期或哺乳期" => Some(Stated::As(Maternity::Neither)),
+        "近期有生育计划" => Some(Stated::As(Maternity::Planning)),
+        "妊娠期" => Some(Stated::As(Maternity::Pregnant)),
+        "哺乳期" => Some(Stated::As(Maternity::Breastfeeding)),
+        _ => None,
+    }
+}
+
 /// `drord_dr_profttl`: the two tables in use share no code, so both are read.
 pub(crate) fn title(code: &str) -> Option<Stated<Title>> {
     let title = match code {
@@ -67,10 +79,10 @@ pub(crate) fn title(code: &str) -> Option<Stated<Title>> {
 /// `med_mdtrt_type`; emergency and internet are told by flags of their own.
 pub(crate) fn visit(code: &str) -> Option<Stated<VisitKind>> {
     match code {
-        "1" | "01" => Some(Stated::As(VisitKind::Outpatient)),
-        "2" | "02" => Some(Stated::As(VisitKind::Inpatient)),
-        "3" | "03" => Some(Stated::As(VisitKind::Pharmacy)),
-        "4" | "04" => Some(Stated::Nothing),
+        "1" | "01" | "门诊" => Some(Stated::As(VisitKind::Outpatient)),
+        "2" | "02" | "住院" => Some(Stated::As(VisitKind::Inpatient)),
+        "3" | "03" | "购药" => Some(Stated::As(VisitKind::Pharmacy)),
+        "4" | "04" | "其他" => Some(Stated::Nothing),
         _ => None,
     }
 }
@@ -96,7 +108,10 @@ pub(crate) fn hospital_level(code: &str) -> Option<Stated<HospitalLevel>> {
         "1" | "2" | "3" | "4" | "12" => HospitalLevel::Tertiary,
         "5" | "6" | "7" | "13" => HospitalLevel::Secondary,
         "8" | "9" | "10" | "14" => HospitalLevel::Primary,
-        "11" => HospitalLevel::None,
+        "11" | "无等级" => HospitalLevel::None,
+        word if word.starts_with("三级") => HospitalLevel::Tertiary,
+        word if word.starts_with("二级") => HospitalLevel::Secondary,
+        word if word.starts_with("一级") => HospitalLevel::Primary,
         _ => return None,
     };
     Some(Stated::As(level))

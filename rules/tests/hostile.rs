@@ -54,7 +54,8 @@ fn the_national_message_may_be_hostile() {
             let mut changed = base.clone();
             *changed.pointer_mut(&place).unwrap() = hostile;
             let text = changed.to_string();
-            for facts in insurance::read(&text).unwrap_or_default() {
+            let Ok(asked) = insurance::read(&text, &insurance::Region::default()) else { continue };
+            for facts in asked.patients {
                 let verdict = judge(&rules, &facts, &text);
                 let answer = insurance::write_answer(&[verdict], &insurance::Reply::default());
                 serde_json::from_str::<Value>(&answer).unwrap();

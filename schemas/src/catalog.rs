@@ -162,7 +162,7 @@ mod tests {
     fn every_shipped_profile_is_sound() {
         let files = Files::from_shipped(crate::SHIPPED);
         let profiles = Catalog::profiles(&files);
-        assert_eq!(profiles, ["clinical", "national", "review"]);
+        assert_eq!(profiles, ["clinical", "hunan", "national", "review", "short-codes"]);
         for profile in profiles {
             let catalog = Catalog::load(&files, &profile).unwrap();
             assert_eq!(catalog.warnings(), []);

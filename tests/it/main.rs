@@ -12,6 +12,7 @@ mod checklog;
 mod commands;
 mod history;
 mod house;
+mod insurance_client;
 mod kill;
 mod overlay;
 mod parked;

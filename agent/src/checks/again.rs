@@ -18,8 +18,8 @@ pub fn facts(check: &Check, sets: &Sets, org: &str, limits: &Limits) -> Option<(
     let facts = match check.door {
         Door::Canonical => rules::request::read(&text()?).ok()?,
         Door::National => {
-            let patients = rules::insurance::read(&text()?).ok()?;
-            patients.into_iter().nth(check.part)?
+            let asked = rules::insurance::read(&text()?, &sets.region).ok()?;
+            asked.patients.into_iter().nth(check.part)?
         }
         Door::Channel => {
             let channel = sets.channels.get(check.channel.as_deref()?)?;

@@ -1,5 +1,5 @@
 //! The national door: the envelope that HIS programs already send to the insurer, 3101 before, 3102
-//! during and 3103 for what the doctor did, at the addresses they already use. A HIS written for them needs only a new host.
+//! during (in one region 3660 and 3661) and 3103 for what the doctor did, at the addresses they already use. A HIS written for them needs only a new host.
 
 use std::sync::Arc;
 
@@ -35,13 +35,15 @@ pub(super) async fn call(
     let number = number.map(|Path(it)| it).or_else(|| infno(&text));
     let answer = match number.as_deref() {
         // The two have the same fields; some callers leave the number out at these addresses.
-        None | Some("3101" | "3102") => judge(&road, &question, (&bytes, &text), &came).await,
+        None | Some("3101" | "3102" | "3660" | "3661") => {
+            judge(&road, &question, (&bytes, &text), &came).await
+        }
         Some("3103") => match feedback::national(&road, &text).await {
             Ok(()) => insurance::write_answer(&[], &reply(&question, &came, &stamp())),
             Err(sentence) => failure(&sentence, &question, &came),
         },
         Some(other) => failure(
-            &format!("不支持的交易编号 {}：这里接受 3101、3102 和 3103", clip(other)),
+            &format!("不支持的交易编号 {}：这里接受 3101、3102、3103、3660 和 3661", clip(other)),
             &question,
             &came,
         ),
@@ -57,16 +59,21 @@ async fn judge(
     came: &str,
 ) -> String {
     let sets = road.sets.load_full();
-    match insurance::read(text) {
-        Ok(patients) => {
-            let mut judged = Vec::with_capacity(patients.len());
-            for mut facts in patients {
+    match insurance::read(text, &sets.region) {
+        Ok(asked) => {
+            let mut judged = Vec::with_capacity(asked.patients.len());
+            for mut facts in asked.patients {
                 question.recall(road, &mut facts).await;
                 let verdict = question.judge(road, &sets, &facts);
                 judged.push((facts, verdict));
             }
             let verdicts: Vec<_> = judged.iter().map(|(_, it)| it.verdict.clone()).collect();
-            let answer = insurance::write_answer(&verdicts, &reply(question, came, &stamp()));
+            let now = stamp();
+            let mut reply = reply(question, came, &now);
+            if let Some(task_id) = &asked.task_id {
+                reply.task_id = task_id;
+            }
+            let answer = insurance::write_answer(&verdicts, &reply);
             question.keep(road, bytes, &judged);
             answer
         }

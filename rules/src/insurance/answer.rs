@@ -1,6 +1,6 @@
 //! The national answer: the envelope, one result for each finding, and what could not be judged.
 
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, clip};
 use crate::write::Writer;
 
 /// What the answer's envelope says besides the findings.
@@ -12,7 +12,7 @@ pub struct Reply<'a> {
     pub refmsg_time: &'a str,
     /// When the answer leaves, `yyyyMMddHHmmssSSS`.
     pub respond_time: &'a str,
-    /// The task, echoed.
+    /// The caller's task, echoed; without one, the check.
     pub task_id: &'a str,
 }
 
@@ -26,14 +26,29 @@ pub fn write_answer(verdicts: &[Verdict], reply: &Reply<'_>) -> String {
             writer.text("task_id", reply.task_id);
         });
         // More than the standard asks: without it, "not checked" would look like "nothing found".
-        if let [verdict] = verdicts {
-            verdict.write_unknown(writer);
-            if !verdict.not_run.is_empty() {
-                writer.texts("not_run", &verdict.not_run);
+        match verdicts {
+            [verdict] => write_unjudged(writer, verdict),
+            _ => {
+                writer.objects("unjudged", verdicts.iter().filter(|it| is_unjudged(it)), |w, it| {
+                    w.text("patn_id", it.patn_id.as_deref().unwrap_or_default());
+                    w.text("mdtrt_id", it.mdtrt_id.as_deref().unwrap_or_default());
+                    write_unjudged(w, it);
+                })
             }
         }
     });
-    envelope("0", unfinished(verdicts), &output, reply)
+    envelope("0", unfinished(verdicts), &warning(verdicts), &output, reply)
+}
+
+fn write_unjudged(writer: &mut Writer, verdict: &Verdict) {
+    verdict.write_unknown(writer);
+    if !verdict.not_run.is_empty() {
+        writer.texts("not_run", &verdict.not_run);
+    }
+}
+
+fn is_unjudged(verdict: &Verdict) -> bool {
+    !verdict.not_run.is_empty() || verdict.shown_unknown().next().is_some()
 }
 
 /// A check that the deadline cut off must not look like a pass. The doctor may go on (`infcode` 0);
@@ -43,19 +58,36 @@ fn unfinished(verdicts: &[Verdict]) -> &'static str {
     if cut_off { "审查超时，部分规则未检查，结果不完整" } else { "" }
 }
 
+/// What could not be judged, in the member that the interface has for remarks. It is not `err_msg`:
+/// some clients take a success with an error message for a failure.
+fn warning(verdicts: &[Verdict]) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for unknown in verdicts.iter().flat_map(Verdict::shown_unknown) {
+        let text = unknown.text();
+        if !said.contains(&text) {
+            said.push(text);
+        }
+    }
+    said.join("；")
+}
+
 /// The national answer to a request that could not be judged.
 #[must_use]
 pub fn write_failure(message: &str, reply: &Reply<'_>) -> String {
-    envelope("-1", message, "null", reply)
+    envelope("-1", message, "", "null", reply)
 }
 
-fn envelope(infcode: &str, message: &str, output: &str, reply: &Reply<'_>) -> String {
+fn envelope(infcode: &str, error: &str, warning: &str, output: &str, reply: &Reply<'_>) -> String {
     Writer::object(|writer| {
         writer.raw("infcode", infcode);
         writer.text("inf_refmsgid", reply.inf_refmsgid);
         writer.text("refmsg_time", reply.refmsg_time);
         writer.text("respond_time", reply.respond_time);
-        writer.text("err_msg", message);
+        writer.text("err_msg", &clip(error, MESSAGE_CHARACTERS_MAX));
+        writer.text("warn_msg", &clip(warning, MESSAGE_CHARACTERS_MAX));
         writer.raw("output", output);
     })
 }
+
+/// The length that the interface declares for `err_msg`; `warn_msg` has none of its own.
+const MESSAGE_CHARACTERS_MAX: usize = 200;

@@ -1,0 +1,321 @@
+//! What callers send, in every shape, and what is known of it then.
+
+use super::*;
+use crate::evaluate;
+use crate::families::bench::{NOW, starter};
+use crate::frequency::Frequency;
+use crate::unit::Unit;
+use crate::verdict::Verdict;
+
+const LINE: &str = r#"{"rx_id":"RX0001-1","rxno":"RX0001","hilist_code":"XG04CBD247E002010101503",
+    "hilist_name":"度他雄胺软胶囊","hosplist_code":"YP000502","hosplist_name":"度他雄胺软胶囊","cnt":"4",
+    "pric":21.50,"sumamt":"86.00","ownpay_amt":"0","spec":"0.5mg×10粒/盒","spec_unt":"盒","drord_begn_date":"2026-05-15 09:25:00",
+    "drord_stop_date":"","drord_dr_codg":"D1","drord_dr_profttl":"232","curr_drord_flag":"1"}"#;
+
+fn message(patients: &str) -> String {
+    format!(
+        r#"{{"infno":"3101","input":{{"data":{{"patient_dtos":{patients},"trig_scen":"2"}}}}}}"#
+    )
+}
+
+fn patient(encounters: &str) -> String {
+    format!(
+        r#"{{"patn_id":"99","patn_name":"测试甲","gend":2,"brdy":"1960-01-01","curr_mdtrt_id":"MZ1","fsi_encounter_dtos":{encounters}}}"#
+    )
+}
+
+fn encounter_json(orders: &str) -> String {
+    format!(
+        r#"{{"mdtrt_id":"MZ1","medins_lv":"5","med_mdtrt_type":"1","med_type":"11","fsi_diagnose_dtos":[],"fsi_order_dtos":{orders}}}"#
+    )
+}
+
+#[test]
+fn lists_and_single_objects_are_the_same() {
+    let lists =
+        message(&format!("[{}]", patient(&format!("[{}]", encounter_json(&format!("[{LINE}]"))))));
+    let objects = message(&patient(&encounter_json(LINE)));
+    assert_eq!(facts_of(&lists), facts_of(&objects));
+    let facts = facts_of(&lists);
+    assert_eq!(facts.len(), 1);
+    assert_eq!(facts.first().unwrap().data_findings, []);
+}
+
+#[test]
+fn what_the_message_does_not_carry_is_unknown() {
+    let verdict = judged(&message(&patient(&encounter_json(LINE))));
+    let unknown: Vec<_> = verdict
+        .unknown
+        .iter()
+        .filter(|unknown| !unknown.is_silent)
+        .map(|u| format!("{} {}", u.rule_id, u.missing.join(",")))
+        .collect();
+    assert_eq!(unknown, ["prescription-days orders[RX0001-1].drug_used_sdose"]);
+    let hits: Vec<_> = verdict.findings.iter().map(|f| f.rule_id.as_str()).collect();
+    assert_eq!(hits, ["drug-sex"]);
+}
+
+#[test]
+fn one_region_sends_days_and_dose() {
+    let line = LINE.replace(
+        "\"cnt\":\"4\"",
+        r#""cnt":"4","extend_order_map":{"o_prdDays":"40","o_sinDosDscr":"0.5mg","o_used_frqu_dscr":"每日一次"}"#,
+    );
+    let verdict = judged(&message(&patient(&encounter_json(&line))));
+    let hits: Vec<_> = verdict.findings.iter().map(|f| f.text.as_str()).collect();
+    assert_eq!(
+        hits,
+        [
+            "【度他雄胺软胶囊】限男性使用，患者性别为女",
+            "门诊处方【度他雄胺软胶囊】40日用量，一般不超过7日，请注明理由"
+        ]
+    );
+}
+
+#[test]
+fn malformed_values_do_not_stop_the_answer() {
+    let line = LINE.replace("\"4\"", "\"四\"").replace("21.50", "{}");
+    let facts = facts_of(&message(&patient(&encounter_json(&line))));
+    let codes: Vec<_> = facts
+        .first()
+        .unwrap()
+        .data_findings
+        .iter()
+        .map(|f| format!("{} {}", f.code, f.path))
+        .collect();
+    assert_eq!(codes, ["C201 orders[RX0001-1].cnt", "C102 orders[RX0001-1].pric"]);
+}
+
+#[test]
+fn nothing_to_judge() {
+    check_error("{", "C101");
+    check_error("{}", "C103");
+    check_error(&message("[]"), "C103");
+    check_error(&message("null"), "C103");
+    let many = vec![LINE; 2_001].join(",");
+    check_error(&message(&patient(&encounter_json(&format!("[{many}]")))), "C105");
+    let bare = facts_of(&message(&patient("null")));
+    assert!(bare.first().unwrap().orders.is_absent());
+}
+
+#[test]
+fn repeated_line_ids_are_told_apart() {
+    let other = LINE.replace("\"rxno\":\"RX0001\"", "\"rxno\":\"RX0002\"");
+    let facts = facts_of(&message(&patient(&encounter_json(&format!("[{LINE},{other}]")))));
+    let orders = facts.first().unwrap().orders.present().unwrap();
+    let ids: Vec<_> = orders.iter().map(|order| order.rx_id.as_str()).collect();
+    assert_eq!(ids, ["RX0001-1", "RX0002-RX0001-1"]);
+}
+
+#[test]
+fn a_check_that_was_cut_off_does_not_look_like_a_pass() {
+    let rules = starter();
+    let now = NOW.parse().unwrap();
+    let verdict = crate::evaluate_while(&rules, &Facts::default(), now, || false);
+    let answer = write_answer(&[verdict], &Reply::default());
+    assert!(answer.contains("\"not_run\":[\""), "{answer}");
+    assert!(answer.contains("部分规则未检查"), "{answer}");
+}
+
+#[test]
+fn the_answer() {
+    let verdict = judged(&message(&patient(&encounter_json(LINE))));
+    let id = verdict.findings.first().unwrap().id.clone();
+    let reply = Reply { inf_refmsgid: "R1", refmsg_time: "T1", respond_time: "T2", task_id: "K" };
+    let answer = write_answer(&[verdict], &reply).replace(&id, "ID");
+    assert_eq!(
+        answer,
+        r#"{"infcode":0,"inf_refmsgid":"R1","refmsg_time":"T1","respond_time":"T2","err_msg":"","warn_msg":"门急诊处方用量未审查：缺少单次剂量","output":{"result":[{"jr_id":"ID","rule_id":"drug-sex","rule_name":"药品区分性别使用","vola_cont":"【度他雄胺软胶囊】限男性使用，患者性别为女","patn_id":"99","mdtrt_id":"MZ1","judge_result_detail_dtos":[{"jrd_id":"ID-1","patn_id":"99","mdtrt_id":"MZ1","rx_id":"RX0001-1","vola_item_type":"1","vola_amt":86.00}],"vola_amt":86.00,"vola_amt_stas":"1","sev_deg":"1","vola_evid":"GZ10000301004000 药品区分性别使用；知识点第1批（2025-05-23）","vola_bhvr_type":"2","task_id":"K"}],"unknown":[{"rule_id":"prescription-days","rule_name":"门急诊处方用量","text":"门急诊处方用量未审查：缺少单次剂量","missing":["orders[RX0001-1].drug_used_sdose"]}]}}"#
+    );
+    assert_eq!(
+        write_failure("请求不可读", &reply),
+        r#"{"infcode":-1,"inf_refmsgid":"R1","refmsg_time":"T1","respond_time":"T2","err_msg":"请求不可读","warn_msg":"","output":null}"#
+    );
+}
+
+/// Every field of the interface, as its document shows them; what is not asked about is not read.
+const FULL: &str = include_str!("tests/full.json");
+
+#[test]
+fn every_field_is_read() {
+    let asked = read(FULL, &Region::default()).unwrap();
+    assert_eq!(asked.task_id.as_deref(), Some("T1"));
+    let facts = asked.patients.first().unwrap();
+    assert_eq!(facts.data_findings, []);
+    let encounter = facts.encounter.present().unwrap();
+    assert_eq!(
+        format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            encounter.visit,
+            encounter.hospital_level,
+            encounter.department_code,
+            encounter.insutype,
+            encounter.insurance_region,
+            encounter.on_chronic_scheme,
+            encounter.began.map(|it| it.to_string()),
+        ),
+        r#"Some(Outpatient) Some(Secondary) Some("A03") Some("310") Some("999998") Some(true) Some("2025-06-10T09:10:00")"#
+    );
+    assert_eq!(encounter.ended, None, "the day of admission, repeated, is no discharge");
+    let diagnosis = facts.diagnoses.present().unwrap().first().unwrap();
+    assert_eq!(diagnosis.made, Some("2025-06-10".parse().unwrap()));
+    assert_eq!((diagnosis.main, diagnosis.code.as_deref()), (Some(true), Some("I10.x00")));
+    let surgery = facts.surgeries.present().unwrap().first().unwrap();
+    assert_eq!((surgery.code.as_deref(), surgery.began), (Some("51.2300x001"), None));
+    let prescriber = facts.prescriber.present().unwrap();
+    let of_doctor = (prescriber.code.as_deref(), prescriber.title.map(|it| it.zh()));
+    assert_eq!(of_doctor, (Some("D999999000001"), Some("副主任医师")));
+    assert_eq!(prescriber.department_code.as_deref(), Some("A03"));
+}
+
+#[test]
+fn every_field_of_a_line_is_read() {
+    let facts = facts_of(FULL);
+    let order = facts.first().unwrap().orders.present().unwrap().first().unwrap().clone();
+    // Longer than the C..20 that the interface declares: a code cut short is another drug.
+    assert_eq!(order.national_code.as_deref(), Some("XC08CAA000A001010100000"));
+    let numbers = [order.quantity, order.price, order.amount, order.own_pay, order.single_dose];
+    let numbers: Vec<_> = numbers.iter().map(|it| it.map(|it| it.to_string())).collect();
+    let numbers: Vec<_> = numbers.iter().map(|it| it.as_deref().unwrap_or("none")).collect();
+    assert_eq!(numbers, ["4", "21.50", "86.00", "0", "2"]);
+    assert_eq!(order.dose_unit, Unit::parse("片"));
+    assert_eq!(order.frequency, Frequency::parse("QD"));
+    assert_eq!(order.days, Some(112.into()));
+    assert_eq!(order.first_line_used, Some(true));
+    assert_eq!(order.specification.as_deref(), Some("5mg×28片/盒"));
+    assert_eq!(order.department_code.as_deref(), Some("A03"));
+    assert_eq!(order.begins.map(|it| it.to_string()).as_deref(), Some("2025-06-10T09:25:00"));
+    assert!(order.current && !order.discharge);
+}
+
+#[test]
+fn one_region_has_other_names_and_numbers() {
+    let message = r#"{"infno":"3660","input":{"data":{"trigScen":"2","patientDtos":[{"psn_no":"99","psn_name":"测试甲",
+        "gend":"2","brdy":"1960-01-01","curr_mdtrt_id":"MZ1","encounterDtos":[{"mdtrt_id":"MZ1","cvlserv_flag":"0",
+        "med_mdtrt_type":"1","med_type":"11","medins_lv":"5","diagnoseDtos":[],"orderDtos":[LINE]}]}]}}}"#;
+    let national = message_of_one_line();
+    assert_eq!(facts_of(&message.replace("LINE", LINE)), facts_of(&national));
+}
+
+#[test]
+fn shapes_of_the_wild() {
+    let national = message_of_one_line();
+    let expected = facts_of(&national);
+    // The input as a text.
+    let json: serde_json::Value = serde_json::from_str(&national).unwrap();
+    let wrapped = serde_json::json!({"infno": "3101", "input": json["input"].to_string()});
+    assert_eq!(facts_of(&wrapped.to_string()), expected);
+    // Without the envelope, without `data`, with blanks and words for codes.
+    assert_eq!(facts_of(&json["input"].to_string()), expected);
+    assert_eq!(facts_of(&json["input"]["data"].to_string()), expected);
+    assert_eq!(facts_of(&national.replace(r#""gend":2"#, r#""gend":" 女 ""#)), expected);
+    assert_eq!(
+        facts_of(&national.replace(r#""medins_lv":"5""#, r#""medins_lv":"二级甲等""#)),
+        expected
+    );
+    assert_eq!(facts_of(&national.replace(r#""medins_lv":"5""#, r#""medins_lv":"05""#)), expected);
+    // What is not there is null for some.
+    let nulls = national.replace(r#""trig_scen":"2""#, r#""trig_scen":null,"syscode":null"#);
+    assert_eq!(facts_of(&nulls), expected);
+    check_error(r#"{"input":"{"}"#, "C103");
+}
+
+#[test]
+fn both_tables_of_titles_are_read() {
+    for (code, title) in
+        [("232", "副主任医师"), ("4", "副主任医师"), ("1", "医士"), ("主任医师", "主任医师")]
+    {
+        let line = LINE.replace("\"232\"", &format!("\"{code}\""));
+        let facts = facts_of(&message(&patient(&encounter_json(&line))));
+        let prescriber = facts.first().unwrap().prescriber.present().unwrap();
+        assert_eq!(prescriber.title.map(|it| it.zh()), Some(title), "{code}");
+    }
+}
+
+#[test]
+fn other_encounters_are_the_past() {
+    let past = r#"{"mdtrt_id":"MZ0","med_mdtrt_type":"2","adm_date":"2026-04-01","dscg_date":"2026-04-09",
+        "dscg_main_dise_codg":"I10.x00","fsi_order_dtos":{"rx_id":"P1","hosplist_code":"Y","cnt":"四"}}"#;
+    let current = encounter_json(LINE);
+    let facts = facts_of(&message(&patient(&format!("[{past},{current}]"))));
+    let facts = facts.first().unwrap();
+    let history = facts.history.present().unwrap();
+    let order = history.orders.first().unwrap();
+    assert_eq!((order.mdtrt_id.as_deref(), order.current), (Some("MZ0"), false));
+    let stay = history.stays.first().unwrap();
+    assert_eq!(stay.main_diagnosis.as_deref(), Some("I10.x00"));
+    assert!(stay.ended.is_some() && history.since.is_none());
+    assert_eq!(history.diagnoses.len(), 1);
+    assert_eq!(facts.orders.present().unwrap().len(), 1);
+    assert_eq!(facts.data_findings, [], "nobody corrects the past at the doctor's desk");
+}
+
+#[test]
+fn what_was_taken_back_counts_no_more() {
+    let of = |id: &str, quantity: &str| {
+        LINE.replace("RX0001-1", id).replace("\"cnt\":\"4\"", &format!("\"cnt\":\"{quantity}\""))
+    };
+    check_taken_back(&[of("a", "4"), of("b", "-4")], "");
+    check_taken_back(&[of("a", "4"), of("b", "-1")], "a 3 64.50");
+    check_taken_back(&[of("a", "4"), of("b", "4"), of("c", "-5")], "a 3 64.50");
+    check_taken_back(&[of("b", "-4"), of("a", "4")], "a 4 86.00");
+}
+
+#[track_caller]
+fn check_taken_back(lines: &[String], expected: &str) {
+    let facts = facts_of(&message(&patient(&encounter_json(&format!("[{}]", lines.join(","))))));
+    let orders = facts.first().unwrap().orders.present().unwrap();
+    let left = orders.iter().filter(|it| !it.voided);
+    let left =
+        left.map(|it| format!("{} {} {}", it.rx_id, it.quantity.unwrap(), it.amount.unwrap()));
+    assert_eq!(left.collect::<Vec<_>>().join(", "), expected);
+    assert_eq!(facts.first().unwrap().data_findings, []);
+}
+
+#[test]
+fn settlement_is_a_scene_of_its_own() {
+    for (scenario, scene) in [
+        ("2", Scene::Outpatient),
+        ("4", Scene::Outpatient),
+        ("6", Scene::Settlement),
+        ("07", Scene::PreSettlement),
+        ("8", Scene::Settlement),
+        ("2,7", Scene::Outpatient),
+        ("23", Scene::Outpatient),
+    ] {
+        let text = message_of_one_line();
+        let text = text.replace("\"trig_scen\":\"2\"", &format!("\"trig_scen\":\"{scenario}\""));
+        assert_eq!(facts_of(&text).first().unwrap().scene(), Some(scene), "{scenario}");
+    }
+}
+
+#[test]
+fn several_patients_are_told_apart_in_what_was_not_judged() {
+    let one = judged(&message_of_one_line());
+    let other = judged(&message_of_one_line().replace("\"99\"", "\"98\""));
+    let answer = write_answer(&[one, other], &Reply::default());
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    let of = |at: usize| answer["output"]["unjudged"][at]["patn_id"].clone();
+    assert_eq!([of(0), of(1)], ["99", "98"]);
+    assert_eq!(answer["warn_msg"], "门急诊处方用量未审查：缺少单次剂量");
+}
+
+fn message_of_one_line() -> String {
+    message(&patient(&encounter_json(LINE)))
+}
+
+fn facts_of(text: &str) -> Vec<Facts> {
+    read(text, &Region::default()).unwrap().patients
+}
+
+fn judged(text: &str) -> Verdict {
+    let facts = facts_of(text);
+    evaluate(&starter(), facts.first().unwrap(), NOW.parse().unwrap())
+}
+
+#[track_caller]
+fn check_error(text: &str, expected: &str) {
+    let codes: Vec<_> =
+        read(text, &Region::default()).unwrap_err().iter().map(|f| f.code).collect();
+    assert_eq!(codes, [expected]);
+}
