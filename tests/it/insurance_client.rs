@@ -10,7 +10,7 @@ fn a_client_of_the_interface_needs_only_a_new_address() {
     let agent = Agent::start(Setup::files());
     for shape in [Shape::Lists, Shape::Objects] {
         for (infno, address) in ADDRESSES {
-            let ask = |sex: &str, dose: bool| Request { infno, shape, sex, dose };
+            let ask = |sex, dose| Request { infno, shape, sex, dose };
             // A drug for men, given to a woman; given to a man; to somebody whose sex nobody states.
             check(&agent, address, &ask("2", true), "hit drug-sex 违规项 RX1-1 58.80 of 58.80");
             check(&agent, address, &ask("1", true), "nothing found");
@@ -64,15 +64,15 @@ enum Shape {
     Objects,
 }
 
-struct Request<'a> {
-    infno: &'a str,
+struct Request {
+    infno: &'static str,
     shape: Shape,
-    sex: &'a str,
+    sex: &'static str,
     /// Whether the region's extension with dose and days comes along.
     dose: bool,
 }
 
-impl Request<'_> {
+impl Request {
     fn body(&self) -> Value {
         let mut body = envelope(self.infno);
         let patient = self.patient();
@@ -100,8 +100,8 @@ impl Request<'_> {
             "mdtrt_id": "MZ1", "medins_id": "H99999900001", "medins_name": "示例市人民医院",
             "medins_admdvs": "999999", "medins_type": "A1", "medins_lv": "5",
             "wardarea_codg": "", "wardno": "", "bedno": "", "adm_date": "2025-06-10 09:10:00",
-            "dscg_date": "2025-06-10 09:10:00", "dscg_main_dise_codg": "N40.x00",
-            "dscg_main_dise_name": "前列腺增生", "dr_codg": "D999999000001",
+            "dscg_date": "2025-06-10 09:10:00", "dscg_main_dise_codg": "I10.x00",
+            "dscg_main_dise_name": "高血压", "dr_codg": "D999999000001",
             "adm_dept_codg": "A03", "adm_dept_name": "内科", "dscg_dept_codg": "A03",
             "dscg_dept_name": "内科", "med_mdtrt_type": "1", "med_type": "11", "matn_stas": "0",
             "medfee_sumamt": "58.80", "ownpay_amt": "0", "selfpay_amt": "0", "acct_payamt": "0",
@@ -109,7 +109,7 @@ impl Request<'_> {
             "reim_flag": "2", "out_setl_flag": "0", "fsi_operation_dtos": [],
             "fsi_diagnose_dtos": self.of(json!({
                 "dise_id": "DX1", "inout_dise_type": "1", "maindise_flag": "1", "dias_srt_no": "1",
-                "dise_codg": "N40.x00", "dise_name": "前列腺增生", "dise_date": "2025-06-10 09:20:00",
+                "dise_codg": "I10.x00", "dise_name": "高血压", "dise_date": "2025-06-10 09:20:00",
             })),
             "fsi_order_dtos": self.of(self.order()),
         })
@@ -165,7 +165,7 @@ fn post(agent: &Agent, address: &str, body: &str) -> Value {
 
 /// What the client would show its doctor.
 #[track_caller]
-fn check(agent: &Agent, address: &str, request: &Request<'_>, expected: &str) {
+fn check(agent: &Agent, address: &str, request: &Request, expected: &str) {
     let said = post(agent, address, &request.body().to_string());
     assert_eq!((&said["infcode"], &said["err_msg"]), (&json!(0), &json!("")), "{said}");
     let found = said["output"]["result"].as_array().expect("a list").iter().map(shown);
@@ -181,7 +181,7 @@ fn check(agent: &Agent, address: &str, request: &Request<'_>, expected: &str) {
 /// Every mandatory field of a finding and of its lines, with the lengths and values declared.
 fn shown(result: &Value) -> String {
     let text = |it: &Value, name: &str, length: usize| {
-        let text = it[name].as_str().unwrap_or_else(|| panic!("{name} is no text: {it}"));
+        let text = it[name].as_str().unwrap_or_else(|| panic!("{name} is no text: {result}"));
         assert!(!text.is_empty() && text.chars().count() <= length, "{name}: {it}");
         text.to_owned()
     };

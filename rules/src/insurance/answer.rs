@@ -1,6 +1,8 @@
 //! The national answer: the envelope, one result for each finding, and what could not be judged.
 
-use crate::verdict::{Verdict, clip};
+use std::borrow::Cow;
+
+use crate::verdict::{Finding, FindingLine, Role, Verdict, clip};
 use crate::write::Writer;
 
 /// What the answer's envelope says besides the findings.
@@ -22,7 +24,7 @@ pub fn write_answer(verdicts: &[Verdict], reply: &Reply<'_>) -> String {
     let results = verdicts.iter().flat_map(|v| v.shown().map(move |finding| (v, finding)));
     let output = Writer::object(|writer| {
         writer.objects("result", results, |writer, (verdict, finding)| {
-            verdict.write_finding(writer, finding);
+            verdict.write_finding(writer, &with_a_detail(finding));
             writer.text("task_id", reply.task_id);
         });
         // More than the standard asks: without it, "not checked" would look like "nothing found".
@@ -38,6 +40,15 @@ pub fn write_answer(verdicts: &[Verdict], reply: &Reply<'_>) -> String {
         }
     });
     envelope("0", unfinished(verdicts), &warning(verdicts), &output, reply)
+}
+
+/// The details are mandatory: a finding about the visit has one that names no line.
+fn with_a_detail(finding: &Finding) -> Cow<'_, Finding> {
+    if !finding.lines.is_empty() {
+        return Cow::Borrowed(finding);
+    }
+    let line = FindingLine { rx_id: String::new(), role: Role::Violating, amount: finding.amount };
+    Cow::Owned(Finding { lines: vec![line], ..finding.clone() })
 }
 
 fn write_unjudged(writer: &mut Writer, verdict: &Verdict) {

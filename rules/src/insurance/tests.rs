@@ -300,6 +300,16 @@ fn several_patients_are_told_apart_in_what_was_not_judged() {
     assert_eq!(answer["warn_msg"], "门急诊处方用量未审查：缺少单次剂量");
 }
 
+#[test]
+fn a_finding_about_the_visit_has_a_detail_too() {
+    let mut verdict = judged(&message_of_one_line());
+    verdict.findings.iter_mut().for_each(|it| it.lines.clear());
+    let answer = write_answer(&[verdict], &Reply::default());
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    let detail = &answer["output"]["result"][0]["judge_result_detail_dtos"][0];
+    assert_eq!((&detail["rx_id"], &detail["vola_item_type"]), (&"".into(), &"1".into()));
+}
+
 fn message_of_one_line() -> String {
     message(&patient(&encounter_json(LINE)))
 }
