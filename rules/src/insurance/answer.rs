@@ -31,11 +31,15 @@ pub fn write_answer(verdicts: &[Verdict], reply: &Reply<'_>) -> String {
         match verdicts {
             [verdict] => write_unjudged(writer, verdict),
             _ => {
-                writer.objects("unjudged", verdicts.iter().filter(|it| is_unjudged(it)), |w, it| {
-                    w.text("patn_id", it.patn_id.as_deref().unwrap_or_default());
-                    w.text("mdtrt_id", it.mdtrt_id.as_deref().unwrap_or_default());
-                    write_unjudged(w, it);
-                })
+                writer.objects(
+                    "unjudged",
+                    verdicts.iter().filter(|it| is_unjudged(it)),
+                    |w, it| {
+                        w.text("patn_id", it.patn_id.as_deref().unwrap_or_default());
+                        w.text("mdtrt_id", it.mdtrt_id.as_deref().unwrap_or_default());
+                        write_unjudged(w, it);
+                    },
+                );
             }
         }
     });
