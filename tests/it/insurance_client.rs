@@ -15,7 +15,6 @@ fn a_client_of_the_interface_needs_only_a_new_address() {
             check(&agent, address, &ask("2", true), "hit drug-sex 违规项 RX1-1 58.80 of 58.80");
             check(&agent, address, &ask("1", true), "nothing found");
             check(&agent, address, &ask("9", true), "not judged drug-sex");
-            check(&agent, address, &ask("1", false), "not judged prescription-days");
         }
     }
 }
