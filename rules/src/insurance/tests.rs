@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::evaluate;
+use crate::facts::Title;
 use crate::families::bench::{NOW, starter};
 use crate::frequency::Frequency;
 use crate::unit::Unit;
@@ -163,7 +164,7 @@ fn every_field_is_read() {
     let surgery = facts.surgeries.present().unwrap().first().unwrap();
     assert_eq!((surgery.code.as_deref(), surgery.began), (Some("51.2300x001"), None));
     let prescriber = facts.prescriber.present().unwrap();
-    let of_doctor = (prescriber.code.as_deref(), prescriber.title.map(|it| it.zh()));
+    let of_doctor = (prescriber.code.as_deref(), prescriber.title.map(Title::zh));
     assert_eq!(of_doctor, (Some("D999999000001"), Some("副主任医师")));
     assert_eq!(prescriber.department_code.as_deref(), Some("A03"));
 }
@@ -228,7 +229,7 @@ fn both_tables_of_titles_are_read() {
         let line = LINE.replace("\"232\"", &format!("\"{code}\""));
         let facts = facts_of(&message(&patient(&encounter_json(&line))));
         let prescriber = facts.first().unwrap().prescriber.present().unwrap();
-        assert_eq!(prescriber.title.map(|it| it.zh()), Some(title), "{code}");
+        assert_eq!(prescriber.title.map(Title::zh), Some(title), "{code}");
     }
 }
 
