@@ -81,6 +81,11 @@ pub(super) const SHIPPED: &[Shipped] = &[
         "PASS 审方：表单里的 JSON，按 PASS 的样子答复",
         "Review requests in the manner of PASS: JSON in a form, answered in its words",
     ),
+    shape(
+        "yaowei",
+        "药卫士、大通 BS 审方：表单里的两份 XML，字段名待核对",
+        "Review requests of 药卫士 and 大通 BS: two XML documents in a form; names unconfirmed",
+    ),
     Shipped {
         name: "view",
         zh: "视图导出的 CSV，中文列名",
