@@ -60,7 +60,9 @@ fn write_note(note: &Note, out: &mut Writer) -> u8 {
         }
         Note::Stay(stay, names) => {
             write_stay(stay, out);
-            names.iter().for_each(|it| out.text(0xf0, Some(it)));
+            for name in names {
+                out.text(0xf0, Some(name));
+            }
             4
         }
         Note::Diagnosis(it) => {
@@ -126,7 +128,9 @@ fn write_order(it: &Order, out: &mut Writer) {
     out.text(4, it.national_code.as_deref());
     out.text(5, it.hospital_code.as_deref());
     out.text(6, it.name.as_deref());
-    it.ingredients.iter().for_each(|it| out.text(7, Some(it)));
+    for ingredient in &it.ingredients {
+        out.text(7, Some(ingredient));
+    }
     out.number(8, it.single_dose);
     write_unit(9, it.dose_unit.as_ref(), out);
     out.number(10, it.first_dose);
@@ -461,9 +465,9 @@ mod tests {
         let notes = vec![Note::Order(Box::new(order))];
         let mut bytes = Vec::new();
         write(&Noted { identity: 1, encounter: "E".to_owned(), notes }, &mut bytes);
-        let hex: String = bytes.iter().map(|it| format!("{it:02x}")).collect();
+        let hex: Vec<String> = bytes.iter().map(|it| format!("{it:02x}")).collect();
         assert_eq!(
-            hex,
+            hex.concat(),
             "01300000000000000001014501240101310906ff00000003e80b0900000000020000000111030100191a0707ea0501090807"
         );
     }

@@ -53,10 +53,10 @@ impl Writer {
     /// Seven bits a byte, the lowest first.
     pub(super) fn length(&mut self, mut length: usize) {
         while length > 0x7f {
-            self.0.push(0x80 | (length & 0x7f) as u8);
+            self.0.push(0x80 | length.to_le_bytes()[0]);
             length >>= 7;
         }
-        self.0.push((length & 0x7f) as u8);
+        self.0.push(length.to_le_bytes()[0]);
     }
 }
 

@@ -173,7 +173,7 @@ impl Ledger {
         }
         let mut rows: BTreeMap<(Pseudonym, &str), Row> = BTreeMap::new();
         for envelope in &accepted.envelopes {
-            let Some((named, noted)) = self.noted(envelope) else { continue };
+            let Some((named, noted)) = Self::noted(envelope) else { continue };
             let day = day_received(envelope);
             let ids = self.ids(&named);
             let Some(patient) = links.patient(&self.0.outbox, &ids, day, &mut changes)? else {
@@ -205,7 +205,7 @@ impl Ledger {
     }
 
     /// What is kept of a record, and whom it names; `None` when it says nothing of the past.
-    fn noted(&self, envelope: &Envelope) -> Option<(Named, Noted)> {
+    fn noted(envelope: &Envelope) -> Option<(Named, Noted)> {
         if !past::is_told_by(&envelope.entity) {
             return None;
         }
@@ -258,9 +258,9 @@ impl Ledger {
             if changes.iter().any(is_known) || is_stored && !changes.iter().any(is_removed) {
                 continue;
             }
-            let notes = vec![Note::First(Box::new(first_use(line)))];
+            let first_use_of = vec![Note::First(Box::new(first_use(line)))];
             let encounter = noted.encounter.clone();
-            let first = Noted { identity: noted.identity, encounter, notes };
+            let first = Noted { identity: noted.identity, encounter, notes: first_use_of };
             let mut content = Vec::new();
             codec::write(&first, &mut content);
             changes.push(self.sealed(patient, key, keys::NEVER, content)?);

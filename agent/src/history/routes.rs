@@ -103,14 +103,15 @@ fn told(ledger: &Ledger, named: &Named, unmask: bool) -> Result<Option<Value>, S
         "orders": history.orders.iter().map(|it| shown.line(it)).collect::<Vec<_>>(),
         "stays": history.stays.iter().map(|it| shown.stay(it)).collect::<Vec<_>>(),
         "diagnoses": history.diagnoses.iter().map(|it| shown.diagnosis(it)).collect::<Vec<_>>(),
-        "allergies": history.allergies.iter().map(|it| shown.text(&it.text)).collect::<Vec<_>>(),
+        "allergies": history.allergies.iter().map(|it| shown.text(it.text.as_deref())).collect::<Vec<_>>(),
         "labs": history.labs.iter().map(|it| shown.lab(it)).collect::<Vec<_>>(),
     })))
 }
 
 fn pseudonym(ledger: &Ledger, named: &Named) -> Result<Option<String>, StoreError> {
     let patients = ledger.patients(named, Reach::Disk).map_err(store_error)?;
-    Ok(patients.first().map(|it| it.iter().map(|byte| format!("{byte:02x}")).collect()))
+    let hex = |it: &[u8; 16]| format!("{:032x}", u128::from_be_bytes(*it));
+    Ok(patients.first().map(hex))
 }
 
 /// How much is shown.
@@ -119,7 +120,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn text(&self, text: &Option<String>) -> Value {
+    fn text(&self, text: Option<&str>) -> Value {
         match text {
             None => Value::Null,
             Some(text) if self.unmask => json!(text),
@@ -130,10 +131,10 @@ impl Shown {
     fn line(&self, it: &facts::Order) -> Value {
         json!({
             "day": it.begins.map(|it| it.date().to_string()),
-            "id": self.text(&Some(it.rx_id.clone())),
-            "encounter": self.text(&it.mdtrt_id),
-            "code": self.text(&it.hospital_code.clone().or_else(|| it.national_code.clone())),
-            "name": self.text(&it.name),
+            "id": self.text(Some(&it.rx_id)),
+            "encounter": self.text(it.mdtrt_id.as_deref()),
+            "code": self.text(it.hospital_code.as_deref().or(it.national_code.as_deref())),
+            "name": self.text(it.name.as_deref()),
             "quantity": it.quantity.map(|it| it.to_string()),
             "days": it.days.map(|it| it.to_string()),
         })
@@ -141,7 +142,7 @@ impl Shown {
 
     fn stay(&self, it: &facts::Stay) -> Value {
         json!({
-            "encounter": self.text(&it.mdtrt_id),
+            "encounter": self.text(it.mdtrt_id.as_deref()),
             "kind": it.visit.map(facts::VisitKind::zh),
             "from": it.began.map(|it| it.date().to_string()),
             "to": it.ended.map(|it| it.date().to_string()),
@@ -151,8 +152,8 @@ impl Shown {
     fn diagnosis(&self, it: &facts::Diagnosis) -> Value {
         json!({
             "day": it.made.map(|it| it.to_string()),
-            "code": self.text(&it.code),
-            "name": self.text(&it.name),
+            "code": self.text(it.code.as_deref()),
+            "name": self.text(it.name.as_deref()),
         })
     }
 
@@ -160,9 +161,9 @@ impl Shown {
         let value = it.value.map(|it| it.to_string()).or_else(|| it.text.clone());
         json!({
             "day": it.reported.map(|it| it.date().to_string()),
-            "code": self.text(&it.code),
-            "name": self.text(&it.name),
-            "value": self.text(&value),
+            "code": self.text(it.code.as_deref()),
+            "name": self.text(it.name.as_deref()),
+            "value": self.text(value.as_deref()),
         })
     }
 }

@@ -116,7 +116,7 @@ fn nothing_of_a_patient_can_be_read_from_the_files_and_forgotten_is_gone() {
     house.outbox.rewrite_rows(b"A", b"Z").unwrap();
     let rows = house.rows();
     assert!(rows.len() >= 5, "{rows:?}");
-    assert!(!rows.iter().any(|it| String::from_utf8_lossy(it).contains("CANARY")), "{rows:?}");
+    assert!(!rows.iter().any(|it| it.windows(6).any(|part| part == b"CANARY")), "{rows:?}");
     assert_eq!(house.ledger.forget(&past::named_by("CANARYPATIENT")).unwrap(), 2);
     assert_eq!(house.of("CANARYPATIENT"), "nobody");
     assert!(!house.rows().iter().any(|it| it.starts_with(b"R") || it.starts_with(b"F")));

@@ -50,17 +50,18 @@ fn is_same(sent: &Order, kept: &Order, encounter: Option<&str>) -> bool {
     if is_of_same_encounter && !kept.rx_id.is_empty() && sent.rx_id == kept.rx_id {
         return true;
     }
-    let is_same_item = is_same_text(&sent.hospital_code, &kept.hospital_code)
-        || is_same_text(&sent.national_code, &kept.national_code);
+    let is_same_item = is_same_text(sent.hospital_code.as_deref(), kept.hospital_code.as_deref())
+        || is_same_text(sent.national_code.as_deref(), kept.national_code.as_deref());
     if !is_same_item {
         return false;
     }
-    let is_on_same_prescription = is_of_same_encounter && is_same_text(&sent.rxno, &kept.rxno);
+    let is_on_same_prescription =
+        is_of_same_encounter && is_same_text(sent.rxno.as_deref(), kept.rxno.as_deref());
     let is_same_use =
         sent.begins.is_some() && sent.begins == kept.begins && sent.quantity == kept.quantity;
     is_on_same_prescription || is_same_use
 }
 
-fn is_same_text(one: &Option<String>, other: &Option<String>) -> bool {
+fn is_same_text(one: Option<&str>, other: Option<&str>) -> bool {
     one.is_some() && one == other
 }

@@ -216,7 +216,7 @@ fn diagnosis(object: &Object<'_>, received: DateTime, reading: &mut Reading) -> 
     let found = from_records::diagnosis(object, reading);
     let (suspected, excluded) = groups::is_doubted(found.name.as_deref());
     let made = made.or(Some(received.date()));
-    Note::Diagnosis(Diagnosis { made, suspected, excluded, ..found })
+    Note::Diagnosis(Diagnosis { suspected, excluded, made, ..found })
 }
 
 fn lab(object: &Object<'_>, received: DateTime, reading: &mut Reading) -> Note {

@@ -166,7 +166,7 @@ fn noted(records: &[&str], lane: &str) -> Vec<Noted> {
         let identity = key.bytes().fold(0, |sum, byte| sum * 256 + u64::from(byte));
         let notes = match entity {
             "first" => match notes_of("outpatient_prescription", &elements, received).remove(0) {
-                Note::Order(line) => vec![Note::First(line)],
+                Note::Order(first) => vec![Note::First(first)],
                 other => panic!("{other:?}"),
             },
             entity => notes_of(entity, &elements, received),
