@@ -10,10 +10,12 @@ use jiff::civil::DateTime;
 use rust_decimal::Decimal;
 
 use crate::facts::{Diagnosis, Facts, Surgery};
+use crate::hash;
 use crate::knowledge::{Key, Row};
 use crate::parameter::{Column, Parameters};
 use crate::rule::{Action, Rule, Severity};
 use crate::session::{Line, Session};
+use crate::sets::CodeSets;
 use crate::text::Text;
 
 /// A kind of rule.
@@ -145,15 +147,26 @@ impl<'a> Case<'a> {
 
     /// Lines of this session or charges that a key is about, whatever the family looks at.
     pub fn about<'k>(&self, key: &'k Key) -> impl Iterator<Item = &'a Line<'a>> + use<'a, 'k> {
-        let sets = self.session.sets;
-        self.session.lines.iter().filter(move |line| line.is_about(key, sets))
+        about(&self.session.lines, key, self.session.sets)
     }
 
     /// Lines of the past that a key is about.
     pub fn past<'k>(&self, key: &'k Key) -> impl Iterator<Item = &'a Line<'a>> + use<'a, 'k> {
-        let sets = self.session.sets;
-        self.session.past.iter().filter(move |line| line.is_about(key, sets))
+        about(&self.session.past, key, self.session.sets)
     }
+}
+
+fn about<'a, 'k>(
+    lines: &'a [Line<'a>],
+    key: &'k Key,
+    sets: &'a CodeSets,
+) -> impl Iterator<Item = &'a Line<'a>> + use<'a, 'k> {
+    let bit = match key {
+        Key::Ingredient(name) => Some(hash::bit(name)),
+        _ => None,
+    };
+    let may_be = move |line: &&Line<'_>| bit.is_none_or(|bit| line.ingredient_bits() & bit != 0);
+    lines.iter().filter(may_be).filter(move |line| line.is_about(key, sets))
 }
 
 /// A row and a line that it is about.

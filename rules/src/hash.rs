@@ -56,6 +56,11 @@ pub(crate) fn print(text: &str) -> u64 {
     hasher.finish()
 }
 
+/// One of 64 bits for a text: of two that differ most have another one.
+pub(crate) fn bit(text: &str) -> u64 {
+    1 << (print(text) % 64)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

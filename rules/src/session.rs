@@ -12,6 +12,7 @@ use crate::drug::{DrugTable, Form, Product};
 use crate::drug_kind::DrugKind;
 use crate::facts::{Facts, InputFinding, Order, Route};
 use crate::family::LooksAt;
+use crate::hash;
 use crate::knowledge::Key;
 use crate::mask;
 use crate::sets::CodeSets;
@@ -111,6 +112,7 @@ pub struct Line<'a> {
     pub dose_is_believable: bool,
     paths: RefCell<Vec<(&'static str, Text)>>,
     specification: OnceCell<Option<Specification>>,
+    ingredient_bits: OnceCell<u64>,
 }
 
 impl<'a> Session<'a> {
@@ -171,6 +173,7 @@ fn lines<'a>(
             dose_is_believable: true,
             paths: RefCell::default(),
             specification: OnceCell::new(),
+            ingredient_bits: OnceCell::new(),
         };
         line.doubt_the_dose(findings);
         line
@@ -345,6 +348,13 @@ impl<'a> Line<'a> {
             None => (&[][..], self.order.ingredients.as_slice()),
         };
         of_product.iter().map(|i| i.name.as_str()).chain(sent.iter().map(String::as_str))
+    }
+
+    /// One bit for each ingredient; two may share one. Rows ask hundreds of lines for theirs, and
+    /// a bit that is not set answers without comparing names.
+    pub(crate) fn ingredient_bits(&self) -> u64 {
+        let bits = || self.ingredient_names().map(hash::bit).fold(0, |all, bit| all | bit);
+        *self.ingredient_bits.get_or_init(bits)
     }
 
     /// Whether it is known to contain something.
