@@ -11,7 +11,7 @@
 //! Judged with three truths (Kleene): what is missing is unknown, a false part decides an `all` and
 //! a true part an `any` whatever else is missing. There are no loops, no patterns and no functions;
 //! depth and size are bounded, so the cost of a condition is, too. [`element`] lists what can be
-//! compared, [`read`] proves a condition when its pack is loaded.
+//! compared, `read` proves a condition when its pack is loaded.
 
 pub mod element;
 mod judge;

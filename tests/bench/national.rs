@@ -1,6 +1,8 @@
 //! The national message 3101 as a HIS sends it: twenty lines of this visit, two hundred of an
 //! earlier one, with rows of the quarter of a million about each.
 
+use std::ops::Range;
+
 use crate::client::Request;
 use crate::many::{LINES, PAST};
 
@@ -12,8 +14,8 @@ pub(crate) fn check() -> Request {
 }
 
 fn message() -> String {
-    let now = encounter("M1", "2026-05-15", (0..LINES).map(line).collect());
-    let before = encounter("M0", "2026-04-15", (LINES..LINES + PAST).map(line).collect());
+    let now = encounter("M1", "2026-05-15", 0..LINES);
+    let before = encounter("M0", "2026-04-15", LINES..LINES + PAST);
     format!(
         r#"{{"infno":"3101","msgid":"H42010000001202605150900000001","mdtrtarea_admvs":"420100","input":{{"data":{{
         "syscode":"HIS","trig_scen":"1","rule_ids":[],"task_id":"1","patient_dtos":[{{"patn_id":"42",
@@ -22,8 +24,8 @@ fn message() -> String {
     )
 }
 
-fn encounter(id: &str, day: &str, lines: Vec<String>) -> String {
-    let lines = lines.join(",");
+fn encounter(id: &str, day: &str, lines: Range<usize>) -> String {
+    let lines = lines.map(line).collect::<Vec<_>>().join(",");
     format!(
         r#"{{"mdtrt_id":"{id}","medins_id":"H42010000001","medins_name":"示例市人民医院","medins_lv":"3",
         "adm_date":"{day} 08:30:00","adm_dept_codg":"0301","adm_dept_name":"心血管内科","med_mdtrt_type":"1",
