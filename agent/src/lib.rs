@@ -55,3 +55,7 @@ pub mod sets;
 pub mod shadow;
 pub mod supervise;
 pub mod telemetry;
+
+/// Of every binary that links the daemon, the benchmarks' too: what is measured is what runs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
