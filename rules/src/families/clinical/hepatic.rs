@@ -10,10 +10,9 @@
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use crate::dose::peak_day_in;
 use crate::families::clinical::labs::{self, DAYS_MAX, STAY_DAYS_MAX};
 use crate::families::clinical::population::{
-    self, AGE_BELOW, AGE_FROM, Fits, LEVEL, WAYS, WITH, diagnosed, softened,
+    self, AGE_BELOW, AGE_FROM, Fits, LEVEL, WAYS, WITH, diagnosed, forbidden_or_limited, softened,
 };
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::parameter::{Column, ColumnKind, Parameters};
@@ -109,10 +108,8 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
     if !found.line.is_systemic() {
         return Outcome::NotApplicable;
     }
-    match population::fits(case, found.row, found.line) {
-        Fits::No => return Outcome::NotApplicable,
-        Fits::Unknown(missing) => return Outcome::Unknown { missing },
-        Fits::Yes => {}
+    if let Some(outcome) = population::fits(case, found.row, found.line).left_out() {
+        return outcome;
     }
     let cells = &found.row.parameters;
     let on = found.line.begins.max(case.now.date());
@@ -189,9 +186,7 @@ fn child_pugh(case: &Case<'_>, classes: &[String], on: Date) -> Liver {
             _ => Liver::Well,
         };
     };
-    let written = result.text.as_deref().and_then(|text| {
-        ["C", "B", "A"].into_iter().find(|class| text.to_uppercase().contains(class))
-    });
+    let written = result.text.as_deref().and_then(class_in);
     let by_points = || {
         let points = result.value?;
         let class = match points {
@@ -210,29 +205,27 @@ fn child_pugh(case: &Case<'_>, classes: &[String], on: Date) -> Liver {
     }
 }
 
+/// The letter that stands by itself: `Child-Pugh A级` is A, though a C begins it.
+fn class_in(text: &str) -> Option<&'static str> {
+    let mut words = text.split(|c: char| !c.is_ascii_alphabetic());
+    words
+        .find_map(|word| ["A", "B", "C"].into_iter().find(|class| word.eq_ignore_ascii_case(class)))
+}
+
 fn ill(found: &Match<'_>, said: &str) -> Outcome {
     let cells = &found.row.parameters;
-    let what = match cells.maybe_dose("max_day") {
-        None => cells.maybe_text("level").unwrap_or("禁用").to_owned(),
-        Some(max) => {
-            let ingredient = population::ingredient(found.row, found.line);
-            match peak_day_in(found.line, ingredient, max.dimension) {
-                Err(missing) => return Outcome::Unknown { missing },
-                Ok(day) if day.amount <= max.amount => return Outcome::Pass,
-                Ok(day) => format!("每日{day}，不超过{max}"),
-            }
-        }
-    };
     let note = cells.maybe_text("note").map(|note| format!("，{note}")).unwrap_or_default();
     let (severity, action) = softened(found.row);
-    Outcome::Hit(Hit {
-        violating: vec![found.line.position],
-        text: format!("【{}】{what}：{said}{note}", found.line.name()),
-        evidence: vec![what, said.to_owned()],
-        source: Some(found.row.source.clone()),
-        severity,
-        action,
-        ..Hit::default()
+    forbidden_or_limited(found, cells.maybe_text("level").unwrap_or("禁用"), |what| {
+        Outcome::Hit(Hit {
+            violating: vec![found.line.position],
+            text: format!("【{}】{what}：{said}{note}", found.line.name()),
+            evidence: vec![what, said.to_owned()],
+            source: Some(found.row.source.clone()),
+            severity,
+            action,
+            ..Hit::default()
+        })
     })
 }
 
@@ -293,6 +286,10 @@ mod tests {
         let hit = "hit 1: 【对乙酰氨基酚片】每日3g，不超过2g：Child-Pugh B级";
         check("APAP", &class("B级"), dose, hit);
         check("APAP", &class("A"), dose, "pass");
+        // The C of Child is no class.
+        check("APAP", &class("Child-Pugh A级"), dose, "pass");
+        check("APAP", &class("child-pugh b"), dose, hit);
+        check("APAP", &class("CHILD"), dose, "unknown labs.child_pugh");
         check("APAP", &lab("Child-Pugh评分", r#""exam_rslt_val":"8""#), dose, hit);
         check("APAP", "", dose, "pass");
         BENCH.check(

@@ -5,8 +5,9 @@
 
 use rust_decimal::Decimal;
 
+use crate::dose::peak_day_in;
 use crate::families::clinical::age::Range;
-use crate::family::Case;
+use crate::family::{Case, Match, Outcome};
 use crate::icd::Diagnosed;
 use crate::knowledge::{Key, Row};
 use crate::parameter::{Column, ColumnKind, Parameters};
@@ -42,6 +43,15 @@ pub(super) enum Fits {
 }
 
 impl Fits {
+    /// What a row comes to that is not for this patient, or that nobody can say it of.
+    pub(super) fn left_out(self) -> Option<Outcome> {
+        match self {
+            Fits::Yes => None,
+            Fits::No => Some(Outcome::NotApplicable),
+            Fits::Unknown(missing) => Some(Outcome::Unknown { missing }),
+        }
+    }
+
     pub(super) fn of(known: Option<bool>, missing: impl FnOnce() -> Vec<String>) -> Fits {
         match known {
             Some(true) => Fits::Yes,
@@ -205,6 +215,22 @@ pub(super) fn fault(cells: &Parameters) -> Option<String> {
         return Some(format!("from {from} to below {below} is no range"));
     }
     unknown_way(cells, "ways")
+}
+
+/// Judges a drug whose row forbids it, or limits its day to `max_day`; `hit` is told what is wrong.
+pub(super) fn forbidden_or_limited(
+    found: &Match<'_>,
+    forbidden: &str,
+    hit: impl FnOnce(String) -> Outcome,
+) -> Outcome {
+    let Some(max) = found.row.parameters.maybe_dose("max_day") else {
+        return hit(forbidden.to_owned());
+    };
+    match peak_day_in(found.line, ingredient(found.row, found.line), max.dimension) {
+        Err(missing) => Outcome::Unknown { missing },
+        Ok(day) if day.amount <= max.amount => Outcome::Pass,
+        Ok(day) => hit(format!("每日{day}，不超过{max}")),
+    }
 }
 
 /// Lines that a key is about, of this session or of the past, that act on the whole body or are

@@ -11,11 +11,10 @@
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use crate::dose::peak_day_in;
 use crate::facts::Sex;
 use crate::families::clinical::labs::{self, DAYS_MAX, STAY_DAYS_MAX};
 use crate::families::clinical::population::{
-    self, AGE_BELOW, AGE_FROM, Fits, LEVEL, WAYS, WITH, diagnosed, softened,
+    self, AGE_BELOW, AGE_FROM, Fits, LEVEL, WAYS, WITH, diagnosed, forbidden_or_limited, softened,
 };
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::parameter::{Column, ColumnKind, Parameters};
@@ -115,10 +114,8 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
     if !found.line.is_systemic() {
         return Outcome::NotApplicable;
     }
-    match population::fits(case, found.row, found.line) {
-        Fits::No => return Outcome::NotApplicable,
-        Fits::Unknown(missing) => return Outcome::Unknown { missing },
-        Fits::Yes => {}
+    if let Some(outcome) = population::fits(case, found.row, found.line).left_out() {
+        return outcome;
     }
     let cells = &found.row.parameters;
     if cells.flag("new_only") && was_taken(case, found) {
@@ -133,15 +130,7 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
     if !is_in {
         return Outcome::Pass;
     }
-    let Some(max) = cells.maybe_dose("max_day") else {
-        return hit(found, &clearance, forbidden(cells).to_owned());
-    };
-    let ingredient = population::ingredient(found.row, found.line);
-    match peak_day_in(found.line, ingredient, max.dimension) {
-        Err(missing) => Outcome::Unknown { missing },
-        Ok(day) if day.amount <= max.amount => Outcome::Pass,
-        Ok(day) => hit(found, &clearance, format!("每日{day}，不超过{max}")),
-    }
+    forbidden_or_limited(found, forbidden(cells), |what| hit(found, &clearance, what))
 }
 
 fn forbidden(cells: &Parameters) -> &str {
