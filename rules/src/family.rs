@@ -138,6 +138,18 @@ impl<'a> Case<'a> {
         self.matches.iter().filter(|found| found.line.order.current)
     }
 
+    /// The lines of this session that some row is about, each once.
+    #[must_use]
+    pub fn current_lines(&self) -> Vec<&'a Line<'a>> {
+        let mut lines: Vec<&Line<'_>> = Vec::new();
+        for found in self.current() {
+            if !lines.iter().any(|line| line.position == found.line.position) {
+                lines.push(found.line);
+            }
+        }
+        lines
+    }
+
     /// The lines that this family judges.
     pub fn lines(&self) -> impl Iterator<Item = &'a Line<'a>> {
         let looks_at = self.rule.family.looks_at();

@@ -12,7 +12,7 @@
 
 use crate::age::{Age as Limit, BirthRange};
 use crate::families::clinical::population::{
-    self, Fits, INDICATIONS, LEVEL, NOT_INDICATIONS, WAYS, WITH,
+    self, INDICATIONS, LEVEL, NOT_INDICATIONS, WAYS, WITH,
 };
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::parameter::{Column, ColumnKind, Parameters};
@@ -126,10 +126,9 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>, birth: BirthRange) -> Outcome 
         None => Outcome::unknown("patient.brdy"),
         Some(true) => Outcome::Pass,
         Some(false) => {
-            match population::fits_beside_age(case, found.row, found.line) {
-                Fits::Yes => {}
-                Fits::No => return Outcome::NotApplicable,
-                Fits::Unknown(missing) => return Outcome::Unknown { missing },
+            let fits = population::fits_beside_age(case, found.row, found.line);
+            if let Some(outcome) = fits.left_out() {
+                return outcome;
             }
             let limit = found
                 .row

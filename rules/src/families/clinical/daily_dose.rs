@@ -86,10 +86,8 @@ fn judge_row(case: &Case<'_>, of_row: &[Match<'_>]) -> Outcome {
     let Some(first) = lines.iter().find(|line| line.order.current) else {
         return Outcome::NotApplicable;
     };
-    match is_for(case, row, &lines, first) {
-        Fits::Yes => {}
-        Fits::No => return Outcome::NotApplicable,
-        Fits::Unknown(missing) => return Outcome::Unknown { missing },
+    if let Some(outcome) = is_for(case, row, &lines, first).left_out() {
+        return outcome;
     }
     let max = row.parameters.dose("max_day");
     sum::worst(sum::of_each_day(row, &lines, max.dimension).iter().map(|sum| judge_day(row, sum)))

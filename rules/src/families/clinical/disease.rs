@@ -8,7 +8,7 @@
 //! Example: glaucoma H40 two years ago, 奥氮平 → hit; "青光眼？" and "除外青光眼" → pass.
 
 use crate::families::clinical::population::{
-    self, AGE_BELOW, AGE_FROM, Fits, LEVEL, WAYS, WITH, softened,
+    self, AGE_BELOW, AGE_FROM, LEVEL, WAYS, WITH, softened,
 };
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::icd::Diagnosed;
@@ -73,10 +73,8 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
     if !found.line.is_systemic() && !cells.flag("anywhere") {
         return Outcome::NotApplicable;
     }
-    match population::fits(case, found.row, found.line) {
-        Fits::No => return Outcome::NotApplicable,
-        Fits::Unknown(missing) => return Outcome::Unknown { missing },
-        Fits::Yes => {}
+    if let Some(outcome) = population::fits(case, found.row, found.line).left_out() {
+        return outcome;
     }
     let icd = cells.list("icd");
     let answer = if cells.flag("now_only") {

@@ -10,7 +10,7 @@
 use rust_decimal::Decimal;
 
 use crate::families::clinical::population::{
-    self, AGE_BELOW, AGE_FROM, Fits, INDICATIONS, NOT_INDICATIONS, WAYS,
+    self, AGE_BELOW, AGE_FROM, INDICATIONS, NOT_INDICATIONS, WAYS,
 };
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::frequency::Frequency as Often;
@@ -79,10 +79,8 @@ impl Family for Frequency {
 }
 
 fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
-    match population::fits(case, found.row, found.line) {
-        Fits::No => return Outcome::NotApplicable,
-        Fits::Unknown(missing) => return Outcome::Unknown { missing },
-        Fits::Yes => {}
+    if let Some(outcome) = population::fits(case, found.row, found.line).left_out() {
+        return outcome;
     }
     let (times, days) = match rate(found) {
         Ok(Some(rate)) => rate,

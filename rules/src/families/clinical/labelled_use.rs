@@ -7,7 +7,7 @@
 //! Example: 奥美拉唑 with only J06 → hit; with K21 too → pass. No diagnosis at all → unknown.
 
 use crate::facts::Group;
-use crate::families::clinical::population::{self, AGE_BELOW, AGE_FROM, Fits, WAYS};
+use crate::families::clinical::population::{self, AGE_BELOW, AGE_FROM, WAYS};
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::icd::Diagnosed;
 use crate::parameter::{Column, ColumnKind, Parameters};
@@ -66,10 +66,8 @@ impl Family for LabelledUse {
 }
 
 fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
-    match population::fits(case, found.row, found.line) {
-        Fits::No => return Outcome::NotApplicable,
-        Fits::Unknown(missing) => return Outcome::Unknown { missing },
-        Fits::Yes => {}
+    if let Some(outcome) = population::fits(case, found.row, found.line).left_out() {
+        return outcome;
     }
     if is_explained(found) {
         return Outcome::Pass;

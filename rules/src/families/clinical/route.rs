@@ -8,7 +8,7 @@
 //! code that is not mapped, no way at all → unknown.
 
 use crate::families::clinical::population::{
-    self, AGE_BELOW, AGE_FROM, Fits, INDICATIONS, NOT_INDICATIONS,
+    self, AGE_BELOW, AGE_FROM, INDICATIONS, NOT_INDICATIONS,
 };
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::parameter::{Column, ColumnKind, Parameters};
@@ -72,10 +72,8 @@ impl Family for Route {
 }
 
 fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
-    match population::fits(case, found.row, found.line) {
-        Fits::No => return Outcome::NotApplicable,
-        Fits::Unknown(missing) => return Outcome::Unknown { missing },
-        Fits::Yes => {}
+    if let Some(outcome) = population::fits(case, found.row, found.line).left_out() {
+        return outcome;
     }
     let lacking = || Outcome::unknown(found.line.path("drug_used_way_code"));
     // What the product is made for says nothing about what the doctor means to do with it.

@@ -9,8 +9,7 @@
 
 use crate::dose::single_in;
 use crate::families::clinical::population::{
-    self, AGE_BELOW, AGE_FROM, Fits, INDICATIONS, NOT_INDICATIONS, WAYS, WEIGHT_BELOW, WEIGHT_FROM,
-    WITH,
+    self, AGE_BELOW, AGE_FROM, INDICATIONS, NOT_INDICATIONS, WAYS, WEIGHT_BELOW, WEIGHT_FROM, WITH,
 };
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::parameter::{Column, ColumnKind, Parameters};
@@ -79,10 +78,8 @@ impl Family for SingleDose {
 }
 
 fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
-    match population::fits(case, found.row, found.line) {
-        Fits::No => return Outcome::NotApplicable,
-        Fits::Unknown(missing) => return Outcome::Unknown { missing },
-        Fits::Yes => {}
+    if let Some(outcome) = population::fits(case, found.row, found.line).left_out() {
+        return outcome;
     }
     let cells = &found.row.parameters;
     let (max, min) = (cells.maybe_dose("max"), cells.maybe_dose("min"));

@@ -69,15 +69,7 @@ impl Family for Indication {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        let mut outcomes = Vec::new();
-        let mut seen = Vec::new();
-        for found in case.current() {
-            if !seen.contains(&found.line.position) {
-                seen.push(found.line.position);
-                outcomes.push(judge_line(case, found.line));
-            }
-        }
-        outcomes
+        case.current_lines().into_iter().map(|line| judge_line(case, line)).collect()
     }
 }
 

@@ -92,15 +92,7 @@ impl Family for InstitutionLevel {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        let mut seen = Vec::new();
-        let mut outcomes = Vec::new();
-        for found in case.current() {
-            if !seen.contains(&found.line.position) {
-                seen.push(found.line.position);
-                outcomes.push(judge_line(case, found.line));
-            }
-        }
-        outcomes
+        case.current_lines().into_iter().map(|line| judge_line(case, line)).collect()
     }
 }
 
