@@ -14,8 +14,12 @@
 //! - Logs are used again (`recycle_log_file_num`): overwriting blocks the file already has makes
 //!   each sync cheaper. A recycled log's old entries carry another log number and are no danger.
 
-use std::fs::{self, File};
-use std::io;
+#[cfg(test)]
+mod faults;
+mod folder;
+mod kinds;
+mod tuning;
+
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,88 +32,14 @@ use rocksdb::{
 };
 use tracing::error;
 
-use super::{Options as OutboxOptions, StoreError, format};
-
-/// One keyspace of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
-    /// What waits for the platform, by the number of its first record.
-    Queue,
-    /// What was taken in under which business key.
-    Seen,
-    /// The few values there is one of.
-    Meta,
-    /// What could not go on, by a number of its own.
-    Dead,
-    /// What waits for a code to be mapped, by a number of its own.
-    Parked,
-    /// What is kept beside the queue, under keys that its owner chooses.
-    Shelf,
-    /// The past of patients. A value begins with the day after whose term it may go.
-    History,
-}
-
-const FAMILIES: [Family; 7] = [
-    Family::Queue,
-    Family::Seen,
-    Family::Meta,
-    Family::Dead,
-    Family::Parked,
-    Family::Shelf,
-    Family::History,
-];
-
-impl Family {
-    const fn name(self) -> &'static str {
-        match self {
-            Family::Queue => "queue",
-            Family::Seen => "seen",
-            Family::Meta => "meta",
-            Family::Dead => "dead",
-            Family::Parked => "parked",
-            Family::Shelf => "shelf",
-            Family::History => "history",
-        }
-    }
-}
-
-/// Whether a write returns before or after the disk has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Durability {
-    /// In the kernel's hands: survives the process, perhaps not the power.
-    Buffered,
-    /// On disk.
-    Synced,
-}
-
-/// How far a read may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// To what is in memory; [`RowError::NotInMemory`] when that is not enough.
-    Memory,
-    /// To the disk.
-    Disk,
-}
-
-/// Why rows were not read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RowError {
-    /// What is asked for is on the disk, and the disk was not to be asked.
-    #[error("the rows are not in memory")]
-    NotInMemory,
-    /// The store would not read them.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Why a walk over keys ended early.
-#[derive(Debug)]
-pub(super) enum WalkError {
-    /// A file's checksum does not fit its bytes. Other files and blocks can still be read.
-    Damaged(String),
-    /// The disk did not answer.
-    Failed(String),
-}
+#[cfg(test)]
+pub(super) use self::faults::Faults;
+use self::folder::make_durable_folder;
+use self::kinds::FAMILIES;
+pub(super) use self::kinds::{Durability, Family, WalkError};
+pub use self::kinds::{Reach, RowError};
+use self::tuning::{family_names, family_options, history_options, shared_options};
+use super::{Options as OutboxOptions, StoreError};
 
 /// The open store. Closing is dropping.
 pub(super) struct Store {
@@ -377,128 +307,6 @@ impl Batch<'_> {
     }
 }
 
-/// Makes the folder and those above it that are missing, and syncs each one's entry in its parent.
-fn make_durable_folder(dir: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = dir.ancestors().take_while(|path| !path.exists()).collect();
-    for path in missing.into_iter().rev().filter(|path| !path.as_os_str().is_empty()) {
-        fs::create_dir(path)?;
-        sync_parent(path)?;
-    }
-    // Also when it was there: whoever made it may have been cut off before it could sync.
-    sync_parent(dir)
-}
-
-fn sync_parent(path: &Path) -> io::Result<()> {
-    let Some(parent) = path.parent() else { return Ok(()) };
-    // The parent of a bare name is the empty path, which stands for "here".
-    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-    File::open(parent)?.sync_all()
-}
-
-/// Our families, and whatever a newer release may have added: all must be named to open, and only
-/// an open store can be asked for its format.
-fn family_names(shared: &Options, dir: &Path) -> Vec<String> {
-    let mut names: Vec<String> = FAMILIES.map(|family| family.name().to_owned()).into();
-    names.push("default".to_owned());
-    // A folder without a store has no list; opening will make one, or say what is wrong.
-    for name in DB::list_cf(shared, dir).unwrap_or_default() {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
-}
-
-fn shared_options(options: &OutboxOptions) -> Options {
-    let mut shared = Options::default();
-    shared.create_if_missing(true);
-    shared.create_missing_column_families(true);
-    shared.set_wal_recovery_mode(DBRecoveryMode::SkipAnyCorruptedRecord);
-    shared.set_max_total_wal_size(WAL_BYTES_MAX);
-    shared.set_recycle_log_file_num(4);
-    if options.compress_log {
-        shared.set_wal_compression_type(DBCompressionType::Zstd);
-    }
-    // One thread writes: what would help many costs it.
-    shared.set_allow_concurrent_memtable_write(false);
-    shared.set_enable_write_thread_adaptive_yield(false);
-    shared.set_max_background_jobs(2);
-    // Spreads a flush over time, so that the log's next sync does not wait behind all of it.
-    shared.set_bytes_per_sync(1 << 20);
-    shared.set_max_open_files(256);
-    shared.set_max_manifest_file_size(4 << 20);
-    shared.set_keep_log_file_num(4);
-    shared.set_max_log_file_size(1 << 20);
-    shared.set_log_level(LogLevel::Warn);
-    shared.set_stats_dump_period_sec(0);
-    shared.set_stats_persist_period_sec(0);
-    shared.set_skip_stats_update_on_db_open(true);
-    shared
-}
-
-fn family_options(
-    name: &str,
-    options: &OutboxOptions,
-    cache: &Cache,
-    forget_below: &Arc<AtomicU64>,
-) -> Options {
-    let mut tuned = Options::default();
-    let mut blocks = BlockBasedOptions::default();
-    blocks.set_block_cache(cache);
-    blocks.set_cache_index_and_filter_blocks(true);
-    tuned.set_compression_type(DBCompressionType::Lz4);
-    tuned.set_write_buffer_size(options.write_buffer_bytes);
-    // Two may be on their way to the disk before the writer has to wait.
-    tuned.set_max_write_buffer_number(3);
-    if name == Family::Seen.name() {
-        // Nearly every question is "never seen": filters answer it without touching a block. Cut
-        // into parts, so that millions of keys need not keep their whole filter in memory.
-        blocks.set_bloom_filter(10.0, false);
-        blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
-        blocks.set_partition_filters(true);
-        blocks.set_pin_top_level_index_and_filter(true);
-        tuned.set_memtable_prefix_bloom_ratio(0.05);
-        tuned.set_memtable_whole_key_filtering(true);
-        tuned.set_write_buffer_size(options.write_buffer_bytes / 2);
-        let forget_below = Arc::clone(forget_below);
-        tuned.set_compaction_filter("forget old entries", move |_level, _key, value: &[u8]| {
-            match format::last_seq(value) {
-                Some(seq) if seq < forget_below.load(Ordering::Relaxed) => {
-                    CompactionDecision::Remove
-                }
-                Some(_) | None => CompactionDecision::Keep,
-            }
-        });
-    }
-    tuned.set_block_based_table_factory(&blocks);
-    tuned
-}
-
-/// Read while a doctor waits, a patient at a time: what was read lately stays in memory, in a cache
-/// that records on their way to the platform cannot push it out of.
-fn history_options(options: &OutboxOptions, forget_before: &Arc<AtomicU32>) -> Options {
-    let mut tuned = Options::default();
-    let mut blocks = BlockBasedOptions::default();
-    blocks.set_block_cache(&Cache::new_lru_cache(options.history_cache_bytes));
-    blocks.set_cache_index_and_filter_blocks(true);
-    blocks.set_bloom_filter(10.0, false);
-    tuned.set_block_based_table_factory(&blocks);
-    // What is in it is encrypted: there is nothing to compress.
-    tuned.set_compression_type(DBCompressionType::None);
-    tuned.set_write_buffer_size(options.write_buffer_bytes / 2);
-    tuned.set_max_write_buffer_number(3);
-    tuned.set_periodic_compaction_seconds(HISTORY_COMPACTED_EVERY_S);
-    let forget_before = Arc::clone(forget_before);
-    tuned.set_compaction_filter("forget old days", move |_level, _key, value: &[u8]| {
-        let day = value.first_chunk().map(|it| u32::from_be_bytes(*it));
-        match day {
-            Some(day) if day < forget_before.load(Ordering::Relaxed) => CompactionDecision::Remove,
-            Some(_) | None => CompactionDecision::Keep,
-        }
-    });
-    tuned
-}
-
 fn reading_within(reach: Reach) -> ReadOptions {
     let mut reading = ReadOptions::default();
     if reach == Reach::Memory {
@@ -537,41 +345,6 @@ fn unreadable(error: &rocksdb::Error) -> WalkError {
     match error.kind() {
         ErrorKind::Corruption => WalkError::Damaged(error.to_string()),
         _ => WalkError::Failed(error.to_string()),
-    }
-}
-
-/// All logs together; beyond it the oldest families are flushed and their logs used again. Also
-/// what a start has to read at most.
-const WAL_BYTES_MAX: u64 = 128 << 20;
-
-/// A file of the history is written anew at least so often: then what is too old goes.
-const HISTORY_COMPACTED_EVERY_S: u64 = 7 * 86_400;
-
-/// What tests make the disk do.
-#[cfg(test)]
-#[derive(Default)]
-pub(super) struct Faults {
-    /// The next write gives an I/O error.
-    pub(super) fail_next_write: std::sync::atomic::AtomicBool,
-    /// A write waits while this is held.
-    pub(super) hold_writes: std::sync::Mutex<()>,
-    /// Writes so far: those that were synced, and the others.
-    pub(super) synced: AtomicU64,
-    pub(super) buffered: AtomicU64,
-}
-
-#[cfg(test)]
-impl Faults {
-    fn before_write(&self, how: Durability) -> Result<(), StoreError> {
-        drop(self.hold_writes.lock());
-        match how {
-            Durability::Synced => self.synced.fetch_add(1, Ordering::SeqCst),
-            Durability::Buffered => self.buffered.fetch_add(1, Ordering::SeqCst),
-        };
-        if self.fail_next_write.swap(false, Ordering::SeqCst) {
-            return Err(failed("write", &io::Error::from_raw_os_error(libc::EIO)));
-        }
-        Ok(())
     }
 }
 

@@ -1,0 +1,85 @@
+//! The words in which one speaks to the store: families of keys, how sure a write is, how far a read
+//! goes, and why it ended early.
+
+use super::super::StoreError;
+
+/// One keyspace of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Family {
+    /// What waits for the platform, by the number of its first record.
+    Queue,
+    /// What was taken in under which business key.
+    Seen,
+    /// The few values there is one of.
+    Meta,
+    /// What could not go on, by a number of its own.
+    Dead,
+    /// What waits for a code to be mapped, by a number of its own.
+    Parked,
+    /// What is kept beside the queue, under keys that its owner chooses.
+    Shelf,
+    /// The past of patients. A value begins with the day after whose term it may go.
+    History,
+}
+
+pub(super) const FAMILIES: [Family; 7] = [
+    Family::Queue,
+    Family::Seen,
+    Family::Meta,
+    Family::Dead,
+    Family::Parked,
+    Family::Shelf,
+    Family::History,
+];
+
+impl Family {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Family::Queue => "queue",
+            Family::Seen => "seen",
+            Family::Meta => "meta",
+            Family::Dead => "dead",
+            Family::Parked => "parked",
+            Family::Shelf => "shelf",
+            Family::History => "history",
+        }
+    }
+}
+
+/// Whether a write returns before or after the disk has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Durability {
+    /// In the kernel's hands: survives the process, perhaps not the power.
+    Buffered,
+    /// On disk.
+    Synced,
+}
+
+/// How far a read may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// To what is in memory; [`RowError::NotInMemory`] when that is not enough.
+    Memory,
+    /// To the disk.
+    Disk,
+}
+
+/// Why rows were not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RowError {
+    /// What is asked for is on the disk, and the disk was not to be asked.
+    #[error("the rows are not in memory")]
+    NotInMemory,
+    /// The store would not read them.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a walk over keys ended early.
+#[derive(Debug)]
+pub(in super::super) enum WalkError {
+    /// A file's checksum does not fit its bytes. Other files and blocks can still be read.
+    Damaged(String),
+    /// The disk did not answer.
+    Failed(String),
+}
