@@ -22,10 +22,12 @@
 //! [`broker`] is the only file in the house that names the AMQP library. Where there is no broker,
 //! [`files`] writes the same records into a folder.
 
+mod arrival;
 pub mod backoff;
 pub mod broker;
 pub mod error;
 pub mod files;
+pub mod options;
 pub mod parcel;
 mod socket;
 pub mod state;
@@ -41,9 +43,10 @@ use tokio::select;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use self::broker::AmqpOptions;
+pub(crate) use self::arrival::Arrival;
 pub use self::error::{BrokerError, Confirm};
 pub use self::files::FilesOptions;
+pub use self::options::AmqpOptions;
 pub use self::state::{ForwardState, ForwardStatus, Trouble};
 
 use self::backoff::Backoff;

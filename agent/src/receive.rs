@@ -39,10 +39,12 @@ pub use self::summary::{Stream, Summary};
 
 use self::record::Incoming;
 use self::shelf::Shelf;
+use crate::forward::Arrival;
 use crate::forward::backoff::Backoff;
-use crate::forward::broker::{Access, Arrival, Consumer};
+use crate::forward::broker::Consumer;
 use crate::forward::error::BrokerError;
 use crate::forward::files::{MANIFEST_END, Manifest, sha256};
+use crate::forward::options::Access;
 use crate::forward::parcel::NDJSON;
 
 /// From which queue to receive, and how.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Exit, runtime, tell};
 use crate::config::LogConfig;
-use crate::forward::broker::Access;
+use crate::forward::options::Access;
 use crate::receive::{self, FilesOptions, Options, Summary};
 use crate::telemetry;
 

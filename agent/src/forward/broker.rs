@@ -15,10 +15,10 @@
 //! Its own recovery is left switched off: it gives up after some tries and cannot say what it
 //! lost. Reconnecting is the business of [`super`].
 
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use std::{fmt, io};
 
 use futures_util::{Stream, StreamExt, future};
 use lapin::message::Delivery;
@@ -36,7 +36,9 @@ use lapin::{
 use tokio::select;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
+use super::arrival::Arrival;
 use super::error::{BrokerError, Confirm};
+use super::options::{APP_ID, Access, AmqpOptions};
 use super::parcel::Parcel;
 use super::socket::SocketEnd;
 use super::unanswered::{Reply, Unanswered};
@@ -45,79 +47,7 @@ use super::{Broker, Heard, Session};
 /// A directive that every log set-up must carry: lapin would log the bodies of returned messages.
 pub const LOG_FILTER: &str = "lapin::returned_messages=off";
 
-/// How to reach a broker and how to send to it.
-#[derive(Debug, Clone)]
-pub struct AmqpOptions {
-    /// Where the broker is.
-    pub access: Access,
-    /// The topic exchange that records are published to.
-    pub exchange: String,
-    /// Declare exchange, quorum queue and binding, instead of expecting them to be there.
-    pub declare: bool,
-    /// The queue to declare; used with `declare` only.
-    pub queue: String,
-    /// Messages that may be unanswered at once.
-    pub window_messages_max: usize,
-    /// Whether records may share a message under backlog.
-    pub batch: bool,
-    /// How long a message may stay unanswered before the connection is given up.
-    pub confirm_timeout: Duration,
-    /// How long connecting may take, TLS and declarations included.
-    pub connect_timeout: Duration,
-    /// The first pause after a failure.
-    pub retry_first: Duration,
-    /// No pause is longer.
-    pub retry_longest: Duration,
-    /// How long answers are awaited when the daemon stops.
-    pub drain_max: Duration,
-}
-
-/// Where a broker is and how to prove who we are.
-#[derive(Clone)]
-pub struct Access {
-    /// `amqp://` or `amqps://` addresses of one cluster, tried in turn. They may hold a password.
-    pub urls: Vec<String>,
-    /// Certificates to trust beside the system's, PEM.
-    pub ca_pem: Option<String>,
-    /// Our certificate and its key, PEM.
-    pub identity_pem: Option<(String, String)>,
-    /// Heartbeat interval agreed with the broker.
-    pub heartbeat: Duration,
-    /// Shown in the broker's list of connections.
-    pub connection_name: String,
-}
-
-impl AmqpOptions {
-    /// The defaults, for one or more addresses.
-    pub fn new(urls: Vec<String>) -> AmqpOptions {
-        AmqpOptions {
-            access: Access::new(urls),
-            exchange: "his.records".to_owned(),
-            declare: false,
-            queue: "his.records".to_owned(),
-            window_messages_max: 256,
-            batch: true,
-            confirm_timeout: Duration::from_secs(30),
-            connect_timeout: Duration::from_secs(15),
-            retry_first: Duration::from_millis(200),
-            retry_longest: Duration::from_secs(30),
-            drain_max: Duration::from_secs(5),
-        }
-    }
-}
-
 impl Access {
-    /// The defaults, for one or more addresses.
-    pub fn new(urls: Vec<String>) -> Access {
-        Access {
-            urls,
-            ca_pem: None,
-            identity_pem: None,
-            heartbeat: Duration::from_secs(10),
-            connection_name: APP_ID.to_owned(),
-        }
-    }
-
     /// Says what is wrong with the addresses, before anything connects.
     pub fn check(&self) -> Result<(), BrokerError> {
         if self.urls.is_empty() {
@@ -153,13 +83,6 @@ impl Access {
             key: key.clone().into_bytes(),
         });
         OwnedTLSConfig { identity, cert_chain: self.ca_pem.clone() }
-    }
-}
-
-impl fmt::Debug for Access {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let peers: Vec<String> = (0..self.urls.len()).map(|turn| self.peer(turn)).collect();
-        f.debug_struct("Access").field("peers", &peers).finish_non_exhaustive()
     }
 }
 
@@ -407,29 +330,6 @@ pub(crate) struct Consumer {
     pulse: Interval,
 }
 
-/// A message as it was delivered.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Arrival {
-    /// Names the delivery when it is acknowledged.
-    pub(crate) tag: u64,
-    /// AMQP `message_id`.
-    pub(crate) message_id: String,
-    /// AMQP `content_type`.
-    pub(crate) content_type: String,
-    /// `x-org`.
-    pub(crate) org: String,
-    /// `x-agent`.
-    pub(crate) agent: String,
-    /// `x-epoch`.
-    pub(crate) epoch: String,
-    /// `x-seq`.
-    pub(crate) seq: Option<u64>,
-    /// `x-count`, on a message of several records.
-    pub(crate) count: Option<u64>,
-    /// The bytes.
-    pub(crate) body: Vec<u8>,
-}
-
 impl Consumer {
     /// Starts to receive; at most `prefetch` messages come before the first is acknowledged.
     pub(crate) async fn open(
@@ -545,8 +445,6 @@ fn pulse() -> Interval {
     pulse
 }
 
-/// Shown to the platform with every message and in the broker's list of connections.
-const APP_ID: &str = concat!("his-agent/", env!("CARGO_PKG_VERSION"));
 const PERSISTENT: u8 = 2;
 const REPLY_SUCCESS: u16 = 200;
 /// lapin keeps 64 frames' worth of buffers for each connection; its default would be 8 MiB.
