@@ -60,6 +60,8 @@ pub struct Original {
     pub raw: Bytes,
     /// What the caller said they were.
     pub content_type: Option<String>,
+    /// What the reader found out about them, as JSON; empty where nobody asks for it.
+    pub reading: String,
 }
 
 /// Proof that a message is on disk. It exists only after the disk has synced.

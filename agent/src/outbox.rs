@@ -15,7 +15,7 @@
 //!
 //! # The store
 //!
-//! Seven families of keys; numbers in keys are 8 bytes, high byte first. The values' bytes are in
+//! Nine families of keys; numbers in keys are 8 bytes, high byte first. The values' bytes are in
 //! `outbox/format.rs`.
 //!
 //! | family | key | value |
@@ -26,6 +26,8 @@
 //! | `parked` | number of the parked message | the message, sealed |
 //! | `shelf` | chosen by its owner | what is kept beside the queue, sealed |
 //! | `history` | chosen by its owner | the past of patients: a day, then what only its owner can read |
+//! | `journey` | a day, then what its owner chooses | what became of messages, sealed (`outbox/journey.rs`) |
+//! | `raw` | id of the message, begin of a digest | the bytes it came in, deflated and sealed |
 //! | `meta` | `format` | version of the store |
 //! | | `epoch` | the store's id, a UUID: numbers mean something only together with it |
 //! | | `tail` | next number, bytes ever stored |
@@ -52,6 +54,8 @@
 //!   is synced first, for a file vanishes at once.
 //! - **Hold**: whoever folds what was accepted into something else (the past of patients) names the
 //!   first number it has not come to; from there on nothing is removed ([`Outbox::hold_from`]).
+//! - **Keep**: delivered records stay to be asked for again, from the number on that whoever minds
+//!   their age and size has named last ([`Outbox::keep_from`]). Reading never comes near them.
 //! - **Forget**: `seen` entries that were last used more than [`Options::remember_records`]
 //!   records ago go when their file is compacted. By number and not by date: disk use is bounded
 //!   and a clock that jumps forgets nothing. A resend after that is a new record, revision 1.
@@ -76,6 +80,7 @@ mod accept;
 mod command;
 mod error;
 mod format;
+mod journey;
 mod letters;
 mod opening;
 mod parked;
@@ -101,6 +106,7 @@ use tracing::error;
 
 use self::command::{Append, Command, Unreadable};
 pub use self::error::StoreError;
+pub use self::journey::{Kept, Place};
 use self::opening::Opened;
 use self::progress::Progress;
 use self::reading::Span;
@@ -126,6 +132,11 @@ pub struct Options {
     pub block_cache_bytes: usize,
     /// Memory for what was read of patients' pasts.
     pub history_cache_bytes: usize,
+    /// Bytes of messages that are kept as they came, for as long as [`Outbox::drop_raw_below`] lets
+    /// them; longer ones are not, and 0 keeps none.
+    pub raw_bytes_max: usize,
+    /// Delivered records stay until [`Outbox::keep_from`] lets them go.
+    pub keep_delivered: bool,
     /// Compress the log too: about a quarter fewer bytes to the disk, for a fifth of the rate.
     pub compress_log: bool,
 }
@@ -139,6 +150,8 @@ impl Default for Options {
             write_buffer_bytes: 32 << 20,
             block_cache_bytes: 8 << 20,
             history_cache_bytes: 16 << 20,
+            raw_bytes_max: 0,
+            keep_delivered: false,
             compress_log: false,
         }
     }
@@ -189,6 +202,9 @@ struct Shared {
     accepted: Notify,
     /// Records from this number on are not removed yet, delivered or not.
     held_from: AtomicU64,
+    /// The same for delivered records that may be asked for again.
+    kept_from: AtomicU64,
+    raw_bytes_max: usize,
     /// Why nothing is accepted any more.
     refusal: watch::Sender<Option<StoreError>>,
     /// Bytes of submissions in the channel.
@@ -204,14 +220,17 @@ impl Outbox {
     ///
     /// After a crash this is the recovery; there is no other.
     pub fn open(dir: &Path, options: &Options) -> Result<(Outbox, WriterHandle), StoreError> {
-        let Opened { store, witness, at, parked, floor } = opening::open(dir, options)?;
+        let Opened { store, witness, at, parked, floor, lowest } = opening::open(dir, options)?;
         store.forget_below(at.next_seq.saturating_sub(options.remember_records));
         let shared = Arc::new(Shared {
             store: RwLock::new(Some(Arc::clone(&store))),
-            progress: Mutex::new(Progress::of(&at, floor)),
+            progress: Mutex::new(Progress::of(&at, floor, lowest)),
             appended: Notify::new(),
             accepted: Notify::new(),
             held_from: AtomicU64::new(u64::MAX),
+            // Nobody has said yet from where on: nothing goes before somebody does.
+            kept_from: AtomicU64::new(if options.keep_delivered { 0 } else { u64::MAX }),
+            raw_bytes_max: options.raw_bytes_max,
             refusal: watch::Sender::new(None),
             queued_bytes: AtomicUsize::new(0),
             queued_bytes_max: options.waiting_bytes_max,
@@ -220,7 +239,7 @@ impl Outbox {
         });
         let (commands, receiver) = sync_channel(options.waiting_max);
         let remember = options.remember_records;
-        let at = (at, parked);
+        let at = (at, parked, lowest);
         let writer = Writer::new(Arc::clone(&shared), store, witness, receiver, at, remember);
         let thread = start(Arc::clone(&shared), writer)?;
         let handle = WriterHandle { commands: commands.clone(), thread: Some(thread) };
@@ -244,7 +263,8 @@ impl Outbox {
     ) -> Result<Receipt, StoreError> {
         let bytes = size_of(&submission);
         let identities = seen::identities(&submission);
-        let append = Box::new(Append { submission, identities, unknown, bytes });
+        let raw = self.shared.raw_row(&submission);
+        let append = Box::new(Append { submission, identities, unknown, raw, bytes });
         let queued_before = self.shared.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
         // However large, one may always wait, or it could never be stored.
         let room = queued_before == 0 || queued_before + bytes <= self.shared.queued_bytes_max;

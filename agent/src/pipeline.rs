@@ -108,6 +108,20 @@ pub struct Reading {
     pub caller: AnswerCharset,
 }
 
+impl Reading {
+    /// What is kept of it beside the message's bytes, as JSON.
+    pub fn told(&self) -> String {
+        let mut told = String::with_capacity(160);
+        told.push('{');
+        member(&mut told, "format", self.format.as_str());
+        member(&mut told, "charset", &self.charset);
+        member(&mut told, "mapping", self.mapping.as_deref().unwrap_or_default());
+        told.pop();
+        told.push('}');
+        told
+    }
+}
+
 /// Decides what becomes of one message.
 #[must_use]
 pub fn judge(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits) -> Verdict {

@@ -147,7 +147,11 @@ impl Message {
             org: Arc::from(road.config.hospital.code.as_str()),
             schema: Arc::clone(&accepted.schema),
             drafts: accepted.drafts,
-            original: Original { raw: self.bytes.clone(), content_type: self.content_type.clone() },
+            original: Original {
+                raw: self.bytes.clone(),
+                content_type: self.content_type.clone(),
+                reading: accepted.reading.told(),
+            },
         };
         let stored = if unknown.is_empty() {
             road.outbox.append(submission).await

@@ -34,9 +34,14 @@ pub(super) struct Append {
     pub(super) identities: Vec<Identity>,
     /// Codes that it waits for; none, if it may go on.
     pub(super) unknown: Vec<UnknownCode>,
+    /// The bytes it came in, as a row, if they are kept.
+    pub(super) raw: Option<Raw>,
     /// About how much memory it takes while it waits.
     pub(super) bytes: usize,
 }
+
+/// A message's bytes as they are stored: key and value.
+pub(super) type Raw = (Vec<u8>, Vec<u8>);
 
 /// A decision about a parked message, with what could be prepared before it reached the writer.
 pub(super) struct Releasing {
@@ -44,6 +49,8 @@ pub(super) struct Releasing {
     pub(super) release: Release,
     /// Of the submission's records, if it is accepted.
     pub(super) identities: Vec<Identity>,
+    /// The bytes it came in, if it is accepted and they are kept.
+    pub(super) raw: Option<Raw>,
 }
 
 /// A stretch of the queue that cannot be read.

@@ -1,6 +1,6 @@
 //! The bytes of what is stored, and nothing else: no disk, no clock.
 //!
-//! Every value of `queue`, `seen`, `dead`, `parked` and `shelf` is sealed:
+//! Every value of `queue`, `seen`, `dead`, `parked`, `shelf`, `journey` and `raw` is sealed:
 //!
 //! ```text
 //! version 1 byte | check 8 bytes (begin of SHA-256 over version and content) | content
@@ -19,7 +19,8 @@
 //! parked  message_id, channel, received_at: text, content_type: 0, or 1 and text,
 //!         records n, then each: record_id 16 bytes, entity, key, lane: text;
 //!         unknown n, then each: map, code, element: text; raw: length n and bytes
-//! shelf   the bytes its owner gave, as they are
+//! shelf, journey   the bytes its owner gave, as they are
+//! raw     content_type: 0, or 1 and text; reading: text; length n; deflated bytes: length n and bytes
 //! ```
 //!
 //! `bytes_before` counts the bytes of all queue values ever stored before this one: the bytes that
@@ -30,11 +31,13 @@
 //! beside the old one; the fixtures in the tests hold the bytes of every version ever released.
 
 mod parked;
+mod raw;
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 pub(super) use self::parked::{open_parked, seal_parked};
+pub(super) use self::raw::{open_raw, seal_raw};
 use crate::envelope::{DeadLetter, Stage};
 
 /// The version of the store as a whole. A store of a newer one is refused.

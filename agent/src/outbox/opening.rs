@@ -26,6 +26,8 @@ pub(super) struct Opened {
     pub(super) parked: Index,
     /// The key of the first entry that may hold something unsettled.
     pub(super) floor: u64,
+    /// The first record that may still be there, delivered or not.
+    pub(super) lowest: u64,
 }
 
 /// Opens the store and its witness, making both when they are not there.
@@ -43,7 +45,8 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, StoreError> 
         None => Witness::start(dir, epoch, at.testimony()),
     };
     let witness = witness.map_err(|error| StoreError::witness(&error))?;
-    Ok(Opened { store, witness, at, parked, floor })
+    let lowest = writer::lowest(&store, floor)?;
+    Ok(Opened { store, witness, at, parked, floor, lowest })
 }
 
 /// Checks the store's format, or marks a new store with ours; gives its id. A store that has lost

@@ -49,7 +49,11 @@ impl Outbox {
                 Release::Accept(submission) => seen::identities(submission),
                 Release::Refuse(_) | Release::Wait(_) => Vec::new(),
             };
-            Releasing { number, release, identities }
+            let raw = match &release {
+                Release::Accept(submission) => self.shared.raw_row(submission),
+                Release::Refuse(_) | Release::Wait(_) => None,
+            };
+            Releasing { number, release, identities, raw }
         });
         let releasing = releasing.collect();
         let (answer, answered) = oneshot::channel();

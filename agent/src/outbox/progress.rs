@@ -23,6 +23,8 @@ pub(super) struct Progress {
     pub(super) next_seq: u64,
     /// No stored entry below this key holds anything unsettled.
     pub(super) floor: u64,
+    /// The first record that may still be there.
+    pub(super) lowest: u64,
     /// Dead letters kept.
     pub(super) dead_letters: u64,
     /// Messages parked.
@@ -35,10 +37,10 @@ pub(super) struct Progress {
 
 impl Progress {
     /// The state of a store that was just opened.
-    pub(super) fn of(at: &Position, floor: u64) -> Progress {
+    pub(super) fn of(at: &Position, floor: u64, lowest: u64) -> Progress {
         let (dead_letters, parked) = (at.letters, at.parked);
         let Position { cursor, next_seq, .. } = *at;
-        Progress { cursor, next_seq, floor, dead_letters, parked, ..Progress::default() }
+        Progress { cursor, next_seq, floor, lowest, dead_letters, parked, ..Progress::default() }
     }
 
     /// Marks `from..end` as done. Numbers that are done already, or were never given out, are ignored.

@@ -32,7 +32,7 @@ impl Outbox {
 
     /// The lowest number that may still be there.
     pub fn lowest_seq(&self) -> u64 {
-        self.shared.progress().floor
+        self.shared.progress().lowest
     }
 
     /// Records that were accepted from a number on, whatever became of them since.

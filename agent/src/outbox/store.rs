@@ -35,8 +35,7 @@ use tracing::error;
 #[cfg(test)]
 pub(super) use self::faults::Faults;
 use self::folder::make_durable_folder;
-use self::kinds::FAMILIES;
-pub(super) use self::kinds::{Durability, Family, WalkError};
+pub(super) use self::kinds::{Durability, FAMILIES, Family, Stretch, WalkError};
 pub use self::kinds::{Reach, RowError};
 use self::tuning::{family_names, family_options, history_options, shared_options};
 use super::{Options as OutboxOptions, StoreError};
@@ -232,19 +231,51 @@ impl Store {
         entries.status().map_err(|error| unreadable(&error))
     }
 
-    /// Gives whole files back whose keys are all in `from..end`.
+    /// Gives whole files back whose keys are all in `from..=last`.
     ///
     /// Only for what a *synced* write has already declared gone: files vanish at once, and must
     /// not vanish before the reason for it is on disk.
-    pub(super) fn drop_files(&self, from: u64, end: u64) -> Result<(), StoreError> {
-        let last = end.saturating_sub(1);
+    pub(super) fn drop_files(
+        &self,
+        family: Family,
+        from: &[u8],
+        last: &[u8],
+    ) -> Result<(), StoreError> {
         self.db
-            .delete_file_in_range_cf(
-                self.handle(Family::Queue),
-                from.to_be_bytes(),
-                last.to_be_bytes(),
-            )
+            .delete_file_in_range_cf(self.handle(family), from, last)
             .map_err(|error| failed("give files back", &error))
+    }
+
+    /// Whether there is an entry in `from..end`.
+    pub(super) fn has_any(
+        &self,
+        family: Family,
+        from: &[u8],
+        end: &[u8],
+    ) -> Result<bool, StoreError> {
+        let mut found = false;
+        let walked = self.walk_keys(family, from, end, |_, _| {
+            found = true;
+            ControlFlow::Break(())
+        });
+        match walked {
+            // Damaged is there, too.
+            Ok(()) => Ok(found),
+            Err(WalkError::Damaged(_)) => Ok(true),
+            Err(WalkError::Failed(cause)) => Err(StoreError::Failed { operation: "read", cause }),
+        }
+    }
+
+    /// The files of a family: their bytes, and the first and last key of each, in no order.
+    pub(super) fn files(&self, family: Family) -> Result<Vec<Stretch>, StoreError> {
+        let files = self.db.live_files().map_err(|error| failed("list the files", &error))?;
+        let ours = files.into_iter().filter(|it| it.column_family_name == family.name());
+        let stretch = |it: rocksdb::LiveFile| Stretch {
+            bytes: it.size as u64,
+            first: it.start_key.unwrap_or_default(),
+            last: it.end_key.unwrap_or_default(),
+        };
+        Ok(ours.map(stretch).collect())
     }
 
     /// Lets entries of [`Family::Seen`] go that were last used for a record below `seq`.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod damage;
+mod kept;
 mod limits;
 mod model;
 mod parked;
@@ -372,7 +373,7 @@ fn submission(message: &str, records: &[&str]) -> Submission {
         received_at: "20261122101530".to_owned(),
         org: "H1".into(),
         schema: "2024.1".into(),
-        original: Original { raw: records.join(" ").into(), content_type: None },
+        original: Original { raw: records.join(" ").into(), ..Original::default() },
         drafts: drafts.collect(),
     }
 }

@@ -22,13 +22,13 @@ use tracing::error;
 use uuid::Uuid;
 
 use super::accept;
-use super::command::{Append, Command, Done, Releasing, Waiting, Work};
+use super::command::{Append, Command, Done, Raw, Releasing, Waiting, Work};
 use super::format;
 use super::parked::Index;
 use super::seen::{Finding, Identity, Seen};
 use super::store::{Batch, Durability, Family, Store, WalkError};
 use super::witness::{Testimony, Witness};
-use super::{CURSOR, Shared, StoreError, TAIL};
+use super::{CURSOR, Shared, StoreError, TAIL, journey};
 use crate::envelope::{ParkedMessage, Receipt, Submission};
 
 /// The writer's own state. All of it can be told from the store when it is opened.
@@ -42,6 +42,8 @@ pub(super) struct Writer {
     parked: Index,
     /// Everything below is removed from the queue.
     swept: u64,
+    /// Nothing below is there.
+    lowest: u64,
     /// Files wholly below were given back.
     given_back: u64,
     remember_records: u64,
@@ -94,10 +96,10 @@ impl Writer {
         store: Arc<Store>,
         witness: Witness,
         commands: Receiver<Command>,
-        (at, parked): (Position, Index),
+        (at, parked, lowest): (Position, Index, u64),
         remember_records: u64,
     ) -> Writer {
-        let given_back = at.cursor;
+        let given_back = lowest;
         // The first sweep starts at the very bottom: the last one may not have reached the disk.
         Writer {
             shared,
@@ -107,6 +109,7 @@ impl Writer {
             at,
             parked,
             swept: 0,
+            lowest,
             given_back,
             remember_records,
         }
@@ -251,9 +254,18 @@ impl Writer {
         if self.must_wait(seen, &append) {
             return self.park(group, append);
         }
-        let Append { submission, identities, .. } = append;
+        let Append { submission, identities, raw, .. } = append;
+        let before = self.at.next_seq;
         let findings = self.enqueue(&mut group.batch, seen, &submission, &identities, &[]);
+        self.keep_raw(&mut group.batch, before, raw);
         Ok(accept::receipt(submission, findings))
+    }
+
+    /// Keeps the bytes of a message that had something new, since `before`.
+    fn keep_raw(&self, batch: &mut Batch<'_>, before: u64, raw: Option<Raw>) {
+        if let Some((key, value)) = raw.filter(|_| self.at.next_seq > before) {
+            batch.put(Family::Raw, &key, &value);
+        }
     }
 
     /// Adds the new records of one submission to the queue, under the ids that were promised.
@@ -287,22 +299,23 @@ impl Writer {
 
     /// Puts the cursor into the batch if it moved, and a sweep if enough lies behind it.
     fn settle(&mut self, group: &mut Group<'_>) -> Result<(), StoreError> {
-        let (cursor, floor, next_seq) = {
+        let (cursor, next_seq) = {
             let progress = self.shared.progress();
-            (progress.cursor, progress.floor, progress.next_seq)
+            (progress.cursor, progress.next_seq)
         };
-        if cursor == self.at.cursor {
+        if cursor != self.at.cursor {
+            self.note_confirmed(group, cursor);
+            self.at.cursor = cursor;
+            group.batch.put(Family::Meta, CURSOR, &format::numbers([cursor]));
+        }
+        let held_from = self.shared.held_from.load(Ordering::SeqCst);
+        let gone = cursor.min(held_from).min(self.shared.kept_from.load(Ordering::SeqCst));
+        if gone.saturating_sub(self.lowest) < SWEEP_RECORDS {
             return Ok(());
         }
-        self.at.cursor = cursor;
-        group.batch.put(Family::Meta, CURSOR, &format::numbers([cursor]));
-        let gone = cursor.min(self.shared.held_from.load(Ordering::SeqCst));
-        if gone.saturating_sub(floor) < SWEEP_RECORDS {
-            return Ok(());
-        }
-        let floor = if gone == next_seq { gone } else { entry_at(&self.store, floor, gone)? };
+        let floor = if gone == next_seq { gone } else { entry_at(&self.store, self.lowest, gone)? };
         group.batch.delete_range(Family::Queue, self.swept, floor);
-        self.swept = floor;
+        (self.swept, self.lowest) = (floor, floor);
         group.floor = Some(floor);
         if self.is_worth_giving_back(floor) {
             // Files vanish at once; the cursor that says why must be on disk first.
@@ -311,9 +324,19 @@ impl Writer {
         Ok(())
     }
 
+    /// Says when delivery came this far: the time of each record's confirm, at the latest.
+    fn note_confirmed(&self, group: &mut Group<'_>, cursor: u64) {
+        if self.shared.raw_bytes_max > 0 || self.shared.kept_from.load(Ordering::SeqCst) < u64::MAX
+        {
+            let (key, value) = journey::confirmed(self.at.cursor, cursor, jiff::Timestamp::now());
+            group.batch.put(Family::Journey, &key, &value);
+        }
+    }
+
     fn give_back(&mut self, floor: u64) -> Result<(), StoreError> {
         if self.is_worth_giving_back(floor) {
-            self.store.drop_files(0, floor)?;
+            let last = floor.saturating_sub(1);
+            self.store.drop_files(Family::Queue, &[0; 8], &last.to_be_bytes())?;
             self.given_back = floor;
         }
         Ok(())
@@ -330,13 +353,31 @@ impl Writer {
         progress.next_seq = self.at.next_seq;
         progress.dead_letters = self.at.letters;
         progress.parked = self.at.parked;
-        progress.floor = floor.unwrap_or(progress.floor);
+        if let Some(floor) = floor {
+            // What is kept below the cursor is no reason to look there.
+            progress.floor = progress.floor.max(floor);
+            progress.lowest = floor;
+        }
         drop(progress);
         if more {
             self.store.forget_below(self.at.next_seq.saturating_sub(self.remember_records));
             self.shared.appended.notify_one();
             self.shared.accepted.notify_one();
         }
+    }
+}
+
+/// The first key of the queue, `floor` if there is none below it.
+pub(super) fn lowest(store: &Store, floor: u64) -> Result<u64, StoreError> {
+    let mut lowest = floor;
+    let walked = store.walk(Family::Queue, [0, 0, floor], |key, _| {
+        lowest = key;
+        ControlFlow::Break(())
+    });
+    match walked {
+        // Behind damage the first sweep looks from the bottom on.
+        Ok(()) | Err(WalkError::Damaged(_)) => Ok(lowest),
+        Err(WalkError::Failed(cause)) => Err(StoreError::Failed { operation: "read", cause }),
     }
 }
 

@@ -176,6 +176,7 @@ impl Long<'_> {
             original: Original {
                 raw: Bytes::from(excerpt),
                 content_type: Some("text/xml; charset=utf-8".to_owned()),
+                reading: String::new(),
             },
         };
         let receipt =

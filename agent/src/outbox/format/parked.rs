@@ -54,6 +54,7 @@ pub(in super::super) fn open_parked(value: &[u8]) -> Result<ParkedMessage, Damag
             element: content.owned()?,
         });
     }
-    let original = Original { raw: Bytes::copy_from_slice(content.blob()?), content_type };
+    let raw = Bytes::copy_from_slice(content.blob()?);
+    let original = Original { raw, content_type, reading: String::new() };
     Ok(ParkedMessage { message_id, channel, received_at, original, records, unknown })
 }

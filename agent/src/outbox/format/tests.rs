@@ -108,7 +108,11 @@ fn parked_version_1() {
         message_id: "m1".to_owned(),
         channel: "rx".to_owned(),
         received_at: "20261122101530".to_owned(),
-        original: Original { raw: vec![0xff, 0].into(), content_type: Some("text/xml".to_owned()) },
+        original: Original {
+            raw: vec![0xff, 0].into(),
+            content_type: Some("text/xml".to_owned()),
+            reading: String::new(),
+        },
         records: vec![record.clone(), record],
         unknown: vec![UnknownCode {
             map: "rx/codes/f.csv".to_owned(),

@@ -20,9 +20,13 @@ pub(in super::super) enum Family {
     Shelf,
     /// The past of patients. A value begins with the day after whose term it may go.
     History,
+    /// What became of messages, under keys that begin with a day.
+    Journey,
+    /// The bytes that messages came in, by the message's id, which begins with a time.
+    Raw,
 }
 
-pub(super) const FAMILIES: [Family; 7] = [
+pub(in super::super) const FAMILIES: [Family; 9] = [
     Family::Queue,
     Family::Seen,
     Family::Meta,
@@ -30,10 +34,12 @@ pub(super) const FAMILIES: [Family; 7] = [
     Family::Parked,
     Family::Shelf,
     Family::History,
+    Family::Journey,
+    Family::Raw,
 ];
 
 impl Family {
-    pub(super) const fn name(self) -> &'static str {
+    pub(in super::super) const fn name(self) -> &'static str {
         match self {
             Family::Queue => "queue",
             Family::Seen => "seen",
@@ -42,6 +48,8 @@ impl Family {
             Family::Parked => "parked",
             Family::Shelf => "shelf",
             Family::History => "history",
+            Family::Journey => "journey",
+            Family::Raw => "raw",
         }
     }
 }
@@ -73,6 +81,14 @@ pub enum RowError {
     /// The store would not read them.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// A stretch of keys in one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) struct Stretch {
+    pub(in super::super) bytes: u64,
+    pub(in super::super) first: Vec<u8>,
+    pub(in super::super) last: Vec<u8>,
 }
 
 /// Why a walk over keys ended early.

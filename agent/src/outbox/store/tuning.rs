@@ -85,6 +85,11 @@ pub(super) fn family_options(
             }
         });
     }
+    if name == Family::Journey.name() || name == Family::Raw.name() {
+        // They lie in the order of time and are hardly read; what waits for a queue of millions
+        // should have the memory.
+        tuned.set_write_buffer_size(options.write_buffer_bytes / 4);
+    }
     tuned.set_block_based_table_factory(&blocks);
     tuned
 }

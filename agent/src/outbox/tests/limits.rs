@@ -207,7 +207,7 @@ fn the_oldest_costs_the_same_after_100_000_delivered() {
 
 /// Reading the ten oldest records steps over next to nothing.
 #[track_caller]
-fn check_cost(house: &House, delivered: u64) {
+pub(super) fn check_cost(house: &House, delivered: u64) {
     let outbox = house.outbox();
     let appended = append_many(house, "probe", outbox.status().next_seq, 10);
     let mut found = Vec::new();
@@ -219,7 +219,7 @@ fn check_cost(house: &House, delivered: u64) {
 }
 
 /// Appends and settles; gives the number of records the outbox has seen by then.
-fn deliver(house: &House, records: u64) -> u64 {
+pub(super) fn deliver(house: &House, records: u64) -> u64 {
     let outbox = house.outbox();
     let from = outbox.status().next_seq;
     let seqs = append_many(house, "load", from, records);
@@ -232,7 +232,7 @@ fn deliver(house: &House, records: u64) -> u64 {
     from
 }
 
-fn append_many(house: &House, name: &str, salt: u64, records: u64) -> Vec<u64> {
+pub(super) fn append_many(house: &House, name: &str, salt: u64, records: u64) -> Vec<u64> {
     let outbox = house.outbox();
     let keys: Vec<String> = (0..records).map(|i| format!("{name}{salt}.{i}=1")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();

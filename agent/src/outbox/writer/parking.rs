@@ -52,7 +52,7 @@ impl Writer {
         seen: &mut Seen,
         releasing: Releasing,
     ) -> Result<(), StoreError> {
-        let Releasing { number, release, identities } = releasing;
+        let Releasing { number, release, identities, raw } = releasing;
         let Some(message) = self.parked_message(group, number)? else { return Ok(()) };
         match release {
             Release::Wait(unknown) => {
@@ -61,7 +61,9 @@ impl Writer {
             }
             Release::Accept(submission) => {
                 let promised = parked::promised(&message.records, &submission.drafts);
+                let before = self.at.next_seq;
                 self.enqueue(&mut group.batch, seen, &submission, &identities, &promised);
+                self.keep_raw(&mut group.batch, before, raw);
             }
             Release::Refuse(letter) => {
                 self.bury(group, &letter);

@@ -1,0 +1,81 @@
+//! The bytes of a message as it came, kept beside what became of it.
+//!
+//! They are deflated before they are sealed: what is sealed may be encrypted, and then nothing below
+//! could make it smaller. Lines of XML come to a fifth.
+
+use std::io::{Read as _, Write as _};
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+
+use super::{Content, Damage, Sealing};
+use crate::envelope::Original;
+
+/// The value to store for a message's bytes.
+pub(in super::super) fn seal_raw(original: &Original) -> Vec<u8> {
+    let deflated = deflate(&original.raw);
+    let mut out = Sealing::with_capacity(deflated.len() + original.reading.len() + 64);
+    out.option(original.content_type.as_deref());
+    out.text(&original.reading);
+    out.count(original.raw.len());
+    out.count(deflated.len());
+    out.bytes(&deflated);
+    out.seal()
+}
+
+/// Reads what [`seal_raw`] wrote.
+pub(in super::super) fn open_raw(value: &[u8]) -> Result<Original, Damage> {
+    let mut content = Content::of(value)?;
+    let content_type = content.option()?;
+    let reading = content.owned()?;
+    let length = usize::try_from(content.number()?).map_err(|_| Damage::Content)?;
+    let raw = inflate(content.blob()?, length).ok_or(Damage::Content)?;
+    Ok(Original { raw: Bytes::from(raw), content_type, reading })
+}
+
+fn deflate(raw: &[u8]) -> Vec<u8> {
+    let mut out = DeflateEncoder::new(Vec::with_capacity(raw.len() / 3), Compression::fast());
+    // A `Vec` takes everything.
+    let written = out.write_all(raw).and_then(|()| out.finish());
+    written.unwrap_or_default()
+}
+
+fn inflate(deflated: &[u8], length: usize) -> Option<Vec<u8>> {
+    let mut raw = Vec::with_capacity(length.min(MESSAGE_BYTES_MAX));
+    let bound = length as u64 + 1;
+    DeflateDecoder::new(deflated).take(bound).read_to_end(&mut raw).ok()?;
+    (raw.len() == length).then_some(raw)
+}
+
+/// What is allocated before a byte is read; a longer message grows.
+const MESSAGE_BYTES_MAX: usize = 1 << 20;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_comes_back_as_it_came() {
+        check(b"", None);
+        check(b"\xd6\xd0\x00\xff", Some("text/xml; charset=gbk"));
+        check("<item>药</item>".repeat(500).as_bytes(), Some("text/xml"));
+    }
+
+    #[track_caller]
+    fn check(raw: &[u8], content_type: Option<&str>) {
+        let original = Original {
+            raw: Bytes::copy_from_slice(raw),
+            content_type: content_type.map(str::to_owned),
+            reading: r#"{"charset":"UTF-8"}"#.to_owned(),
+        };
+        let value = seal_raw(&original);
+        assert!(value.len() < raw.len() / 5 + 100, "{} of {}", value.len(), raw.len());
+        assert_eq!(open_raw(&value), Ok(original));
+        let mut damaged = value;
+        *damaged.last_mut().unwrap() ^= 1;
+        assert_eq!(open_raw(&damaged), Err(Damage::Check));
+    }
+}
