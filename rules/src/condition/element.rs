@@ -7,7 +7,8 @@ use rust_decimal::Decimal;
 
 use crate::age::BirthRange;
 use crate::facts::{
-    Encounter, Group, HospitalLevel, Maternity, Patient, Prescriber, Sex, Title, VisitKind,
+    Diagnosis, Encounter, Group, HospitalLevel, Maternity, Patient, Prescriber, Sex, Title,
+    VisitKind,
 };
 use crate::session::Line;
 use crate::unit::Dose;
@@ -76,6 +77,8 @@ pub enum Value {
 pub enum Found {
     /// Its values; none when asked for and none.
     Values(Vec<Value>),
+    /// The values that were sent, and the path of one that was not.
+    Partly(Vec<Value>, String),
     /// The path of what is missing.
     Missing(String),
 }
@@ -165,10 +168,12 @@ pub static ELEMENTS: &[Element] = &[
         prescriber(s, "drord_dept_codg", |p| p.department_code.as_deref().map(text))
     }),
     element("diagnoses.dise_name", "诊断名称", Kind::Text, |s| {
-        listed(&s.case.facts.diagnoses, "diagnoses", |d| d.name.as_deref())
+        // What is only suspected or was ruled out is no diagnosis, as for the codes.
+        let made = |d: &Diagnosis| !d.suspected && !d.excluded;
+        listed(&s.case.facts.diagnoses, "diagnoses", "dise_name", made, |d| d.name.as_deref())
     }),
     element("allergies.algs", "过敏原", Kind::Text, |s| {
-        listed(&s.case.facts.allergies, "allergies", |a| a.text.as_deref())
+        listed(&s.case.facts.allergies, "allergies", "algs", |_| true, |a| a.text.as_deref())
     }),
     element("orders.hosplist_name", "名称", Kind::Text, |s| {
         line(s, "hosplist_name", |l| Some(text(l.name())))
@@ -255,11 +260,25 @@ fn several(subject: &Subject<'_>, name: &str, read: fn(&Line<'_>) -> Option<Vec<
     read(line).map_or_else(|| Found::Missing(line.path(name)), Found::Values)
 }
 
-fn listed<T>(group: &Group<Vec<T>>, name: &str, read: fn(&T) -> Option<&str>) -> Found {
+fn listed<T>(
+    group: &Group<Vec<T>>,
+    name: &str,
+    element: &str,
+    counts: fn(&T) -> bool,
+    read: fn(&T) -> Option<&str>,
+) -> Found {
     match group {
         Group::Absent => Found::Missing(name.to_owned()),
         Group::Empty => Found::Values(Vec::new()),
-        Group::Present(items) => Found::Values(items.iter().filter_map(read).map(text).collect()),
+        Group::Present(items) => {
+            let items = || items.iter().enumerate().filter(|(_, item)| counts(item));
+            let values = items().filter_map(|(_, item)| read(item)).map(text).collect();
+            match items().find(|(_, item)| read(item).is_none()) {
+                // One without the element may be the one that is asked for.
+                Some((at, _)) => Found::Partly(values, format!("{name}[{at}].{element}")),
+                None => Found::Values(values),
+            }
+        }
     }
 }
 

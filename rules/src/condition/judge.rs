@@ -8,7 +8,7 @@ use crate::facts::{Group, LabResult};
 use crate::family::Case;
 use crate::icd::Diagnosed;
 use crate::knowledge::Key;
-use crate::session::Line;
+use crate::session::{Line, LineKind};
 use crate::window::Window;
 
 use super::element::{Element, Found, Value};
@@ -78,10 +78,7 @@ impl Condition {
             Condition::Diagnosis { branches, ever } => diagnosis(branches, *ever, subject),
             Condition::Past { items, within } => past(items, *within, subject),
             Condition::Count { items, operator, number } => {
-                let lines = subject.case.session.lines.iter();
-                let sets = subject.case.session.sets;
-                let about = |line: &&Line<'_>| items.iter().any(|key| line.is_about(key, sets));
-                Truth::of(operator.holds(&Decimal::from(lines.filter(about).count()), number))
+                count(items, |many| operator.holds(&Decimal::from(many), number), subject)
             }
             Condition::Lab { test, within, operator, number } => {
                 lab(test, *within, |value| operator.holds(value, number), subject)
@@ -96,9 +93,10 @@ fn compare(
     operand: &Operand,
     subject: &Subject<'_>,
 ) -> Truth {
-    let values = match element.found(subject) {
+    let (values, missing) = match element.found(subject) {
         Found::Missing(path) => return Truth::missing(path),
-        Found::Values(values) => values,
+        Found::Values(values) => (values, None),
+        Found::Partly(values, path) => (values, Some(path)),
     };
     // "Is not" of several values means none of them is.
     let (asked, is_negated) = match operator {
@@ -109,7 +107,7 @@ fn compare(
         Some(holds) => Truth::of(holds),
         None => Truth::missing(element.name),
     });
-    let truth = Truth::together(compared, &Truth::Yes);
+    let truth = Truth::together(compared.chain(missing.map(Truth::missing)), &Truth::Yes);
     if is_negated { truth.not() } else { truth }
 }
 
@@ -166,6 +164,28 @@ fn lacks(line: &Line<'_>, key: &Key) -> Option<String> {
     element.map(|element| line.path(element))
 }
 
+/// How many lines are about an item: orders, or charges where the rule is about those, since an order
+/// and its charge are one thing. A line that cannot be identified leaves open whether it is one
+/// more, as far as that would change the answer.
+fn count(items: &[Key], holds: impl Fn(usize) -> bool, subject: &Subject<'_>) -> Truth {
+    let session = subject.case.session;
+    let kind = subject.line.map_or(LineKind::Order, |line| line.kind);
+    let counted = |line: &&Line<'_>| line.kind == kind && !line.is_cancelled() && !line.is_refund();
+    let (mut many, mut open) = (0, Vec::new());
+    for line in session.lines.iter().filter(counted) {
+        if items.iter().any(|key| line.is_about(key, session.sets)) {
+            many += 1;
+        } else if let Some(missing) = items.iter().find_map(|key| lacks(line, key)) {
+            open.push(missing);
+        }
+    }
+    let holds_now = holds(many);
+    if (many..=many.saturating_add(open.len())).any(|many| holds(many) != holds_now) {
+        return Truth::Unknown(open.into_iter().collect());
+    }
+    Truth::of(holds_now)
+}
+
 fn diagnosis(branches: &[String], ever: bool, subject: &Subject<'_>) -> Truth {
     let facts = subject.case.facts;
     let found = if ever { facts.ever_diagnosed(branches) } else { facts.diagnosed(branches) };
@@ -182,7 +202,15 @@ fn past(items: &[Key], within: Window, subject: &Subject<'_>) -> Truth {
         return Truth::missing("history");
     }
     let is_in = |line: &&Line<'_>| !line.is_cancelled() && within.holds(line.moment(), case.now);
-    Truth::of(items.iter().any(|key| case.past(key).any(|line| is_in(&line))))
+    if items.iter().any(|key| case.past(key).any(|line| is_in(&line))) {
+        return Truth::Yes;
+    }
+    // That nothing is there says something only of the days from which all is there.
+    let since = case.facts.history.present().and_then(|history| history.since);
+    match within.first_day(case.now.date()) {
+        Some(first) if since.is_none_or(|since| since > first) => Truth::missing("history.since"),
+        _ => Truth::No,
+    }
 }
 
 /// The last result that is not too old; none is "nobody measured", so it is missing.

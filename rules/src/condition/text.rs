@@ -56,7 +56,9 @@ fn shown(found: &Found) -> String {
     match found {
         Found::Missing(_) => "未知".to_owned(),
         Found::Values(values) if values.is_empty() => "无".to_owned(),
-        Found::Values(values) => values.iter().map(value).collect::<Vec<_>>().join("、"),
+        Found::Values(values) | Found::Partly(values, _) => {
+            values.iter().map(value).collect::<Vec<_>>().join("、")
+        }
     }
 }
 

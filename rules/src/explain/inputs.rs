@@ -98,7 +98,10 @@ fn input(path: String, element: &str, value: Option<String>) -> Input {
 /// What conditions can read is read the same way here.
 fn by_element(case: &Case<'_>, name: &str, line: Option<&Line<'_>>) -> Option<String> {
     let subject = Subject { case, line };
-    let Found::Values(values) = Element::of(name)?.found(&subject) else { return None };
+    let (Found::Values(values) | Found::Partly(values, _)) = Element::of(name)?.found(&subject)
+    else {
+        return None;
+    };
     let told: Vec<String> = values.iter().map(told).collect();
     Some(if told.is_empty() { "无".to_owned() } else { told.join("、") })
 }

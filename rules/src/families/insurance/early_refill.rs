@@ -151,6 +151,26 @@ mod tests {
     }
 
     #[test]
+    fn a_form_that_is_not_known_may_be_the_same() {
+        let line = r#""hilist_code":"XC09AAK099A001010199999","drug_used_way_code":"1""#;
+        let past = r#"{"rx_id":"h","hilist_code":"XC09AAK099A001010199999","fee_ocur_time":"20260504","medc_days":"30"}"#;
+        let name = r#""hosplist_name":"某片","#;
+        let hit = "hit 1: 【某片】上次2026-05-04开30天，尚余18天（本院范围内）";
+        check(DESK, &format!("{name}{line}"), past, hit);
+    }
+
+    #[test]
+    fn what_this_stay_used_up_is_not_at_home() {
+        let stay = r#""med_mdtrt_type":"2","mdtrt_id":"Z1""#;
+        let home = format!(r#"{NEW},"dscg_tkdrug_flag":"1""#);
+        let past = past("ATO", "0504", "30");
+        check(stay, &home, &past.replace("\"h\"", "\"h\",\"mdtrt_id\":\"Z1\""), "nothing");
+        let other = past.replace("\"h\"", "\"h\",\"mdtrt_id\":\"M9\"");
+        let hit = "hit 1: 【阿托伐他汀钙片】上次2026-05-04开30天，尚余18天（本院范围内）";
+        check(stay, &home, &other, hit);
+    }
+
+    #[test]
     fn days_are_computed_when_nobody_wrote_them() {
         let past = r#"{"rx_id":"h","hosplist_code":"ATO","fee_ocur_time":"20260504","cnt":"4","cnt_unt":"盒",
             "drug_used_sdose":"20","drug_used_dosunt":"mg","drug_used_frqu":"QD"}"#;

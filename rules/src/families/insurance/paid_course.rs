@@ -112,6 +112,8 @@ struct Course<'a> {
     charged: Vec<&'a Line<'a>>,
     used_dates: BTreeSet<Date>,
     new_dates: BTreeSet<Date>,
+    /// Something was used in an encounter that cannot be compared with this one, which has no number.
+    is_unplaced: bool,
 }
 
 impl<'a> Course<'a> {
@@ -129,12 +131,19 @@ impl<'a> Course<'a> {
         let today = case.now.date();
         let new_dates: BTreeSet<Date> = new.iter().flat_map(|l| dates_of(l, today)).collect();
         let past = session.past.iter().filter(is_counted);
+        let encounter = case.facts.encounter.present();
+        let has_number = encounter.is_some_and(|encounter| encounter.mdtrt_id.is_some());
+        let began = encounter.and_then(|encounter| encounter.began).map(DateTime::date);
+        let is_unplaced = !has_number
+            && past.clone().any(|line| {
+                line.order.mdtrt_id.is_some() && began.is_none_or(|began| line.begins >= began)
+            });
         let used = lines.iter().copied().filter(|line| !is_new(line)).chain(past);
         let used_dates = used
             .filter(|line| is_of_scope(case, line, found.row.parameters.window("scope")))
             .flat_map(|line| dates_of(line, today))
             .collect();
-        let mut course = Course { found, new, charged, used_dates, new_dates };
+        let mut course = Course { found, new, charged, used_dates, new_dates, is_unplaced };
         course.forget_what_is_out_of(found.row.parameters.window("scope"));
         course
     }
@@ -258,6 +267,9 @@ impl<'a> Course<'a> {
         // What was charged in the stay tells its past; a visit of today has none.
         if !is_stay || began == Some(today) || case.facts.fees.present().is_some() {
             return Vec::new();
+        }
+        if self.is_unplaced {
+            return vec!["encounter.mdtrt_id".to_owned()];
         }
         let Some(began) = began else { return vec!["encounter.begntime".to_owned()] };
         past_since(case, Some(began)).err().into_iter().collect()
@@ -386,6 +398,15 @@ mod tests {
         let desk = r#"{"encounter":{"med_mdtrt_type":"1"},"orders":[{"rx_id":"1","hosplist_code":"OZ40"}]}"#;
         BENCH.check(desk, "unknown orders[1].medc_days");
         check(&stay_of("OZ40", 3..12, "Z1"), r#"{"rx_id":"1","hosplist_code":"OZ40"}"#, "pass");
+    }
+
+    #[test]
+    fn without_its_number_a_stay_knows_no_past() {
+        let stay = r#""encounter":{"med_mdtrt_type":"2","begntime":"20260501"}"#;
+        let request = |past: &str| format!(r#"{{{stay},{past},"orders":[{FIVE}]}}"#);
+        BENCH.check(&request(&stay_of("OZ40", 3..15, "Z1")), "unknown encounter.mdtrt_id");
+        let before = stay_of("OZ40", 3..15, "Z1").replace("202605", "202604");
+        BENCH.check(&request(&before), "pass");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use rust_decimal::Decimal;
 
 use crate::dose::{days_supply, is_one_package};
 use crate::facts::VisitKind;
+use crate::families::lines::identity;
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::frequency::Frequency;
 use crate::parameter::{Column, ColumnKind, Parameters};
@@ -86,7 +87,9 @@ impl Family for SupplyCap {
         if !case.rule.rows.is_empty() {
             return case.current().map(|found| judge_row(case, &past, found)).collect();
         }
-        let lines = case.lines().filter(|line| line.order.current && line.may_be_drug());
+        let lines = case
+            .lines()
+            .filter(|line| line.order.current && line.may_be_drug() && !line.is_cancelled());
         let paid = lines.filter(|line| !(case.rule.exempt_self_pay && line.is_self_paid()));
         paid.map(|line| judge_line(case, &past, line)).collect()
     }
@@ -94,6 +97,9 @@ impl Family for SupplyCap {
 
 fn judge_row(case: &Case<'_>, past: &Dispensed<'_>, found: &Match<'_>) -> Outcome {
     let row = &found.row.parameters;
+    if found.line.is_cancelled() {
+        return Outcome::NotApplicable;
+    }
     let is_elsewhere = |scope: &str| scope_of(case, found.line).is_none_or(|is| is.zh() != scope);
     if row.maybe_text("scope").is_some_and(is_elsewhere) {
         return Outcome::NotApplicable;
@@ -103,6 +109,8 @@ fn judge_row(case: &Case<'_>, past: &Dispensed<'_>, found: &Match<'_>) -> Outcom
         let Some(quantity) = found.line.net else {
             return Outcome::unknown(found.line.path("cnt"));
         };
+        let before = before_in_session(case, found.line).filter_map(|line| line.net);
+        let quantity = before.fold(quantity, Decimal::saturating_add);
         if quantity > max {
             let name = found.line.name();
             return Outcome::Hit(Hit {
@@ -184,17 +192,20 @@ fn judge_days(
 ) -> Outcome {
     let computed = days_supply(line);
     let is_as_needed = line.order.frequency == Some(Frequency::AsNeeded);
+    let before = days_before(case, line);
     let days = match (line.order.days.max(computed.as_ref().ok().copied()), computed) {
-        (Some(days), Err(missing)) if is_as_needed && days <= max => {
+        (Some(days), Err(missing)) if is_as_needed && days + before <= max => {
             return lacks(missing, is_named);
         }
-        (Some(days), _) | (None, Ok(days)) => days,
+        (Some(days), _) | (None, Ok(days)) => days + before,
         (None, Err(missing)) => return lacks(missing, is_named),
     };
     let at_home =
         if is_excused(case, line) { AtHome::default() } else { AtHome::of(case, past, line) };
-    let is_smallest =
-        case.rule.parameters.flag("min_pack_ok") && is_one_package(line) && at_home.days.is_zero();
+    let is_smallest = case.rule.parameters.flag("min_pack_ok")
+        && is_one_package(line)
+        && at_home.days.is_zero()
+        && before.is_zero();
     if days + at_home.days > max && !is_smallest {
         return Outcome::Hit(hit(line, days, &at_home, max));
     }
@@ -202,6 +213,32 @@ fn judge_days(
         return lacks(vec!["history".to_owned()], is_named);
     }
     if at_home.missing.is_empty() { Outcome::Pass } else { lacks(at_home.missing, is_named) }
+}
+
+/// The lines of the same product and use that stand before one on the screen: two of four weeks are one
+/// of eight. Lines that differ in strength, dose or frequency are taken side by side.
+fn before_in_session<'a>(
+    case: &Case<'a>,
+    line: &'a Line<'_>,
+) -> impl Iterator<Item = &'a Line<'a>> {
+    let is_before = move |other: &&Line<'_>| {
+        other.position < line.position && other.order.current && !other.is_cancelled()
+    };
+    let is_same_use = move |other: &&Line<'_>| {
+        other.order.single_dose == line.order.single_dose
+            && other.order.dose_unit == line.order.dose_unit
+            && other.order.frequency == line.order.frequency
+            && other.order.discharge == line.order.discharge
+    };
+    case.lines()
+        .filter(is_before)
+        .filter(is_same_use)
+        .filter(|other| identity(other) == identity(line))
+}
+
+fn days_before(case: &Case<'_>, line: &Line<'_>) -> Decimal {
+    let days = |other: &Line<'_>| other.order.days.max(days_supply(other).ok());
+    before_in_session(case, line).filter_map(days).fold(Decimal::ZERO, Decimal::saturating_add)
 }
 
 fn lacks(missing: Vec<String>, is_named: bool) -> Outcome {
@@ -278,6 +315,36 @@ mod tests {
         check(bed, FOUR, "", "nothing");
         let emergency = r#""med_mdtrt_type":"1","emer_flag":"1""#;
         check(emergency, FOUR, "", "hit 1: 【苯磺酸氨氯地平片】本次28天，超过3天");
+    }
+
+    #[test]
+    fn two_lines_of_one_drug_are_one_supply() {
+        let two = |second: &str, expected: &str| {
+            let first = FOUR.replace("\"4\"", "\"3\"");
+            BENCH.check(
+                &format!(
+                    r#"{{"encounter":{{{DESK}}},"history":{{"since":"20250101"}},"orders":[{{"rx_id":"1",{first}}},{{"rx_id":"2",{second}}}]}}"#
+                ),
+                expected,
+            );
+        };
+        let again = FOUR.replace("\"4\"", "\"2\"");
+        two(&again, "hit 2: 【苯磺酸氨氯地平片】本次35天，超过30天");
+        two(&again.replace("\"2\"", "\"1\""), "pass");
+        // A second dose in the evening, by another line, is taken side by side.
+        two(&again.replace("QD", "QN").replace("AML", "AM2"), "pass");
+    }
+
+    #[test]
+    fn what_was_returned_is_no_supply() {
+        let request = |back: &str| {
+            format!(
+                r#"{{"encounter":{{{DESK}}},"history":{{"since":"20250101"}},"orders":[{{"rx_id":"1","hosplist_code":"AML","medc_days":"56","cnt":"8"}}],
+                "fees":[{{"rx_id":"F","refd_rx_id":"1","hosplist_code":"AML","cnt":"{back}"}}]}}"#
+            )
+        };
+        BENCH.check(&request("-8"), "nothing");
+        BENCH.check(&request("-1"), "hit 1: 【苯磺酸氨氯地平片】本次56天，超过30天");
     }
 
     #[test]

@@ -128,7 +128,7 @@ impl AtHome {
         let mut at_home = AtHome::default();
         let mut past: Vec<&Line<'_>> = past
             .of_drug(line)
-            .filter(|past| past.form() == line.form() && past.begins <= line.begins)
+            .filter(|past| is_same_form(past, line) && past.begins <= line.begins)
             .filter(|past| was_taken_home(case, past))
             .collect();
         past.sort_by_key(|past| past.begins);
@@ -158,18 +158,26 @@ fn days_left_of(past: &Line<'_>) -> Option<Decimal> {
     days.checked_mul(net)?.checked_div(all)
 }
 
-/// Ward drugs are used up in the ward; discharge drugs go home.
+/// Tablets and ampoules are used side by side; where a form is not known, it may be the same.
+fn is_same_form(one: &Line<'_>, other: &Line<'_>) -> bool {
+    one.form().zip(other.form()).is_none_or(|(one, other)| one == other)
+}
+
+/// Ward drugs are used up in the ward; discharge drugs go home. What a visit was that nobody tells of
+/// is taken for no stay: a stay would have been told.
 fn was_taken_home(case: &Case<'_>, past: &Line<'_>) -> bool {
     if past.order.discharge {
         return true;
     }
+    let encounter = case.facts.encounter.present();
+    let this = encounter.and_then(|encounter| encounter.mdtrt_id.as_ref());
     let visit = match &past.order.mdtrt_id {
-        None => case.facts.encounter.present().and_then(|encounter| encounter.visit),
-        Some(id) => {
+        Some(id) if Some(id) != this => {
             let stays = case.facts.history.present().map_or(&[][..], |history| &history.stays);
             let of_line = |stay: &&Stay| stay.mdtrt_id.as_ref() == Some(id);
             stays.iter().find(of_line).and_then(|stay| stay.visit)
         }
+        _ => encounter.and_then(|encounter| encounter.visit),
     };
     visit != Some(VisitKind::Inpatient)
 }

@@ -51,7 +51,7 @@ impl Family for AntimicrobialTier {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        let current = case.session.lines.iter().filter(|line| line.order.current);
+        let current = case.lines().filter(|line| line.order.current);
         current.map(|line| judge_line(case, line)).collect()
     }
 }
@@ -71,8 +71,13 @@ fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
             return Outcome::unknown(*missing);
         }
     }
+    // A consultation stands for the title, not for the place.
     if line.order.consulted == Some(true) {
-        return Outcome::Pass;
+        match place {
+            Fit::Yes => return Outcome::Pass,
+            Fit::Unknown(missing) => return Outcome::unknown(missing),
+            Fit::No(_) => {}
+        }
     }
     if line.order.urgent == Some(true) {
         return Outcome::Task {

@@ -12,16 +12,17 @@
 
 use rust_decimal::Decimal;
 
-use crate::dose::total_of;
+use crate::dose::{Computed, total_of};
 use crate::drug::Form;
 use crate::drug_kind::DrugKind;
 use crate::facts::{HospitalLevel, VisitKind};
-use crate::families::lines::{days_covered, of_kinds};
+use crate::families::lines::{by_prescription, days_covered, identity, of_kinds, positions};
 use crate::family::{Case, Family, Hit, Outcome, Rows};
 use crate::icd::Diagnosed;
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind};
 use crate::session::Line;
+use crate::unit::Dose;
 
 /// The family `narcotic_quantity`.
 pub struct NarcoticQuantity;
@@ -86,26 +87,67 @@ impl Family for NarcoticQuantity {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        of_kinds(case, &KINDS, |line| judge_line(case, line))
+        let mut controlled = Vec::new();
+        let mut outcomes = of_kinds(case, &KINDS, |line| {
+            controlled.push(line);
+            Outcome::NotApplicable
+        });
+        for lines in by_prescription(controlled.into_iter()) {
+            outcomes.extend(by_drug(&lines).iter().map(|lines| judge_drug(case, lines)));
+        }
+        outcomes
     }
 }
 
-fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
+/// The lines of one prescription by what the law counts together: ingredient and form. Two lines of
+/// one ampoule each are two ampoules.
+fn by_drug<'a, 'f>(lines: &[&'a Line<'f>]) -> Vec<Vec<&'a Line<'f>>> {
+    let mut drugs: Vec<Vec<&Line<'_>>> = Vec::new();
+    let kind = |line: &Line<'_>| (ingredient(line).to_owned(), is_injection(line), is_slow(line));
+    for line in lines {
+        let same = drugs.iter_mut().find(|of| of.first().is_some_and(|it| kind(it) == kind(line)));
+        match same {
+            Some(of) => of.push(line),
+            None => drugs.push(vec![line]),
+        }
+    }
+    drugs
+}
+
+fn ingredient<'a>(line: &'a Line<'_>) -> &'a str {
+    line.ingredients().and_then(|all| all.first().copied()).unwrap_or_else(|| line.name())
+}
+
+/// By the product, not by the way it is said to be given: an ampoule given 椎管内 is an injection.
+fn is_injection(line: &Line<'_>) -> bool {
+    line.product.is_some_and(|product| product.form == Form::Injection)
+}
+
+fn is_slow(line: &Line<'_>) -> bool {
+    line.is_kind(DrugKind::SustainedRelease) == Some(true)
+}
+
+fn judge_drug(case: &Case<'_>, lines: &[&Line<'_>]) -> Outcome {
     let Some(visit) = case.facts.encounter.present().and_then(|encounter| encounter.visit) else {
         return Outcome::unknown("encounter.med_mdtrt_type");
     };
-    let row = case.matches.iter().find(|found| found.line.position == line.position);
-    let row = row.map(|found| found.row);
-    if let Some(outcome) = row.and_then(|row| place(case, line, row, visit)) {
+    let row_of = |line: &Line<'_>| {
+        let found = case.matches.iter().find(|found| found.line.position == line.position);
+        found.map(|found| found.row)
+    };
+    let misplaced = lines.iter().find_map(|line| place(case, line, row_of(line)?, visit));
+    if let Some(outcome) = misplaced {
         return outcome;
     }
-    let is_injection = line.form() == Some(Form::Injection);
-    if line.is_cancelled() || (is_injection && is_one_piece(line)) {
+    let kept: Vec<_> = lines.iter().copied().filter(|line| !line.is_cancelled()).collect();
+    let Some(first) = kept.first().copied() else { return Outcome::Pass };
+    if is_injection(first) && is_one_piece(&kept) {
         return Outcome::Pass;
     }
-    match limit(case, line, row, visit) {
-        Limit::OneDose => judge_dose(line, row),
-        Limit::Days { days, who, or } => judge_days(line, days, who, or),
+    let row = row_of(first);
+    match limit(case, first, row, visit) {
+        Limit::OneDose => judge_dose(&kept, row),
+        Limit::Days { days, who, or } => judge_days(&kept, days, who, or),
     }
 }
 
@@ -113,7 +155,7 @@ fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
 fn place(case: &Case<'_>, line: &Line<'_>, row: &Row, visit: VisitKind) -> Option<Outcome> {
     let is_taken_out = line.order.discharge || !is_inside(visit);
     if row.parameters.flag("inside_only") && is_taken_out {
-        return Some(hit(line, "仅限医疗机构内使用", "inside_only"));
+        return Some(hit(&[line], "仅限医疗机构内使用", "inside_only"));
     }
     let level_min = match row.parameters.maybe_text("level_min")? {
         "三级" => HospitalLevel::Tertiary,
@@ -124,7 +166,7 @@ fn place(case: &Case<'_>, line: &Line<'_>, row: &Row, visit: VisitKind) -> Optio
         None => Some(Outcome::unknown("encounter.medins_lv")),
         Some(level) if level < level_min => {
             let level = row.parameters.text("level_min");
-            Some(hit(line, &format!("仅限{level}及以上医疗机构使用"), level))
+            Some(hit(&[line], &format!("仅限{level}及以上医疗机构使用"), level))
         }
         Some(_) => None,
     }
@@ -152,9 +194,9 @@ fn limit(case: &Case<'_>, line: &Line<'_>, row: Option<&Row>, visit: VisitKind) 
     if visit == VisitKind::Inpatient && !line.order.discharge {
         return Limit::Days { days: days("ward_days"), who: "住院患者", or: None };
     }
-    let (usual, with_file) = if line.form() == Some(Form::Injection) {
+    let (usual, with_file) = if is_injection(line) {
         (None, days("pain_injection_days"))
-    } else if line.is_kind(DrugKind::SustainedRelease) == Some(true) {
+    } else if is_slow(line) {
         (Some(days("sustained_days")), days("pain_sustained_days"))
     } else {
         (Some(days("other_days")), days("pain_other_days"))
@@ -213,8 +255,13 @@ fn pain(case: &Case<'_>) -> Pain {
     }
 }
 
-fn judge_days(line: &Line<'_>, limit: u32, who: &str, or: Option<(u32, Vec<String>)>) -> Outcome {
-    let days = match days_covered(line) {
+fn judge_days(
+    lines: &[&Line<'_>],
+    limit: u32,
+    who: &str,
+    or: Option<(u32, Vec<String>)>,
+) -> Outcome {
+    let days = match days_of(lines) {
         Ok(days) => days,
         Err(missing) => return Outcome::Unknown { missing },
     };
@@ -230,41 +277,70 @@ fn judge_days(line: &Line<'_>, limit: u32, who: &str, or: Option<(u32, Vec<Strin
     // What was open does not matter: it is too long either way.
     let who = if longest == limit { who } else { "疼痛患者" };
     hit(
-        line,
+        lines,
         &format!("{}日，{who}不超过{longest}日", days.normalize()),
         &format!("{days}>{longest}"),
     )
 }
 
+/// The days of lines that are the same in drug and use follow each other; others are taken together,
+/// as a morning and an evening dose are.
+fn days_of(lines: &[&Line<'_>]) -> Computed<Decimal> {
+    let mut uses: Vec<(&Line<'_>, Decimal)> = Vec::new();
+    for line in lines {
+        let days = days_covered(line)?;
+        match uses.iter_mut().find(|(other, _)| is_same_use(other, line)) {
+            Some((_, sum)) => *sum = sum.saturating_add(days),
+            None => uses.push((line, days)),
+        }
+    }
+    Ok(uses.into_iter().map(|(_, days)| days).max().unwrap_or_default())
+}
+
+fn is_same_use(one: &Line<'_>, other: &Line<'_>) -> bool {
+    identity(one) == identity(other)
+        && one.order.single_dose == other.order.single_dose
+        && one.order.dose_unit == other.order.dose_unit
+        && one.order.frequency == other.order.frequency
+}
+
 /// One ampoule, one tablet: the least that can be dispensed.
-fn is_one_piece(line: &Line<'_>) -> bool {
+fn is_one_piece(lines: &[&Line<'_>]) -> bool {
+    let [line] = lines else { return false };
     line.net == Some(Decimal::ONE)
         && line.order.quantity_unit.as_ref().is_some_and(|unit| line.is_its_piece(unit))
 }
 
-fn judge_dose(line: &Line<'_>, row: Option<&Row>) -> Outcome {
-    if is_one_piece(line) {
+fn judge_dose(lines: &[&Line<'_>], row: Option<&Row>) -> Outcome {
+    let Some(first) = lines.first() else { return Outcome::Pass };
+    if is_one_piece(lines) {
         return Outcome::Pass;
     }
     let Some(usual) = row.and_then(|row| row.parameters.maybe_dose("usual_dose")) else {
-        let code = line.order.hospital_code.as_deref().unwrap_or(line.name());
+        let code = first.order.hospital_code.as_deref().unwrap_or(first.name());
         return Outcome::unknown(format!("drugs[{code}].usual_dose"));
     };
-    let ingredient = line.ingredients().and_then(|all| all.first().copied()).unwrap_or_default();
-    match total_of(line, ingredient) {
-        Err(missing) => Outcome::Unknown { missing },
-        Ok(total) if total.dimension != usual.dimension => Outcome::unknown(line.path("cnt_unt")),
-        Ok(total) if total.amount <= usual.amount => Outcome::Pass,
-        Ok(total) => {
-            hit(line, &format!("总量{total}，超过一次常用量{usual}"), &format!("{total}>{usual}"))
+    let mut total = Dose { amount: Decimal::ZERO, ..usual };
+    for line in lines {
+        match total_of(line, ingredient(line)) {
+            Err(missing) => return Outcome::Unknown { missing },
+            Ok(of_line) if of_line.dimension != usual.dimension => {
+                return Outcome::unknown(line.path("cnt_unt"));
+            }
+            Ok(of_line) => total.amount = total.amount.saturating_add(of_line.amount),
         }
     }
+    if total.amount <= usual.amount {
+        return Outcome::Pass;
+    }
+    hit(lines, &format!("总量{total}，超过一次常用量{usual}"), &format!("{total}>{usual}"))
 }
 
-fn hit(line: &Line<'_>, text: &str, evidence: &str) -> Outcome {
+fn hit(lines: &[&Line<'_>], text: &str, evidence: &str) -> Outcome {
+    let name = lines.first().map_or("", |line| line.name());
     Outcome::Hit(Hit {
-        violating: vec![line.position],
-        text: format!("【{}】{text}", line.name()),
+        violating: positions(lines),
+        text: format!("【{name}】{text}"),
         evidence: vec![evidence.to_owned()],
         ..Hit::default()
     })
@@ -349,6 +425,44 @@ mod tests {
         let fentanyl = MIN.replace("MIN", "FEN");
         check(NO_CANCER, &fentanyl, "1", "pass");
         check(NO_CANCER, &fentanyl, "2", "unknown drugs[FEN].usual_dose");
+    }
+
+    #[test]
+    fn the_way_of_use_makes_no_other_form_of_an_ampoule() {
+        let by = |way: &str| {
+            format!(
+                r#""drug_used_way_code":"{way}","medc_days":"3","drug_used_sdose":"10","drug_used_dosunt":"mg","drug_used_frqu":"BID",{MIN}"#
+            )
+        };
+        for way in ["404", "9", "鞘内注射"] {
+            check(
+                NO_CANCER,
+                &by(way),
+                "6",
+                "hit 1: 【盐酸吗啡注射液】总量60mg，超过一次常用量10mg",
+            );
+        }
+    }
+
+    #[test]
+    fn lines_of_one_prescription_are_counted_together() {
+        let twice = |facts: &str, rxnos: [&str; 2], line: &str, expected: &str| {
+            let line =
+                |at: usize| format!(r#"{{"rx_id":"{at}","rxno":"{}",{line}"}}"#, rxnos[at - 1]);
+            BENCH.check(&format!(r#"{{{facts},"orders":[{},{}]}}"#, line(1), line(2)), expected);
+        };
+        let ampoule = format!("{MIN}1");
+        let two = "hit 1,2: 【盐酸吗啡注射液】总量20mg，超过一次常用量10mg";
+        twice(NO_CANCER, ["C", "C"], &ampoule, two);
+        twice(NO_CANCER, ["C", "D"], &ampoule, "pass");
+        let tablets = format!("{MSR}14");
+        let days = "hit 1,2: 【硫酸吗啡缓释片】14日，非癌痛患者不超过7日";
+        twice(NO_CANCER, ["C", "C"], &tablets, days);
+        let evening = tablets.replace("Q12H", "QN").replace("\"30\"", "\"60\"");
+        let both = format!(
+            r#"{{{NO_CANCER},"orders":[{{"rx_id":"1",{tablets}"}},{{"rx_id":"2",{evening}"}}]}}"#
+        );
+        BENCH.check(&both, "pass");
     }
 
     #[test]

@@ -94,6 +94,9 @@ impl Family for Perioperative {
 }
 
 fn is_prophylactic(line: &Line<'_>) -> bool {
+    if line.is_cancelled() || line.is_refund() {
+        return false;
+    }
     let is_antimicrobial = line.is_kind(DrugKind::Antimicrobial) == Some(true)
         || line.product.is_some_and(|product| product.tier.is_some());
     is_antimicrobial && line.form() == Some(Form::Injection)
@@ -111,19 +114,44 @@ fn judge_surgery(
     let Some(cut) = surgery.began.filter(|cut| cut.hour() != 0 || cut.minute() != 0) else {
         return vec![Outcome::unknown(format!("surgeries[{at}].oprn_oprt_begntime"))];
     };
-    lines.iter().map(|line| judge_line(case, surgery, cut, line)).collect()
+    let judged = lines.iter().map(|line| (*line, judge_line(case, at, surgery, cut, line)));
+    judged.map(|(line, outcome)| if_clean(at, surgery, line, outcome)).collect()
 }
 
-fn judge_line(case: &Case<'_>, surgery: &Surgery, cut: DateTime, line: &Line<'_>) -> Outcome {
+/// What is not known to be clean may have been treated: nobody is accused of it.
+fn if_clean(at: usize, surgery: &Surgery, line: &Line<'_>, outcome: Outcome) -> Outcome {
+    let is_accused = matches!(&outcome, Outcome::Hit(hit) if hit.violating == [line.position]);
+    if is_accused && surgery.cut.is_none() {
+        return Outcome::unknown(format!("surgeries[{at}].sinc_type"));
+    }
+    outcome
+}
+
+fn judge_line(
+    case: &Case<'_>,
+    at: usize,
+    surgery: &Surgery,
+    cut: DateTime,
+    line: &Line<'_>,
+) -> Outcome {
     let before = cut.duration_since(line.moment());
-    let end = surgery.ended.unwrap_or(cut);
-    if before > PROPHYLAXIS || line.moment() > end {
+    if before > PROPHYLAXIS || surgery.ended.is_some_and(|end| line.moment() > end) {
         return Outcome::NotApplicable;
     }
     let row = row_of_surgery(case, surgery);
-    if let Some(hours) = too_long(case, row, line, end) {
-        let limit = stop_hours(case, row);
-        return hit(line, format!("术后{hours}小时仍在使用，应在{limit}小时内停药"));
+    // Nobody knows how long an operation took whose end was not sent, and the cut is not its end.
+    let lasted_since_the_cut = too_long(case, row, line, cut);
+    match surgery.ended {
+        None if before.is_negative() || lasted_since_the_cut.is_some() => {
+            return Outcome::unknown(format!("surgeries[{at}].oprn_oprt_endtime"));
+        }
+        None => {}
+        Some(end) => {
+            if let Some(hours) = too_long(case, row, line, end) {
+                let limit = stop_hours(case, row);
+                return hit(line, format!("术后{hours}小时仍在使用，应在{limit}小时内停药"));
+            }
+        }
     }
     if let Some(text) = wrong_drug(case, row, line) {
         return hit(line, text);
@@ -164,9 +192,11 @@ fn stop_hours(case: &Case<'_>, row: Option<&Row>) -> u32 {
     of_row.unwrap_or_else(|| case.rule.parameters.whole("stop_hours"))
 }
 
-/// The hours it ran after the end, when those are too many. Without a stop it still runs.
+/// The hours it ran after the end, when those are too many. Without a stop it ran for the days written,
+/// and without those it still runs.
 fn too_long(case: &Case<'_>, row: Option<&Row>, line: &Line<'_>, end: DateTime) -> Option<i64> {
-    let stopped = line.order.stops.unwrap_or(case.now).min(case.now);
+    let by_days = || Some(line.ends()?.to_datetime(line.moment().time()));
+    let stopped = line.order.stops.or_else(by_days).unwrap_or(case.now).min(case.now);
     let is_single = line.order.frequency == Some(crate::frequency::Frequency::Once);
     let hours = stopped.duration_since(end).as_hours();
     (!is_single && hours > i64::from(stop_hours(case, row))).then_some(hours)
@@ -259,6 +289,36 @@ mod tests {
         let heart = format!("{PAST}36.1\"");
         check("CEZ", "2026-05-12 08:15:00", "2026-05-14 10:00:00", &heart, "pass");
         check("CEZ", "2026-05-12 08:15:00\",\"drug_used_frqu\":\"ST", "", &hernia, "pass");
+    }
+
+    #[test]
+    fn what_was_not_sent_accuses_nobody() {
+        let hernia = format!("{PAST}53.0\"");
+        let one_day = "2026-05-12 08:15:00\",\"medc_days\":\"1\",\"drug_used_frqu\":\"QD";
+        check("CEZ", one_day, "", &hernia, "pass");
+        let no_end = hernia.replace(r#","oprn_oprt_endtime":"2026-05-12 11:00:00""#, "");
+        let unknown = "unknown surgeries[0].oprn_oprt_endtime";
+        check("CEZ", "2026-05-12 08:15:00", "2026-05-13 12:00:00", &no_end, unknown);
+        check("CEZ", "2026-05-12 08:15:00", "2026-05-13 09:00:00", &no_end, "pass");
+        check("CEZ", "2026-05-12 10:00:00", "2026-05-12 10:00:00", &no_end, unknown);
+        let no_class = hernia.replace(r#""sinc_type":"1","#, "");
+        let unknown = "unknown surgeries[0].sinc_type";
+        check("CEZ", "2026-05-12 08:15:00", "2026-05-14 23:00:00", &no_class, unknown);
+        check("CEZ", "2026-05-12 08:15:00", "2026-05-13 10:00:00", &no_class, "pass");
+    }
+
+    #[test]
+    fn what_was_returned_was_not_given() {
+        let given = r#"{"rx_id":"1","hosplist_code":"CEZ","drord_begn_date":"2026-05-12 08:15:00","drord_stop_date":"2026-05-14 23:00:00","cnt":"2"}"#;
+        let back = r#"{"rx_id":"F","refd_rx_id":"1","hosplist_code":"CEZ","cnt":"-2"}"#;
+        let request = |fees: &str| {
+            format!(
+                r#"{{"diagnoses":[],"surgeries":[{{{PAST}53.0"}}],"orders":[{given}],"fees":[{fees}]}}"#
+            )
+        };
+        BENCH
+            .check(&request(""), "hit 1: 【注射用头孢唑林钠】术后60小时仍在使用，应在24小时内停药");
+        BENCH.check(&request(back), "nothing");
     }
 
     #[test]

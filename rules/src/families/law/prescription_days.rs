@@ -73,7 +73,9 @@ impl Family for PrescriptionDays {
             is_long: encounter.and_then(|e: &Encounter| e.long_prescription) == Some(true),
             min_pack_ok: case.rule.parameters.flag("min_pack_ok"),
         };
-        let written = case.lines().filter(|line| line.order.current && !line.order.discharge);
+        let written = case
+            .lines()
+            .filter(|line| line.order.current && !line.order.discharge && line.may_be_drug());
         by_prescription(written)
             .into_iter()
             .flat_map(|lines| judge_prescription(visit, &limits, &lines))
@@ -290,6 +292,14 @@ mod tests {
         check(EMERGENCY, &format!(r#"{CEFIXIME},"dscg_tkdrug_flag":"1""#), "nothing");
         check("", CEFIXIME, "unknown encounter.med_mdtrt_type");
         check(r#""med_mdtrt_type":"4""#, CEFIXIME, "unknown encounter.med_mdtrt_type");
+    }
+
+    #[test]
+    fn services_are_no_drugs() {
+        let training =
+            r#""hilist_code":"003401000010000","hosplist_name":"康复训练","medc_days":"10""#;
+        check(OUTPATIENT, training, "nothing");
+        check(OUTPATIENT, r#""hilist_code":"002503010020000","hosplist_name":"血常规""#, "nothing");
     }
 
     #[test]

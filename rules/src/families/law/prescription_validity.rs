@@ -49,7 +49,12 @@ impl Family for PrescriptionValidity {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        let current = case.lines().filter(|line| line.order.current && line.may_be_drug());
+        // What runs in a ward is not dispensed on a prescription; what is taken home is.
+        let visit = case.facts.encounter.present().and_then(|encounter| encounter.visit);
+        let is_in_ward = visit == Some(VisitKind::Inpatient);
+        let current = case.lines().filter(|line| {
+            line.order.current && line.may_be_drug() && (!is_in_ward || line.order.discharge)
+        });
         by_prescription(current).iter().map(|lines| judge_prescription(case, lines)).collect()
     }
 }
@@ -83,7 +88,7 @@ fn day_of_dispensing(case: &Case<'_>) -> Date {
 fn last_day(case: &Case<'_>, line: &Line<'_>) -> Option<Date> {
     let written = line.order.begins?.date().max(visit_day(case).unwrap_or(Date::MIN));
     let Some(stated) = line.order.valid_to else { return Some(written) };
-    let days = i64::from(case.rule.parameters.whole("stated_days_max")).saturating_sub(1);
+    let days = i64::from(case.rule.parameters.whole("stated_days_max")).saturating_sub(1).max(0);
     let longest = written.checked_add(days.days()).ok()?;
     Some(stated.clamp(written, longest))
 }
@@ -142,6 +147,19 @@ mod tests {
             "2026-11-21T08:00:00",
             "处方有效期至11月20日，11月21日发药时已过有效期",
         );
+    }
+
+    #[test]
+    fn orders_of_a_ward_do_not_expire() {
+        let ward = |more: &str| {
+            format!(
+                r#"{{"encounter":{{"med_mdtrt_type":"2","begntime":"20260501"}},
+                "orders":[{{"rx_id":"1","hosplist_code":"A","drord_begn_date":"2026-05-10 10:00:00"{more}}}]}}"#
+            )
+        };
+        BENCH.check(&ward(""), "nothing");
+        let home = r#","dscg_tkdrug_flag":"1""#;
+        BENCH.check(&ward(home), "hit 1: 处方有效期至5月10日，5月15日发药时已过有效期");
     }
 
     #[track_caller]

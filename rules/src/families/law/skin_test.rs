@@ -83,7 +83,13 @@ fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
             None => wait_for_the_test(line),
         };
     }
-    if case.lines().any(|other| other.order.current && is_test_for(case, line, other.name())) {
+    let is_its_test = |other: &Line<'_>| {
+        other.order.current
+            && other.position != line.position
+            && is_test(case, other.name())
+            && is_test_for(case, line, other.name())
+    };
+    if case.lines().any(is_its_test) {
         return wait_for_the_test(line);
     }
     let outside = results(case, line).any(|result| result.outside == Some(true));
@@ -142,21 +148,47 @@ fn given_last(past: &Line<'_>) -> DateTime {
     stops.unwrap_or(past.moment())
 }
 
+/// `青霉素皮试` is a test; `青霉素钠(需皮试)` is a drug that needs one, so what stands in brackets is not
+/// asked.
 fn is_test(case: &Case<'_>, name: &str) -> bool {
-    case.rule.parameters.list("test_words").iter().any(|word| name.contains(word.as_str()))
+    let words = case.rule.parameters.list("test_words");
+    let mut depth = 0_i32;
+    let outside: String = name
+        .chars()
+        .filter(|letter| {
+            depth += i32::from(matches!(letter, '(' | '（' | '['));
+            let is_outside = depth <= 0;
+            depth -= i32::from(matches!(letter, ')' | '）' | ']'));
+            is_outside
+        })
+        .collect();
+    words.iter().any(|word| outside.contains(word.as_str()))
 }
 
-/// `青霉素皮试` is a test for what contains 青霉素; a test that names no drug is one for any.
+/// `青霉素皮试` and `皮试（青霉素）` are tests for what contains 青霉素; one that names no drug is one for any.
 fn is_test_for(case: &Case<'_>, line: &Line<'_>, name: &str) -> bool {
     let words = case.rule.parameters.list("test_words");
-    let Some(drug) = words.iter().find_map(|word| name.split_once(word.as_str())) else {
+    let Some((before, behind)) = words.iter().find_map(|word| name.split_once(word.as_str()))
+    else {
         return false;
     };
-    let drug = drug.0.trim_end_matches(['（', '(']);
+    let drug = match before.trim().trim_end_matches(['（', '(']).trim() {
+        "" => named_behind(behind),
+        drug => drug,
+    };
     let ingredients = line.ingredients().unwrap_or_default();
     drug.is_empty()
         || line.name().contains(drug)
         || ingredients.iter().any(|name| name.contains(drug) || drug.contains(name))
+}
+
+/// The drug of `皮试（头孢曲松）` and `皮试:头孢曲松`; of `皮试结果` none.
+fn named_behind(text: &str) -> &str {
+    const MARKS: [char; 8] = ['(', '（', '[', ':', '：', '-', ' ', '　'];
+    match text.strip_prefix(MARKS) {
+        Some(drug) => drug.trim_matches(|c| MARKS.contains(&c) || matches!(c, ')' | '）' | ']')),
+        None => "",
+    }
 }
 
 fn results<'a>(case: &Case<'a>, line: &Line<'a>) -> impl Iterator<Item = &'a LabResult> {
@@ -176,13 +208,20 @@ fn latest_result<'a>(case: &Case<'a>, line: &Line<'a>) -> Option<&'a LabResult> 
         .max_by_key(|result| result.reported)
 }
 
-/// Whether it was negative; `None` while it has not been read.
+/// Whether it was negative; `None` while it has not been read, or where it says both. A hyphen is a
+/// minus only where the result begins with it: `阳性 2026-05-15` has two of another kind.
 fn reading(result: &LabResult) -> Option<bool> {
     let text = result.text.as_deref()?;
-    if text.contains('阴') || text.contains('-') {
-        return Some(true);
+    match (text.contains('阴'), text.contains('阳')) {
+        (true, false) => Some(true),
+        (false, true) => Some(false),
+        (true, true) => None,
+        (false, false) if text.contains('+') || text.contains('＋') => Some(false),
+        (false, false) => {
+            let sign = text.trim_start_matches(['(', '（', ' ', '[']);
+            sign.starts_with(['-', '－', '—']).then_some(true)
+        }
     }
-    (text.contains('阳') || text.contains('+')).then_some(false)
 }
 
 fn wait_for_the_test(line: &Line<'_>) -> Outcome {
@@ -247,6 +286,40 @@ mod tests {
         let other = NEGATIVE_40_HOURS_AGO.replace("青霉素皮试", "破伤风抗毒素皮试");
         check(&other, "PEN", "hit 1: 【注射用青霉素钠】未见皮试结果");
         check("\"labs\":[]", "YP404", "unknown orders[1].hosplist_code");
+    }
+
+    #[test]
+    fn a_drug_whose_name_asks_for_the_test_is_no_test() {
+        let named = r#"PEN","hosplist_name":"注射用青霉素钠(需皮试)"#;
+        check(r#""labs":[]"#, named, "hit 1: 【注射用青霉素钠(需皮试)】未见皮试结果");
+    }
+
+    #[test]
+    fn the_drug_may_stand_behind_the_word() {
+        let of = |name: &str| NEGATIVE_40_HOURS_AGO.replace("青霉素皮试", name);
+        for its in ["皮试（青霉素）", "皮试:青霉素", "青霉素 皮试", "皮试", "皮试结果"]
+        {
+            check(&of(its), "PEN", "pass");
+        }
+        let none = "hit 1: 【注射用青霉素钠】未见皮试结果";
+        for other in ["皮试（头孢曲松）", "皮试 头孢曲松", "头孢曲松皮试"] {
+            check(&of(other), "PEN", none);
+        }
+    }
+
+    #[test]
+    fn a_hyphen_is_a_minus_only_in_front() {
+        let positive = "hit 1: 【注射用青霉素钠】皮试阳性，禁止使用";
+        for (text, expected) in [
+            ("阳性 2026-05-13", positive),
+            ("(+)", positive),
+            ("(-)", "pass"),
+            ("－", "pass"),
+            ("阴性或阳性", TASK),
+            ("批号A-1", TASK),
+        ] {
+            check(&NEGATIVE_40_HOURS_AGO.replace("阴性", text), "PEN", expected);
+        }
     }
 
     #[test]

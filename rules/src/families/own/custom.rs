@@ -184,12 +184,55 @@ mod tests {
             (r#"{ count = ["ingredient:头孢克肟"], is = ">=", value = 2 }"#, "nothing"),
             (r#"{ past = ["ingredient:布洛芬"], within = "30天" }"#, hit),
             (r#"{ past = ["ingredient:布洛芬"], within = "3天" }"#, "nothing"),
+            (r#"{ past = ["ingredient:甲"], within = "30天" }"#, "nothing"),
+            (r#"{ past = ["ingredient:甲"], within = "60天" }"#, "unknown history.since"),
+            (r#"{ past = ["ingredient:布洛芬"], within = "60天" }"#, hit),
             (r#"{ lab = "INR", within = "30天", is = ">", value = "3.0" }"#, hit),
             (r#"{ lab = "INR", within = "30天", is = ">", value = "3.5" }"#, "nothing"),
             (r#"{ lab = "eGFR", within = "30天", is = "<", value = 30 }"#, "unknown labs[eGFR]"),
         ] {
             check(&bench(when), line, "I10", expected);
         }
+    }
+
+    #[test]
+    fn an_order_and_its_charge_are_one_thing() {
+        let twice = bench(r#"{ count = ["ingredient:布洛芬"], is = ">=", value = 2 }"#);
+        let request = |orders: &str, fees: &str| {
+            format!(
+                r#"{{"patient":{{"gend":"1","brdy":"19920101"}},"orders":[{orders}],"fees":[{fees}]}}"#
+            )
+        };
+        let order = |id: &str, code: &str| {
+            format!(r#"{{"rx_id":"{id}","hosplist_code":"{code}","medc_days":"1"}}"#)
+        };
+        let (one, two) = (order("1", "IBU"), order("2", "IBU"));
+        let fee = r#"{"rx_id":"F","hosplist_code":"IBU","cnt":"1","fee_ocur_time":"20260515"}"#;
+        twice.check(&request(&one, fee), "nothing");
+        let hit = "hit 1: 【布洛芬片】1天，34岁; hit 2: 【布洛芬片】1天，34岁";
+        twice.check(&request(&format!("{one},{two}"), ""), hit);
+        let unlisted = order("2", "YP404");
+        let open = "unknown orders[2].drug_ingd";
+        twice.check(&request(&format!("{one},{unlisted}"), ""), open);
+        twice.check(&request(&unlisted, ""), "nothing");
+    }
+
+    #[test]
+    fn what_is_suspected_or_ruled_out_is_no_diagnosis() {
+        let named =
+            bench(r#"{ element = "diagnoses.dise_name", is = "contains", value = "肺炎" }"#);
+        let request = |diagnoses: &str| {
+            format!(
+                r#"{{"patient":{{"gend":"1","brdy":"19920101"}},"diagnoses":[{diagnoses}],
+                "orders":[{{"rx_id":"1","hosplist_code":"IBU","medc_days":"1"}}]}}"#
+            )
+        };
+        let hit = "hit 1: 【布洛芬片】1天，34岁";
+        named.check(&request(r#"{"dise_name":"社区获得性肺炎"}"#), hit);
+        named.check(&request(r#"{"dise_name":"除外肺炎"}"#), "nothing");
+        let nameless = r#"{"dise_codg":"J18.9"}"#;
+        named.check(&request(nameless), "unknown diagnoses[0].dise_name");
+        named.check(&request(&format!(r#"{nameless},{{"dise_name":"肺炎"}}"#)), hit);
     }
 
     #[test]
@@ -240,7 +283,7 @@ mod tests {
                 r#"{{"patient":{{"gend":"1","brdy":"19920101"}},"encounter":{{"med_mdtrt_type":"1"}},
                 "diagnoses":[{{"dise_codg":"{diagnosis}"}}],"allergies":[{{"algs":"青霉素 皮疹"}}],
                 "labs":[{{"exam_item_detl_name":"INR","exam_rslt_val":"3.2","rpt_date":"20260501"}}],
-                "history":{{"orders":[{{"rx_id":"H1","hosplist_code":"IBU","drord_begn_date":"20260501"}}]}},
+                "history":{{"since":"20260415","orders":[{{"rx_id":"H1","hosplist_code":"IBU","drord_begn_date":"20260501"}}]}},
                 "orders":[{{"rx_id":"1",{line}}}]}}"#
             ),
             expected,
