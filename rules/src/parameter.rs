@@ -16,6 +16,10 @@ use crate::text::Text;
 use crate::unit::Dose;
 use crate::window::Window;
 
+/// The largest whole number that a rule may count days, hours or uses with: two centuries of days,
+/// and far within what the calendar can add to a date.
+const WHOLE_MAX: u32 = 100_000;
+
 /// One parameter of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
@@ -125,7 +129,9 @@ impl ColumnKind {
     pub fn parse(self, text: &str) -> Result<Parameter, String> {
         let text = text.trim();
         match self {
-            ColumnKind::Whole => text.parse().ok().map(Parameter::Whole),
+            ColumnKind::Whole => {
+                text.parse().ok().filter(|number| *number <= WHOLE_MAX).map(Parameter::Whole)
+            }
             ColumnKind::Decimal => {
                 decimal(text).filter(|number| !number.is_sign_negative()).map(Parameter::Decimal)
             }
@@ -167,7 +173,7 @@ impl ColumnKind {
 
     fn describe(self) -> String {
         match self {
-            ColumnKind::Whole => "a whole number".to_owned(),
+            ColumnKind::Whole => format!("a whole number up to {WHOLE_MAX}"),
             ColumnKind::Decimal => "a decimal number".to_owned(),
             ColumnKind::Flag => "y or n (true or false)".to_owned(),
             ColumnKind::Text => "a text".to_owned(),

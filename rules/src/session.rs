@@ -2,7 +2,7 @@
 
 use std::cell::{OnceCell, RefCell};
 
-use jiff::ToSpan;
+use jiff::Span;
 use jiff::civil::{Date, DateTime, Time};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -428,8 +428,8 @@ impl<'a> Line<'a> {
     #[must_use]
     pub fn ends(&self) -> Option<Date> {
         let by_days = || {
-            let days = self.order.days?.ceil().to_i32()?;
-            self.begins.checked_add((days - 1).days()).ok()
+            let days = self.order.days?.ceil().to_i64()?;
+            self.begins.checked_add(Span::new().try_days(days.checked_sub(1)?).ok()?).ok()
         };
         // A stop before the start is no stop.
         let stops = self.order.stops.map(DateTime::date).filter(|stop| *stop >= self.begins);

@@ -257,7 +257,7 @@ parameters = { outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 
             "settings.toml:5:1: error[R102]: unknown key `colour`",
             "settings.toml:3:10: error[R104]: no scene `ward`",
             "settings.toml:4:10: error[R104]: `action` must be one of",
-            "settings.toml:6:38: error[R104]: `many` is not a whole number",
+            "settings.toml:6:38: error[R104]: `many` is not a whole number up to 100000",
             "settings.toml:2:18: error[R111]: no rule `dais`",
         ] {
             assert!(told.contains(part), "{part} in\n{told}");

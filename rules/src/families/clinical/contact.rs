@@ -4,6 +4,7 @@
 //! ends with its supply, or else with the day it was ordered: nobody shall be accused of a drug that
 //! was taken once, long ago.
 
+use jiff::Span;
 use jiff::civil::Date;
 
 use crate::dose::days_supply;
@@ -77,10 +78,11 @@ pub(super) fn last_day(line: &Line<'_>) -> Option<Date> {
     if line.kind != LineKind::Past {
         return line.ends();
     }
-    let by_supply = || {
-        let days = days_supply(line).ok()?.ceil();
-        let days = i32::try_from(i64::try_from(days).ok()?).ok()?;
-        line.begins.checked_add(jiff::Span::new().try_days(days - 1).ok()?).ok()
-    };
-    Some(line.ends().or_else(by_supply).unwrap_or(line.begins))
+    Some(line.ends().or_else(|| end_of_supply(line)).unwrap_or(line.begins))
+}
+
+/// The day on which its quantity is used up; `None` when nobody can say, or no calendar reaches so far.
+pub(super) fn end_of_supply(line: &Line<'_>) -> Option<Date> {
+    let days = i64::try_from(days_supply(line).ok()?.ceil()).ok()?;
+    line.begins.checked_add(Span::new().try_days(days.checked_sub(1)?).ok()?).ok()
 }

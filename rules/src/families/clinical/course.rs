@@ -14,8 +14,8 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use crate::dose::{days_supply, single_in};
-use crate::families::clinical::contact::last_day;
+use crate::dose::single_in;
+use crate::families::clinical::contact::{end_of_supply, last_day};
 use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, Fits, INDICATIONS, NOT_INDICATIONS, WAYS,
 };
@@ -130,10 +130,7 @@ fn by_days(case: &Case<'_>, found: &Match<'_>, lines: &[&Line<'_>], max: u32) ->
 
 /// The last day of the line: as written, else how long its quantity lasts.
 fn end_of(line: &Line<'_>) -> Option<Date> {
-    last_day(line).or_else(|| {
-        let days = i64::try_from(days_supply(line).ok()?.ceil()).ok()?;
-        line.begins.checked_add((days - 1).days()).ok()
-    })
+    last_day(line).or_else(|| end_of_supply(line))
 }
 
 /// Every day up to `end` on which one of the lines was or will be taken.
@@ -276,6 +273,8 @@ mod tests {
     #[test]
     fn an_end_that_nobody_knows() {
         check(&order("NIM", "100", "BID", ""), "", "unknown orders[1].medc_days");
+        let for_ages = r#"{"rx_id":"1","hosplist_code":"NIM","drug_used_sdose":"0.01","drug_used_dosunt":"片","drug_used_frqu":"QD","cnt":"100000","cnt_unt":"盒"}"#;
+        check(for_ages, "", "unknown orders[1].medc_days");
     }
 
     fn order(drug: &str, dose: &str, frequency: &str, days: &str) -> String {
