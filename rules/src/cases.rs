@@ -155,6 +155,7 @@ fn of_pack(mut verdict: Verdict, rules: &RuleSet, file: &str) -> Verdict {
     verdict.questions.retain(|question| own.contains(question.rule_id.as_str()));
     verdict.passed.retain(|rule| own.contains(rule.as_str()));
     verdict.tasks.retain(|task| own.contains(task.rule_id.as_str()));
+    verdict.broken.retain(|rule| own.contains(rule.as_str()));
     verdict
 }
 
@@ -199,6 +200,9 @@ impl Expected {
                 "passed: `{rule}` did not pass, passed are {}",
                 verdict.passed.join(", ")
             ));
+        }
+        for rule in &verdict.broken {
+            differences.push(format!("`{rule}` ended in a fault of the program"));
         }
         for words in &self.text {
             if !verdict.findings.iter().any(|finding| finding.text.contains(words)) {

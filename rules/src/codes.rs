@@ -117,6 +117,12 @@ pub static CODES: &[CodeEntry] = &[
         "the file of an import is missing",
         "恢复该文件，或撤销这次导入",
     ),
+    entry(
+        "R601",
+        "规则判断时程序出错",
+        "a rule ended in a fault of the program",
+        "其余规则照常审查，该规则列在not_run里；请保留日志和这次请求并报告",
+    ),
 ];
 
 /// The entry of a code.
@@ -157,6 +163,7 @@ mod tests {
             include_str!("overlay.rs"),
             include_str!("overlay/apply.rs"),
             include_str!("overlay/log.rs"),
+            include_str!("verdict.rs"),
         ]
         .concat();
         let unused: Vec<_> = CODES

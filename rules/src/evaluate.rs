@@ -1,9 +1,11 @@
 //! Rules and facts in, verdict out: the same input always gives the same answer.
 //!
 //! There is no clock here: the time comes in, and so does the question whether there is still time
-//! left ([`evaluate_while`]). What a deadline cuts off is answered `degraded`, never as a pass.
+//! left ([`evaluate_while`]). What a deadline cuts off, and a rule that a fault of the program ended,
+//! is answered `degraded`, never as a pass.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jiff::civil::DateTime;
 
@@ -61,7 +63,11 @@ pub fn evaluate_while(
             facts,
             now,
         };
-        let mut outcomes = judge(&case, rules.index.needs(at));
+        let Some(mut outcomes) = judge_or_break(&case, rules.index.needs(at)) else {
+            verdict.not_run.push(rule.id.clone());
+            verdict.broken.push(rule.id.clone());
+            continue;
+        };
         outcomes.extend(open.into_iter().map(Outcome::unknown));
         unless_outside(rule, &mut outcomes, facts, now);
         record(&mut verdict, &case, outcomes);
@@ -99,7 +105,7 @@ pub(crate) fn look_at<T>(
         facts,
         now,
     };
-    let mut outcomes = judge(&case, rules.index.needs(at));
+    let mut outcomes = judge_or_break(&case, rules.index.needs(at))?;
     unless_outside(rule, &mut outcomes, facts, now);
     Some(look(&case, general, &outcomes))
 }
@@ -230,6 +236,12 @@ fn unless_outside(rule: &Rule, outcomes: &mut [Outcome], facts: &Facts, now: Dat
             *outcome = Outcome::unknown(element);
         }
     }
+}
+
+/// `None` when the family panicked: the fault of one rule must not take the answer of all others
+/// with it. What a family leaves half done is the session's cache of texts, and each is whole.
+fn judge_or_break(case: &Case<'_>, needs: Identity) -> Option<Vec<Outcome>> {
+    catch_unwind(AssertUnwindSafe(|| judge(case, needs))).ok()
 }
 
 fn judge(case: &Case<'_>, needs: Identity) -> Vec<Outcome> {
@@ -364,6 +376,7 @@ mod tests {
 
     use super::*;
     use crate::families::bench::{NOW, starter};
+    use crate::family::Family;
     use crate::request;
 
     const TWO: &str = r#"{"patient":{"gend":"2","brdy":"19680315"},"encounter":{"mdtrt_id":"M1","med_mdtrt_type":"1"},
@@ -426,6 +439,49 @@ mod tests {
         let on = rules.rules().iter().filter(|rule| rule.enabled).count();
         assert_eq!(verdict.not_run.len(), on - 2);
         assert!(verdict.passed.iter().all(|rule| !verdict.not_run.contains(rule)));
+    }
+
+    /// A family with a fault that no test had found.
+    struct Faulty;
+
+    impl Family for Faulty {
+        fn id(&self) -> &'static str {
+            "faulty"
+        }
+
+        fn zh_name(&self) -> &'static str {
+            "出错"
+        }
+
+        fn reads(&self) -> &'static [&'static str] {
+            &[]
+        }
+
+        fn judge(&self, _: &Case<'_>) -> Vec<Outcome> {
+            panic!("a fault of the program")
+        }
+    }
+
+    #[test]
+    fn a_rule_that_panics_is_named_and_takes_no_other_with_it() {
+        let mut rules = starter();
+        let facts = request::read(TWO).unwrap();
+        let now = NOW.parse().unwrap();
+        let whole = evaluate(&rules, &facts, now);
+        let ill = rules.rules.iter_mut().find(|rule| rule.id == "drug-sex").unwrap();
+        ill.family = &Faulty;
+        let verdict = evaluate(&rules, &facts, now);
+        assert_eq!(verdict.outcome, Completeness::Degraded);
+        assert_eq!(
+            (&verdict.not_run, &verdict.broken),
+            (&vec!["drug-sex".to_owned()], &vec!["drug-sex".to_owned()])
+        );
+        let others = |of: &Verdict| {
+            of.findings.iter().filter(|f| f.rule_id != "drug-sex").cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(others(&verdict), others(&whole));
+        assert!(!verdict.passed.contains(&"drug-sex".to_owned()));
+        assert!(look_at(&rules, &facts, now, "drug-sex", |_, _, _| ()).is_none());
     }
 
     #[test]

@@ -11,6 +11,9 @@ use crate::text::Text;
 use crate::vocabulary;
 use crate::write::Writer;
 
+/// The code under which a rule is logged that ended in a fault of the program.
+pub const RULE_BROKE: &str = "R601";
+
 /// What a check came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Verdict {
@@ -32,8 +35,10 @@ pub struct Verdict {
     pub data_findings: Vec<InputFinding>,
     /// Rules that judged and found nothing; for the log.
     pub passed: Vec<String>,
-    /// Rules that the deadline cut off.
+    /// Rules that the deadline cut off, or that ended in a fault of the program.
     pub not_run: Vec<String>,
+    /// Those of them that ended in a fault: for the log, with [`RULE_BROKE`].
+    pub broken: Vec<String>,
     /// The packs in force.
     pub rules_version: String,
 }
@@ -46,7 +51,7 @@ pub enum Completeness {
     Complete,
     /// Some rule lacked data.
     Partial,
-    /// The deadline cut rules off.
+    /// Rules were not run: the deadline cut them off, or they ended in a fault.
     Degraded,
 }
 

@@ -67,6 +67,7 @@ fn the_national_message_may_be_hostile() {
 fn judge(rules: &RuleSet, facts: &Facts, text: &str) -> Verdict {
     let now = NOW.parse().unwrap();
     let verdict = evaluate(rules, facts, now);
+    assert_eq!(verdict.broken, [""; 0], "{text}");
     let json = verdict.to_json("C", 1);
     assert!(serde_json::from_str::<Value>(&json).is_ok(), "{text}\n{json}");
     assert_eq!(verdict, evaluate(rules, facts, now), "{text}");

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use jiff::civil::DateTime;
 use rules::rule::Action;
+use rules::verdict::RULE_BROKE;
 use rules::{Facts, Finding, InputFinding, Verdict as CheckVerdict};
 
 use super::answer::{Answer, Dialect, Fault};
@@ -76,6 +77,10 @@ impl Question {
             self.asked.elapsed() < self.deadline
         };
         let mut verdict = rules::evaluate_while(&sets.rules, facts, clock::now(), in_time);
+        if !verdict.broken.is_empty() {
+            let rules = verdict.broken.join(" ");
+            tracing::error!(code = RULE_BROKE, check_id = self.id, rules, "rules ended in a panic");
+        }
         let acknowledged = road.checks.acknowledge(&mut verdict);
         tracing::info!(
             check_id = self.id,

@@ -75,7 +75,7 @@ impl Bench {
         assert_eq!(shown.join(", "), expected, "{request}");
     }
 
-    /// `hit TEXT`, `unknown PATHS`, `task TEXT`, `data CODES`, `pass`, `nothing`, joined by `; `.
+    /// `hit TEXT`, `unknown PATHS`, `task TEXT`, `data CODES`, `broken RULE`, `pass`, `nothing`, joined by `; `.
     #[track_caller]
     pub(crate) fn check(&self, request: &str, expected: &str) {
         let facts = match request::read(request) {
@@ -105,6 +105,9 @@ fn shown(verdict: &Verdict) -> String {
     }
     for finding in &verdict.data_findings {
         parts.push(format!("data {}", finding.code));
+    }
+    for rule in &verdict.broken {
+        parts.push(format!("broken {rule}"));
     }
     if !verdict.passed.is_empty() {
         parts.push("pass".to_owned());

@@ -66,11 +66,17 @@ fn is_unjudged(verdict: &Verdict) -> bool {
     !verdict.not_run.is_empty() || verdict.shown_unknown().next().is_some()
 }
 
-/// A check that the deadline cut off must not look like a pass. The doctor may go on (`infcode` 0);
+/// A check that the deadline cut off, or of which a rule failed, must not look like a pass. The doctor may go on (`infcode` 0);
 /// the message, which clients show, says that not everything was looked at.
 fn unfinished(verdicts: &[Verdict]) -> &'static str {
-    let cut_off = verdicts.iter().any(|verdict| !verdict.not_run.is_empty());
-    if cut_off { "审查超时，部分规则未检查，结果不完整" } else { "" }
+    let cut_off = |verdict: &Verdict| verdict.not_run.len() > verdict.broken.len();
+    if verdicts.iter().any(cut_off) {
+        "审查超时，部分规则未检查，结果不完整"
+    } else if verdicts.iter().any(|verdict| !verdict.broken.is_empty()) {
+        "部分规则出错未检查，结果不完整"
+    } else {
+        ""
+    }
 }
 
 /// What could not be judged, in the member that the interface has for remarks. It is not `err_msg`:
