@@ -19,6 +19,8 @@ use std::time::Duration;
 use adapters::{Keys, Limits, Prepare, StreamPath, WireFormat};
 use schemas::Problem;
 
+use crate::outbox::Mark;
+
 /// Everything the daemon was told.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -131,6 +133,10 @@ pub struct OutboxConfig {
     pub dir: PathBuf,
     /// Submissions that may wait for the writer before callers are told "busy".
     pub waiting_max: usize,
+    /// Below so much free space nothing new is taken in.
+    pub low_water: Mark,
+    /// From so much on it is again.
+    pub high_water: Mark,
 }
 
 /// `[control]`

@@ -115,5 +115,8 @@ async fn read_body(road: &Road, body: axum::body::Body) -> Result<Bytes, Answer>
 /// Each takes a file of up to `stream_bytes_max` and a core for as long as it lasts.
 const STREAMS_MAX: usize = 2;
 
+/// How long a caller should wait who was told that the disk is nearly full.
+const NO_ROOM_RETRY_AFTER: Duration = Duration::from_secs(30);
+
 /// How long a caller who was told "busy" should wait.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

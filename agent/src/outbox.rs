@@ -73,7 +73,12 @@
 //! index or the few values of `meta` are hit does the store refuse to open (`O104`): it cannot tell
 //! what it has, and guessing would send everything once more or nothing at all.
 //!
-//! After an error of the disk the outbox refuses everything and the agent stops; a failed sync is
+//! # What a disk without room leaves
+//!
+//! Below low water nothing new is taken in, until high water is reached again (`outbox/room.rs`).
+//! Reading and settling go on, and what was delivered is removed at once.
+//!
+//! After any other error of the disk the outbox refuses everything and the agent stops; a failed sync is
 //! never tried again, because the kernel may have dropped the pages it failed on.
 
 mod accept;
@@ -86,6 +91,7 @@ mod opening;
 mod parked;
 mod progress;
 mod reading;
+mod room;
 mod rows;
 mod seen;
 mod shelf;
@@ -110,6 +116,8 @@ pub use self::journey::{Kept, Place};
 use self::opening::Opened;
 use self::progress::Progress;
 use self::reading::Span;
+pub use self::room::{Mark, Outlook, RoomStatus};
+use self::room::{Room, Watcher};
 pub use self::rows::Accepted;
 pub use self::shelf::Change;
 use self::store::Store;
@@ -124,6 +132,12 @@ pub struct Options {
     pub waiting_max: usize,
     /// Bytes of submissions that may wait for the disk; beyond it [`StoreError::Busy`].
     pub waiting_bytes_max: usize,
+    /// How much of the disk has to stay free; below it nothing new is taken in.
+    pub low_water: Mark,
+    /// How much has to be free before something is taken in again.
+    pub high_water: Mark,
+    /// Bytes held in reserve for standing up after a full disk; none: no reserve.
+    pub reserve_bytes: u64,
     /// How many records back a resend is known. About 100 bytes of disk each.
     pub remember_records: u64,
     /// Memory for what is written but not in a file yet.
@@ -146,6 +160,9 @@ impl Default for Options {
         Options {
             waiting_max: 4096,
             waiting_bytes_max: 64 << 20,
+            low_water: Mark::Auto,
+            high_water: Mark::Auto,
+            reserve_bytes: 0,
             remember_records: 100_000_000,
             write_buffer_bytes: 32 << 20,
             block_cache_bytes: 8 << 20,
@@ -189,6 +206,7 @@ pub struct Outbox {
 pub struct WriterHandle {
     commands: SyncSender<Command>,
     thread: Option<JoinHandle<Result<(), StoreError>>>,
+    watcher: Option<Watcher>,
 }
 
 /// What the handles, the writer and the readers have in common.
@@ -205,6 +223,8 @@ struct Shared {
     /// The same for delivered records that may be asked for again.
     kept_from: AtomicU64,
     raw_bytes_max: usize,
+    /// Room on the disk; without any, nothing is accepted for a while.
+    room: Room,
     /// Why nothing is accepted any more.
     refusal: watch::Sender<Option<StoreError>>,
     /// Bytes of submissions in the channel.
@@ -231,6 +251,7 @@ impl Outbox {
             // Nobody has said yet from where on: nothing goes before somebody does.
             kept_from: AtomicU64::new(if options.keep_delivered { 0 } else { u64::MAX }),
             raw_bytes_max: options.raw_bytes_max,
+            room: Room::new(dir, options),
             refusal: watch::Sender::new(None),
             queued_bytes: AtomicUsize::new(0),
             queued_bytes_max: options.waiting_bytes_max,
@@ -242,7 +263,9 @@ impl Outbox {
         let at = (at, parked, lowest);
         let writer = Writer::new(Arc::clone(&shared), store, witness, receiver, at, remember);
         let thread = start(Arc::clone(&shared), writer)?;
-        let handle = WriterHandle { commands: commands.clone(), thread: Some(thread) };
+        let mut handle =
+            WriterHandle { commands: commands.clone(), thread: Some(thread), watcher: None };
+        handle.watcher = Some(room::start(Arc::clone(&shared), commands.clone())?);
         Ok((Outbox { shared, commands }, handle))
     }
 
@@ -261,6 +284,7 @@ impl Outbox {
         submission: Submission,
         unknown: Vec<UnknownCode>,
     ) -> Result<Receipt, StoreError> {
+        self.shared.room.admit()?;
         let bytes = size_of(&submission);
         let identities = seen::identities(&submission);
         let raw = self.shared.raw_row(&submission);
@@ -281,6 +305,7 @@ impl Outbox {
 
     /// Keeps a message that could not go on. Resolves after the disk has synced.
     pub async fn bury(&self, letter: DeadLetter) -> Result<(), StoreError> {
+        self.shared.room.admit()?;
         let answer = self.ask(|answer| Command::Bury(Box::new(letter), answer))?;
         self.wait_for(answer).await
     }
@@ -473,6 +498,15 @@ impl Shared {
         });
     }
 
+    /// A disk without room is waited for; after any other error nothing is accepted any more.
+    fn refused(&self, error: &StoreError) {
+        if error.is_full() {
+            self.room.runs_out(error);
+        } else {
+            self.refuse(error.clone());
+        }
+    }
+
     fn reason(&self) -> StoreError {
         self.refusal.borrow().clone().unwrap_or(StoreError::Stopped)
     }
@@ -490,7 +524,12 @@ impl WriterHandle {
         let Some(thread) = self.thread.take() else { return Ok(()) };
         // An error means that the writer has gone already, which the thread's result tells better.
         drop(self.commands.send(Command::Stop));
-        thread.join().unwrap_or_else(|_| Err(StoreError::panicked()))
+        let ended = thread.join().unwrap_or_else(|_| Err(StoreError::panicked()));
+        // It may have the store in hand: whoever opens the folder next must find it let go.
+        if let Some(watcher) = self.watcher.take() {
+            watcher.join();
+        }
+        ended
     }
 }
 

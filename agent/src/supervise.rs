@@ -146,8 +146,13 @@ impl Running {
 
 fn open_outbox(config: &Config) -> anyhow::Result<(Outbox, WriterHandle)> {
     let dir: &Path = &config.outbox.dir;
-    let options =
-        OutboxOptions { waiting_max: config.outbox.waiting_max, ..OutboxOptions::default() };
+    let options = OutboxOptions {
+        waiting_max: config.outbox.waiting_max,
+        low_water: config.outbox.low_water,
+        high_water: config.outbox.high_water,
+        reserve_bytes: RESERVE_BYTES,
+        ..OutboxOptions::default()
+    };
     Outbox::open(dir, &options).with_context(|| format!("outbox {}", dir.display()))
 }
 
@@ -178,6 +183,10 @@ fn forwarder(
         }
     })
 }
+
+/// Standing up after a full disk writes what is in memory to files, begins a log, and wants 32 MB to
+/// spare before it tries.
+const RESERVE_BYTES: u64 = 128 << 20;
 
 fn store_failed(road: &Road) -> anyhow::Error {
     let error = road.outbox.refusal().unwrap_or(StoreError::Stopped);

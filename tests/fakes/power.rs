@@ -75,5 +75,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
         Err(error) => panic!("{}: {error}", folder.display()),
     };
-    entries.map(|it| it.expect("an entry").path()).filter(|it| it.is_file()).collect()
+    let files = entries.map(|it| it.expect("an entry").path()).filter(|it| it.is_file());
+    // What is only held in reserve holds nothing that could be lost.
+    files.filter(|it| it.file_name().is_none_or(|name| name != "reserve")).collect()
 }

@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{ConfigArgument, Exit, runtime, tell};
 use crate::config::Config;
 use crate::intake::Road;
+use crate::outbox::StoreError;
 use crate::sets::{self, Opened, Sets};
 use crate::{supervise, telemetry};
 
@@ -31,8 +32,19 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Ok(()) => Exit::Ok,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "the agent stops");
-            Exit::Unavailable
+            exit_of(&error)
         }
+    }
+}
+
+/// What a disk has done is told from a port that is taken: the service manager starts the agent anew
+/// after both, a person acts differently.
+fn exit_of(error: &anyhow::Error) -> Exit {
+    match error.chain().find_map(|it| it.downcast_ref::<StoreError>()) {
+        Some(StoreError::Failed { .. } | StoreError::Damaged { .. } | StoreError::Full { .. }) => {
+            Exit::Disk
+        }
+        _ => Exit::Unavailable,
     }
 }
 

@@ -153,6 +153,12 @@ keys! {
     waiting_max Default "1024"
         "等待落盘的报文数，多出的答 503。"
         "Messages that may wait for the disk; further ones are answered 503."
+    low_water Default "\"auto\""
+        "磁盘空闲低于这么多就暂停接收（答 503），转发和审查照常：\"5%\"、\"2GiB\" 或 auto（1 GiB，不超过磁盘的一成）。"
+        "Below so much free disk nothing new is taken in (503) while forwarding and checks go on: \"5%\", \"2GiB\", or auto (1 GiB, at most a tenth of the disk)."
+    high_water Default "\"auto\""
+        "空闲回到这么多就自动恢复接收；auto 是 2 GiB，不超过磁盘的一成半。"
+        "From so much free disk on it is taken in again; auto is 2 GiB, at most 15% of the disk."
 
     ["control" ""]
     socket Nothing "\"/run/his-agent/control.sock\""

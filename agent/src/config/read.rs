@@ -15,6 +15,7 @@ use super::{
     AmqpConfig, ChannelConfig, CheckConfig, Config, ControlConfig, ForwardConfig, HistoryConfig,
     Hospital, Listen, LogConfig, OutboxConfig, QualityConfig, Sets,
 };
+use crate::outbox::Mark;
 
 pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
     let mut to = Complaints { file, text, problems: Vec::new() };
@@ -226,10 +227,23 @@ fn outbox(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> OutboxConfig {
     let outbox = OutboxConfig {
         dir: PathBuf::from(dir),
         waiting_max: section.size("waiting_max", 1_024, 1..=65_536, to),
+        low_water: section.parsed("low_water", Mark::Auto, WATER, to),
+        high_water: section.parsed("high_water", Mark::Auto, WATER, to),
     };
+    let is_upside_down = match (outbox.low_water, outbox.high_water) {
+        (Mark::Bytes(low), Mark::Bytes(high)) => high < low,
+        (Mark::Percent(low), Mark::Percent(high)) => high < low,
+        _ => false,
+    };
+    if is_upside_down {
+        let message = "`high_water` must not be below `low_water`".to_owned();
+        to.error("A004", section.offset_of("high_water"), message);
+    }
     section.finish(to);
     outbox
 }
+
+const WATER: &str = "auto, a part such as \"5%\" (1% to 50%), or bytes such as \"2GiB\"";
 
 fn control(
     root: &mut Section<'_, '_>,

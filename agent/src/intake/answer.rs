@@ -15,8 +15,9 @@ use mappings::AnswerKind;
 use schemas::Finding;
 use serde_json::{Map, Value, json};
 
-use super::RETRY_AFTER;
+use super::{NO_ROOM_RETRY_AFTER, RETRY_AFTER};
 use crate::envelope::{Receipt, RecordReceipt};
+use crate::outbox::StoreError;
 
 /// In which words the caller is answered.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub struct Fault {
     annex_code: u8,
     code: &'static str,
     message: String,
+    /// When to come again, if there is no room now.
+    retry_after: Duration,
 }
 
 /// An answer that is not yet said in anybody's words.
@@ -64,7 +67,7 @@ pub struct Answer {
 impl Fault {
     /// A fault with annex A's code for it.
     pub fn new(status: StatusCode, annex_code: u8, code: &'static str, message: String) -> Fault {
-        Fault { status, annex_code, code, message }
+        Fault { status, annex_code, code, message, retry_after: RETRY_AFTER }
     }
 
     /// The message cannot be accepted as it is: the HIS must change it.
@@ -127,6 +130,25 @@ impl Fault {
         Fault::new(StatusCode::SERVICE_UNAVAILABLE, 5, "I107", message)
     }
 
+    /// The disk is nearly full. That does not pass in a second.
+    pub fn no_room() -> Fault {
+        let message =
+            "前置机磁盘空间不足，暂停接收；已接收的都在，腾出空间后自动恢复，请稍后原样重送，\
+                       重送不会重复入库"
+                .to_owned();
+        let fault = Fault::new(StatusCode::SERVICE_UNAVAILABLE, 5, "I114", message);
+        Fault { retry_after: NO_ROOM_RETRY_AFTER, ..fault }
+    }
+
+    /// Why a message was not stored, and the word by which that is counted.
+    pub fn not_stored(error: &StoreError) -> (Fault, &'static str) {
+        match error {
+            StoreError::Busy => (Fault::busy(), "busy"),
+            StoreError::Full { .. } => (Fault::no_room(), "no_room"),
+            _ => (Fault::store_failed(), "failed"),
+        }
+    }
+
     /// The disk is not to be trusted.
     pub fn store_failed() -> Fault {
         let message = "前置机的存储发生故障，本次未接收；请通知信息科，恢复后原样重送".to_owned();
@@ -142,7 +164,7 @@ impl Answer {
         Answer {
             status: fault.status,
             body: envelope(fault.annex_code, &fault.message, "detail", detail),
-            retry_after: busy.then_some(RETRY_AFTER),
+            retry_after: busy.then_some(fault.retry_after),
             told_by_value: false,
         }
     }

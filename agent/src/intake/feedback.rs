@@ -46,13 +46,13 @@ pub(super) async fn feedback(
     }
 }
 
-/// 3103: done, or why not in one sentence.
-pub(super) async fn national(road: &Arc<Road>, text: &str) -> Result<(), String> {
+/// 3103: done, or why not in one sentence, and whether to come again with the same.
+pub(super) async fn national(road: &Arc<Road>, text: &str) -> Result<(), (String, StatusCode)> {
     let taken = match feedback::read_3103(text) {
         Ok(answers) => take(road, answers, "3103").await,
         Err(problems) => Err(Trouble::unreadable(&problems)),
     };
-    taken.map(|_| ()).map_err(|trouble| trouble.sentence())
+    taken.map(|_| ()).map_err(|trouble| (trouble.sentence(), trouble.status))
 }
 
 /// Takes the answers among a message's records; the records themselves go the way of all records,
@@ -174,11 +174,16 @@ impl Trouble {
 
     fn store(error: &StoreError) -> Trouble {
         tracing::warn!(%error, "feedback not stored");
+        let (code, sentence) = if error.is_full() {
+            ("I114", "处置没有保存：前置机磁盘空间不足，腾出空间后自动恢复，请稍后原样重送")
+        } else {
+            ("I108", "处置没有保存：存储故障，请稍后原样重送")
+        };
         Trouble {
             status: StatusCode::SERVICE_UNAVAILABLE,
             annex_code: 5,
-            code: "I108",
-            sentences: vec!["处置没有保存：存储故障，请稍后原样重送".to_owned()],
+            code,
+            sentences: vec![sentence.to_owned()],
         }
     }
 

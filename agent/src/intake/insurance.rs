@@ -7,14 +7,14 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 use rules::insurance::{self, Reply};
 use serde_json::Value;
 
-use super::Road;
 use super::answer::Dialect;
 use super::checks::{Question, json, read_text};
 use super::feedback;
+use super::{NO_ROOM_RETRY_AFTER, Road};
 use crate::checks::entry::Door;
 use crate::clock;
 use crate::pipeline;
@@ -33,6 +33,7 @@ pub(super) async fn call(
     };
     let came = stamp();
     let number = number.map(|Path(it)| it).or_else(|| infno(&text));
+    let mut come_again = false;
     let answer = match number.as_deref() {
         // The two have the same fields; some callers leave the number out at these addresses.
         None | Some("3101" | "3102" | "3660" | "3661") => {
@@ -40,7 +41,10 @@ pub(super) async fn call(
         }
         Some("3103") => match feedback::national(&road, &text).await {
             Ok(()) => insurance::write_answer(&[], &reply(&question, &came, &stamp())),
-            Err(sentence) => failure(&sentence, &question, &came),
+            Err((sentence, status)) => {
+                come_again = status == StatusCode::SERVICE_UNAVAILABLE;
+                failure(&sentence, &question, &came)
+            }
         },
         Some(other) => failure(
             &format!("不支持的交易编号 {}：这里接受 3101、3102、3103、3660 和 3661", clip(other)),
@@ -48,6 +52,11 @@ pub(super) async fn call(
             &came,
         ),
     };
+    if come_again {
+        let mut response = json(StatusCode::SERVICE_UNAVAILABLE, answer);
+        response.headers_mut().insert(header::RETRY_AFTER, NO_ROOM_RETRY_AFTER.as_secs().into());
+        return response;
+    }
     // The envelope's own code tells success from failure; its callers look at nothing else.
     json(StatusCode::OK, answer)
 }

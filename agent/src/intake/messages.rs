@@ -229,10 +229,7 @@ impl Message {
     }
 
     fn not_stored(&self, channel: &Channel, error: &StoreError, voice: &Voice<'_>) -> Response {
-        let (fault, outcome) = match error {
-            StoreError::Busy => (Fault::busy(), "busy"),
-            _ => (Fault::store_failed(), "failed"),
-        };
+        let (fault, outcome) = Fault::not_stored(error);
         tracing::warn!(message_id = self.id, channel = %channel.name, %error, "message not stored");
         metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => outcome).increment(1);
         voice.say(Answer::fault(&fault).about(&self.id))

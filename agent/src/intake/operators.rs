@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::Road;
 use crate::clock;
+use crate::outbox::RoomStatus;
 
 pub(super) fn routes() -> Router<Arc<Road>> {
     Router::new()
@@ -37,9 +38,10 @@ async fn ready(State(road): State<Arc<Road>>) -> Response {
 /// How the agent stands.
 pub(crate) fn standing(road: &Road) -> Value {
     let outbox = road.outbox.status();
+    let room = road.outbox.room();
     let forward = road.forward.status();
     json!({
-        "ready": !outbox.failed,
+        "ready": !outbox.failed && room.accepting,
         "outbox": {
             "epoch": road.outbox.epoch(),
             "next_seq": outbox.next_seq,
@@ -49,6 +51,7 @@ pub(crate) fn standing(road: &Road) -> Value {
             "parked": outbox.parked,
             "failure": road.outbox.refusal().map(|it| it.to_string()),
         },
+        "room": told_of(&room),
         "checks": road.checks.standing(),
         "history": road.history.standing(),
         "forward": {
@@ -67,6 +70,50 @@ pub(crate) fn standing(road: &Road) -> Value {
     })
 }
 
+/// How much room there is, and how long it will do.
+fn told_of(room: &RoomStatus) -> Value {
+    json!({
+        "accepting": room.accepting,
+        "disk_full": room.has_run_out,
+        "free_bytes": room.free_bytes,
+        "low_water_bytes": room.low_water_bytes,
+        "high_water_bytes": room.high_water_bytes,
+        "outage_hours": {
+            "at_average": room.outlook.minutes_at_average.map(hours),
+            "at_peak": room.outlook.minutes_at_peak.map(hours),
+            "measured_minutes": room.outlook.measured_minutes,
+        },
+    })
+}
+
+/// In tenths.
+#[allow(clippy::cast_precision_loss)] // nobody plans for 2^53 minutes
+fn hours(minutes: u64) -> f64 {
+    (minutes / 6) as f64 / 10.0
+}
+
+fn gauges_of(room: &RoomStatus) {
+    metrics::gauge!("his_agent_accepting").set(if room.accepting { 1.0 } else { 0.0 });
+    metrics::gauge!("his_agent_disk_full").set(if room.has_run_out { 1.0 } else { 0.0 });
+    let bytes = [
+        ("his_agent_disk_free_bytes", room.free_bytes),
+        ("his_agent_disk_low_water_bytes", room.low_water_bytes),
+        ("his_agent_disk_high_water_bytes", room.high_water_bytes),
+    ];
+    for (name, bytes) in bytes {
+        if let Some(bytes) = bytes {
+            metrics::gauge!(name).set(whole(bytes));
+        }
+    }
+    let lasting =
+        [("average", room.outlook.minutes_at_average), ("peak", room.outlook.minutes_at_peak)];
+    for (rate, minutes) in lasting {
+        // What is not known is no number, and no alert may be taken from an old one.
+        let hours = minutes.map_or(f64::NAN, hours);
+        metrics::gauge!("his_agent_outage_hours", "rate" => rate).set(hours);
+    }
+}
+
 /// Prometheus text. Gauges are read when they are asked for.
 async fn metrics(State(road): State<Arc<Road>>) -> Response {
     let Some(handle) = &road.metrics else {
@@ -81,6 +128,7 @@ async fn metrics(State(road): State<Arc<Road>>) -> Response {
     if let Some(bytes) = outbox.bytes {
         metrics::gauge!("his_agent_outbox_waiting_bytes").set(whole(bytes));
     }
+    gauges_of(&road.outbox.room());
     let forward = road.forward.status();
     metrics::gauge!("his_agent_forward_connected").set(if forward.connected { 1.0 } else { 0.0 });
     metrics::gauge!("his_agent_forward_held").set(whole(forward.held));

@@ -50,6 +50,11 @@ pub(super) async fn receive(
         count(channel, "busy");
         return Answer::fault(&Fault::busy()).about(&id).say(&Dialect::Xml);
     };
+    // A body of some hundred megabytes is not even spooled.
+    if !road.outbox.room().accepting {
+        count(channel, "no_room");
+        return Answer::fault(&Fault::no_room()).about(&id).say(&Dialect::Xml);
+    }
     let spool = match Spool::take(road, &id, body).await {
         Ok(spool) => spool,
         Err(answer) => return answer.about(&id).say(&Dialect::Xml),
@@ -145,10 +150,7 @@ fn refused(
 }
 
 fn not_stored(channel: &Channel, head: &Head, error: &StoreError) -> Answer {
-    let (fault, outcome) = match error {
-        StoreError::Busy => (Fault::busy(), "busy"),
-        _ => (Fault::store_failed(), "failed"),
-    };
+    let (fault, outcome) = Fault::not_stored(error);
     tracing::warn!(message_id = head.id, channel = %channel.name, %error, "long message not stored");
     count(channel, outcome);
     Answer::fault(&fault)

@@ -24,6 +24,10 @@ pub(super) enum Command {
     SetAside(Unreadable),
     /// Something was settled; the cursor may have moved.
     Settled,
+    /// Room is short: remove what was delivered now, however little it is.
+    Reclaim,
+    /// The disk was full: try whether it takes a write again.
+    Retry,
     /// Finish what was accepted, and close.
     Stop,
 }
@@ -72,6 +76,10 @@ pub(super) struct Work {
     pub(super) letters: Vec<DeadLetter>,
     pub(super) discards: Vec<u64>,
     pub(super) unreadable: Vec<Unreadable>,
+    /// Remove what was delivered, however little it is.
+    pub(super) reclaim: bool,
+    /// Write something, to see whether the disk takes it.
+    pub(super) retry: bool,
 }
 
 /// What was done in one group, in the order of [`Work`].
@@ -112,6 +120,8 @@ impl Waiting {
                 self.discards.push(answer);
             }
             Command::SetAside(unreadable) => work.unreadable.push(unreadable),
+            Command::Reclaim => work.reclaim = true,
+            Command::Retry => work.retry = true,
             Command::Settled | Command::Stop => {}
         }
     }

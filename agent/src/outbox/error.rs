@@ -17,6 +17,12 @@ pub enum StoreError {
         /// What the system said.
         cause: String,
     },
+    /// O107: the disk has too little room. Nothing was stored; it will be taken when there is room.
+    #[error("there is too little room on the disk: {cause}")]
+    Full {
+        /// What the system said, or why the doors are closed.
+        cause: String,
+    },
     /// O104: the store as a whole cannot be opened or read.
     #[error("the store is damaged: {cause}")]
     Damaged {
@@ -44,7 +50,12 @@ pub enum StoreError {
 impl StoreError {
     /// True when it was the disk, not the door.
     pub(super) const fn is_failure(&self) -> bool {
-        !matches!(self, StoreError::Busy | StoreError::Stopped)
+        !matches!(self, StoreError::Busy | StoreError::Stopped | StoreError::Full { .. })
+    }
+
+    /// True when all that is missing is room on the disk.
+    pub const fn is_full(&self) -> bool {
+        matches!(self, StoreError::Full { .. })
     }
 
     /// Stable code, as listed in the manual.
@@ -56,13 +67,25 @@ impl StoreError {
             StoreError::Damaged { .. } => "O104",
             StoreError::TooNew { .. } => "O105",
             StoreError::Locked { .. } => "O106",
+            StoreError::Full { .. } => "O107",
         }
     }
 }
 
 impl StoreError {
     pub(super) fn witness(error: &std::io::Error) -> StoreError {
-        StoreError::Failed { operation: "keep the witness file", cause: error.to_string() }
+        StoreError::of_disk("keep the witness file", error.to_string())
+    }
+
+    /// What a disk said when it refused. A write for which there is no room was not made; a *sync* that
+    /// failed for the same reason leaves open what was, and is a failure like any other.
+    pub(super) fn of_disk(operation: &'static str, cause: String) -> StoreError {
+        let synced = ["fsync", "fdatasync", "sync_file_range"].iter().any(|it| cause.contains(it));
+        if cause.contains(NO_SPACE) && !synced {
+            StoreError::Full { cause }
+        } else {
+            StoreError::Failed { operation, cause }
+        }
     }
 
     pub(super) fn damaged(cause: &str) -> StoreError {
@@ -73,3 +96,6 @@ impl StoreError {
         StoreError::Failed { operation: "write", cause: "the writer has panicked".to_owned() }
     }
 }
+
+/// What the system calls `ENOSPC`, in the engine's words as in ours.
+const NO_SPACE: &str = "No space left on device";

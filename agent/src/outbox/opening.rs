@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::format::{self, Entry};
 use super::parked::{self, Index};
+use super::room::Reserve;
 use super::store::{Durability, Family, Store, WalkError};
 use super::witness::{Testimony, Witness};
 use super::writer::{self, Position};
@@ -32,7 +33,7 @@ pub(super) struct Opened {
 
 /// Opens the store and its witness, making both when they are not there.
 pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, StoreError> {
-    let store = Arc::new(Store::open(dir, options)?);
+    let store = Arc::new(open_store(dir, options)?);
     let heard = Witness::hear(dir).map_err(|error| StoreError::witness(&error))?;
     let epoch = identify(&store, heard.as_ref().map(|(witness, _)| witness.epoch))?;
     // A witness of another store has nothing to say about this one.
@@ -47,6 +48,17 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, StoreError> 
     let witness = witness.map_err(|error| StoreError::witness(&error))?;
     let lowest = writer::lowest(&store, floor)?;
     Ok(Opened { store, witness, at, parked, floor, lowest })
+}
+
+/// A disk that is full to the last byte must not keep the agent from delivering what it has: then
+/// the space that was held in reserve goes first.
+fn open_store(dir: &Path, options: &Options) -> Result<Store, StoreError> {
+    match Store::open(dir, options) {
+        Err(error) if error.is_full() && Reserve::new(dir, 0).release() => {
+            Store::open(dir, options)
+        }
+        opened => opened,
+    }
 }
 
 /// Checks the store's format, or marks a new store with ours; gives its id. A store that has lost
@@ -77,7 +89,10 @@ fn mark(store: &Store, witnessed: Option<Uuid>) -> Result<Uuid, StoreError> {
 ///
 /// Normally the tail says it all. After damage the highest number that anything tells of counts: a
 /// number must never be given out twice, and what is missing below it is found by reading.
-fn position(store: &Store, testimony: Option<Testimony>) -> Result<(Position, u64), StoreError> {
+pub(super) fn position(
+    store: &Store,
+    testimony: Option<Testimony>,
+) -> Result<(Position, u64), StoreError> {
     let [mut next_seq, mut bytes] = row(store, TAIL)?.unwrap_or([1, 0]);
     let [cursor] = row(store, CURSOR)?.unwrap_or([1]);
     let [mut next_letter, letters] = row(store, LETTERS)?.unwrap_or([1, 0]);

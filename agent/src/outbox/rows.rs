@@ -64,6 +64,7 @@ impl Outbox {
         if let Some(refusal) = self.refusal() {
             return Err(refusal);
         }
+        self.shared.room.admit_upkeep()?;
         let store = self.shared.store()?;
         let mut batch = store.batch();
         for change in changes {
@@ -76,7 +77,7 @@ impl Outbox {
         if batch.is_empty() {
             return Ok(());
         }
-        batch.write(Durability::Buffered).inspect_err(|error| self.shared.refuse(error.clone()))
+        batch.write(Durability::Buffered).inspect_err(|error| self.shared.refused(error))
     }
 
     /// A row.

@@ -25,12 +25,16 @@ pub enum Change {
 }
 
 impl Outbox {
-    /// Makes changes, all or nothing. Returns after the disk has synced. When the disk refuses, the
+    /// Makes changes, all or nothing. Returns after the disk has synced. While room is short only
+    /// what takes none is done. When the disk refuses, the
     /// outbox refuses everything from then on, since both share one log.
     pub fn shelve(&self, changes: &[Change]) -> Result<(), StoreError> {
         if let Some(refusal) = self.refusal() {
             return Err(refusal);
         }
+        let grows = changes.iter().any(|it| matches!(it, Change::Put(..)));
+        let room = &self.shared.room;
+        if grows { room.admit() } else { room.admit_upkeep() }?;
         let store = self.shared.store()?;
         let mut batch = store.batch();
         for change in changes {
@@ -45,7 +49,7 @@ impl Outbox {
         if batch.is_empty() {
             return Ok(());
         }
-        batch.write(Durability::Synced).inspect_err(|error| self.shared.refuse(error.clone()))
+        batch.write(Durability::Synced).inspect_err(|error| self.shared.refused(error))
     }
 
     /// What is kept under a key. Damaged bytes count as absent, and are named in the log.

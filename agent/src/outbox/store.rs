@@ -45,6 +45,8 @@ pub(super) struct Store {
     db: DB,
     synced: WriteOptions,
     buffered: WriteOptions,
+    /// Bytes of all batches since the store was opened.
+    written: AtomicU64,
     /// Entries of [`Family::Seen`] that were last used below this number may go.
     forget_below: Arc<AtomicU64>,
     /// Entries of [`Family::History`] of a day before this one may go.
@@ -76,6 +78,7 @@ impl Store {
             db,
             synced,
             buffered: WriteOptions::default(),
+            written: AtomicU64::new(0),
             forget_below,
             forget_before,
             #[cfg(test)]
@@ -166,7 +169,15 @@ impl Store {
             Durability::Synced => &self.synced,
             Durability::Buffered => &self.buffered,
         };
-        self.db.write_opt(batch, options).map_err(|error| refused("write", &error))
+        let bytes = batch.size_in_bytes() as u64;
+        self.db.write_opt(batch, options).map_err(|error| refused("write", &error))?;
+        self.written.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Bytes written since the store was opened, before compression.
+    pub(super) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
     }
 
     /// Forces what was written into the kernel's hands onto the disk.
@@ -362,7 +373,7 @@ fn refused(operation: &'static str, error: &rocksdb::Error) -> StoreError {
 }
 
 fn failed(operation: &'static str, error: &dyn std::error::Error) -> StoreError {
-    StoreError::Failed { operation, cause: error.to_string() }
+    StoreError::of_disk(operation, error.to_string())
 }
 
 fn not_read(error: &rocksdb::Error) -> RowError {

@@ -8,6 +8,7 @@ mod kept;
 mod limits;
 mod model;
 mod parked;
+mod room;
 mod shelf;
 
 use std::collections::HashMap;

@@ -4,12 +4,15 @@
 //! answers everybody. There is no timer: while one group syncs the next one gathers, so the groups
 //! are as large as the load makes them and a lone message waits for nobody.
 //!
-//! An error of the disk ends the thread. Everybody waiting is told that their message is *not*
+//! A disk without room is waited for (`writer/shortage.rs`).
+//!
+//! Any other error of the disk ends the thread. Everybody waiting is told that their message is *not*
 //! known to be stored, nothing more is accepted, and the agent is expected to stop: what the disk
 //! holds can only be told by opening it again.
 
 mod letters;
 mod parking;
+mod shortage;
 
 use std::collections::HashMap;
 use std::iter;
@@ -154,7 +157,9 @@ impl Writer {
                 Command::Bury(..)
                 | Command::Discard(..)
                 | Command::Release(..)
-                | Command::SetAside(_) => {}
+                | Command::SetAside(_)
+                | Command::Reclaim
+                | Command::Retry => {}
             }
             waiting.part(command, &mut work);
             commands += 1;
@@ -166,11 +171,17 @@ impl Writer {
 
     /// One group: one batch, one sync, then all answers.
     fn commit(&mut self, waiting: Waiting, work: Work) -> Result<(), StoreError> {
+        if self.shared.room.has_run_out() && !work.retry {
+            self.put_off(waiting, work);
+            return Ok(());
+        }
+        let aside: Vec<u64> = work.unreadable.iter().map(|it| it.first_seq).collect();
         match self.store_group(work) {
             Ok(done) => {
                 waiting.answer(done);
                 Ok(())
             }
+            Err(error) if error.is_full() => self.run_out(&error, waiting, &aside),
             Err(error) => {
                 // Close the door first: whoever is told of the failure must find it closed.
                 self.shared.refuse(error.clone());
@@ -196,7 +207,11 @@ impl Writer {
         };
         self.take_all_in(&mut group, work.appends, work.releases)?;
         self.keep_letters(&mut group, work.letters, work.discards, work.unreadable)?;
-        self.settle(&mut group)?;
+        if work.retry {
+            group.batch.put(Family::Meta, CURSOR, &format::numbers([self.at.cursor]));
+            group.durability = Durability::Synced;
+        }
+        self.settle(&mut group, work.reclaim)?;
         let Group { batch, durability, done, floor, parked: _ } = group;
         if !batch.is_empty() {
             batch.write(durability)?;
@@ -204,8 +219,9 @@ impl Writer {
         if durability == Durability::Synced {
             self.witness.note(self.at.testimony()).map_err(|error| StoreError::witness(&error))?;
         }
+        self.shared.room.stands_again();
         if let Some(floor) = floor {
-            self.give_back(floor)?;
+            self.give_back(floor, work.reclaim)?;
         }
         self.publish(floor);
         Ok(done)
@@ -298,7 +314,7 @@ impl Writer {
     }
 
     /// Puts the cursor into the batch if it moved, and a sweep if enough lies behind it.
-    fn settle(&mut self, group: &mut Group<'_>) -> Result<(), StoreError> {
+    fn settle(&mut self, group: &mut Group<'_>, reclaim: bool) -> Result<(), StoreError> {
         let (cursor, next_seq) = {
             let progress = self.shared.progress();
             (progress.cursor, progress.next_seq)
@@ -309,15 +325,21 @@ impl Writer {
             group.batch.put(Family::Meta, CURSOR, &format::numbers([cursor]));
         }
         let held_from = self.shared.held_from.load(Ordering::SeqCst);
-        let gone = cursor.min(held_from).min(self.shared.kept_from.load(Ordering::SeqCst));
-        if gone.saturating_sub(self.lowest) < SWEEP_RECORDS {
+        let gone = cursor.min(held_from);
+        // While room is short, taking in comes before what is only kept to be asked for again.
+        let gone =
+            if reclaim { gone } else { gone.min(self.shared.kept_from.load(Ordering::SeqCst)) };
+        if gone.saturating_sub(self.lowest) < if reclaim { 1 } else { SWEEP_RECORDS } {
             return Ok(());
         }
         let floor = if gone == next_seq { gone } else { entry_at(&self.store, self.lowest, gone)? };
+        if floor == self.lowest {
+            return Ok(());
+        }
         group.batch.delete_range(Family::Queue, self.swept, floor);
         (self.swept, self.lowest) = (floor, floor);
         group.floor = Some(floor);
-        if self.is_worth_giving_back(floor) {
+        if reclaim || self.is_worth_giving_back(floor) {
             // Files vanish at once; the cursor that says why must be on disk first.
             group.durability = Durability::Synced;
         }
@@ -333,8 +355,8 @@ impl Writer {
         }
     }
 
-    fn give_back(&mut self, floor: u64) -> Result<(), StoreError> {
-        if self.is_worth_giving_back(floor) {
+    fn give_back(&mut self, floor: u64, reclaim: bool) -> Result<(), StoreError> {
+        if reclaim || self.is_worth_giving_back(floor) {
             let last = floor.saturating_sub(1);
             self.store.drop_files(Family::Queue, &[0; 8], &last.to_be_bytes())?;
             self.given_back = floor;

@@ -33,7 +33,10 @@ impl Spool {
         let mut spool = Spool { path: folder.join(id), bytes: 0, is_kept: false };
         let failed = |error: io::Error| {
             tracing::error!(message_id = id, %error, "body not spooled");
-            Answer::fault(&Fault::store_failed())
+            Answer::fault(&match error.kind() {
+                io::ErrorKind::StorageFull => Fault::no_room(),
+                _ => Fault::store_failed(),
+            })
         };
         let file = make(&spool.path).map_err(failed)?;
         let (pieces, coming) = mpsc::channel(WAITING_PIECES_MAX);

@@ -9,6 +9,8 @@ use super::{Durability, StoreError, failed};
 pub(in super::super) struct Faults {
     /// The next write gives an I/O error.
     pub(in super::super) fail_next_write: std::sync::atomic::AtomicBool,
+    /// Every write finds the disk full.
+    pub(in super::super) is_full: std::sync::atomic::AtomicBool,
     /// A write waits while this is held.
     pub(in super::super) hold_writes: std::sync::Mutex<()>,
     /// Writes so far: those that were synced, and the others.
@@ -23,6 +25,9 @@ impl Faults {
             Durability::Synced => self.synced.fetch_add(1, Ordering::SeqCst),
             Durability::Buffered => self.buffered.fetch_add(1, Ordering::SeqCst),
         };
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(failed("write", &io::Error::from_raw_os_error(libc::ENOSPC)));
+        }
         if self.fail_next_write.swap(false, Ordering::SeqCst) {
             return Err(failed("write", &io::Error::from_raw_os_error(libc::EIO)));
         }
