@@ -184,6 +184,24 @@ mod tests {
     }
 
     #[test]
+    fn a_day_without_a_line_of_this_session_was_judged_then() {
+        let old = |day: &str| {
+            format!(r#"mg","curr_drord_flag":"0","drord_begn_date":"{day}","medc_days":"3"#)
+        };
+        check(&[("PRED", "20", &old("20260501"), "QD"), ("PRED", "5", "mg", "QD")], "pass");
+        check(
+            &[("PRED", "20", &old("20260514"), "QD"), ("PRED", "5", "mg", "QD")],
+            "hit 1,2: 【泼尼松】合计日剂量25mg，超过10mg（泼尼松片20mg，泼尼松片5mg）",
+        );
+    }
+
+    #[test]
+    fn once_is_over_on_its_day() {
+        let once = r#"mg","drord_begn_date":"20260513","medc_days":"7"#;
+        check(&[("PRED", "10", once, "ST"), ("PRED", "10", "mg", "QD")], "pass");
+    }
+
+    #[test]
     fn as_needed_without_a_maximum_is_a_lower_bound() {
         check(
             &[("APAP", "0.5", "g", "QID"), ("COLD", "1", "片", "PRN")],

@@ -3,6 +3,7 @@
 //! Lines that follow each other do not add up, so every day on which one starts is a sum of its
 //! own. A line without a known dose leaves its sum a lower bound.
 
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::dose::peak_day_in;
@@ -40,15 +41,21 @@ pub(super) fn by_row<'a, 'm>(matches: &'m [Match<'a>]) -> impl Iterator<Item = &
     matches.chunk_by(|one, other| one.row.key == other.row.key && one.row.line == other.row.line)
 }
 
-/// The sum of every day on which one of the lines starts.
-pub(super) fn of_each_day(row: &Row, lines: &[&Line<'_>], dimension: Dimension) -> Vec<Sum> {
-    let days = lines.iter().map(|anchor| {
-        let of_day = lines.iter().filter(|line| {
-            line.begins <= anchor.begins && line.ends().is_none_or(|end| anchor.begins <= end)
-        });
-        of_day.fold(Sum::nothing(dimension), |sum, line| sum.and(row, line))
-    });
-    days.collect()
+/// The lines that are taken on a day; what has no end goes on.
+pub(super) fn taken_on<'a>(day: Date, lines: &[&'a Line<'a>]) -> Vec<&'a Line<'a>> {
+    let is_taken =
+        |line: &&&Line<'_>| line.begins <= day && line.ends().is_none_or(|end| day <= end);
+    lines.iter().filter(is_taken).copied().collect()
+}
+
+/// The sum of every day on which one of the lines starts and one of this session is taken: days
+/// without any were judged when their lines were written.
+pub(super) fn of_each_day<'a>(row: &Row, lines: &[&'a Line<'a>], dimension: Dimension) -> Vec<Sum> {
+    let days = lines.iter().map(|anchor| taken_on(anchor.begins, lines));
+    let of_session = days.filter(|of_day| of_day.iter().any(|line| line.order.current));
+    of_session
+        .map(|of_day| of_day.iter().fold(Sum::nothing(dimension), |sum, line| sum.and(row, line)))
+        .collect()
 }
 
 impl Sum {

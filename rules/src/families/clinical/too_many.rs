@@ -9,6 +9,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::families::clinical::sum::taken_on;
 use crate::families::lines::{identity, positions};
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::icd::Diagnosed;
@@ -67,13 +68,13 @@ impl Family for TooMany {
 fn judge_class(case: &Case<'_>, name: &str, matches: &[&Match<'_>]) -> Outcome {
     let Some(row) = matches.first().map(|found| found.row) else { return Outcome::NotApplicable };
     let lines: Vec<&Line<'_>> = matches.iter().map(|found| found.line).collect();
-    let most =
-        lines.iter().map(|anchor| on_the_day_of(anchor, &lines)).max_by_key(|it| drugs(it).len());
-    let most = most.unwrap_or_default();
+    // The fullest of the days on which something of this session is taken.
+    let days = lines.iter().map(|anchor| taken_on(anchor.begins, &lines));
+    let of_session = days.filter(|of_day| of_day.iter().any(|line| line.order.current));
+    let most = of_session.max_by_key(|of_day| drugs(of_day).len()).unwrap_or_default();
     let count = drugs(&most).len();
     let min = row.parameters.whole("count_min");
-    let is_now = most.iter().any(|line| line.order.current);
-    if !is_now || count < usize::try_from(min).unwrap_or(usize::MAX) {
+    if most.is_empty() || count < usize::try_from(min).unwrap_or(usize::MAX) {
         return Outcome::Pass;
     }
     let exempt = row.parameters.list("exempt");
@@ -92,14 +93,6 @@ fn judge_class(case: &Case<'_>, name: &str, matches: &[&Match<'_>]) -> Outcome {
         source: Some(row.source.clone()),
         ..Hit::default()
     })
-}
-
-/// What is taken on the day on which a line begins.
-fn on_the_day_of<'a>(anchor: &Line<'_>, lines: &[&'a Line<'a>]) -> Vec<&'a Line<'a>> {
-    let is_taken = |line: &&&Line<'_>| {
-        line.begins <= anchor.begins && line.ends().is_none_or(|end| anchor.begins <= end)
-    };
-    lines.iter().filter(is_taken).copied().collect()
 }
 
 /// Two lines of one substance are one drug.
@@ -125,6 +118,7 @@ mod tests {
                 hospital,CRO,注射用头孢曲松钠,,头孢曲松,1 g,支,1,注射,,J01DD04,\n\
                 hospital,MXF,莫西沙星片,,莫西沙星,0.4 g,片,3,口服,,J01MA14,\n\
                 hospital,MNZ,甲硝唑片,,甲硝唑,0.2 g,片,21,口服,,P01AB01,\n\
+                hospital,AZI,阿奇霉素片,,阿奇霉素,0.25 g,片,6,口服,,J01FA10,\n\
                 hospital,IBU,布洛芬缓释胶囊,,布洛芬,0.3 g,粒,20,口服,,M01AE01,\n\
                 hospital,DIC,双氯芬酸钠缓释片,,双氯芬酸,75 mg,片,20,口服,,M01AB05,\n\
                 hospital,GEL,双氯芬酸凝胶,,双氯芬酸,?,支,1,外用,,M01AB05,\n",
@@ -141,6 +135,18 @@ mod tests {
         check(COLD, &["CRO", r#"MXF","curr_drord_flag":"0"#, r#"MNZ","curr_drord_flag":"0"#], HIT);
         let old = r#"CRO","drord_begn_date":"20260501","medc_days":"5"#;
         check(COLD, &[old, "MXF", "MNZ"], "pass");
+    }
+
+    /// A fuller day of old orders hides no day of this session.
+    #[test]
+    fn the_fullest_day_of_this_session_counts() {
+        let old = |drug: &str| {
+            format!(r#"{drug}","curr_drord_flag":"0","drord_begn_date":"20260501","medc_days":"3"#)
+        };
+        let (one, two, three, four) = (old("CRO"), old("MXF"), old("MNZ"), old("AZI"));
+        let now = ["CRO", "MXF", "MNZ"];
+        let drugs = [&one, &two, &three, &four].map(String::as_str);
+        check(COLD, &[drugs.as_slice(), &now].concat(), &HIT.replace("1,2,3", "5,6,7"));
     }
 
     #[test]

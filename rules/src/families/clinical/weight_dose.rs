@@ -249,6 +249,12 @@ mod tests {
     }
 
     #[test]
+    fn a_day_without_a_line_of_this_session_was_judged_then() {
+        let old = r#"g","curr_drord_flag":"0","drord_begn_date":"20260501","medc_days":"3"#;
+        check(CHILD, &[("CRO", "1.5", old, "QD"), ("CRO", "1", "g", "QD")], "pass");
+    }
+
+    #[test]
     fn one_intake_by_weight() {
         check(
             CHILD,
