@@ -12,6 +12,7 @@ use crate::drug::{DrugTable, Form, Product};
 use crate::drug_kind::DrugKind;
 use crate::facts::{Facts, InputFinding, Order, Route};
 use crate::family::LooksAt;
+use crate::frequency::Frequency;
 use crate::hash;
 use crate::knowledge::Key;
 use crate::mask;
@@ -424,16 +425,21 @@ impl<'a> Line<'a> {
         *self.specification.get_or_init(parse)
     }
 
-    /// The last day on which it is taken, when that is known.
+    /// The last day on which it is taken, when that is known. What is taken once is over on its day,
+    /// whatever stop or days were written beside it; a charge that says no more is about its day.
     #[must_use]
     pub fn ends(&self) -> Option<Date> {
+        if self.order.frequency == Some(Frequency::Once) {
+            return Some(self.begins);
+        }
         let by_days = || {
             let days = self.order.days?.ceil().to_i64()?;
             self.begins.checked_add(Span::new().try_days(days.checked_sub(1)?).ok()?).ok()
         };
         // A stop before the start is no stop.
         let stops = self.order.stops.map(DateTime::date).filter(|stop| *stop >= self.begins);
-        stops.or_else(by_days)
+        let charged = (self.kind == LineKind::Charge).then_some(self.begins);
+        stops.or_else(by_days).or(charged)
     }
 
     /// Whether both are taken on some day; an unknown end counts as going on.

@@ -10,7 +10,7 @@
 //! a few days of overlap while one dose replaces another. Supply of earlier visits is I13's.
 
 use crate::drug::Form;
-use crate::family::{Case, Family, Hit, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::knowledge::Key;
 use crate::parameter::{Column, ColumnKind};
 use crate::session::Line;
@@ -64,7 +64,7 @@ impl Family for DuplicateIngredient {
                 outcomes.extend(pair(case, first, second));
             }
         }
-        if case.rule.rows.is_empty() && case.session.lines.len() > 1 {
+        if case.rule.rows.is_empty() && taken(case).nth(1).is_some() {
             outcomes.extend(unknown_lines(case));
         }
         if outcomes.is_empty() {
@@ -82,8 +82,13 @@ struct Kind<'a> {
     counted_as: &'a str,
 }
 
+/// The orders that were not taken back; what was charged was ordered before.
+fn taken<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Line<'a>> {
+    case.lines().filter(|line| !line.is_cancelled())
+}
+
 fn ingredients<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
-    let lines = case.session.lines.iter().filter(|line| line.is_systemic());
+    let lines = taken(case).filter(|line| line.is_systemic());
     let kinds = lines.flat_map(|line| {
         line.ingredient_names().map(move |ingredient| Kind {
             line,
@@ -95,8 +100,8 @@ fn ingredients<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
 }
 
 fn classes<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
-    let systemic = case.matches.iter().filter(|found| found.line.is_systemic());
-    let kinds = systemic.flat_map(|found| {
+    let systemic = |found: &&Match<'_>| found.line.is_systemic() && !found.line.is_cancelled();
+    let kinds = case.matches.iter().filter(systemic).flat_map(|found| {
         let counted_as = found.row.parameters.text("class");
         let ingredients = match &found.row.key {
             Key::Ingredient(name) => vec![name.as_str()],
@@ -110,7 +115,7 @@ fn classes<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
 
 /// Lines of which nobody knows what they contain could duplicate any other.
 fn unknown_lines(case: &Case<'_>) -> Option<Outcome> {
-    let lines = case.session.lines.iter().filter(|line| !line.has_known_ingredients());
+    let lines = taken(case).filter(|line| !line.has_known_ingredients());
     let missing: Vec<_> = lines.map(|line| line.path("drug_ingd")).collect();
     (!missing.is_empty()).then_some(Outcome::Unknown { missing })
 }
@@ -297,6 +302,28 @@ mod tests {
             "hit 2: 【布洛芬缓释胶囊】与【YP405】均含布洛芬",
         );
         check(&CLASS, &["IBU", "YP404"], "unknown orders[2].drug_ingd");
+    }
+
+    #[test]
+    fn a_charge_is_no_second_order() {
+        let with = |fees: &str| {
+            format!(r#"{{"orders":[{{"rx_id":"1","hosplist_code":"IBU"}}],"fees":[{fees}]}}"#)
+        };
+        let charged = r#"{"rx_id":"F1","hosplist_code":"IBU","cnt":"1"}"#;
+        SAME.check(&with(charged), "pass");
+        SAME.check(&with(r#"{"rx_id":"F1","hosplist_code":"YP404"}"#), "pass");
+    }
+
+    #[test]
+    fn once_is_over_on_its_day() {
+        let once = r#"DICI","drord_begn_date":"20260513","drug_used_frqu":"ST","drord_stop_date":"20260520","medc_days":"7"#;
+        let twice = r#"DICI","drug_used_frqu":"QD"#;
+        check(&SAME, &[once, twice], "pass");
+        check(
+            &SAME,
+            &[&once.replace("20260513", "20260515"), twice],
+            "hit 2: 【双氯芬酸注射液】与【双氯芬酸注射液】均含双氯芬酸",
+        );
     }
 
     #[track_caller]

@@ -88,11 +88,8 @@ fn is_continued(case: &Case<'_>, found: &Match<'_>, ingredient: &str) -> bool {
     let id = encounter.and_then(|encounter| encounter.mdtrt_id.as_ref());
     let of_stay =
         case.session.past.iter().filter(|line| id.is_some() && line.order.mdtrt_id.as_ref() == id);
-    let active = case
-        .session
-        .lines
-        .iter()
-        .filter(|line| !line.order.current && line.position != found.line.position);
+    let active =
+        case.lines().filter(|line| !line.order.current && line.position != found.line.position);
     of_stay.chain(active).any(|line| line.contains(ingredient) && !line.is_cancelled())
 }
 
@@ -179,6 +176,8 @@ mod tests {
         BENCH.check(&twice, "hit 1: 【地西泮片】患者78岁：易致跌倒和谵妄");
         let active = old(r#",{"rx_id":"2","hosplist_code":"DZP","curr_drord_flag":"0"}"#) + "}";
         BENCH.check(&active, "nothing");
+        let charged = old("") + r#","fees":[{"rx_id":"F","hosplist_code":"DZP"}]}"#;
+        BENCH.check(&charged, "hit 1: 【地西泮片】患者78岁：易致跌倒和谵妄");
     }
 
     #[track_caller]

@@ -308,6 +308,26 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_charge_ends_on_the_day_on_which_it_begins() {
+        let charged = |day: &str| {
+            format!(
+                r#","fees":[{{"rx_id":"F1","hosplist_code":"SEL","fee_ocur_time":"{day}"}}],"history":{{"since":"20250101"}}"#
+            )
+        };
+        check(&["FLU"], &charged("20260420"), "pass");
+        check(
+            &["FLU"],
+            &charged("20260510"),
+            "hit 1: 【司来吉兰片】停用5天，须间隔14天方可使用【氟西汀胶囊】：5-羟色胺综合征",
+        );
+        check(
+            &["FLU"],
+            &charged("20260515"),
+            "hit 1: 【司来吉兰片】与【氟西汀胶囊】禁止同用：5-羟色胺综合征",
+        );
+    }
+
     #[track_caller]
     fn check(drugs: &[&str], more: &str, expected: &str) {
         let lines = drugs.iter().enumerate();

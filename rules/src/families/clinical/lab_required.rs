@@ -14,6 +14,7 @@ use crate::facts::LabResult;
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::session::{Line, LineKind};
 
 /// The family `lab_required`.
 pub struct LabRequired;
@@ -99,8 +100,8 @@ fn none_yet(case: &Case<'_>, found: &Match<'_>, text: &str) -> Outcome {
     if !found.row.parameters.flag("first_ok") {
         return hit(found, text);
     }
-    let is_active = case.about(&found.row.key).any(|line| !line.order.current);
-    if is_active || case.past(&found.row.key).next().is_some() {
+    let is_active = |line: &Line<'_>| line.kind == LineKind::Order && !line.order.current;
+    if case.about(&found.row.key).any(is_active) || case.past(&found.row.key).next().is_some() {
         return hit(found, text);
     }
     if case.facts.history.is_absent() { Outcome::unknown("history") } else { Outcome::Pass }
@@ -192,6 +193,8 @@ mod tests {
             "hit 1: 【华法林钠片】30天内无INR结果",
         );
         check("WAR", r#""labs":[]"#, "unknown history");
+        let charged = r#""labs":[],"history":{"since":"20250101"},"fees":[{"rx_id":"F","hosplist_code":"WAR"}]"#;
+        check("WAR", charged, "pass");
         check("WAR", r#""scene":"inpatient""#, "unknown labs");
         check("LI", r#""labs":[]"#, "hit 1: 【碳酸锂片】30天内无血锂结果");
     }

@@ -18,7 +18,7 @@ use crate::families::clinical::population::{
 };
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::parameter::{Column, ColumnKind, Parameters};
-use crate::session::Line;
+use crate::session::{Line, LineKind};
 
 /// The family `renal`.
 pub struct Renal;
@@ -143,7 +143,8 @@ fn forbidden(cells: &Parameters) -> &str {
 
 fn was_taken(case: &Case<'_>, found: &Match<'_>) -> bool {
     let past = case.past(&found.row.key).any(|line| !line.is_cancelled());
-    past || case.about(&found.row.key).any(|line| !line.order.current)
+    let is_active = |line: &Line<'_>| line.kind == LineKind::Order && !line.order.current;
+    past || case.about(&found.row.key).any(is_active)
 }
 
 fn clearance(case: &Case<'_>, found: &Match<'_>) -> Result<Clearance, Vec<String>> {
@@ -238,6 +239,13 @@ mod tests {
         check("MET", &egfr("45", "20260501"), "", "pass");
         let taken = r#","history":{"orders":[{"rx_id":"H","hosplist_code":"MET","drord_begn_date":"20260301"}]}"#;
         check("MET", &egfr("40", "20260501"), taken, "pass");
+        let charged = r#","fees":[{"rx_id":"F","hosplist_code":"MET","fee_ocur_time":"20260515"}]"#;
+        check(
+            "MET",
+            &egfr("40", "20260501"),
+            charged,
+            "hit 1: 【二甲双胍片】不得起始使用：eGFR 40mL/min",
+        );
     }
 
     #[test]
