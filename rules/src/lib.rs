@@ -47,6 +47,7 @@ pub mod parameter;
 pub mod past;
 mod reading;
 mod record;
+mod refunds;
 pub mod request;
 pub mod rule;
 pub mod scope;
