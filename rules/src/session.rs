@@ -134,10 +134,12 @@ impl<'a> Session<'a> {
         let sent = orders.iter().map(|order| (LineKind::Order, order));
         let sent = sent.chain(fees.iter().map(|fee| (LineKind::Charge, fee)));
         let body_kg = facts.patient.present().and_then(|patient| patient.weight_kg);
-        let lines = lines(sent, drugs, (now.date(), body_kg), &mut data_findings);
+        let mut lines = lines(sent, drugs, (now.date(), body_kg), &mut data_findings);
         // The past is not the doctor's to correct now: its doubts are not told again.
         let past = past.iter().map(|order| (LineKind::Past, order));
-        let past = lines_of_the_past(past, drugs, now.date());
+        let mut past = lines_of_the_past(past, drugs, now.date());
+        let encounter = facts.encounter.present().and_then(|it| it.mdtrt_id.as_deref());
+        net_of_refunds(&mut lines, &mut past, encounter);
         Session { lines, past, sets, drugs, birth, data_findings }
     }
 
@@ -180,9 +182,7 @@ fn lines<'a>(
         line.doubt_the_dose(findings);
         line
     });
-    let mut lines: Vec<Line<'a>> = lines.collect();
-    net_of_refunds(&mut lines);
-    lines
+    lines.collect()
 }
 
 fn lines_of_the_past<'a>(
