@@ -186,7 +186,7 @@ fn action(case: &Case<'_>, hit: &Hit) -> Action {
 fn finding_line(case: &Case<'_>, position: usize, role: Role) -> Option<FindingLine> {
     let line = case.session.lines.get(position)?;
     let amount = match role {
-        Role::Violating => line.order.amount,
+        Role::Violating => line.order.amount.and_then(|amount| line.share_left(amount)),
         Role::Involved => Some(Decimal::ZERO),
     };
     Some(FindingLine { rx_id: line.order.rx_id.clone(), role, amount })
@@ -214,4 +214,38 @@ fn encounter_id<'a>(case: &Case<'a>) -> &'a str {
     let encounter = case.facts.encounter.present().and_then(|it| it.mdtrt_id.as_deref());
     let patient = || case.facts.patient.present().and_then(|it| it.patn_id.as_deref());
     encounter.or_else(patient).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use crate::evaluate::evaluate;
+    use crate::families::bench::{Bench, NOW};
+    use crate::request;
+
+    const BENCH: Bench = Bench {
+        family: "included_item",
+        parameters: "",
+        rows: "match,key,item,includes,window,source,flag\nhospital,ICU,监护,hospital:BED,单日,s,A\n",
+        drugs: "",
+    };
+
+    #[test]
+    fn a_violation_is_worth_what_refunds_left() {
+        check("", "90");
+        check(r#"{"rx_id":"3","refd_rx_id":"2","hosplist_code":"BED","cnt":"-2"},"#, "30");
+    }
+
+    #[track_caller]
+    fn check(refund: &str, expected: &str) {
+        let facts = request::read(&format!(
+            r#"{{"fees":[{refund}{{"rx_id":"1","hosplist_code":"ICU","cnt":"1","sumamt":"60","fee_ocur_time":"20260514"}},
+            {{"rx_id":"2","hosplist_code":"BED","cnt":"3","sumamt":"90","fee_ocur_time":"20260514"}}]}}"#
+        ));
+        let verdict = evaluate(&BENCH.rules(), &facts.unwrap(), NOW.parse().unwrap());
+        let finding = &verdict.findings[0];
+        let of_line = finding.violating().next().unwrap().amount;
+        assert_eq!(of_line, finding.amount);
+        assert_eq!(of_line.unwrap().normalize().to_string(), expected);
+    }
 }

@@ -256,6 +256,14 @@ impl<'a> Line<'a> {
         self.net == Some(Decimal::ZERO)
     }
 
+    /// The part of the whole line's money that refunds left.
+    pub(crate) fn share_left(&self, of_line: Decimal) -> Option<Decimal> {
+        match (self.net, self.order.quantity) {
+            (Some(net), Some(sent)) if net != sent => of_line.checked_mul(net)?.checked_div(sent),
+            _ => Some(of_line),
+        }
+    }
+
     /// When it began, with its time where that was sent; a bare date is its midnight.
     #[must_use]
     pub fn moment(&self) -> DateTime {

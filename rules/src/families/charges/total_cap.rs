@@ -250,12 +250,7 @@ fn sum_of(row: &Row, uses: &Uses<'_>) -> (Decimal, Vec<String>) {
 /// The part of a line's amount that is left after refunds and self-pay.
 fn paid_by_fund(line: &Line<'_>) -> Option<Decimal> {
     let amount = line.order.amount?.saturating_sub(line.order.own_pay.unwrap_or_default());
-    match (line.net, line.order.quantity) {
-        (Some(net), Some(quantity)) if net != quantity => {
-            amount.checked_mul(net)?.checked_div(quantity)
-        }
-        _ => Some(amount),
-    }
+    line.share_left(amount)
 }
 
 fn hit(
