@@ -9,16 +9,14 @@
 
 use std::collections::BTreeSet;
 
-use jiff::ToSpan;
 use jiff::civil::Date;
-use rust_decimal::prelude::ToPrimitive;
 
 use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows};
 use crate::parameter::{Column, ColumnKind, Parameters};
-use crate::session::Line;
 use crate::window::Window;
 
-use super::lines::{days_between, is_past_known, judged, used_by_day};
+use super::lines::{by_row, days_between, is_past_known, is_undated, time_path};
+use super::uses::{Uses, days_of, in_turn};
 
 /// The family `course_limit`.
 pub struct CourseLimit;
@@ -78,45 +76,46 @@ impl Family for CourseLimit {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        judged(case).map(|found| judge_line(case, found)).collect()
+        let judge = |found: &Match<'_>, uses: &Uses| judge_line(case, found, uses);
+        by_row(case).into_iter().flat_map(|of_row| in_turn(case, of_row, judge)).collect()
     }
 }
 
-fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
+fn judge_line(case: &Case<'_>, found: &Match<'_>, uses: &Uses) -> Outcome {
+    if is_undated(found.line) {
+        return Outcome::unknown(time_path(found.line));
+    }
     let parameters = &found.row.parameters;
     match (parameters.maybe_whole("gap_days_min"), parameters.maybe_whole("days_max")) {
-        (Some(gap), _) => judge_gap(case, found, gap),
-        (None, Some(days)) => judge_days(case, found, days),
+        (Some(gap), _) => judge_gap(case, found, uses, gap),
+        (None, Some(days)) => judge_days(case, found, uses, days),
         (None, None) => Outcome::NotApplicable,
     }
 }
 
-fn judge_gap(case: &Case<'_>, found: &Match<'_>, gap: u32) -> Outcome {
+fn judge_gap(case: &Case<'_>, found: &Match<'_>, uses: &Uses, gap: u32) -> Outcome {
     let line = found.line;
-    let used = used_by_day(case, &found.row.key);
-    let before = used.keys().copied().rfind(|day| *day < line.begins);
-    let apart = before.map(|day| days_between(day, line.begins).unsigned_abs());
+    let apart = uses.last_before(line.begins).map(|day| days_between(day, line.begins).unsigned_abs());
     match apart.filter(|days| *days < gap) {
         Some(days) => Outcome::Hit(hit(
             found,
             format!("【{}】距上次{days}天，间隔不少于{gap}天（本院范围内）", line.name()),
             line.begins.to_string(),
         )),
-        None => known_or_unknown(case, Window::Days(gap.max(1)).first_day(line.begins)),
+        None => known_or_unknown(case, uses, Window::Days(gap.max(1)).first_day(line.begins)),
     }
 }
 
-fn judge_days(case: &Case<'_>, found: &Match<'_>, limit: u32) -> Outcome {
+fn judge_days(case: &Case<'_>, found: &Match<'_>, uses: &Uses, limit: u32) -> Outcome {
     let line = found.line;
     let course = found.row.parameters.maybe_window("course").unwrap_or(COURSE);
     let first = course.first_day(line.begins);
-    let used = used_by_day(case, &found.row.key);
-    let of_course = |day: &&Date| first.is_none_or(|first| first <= **day) && **day <= line.begins;
-    let mut days: BTreeSet<Date> = used.keys().filter(of_course).copied().collect();
+    let of_course = |day: &Date| first.is_none_or(|first| first <= *day) && *day <= line.begins;
+    let mut days: BTreeSet<Date> = uses.days().filter(of_course).collect();
     let before = days.iter().filter(|day| **day < line.begins).count();
-    days.extend(days_ordered(line));
+    days.extend(days_of(line));
     if days.len() <= limit as usize {
-        return known_or_unknown(case, first);
+        return known_or_unknown(case, uses, first);
     }
     let text = format!(
         "【{}】已用{before}天，本次后{}天，超过支付上限{limit}天（本院范围内）",
@@ -126,14 +125,8 @@ fn judge_days(case: &Case<'_>, found: &Match<'_>, limit: u32) -> Outcome {
     Outcome::Hit(hit(found, text, days.len().to_string()))
 }
 
-/// Every day that an order covers; a line without days covers its first.
-fn days_ordered<'a>(line: &'a Line<'_>) -> impl Iterator<Item = Date> + use<'a> {
-    let days = line.order.days.and_then(|days| days.ceil().to_i32()).unwrap_or(1).clamp(1, 400);
-    (0..days).filter_map(|after| line.begins.checked_add(after.days()).ok())
-}
-
-fn known_or_unknown(case: &Case<'_>, first: Option<Date>) -> Outcome {
-    if is_past_known(case.facts, first) { Outcome::Pass } else { Outcome::unknown("history") }
+fn known_or_unknown(case: &Case<'_>, uses: &Uses, first: Option<Date>) -> Outcome {
+    if is_past_known(case.facts, first) { uses.pass() } else { Outcome::unknown("history") }
 }
 
 fn hit(found: &Match<'_>, text: String, evidence: String) -> Hit {
@@ -182,6 +175,27 @@ mod tests {
         check("WHEEL", "", &twenty_eight, "pass");
         let long_ago: Vec<i32> = (91..=120).collect();
         check("WHEEL", "", &long_ago, "pass");
+    }
+
+    #[test]
+    fn days_of_the_past_keep_their_length() {
+        let request = |item: &str, days: &str| {
+            format!(
+                r#"{{"orders":[{{"rx_id":"1","hosplist_code":"{item}","medc_days":"5"}}],"history":{{"orders":[
+                {{"rx_id":"H","hosplist_code":"{item}","cnt":"28","medc_days":"{days}","fee_ocur_time":"20260410"}}]}}}}"#
+            )
+        };
+        let text = "hit 1: 【WHEEL】已用28天，本次后33天，超过支付上限30天（本院范围内）";
+        BENCH.check(&request("WHEEL", "28"), text);
+        BENCH.check(&request("WHEEL", "25"), "pass");
+        let text = "hit 1: 【HAND】距上次8天，间隔不少于14天（本院范围内）";
+        BENCH.check(&request("HAND", "28"), text);
+    }
+
+    #[test]
+    fn a_charge_without_a_day() {
+        let fee = r#"{"fees":[{"rx_id":"1","hosplist_code":"HAND","cnt":"1"}],"history":{}}"#;
+        BENCH.check(fee, "unknown fees[1].fee_ocur_time");
     }
 
     #[test]

@@ -8,15 +8,13 @@
 //! another hospital is not seen, so the text says 本院范围内; `exempt_diagnoses` of the site, such as
 //! diabetes of pregnancy → pass. The past not known so far back → unknown.
 
-use jiff::civil::Date;
-use rust_decimal::Decimal;
-
 use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows};
 use crate::icd::Diagnosed;
 use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::window::Window;
 
-use super::lines::{days_between, is_past_known, judged, plain, used_by_day};
+use super::lines::{by_row, days_between, is_past_known, is_undated, plain, time_path};
+use super::uses::{Uses, in_turn};
 
 /// The family `cycle_quantity`.
 pub struct CycleQuantity;
@@ -74,24 +72,26 @@ impl Family for CycleQuantity {
         if !exempt.is_empty() && matches!(case.facts.diagnosed(exempt), Diagnosed::As(_)) {
             return vec![Outcome::Pass];
         }
-        judged(case).map(|found| judge_line(case, found)).collect()
+        let judge = |found: &Match<'_>, uses: &Uses| judge_line(case, found, uses);
+        by_row(case).into_iter().flat_map(|of_row| in_turn(case, of_row, judge)).collect()
     }
 }
 
-fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
+fn judge_line(case: &Case<'_>, found: &Match<'_>, uses: &Uses) -> Outcome {
     let (row, line) = (found.row, found.line);
-    let cycle = row.parameters.window("cycle");
-    let first = cycle.first_day(line.begins);
-    let used = used_by_day(case, &row.key);
-    let in_cycle = |day: &Date| first.is_none_or(|first| first <= *day) && *day <= line.begins;
-    let days: Vec<(Date, Decimal)> = used.into_iter().filter(|(day, _)| in_cycle(day)).collect();
-    let sum = days.iter().fold(Decimal::ZERO, |sum, (_, used)| sum.saturating_add(*used));
-    let limit = row.parameters.decimal("times_max");
-    if sum <= limit {
-        let is_known = is_past_known(case.facts, first);
-        return if is_known { Outcome::Pass } else { Outcome::unknown("history") };
+    if is_undated(line) {
+        return Outcome::unknown(time_path(line));
     }
-    let before = days.iter().map(|(day, _)| *day).rfind(|day| *day < line.begins);
+    let cycle = row.parameters.window("cycle");
+    let limit = row.parameters.decimal("times_max");
+    let sum = uses.most_in(cycle, line);
+    if sum <= limit {
+        let is_known = is_past_known(case.facts, cycle.first_day(line.begins));
+        return if is_known { uses.pass() } else { Outcome::unknown("history") };
+    }
+    let first = cycle.first_day(line.begins);
+    let before = uses.last_before(line.begins);
+    let before = before.filter(|day| first.is_none_or(|first| first <= *day));
     let when =
         before.map_or("当日".to_owned(), |day| format!("{}天前", days_between(day, line.begins)));
     Outcome::Hit(Hit {
@@ -168,6 +168,58 @@ mod tests {
         BENCH.check(request, "pass");
         let earlier = request.replace("20260515", "20260514");
         BENCH.check(&earlier, "hit 1: 【A1C】1天前已做，15天限1次，本次后为2次（本院范围内）");
+    }
+
+    #[test]
+    fn ordered_one_day_and_charged_the_next_is_one_test() {
+        let request = |order: &str, more: &str, fee: &str| {
+            format!(
+                r#"{{"orders":[{{"rx_id":"1","hosplist_code":"A1C","cnt":"1","drord_begn_date":"{order}"{more}}}],
+                "fees":[{{"rx_id":"2","hosplist_code":"A1C","cnt":"1","fee_ocur_time":"{fee}"}}],"history":{{}}}}"#
+            )
+        };
+        let twice = "hit 2: 【A1C】2天前已做，15天限1次，本次后为2次（本院范围内）";
+        BENCH.check(&request("20260513", "", "20260514"), "pass");
+        BENCH.check(&request("20260512", "", "20260514"), twice);
+        BENCH.check(&request("20260512", r#","medc_days":"3""#, "20260514"), "pass");
+        let own = r#"},{"rx_id":"3","hosplist_code":"A1C","cnt":"1","drord_begn_date":"20260514""#;
+        let text = "hit 2: 【A1C】1天前已做，15天限1次，本次后为2次（本院范围内）";
+        BENCH.check(&request("20260513", own, "20260514"), text);
+    }
+
+    #[test]
+    fn the_first_of_a_day_is_right() {
+        let fee = |id: &str, time: &str| {
+            format!(r#"{{"rx_id":"{id}","hosplist_code":"A1C","cnt":"1","fee_ocur_time":"{time}"}}"#)
+        };
+        let check = |fees: [String; 2], expected: &str| {
+            BENCH.check(&format!(r#"{{"fees":[{}],"history":{{}}}}"#, fees.join(",")), expected);
+        };
+        let hit = |id: &str| {
+            format!("hit {id}: 【A1C】当日已做，15天限1次，本次后为2次（本院范围内）")
+        };
+        check([fee("1", "20260514"), fee("2", "20260514")], &hit("2"));
+        check([fee("1", "2026051409"), fee("2", "2026051408")], &hit("1"));
+    }
+
+    #[test]
+    fn an_order_of_many_days() {
+        let order = |days: &str, count: &str| {
+            format!(
+                r#"{{"orders":[{{"rx_id":"1","hosplist_code":"A1C","cnt":"{count}","medc_days":"{days}"}}],"history":{{}}}}"#
+            )
+        };
+        let text = "hit 1: 【A1C】当日已做，15天限1次，本次后为15次（本院范围内）";
+        BENCH.check(&order("30", "30"), text);
+        BENCH.check(&order("30", "1"), "pass");
+    }
+
+    #[test]
+    fn without_a_day_nothing_is_known() {
+        let fee = r#"{"fees":[{"rx_id":"1","hosplist_code":"A1C","cnt":"1"}],"history":{}}"#;
+        BENCH.check(fee, "unknown fees[1].fee_ocur_time");
+        let past = r#"{"orders":[{"rx_id":"1","hosplist_code":"A1C"}],"history":{"orders":[{"rx_id":"H","hosplist_code":"A1C","cnt":"1"}]}}"#;
+        BENCH.check(past, "unknown history.orders[H].fee_ocur_time");
     }
 
     #[test]

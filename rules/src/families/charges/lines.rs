@@ -1,10 +1,9 @@
-//! What the families of this room ask of lines: which are judged, and how much fell on which day.
+//! What the families of this room ask of lines: which are judged, which are one use, which are known.
 //!
-//! An item that was ordered and charged on one day is one use, told by its charge; a line of the
-//! past that the caller sent again is not counted twice.
+//! An item that was ordered and then charged is one use, told by its charge; a line of the past
+//! that the caller sent again is not counted twice.
 
-use std::collections::BTreeMap;
-
+use jiff::ToSpan;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
@@ -52,15 +51,32 @@ fn grouped<'a>(matches: impl Iterator<Item = &'a Match<'a>>) -> Vec<(&'a Row, Ve
     rows
 }
 
-/// Whether an order was charged on its day; the charge then speaks for both.
+/// Whether it says no day, though only a day could tell where it counts: it is not of today.
+pub(super) fn is_undated(line: &Line<'_>) -> bool {
+    line.kind != LineKind::Order && line.order.begins.is_none()
+}
+
+/// Whether an order was charged; the charge then speaks for both.
 pub(super) fn is_charged_too(session: &Session<'_>, line: &Line<'_>) -> bool {
-    let is_its_charge = |other: &Line<'_>| {
-        other.kind == LineKind::Charge
-            && counts(other)
-            && other.begins == line.begins
-            && is_same_item(line, other)
+    line.kind == LineKind::Order
+        && session.lines.iter().any(|other| is_its_charge(session, line, other))
+}
+
+/// A charge is of the order on whose days it falls. What is ordered in the evening is done the day
+/// after, unless that day has an order of its own.
+fn is_its_charge(session: &Session<'_>, order: &Line<'_>, charge: &Line<'_>) -> bool {
+    if charge.kind != LineKind::Charge || !counts(charge) || !is_same_item(order, charge) {
+        return false;
+    }
+    let last = order.ends().unwrap_or(order.begins);
+    if is_undated(charge) || (order.begins..=last).contains(&charge.begins) {
+        return true;
+    }
+    let is_day_after = order.begins.checked_add(1.day()).is_ok_and(|day| day == charge.begins);
+    let is_ordered_then = |it: &Line<'_>| {
+        it.kind == LineKind::Order && it.begins == charge.begins && is_same_item(it, charge)
     };
-    line.kind == LineKind::Order && session.lines.iter().any(is_its_charge)
+    is_day_after && !session.lines.iter().any(is_ordered_then)
 }
 
 /// Whether two lines name one item: by the hospital's code where both have it, else the nation's.
@@ -93,17 +109,6 @@ pub(super) fn used_before<'a, 'k>(
         is_of_this && session.lines.iter().any(|line| line.order.rx_id == past.order.rx_id)
     };
     case.past(key).filter(move |line| counts(line) && !is_sent_again(line))
-}
-
-/// How much of what a key is about fell on each day, now and before; a line without a quantity is
-/// one use.
-pub(super) fn used_by_day(case: &Case<'_>, key: &Key) -> BTreeMap<Date, Decimal> {
-    let mut days = BTreeMap::new();
-    for line in used_now(case, key).chain(used_before(case, key)) {
-        let used = days.entry(line.begins).or_insert(Decimal::ZERO);
-        *used = used.saturating_add(line.net.unwrap_or(Decimal::ONE));
-    }
-    days
 }
 
 /// Whether the past is known from a day on; `None` is the beginning of time.

@@ -21,6 +21,7 @@ pub mod split_charge;
 pub mod surgery_discount;
 pub mod surgery_fits;
 pub mod total_cap;
+mod uses;
 pub mod visit_count;
 
 /// Every family of this room, F01 (with F02) to F20.

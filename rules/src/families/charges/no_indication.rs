@@ -19,7 +19,8 @@ use crate::icd;
 use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::window::Window;
 
-use super::lines::{is_past_known, judged, plain, used_by_day};
+use super::lines::{by_row, is_past_known, is_undated, plain, time_path};
+use super::uses::{Uses, in_turn};
 
 /// The family `no_indication`.
 pub struct NoIndication;
@@ -83,15 +84,16 @@ impl Family for NoIndication {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        judged(case).map(|found| judge_line(case, found)).collect()
+        let judge = |found: &Match<'_>, uses: &Uses| judge_line(case, found, uses);
+        by_row(case).into_iter().flat_map(|of_row| in_turn(case, of_row, judge)).collect()
     }
 }
 
-fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
+fn judge_line(case: &Case<'_>, found: &Match<'_>, uses: &Uses) -> Outcome {
     if is_exempt(case, found) {
         return Outcome::Pass;
     }
-    match (indication(case, found), repeat(case, found)) {
+    match (indication(case, found), repeat(case, found, uses)) {
         (hit @ Outcome::Hit(_), _) | (_, hit @ Outcome::Hit(_)) => hit,
         (Outcome::Unknown { mut missing }, other) => {
             if let Outcome::Unknown { missing: more } = other {
@@ -152,23 +154,20 @@ fn indication(case: &Case<'_>, found: &Match<'_>) -> Outcome {
 }
 
 /// Whether the test was done too often already, and nothing is new.
-fn repeat(case: &Case<'_>, found: &Match<'_>) -> Outcome {
+fn repeat(case: &Case<'_>, found: &Match<'_>, uses: &Uses) -> Outcome {
     let parameters = &found.row.parameters;
     let limits = parameters.maybe_whole("times_max").zip(parameters.maybe_whole("stable_days"));
     let Some((times, days)) = limits else { return Outcome::Pass };
-    let day = found.line.begins;
-    let first = Window::Days(days).first_day(day);
-    let used = used_by_day(case, &found.row.key);
-    let in_time = |at: &Date| first.is_none_or(|first| first <= *at) && *at <= day;
-    let sum = used
-        .iter()
-        .filter(|(at, _)| in_time(at))
-        .fold(Decimal::ZERO, |sum, (_, used)| sum.saturating_add(*used));
-    if sum <= Decimal::from(times) {
-        let is_known = is_past_known(case.facts, first);
-        return if is_known { Outcome::Pass } else { Outcome::unknown("history") };
+    if is_undated(found.line) {
+        return Outcome::unknown(time_path(found.line));
     }
-    let last = used.keys().copied().rfind(|at| *at < day);
+    let day = found.line.begins;
+    let sum = uses.most_in(Window::Days(days), found.line);
+    if sum <= Decimal::from(times) {
+        let is_known = is_past_known(case.facts, Window::Days(days).first_day(day));
+        return if is_known { uses.pass() } else { Outcome::unknown("history") };
+    }
+    let last = uses.last_before(day);
     if has_new_diagnosis(case, last) {
         return Outcome::Pass;
     }
