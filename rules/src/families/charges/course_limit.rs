@@ -95,7 +95,8 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>, uses: &Uses) -> Outcome {
 
 fn judge_gap(case: &Case<'_>, found: &Match<'_>, uses: &Uses, gap: u32) -> Outcome {
     let line = found.line;
-    let apart = uses.last_before(line.begins).map(|day| days_between(day, line.begins).unsigned_abs());
+    let apart =
+        uses.last_before(line.begins).map(|day| days_between(day, line.begins).unsigned_abs());
     match apart.filter(|days| *days < gap) {
         Some(days) => Outcome::Hit(hit(
             found,

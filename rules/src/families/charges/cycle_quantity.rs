@@ -190,14 +190,15 @@ mod tests {
     #[test]
     fn the_first_of_a_day_is_right() {
         let fee = |id: &str, time: &str| {
-            format!(r#"{{"rx_id":"{id}","hosplist_code":"A1C","cnt":"1","fee_ocur_time":"{time}"}}"#)
+            format!(
+                r#"{{"rx_id":"{id}","hosplist_code":"A1C","cnt":"1","fee_ocur_time":"{time}"}}"#
+            )
         };
         let check = |fees: [String; 2], expected: &str| {
             BENCH.check(&format!(r#"{{"fees":[{}],"history":{{}}}}"#, fees.join(",")), expected);
         };
-        let hit = |id: &str| {
-            format!("hit {id}: 【A1C】当日已做，15天限1次，本次后为2次（本院范围内）")
-        };
+        let hit =
+            |id: &str| format!("hit {id}: 【A1C】当日已做，15天限1次，本次后为2次（本院范围内）");
         check([fee("1", "20260514"), fee("2", "20260514")], &hit("2"));
         check([fee("1", "2026051409"), fee("2", "2026051408")], &hit("1"));
     }

@@ -2,7 +2,7 @@
 //!
 //! What: a row gives an item the most that one calendar date may hold, in times, days or hours; the
 //! net charges of the date are added up over all wards. Hours that run over midnight are split by
-//! date. What goes beyond is the violation; what came before it takes part.
+//! date, what is ordered for days falls on each of them. What goes beyond is the violation; what came before it takes part.
 //! Why: a bed, a level of care, a visit is paid once a day, and a day has twenty-four hours.
 //! Basis: GZ10000102014000 限定频次, public batch 8.
 //! Example: 心电监测, 20 hours in the ward and 6 in intensive care on one date → 26 > 24 → hit. One
@@ -18,7 +18,8 @@ use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind};
 use crate::session::Line;
 
-use super::lines::{all_by_row, is_judged, plain, unit_price, used_before};
+use super::lines::{all_by_row, is_judged, is_undated, plain, time_path, unit_price, used_before};
+use super::uses::spread;
 
 /// The family `daily_quantity`.
 pub struct DailyQuantity;
@@ -73,24 +74,24 @@ fn judge_row<'a>(case: &Case<'a>, row: &Row, lines: &[&'a Line<'a>]) -> Vec<Outc
     let in_hours = row.parameters.text("unit") == "小时";
     let mut missing = Vec::new();
     let mut days: BTreeMap<Date, Vec<Part<'_>>> = BTreeMap::new();
-    for past in used_before(case, &row.key) {
-        let amount = past.net.unwrap_or(Decimal::ONE);
-        days.entry(past.begins).or_default().push(Part { line: None, amount });
-    }
-    for line in lines {
-        let Some(net) = line.net else {
+    let mut add = |line: &Line<'_>, of_now: Option<&'a Line<'a>>| {
+        if is_undated(line) {
+            missing.push(time_path(line));
+        } else if of_now.is_some() && line.net.is_none() {
             missing.push(line.path("cnt"));
-            continue;
-        };
-        for (day, amount) in by_date(line, net, in_hours) {
-            days.entry(day).or_default().push(Part { line: Some(line), amount });
+        } else {
+            let used = by_date(line, in_hours).into_iter();
+            for (day, amount) in used.filter(|(_, amount)| !amount.is_zero()) {
+                days.entry(day).or_default().push(Part { line: of_now, amount });
+            }
         }
-    }
-    let mut outcomes: Vec<Outcome> = days
-        .iter()
-        .filter(|(_, parts)| is_of_now(case, parts))
-        .map(|(day, parts)| judge_day(row, *day, parts))
-        .collect();
+    };
+    used_before(case, &row.key).for_each(|line| add(line, None));
+    lines.iter().for_each(|line| add(line, Some(*line)));
+    let of_now = days.iter().filter(|(_, parts)| is_of_now(case, parts));
+    let mut outcomes: Vec<Outcome> = of_now.clone().map(|_| Outcome::Pass).take(1).collect();
+    let beyond = each_told_once(of_now.filter_map(|(day, parts)| beyond(row, *day, parts)));
+    outcomes.extend(beyond.iter().map(|beyond| Outcome::Hit(hit(row, beyond))));
     if !missing.is_empty() {
         outcomes.push(Outcome::Unknown { missing });
     }
@@ -101,24 +102,25 @@ fn is_of_now(case: &Case<'_>, parts: &[Part<'_>]) -> bool {
     parts.iter().filter_map(|part| part.line).any(|line| is_judged(case.session, line))
 }
 
-/// A line's quantity by date: all on its first date, unless hours run over midnight.
-fn by_date(line: &Line<'_>, net: Decimal, in_hours: bool) -> Vec<(Date, Decimal)> {
-    let whole = vec![(line.begins, net)];
+/// A line's quantity by date: hours that run over midnight are split there.
+fn by_date(line: &Line<'_>, in_hours: bool) -> Vec<(Date, Decimal)> {
+    let hours = in_hours.then(|| hours_by_date(line)).flatten();
+    hours.unwrap_or_else(|| spread(line))
+}
+
+fn hours_by_date(line: &Line<'_>) -> Option<Vec<(Date, Decimal)>> {
     let began = line.moment();
-    let ended = line.order.stops.filter(|stops| in_hours && line.has_time() && *stops > began);
-    let Some(ended) = ended.filter(|ended| ended.date() > began.date()) else { return whole };
-    let all = minutes(began, ended);
+    let ended = line.order.stops.filter(|stops| line.has_time() && stops.date() > began.date())?;
+    let (net, all) = (line.net.unwrap_or(Decimal::ONE), minutes(began, ended));
     let mut parts = Vec::new();
     let mut from = began;
     while from < ended && parts.len() < DAYS_MAX {
-        let Ok(midnight) = from.date().tomorrow() else { return whole };
-        let to = midnight.to_datetime(Time::midnight()).min(ended);
-        let part = net.checked_mul(minutes(from, to)).and_then(|part| part.checked_div(all));
-        let Some(part) = part else { return whole };
-        parts.push((from.date(), part));
+        let midnight = from.date().tomorrow().ok()?.to_datetime(Time::midnight());
+        let to = midnight.min(ended);
+        parts.push((from.date(), net.checked_mul(minutes(from, to))?.checked_div(all)?));
         from = to;
     }
-    if from < ended { whole } else { parts }
+    (from == ended).then_some(parts)
 }
 
 /// No single charge lasts longer; the stop was mistyped.
@@ -128,36 +130,72 @@ fn minutes(from: DateTime, to: DateTime) -> Decimal {
     Decimal::from(to.duration_since(from).as_mins())
 }
 
-/// The lines that carry the sum beyond the limit violate; those before take part.
-fn judge_day(row: &Row, day: Date, parts: &[Part<'_>]) -> Outcome {
+/// What goes beyond the limit of a day, or of days on which the same lines do the same.
+struct Beyond {
+    first: Date,
+    days: u32,
+    sum: Decimal,
+    name: String,
+    violating: Vec<usize>,
+    involved: Vec<usize>,
+    /// What the excess of one day is worth, where one line makes it.
+    amount: Option<Decimal>,
+}
+
+/// The lines that carry the sum beyond the limit violate; those before take part. Where the past
+/// alone is beyond the limit, it was told then.
+fn beyond(row: &Row, day: Date, parts: &[Part<'_>]) -> Option<Beyond> {
     let limit = row.parameters.decimal("day_max");
-    let mut hit = Hit::default();
-    let (mut sum, mut name, mut price) = (Decimal::ZERO, row.item.as_str(), None);
+    let (mut sum, mut last) = (Decimal::ZERO, None);
+    let (mut violating, mut involved) = (Vec::new(), Vec::new());
     for part in parts {
         sum = sum.saturating_add(part.amount);
         let Some(line) = part.line else { continue };
-        name = line.name();
         if sum > limit {
-            hit.violating.push(line.position);
-            price = unit_price(line);
+            violating.push(line.position);
+            last = Some((line, part.amount.min(sum.saturating_sub(limit))));
         } else {
-            hit.involved.push(line.position);
+            involved.push(line.position);
         }
     }
-    if sum <= limit {
-        return Outcome::Pass;
+    let (last, excess) = last?;
+    let price = unit_price(last).filter(|_| violating.len() == 1);
+    let amount = price.map(|price| price.saturating_mul(excess));
+    let name = last.name().to_owned();
+    Some(Beyond { first: day, days: 1, sum, name, violating, involved, amount })
+}
+
+/// An order of many days that is too much on each of them is one finding.
+fn each_told_once(days: impl Iterator<Item = Beyond>) -> Vec<Beyond> {
+    let mut told: Vec<Beyond> = Vec::new();
+    for day in days {
+        let is_same = |it: &&mut Beyond| {
+            (it.sum, &it.violating, &it.involved) == (day.sum, &day.violating, &day.involved)
+        };
+        match told.iter_mut().find(is_same) {
+            Some(known) => known.days += 1,
+            None => told.push(day),
+        }
     }
-    if hit.violating.is_empty() {
-        // The past alone is beyond the limit already: it was told then.
-        return Outcome::Pass;
+    told
+}
+
+fn hit(row: &Row, beyond: &Beyond) -> Hit {
+    let limit = plain(row.parameters.decimal("day_max"));
+    let (unit, sum) = (row.parameters.text("unit"), plain(beyond.sum));
+    let when = match beyond.days {
+        1 => format!("{}当日", beyond.first),
+        days => format!("{}起{days}天每日", beyond.first),
+    };
+    Hit {
+        violating: beyond.violating.clone(),
+        involved: beyond.involved.clone(),
+        text: format!("【{}】{when}{sum}{unit}，上限{limit}{unit}", beyond.name),
+        evidence: vec![beyond.first.to_string(), sum, limit],
+        source: Some(row.source.clone()),
+        amount: beyond.amount.map(|amount| amount.saturating_mul(beyond.days.into())),
+        ..Hit::default()
     }
-    let unit = row.parameters.text("unit");
-    let excess = sum.saturating_sub(limit);
-    hit.amount = price.filter(|_| hit.violating.len() == 1).map(|p| p.saturating_mul(excess));
-    hit.text = format!("【{name}】{day}当日{}{unit}，上限{}{unit}", plain(sum), plain(limit));
-    hit.evidence = vec![day.to_string(), plain(sum), plain(limit)];
-    hit.source = Some(row.source.clone());
-    Outcome::Hit(hit)
 }
 
 #[cfg(test)]
@@ -214,6 +252,42 @@ mod tests {
         let request = r#"{"orders":[{"rx_id":"1","hosplist_code":"CARE","cnt":"1"}],
             "history":{"orders":[{"rx_id":"H1","hosplist_code":"CARE","cnt":"1","fee_ocur_time":"20260515"}]}}"#;
         BENCH.check(request, "hit 1: 【CARE】2026-05-15当日2日，上限1日");
+    }
+
+    #[test]
+    fn an_order_of_days_falls_on_each() {
+        let order = |count: &str, days: &str| {
+            format!(
+                r#"{{"orders":[{{"rx_id":"1","hosplist_code":"CARE","cnt":"{count}","medc_days":"{days}"}}]}}"#
+            )
+        };
+        BENCH.check(&order("7", "7"), "pass");
+        BENCH.check(&order("3", "7"), "pass");
+        BENCH.check(&order("14", "7"), "hit 1: 【CARE】2026-05-15起7天每日2日，上限1日");
+        BENCH.check(&order("2", "1"), "hit 1: 【CARE】2026-05-15当日2日，上限1日");
+    }
+
+    #[test]
+    fn a_night_of_the_past_is_split_too() {
+        let request = |hours: &str, day: &str| {
+            format!(
+                r#"{{"fees":[{{"rx_id":"1","hosplist_code":"ECG","cnt":"{hours}","fee_ocur_time":"{day}01"}}],
+                "history":{{"orders":[{{"rx_id":"H","hosplist_code":"ECG","cnt":"24","fee_ocur_time":"2026051323","drord_stop_date":"2026051423"}}]}}}}"#
+            )
+        };
+        BENCH.check(&request("1", "20260514"), "pass");
+        let text = "hit 1: 【ECG】2026-05-14当日25小时，上限24小时";
+        BENCH.check(&request("2", "20260514"), text);
+        BENCH.check(&request("23", "20260513"), "pass");
+    }
+
+    #[test]
+    fn a_charge_without_a_day_is_not_of_today() {
+        check(&[("CARE", "", "", "3")], "unknown fees[1].fee_ocur_time");
+        check(
+            &[("CARE", "", "", "1"), ("CARE", "20260514", "", "2")],
+            "hit 2: 【CARE】2026-05-14当日2日，上限1日; unknown fees[1].fee_ocur_time",
+        );
     }
 
     #[test]
