@@ -24,6 +24,7 @@ use crate::facts::{
 };
 use crate::groups;
 use crate::json::Json;
+use crate::mask;
 use crate::reading::{Object, Reading};
 use crate::request;
 use crate::vocabulary;
@@ -87,13 +88,15 @@ impl Message<'_> {
         let past = |it: &&Json| current.is_none_or(|current| !std::ptr::eq(*it, current));
         facts.history = self.history(encounters.iter().filter(past));
         facts.scene = scene(self.scenario, &facts);
+        self.doubt_scenario(&mut reading);
         facts.data_findings = reading.data_findings;
         refused.extend(reading.problems);
         facts
     }
 
     fn read_encounter(&self, object: &Object<'_>, facts: &mut Facts, reading: &mut Reading) {
-        facts.encounter = Group::Present(encounter(object, reading));
+        let is_settled = scene_asked_for(self.scenario) == Some(Scene::Settlement);
+        facts.encounter = Group::Present(encounter(object, is_settled, reading));
         facts.diagnoses = diagnoses(object, reading);
         facts.surgeries = items(object, &nodes::OPERATIONS, |it| surgery(it, reading));
         facts.orders = self.lines(object.json, reading);
@@ -103,6 +106,19 @@ impl Message<'_> {
             let expected = "发送本地区代码表中的生育状态";
             patient.maternity = reading.code(object, "matn_stas", maternity, expected);
         }
+    }
+
+    /// One check is of one scene: who names several, or one that we do not know, is told which it was.
+    fn doubt_scenario(&self, reading: &mut Reading) {
+        let Some(scenario) = self.scenario.filter(|it| scene_asked_for(Some(it)).is_none()) else {
+            return;
+        };
+        reading.data_findings.push(InputFinding {
+            code: "C203",
+            path: SCENARIO.to_owned(),
+            found: mask::shown("trig_scen", scenario),
+            expected: "trig_scen一次只发送1至10中的一个；本次场景按就诊类型定，其余场景未审查".to_owned(),
+        });
     }
 
     fn lines(&self, encounter: &Json, reading: &mut Reading) -> Group<Vec<Order>> {
@@ -138,7 +154,7 @@ impl Message<'_> {
         let mut reading = Reading::lenient();
         for json in encounters.filter(|it| matches!(it, Json::Object(_))) {
             let object = nodes::at("history", json);
-            let of_visit = encounter(&object, &mut reading);
+            let of_visit = encounter(&object, false, &mut reading);
             if let Group::Present(found) = diagnoses(&object, &mut reading) {
                 history.diagnoses.extend(found);
             }
@@ -169,11 +185,18 @@ fn current_encounter<'a>(encounters: &'a [Json], current: Option<&str>) -> Optio
     encounters.iter().find(is_current).or(encounters.first())
 }
 
-/// The day of discharge is mandatory: who is still here repeats the day of admission.
-fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter {
+/// The day of discharge is mandatory: who is still here repeats the day of admission, with its time
+/// or without. Whoever settles leaves, be it on the same day.
+fn encounter(object: &Object<'_>, is_settled: bool, reading: &mut Reading) -> Encounter {
     let encounter = groups::encounter(object, reading);
-    let ended = encounter.ended.filter(|ended| encounter.began != Some(*ended));
-    Encounter { ended, ..encounter }
+    let Some((began, ended)) = encounter.began.zip(encounter.ended) else { return encounter };
+    let is_without_time = ended.time() == Time::midnight();
+    let is_repeated = ended == began || is_without_time && ended.date() == began.date();
+    match (is_repeated, is_settled) {
+        (false, _) => encounter,
+        (true, true) => Encounter { ended: Some(ended.max(began)), ..encounter },
+        (true, false) => Encounter { ended: None, ..encounter },
+    }
 }
 
 fn stay(encounter: Encounter, main_diagnosis: Option<String>) -> Stay {
@@ -229,15 +252,25 @@ fn items<T>(
 
 /// The visit tells more than the scenario, except that something is being paid for.
 fn scene(scenario: Option<&str>, facts: &Facts) -> Option<Scene> {
-    let unless_told = |scene| facts.scene().is_none().then_some(scene);
+    match scene_asked_for(scenario)? {
+        paying @ (Scene::Settlement | Scene::PreSettlement) => Some(paying),
+        of_visit => facts.scene().is_none().then_some(of_visit),
+    }
+}
+
+/// The scene of a `trig_scen`; none for several at once, of which the visit decides.
+fn scene_asked_for(scenario: Option<&str>) -> Option<Scene> {
     match scenario?.trim_start_matches('0') {
         "6" | "8" => Some(Scene::Settlement),
         "7" | "9" => Some(Scene::PreSettlement),
-        "1" | "2" | "10" => unless_told(Scene::Outpatient),
-        "3" | "4" | "5" => unless_told(Scene::Inpatient),
+        "1" | "2" | "10" => Some(Scene::Outpatient),
+        "3" | "4" | "5" => Some(Scene::Inpatient),
         _ => None,
     }
 }
+
+/// Where the scenario stands.
+const SCENARIO: &str = "input.data.trig_scen";
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -82,7 +82,9 @@ fn unfinished(verdicts: &[Verdict]) -> &'static str {
 /// What could not be judged, in the member that the interface has for remarks. It is not `err_msg`:
 /// some clients take a success with an error message for a failure.
 fn warning(verdicts: &[Verdict]) -> String {
-    let mut said: Vec<String> = Vec::new();
+    let data = verdicts.iter().flat_map(|it| &it.data_findings);
+    let scenario = data.filter(|it| it.path == super::SCENARIO).map(|it| it.expected.clone());
+    let mut said: Vec<String> = scenario.take(1).collect();
     for unknown in verdicts.iter().flat_map(Verdict::shown_unknown) {
         let text = unknown.text();
         if !said.contains(&text) {

@@ -89,6 +89,9 @@ pub(super) fn take_back(orders: &mut [Order]) {
         };
         refund.voided = true;
         for order in before.iter_mut().rev().filter(|it| is_same_item(it, refund)) {
+            if left.is_zero() {
+                break;
+            }
             let Some(quantity) = order.quantity else { continue };
             let taken = quantity.min(left);
             left -= taken;

@@ -274,6 +274,50 @@ fn check_taken_back(lines: &[String], expected: &str) {
 }
 
 #[test]
+fn a_refund_without_prices_takes_back_no_more_than_it_is_for() {
+    let of = |id: &str, quantity: &str| {
+        let line = LINE.replace("RX0001-1", id).replace(r#""pric":21.50,"#, "");
+        line.replace("\"cnt\":\"4\"", &format!("\"cnt\":\"{quantity}\""))
+    };
+    check_taken_back(&[of("a", "4"), of("b", "4"), of("c", "-4")], "a 4 86.00");
+}
+
+/// Whoever is still here repeats the day of admission; whoever settles has left.
+#[test]
+fn the_day_of_discharge_is_believed_where_somebody_leaves() {
+    check_ended("4", "2026-05-10", "2026-05-10", "still here");
+    check_ended("4", "2026-05-10 09:10:00", "2026-05-10", "still here");
+    check_ended("9", "2026-05-10 09:10:00", "2026-05-10 09:10:00", "still here");
+    check_ended("4", "2026-05-10", "2026-05-10 15:00:00", "2026-05-10T15:00:00");
+    check_ended("4", "2026-05-10 09:10:00", "2026-05-11", "2026-05-11T00:00:00");
+    check_ended("8", "2026-05-10", "2026-05-10", "2026-05-10T00:00:00");
+    check_ended("08", "2026-05-10 09:10:00", "2026-05-10", "2026-05-10T09:10:00");
+    check_ended("8", "2026-05-10", "", "still here");
+}
+
+#[track_caller]
+fn check_ended(scenario: &str, adm_date: &str, dscg_date: &str, expected: &str) {
+    let dates = format!(r#""adm_date":"{adm_date}","dscg_date":"{dscg_date}","medins_lv""#);
+    let text = message_of_one_line().replace(r#""medins_lv""#, &dates);
+    let text = text.replace(r#""trig_scen":"2""#, &format!(r#""trig_scen":"{scenario}""#));
+    let facts = facts_of(&text);
+    let ended = facts.first().unwrap().encounter.present().unwrap().ended;
+    assert_eq!(ended.map_or("still here".to_owned(), |it| it.to_string()), expected);
+}
+
+/// Several scenes at once are one check, of the scene that the visit says, and the caller reads so.
+#[test]
+fn several_scenes_at_once_are_told_of() {
+    for (scenario, told) in [("2", false), ("2,7", true), ("23", true), ("10", false)] {
+        let text = message_of_one_line();
+        let text = text.replace(r#""trig_scen":"2""#, &format!(r#""trig_scen":"{scenario}""#));
+        let verdict = judged(&text);
+        let answer = write_answer(&[verdict], &Reply::default());
+        assert_eq!(answer.contains("其余场景未审查"), told, "{scenario}: {answer}");
+    }
+}
+
+#[test]
 fn settlement_is_a_scene_of_its_own() {
     for (scenario, scene) in [
         ("2", Scene::Outpatient),
