@@ -19,6 +19,7 @@
 //! | `keys` | the rows' keys, and the days in front of values |
 //! | `links` | the ids of one patient |
 //! | `ledger` | the rows: fold, read, forget |
+//! | `firsts` | the first use of each item, which outlives its line |
 //! | `codec`, `fields` | what is kept, as bytes |
 //! | `cipher` | how it is sealed |
 //! | `recall` | the past of a check's patient |
@@ -28,6 +29,7 @@
 mod cipher;
 mod codec;
 mod fields;
+mod firsts;
 mod fold;
 mod keys;
 mod ledger;

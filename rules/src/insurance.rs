@@ -117,7 +117,8 @@ impl Message<'_> {
             code: "C203",
             path: SCENARIO.to_owned(),
             found: mask::shown("trig_scen", scenario),
-            expected: "trig_scen一次只发送1至10中的一个；本次场景按就诊类型定，其余场景未审查".to_owned(),
+            expected: "trig_scen一次只发送1至10中的一个；本次场景按就诊类型定，其余场景未审查"
+                .to_owned(),
         });
     }
 

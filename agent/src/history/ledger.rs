@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::civil::{Date, DateTime};
-use rules::facts::Order;
-use rules::past::{self, Named, Note, Noted};
+use rules::past::{self, Named, Noted};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::cipher::Cipher;
 use super::codec;
+use super::firsts::Firsts;
 use super::keys::{self, Pseudonym};
 use super::links::{self, Ids, Links, store_error};
 use crate::envelope::Envelope;
@@ -172,6 +172,7 @@ impl Ledger {
             changes.push(put(keys::SINCE, &number.to_be_bytes()));
         }
         let mut rows: BTreeMap<(Pseudonym, &str), Row> = BTreeMap::new();
+        let mut firsts = Firsts::default();
         for envelope in &accepted.envelopes {
             let Some((named, noted)) = Self::noted(envelope) else { continue };
             let day = day_received(envelope);
@@ -181,7 +182,7 @@ impl Ledger {
                 continue;
             };
             folded.kept += 1;
-            self.keep_first_use(&patient, envelope.revision, &noted, &mut changes)?;
+            firsts.note(self, &patient, (envelope.revision, &noted), &changes)?;
             let row = rows.entry((patient, &envelope.message_id)).or_insert_with(|| Row {
                 seq: envelope.seq,
                 day,
@@ -189,6 +190,7 @@ impl Ledger {
             });
             codec::write(&noted, &mut row.content);
         }
+        changes.extend(firsts.changes(self)?);
         for ((patient, _), row) in rows {
             changes.push(self.sealed(
                 &patient,
@@ -228,47 +230,7 @@ impl Ledger {
         Ids::of(&self.0.key, &self.0.org, named)
     }
 
-    /// The first use of each item outlives the line; when the line is changed or void, so is it.
-    fn keep_first_use(
-        &self,
-        patient: &Pseudonym,
-        revision: u32,
-        noted: &Noted,
-        changes: &mut Vec<Change>,
-    ) -> Result<(), StoreError> {
-        if revision > 1 {
-            for (key, known) in self.firsts(patient, Reach::Disk).map_err(store_error)? {
-                if known.identity == noted.identity {
-                    changes.push(Change::Remove(key));
-                }
-            }
-        }
-        for note in &noted.notes {
-            let (Note::Order(line) | Note::Charge(line, _)) = note else { continue };
-            if line.quantity.is_some_and(|it| it.is_sign_negative()) {
-                continue; // it takes a use back
-            }
-            let Some(item) = line.hospital_code.as_ref().or(line.national_code.as_ref()) else {
-                continue;
-            };
-            let key = keys::first(patient, item);
-            let is_known = |it: &Change| matches!(it, Change::Put(known, _) if *known == key);
-            let is_removed = |it: &Change| matches!(it, Change::Remove(known) if *known == key);
-            let is_stored = self.0.outbox.row(&key, Reach::Disk).map_err(store_error)?.is_some();
-            if changes.iter().any(is_known) || is_stored && !changes.iter().any(is_removed) {
-                continue;
-            }
-            let first_use_of = vec![Note::First(Box::new(first_use(line)))];
-            let encounter = noted.encounter.clone();
-            let first = Noted { identity: noted.identity, encounter, notes: first_use_of };
-            let mut content = Vec::new();
-            codec::write(&first, &mut content);
-            changes.push(self.sealed(patient, key, keys::NEVER, content)?);
-        }
-        Ok(())
-    }
-
-    fn sealed(
+    pub(super) fn sealed(
         &self,
         patient: &Pseudonym,
         key: Vec<u8>,
@@ -357,7 +319,11 @@ impl Ledger {
         Ok(removed)
     }
 
-    fn firsts(&self, patient: &Pseudonym, reach: Reach) -> Result<Vec<(Vec<u8>, Noted)>, RowError> {
+    pub(super) fn firsts(
+        &self,
+        patient: &Pseudonym,
+        reach: Reach,
+    ) -> Result<Vec<(Vec<u8>, Noted)>, RowError> {
         let cipher = Cipher::of(&self.0.key, patient);
         let [from, end] = keys::firsts(patient);
         let mut found = Vec::new();
@@ -367,6 +333,10 @@ impl Ledger {
             ControlFlow::Continue(())
         })?;
         Ok(found)
+    }
+
+    pub(super) fn outbox(&self) -> &Outbox {
+        &self.0.outbox
     }
 
     fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, RowError> {
@@ -402,20 +372,6 @@ fn open(cipher: &Cipher, key: &[u8], value: &[u8]) -> Option<(u32, Vec<Noted>)> 
     let mut noted = Vec::new();
     codec::read(content, &mut noted);
     Some((day, noted))
-}
-
-/// As much as tells what was used first, and when.
-fn first_use(line: &Order) -> Order {
-    Order {
-        rx_id: line.rx_id.clone(),
-        national_code: line.national_code.clone(),
-        hospital_code: line.hospital_code.clone(),
-        name: line.name.clone(),
-        quantity: line.quantity,
-        quantity_unit: line.quantity_unit.clone(),
-        begins: line.begins,
-        ..Order::default()
-    }
 }
 
 fn identity(entity: &str, key: &str) -> u64 {

@@ -89,6 +89,22 @@ pub(super) fn others(
     Ok(others)
 }
 
+/// The same, with whoever became this one in a change that is still in the making.
+pub(super) fn others_now(
+    outbox: &Outbox,
+    patient: &Pseudonym,
+    changes: &[Change],
+) -> Result<Vec<Pseudonym>, StoreError> {
+    let mut others = others(outbox, patient, Reach::Disk).map_err(store_error)?;
+    let [members, _] = keys::members(patient);
+    let joined = changes.iter().filter_map(|it| match it {
+        Change::Put(key, _) if key.starts_with(&members) => keys::other_of(key),
+        _ => None,
+    });
+    others.extend(joined.take(OTHERS_MAX));
+    Ok(others)
+}
+
 /// Follows an id to its patient, and the patient to the one it was found to be.
 fn stored(outbox: &Outbox, id: Pseudonym, reach: Reach) -> Result<Option<Link>, RowError> {
     let mut found = None;
@@ -180,7 +196,7 @@ impl Links {
         if first.patient == other.patient {
             return Ok(first);
         }
-        let others = others(outbox, &other.patient, Reach::Disk).map_err(store_error)?;
+        let others = others_now(outbox, &other.patient, changes)?;
         for it in others.into_iter().chain([other.patient]) {
             let key = keys::member(&first.patient, &it);
             changes.push(Change::Put(key, keys::dated(keys::NEVER, &[])));

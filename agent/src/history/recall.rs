@@ -58,10 +58,12 @@ fn read(ledger: &Ledger, named: &Named, reach: Reach) -> Result<Option<Vec<Noted
     ledger.read(named, reach, clock::now().date())
 }
 
-/// A caller names the patient by one id, and does not say whose.
+/// A caller names the patient by one id, and does not say whose. What a HIS writes where it knows no
+/// number names nobody: nobody's past is not known to be empty.
 fn named(facts: &Facts) -> Option<Named> {
     let id = facts.patient.present()?.patn_id.clone()?;
-    Some(past::named_by(&id))
+    let named = past::named_by(&id);
+    named.patn_id.is_some().then_some(named)
 }
 
 fn fill(facts: &mut Facts, found: Vec<Noted>, ledger: &Ledger) {

@@ -171,6 +171,85 @@ fn a_first_use_outlives_its_line_but_not_its_void() {
     assert_eq!(shown(first), "YP1");
 }
 
+/// Lines that are folded together with what changes them: none of it is on disk yet.
+#[test]
+fn a_first_use_follows_changes_that_are_folded_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    let void = |line: &'static str| {
+        ("outpatient_prescription", line, json!({ "vali_flag": "0", "patn_id": "P1" }))
+    };
+    house.append("MZ1", &[order("1", "YP1"), order("2", "YP2")]);
+    house.append("MZ1", &[void("MZ1|2")]);
+    house.fold();
+    assert_eq!(house.firsts("P1"), "YP1");
+    // Two changes of one line, in one fold.
+    let changed = |days: u32| {
+        let (entity, key, mut elements) = order("1", "YP1");
+        elements["medc_days"] = json!(days);
+        (entity, key, elements)
+    };
+    house.append("MZ1", &[changed(5)]);
+    house.append("MZ1", &[changed(3)]);
+    house.fold();
+    assert_eq!(house.firsts("P1"), "YP1");
+    // The line came under another number of the same person.
+    let visit = |lane: &'static str, ids: Value| ("outpatient_registration", lane, ids);
+    house.accept("MZ7", &[visit("MZ7", json!({ "mdtrt_sn": "MZ7", "psn_no": "N1" }))]);
+    let line = json!({ "psn_no": "N1", "rx_detl_id": "YP7", "cnt": 1 });
+    house.accept("MZ7", &[("outpatient_prescription", "MZ7|1", line)]);
+    let both = json!({ "mdtrt_sn": "MZ8", "patn_id": "P1", "psn_no": "N1" });
+    house.accept("MZ8", &[visit("MZ8", both)]);
+    assert_eq!(house.firsts("P1"), "YP1 YP7");
+    house.accept("MZ8", &[order("8", "YP7")]);
+    assert_eq!(house.firsts("P1"), "YP1 YP7", "it was used before");
+    house.accept("MZ7", &[void("MZ7|1")]);
+    assert_eq!(house.firsts("P1"), "YP1");
+}
+
+/// Three patients become one in one fold, the last of the unions over one that is not on disk.
+#[test]
+fn patients_who_become_one_twice_in_one_fold_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    let line =
+        |id: &str, number: &str, item: &str| json!({ id: number, "rx_detl_id": item, "cnt": 1 });
+    let prescription = "outpatient_prescription";
+    house.accept("A", &[(prescription, "A|1", line("medrcdno", "M1", "YP1"))]);
+    house.accept("B", &[(prescription, "B|1", line("psn_no", "N1", "YP2"))]);
+    house.accept("C", &[(prescription, "C|1", line("patn_id", "P1", "YP3"))]);
+    let visit = |lane: &'static str, ids: Value| ("outpatient_registration", lane, ids);
+    house.append("D", &[visit("D", json!({ "mdtrt_sn": "D", "psn_no": "N1", "medrcdno": "M1" }))]);
+    house.append("E", &[visit("E", json!({ "mdtrt_sn": "E", "patn_id": "P1", "psn_no": "N1" }))]);
+    house.fold();
+    for id in ["P1", "N1", "M1"] {
+        let mut items: Vec<String> = house.of(id).split(' ').map(str::to_owned).collect();
+        items.sort();
+        assert_eq!(items, ["YP1", "YP2", "YP3"], "{id}");
+    }
+}
+
+/// What a HIS writes where it knows no number names nobody, and nobody's past is not empty.
+#[test]
+fn a_placeholder_leaves_the_past_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    house.accept("MZ1", &[order("1", "YP1")]);
+    let House { outbox, writer, ledger } = house;
+    drop(ledger);
+    let config = config(folder.path());
+    let history = History::new(&config);
+    history.open(&config, outbox).unwrap();
+    for (id, is_known) in
+        [("00000000", false), ("1", false), ("null", false), ("无号", false), ("P2", true)]
+    {
+        let mut facts = asked(id);
+        recall(&history, &mut facts);
+        assert_eq!(facts.history.present().is_some(), is_known, "{id}");
+    }
+    drop(writer);
+}
+
 /// 200 entries in a few messages, out of memory. The bound is for a build without optimisation on a
 /// busy machine; `history_bench` tells what it takes.
 #[test]
@@ -251,6 +330,20 @@ impl House {
 
     fn of(&self, patient: &str) -> String {
         shown(self.ledger.read(&past::named_by(patient), Reach::Disk, day()).unwrap())
+    }
+
+    /// The items whose first use is kept.
+    fn firsts(&self, patient: &str) -> String {
+        let found = self.ledger.read(&past::named_by(patient), Reach::Disk, day()).unwrap();
+        let firsts = found.unwrap().into_iter().flat_map(|it| it.notes);
+        let mut items: Vec<String> = firsts
+            .filter_map(|note| match note {
+                past::Note::First(line) => line.hospital_code,
+                _ => None,
+            })
+            .collect();
+        items.sort();
+        items.join(" ")
     }
 
     /// Every row as it is on disk, the key in front.
