@@ -173,6 +173,9 @@ impl Checks {
     pub(crate) async fn flush(&self) {
         let offered = self.offered.load(Ordering::SeqCst);
         let mut dealt_with = self.dealt_with.subscribe();
+        if *dealt_with.borrow() >= offered {
+            return;
+        }
         self.hurry.notify_one();
         let all = dealt_with.wait_for(|it| *it >= offered);
         drop(tokio::time::timeout(FLUSH_MAX, all).await);
@@ -249,19 +252,15 @@ pub(crate) async fn answer(
     answers: Vec<states::Given>,
     telling: Telling,
 ) -> Result<Vec<log::Answered>, StoreError> {
-    let answers = Arc::new(answers);
-    let told = answer_now(road, Arc::clone(&answers), telling).await?;
-    if told.iter().all(|it| it.tracked.is_some()) {
-        return Ok(told);
-    }
-    // The check may have been answered a moment ago, and wait for its turn.
+    // A check that was answered a moment ago waits for its turn. Kept after the doctor's answer to
+    // what it found, it would open that once more.
     road.checks.flush().await;
     answer_now(road, answers, telling).await
 }
 
 async fn answer_now(
     road: &Arc<Road>,
-    answers: Arc<Vec<states::Given>>,
+    answers: Vec<states::Given>,
     telling: Telling,
 ) -> Result<Vec<log::Answered>, StoreError> {
     let Some(log) = road.checks.log().cloned() else { return Err(StoreError::Stopped) };

@@ -4,47 +4,87 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use rules::rule::Action;
 use rules::{Finding, Verdict};
 
-/// Finding ids, each with the pseudonym of its patient.
+use super::tracked::Tracked;
+
+/// Finding ids, each with who was asked and who has answered.
 #[derive(Debug, Default)]
 pub(super) struct Acknowledged(RwLock<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    patient_by_finding: HashMap<String, Option<String>>,
+    answer_by_finding: HashMap<String, Answer>,
     /// In the order in which they came: the oldest is forgotten first.
     order: VecDeque<String>,
 }
 
+/// What has to be known of an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// The pseudonym of the patient.
+    patient: Option<String>,
+    /// A second person has agreed: only that goes on where the rule blocks.
+    approved: bool,
+}
+
+impl Answer {
+    /// The answer that a finding has; none when it is to be shown again.
+    pub(super) fn of(tracked: &Tracked) -> Option<Answer> {
+        let answer = Answer { patient: tracked.patient.clone(), approved: tracked.is_approved() };
+        tracked.is_acknowledged().then_some(answer)
+    }
+
+    /// The pseudonym, and a mark behind it when it was approved. What an older release wrote has no
+    /// mark: whatever blocks is shown once more.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.patient.clone().unwrap_or_default().into_bytes();
+        bytes.extend(self.approved.then_some(APPROVED));
+        bytes
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Answer {
+        let (patient, approved) = match bytes.split_last() {
+            Some((&APPROVED, patient)) => (patient, true),
+            _ => (bytes, false),
+        };
+        let patient = str::from_utf8(patient).ok().filter(|it| !it.is_empty());
+        Answer { patient: patient.map(str::to_owned), approved }
+    }
+}
+
 impl Acknowledged {
-    pub(super) fn insert(&self, finding_id: &str, patient: Option<String>) {
+    pub(super) fn insert(&self, finding_id: &str, answer: Answer) {
         let mut known = self.write();
-        if known.patient_by_finding.insert(finding_id.to_owned(), patient).is_none() {
+        if known.answer_by_finding.insert(finding_id.to_owned(), answer).is_none() {
             known.order.push_back(finding_id.to_owned());
         }
         while known.order.len() > FINDINGS_MAX {
             let Some(oldest) = known.order.pop_front() else { break };
-            known.patient_by_finding.remove(&oldest);
+            known.answer_by_finding.remove(&oldest);
         }
     }
 
     pub(super) fn remove(&self, finding_id: &str) {
         // Its place in the order stays, and is passed over when its turn comes.
-        self.write().patient_by_finding.remove(finding_id);
+        self.write().answer_by_finding.remove(finding_id);
     }
 
     /// Whether a patient has to be named to know what need not be shown.
     pub(super) fn knows_any_of(&self, verdict: &Verdict) -> bool {
         let known = self.read();
-        verdict.findings.iter().any(|it| known.patient_by_finding.contains_key(&it.id))
+        verdict.findings.iter().any(|it| known.answer_by_finding.contains_key(&it.id))
     }
 
     /// Takes out of a verdict what need not be shown again to this patient's doctor.
     pub(super) fn take(&self, verdict: &mut Verdict, patient: Option<&str>) -> Vec<Finding> {
         let known = self.read();
         let is_known = |it: &mut Finding| {
-            known.patient_by_finding.get(&it.id).is_some_and(|of| of.as_deref() == patient)
+            known.answer_by_finding.get(&it.id).is_some_and(|answer| {
+                let is_enough = it.action != Action::Block || answer.approved;
+                is_enough && answer.patient.as_deref() == patient
+            })
         };
         verdict.findings.extract_if(.., is_known).collect()
     }
@@ -58,6 +98,8 @@ impl Acknowledged {
     }
 }
 
+/// Behind a pseudonym, in which it never is.
+const APPROVED: u8 = 1;
 /// Some thirty megabytes at most. What is forgotten is shown once more, no worse.
 const FINDINGS_MAX: usize = 200_000;
 
@@ -85,9 +127,36 @@ mod tests {
             verdict.findings.len()
         };
         assert_eq!((left("a"), known.knows_any_of(&verdict)), (1, false));
-        known.insert(&id, Some("a".to_owned()));
+        known.insert(&id, answer("a", false));
         assert_eq!((left("a"), left("b"), known.knows_any_of(&verdict)), (0, 1, true));
         known.remove(&id);
         assert_eq!(left("a"), 1);
+        // A warning became a block since: one person's answer is not enough any more.
+        let blocking = |verdict: &Verdict| {
+            let mut verdict = verdict.clone();
+            verdict.findings.iter_mut().for_each(|it| it.action = Action::Block);
+            known.take(&mut verdict, Some("a")).len()
+        };
+        known.insert(&id, answer("a", false));
+        assert_eq!(blocking(&verdict), 0);
+        known.insert(&id, answer("a", true));
+        assert_eq!(blocking(&verdict), 1);
+    }
+
+    #[test]
+    fn rows_with_and_without_a_mark() {
+        for (bytes, expected) in [
+            (&b"abc"[..], answer("abc", false)),
+            (b"abc\x01", answer("abc", true)),
+            (b"", Answer::default()),
+            (b"\x01", Answer { patient: None, approved: true }),
+        ] {
+            assert_eq!(Answer::from_bytes(bytes), expected);
+            assert_eq!(expected.to_bytes(), bytes);
+        }
+    }
+
+    fn answer(patient: &str, approved: bool) -> Answer {
+        Answer { patient: Some(patient.to_owned()), approved }
     }
 }

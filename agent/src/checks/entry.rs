@@ -49,6 +49,10 @@ pub struct Check {
     pub not_run: Vec<String>,
     /// The packs that judged.
     pub rules_version: String,
+    /// The check that has the bytes, when it is another: a request about several patients is kept
+    /// once, at the first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_of: Option<String>,
     /// The bytes as they came.
     #[serde(skip)]
     pub request: Bytes,

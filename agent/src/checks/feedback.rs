@@ -84,7 +84,7 @@ fn read_one(path: &str, item: &Map<String, Value>) -> Result<Given, Unreadable> 
         finding_id,
         state: state(path, text("state"), text("dspo_way").as_deref())?,
         reason: text("dspo_way_rea").or_else(|| text("reason")),
-        consent: text("cons_flag").is_some_and(|it| matches!(it.as_str(), "y" | "1" | "true")),
+        consent: text("cons_flag").or_else(|| text("consent")).is_some_and(|it| is_yes(&it)),
         by: text("opter"),
         approver: text("aprv_opter"),
         at: at.unwrap_or_default(),
@@ -108,6 +108,10 @@ fn state(path: &str, name: Option<String>, way: Option<&str>) -> Result<State, U
     };
     // The name says more than the number: an order that goes on at the patient's cost goes on.
     State::parse(&name).ok_or_else(|| unreadable(&format!("{path}.state"), &name, STATES))
+}
+
+fn is_yes(text: &str) -> bool {
+    matches!(text.to_ascii_lowercase().as_str(), "y" | "yes" | "1" | "true" | "是")
 }
 
 /// Numbers and switches are taken for the texts that others send.
@@ -139,6 +143,8 @@ mod tests {
             {"jr_id":"F2","state":"continued","dspo_way_rea":"长期外出","aprv_opter":"D2"}]}"#;
         check(read(list), "F1 self_pay consent D1; F2 continued 长期外出 approved by D2");
         check(read(r#"{"jr_id":"F1","state":"voided"}"#), "F1 voided");
+        check(read(r#"{"jr_id":"F1","state":"self_pay","consent":true}"#), "F1 self_pay consent");
+        check(read(r#"{"jr_id":"F1","state":"self_pay","consent":false}"#), "F1 self_pay");
         check(read(r#"{"jr_id":"F1","dspo_way":1,"reason":"r"}"#), "F1 continued r");
     }
 

@@ -5,7 +5,7 @@
 //! | `c` check id, 16 bytes | the check |
 //! | `f` finding id | where the finding stands, and how it came there |
 //! | `o` id of the check that showed it, finding id | nothing: the finding waits for an answer |
-//! | `a` finding id | the patient's pseudonym: the finding was answered for and is not shown again |
+//! | `a` finding id | the patient's pseudonym, marked when approved: the finding was answered for and is not shown again |
 //! | `e` encounter, 0, finding id | nothing: findings by encounter |
 //! | `l` encounter, 0, line, 0, record id | the record in which the line was uploaded |
 //! | `h` hour, 4 bytes | how many checks of that hour are kept, and their bytes |

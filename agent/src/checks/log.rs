@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use jiff::civil::DateTime;
 
-use super::acknowledged::Acknowledged;
+use super::acknowledged::{Acknowledged, Answer};
 use super::entry::Check;
 use super::keys;
 use super::pen::Pen;
@@ -61,9 +61,8 @@ impl Log {
         let acknowledged = Acknowledged::default();
         walk(&outbox, b"a", |key, bytes| {
             let id = key.get(1..).and_then(|it| str::from_utf8(it).ok());
-            let patient = str::from_utf8(bytes).ok().filter(|it| !it.is_empty());
             if let Some(id) = id {
-                acknowledged.insert(id, patient.map(str::to_owned));
+                acknowledged.insert(id, Answer::from_bytes(bytes));
             }
         })?;
         let mut encounters = HashSet::new();
@@ -98,15 +97,23 @@ impl Log {
         Ok(())
     }
 
-    /// The check of this id.
+    /// The check of this id, with its request.
     pub fn get(&self, check_id: &str) -> Result<Option<Check>, StoreError> {
+        let Some(mut check) = self.alone(check_id)? else { return Ok(None) };
+        if let Some(first) = &check.request_of {
+            check.request = self.alone(first)?.unwrap_or_default().request;
+        }
+        Ok(Some(check))
+    }
+
+    fn alone(&self, check_id: &str) -> Result<Option<Check>, StoreError> {
         let Some(id) = keys::id(check_id) else { return Ok(None) };
         let bytes = self.0.outbox.shelved(&keys::check(id))?;
         Ok(bytes.and_then(|it| Check::from_bytes(&it)))
     }
 
     /// Shows the checks that came from one moment on and before another, in their order, until
-    /// `show` has enough. The times are in China.
+    /// `show` has enough. The times are in China. A request stands at the first of its checks only.
     pub fn between(
         &self,
         from: DateTime,
@@ -119,7 +126,7 @@ impl Log {
         })
     }
 
-    /// The same, behind a check that was shown before.
+    /// The same, behind a check that was shown before; every check with its request.
     pub(super) fn following(
         &self,
         after: Option<&str>,
@@ -129,9 +136,27 @@ impl Log {
     ) -> Result<(), StoreError> {
         let begin = after.and_then(keys::id).map(|id| [&keys::check(id)[..], b"\0"].concat());
         let begin = begin.unwrap_or_else(|| keys::checks_from(keys::ms(from)));
+        let mut last = Check::default();
+        let mut failed = None;
         self.0.outbox.walk_shelf(&begin, &keys::checks_from(keys::ms(to)), |_, bytes| {
-            Check::from_bytes(bytes).map_or(ControlFlow::Continue(()), &mut show)
-        })
+            let Some(mut check) = Check::from_bytes(bytes) else {
+                return ControlFlow::Continue(());
+            };
+            if let Some(first) = &check.request_of {
+                if last.check_id != *first {
+                    match self.alone(first) {
+                        Ok(found) => last = found.unwrap_or_default(),
+                        Err(error) => {
+                            failed = Some(error);
+                            return ControlFlow::Break(());
+                        }
+                    }
+                }
+                check.request = last.request.clone();
+            }
+            show(check)
+        })?;
+        failed.map_or(Ok(()), Err)
     }
 
     /// Where a finding stands, and how it came there.

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
-use super::acknowledged::Acknowledged;
+use super::acknowledged::{Acknowledged, Answer};
 use super::entry::Check;
 use super::keys;
 use super::log::{Answered, Hours, walk};
@@ -23,6 +23,8 @@ pub(super) struct Pen<'a> {
     outbox: &'a Outbox,
     changes: Vec<Change>,
     findings: BTreeMap<String, Tracked>,
+    /// Findings that this change forgets.
+    forgotten: Vec<String>,
     hours: Hours,
     next: u64,
 }
@@ -31,7 +33,7 @@ impl<'a> Pen<'a> {
     /// `next` is the number that the next records to tell get.
     pub(super) fn new(outbox: &'a Outbox, next: u64) -> Pen<'a> {
         let (findings, hours) = (BTreeMap::new(), Hours::new());
-        Pen { outbox, changes: Vec::new(), findings, hours, next }
+        Pen { outbox, changes: Vec::new(), findings, forgotten: Vec::new(), hours, next }
     }
 
     /// Keeps a check, and where its findings stand now.
@@ -139,6 +141,7 @@ impl<'a> Pen<'a> {
 
     fn forget_finding(&mut self, tracked: &Tracked) -> Result<(), StoreError> {
         self.close(tracked);
+        self.forgotten.push(tracked.id.clone());
         self.changes.push(Change::Remove(keys::finding(&tracked.id)));
         self.changes.push(Change::Remove(keys::acknowledged(&tracked.id)));
         let Some(encounter) = &tracked.encounter else { return Ok(()) };
@@ -158,11 +161,9 @@ impl<'a> Pen<'a> {
             let json = serde_json::to_vec(tracked).unwrap_or_default();
             self.changes.push(Change::Put(keys::finding(id), json));
             let key = keys::acknowledged(id);
-            self.changes.push(if tracked.is_acknowledged() {
-                let patient = tracked.patient.clone().unwrap_or_default();
-                Change::Put(key, patient.into_bytes())
-            } else {
-                Change::Remove(key)
+            self.changes.push(match Answer::of(tracked) {
+                Some(answer) => Change::Put(key, answer.to_bytes()),
+                None => Change::Remove(key),
             });
         }
         for (hour, [checks, bytes]) in &self.hours {
@@ -172,12 +173,12 @@ impl<'a> Pen<'a> {
         self.outbox.shelve(&self.changes)?;
         // Only what is on disk is acted upon.
         for (id, tracked) in self.findings {
-            if tracked.is_acknowledged() {
-                acknowledged.insert(&id, tracked.patient);
-            } else {
-                acknowledged.remove(&id);
+            match Answer::of(&tracked) {
+                Some(answer) => acknowledged.insert(&id, answer),
+                None => acknowledged.remove(&id),
             }
         }
+        self.forgotten.iter().for_each(|id| acknowledged.remove(id));
         Ok(self.next)
     }
 

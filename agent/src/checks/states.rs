@@ -119,7 +119,9 @@ fn lacks(given: &Given) -> Option<&'static str> {
             Some("ignored 由前置机在超时后记录，请发送 changed、continued、self_pay 或 voided")
         }
         State::Continued if !has_reason => Some("继续执行须写明原因"),
-        State::SelfPay if !given.consent => Some("转自费须有患者知情同意：consent 为 true"),
+        State::SelfPay if !given.consent => {
+            Some("转自费须有患者知情同意：cons_flag 为 y，或 consent 为 true")
+        }
         _ => None,
     }
 }
@@ -166,7 +168,7 @@ mod tests {
         );
         check(
             &Given { consent: false, ..said(State::SelfPay) },
-            "转自费须有患者知情同意：consent 为 true",
+            "转自费须有患者知情同意：cons_flag 为 y，或 consent 为 true",
         );
         check(&Given { reason: None, consent: false, ..said(State::Changed) }, "");
         check(&Given { source: AGENT.to_owned(), ..said(State::Ignored) }, "");

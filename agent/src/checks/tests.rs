@@ -93,6 +93,124 @@ fn a_disk_that_stands_still_holds_no_check_up_and_what_is_lost_is_counted() {
     });
 }
 
+/// What the doctor saw is answered for, though the log had not come to it yet.
+#[test]
+fn a_check_that_waits_for_its_turn_does_not_open_what_was_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let (road, writer) = road(folder.path());
+        let log = road.checks.log().unwrap();
+        let shown = |at: &str| Check { findings: vec![finding("F")], ..made(at) };
+        log.append(&[shown("2026-11-22T09:00:00")], None).unwrap();
+        let stop = CancellationToken::new();
+        let keeper = tokio::spawn(keep(Arc::clone(&road), stop.clone()));
+        road.checks.offer(shown("2026-11-22T09:00:05"), None);
+        let told = answer(&road, vec![continued("F", None)], Telling::ToTell).await.unwrap();
+        assert!(told.iter().all(log::Answered::is_taken));
+        road.checks.flush().await;
+        let state = || log.finding("F").unwrap().unwrap().state;
+        assert_eq!(state(), states::State::Continued);
+        stop.cancel();
+        keeper.await.unwrap();
+        assert_eq!(state(), states::State::Continued);
+        drop(writer);
+    });
+}
+
+/// A finding that is forgotten is forgotten in memory too: found once more, it is shown.
+#[test]
+fn what_is_forgotten_is_shown_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (outbox, writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
+    let log = Log::open(outbox).unwrap();
+    let check = Check { findings: vec![finding("F")], ..made("2026-11-20T09:30:00") };
+    log.append(&[check], None).unwrap();
+    log.answer(&[continued("F", None)], None).unwrap();
+    let verdict = shows("F");
+    assert!(log.acknowledged().knows_any_of(&verdict));
+    assert!(
+        log.forget(u64::MAX, u64::MAX, keys::ms("2026-11-22T09:00:00".parse().unwrap())).unwrap()
+    );
+    assert!(!log.acknowledged().knows_any_of(&verdict));
+    drop(writer);
+}
+
+/// A rule that blocks since the last start asks for a second person, whatever was said before.
+#[test]
+fn who_approved_is_known_after_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (outbox, writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
+    let log = Log::open(outbox).unwrap();
+    let findings = vec![finding("one"), finding("two")];
+    log.append(&[Check { findings, ..made("2026-11-20T09:30:00") }], None).unwrap();
+    log.answer(&[continued("one", None), continued("two", Some("D2"))], None).unwrap();
+    drop((log, writer));
+    let (outbox, writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
+    let log = Log::open(outbox).unwrap();
+    let hidden = |id: &str, action: rules::rule::Action| {
+        let mut verdict = shows(id);
+        verdict.findings.iter_mut().for_each(|it| it.action = action);
+        log.acknowledged().take(&mut verdict, None).len()
+    };
+    let (hint, block) = (rules::rule::Action::Hint, rules::rule::Action::Block);
+    assert_eq!((hidden("one", hint), hidden("two", hint)), (1, 1));
+    assert_eq!((hidden("one", block), hidden("two", block)), (0, 1));
+    drop(writer);
+}
+
+/// A request about several patients is kept once, and read back for each of them.
+#[test]
+fn a_request_is_kept_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (outbox, writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
+    let log = Log::open(outbox).unwrap();
+    let first = made("2026-11-22T09:00:00");
+    let request_of = Some(first.check_id.clone());
+    let second =
+        Check { part: 1, request_of, request: Bytes::new(), ..made("2026-11-22T09:00:01") };
+    log.append(&[first.clone(), second.clone()], None).unwrap();
+    assert_eq!(log.get(&second.check_id).unwrap().unwrap().request, first.request);
+    let mut requests = Vec::new();
+    let (from, to) =
+        ("2026-11-22T09:00:01".parse().unwrap(), "2026-11-23T00:00:00".parse().unwrap());
+    log.following(None, from, to, |check| {
+        requests.push(check.request);
+        std::ops::ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(requests, [first.request]);
+    drop(writer);
+}
+
+fn continued(finding_id: &str, approver: Option<&str>) -> states::Given {
+    states::Given {
+        finding_id: finding_id.to_owned(),
+        state: states::State::Continued,
+        reason: Some("r".to_owned()),
+        approver: approver.map(str::to_owned),
+        at: "20261122090010".to_owned(),
+        ..states::Given::default()
+    }
+}
+
+/// A verdict with one finding.
+fn shows(id: &str) -> Verdict {
+    let found = Finding {
+        id: id.to_owned(),
+        rule_id: "r".to_owned(),
+        official_code: None,
+        rule_name: "r".to_owned(),
+        severity: rules::rule::Severity::Slight,
+        action: rules::rule::Action::Hint,
+        behaviour: rules::rule::Behaviour::Item,
+        text: String::new(),
+        basis: String::new(),
+        amount: None,
+        lines: Vec::new(),
+    };
+    Verdict { findings: vec![found], ..Verdict::default() }
+}
+
 fn between(log: &Log, from: &str, to: &str) -> String {
     let mut found = Vec::new();
     log.between(from.parse().unwrap(), to.parse().unwrap(), |check| {

@@ -107,9 +107,14 @@ impl Tracked {
     pub fn is_acknowledged(&self) -> bool {
         let goes_on = matches!(self.state, State::Continued | State::SelfPay);
         let blocks = self.action == Action::Block.name();
-        let approved = self.said.last().is_some_and(|it| it.approver.is_some());
         // Without an encounter nobody can say that it is the same finding.
-        goes_on && self.encounter.is_some() && (!blocks || approved)
+        goes_on && self.encounter.is_some() && (!blocks || self.is_approved())
+    }
+
+    /// Whether a second person has agreed to what was said last.
+    #[must_use]
+    pub fn is_approved(&self) -> bool {
+        self.said.last().is_some_and(|it| it.approver.is_some())
     }
 }
 

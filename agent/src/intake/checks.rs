@@ -117,7 +117,8 @@ impl Question {
                 door: self.door,
                 channel: self.channel.clone(),
                 content_type: self.content_type.clone(),
-                request: request.clone(),
+                request_of: (part > 0).then(|| self.id.clone()),
+                request: if part == 0 { request.clone() } else { Bytes::new() },
                 ..Check::default()
             };
             let check = check.judged(facts, verdict, acknowledged);

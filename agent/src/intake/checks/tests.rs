@@ -35,6 +35,47 @@ fn a_channel_has_its_own_deadline() {
     check("/v1/channels/quick/checks", PASS, long, "level -99 and why");
 }
 
+/// Whatever a request with sixty patients weighs, it weighs once in the log.
+#[test]
+fn a_request_about_several_patients_is_kept_at_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let (road, writer) = road(folder.path(), "");
+        road.checks.open(road.outbox.clone()).unwrap();
+        let stop = tokio_util::sync::CancellationToken::new();
+        let keeper = tokio::spawn(crate::checks::keep(Arc::clone(&road), stop.clone()));
+        let one = NATIONAL.split_once("\"patient_dtos\":").unwrap().1.strip_suffix("}}}").unwrap();
+        let both = format!("[{one},{}]", one.replace("\"P1\"", "\"P2\""));
+        let body = NATIONAL.replace(one, &both);
+        let request = Request::post("/insurance").body(Body::from(body.clone())).unwrap();
+        let answer = his_routes(&road).oneshot(request).await.unwrap();
+        let answer = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        assert!(str::from_utf8(&answer).unwrap().contains(r#""infcode":0"#));
+        road.checks.flush().await;
+        let (log, now) = (road.checks.log().unwrap(), clock::now());
+        let mut kept = Vec::new();
+        let day = jiff::Span::new().days(1);
+        log.between(now - day, now + day, |check| {
+            kept.push(check);
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+        let bytes: Vec<usize> = kept.iter().map(|it| it.request.len()).collect();
+        assert_eq!(bytes, [body.len(), 0]);
+        let sets = Sets::load(&road.config).unwrap();
+        for check in &kept {
+            let check = log.get(&check.check_id).unwrap().unwrap();
+            let limits = &road.config.listen.limits;
+            let (facts, _) = crate::checks::again::facts(&check, &sets, "H1", limits).unwrap();
+            let expected = if check.part == 0 { "P1" } else { "P2" };
+            assert_eq!(facts.patient.present().unwrap().patn_id.as_deref(), Some(expected));
+        }
+        stop.cancel();
+        keeper.await.unwrap();
+        drop(writer);
+    });
+}
+
 /// Rules take ten milliseconds each.
 #[track_caller]
 fn check(path: &str, body: &str, of_check: &str, expected: &str) {
