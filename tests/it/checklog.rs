@@ -60,7 +60,9 @@ fn answers_are_taken_all_or_none_and_refused_by_name() {
     check(
         &agent,
         &json!({ "jr_id": id, "state": "self_pay" }),
-        &format!("422 12 I111 问题 {id}：转自费须有患者知情同意：cons_flag 为 y，或 consent 为 true"),
+        &format!(
+            "422 12 I111 问题 {id}：转自费须有患者知情同意：cons_flag 为 y，或 consent 为 true"
+        ),
     );
     assert_eq!(state(&agent, &id), "open");
     check(&agent, &void, "voided recorded");
