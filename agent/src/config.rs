@@ -19,6 +19,7 @@ use std::time::Duration;
 use adapters::{Keys, Limits, Prepare, StreamPath, WireFormat};
 use schemas::Problem;
 
+use crate::master_key::KeySource;
 use crate::outbox::Mark;
 
 /// Everything the daemon was told.
@@ -137,6 +138,10 @@ pub struct OutboxConfig {
     pub low_water: Mark,
     /// From so much on it is again.
     pub high_water: Mark,
+    /// The key with which everything in it is sealed.
+    pub key: KeySource,
+    /// Where that key lies, if it is a file.
+    pub key_file: Option<PathBuf>,
 }
 
 /// `[control]`

@@ -15,6 +15,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use flate2::Crc;
 pub use mappings::UnknownCode;
 use uuid::Uuid;
 
@@ -32,6 +33,38 @@ pub struct Draft {
     pub digest: [u8; 32],
     /// Members of the record's JSON behind `revision`, without braces: `"entity":...,"findings":[]`.
     pub tail: String,
+    /// Of all the above, made when they were.
+    pub sum: Sum,
+}
+
+impl Draft {
+    /// A draft with its sum.
+    #[must_use]
+    pub fn new(entity: String, lane: String, key: String, digest: [u8; 32], tail: String) -> Draft {
+        let sum = Sum::of([&entity, &lane, &key], &digest, tail.as_bytes());
+        Draft { entity, lane, key, digest, tail, sum }
+    }
+}
+
+/// A CRC-32 that is made when a record is, travels with it, and is compared when the record is taken
+/// out to be published: whatever changed it on the way, in memory too, it does not leave the house.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sum(pub u32);
+
+impl Sum {
+    /// The sum of a record's parts.
+    #[must_use]
+    pub fn of(names: [&str; 3], digest: &[u8; 32], tail: &[u8]) -> Sum {
+        let mut sum = Crc::new();
+        for name in names {
+            // With its length, or "ab" + "c" would be "a" + "bc".
+            sum.update(&(name.len() as u64).to_be_bytes());
+            sum.update(name.as_bytes());
+        }
+        sum.update(digest);
+        sum.update(tail);
+        Sum(sum.sum())
+    }
 }
 
 /// All records of one message. They are stored together or not at all.

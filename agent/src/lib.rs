@@ -17,6 +17,7 @@
 //! | [`config`] | `agent.toml`, proved; every fault told at once |
 //! | [`checks`] | what became of every check: log, findings' states, the way to the platform |
 //! | [`history`] | the past of each patient, folded from accepted records, for checks |
+//! | [`master_key`] | the key, kept outside the store, without which nothing in it can be read |
 //! | [`patient_key`] | the key under which a patient is known in stores that outlive a visit |
 //! | [`parked`] | messages that wait for a local code to be mapped: listed, judged again, released |
 //! | [`sets`] | schemas, mappings, code maps and rules, loaded as one |
@@ -35,6 +36,7 @@
 //! leaves the outbox before its confirm; no queue in memory without a bound; no value of a patient
 //! in a log, a metric or an error; no clock, disk or network in any other crate.
 
+mod aead;
 pub mod checks;
 pub mod cli;
 pub mod clock;
@@ -45,12 +47,14 @@ pub mod envelope;
 pub mod forward;
 pub mod history;
 pub mod intake;
+pub mod master_key;
 pub mod outbox;
 pub mod parked;
 pub mod patient_key;
 pub mod pipeline;
 pub mod quality;
 pub mod receive;
+mod secret_file;
 pub mod sets;
 pub mod shadow;
 pub mod supervise;

@@ -34,6 +34,7 @@
 //! | | `cursor` | lowest number not settled |
 //! | | `letters` | next number of a dead letter, dead letters kept |
 //! | | `parked` | next number of a parked message, messages parked |
+//! | | `keyring` | the data keys, wrapped (`outbox/keyring.rs`) |
 //!
 //! One queue value holds a whole submission. Measured against one value a record (six records of
 //! 700 bytes, 64 callers), the writer needs a seventh less CPU and the queue a tenth fewer bytes.
@@ -86,6 +87,7 @@ mod command;
 mod error;
 mod format;
 mod journey;
+mod keyring;
 mod letters;
 mod opening;
 mod parked;
@@ -96,6 +98,7 @@ mod rows;
 mod seen;
 mod shelf;
 mod store;
+mod vault;
 mod witness;
 mod writer;
 
@@ -124,6 +127,7 @@ use self::store::Store;
 pub use self::store::{Reach, RowError};
 use self::writer::Writer;
 use crate::envelope::{DeadLetter, Envelope, Receipt, Submission, UnknownCode};
+use crate::master_key::KeySource;
 
 /// The bounds of an outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,6 +157,8 @@ pub struct Options {
     pub keep_delivered: bool,
     /// Compress the log too: about a quarter fewer bytes to the disk, for a fifth of the rate.
     pub compress_log: bool,
+    /// Where the key is with which everything is sealed.
+    pub key: KeySource,
 }
 
 impl Default for Options {
@@ -170,6 +176,7 @@ impl Default for Options {
             raw_bytes_max: 0,
             keep_delivered: false,
             compress_log: false,
+            key: KeySource::Beside,
         }
     }
 }
@@ -581,6 +588,7 @@ const TAIL: &[u8] = b"tail";
 const CURSOR: &[u8] = b"cursor";
 const LETTERS: &[u8] = b"letters";
 const PARKED: &[u8] = b"parked";
+const KEYRING: &[u8] = b"keyring";
 
 #[cfg(test)]
 mod tests;

@@ -5,12 +5,14 @@
 //! without it, what was stored about a patient is no longer found, so a backup needs it too.
 
 use std::fmt::{self, Write as _};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
+
+use crate::aead::random;
+use crate::secret_file;
 
 /// The key of one installation.
 #[derive(Clone)]
@@ -74,17 +76,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn make(path: &Path) -> io::Result<PatientKey> {
-    let mut key = [0; BYTES];
-    File::open("/dev/urandom")?.read_exact(&mut key)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let temporary = path.with_extension("tmp");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(&key)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    File::open(folder)?.sync_all()?;
+    let key = random().ok_or_else(|| io::Error::other("the system gives no random numbers"))?;
+    secret_file::write(path, &key)?;
     Ok(PatientKey(key))
 }
 

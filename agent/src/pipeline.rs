@@ -400,7 +400,7 @@ fn draft_of(
     let digest = Sha256::digest(elements).into();
     tail.push_str(",\"findings\":");
     findings_json(warnings, &mut tail);
-    Draft { entity: entity.name().to_owned(), lane, key, digest, tail }
+    Draft::new(entity.name().to_owned(), lane, key, digest, tail)
 }
 
 /// A record that the agent itself has to tell, such as that of a check.

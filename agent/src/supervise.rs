@@ -20,6 +20,7 @@ use crate::control::{self, ControlDoor};
 use crate::forward::{self, FilesOptions, ForwardState};
 use crate::intake::Road;
 use crate::intake::http::{self, Door};
+use crate::master_key::KeySource;
 use crate::outbox::{Options as OutboxOptions, Outbox, StoreError, WriterHandle};
 use crate::sets::{Sets, watch};
 use crate::shadow;
@@ -151,9 +152,18 @@ fn open_outbox(config: &Config) -> anyhow::Result<(Outbox, WriterHandle)> {
         low_water: config.outbox.low_water,
         high_water: config.outbox.high_water,
         reserve_bytes: RESERVE_BYTES,
+        key: config.outbox.key.clone(),
         ..OutboxOptions::default()
     };
-    Outbox::open(dir, &options).with_context(|| format!("outbox {}", dir.display()))
+    let opened =
+        Outbox::open(dir, &options).with_context(|| format!("outbox {}", dir.display()))?;
+    if let Some(file) = &config.outbox.key_file
+        && let Some(why) = KeySource::is_kept_badly(file, dir)
+    {
+        let file = file.display();
+        tracing::warn!(code = "O123", %file, why, "the key of the store is not kept well");
+    }
+    Ok(opened)
 }
 
 async fn bind(road: &Road, address: SocketAddr) -> anyhow::Result<Door> {

@@ -14,7 +14,7 @@ use super::records::{CHANNEL, Sheaf, Writer};
 use super::states::{AGENT, Given, State, Step};
 use super::tracked::Tracked;
 use crate::clock;
-use crate::envelope::{Draft, Original, Submission};
+use crate::envelope::{Draft, Original, Submission, Sum};
 use crate::outbox::{Change, Outbox, StoreError};
 use crate::pipeline;
 
@@ -240,6 +240,9 @@ struct UntoldDraft {
     key: String,
     digest: [u8; 32],
     tail: String,
+    /// Not there in what earlier releases wrote.
+    #[serde(default)]
+    sum: Option<u32>,
 }
 
 impl Untold {
@@ -250,6 +253,7 @@ impl Untold {
             key: it.key,
             digest: it.digest,
             tail: it.tail,
+            sum: Some(it.sum.0),
         };
         Untold {
             message_id: submission.message_id,
@@ -262,12 +266,9 @@ impl Untold {
 
     /// As the outbox takes it.
     pub(super) fn submission(self) -> Submission {
-        let draft = |it: UntoldDraft| Draft {
-            entity: it.entity,
-            lane: it.lane,
-            key: it.key,
-            digest: it.digest,
-            tail: it.tail,
+        let draft = |it: UntoldDraft| {
+            let draft = Draft::new(it.entity, it.lane, it.key, it.digest, it.tail);
+            Draft { sum: it.sum.map_or(draft.sum, Sum), ..draft }
         };
         Submission {
             channel: CHANNEL.into(),

@@ -19,12 +19,14 @@ use crate::sets::Sets;
 #[test]
 fn checks_are_found_by_id_and_by_time_with_the_bytes_that_came() {
     let folder = tempfile::tempdir().unwrap();
-    let (outbox, writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
+    let (outbox, writer) =
+        Outbox::open(&folder.path().join("outbox"), &Options::default()).unwrap();
     let log = Log::open(outbox).unwrap();
     let checks = ["2026-11-22T09:00:00", "2026-11-22T10:00:00", "2026-11-23T10:00:00"].map(made);
     log.append(&checks, None).unwrap();
     drop((log, writer));
-    let (outbox, writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
+    let (outbox, writer) =
+        Outbox::open(&folder.path().join("outbox"), &Options::default()).unwrap();
     let log = Log::open(outbox).unwrap();
     assert_eq!(log.get(&checks[1].check_id).unwrap().as_ref(), Some(&checks[1]));
     assert_eq!(log.get("nobody").unwrap(), None);
@@ -39,7 +41,8 @@ fn checks_are_found_by_id_and_by_time_with_the_bytes_that_came() {
 #[test]
 fn what_is_too_old_or_too_much_is_forgotten_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let (outbox, writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
+    let (outbox, writer) =
+        Outbox::open(&folder.path().join("outbox"), &Options::default()).unwrap();
     let log = Log::open(outbox).unwrap();
     let mut checks =
         ["2026-11-20T09:30:00", "2026-11-21T09:00:00", "2026-11-22T09:00:00"].map(made);

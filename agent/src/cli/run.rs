@@ -44,6 +44,8 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         Some(StoreError::Failed { .. } | StoreError::Damaged { .. } | StoreError::Full { .. }) => {
             Exit::Disk
         }
+        // Nothing gets better by starting again until somebody brings the right key.
+        Some(StoreError::OtherKey { .. } | StoreError::NoKey { .. }) => Exit::Config,
         _ => Exit::Unavailable,
     }
 }

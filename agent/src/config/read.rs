@@ -1,7 +1,7 @@
 //! From the text of `agent.toml` to a [`Config`], or to every problem at once.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use adapters::{Keys, Limits, Prepare, StreamPath, WireFormat};
@@ -224,11 +224,14 @@ const FORMATS: &str = "auto, xml, soap, json, form, hl7 or csv";
 fn outbox(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> OutboxConfig {
     let mut section = root.section("outbox", to);
     let dir = section.text("dir", to).unwrap_or_else(|| "/var/lib/his-agent/outbox".to_owned());
+    let (key, key_file) = secrets::store_key(&mut section, Path::new(&dir), to);
     let outbox = OutboxConfig {
         dir: PathBuf::from(dir),
         waiting_max: section.size("waiting_max", 1_024, 1..=65_536, to),
         low_water: section.parsed("low_water", Mark::Auto, WATER, to),
         high_water: section.parsed("high_water", Mark::Auto, WATER, to),
+        key,
+        key_file,
     };
     let is_upside_down = match (outbox.low_water, outbox.high_water) {
         (Mark::Bytes(low), Mark::Bytes(high)) => high < low,

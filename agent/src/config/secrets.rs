@@ -1,10 +1,11 @@
 //! Secrets: named in the configuration, read from where only the agent may look, never shown.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use adapters::{Keys, Secret};
 
 use super::section::{Complaints, Section};
+use crate::master_key::{KeySource, NotAKey};
 
 /// Where a secret is kept, or that none was named.
 enum Named<'a> {
@@ -74,6 +75,38 @@ pub(super) fn secret(
         to.error("A010", place, message);
     }
     named
+}
+
+/// The key of the store, and its file if it lies in one. Without a word it lies beside the store, and
+/// is read when the store is opened.
+pub(super) fn store_key(
+    section: &mut Section<'_, '_>,
+    store: &Path,
+    to: &mut Complaints<'_>,
+) -> (KeySource, Option<PathBuf>) {
+    let beside = (KeySource::Beside, Some(KeySource::beside(store)));
+    let Some(named) = section.text("key", to) else { return beside };
+    let place = section.offset_of("key");
+    let named = Named::of(&named);
+    let file = match named {
+        Named::File(path) => Some(PathBuf::from(path)),
+        Named::Variable(_) | Named::Credential(_) | Named::Bare => None,
+    };
+    let why = match named.read() {
+        Some(Ok(text)) => match text.parse() {
+            Ok(key) => return (KeySource::Given(key), file),
+            Err(NotAKey) => format!("`key`: {NotAKey}"),
+        },
+        Some(Err(why)) => format!("`key`: {why}"),
+        None => {
+            let message = "`key` is written out: write it to a file and name it, key = \"file:PATH\", \
+                           \"env:NAME\" or \"credential:NAME\"";
+            to.error("A010", place, message.to_owned());
+            return beside;
+        }
+    };
+    to.error("A009", place, why);
+    beside
 }
 
 /// The keys of a channel, each named and none written out.

@@ -1,41 +1,35 @@
 //! What is kept of a patient can be read with the installation's key only: AES-256-GCM, a key for
-//! each patient that is made of the installation's and of the patient's pseudonym. The only file
-//! that names the cipher.
+//! each patient that is made of the installation's and of the patient's pseudonym.
 //!
 //! The row's own key is bound in, so that no row can stand in for another.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-
+use crate::aead::{Aead, NONCE_BYTES, random};
 use crate::patient_key::PatientKey;
 
 /// Seals and opens what is kept of one patient.
-pub(super) struct Cipher(LessSafeKey);
+pub(super) struct Cipher(Aead);
 
 impl Cipher {
     pub(super) fn of(key: &PatientKey, patient: &[u8; 16]) -> Cipher {
-        let secret = key.derive("history of", &[patient]);
-        let key = UnboundKey::new(&AES_256_GCM, &secret).expect("32 bytes are a key of AES-256");
-        Cipher(LessSafeKey::new(key))
+        Cipher(Aead::new(&key.derive("history of", &[patient])))
     }
 
     /// Appends the sealed content to what stands in front of it. `None` when the system has no
     /// random numbers.
     pub(super) fn seal(&self, row: &[u8], mut content: Vec<u8>, out: &mut Vec<u8>) -> Option<()> {
-        let mut nonce = [0; NONCE_LEN];
-        aws_lc_rs::rand::fill(&mut nonce).ok()?;
-        let sealed = Nonce::assume_unique_for_key(nonce);
-        self.0.seal_in_place_append_tag(sealed, Aad::from(row), &mut content).ok()?;
+        let nonce: [u8; NONCE_BYTES] = random()?;
+        let tag = self.0.seal(nonce, row, &mut content);
         out.extend_from_slice(&nonce);
         out.extend_from_slice(&content);
+        out.extend_from_slice(&tag);
         Some(())
     }
 
     /// The content, in place; `None` for what was sealed with another key, for another row, or
     /// is damaged.
     pub(super) fn open<'a>(&self, row: &[u8], sealed: &'a mut [u8]) -> Option<&'a [u8]> {
-        let (nonce, content) = sealed.split_first_chunk_mut::<NONCE_LEN>()?;
-        let nonce = Nonce::assume_unique_for_key(*nonce);
-        let content = self.0.open_in_place(nonce, Aad::from(row), content).ok()?;
+        let (nonce, content) = sealed.split_first_chunk_mut::<NONCE_BYTES>()?;
+        let content = self.0.open(*nonce, row, content)?;
         Some(content)
     }
 }

@@ -300,16 +300,11 @@ impl House {
     }
 
     fn append(&self, lane: &str, records: &[(&str, &str, Value)]) {
-        let drafts = records.iter().map(|(entity, key, elements)| Draft {
-            entity: (*entity).to_owned(),
-            lane: lane.to_owned(),
-            key: (*key).to_owned(),
-            digest: sha2::Digest::finalize(sha2::Digest::chain_update(
-                <sha2::Sha256 as sha2::Digest>::new(),
-                elements.to_string(),
-            ))
-            .into(),
-            tail: format!(r#""entity":"{entity}","elements":{elements},"findings":[]"#),
+        let drafts = records.iter().map(|(entity, key, elements)| {
+            let digest = <sha2::Sha256 as sha2::Digest>::digest(elements.to_string()).into();
+            let tail = format!(r#""entity":"{entity}","elements":{elements},"findings":[]"#);
+            let [entity, lane, key] = [*entity, lane, *key].map(str::to_owned);
+            Draft::new(entity, lane, key, digest, tail)
         });
         let submission = Submission {
             channel: Arc::from("c"),

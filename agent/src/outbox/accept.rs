@@ -20,6 +20,7 @@ pub(super) fn entry<'a>(
             lane: &draft.lane,
             key: &draft.key,
             tail: &draft.tail,
+            sum: Some(draft.sum),
         })
     });
     Entry {

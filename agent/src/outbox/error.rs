@@ -45,6 +45,22 @@ pub enum StoreError {
         /// What the store said.
         cause: String,
     },
+    /// O121: the key given is not the one the store was sealed with. Nothing was touched.
+    #[error(
+        "the store was sealed under the key with fingerprint {stored}, and the key given has {given}"
+    )]
+    OtherKey {
+        /// Fingerprint of the key the store wants.
+        stored: String,
+        /// Fingerprint of the key it got.
+        given: String,
+    },
+    /// O122: the key of the store cannot be had. Nothing was touched.
+    #[error("the key of the store cannot be read: {cause}")]
+    NoKey {
+        /// Why.
+        cause: String,
+    },
 }
 
 impl StoreError {
@@ -68,6 +84,8 @@ impl StoreError {
             StoreError::TooNew { .. } => "O105",
             StoreError::Locked { .. } => "O106",
             StoreError::Full { .. } => "O107",
+            StoreError::OtherKey { .. } => "O121",
+            StoreError::NoKey { .. } => "O122",
         }
     }
 }
@@ -86,6 +104,14 @@ impl StoreError {
         } else {
             StoreError::Failed { operation, cause }
         }
+    }
+
+    pub(super) fn keyring(error: &std::io::Error) -> StoreError {
+        StoreError::of_disk("keep the keyring's file", error.to_string())
+    }
+
+    pub(super) fn no_key(cause: &str) -> StoreError {
+        StoreError::NoKey { cause: cause.to_owned() }
     }
 
     pub(super) fn damaged(cause: &str) -> StoreError {

@@ -1,17 +1,24 @@
 //! The bytes of what is stored, and nothing else: no disk, no clock.
 //!
-//! Every value of `queue`, `seen`, `dead`, `parked`, `shelf`, `journey` and `raw` is sealed:
+//! Every value of `queue`, `dead`, `parked`, `shelf`, `journey` and `raw` is sealed, for it may name a
+//! patient; a value of `seen` has a check and is in the clear:
 //!
 //! ```text
-//! version 1 byte | check 8 bytes (begin of SHA-256 over version and content) | content
+//! 2, 1 byte | data key 4 bytes | nonce 12 bytes | content, AES-256-GCM | tag 16 bytes
+//! 1, 1 byte | check 8 bytes (begin of SHA-256 over version and content) | content
 //! ```
+//!
+//! Bound into the tag are the 5 bytes in front of the nonce, the number of the family and the key: a
+//! value that was moved is damaged. Until format 2 of the store every value was of the second kind,
+//! and such values are still read.
 //!
 //! In the content, `n` is a number in LEB128 (7 bits a byte, low first), `text` is its length as
 //! `n` and its UTF-8, `u64` is 8 bytes, high byte first.
 //!
 //! ```text
 //! queue   bytes_before u64, message_id, received_at, channel, org, schema: text, records n, then each:
-//!         record_id 16 bytes, revision n, digest 32 bytes, entity, lane, key, tail: text
+//!         record_id 16 bytes, revision n, digest 32 bytes, entity, lane, key, tail: text,
+//!         sum: 0, or 1 and 4 bytes (in a sealed value only)
 //! seen    takes n, then each, oldest first:
 //!         digest 16 bytes, record_id 16 bytes, seq n, revision n, message_id, received_at: text
 //! dead    stage n, message_id, channel, received_at, code, reason, detail: text,
@@ -30,31 +37,23 @@
 //! is reported and kept, and the entries beside it go on. Changing any of this takes a new version
 //! beside the old one; the fixtures in the tests hold the bytes of every version ever released.
 
+mod bytes;
+mod keyring;
 mod parked;
 mod raw;
 
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-pub(super) use self::parked::{open_parked, seal_parked};
-pub(super) use self::raw::{open_raw, seal_raw};
-use crate::envelope::{DeadLetter, Stage};
+#[cfg(test)]
+pub(super) use self::bytes::CHECKED;
+pub(super) use self::bytes::{Content, Damage, Plain, SEALED};
+pub(super) use self::keyring::{Keyring, Wrapped};
+pub(super) use self::parked::{parked, read_parked};
+pub(super) use self::raw::{raw, read_raw};
+use crate::envelope::{DeadLetter, Stage, Sum};
 
 /// The version of the store as a whole. A store of a newer one is refused.
-pub(super) const FORMAT: u64 = 1;
-
-/// Why bytes are not what was stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Damage {
-    #[error("the value is shorter than what it should hold")]
-    Short,
-    #[error("the value is of version {0}, which this program does not know")]
-    Version(u8),
-    #[error("the value's check does not fit its bytes")]
-    Check,
-    #[error("a text in the value is not UTF-8, or a number in it is out of range")]
-    Content,
-}
+pub(super) const FORMAT: u64 = 2;
 
 /// One stored submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,13 +77,20 @@ pub(super) struct Stored<'a> {
     pub(super) lane: &'a str,
     pub(super) key: &'a str,
     pub(super) tail: &'a str,
+    /// `None` in what was stored before there were sums.
+    pub(super) sum: Option<Sum>,
 }
 
 impl<'a> Entry<'a> {
-    /// The value to store.
-    pub(super) fn seal(&self) -> Vec<u8> {
+    /// The content to store.
+    pub(super) fn plain(&self) -> Plain {
         let tails: usize = self.records.iter().map(|record| record.tail.len() + 160).sum();
-        let mut out = Sealing::with_capacity(tails + 160);
+        let mut out = Plain::with_capacity(tails + 160);
+        self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut Plain) {
         out.u64(self.bytes_before);
         for text in [self.message_id, self.received_at, self.channel, self.org, self.schema] {
             out.text(text);
@@ -97,13 +103,20 @@ impl<'a> Entry<'a> {
             for text in [record.entity, record.lane, record.key, record.tail] {
                 out.text(text);
             }
+            out.sum(record.sum);
         }
-        out.seal()
     }
 
-    /// Reads a stored value.
-    pub(super) fn open(value: &'a [u8]) -> Result<Entry<'a>, Damage> {
-        let mut content = Content::of(value)?;
+    /// The value as it was before it was sealed.
+    #[cfg(test)]
+    pub(super) fn plain_version_1(&self) -> Vec<u8> {
+        let mut out = Plain::in_version_1();
+        self.write(&mut out);
+        out.checked()
+    }
+
+    /// Reads what is stored.
+    pub(super) fn read(mut content: Content<'a>) -> Result<Entry<'a>, Damage> {
         let bytes_before = content.u64()?;
         let message_id = content.text()?;
         let received_at = content.text()?;
@@ -128,6 +141,7 @@ impl<'a> Stored<'a> {
             lane: content.text()?,
             key: content.text()?,
             tail: content.text()?,
+            sum: content.sum()?,
         })
     }
 }
@@ -145,7 +159,7 @@ pub(super) struct Take {
 
 /// The value to store for all contents under one business key, oldest first.
 pub(super) fn seal_takes(takes: &[Take]) -> Vec<u8> {
-    let mut out = Sealing::with_capacity(takes.len() * 104 + 1);
+    let mut out = Plain::with_capacity(takes.len() * 104 + 1);
     out.count(takes.len());
     for take in takes {
         out.bytes(&take.digest);
@@ -155,12 +169,12 @@ pub(super) fn seal_takes(takes: &[Take]) -> Vec<u8> {
         out.text(&take.message_id);
         out.text(&take.received_at);
     }
-    out.seal()
+    out.checked()
 }
 
 /// Reads what [`seal_takes`] wrote.
 pub(super) fn open_takes(value: &[u8]) -> Result<Vec<Take>, Damage> {
-    let mut content = Content::of(value)?;
+    let mut content = Content::checked(value)?;
     let mut takes = Vec::new();
     for _ in 0..content.number()? {
         takes.push(Take {
@@ -180,9 +194,9 @@ pub(super) fn last_seq(value: &[u8]) -> Option<u64> {
     Some(open_takes(value).ok()?.last()?.seq)
 }
 
-/// The value to store for a dead letter.
-pub(super) fn seal_letter(letter: &DeadLetter) -> Vec<u8> {
-    let mut out = Sealing::with_capacity(letter.raw.len() + letter.detail.len() + 512);
+/// The content to store for a dead letter.
+pub(super) fn letter(letter: &DeadLetter) -> Plain {
+    let mut out = Plain::with_capacity(letter.raw.len() + letter.detail.len() + 512);
     out.number(stage_number(letter.stage));
     out.text(&letter.message_id);
     out.text(&letter.channel);
@@ -193,12 +207,11 @@ pub(super) fn seal_letter(letter: &DeadLetter) -> Vec<u8> {
     out.option(letter.content_type.as_deref());
     out.count(letter.raw.len());
     out.bytes(&letter.raw);
-    out.seal()
+    out
 }
 
-/// Reads what [`seal_letter`] wrote.
-pub(super) fn open_letter(value: &[u8]) -> Result<DeadLetter, Damage> {
-    let mut content = Content::of(value)?;
+/// Reads what [`letter`] wrote.
+pub(super) fn read_letter(mut content: Content<'_>) -> Result<DeadLetter, Damage> {
     Ok(DeadLetter {
         stage: stage_of(content.number()?)?,
         message_id: content.text()?.to_owned(),
@@ -230,16 +243,16 @@ fn stage_of(number: u64) -> Result<Stage, Damage> {
         .ok_or(Damage::Content)
 }
 
-/// The value to store for bytes that only their owner understands.
-pub(super) fn seal_kept(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Sealing::with_capacity(bytes.len());
+/// The content to store for bytes that only their owner understands.
+pub(super) fn kept(bytes: &[u8]) -> Plain {
+    let mut out = Plain::with_capacity(bytes.len());
     out.bytes(bytes);
-    out.seal()
+    out
 }
 
-/// Reads what [`seal_kept`] wrote.
-pub(super) fn open_kept(value: &[u8]) -> Result<&[u8], Damage> {
-    Content::of(value).map(|content| content.0)
+/// Reads what [`kept`] wrote.
+pub(super) const fn read_kept<'a>(content: &Content<'a>) -> &'a [u8] {
+    content.rest
 }
 
 /// A value of [`Family::Meta`](super::store::Family::Meta) that is a row of numbers.
@@ -252,139 +265,6 @@ pub(super) fn read_numbers<const N: usize>(value: &[u8]) -> Option<[u64; N]> {
     let (row, []) = value.as_chunks::<8>() else { return None };
     let row: &[[u8; 8]; N] = row.try_into().ok()?;
     Some(row.map(u64::from_be_bytes))
-}
-
-const VERSION: u8 = 1;
-const CHECK_BYTES: usize = 8;
-
-/// A value in the making.
-struct Sealing(Vec<u8>);
-
-impl Sealing {
-    fn with_capacity(bytes: usize) -> Sealing {
-        let mut out = Vec::with_capacity(1 + CHECK_BYTES + bytes);
-        out.push(VERSION);
-        out.extend_from_slice(&[0; CHECK_BYTES]);
-        Sealing(out)
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-
-    fn u64(&mut self, number: u64) {
-        self.bytes(&number.to_be_bytes());
-    }
-
-    fn number(&mut self, mut number: u64) {
-        while number > 0x7f {
-            self.0.push(0x80 | (number & 0x7f) as u8);
-            number >>= 7;
-        }
-        self.0.push((number & 0x7f) as u8);
-    }
-
-    fn count(&mut self, count: usize) {
-        self.number(count as u64);
-    }
-
-    fn text(&mut self, text: &str) {
-        self.count(text.len());
-        self.bytes(text.as_bytes());
-    }
-
-    fn option(&mut self, text: Option<&str>) {
-        match text {
-            None => self.number(0),
-            Some(text) => {
-                self.number(1);
-                self.text(text);
-            }
-        }
-    }
-
-    fn seal(mut self) -> Vec<u8> {
-        let (head, content) =
-            self.0.split_at_mut_checked(1 + CHECK_BYTES).expect("`with_capacity` made the head");
-        let seal = check(VERSION, content);
-        for (place, byte) in head.iter_mut().skip(1).zip(seal) {
-            *place = byte;
-        }
-        self.0
-    }
-}
-
-fn check(version: u8, content: &[u8]) -> [u8; CHECK_BYTES] {
-    let digest: [u8; 32] =
-        Sha256::new().chain_update([version]).chain_update(content).finalize().into();
-    *digest.first_chunk().expect("a SHA-256 has 32 bytes")
-}
-
-/// The unread rest of a value whose check fitted.
-struct Content<'a>(&'a [u8]);
-
-impl<'a> Content<'a> {
-    fn of(value: &'a [u8]) -> Result<Content<'a>, Damage> {
-        let (&version, rest) = value.split_first().ok_or(Damage::Short)?;
-        if version != VERSION {
-            return Err(Damage::Version(version));
-        }
-        let (seal, content) = rest.split_first_chunk::<CHECK_BYTES>().ok_or(Damage::Short)?;
-        if *seal == check(version, content) { Ok(Content(content)) } else { Err(Damage::Check) }
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Damage> {
-        let (array, rest) = self.0.split_first_chunk::<N>().ok_or(Damage::Short)?;
-        self.0 = rest;
-        Ok(*array)
-    }
-
-    fn u64(&mut self) -> Result<u64, Damage> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    fn number(&mut self) -> Result<u64, Damage> {
-        let mut number = 0u64;
-        for shift in (0..64).step_by(7) {
-            let [byte] = self.array()?;
-            let bits = u64::from(byte & 0x7f);
-            if bits.leading_zeros() < shift {
-                return Err(Damage::Content);
-            }
-            number |= bits << shift;
-            if byte & 0x80 == 0 {
-                return Ok(number);
-            }
-        }
-        Err(Damage::Content)
-    }
-
-    fn small(&mut self) -> Result<u32, Damage> {
-        u32::try_from(self.number()?).map_err(|_| Damage::Content)
-    }
-
-    fn blob(&mut self) -> Result<&'a [u8], Damage> {
-        let len = usize::try_from(self.number()?).map_err(|_| Damage::Content)?;
-        let (blob, rest) = self.0.split_at_checked(len).ok_or(Damage::Short)?;
-        self.0 = rest;
-        Ok(blob)
-    }
-
-    fn text(&mut self) -> Result<&'a str, Damage> {
-        str::from_utf8(self.blob()?).map_err(|_| Damage::Content)
-    }
-
-    fn owned(&mut self) -> Result<String, Damage> {
-        self.text().map(str::to_owned)
-    }
-
-    fn option(&mut self) -> Result<Option<String>, Damage> {
-        match self.number()? {
-            0 => Ok(None),
-            1 => self.owned().map(Some),
-            _ => Err(Damage::Content),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -20,8 +20,8 @@ use tracing::error;
 use uuid::Uuid;
 
 use super::command::Raw;
-use super::format::{self, Entry};
-use super::store::{Durability, Family, Stretch, WalkError};
+use super::format::{self, Entry, Plain};
+use super::store::{Durability, Family, Store, Stretch, WalkError};
 use super::{Change, Outbox, Shared, StoreError};
 use crate::envelope::{Envelope, Original, Submission};
 
@@ -121,13 +121,17 @@ impl Outbox {
         };
         let store = self.shared.store()?;
         let [_, mut bytes] = super::opening::row(&store, super::TAIL)?.unwrap_or([1, 0]);
-        let mut show = |_, value: &[u8]| match Entry::open(value) {
-            Ok(entry) => {
-                bytes = entry.bytes_before;
-                ControlFlow::Break(())
+        let mut scratch = Vec::new();
+        let mut show = |key: u64, value: &[u8]| {
+            let place = (Family::Queue, &key.to_be_bytes()[..]);
+            match store.open_value(place, value, &mut scratch).and_then(Entry::read) {
+                Ok(entry) => {
+                    bytes = entry.bytes_before;
+                    ControlFlow::Break(())
+                }
+                // The next that can be read is near enough.
+                Err(_) => ControlFlow::Continue(()),
             }
-            // The next that can be read is near enough.
-            Err(_) => ControlFlow::Continue(()),
         };
         ended(store.walk(Family::Queue, [lowest, seq, next_seq], &mut show))?;
         Ok(bytes)
@@ -149,8 +153,10 @@ impl Outbox {
         let begin = raw_prefix(message_id);
         let end = [&begin[..], &[0xff; 9]].concat();
         let mut found = Vec::new();
-        let walked = self.shared.store()?.walk_keys(Family::Raw, &begin, &end, |_, value| {
-            match format::open_raw(value) {
+        let (store, mut scratch) = (self.shared.store()?, Vec::new());
+        let walked = store.walk_keys(Family::Raw, &begin, &end, |key, value| {
+            let content = store.open_value((Family::Raw, key), value, &mut scratch);
+            match content.and_then(format::read_raw) {
                 Ok(original) => found.push(original),
                 Err(damage) => error!(message_id, %damage, "the bytes of a message are damaged"),
             }
@@ -197,7 +203,9 @@ impl Outbox {
         let mut batch = store.batch();
         for change in changes {
             match change {
-                Change::Put(key, row) => batch.put(Family::Journey, key, &format::seal_kept(row)),
+                Change::Put(key, row) => {
+                    batch.seal(Family::Journey, key, format::kept(row));
+                }
                 Change::Remove(key) => batch.delete(Family::Journey, key),
                 Change::RemoveRange(from, end) => batch.delete_keys(Family::Journey, from, end),
             }
@@ -211,14 +219,15 @@ impl Outbox {
 
     /// A row. Damaged bytes count as absent, and are named in the log.
     pub fn noted(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let value = match self.shared.store()?.get(Family::Journey, key) {
+        let (store, mut scratch) = (self.shared.store()?, Vec::new());
+        let value = match store.get(Family::Journey, key) {
             Err(StoreError::Damaged { cause }) => {
                 error!(cause, "a block of journeys is damaged");
                 None
             }
             other => other?,
         };
-        Ok(value.and_then(|it| open(&it).map(<[u8]>::to_vec)))
+        Ok(value.and_then(|it| open(&store, key, &it, &mut scratch).map(<[u8]>::to_vec)))
     }
 
     /// Shows rows from one key on and below another, until `show` has enough. Damaged ones are
@@ -228,8 +237,10 @@ impl Outbox {
         [from, end]: [&[u8]; 2],
         mut show: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        ended(self.shared.store()?.walk_keys(Family::Journey, from, end, |key, value| {
-            open(value).map_or(ControlFlow::Continue(()), |row| show(key, row))
+        let (store, mut scratch) = (self.shared.store()?, Vec::new());
+        ended(store.walk_keys(Family::Journey, from, end, |key, value| {
+            let row = open(&store, key, value, &mut scratch);
+            row.map_or(ControlFlow::Continue(()), |row| show(key, row))
         }))
     }
 
@@ -261,8 +272,8 @@ impl Outbox {
 }
 
 impl Shared {
-    /// The bytes of a message as they are stored. Deflated here, in the caller's time, and not in
-    /// the one thread that everybody waits for.
+    /// The bytes of a message as they are stored. Deflated and sealed here, in the caller's time, and
+    /// not in the one thread that everybody waits for.
     pub(super) fn raw_row(&self, submission: &Submission) -> Option<Raw> {
         let (id, raw) = (&submission.message_id, &submission.original.raw);
         if raw.is_empty() || raw.len() > self.raw_bytes_max {
@@ -271,14 +282,17 @@ impl Shared {
         // A long message comes in several submissions; the first record tells them apart.
         let digest = submission.drafts.first().map_or([0; 32], |it| it.digest);
         let key = [&raw_prefix(id)[..], digest.get(..8).unwrap_or_default()].concat();
-        Some((key, format::seal_raw(&submission.original)))
+        let plain = format::raw(&submission.original);
+        // Without a store nothing of the message is kept.
+        let value = self.store().ok()?.vault().seal(Family::Raw, &key, plain);
+        Some((key, value))
     }
 }
 
 /// The row that says that delivery came from one number to another.
-pub(super) fn confirmed(from: u64, to: u64, now: Timestamp) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn confirmed(from: u64, to: u64, now: Timestamp) -> (Vec<u8>, Plain) {
     let ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    (confirmed_key(day_of(ms), to), format::seal_kept(&format::numbers([from, ms])))
+    (confirmed_key(day_of(ms), to), format::kept(&format::numbers([from, ms])))
 }
 
 fn confirmed_key(day: u32, to: u64) -> Vec<u8> {
@@ -323,8 +337,17 @@ fn bytes_of(files: &[Stretch]) -> u64 {
     files.iter().map(|it| it.bytes).sum()
 }
 
-fn open(value: &[u8]) -> Option<&[u8]> {
-    format::open_kept(value).inspect_err(|damage| error!(%damage, "a journey is damaged")).ok()
+fn open<'a>(
+    store: &Store,
+    key: &[u8],
+    value: &'a [u8],
+    scratch: &'a mut Vec<u8>,
+) -> Option<&'a [u8]> {
+    let content = store.open_value((Family::Journey, key), value, scratch);
+    content
+        .map(|it| format::read_kept(&it))
+        .inspect_err(|damage| error!(%damage, "a journey is damaged"))
+        .ok()
 }
 
 fn ended(walked: Result<(), WalkError>) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use tracing::error;
 
 use super::command::{Command, Unreadable};
 use super::format::{self, Damage};
-use super::store::{Family, WalkError};
+use super::store::{Family, Store, WalkError};
 use super::{Outbox, StoreError};
 use crate::envelope::{DeadLetter, Stage};
 
@@ -23,11 +23,11 @@ impl Outbox {
             return Ok(letters);
         }
         let from = after_id.saturating_add(1);
-        let walked =
-            self.shared.store()?.walk(Family::Dead, [from, from, u64::MAX], |id, value| {
-                letters.push((id, open(value)));
-                if letters.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            });
+        let store = self.shared.store()?;
+        let walked = store.walk(Family::Dead, [from, from, u64::MAX], |id, value| {
+            letters.push((id, open(&store, id, value)));
+            if letters.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
         match walked {
             Ok(()) => Ok(letters),
             Err(WalkError::Damaged(cause)) => Err(StoreError::Damaged { cause }),
@@ -37,8 +37,9 @@ impl Outbox {
 
     /// One dead letter.
     pub fn dead_letter(&self, id: u64) -> Result<Option<DeadLetter>, StoreError> {
-        let value = self.shared.store()?.get(Family::Dead, &id.to_be_bytes())?;
-        Ok(value.map(|value| open(&value)))
+        let store = self.shared.store()?;
+        let value = store.get(Family::Dead, &id.to_be_bytes())?;
+        Ok(value.map(|value| open(&store, id, &value)))
     }
 
     /// Removes a dead letter, for good. False when it is not there. Resolves after the disk has
@@ -59,8 +60,10 @@ pub(super) fn about(stretch: Unreadable) -> DeadLetter {
 }
 
 /// A stored dead letter, or a dead letter about it if it is damaged itself.
-pub(super) fn open(value: &[u8]) -> DeadLetter {
-    format::open_letter(value).unwrap_or_else(|damage| {
+pub(super) fn open(store: &Store, id: u64, value: &[u8]) -> DeadLetter {
+    let (place, mut scratch) = (id.to_be_bytes(), Vec::new());
+    let content = store.open_value((Family::Dead, &place), value, &mut scratch);
+    content.and_then(format::read_letter).unwrap_or_else(|damage| {
         let reason = format!("the stored dead letter is damaged: {damage}");
         of_the_store("O204", reason, "[]".to_owned(), value.to_vec())
     })

@@ -11,6 +11,7 @@ use tracing::error;
 use uuid::Uuid;
 
 use super::format::{self, Entry};
+use super::keyring;
 use super::parked::{self, Index};
 use super::room::Reserve;
 use super::store::{Durability, Family, Store, WalkError};
@@ -33,9 +34,16 @@ pub(super) struct Opened {
 
 /// Opens the store and its witness, making both when they are not there.
 pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, StoreError> {
+    // Before anything of the store is touched: a wrong key must change nothing.
+    let vault = keyring::hear(dir, &options.key)?;
     let store = Arc::new(open_store(dir, options)?);
     let heard = Witness::hear(dir).map_err(|error| StoreError::witness(&error))?;
     let epoch = identify(&store, heard.as_ref().map(|(witness, _)| witness.epoch))?;
+    let vault = match vault {
+        Some(vault) => vault,
+        None => keyring::recover(&store, dir, &options.key)?,
+    };
+    keyring::keep_in(&store, &store.keep_vault(vault).ring())?;
     // A witness of another store has nothing to say about this one.
     let heard = heard.filter(|(witness, _)| witness.epoch == epoch);
     let testimony = heard.as_ref().map(|(_, testimony)| *testimony);
@@ -61,8 +69,8 @@ fn open_store(dir: &Path, options: &Options) -> Result<Store, StoreError> {
     }
 }
 
-/// Checks the store's format, or marks a new store with ours; gives its id. A store that has lost
-/// its id takes the one the witness knows.
+/// Checks the store's format; gives its id, a new one to a new store. A store that has lost its id
+/// takes the one the witness knows.
 fn identify(store: &Store, witnessed: Option<Uuid>) -> Result<Uuid, StoreError> {
     let Some(value) = store.get(Family::Meta, FORMAT)? else { return mark(store, witnessed) };
     match format::read_numbers(&value) {
@@ -79,7 +87,6 @@ fn identify(store: &Store, witnessed: Option<Uuid>) -> Result<Uuid, StoreError> 
 fn mark(store: &Store, witnessed: Option<Uuid>) -> Result<Uuid, StoreError> {
     let epoch = witnessed.unwrap_or_else(Uuid::now_v7);
     let mut batch = store.batch();
-    batch.put(Family::Meta, FORMAT, &format::numbers([format::FORMAT]));
     batch.put(Family::Meta, EPOCH, epoch.as_bytes());
     batch.write(Durability::Synced)?;
     Ok(epoch)
@@ -121,8 +128,11 @@ pub(super) fn position(
 /// Counts entries that the tail does not know of.
 fn behind_tail(store: &Store, next_seq: &mut u64, bytes: &mut u64) -> Result<(), StoreError> {
     let bounds = [*next_seq, *next_seq, u64::MAX];
+    let mut scratch = Vec::new();
     let walked = store.walk(Family::Queue, bounds, |key, value| {
-        let records = Entry::open(value).map_or(1, |entry| entry.records.len() as u64);
+        let place = (Family::Queue, &key.to_be_bytes()[..]);
+        let entry = store.open_value(place, value, &mut scratch).and_then(Entry::read);
+        let records = entry.map_or(1, |entry| entry.records.len() as u64);
         *next_seq = (*next_seq).max(key.saturating_add(records));
         *bytes += value.len() as u64;
         ControlFlow::Continue(())

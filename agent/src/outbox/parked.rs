@@ -23,8 +23,9 @@ use tracing::error;
 pub(super) use self::promise::{message, promised, receipt};
 pub(super) use self::recovery::recover;
 use super::command::{Command, Releasing};
+use super::format::{self, Damage};
 use super::store::{Family, Store, WalkError};
-use super::{Outbox, StoreError, format, reading, seen};
+use super::{Outbox, StoreError, reading, seen};
 use crate::envelope::{ParkedMessage, Receipt, Release, Submission, UnknownCode};
 
 impl Outbox {
@@ -77,7 +78,7 @@ impl Outbox {
         let (mut messages, mut bytes) = (Vec::new(), 0);
         let store = self.shared.store()?;
         walk(&store, after.saturating_add(1), |number, value| {
-            match format::open_parked(value) {
+            match open(&store, number, value) {
                 Ok(message) => {
                     bytes += message.original.raw.len();
                     messages.push((number, message));
@@ -90,6 +91,13 @@ impl Outbox {
         })?;
         Ok(messages)
     }
+}
+
+/// A stored parked message.
+pub(super) fn open(store: &Store, number: u64, value: &[u8]) -> Result<ParkedMessage, Damage> {
+    let (place, mut scratch) = (number.to_be_bytes(), Vec::new());
+    let content = store.open_value((Family::Parked, &place), value, &mut scratch)?;
+    format::read_parked(content)
 }
 
 /// What the writer knows of the parked messages without asking the disk.

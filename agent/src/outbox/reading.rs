@@ -4,6 +4,7 @@
 //! whose check fails, a block the disk gave back changed, a stretch the log lost) is reported as
 //! [`Unreadable`] with its exact numbers, and reading goes on behind it.
 
+use std::mem;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use super::command::Unreadable;
 use super::format::{Damage, Entry, Stored};
 use super::store::{Family, Store, WalkError};
 use super::{OutboxStatus, StoreError, TAIL, opening};
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Sum};
 
 /// The part of the queue to read.
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +42,12 @@ pub(super) struct Found {
 /// Reads a part of the queue.
 pub(super) fn read(store: &Store, span: Span) -> Result<Found, StoreError> {
     let mut reading = Reading {
+        store,
         span,
         bytes: 0,
         unseen: span.from,
         damaged: None,
+        scratch: Vec::new(),
         found: Found { next: span.from, ..Found::default() },
     };
     let mut lowest = span.floor;
@@ -79,8 +82,11 @@ pub(super) fn waiting_bytes(
     let [_, bytes] = opening::row(store, TAIL)?.unwrap_or([1, 0]);
     let mut before = bytes;
     let bounds = [floor, status.cursor, status.next_seq];
-    let walked = store.walk(Family::Queue, bounds, |_, value| {
-        before = Entry::open(value).map_or(bytes, |entry| entry.bytes_before);
+    let mut scratch = Vec::new();
+    let walked = store.walk(Family::Queue, bounds, |key, value| {
+        let place = (Family::Queue, &key.to_be_bytes()[..]);
+        let entry = store.open_value(place, value, &mut scratch).and_then(Entry::read);
+        before = entry.map_or(bytes, |entry| entry.bytes_before);
         ControlFlow::Break(())
     });
     match walked {
@@ -89,20 +95,25 @@ pub(super) fn waiting_bytes(
     }
 }
 
-struct Reading {
+struct Reading<'a> {
+    store: &'a Store,
     span: Span,
     bytes: usize,
     /// The disk has shown nothing from this key on.
     unseen: u64,
     /// An entry that could not be read; how far it went is known when the next one is seen.
     damaged: Option<(Vec<u8>, &'static str, String)>,
+    /// Where entries are opened, one after the other.
+    scratch: Vec<u8>,
     found: Found,
 }
 
-impl Reading {
+impl Reading<'_> {
     fn take(&mut self, key: u64, value: &[u8]) -> ControlFlow<()> {
         self.unseen = self.unseen.max(key + 1);
-        match Entry::open(value) {
+        let (place, mut scratch) = (key.to_be_bytes(), mem::take(&mut self.scratch));
+        let opened = self.store.open_value((Family::Queue, &place), value, &mut scratch);
+        match opened.and_then(Entry::read) {
             Ok(entry) => {
                 // The entry with the first wanted record may begin before it.
                 self.reach(key);
@@ -113,6 +124,7 @@ impl Reading {
                 self.damaged = Some((value.to_vec(), "O201", told(damage)));
             }
         }
+        self.scratch = scratch;
         if self.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
@@ -125,10 +137,23 @@ impl Reading {
                 return;
             }
             let envelope = envelope(seq, entry, record);
+            if !is_what_was_decoded(&envelope, record) {
+                self.quarantine(seq, record);
+                continue;
+            }
             self.bytes += envelope.body.len();
             self.found.envelopes.push(envelope);
             self.found.next = seq + 1;
         }
+    }
+
+    /// A record that is not what it was made to be is named by its number, and never published.
+    fn quarantine(&mut self, seq: u64, record: &Stored<'_>) {
+        let value = record.tail.as_bytes().to_vec();
+        let reason = format!("record {} is not what was decoded", record.record_id);
+        let (first_seq, end_seq, code) = (seq, seq + 1, "O207");
+        self.found.unreadable.push(Unreadable { first_seq, end_seq, value, code, reason });
+        self.found.next = end_seq;
     }
 
     /// The next thing that can be read begins at `seq`: what lies between is not there.
@@ -149,6 +174,14 @@ impl Reading {
         let count = self.found.envelopes.len();
         count >= self.span.records_max || (count > 0 && self.bytes >= self.span.bytes_max)
     }
+}
+
+/// Compares the sum with the very bytes that are to be published.
+fn is_what_was_decoded(envelope: &Envelope, record: &Stored<'_>) -> bool {
+    let Some(sum) = record.sum else { return true };
+    let end = envelope.body.len().saturating_sub(1);
+    let tail = envelope.body.get(end.saturating_sub(record.tail.len())..end).unwrap_or_default();
+    sum == Sum::of([&envelope.entity, &envelope.lane, &envelope.key], &record.digest, tail)
 }
 
 fn told(damage: Damage) -> String {

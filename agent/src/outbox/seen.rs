@@ -169,13 +169,8 @@ mod tests {
     #[track_caller]
     fn check(one: (&str, &str, &str, u8), other: (&str, &str, &str, u8), same: bool) {
         let [one, other] = [one, other].map(|(channel, entity, key, digest)| {
-            let draft = Draft {
-                entity: entity.to_owned(),
-                lane: String::new(),
-                key: key.to_owned(),
-                digest: [digest; 32],
-                tail: String::new(),
-            };
+            let [entity, lane, key] = [entity, "", key].map(str::to_owned);
+            let draft = Draft::new(entity, lane, key, [digest; 32], String::new());
             identity(channel, &draft)
         });
         assert_eq!(one == other, same);

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use tracing::error;
 
 use super::format;
-use super::store::{Durability, Family, WalkError};
+use super::store::{Durability, Family, Store, WalkError};
 use super::{Outbox, StoreError};
 
 /// One change of the shelf.
@@ -40,7 +40,7 @@ impl Outbox {
         for change in changes {
             match change {
                 Change::Put(key, bytes) => {
-                    batch.put(Family::Shelf, key, &format::seal_kept(bytes));
+                    batch.seal(Family::Shelf, key, format::kept(bytes));
                 }
                 Change::Remove(key) => batch.delete(Family::Shelf, key),
                 Change::RemoveRange(from, end) => batch.delete_keys(Family::Shelf, from, end),
@@ -54,14 +54,16 @@ impl Outbox {
 
     /// What is kept under a key. Damaged bytes count as absent, and are named in the log.
     pub fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let value = match self.shared.store()?.get(Family::Shelf, key) {
+        let store = self.shared.store()?;
+        let value = match store.get(Family::Shelf, key) {
             Err(StoreError::Damaged { cause }) => {
                 error!(cause, "a block of the shelf is damaged");
                 None
             }
             other => other?,
         };
-        Ok(value.and_then(|it| open(&it).map(<[u8]>::to_vec)))
+        let mut scratch = Vec::new();
+        Ok(value.and_then(|it| open(&store, key, &it, &mut scratch).map(<[u8]>::to_vec)))
     }
 
     /// Shows what is kept from one key on and below another, in ascending order, until `show` has
@@ -72,8 +74,10 @@ impl Outbox {
         end: &[u8],
         mut show: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let walked = self.shared.store()?.walk_keys(Family::Shelf, from, end, |key, value| {
-            open(value).map_or(ControlFlow::Continue(()), |bytes| show(key, bytes))
+        let (store, mut scratch) = (self.shared.store()?, Vec::new());
+        let walked = store.walk_keys(Family::Shelf, from, end, |key, value| {
+            let bytes = open(&store, key, value, &mut scratch);
+            bytes.map_or(ControlFlow::Continue(()), |bytes| show(key, bytes))
         });
         match walked {
             Ok(()) => Ok(()),
@@ -115,8 +119,15 @@ impl Outbox {
     }
 }
 
-fn open(value: &[u8]) -> Option<&[u8]> {
-    format::open_kept(value)
+fn open<'a>(
+    store: &Store,
+    key: &[u8],
+    value: &'a [u8],
+    scratch: &'a mut Vec<u8>,
+) -> Option<&'a [u8]> {
+    let content = store.open_value((Family::Shelf, key), value, scratch);
+    content
+        .map(|it| format::read_kept(&it))
         .inspect_err(|damage| error!(%damage, "an entry of the shelf is damaged"))
         .ok()
 }

@@ -22,8 +22,8 @@ mod tuning;
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor,
@@ -38,6 +38,8 @@ use self::folder::make_durable_folder;
 pub(super) use self::kinds::{Durability, FAMILIES, Family, Stretch, WalkError};
 pub use self::kinds::{Reach, RowError};
 use self::tuning::{family_names, family_options, history_options, shared_options};
+use super::format::{Content, Damage, Plain};
+use super::vault::Vault;
 use super::{Options as OutboxOptions, StoreError};
 
 /// The open store. Closing is dropping.
@@ -51,6 +53,8 @@ pub(super) struct Store {
     forget_below: Arc<AtomicU64>,
     /// Entries of [`Family::History`] of a day before this one may go.
     forget_before: Arc<AtomicU32>,
+    /// Known once it is known what the store holds.
+    vault: OnceLock<Vault>,
     #[cfg(test)]
     pub(super) faults: Faults,
 }
@@ -81,9 +85,29 @@ impl Store {
             written: AtomicU64::new(0),
             forget_below,
             forget_before,
+            vault: OnceLock::new(),
             #[cfg(test)]
             faults: Faults::default(),
         })
+    }
+
+    /// Gives it the keys to what is sealed. Once.
+    pub(super) fn keep_vault(&self, vault: Vault) -> &Vault {
+        self.vault.get_or_init(|| vault)
+    }
+
+    /// The content of what is stored at a place; `scratch` is where it is opened.
+    pub(super) fn open_value<'a>(
+        &self,
+        (family, key): (Family, &[u8]),
+        value: &'a [u8],
+        scratch: &'a mut Vec<u8>,
+    ) -> Result<Content<'a>, Damage> {
+        self.vault().open(family, key, value, scratch)
+    }
+
+    pub(super) fn vault(&self) -> &Vault {
+        self.vault.get().expect("`opening` has put it in")
     }
 
     /// The value of a key.
@@ -317,6 +341,13 @@ impl Batch<'_> {
     /// Sets a key.
     pub(super) fn put(&mut self, family: Family, key: &[u8], value: &[u8]) {
         self.inner.put_cf(self.store.handle(family), key, value);
+    }
+
+    /// Seals a content and sets a key to it; gives the number of bytes.
+    pub(super) fn seal(&mut self, family: Family, key: &[u8], plain: Plain) -> usize {
+        let value = self.store.vault().seal(family, key, plain);
+        self.put(family, key, &value);
+        value.len()
     }
 
     /// Removes a key.

@@ -9,6 +9,7 @@ mod limits;
 mod model;
 mod parked;
 mod room;
+mod sealed;
 mod shelf;
 
 use std::collections::HashMap;
@@ -360,13 +361,9 @@ fn submission(message: &str, records: &[&str]) -> Submission {
     let drafts = records.iter().map(|record| {
         let (record, lane) = record.split_once('@').unwrap_or((record, "lane"));
         let (key, value) = record.split_once('=').unwrap();
-        Draft {
-            entity: "fee".to_owned(),
-            lane: lane.to_owned(),
-            key: key.to_owned(),
-            digest: Sha256::digest(value).into(),
-            tail: format!(r#""entity":"fee","value":"{value}","findings":[]"#),
-        }
+        let tail = format!(r#""entity":"fee","value":"{value}","findings":[]"#);
+        let digest = Sha256::digest(value).into();
+        Draft::new("fee".to_owned(), lane.to_owned(), key.to_owned(), digest, tail)
     });
     Submission {
         channel: "rx".into(),

@@ -306,9 +306,9 @@ impl Writer {
             findings.push(finding);
         }
         if self.at.next_seq > first_seq {
-            let value = accept::entry(submission, &findings, self.at.bytes).seal();
-            self.at.bytes += value.len() as u64;
-            batch.put(Family::Queue, &first_seq.to_be_bytes(), &value);
+            let plain = accept::entry(submission, &findings, self.at.bytes).plain();
+            let bytes = batch.seal(Family::Queue, &first_seq.to_be_bytes(), plain);
+            self.at.bytes += bytes as u64;
         }
         findings
     }
@@ -350,8 +350,8 @@ impl Writer {
     fn note_confirmed(&self, group: &mut Group<'_>, cursor: u64) {
         if self.shared.raw_bytes_max > 0 || self.shared.kept_from.load(Ordering::SeqCst) < u64::MAX
         {
-            let (key, value) = journey::confirmed(self.at.cursor, cursor, jiff::Timestamp::now());
-            group.batch.put(Family::Journey, &key, &value);
+            let (key, plain) = journey::confirmed(self.at.cursor, cursor, jiff::Timestamp::now());
+            group.batch.seal(Family::Journey, &key, plain);
         }
     }
 

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Content, Damage, Sealing};
+use super::{Content, Damage, Plain};
 use crate::envelope::{Original, ParkedMessage, ParkedRecord, UnknownCode};
 
-/// The value to store for a parked message.
-pub(in super::super) fn seal_parked(message: &ParkedMessage) -> Vec<u8> {
+/// The content to store for a parked message.
+pub(in super::super) fn parked(message: &ParkedMessage) -> Plain {
     let ParkedMessage { message_id, channel, received_at, original, records, unknown } = message;
-    let mut out = Sealing::with_capacity(original.raw.len() + records.len() * 96 + 256);
+    let mut out = Plain::with_capacity(original.raw.len() + records.len() * 96 + 256);
     for text in [message_id, channel, received_at] {
         out.text(text);
     }
@@ -29,12 +29,11 @@ pub(in super::super) fn seal_parked(message: &ParkedMessage) -> Vec<u8> {
     }
     out.count(original.raw.len());
     out.bytes(&original.raw);
-    out.seal()
+    out
 }
 
-/// Reads what [`seal_parked`] wrote.
-pub(in super::super) fn open_parked(value: &[u8]) -> Result<ParkedMessage, Damage> {
-    let mut content = Content::of(value)?;
+/// Reads what [`parked`] wrote.
+pub(in super::super) fn read_parked(mut content: Content<'_>) -> Result<ParkedMessage, Damage> {
     let [message_id, channel, received_at] = [content.owned()?, content.owned()?, content.owned()?];
     let content_type = content.option()?;
     let mut records = Vec::new();

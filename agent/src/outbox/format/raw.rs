@@ -1,7 +1,7 @@
 //! The bytes of a message as it came, kept beside what became of it.
 //!
-//! They are deflated before they are sealed: what is sealed may be encrypted, and then nothing below
-//! could make it smaller. Lines of XML come to a fifth.
+//! They are deflated before they are sealed: nothing below could make what is
+//! sealed smaller. Lines of XML come to a fifth.
 
 use std::io::{Read as _, Write as _};
 
@@ -10,24 +10,23 @@ use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 
-use super::{Content, Damage, Sealing};
+use super::{Content, Damage, Plain};
 use crate::envelope::Original;
 
-/// The value to store for a message's bytes.
-pub(in super::super) fn seal_raw(original: &Original) -> Vec<u8> {
+/// The content to store for a message's bytes.
+pub(in super::super) fn raw(original: &Original) -> Plain {
     let deflated = deflate(&original.raw);
-    let mut out = Sealing::with_capacity(deflated.len() + original.reading.len() + 64);
+    let mut out = Plain::with_capacity(deflated.len() + original.reading.len() + 64);
     out.option(original.content_type.as_deref());
     out.text(&original.reading);
     out.count(original.raw.len());
     out.count(deflated.len());
     out.bytes(&deflated);
-    out.seal()
+    out
 }
 
-/// Reads what [`seal_raw`] wrote.
-pub(in super::super) fn open_raw(value: &[u8]) -> Result<Original, Damage> {
-    let mut content = Content::of(value)?;
+/// Reads what [`raw`] wrote.
+pub(in super::super) fn read_raw(mut content: Content<'_>) -> Result<Original, Damage> {
     let content_type = content.option()?;
     let reading = content.owned()?;
     let length = usize::try_from(content.number()?).map_err(|_| Damage::Content)?;
@@ -71,11 +70,11 @@ mod tests {
             content_type: content_type.map(str::to_owned),
             reading: r#"{"charset":"UTF-8"}"#.to_owned(),
         };
-        let value = seal_raw(&original);
+        let value = super::raw(&original).checked();
         assert!(value.len() < raw.len() / 5 + 100, "{} of {}", value.len(), raw.len());
-        assert_eq!(open_raw(&value), Ok(original));
+        assert_eq!(Content::checked(&value).and_then(read_raw), Ok(original));
         let mut damaged = value;
         *damaged.last_mut().unwrap() ^= 1;
-        assert_eq!(open_raw(&damaged), Err(Damage::Check));
+        assert_eq!(Content::checked(&damaged).and_then(read_raw), Err(Damage::Check));
     }
 }

@@ -89,13 +89,9 @@ mod tests {
             let record_id = Uuid::from_u128(n);
             ParkedRecord { record_id, entity, key, lane: lane() }
         });
-        let drafts = pairs(judged).into_iter().map(|(entity, key)| Draft {
-            entity,
-            key,
-            lane: lane(),
-            digest: [0; 32],
-            tail: String::new(),
-        });
+        let drafts = pairs(judged)
+            .into_iter()
+            .map(|(entity, key)| Draft::new(entity, lane(), key, [0; 32], String::new()));
         let (records, drafts): (Vec<_>, Vec<_>) = (records.collect(), drafts.collect());
         let ids = promised(&records, &drafts);
         let told = ids.iter().map(|it| it.map_or("-".to_owned(), |it| it.as_u128().to_string()));

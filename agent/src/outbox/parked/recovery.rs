@@ -9,7 +9,7 @@ use super::super::opening;
 use super::super::store::{Durability, Store};
 use super::super::writer::Position;
 use super::super::{LETTERS, PARKED, StoreError, format};
-use super::{Family, Index, walk};
+use super::{Family, Index, open, walk};
 use crate::envelope::DeadLetter;
 
 /// Builds the index and sets the position's parked figures. What cannot be read goes to the dead
@@ -24,7 +24,7 @@ pub(in super::super) fn recover(
     let (mut damaged, mut found, mut highest) = (Vec::new(), 0, 0);
     walk(store, 0, |number, value| {
         highest = number;
-        match format::open_parked(value) {
+        match open(store, number, value) {
             Ok(message) => {
                 index.insert(number, &message);
                 found += 1;
@@ -57,7 +57,7 @@ fn set_aside(
     let mut batch = store.batch();
     for (number, letter) in damaged {
         batch.delete(Family::Parked, &number.to_be_bytes());
-        batch.put(Family::Dead, &at.next_letter.to_be_bytes(), &format::seal_letter(&letter));
+        batch.seal(Family::Dead, &at.next_letter.to_be_bytes(), format::letter(&letter));
         at.next_letter += 1;
         at.letters += 1;
     }

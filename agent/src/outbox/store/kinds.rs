@@ -39,6 +39,21 @@ pub(in super::super) const FAMILIES: [Family; 9] = [
 ];
 
 impl Family {
+    /// Is bound into what is sealed: a family may be added, never renumbered.
+    pub(in super::super) const fn number(self) -> u8 {
+        match self {
+            Family::Queue => 1,
+            Family::Seen => 2,
+            Family::Meta => 3,
+            Family::Dead => 4,
+            Family::Parked => 5,
+            Family::Shelf => 6,
+            Family::History => 7,
+            Family::Journey => 8,
+            Family::Raw => 9,
+        }
+    }
+
     pub(in super::super) const fn name(self) -> &'static str {
         match self {
             Family::Queue => "queue",

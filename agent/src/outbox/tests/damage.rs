@@ -16,7 +16,7 @@ fn a_damaged_entry_is_set_aside_with_its_bytes() {
 #[test]
 fn an_entry_of_a_later_version_is_set_aside() {
     let mut house = with_messages(2);
-    tamper(&mut house, |batch| batch.put(Family::Queue, &3u64.to_be_bytes(), b"\x02later"));
+    tamper(&mut house, |batch| batch.put(Family::Queue, &3u64.to_be_bytes(), b"\x03later"));
     check(&mut house, "1 2", "O201 3-4 6 bytes");
 }
 
@@ -100,7 +100,7 @@ fn with_messages(messages: u32) -> House {
 }
 
 /// Changes the closed store behind the outbox's back.
-fn tamper(house: &mut House, change: impl FnOnce(&mut store::Batch<'_>)) {
+pub(super) fn tamper(house: &mut House, change: impl FnOnce(&mut store::Batch<'_>)) {
     house.close();
     let store = Store::open(&house.folder, &house.options).unwrap();
     let mut batch = store.batch();
@@ -112,7 +112,7 @@ fn tamper(house: &mut House, change: impl FnOnce(&mut store::Batch<'_>)) {
 
 /// What is delivered and which letters there are; twice, and after a restart, the same.
 #[track_caller]
-fn check(house: &mut House, delivered: &str, letters: &str) {
+pub(super) fn check(house: &mut House, delivered: &str, letters: &str) {
     for round in ["first", "again", "reopened"] {
         if round == "reopened" {
             house.reopen();

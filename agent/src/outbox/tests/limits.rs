@@ -165,7 +165,7 @@ fn a_newer_store_is_refused() {
     batch.write(Durability::Synced).unwrap();
     drop(store);
     let error = Outbox::open(&house.folder, &house.options).unwrap_err();
-    assert_eq!(error, StoreError::TooNew { found: 2, known: 1 });
+    assert_eq!(error, StoreError::TooNew { found: 3, known: 2 });
 }
 
 #[test]

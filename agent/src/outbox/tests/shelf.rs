@@ -51,7 +51,7 @@ fn keys(outbox: &Outbox) -> String {
 
 /// Opens, uses and closes a store.
 fn with(folder: &Path, work: impl FnOnce(&Outbox)) {
-    let (outbox, writer) = Outbox::open(folder, &Options::default()).unwrap();
+    let (outbox, writer) = Outbox::open(&folder.join("outbox"), &Options::default()).unwrap();
     work(&outbox);
     drop(writer);
 }

@@ -45,7 +45,7 @@ impl Writer {
 
     pub(super) fn bury(&mut self, group: &mut Group<'_>, letter: &DeadLetter) {
         let id = self.at.next_letter.to_be_bytes();
-        group.batch.put(Family::Dead, &id, &format::seal_letter(letter));
+        group.batch.seal(Family::Dead, &id, format::letter(letter));
         self.at.next_letter += 1;
         self.at.letters += 1;
     }

@@ -39,7 +39,7 @@ impl Writer {
         self.at.next_parked += 1;
         self.at.parked += 1;
         self.parked.insert(number, &message);
-        group.batch.put(Family::Parked, &number.to_be_bytes(), &format::seal_parked(&message));
+        group.batch.seal(Family::Parked, &number.to_be_bytes(), format::parked(&message));
         let receipt = parked::receipt(&message);
         group.parked.insert(number, message);
         Ok(receipt)
@@ -108,7 +108,7 @@ impl Writer {
         Ok(value.and_then(|it| {
             // The next start moves it to the dead letters; until then its lanes stay blocked.
             let damaged = |damage| error!(number, %damage, "a parked message is damaged");
-            format::open_parked(&it).map_err(damaged).ok()
+            parked::open(&self.store, number, &it).map_err(damaged).ok()
         }))
     }
 }
@@ -122,6 +122,6 @@ fn wait_on(
 ) {
     if message.unknown != unknown {
         message.unknown = unknown;
-        group.batch.put(Family::Parked, &number.to_be_bytes(), &format::seal_parked(&message));
+        group.batch.seal(Family::Parked, &number.to_be_bytes(), format::parked(&message));
     }
 }

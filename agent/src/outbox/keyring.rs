@@ -1,0 +1,85 @@
+//! Where the keyring lies, and what a start makes of it.
+//!
+//! It lies twice: in a small file in the store's folder, which is read before anything of the store is
+//! touched, so that a wrong key changes nothing; and in the store, in case the file is lost or damaged.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use tracing::{error, info};
+
+use super::format::{self, Keyring};
+use super::store::{Durability, Family, Store};
+use super::vault::Vault;
+use super::{FORMAT, KEYRING, StoreError};
+use crate::master_key::{KeySource, MasterKey};
+use crate::secret_file;
+
+/// Opens what the file tells of. `None` when there is no file, or it is damaged.
+pub(super) fn hear(dir: &Path, source: &KeySource) -> Result<Option<Vault>, StoreError> {
+    let value = match fs::read(dir.join(NAME)) {
+        Ok(value) => value,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(StoreError::keyring(&error)),
+    };
+    match Keyring::read(&value) {
+        Ok(ring) => unlock(ring, dir, source).map(Some),
+        Err(damage) => {
+            error!(%damage, "the keyring's file is damaged; the store has another");
+            Ok(None)
+        }
+    }
+}
+
+/// Opens what the store itself tells of; a store that holds nothing sealed gets its first key.
+pub(super) fn recover(store: &Store, dir: &Path, source: &KeySource) -> Result<Vault, StoreError> {
+    let vault = if let Some(value) = store.get(Family::Meta, KEYRING)? {
+        let ring = Keyring::read(&value).map_err(|it| StoreError::damaged(&it.to_string()))?;
+        unlock(ring, dir, source)?
+    } else {
+        let format = store.get(Family::Meta, FORMAT)?;
+        let format = format.and_then(|it| format::read_numbers(&it)).map_or(0, |[it]| it);
+        if format >= SEALED_SINCE {
+            return Err(StoreError::damaged("the keyring is lost"));
+        }
+        let master = source.find_or_make(dir).map_err(|it| StoreError::no_key(&it.to_string()))?;
+        info!(master = %master.fingerprint(), "the store is sealed from now on");
+        Vault::new(&master)?
+    };
+    keep_file(&vault.ring(), dir)?;
+    Ok(vault)
+}
+
+fn unlock(ring: Keyring, dir: &Path, source: &KeySource) -> Result<Vault, StoreError> {
+    let found = source.find(dir).map_err(|error| StoreError::no_key(&error.to_string()))?;
+    let master: MasterKey = found.ok_or_else(|| {
+        let file = KeySource::beside(dir);
+        StoreError::no_key(&format!("there is no file {}", file.display()))
+    })?;
+    Vault::unlock(ring, &master)
+}
+
+/// Writes the keyring's file; on disk when this returns.
+pub(super) fn keep_file(ring: &Keyring, dir: &Path) -> Result<(), StoreError> {
+    secret_file::write(&dir.join(NAME), &ring.value()).map_err(|it| StoreError::keyring(&it))
+}
+
+/// Writes the other copy, and that the store is of our format: an older program must not try.
+pub(super) fn keep_in(store: &Store, ring: &Keyring) -> Result<(), StoreError> {
+    let (format, ring) = (format::numbers([format::FORMAT]), ring.value());
+    let is_kept = |key: &[u8], value: &[u8]| {
+        store.get(Family::Meta, key).map(|found| found.as_deref() == Some(value))
+    };
+    if is_kept(FORMAT, &format)? && is_kept(KEYRING, &ring)? {
+        return Ok(());
+    }
+    let mut batch = store.batch();
+    batch.put(Family::Meta, FORMAT, &format);
+    batch.put(Family::Meta, KEYRING, &ring);
+    batch.write(Durability::Synced)
+}
+
+const NAME: &str = "keyring";
+/// Stores of an earlier format hold nothing sealed.
+const SEALED_SINCE: u64 = 2;
