@@ -2,7 +2,9 @@
 //! else from diagnoses, dates, sex and age.
 //!
 //! A state that was stated as "neither" yields to a diagnosis that implies pregnancy; a pregnancy that
-//! ended (abortion, delivery) is none. A man, a girl and an old woman are not asked.
+//! ended (abortion, delivery) is none. A branch of pregnancy, childbirth and the weeks after it leaves
+//! the question open, unless she was stated to be pregnant or to nurse. A man, a girl and an old
+//! woman are not asked.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -24,11 +26,12 @@ pub(super) enum Pregnancy {
     Unknown(Vec<String>),
 }
 
-/// Diagnoses that imply a pregnancy which goes on, and those that say it ended.
-const PREGNANT: [&str; 15] = [
+/// Diagnoses that imply a pregnancy which goes on, those that leave it open, and those that say it ended.
+const PREGNANT: [&str; 25] = [
     "Z32.1", "Z33", "Z34", "Z35", "Z36", "O09", "O1", "O2", "O30", "O31", "O32", "O33", "O34",
-    "O36", "O44",
+    "O35", "O36", "O40", "O41", "O42", "O43", "O44", "O45", "O46", "O47", "O48", "O60.0",
 ];
+const OPEN: [&str; 2] = ["O98", "O99"];
 const ENDED: [&str; 16] = [
     "O00", "O01", "O02", "O03", "O04", "O05", "O06", "O07", "O08", "O80", "O81", "O82", "O83",
     "O84", "Z37", "Z39",
@@ -43,12 +46,14 @@ pub(super) fn pregnancy(case: &Case<'_>, on: Date, from: Age, below: Age) -> Pre
         return Pregnancy::No;
     }
     let is_stated = stated == Some(Maternity::Pregnant);
-    let has_weeks = patient.is_some_and(|patient| patient.gestation_weeks.is_some());
+    let has_weeks = patient.and_then(written_weeks).is_some();
     if is_stated || has_weeks || has(case, &PREGNANT) {
         return Pregnancy::Yes(patient.and_then(|patient| weeks(patient, on)));
     }
     match stated {
         Some(Maternity::Planning) => return Pregnancy::Planned,
+        Some(Maternity::Breastfeeding) => return Pregnancy::No,
+        _ if has(case, &OPEN) => return Pregnancy::Unknown(missing(patient)),
         Some(_) => return Pregnancy::No,
         None => {}
     }
@@ -56,11 +61,20 @@ pub(super) fn pregnancy(case: &Case<'_>, on: Date, from: Age, below: Age) -> Pre
     if reached(from) == Some(false) || reached(below) == Some(true) {
         return Pregnancy::No;
     }
+    Pregnancy::Unknown(missing(patient))
+}
+
+fn missing(patient: Option<&Patient>) -> Vec<String> {
     let mut missing = vec!["patient.matn_stas".to_owned()];
     if patient.and_then(|patient| patient.sex).is_none() {
         missing.push("patient.gend".to_owned());
     }
-    Pregnancy::Unknown(missing)
+    missing
+}
+
+/// Weeks that somebody wrote: a zero is what a form sends that nobody filled in.
+fn written_weeks(patient: &Patient) -> Option<Decimal> {
+    patient.gestation_weeks.filter(|weeks| *weeks > Decimal::ZERO)
 }
 
 /// As written, else counted from the last menstruation.
@@ -69,7 +83,7 @@ fn weeks(patient: &Patient, on: Date) -> Option<Decimal> {
         let days = patient.last_menses?.until(on).ok()?.get_days();
         (0..=WEEKS_MAX * 7).contains(&days).then(|| Decimal::from(days / 7))
     };
-    patient.gestation_weeks.or_else(counted)
+    written_weeks(patient).or_else(counted)
 }
 
 /// Longer ago than this it was another pregnancy.

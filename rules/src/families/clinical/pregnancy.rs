@@ -200,6 +200,48 @@ mod tests {
     }
 
     #[test]
+    fn every_branch_that_implies_a_pregnancy() {
+        let hit = "hit 1: 【缬沙坦胶囊】妊娠期禁用，患者为妊娠期";
+        let made = |code: &str| format!(r#","diagnoses":[{{"dise_codg":"{code}"}}]"#);
+        for code in
+            ["O35.0", "O40", "O41.000", "O42.9", "O43.1", "O45", "O46", "O47", "O48", "O60.0"]
+        {
+            check("VAL", &with("1"), &made(code), hit);
+        }
+        // Preterm labour with delivery, and the puerperium.
+        check("VAL", &with("1"), &made("O60.1"), "pass");
+        check("VAL", &with("1"), &made("O86.4"), "pass");
+    }
+
+    /// O98 and O99 are of pregnancy, childbirth and the weeks after it.
+    #[test]
+    fn a_branch_that_leaves_it_open() {
+        let made = |code: &str| format!(r#","diagnoses":[{{"dise_codg":"{code}"}}]"#);
+        check("VAL", &with("1"), &made("O99.0"), "unknown patient.matn_stas");
+        check("VAL", WOMAN, &made("O98.4"), "unknown patient.matn_stas");
+        check("VAL", &with("4"), &made("O99.0"), "pass");
+        check("VAL", &with("3"), &made("O99.0"), "hit 1: 【缬沙坦胶囊】妊娠期禁用，患者为妊娠期");
+        let delivered = r#","diagnoses":[{"dise_codg":"O99.0"},{"dise_codg":"O80.0"}]"#;
+        check("VAL", &with("1"), delivered, "pass");
+    }
+
+    #[test]
+    fn no_weeks_are_no_pregnancy() {
+        let none = r#","geso_val":"0""#;
+        check("VAL", &(with("1") + none), "", "pass");
+        check("VAL", &(WOMAN.to_owned() + none), "", "unknown patient.matn_stas");
+        check("VAL", &(with("3") + none), "", "hit 1: 【缬沙坦胶囊】妊娠期禁用，患者为妊娠期");
+        check("IBU", &(with("3") + none), "", "unknown patient.geso_val");
+        let menses = with("3") + none + r#","last_mena_date":"20251015""#;
+        check(
+            "IBU",
+            &menses,
+            "",
+            "hit 1: 【布洛芬片】妊娠期禁用，患者为妊娠期（孕30周）：动脉导管早闭",
+        );
+    }
+
+    #[test]
     fn weeks_of_pregnancy() {
         let at = |weeks: &str| format!(r#"{WOMAN},"matn_stas":"3","geso_val":"{weeks}""#);
         check("IBU", &at("19"), "", "pass");
