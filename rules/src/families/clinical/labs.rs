@@ -33,17 +33,27 @@ fn days_max(case: &Case<'_>) -> u32 {
     of_stay.unwrap_or_else(|| parameters.whole("days_max"))
 }
 
-/// By code or name; what stands in brackets and the case of letters do not matter.
+/// By code or name; the case of letters does not matter, nor what stands in brackets, unless it says
+/// that not the blood was examined.
 fn is_named(result: &LabResult, names: &[&str]) -> bool {
     let plain = |text: &str| {
         let text = text.split(['(', '（']).next().unwrap_or(text);
         text.trim().to_uppercase()
     };
     let known = [result.code.as_deref(), result.name.as_deref()];
+    if known.into_iter().flatten().any(is_of_other_fluid) {
+        return false;
+    }
     known.into_iter().flatten().any(|known| {
         let known = plain(known);
         names.iter().any(|name| name.to_uppercase() == known)
     })
+}
+
+/// Whether it was measured in something else than blood. A clearance needs the urine for its measure.
+fn is_of_other_fluid(name: &str) -> bool {
+    const FLUIDS: [&str; 7] = ["尿", "腹水", "胸水", "积液", "脑脊液", "引流", "透析液"];
+    !name.contains("清除率") && FLUIDS.iter().any(|fluid| name.contains(fluid))
 }
 
 /// Creatinine in µmol/L; 1 mg/dL is 88.4 µmol/L, and without a unit nobody knows which it is.

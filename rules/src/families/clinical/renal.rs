@@ -284,6 +284,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_of_the_blood() {
+        let named = |name: &str, value: &str, unit: &str| {
+            format!(
+                r#"[{{"exam_item_detl_name":"{name}","exam_rslt_val":"{value}","exam_unt":"{unit}","rpt_date":"20260501"}}]"#
+            )
+        };
+        for name in [
+            "肌酐(尿)",
+            "肌酐（24小时尿）",
+            "肌酐(腹水)",
+            "肌酐(胸水)",
+            "肌酐(引流液)",
+            "肌酐(透析液)",
+        ] {
+            check("DAB", &named(name, "200", "μmol/L"), "", "unknown labs.crcl");
+        }
+        let hit = "hit 1: 【达比加群胶囊】禁用：CrCl 20.8mL/min（按肌酐200μmol/L计算）";
+        check("DAB", &named("肌酐(酶法)", "200", "μmol/L"), "", hit);
+        // A clearance is measured in urine.
+        let hit = "hit 1: 【达比加群胶囊】禁用：CrCl 20mL/min";
+        check("DAB", &named("内生肌酐清除率(24小时尿)", "20", "mL/min"), "", hit);
+    }
+
+    #[test]
     fn a_dose_for_a_weak_kidney() {
         let dose = |times: &str| {
             format!(
