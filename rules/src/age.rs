@@ -134,6 +134,12 @@ impl BirthRange {
         (by_oldest == by_youngest).then_some(by_oldest)
     }
 
+    /// The first day on which the patient may have been born.
+    #[must_use]
+    pub fn earliest(self) -> Date {
+        self.earliest
+    }
+
     /// The age in whole years on a day; `None` when the range leaves it open.
     #[must_use]
     pub fn years(self, on: Date) -> Option<i64> {

@@ -1,5 +1,5 @@
-//! What several families ask of the lines of a session: which of them are of a legal kind, and
-//! which stand on one prescription.
+//! What several families ask of the lines of a session: which of them are of a legal kind, which
+//! stand on one prescription, and how far back the past behind them is known.
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -66,6 +66,20 @@ pub(crate) fn is_solvent(line: &Line<'_>) -> bool {
 pub(crate) fn identity<'a>(line: &'a Line<'_>) -> &'a str {
     let code = line.order.hospital_code.as_deref().or(line.order.national_code.as_deref());
     code.unwrap_or(line.name())
+}
+
+/// Whether what is known of the past begins on a day or before it; what is missing when not. A past
+/// that was sent empty does not say since when it is.
+pub(crate) fn past_since(case: &Case<'_>, day: Option<Date>) -> Result<(), String> {
+    if case.facts.history.is_absent() {
+        return Err("history".to_owned());
+    }
+    let since = case.facts.history.present().and_then(|history| history.since);
+    match (day, since) {
+        (None, _) => Ok(()),
+        (Some(day), Some(since)) if since <= day => Ok(()),
+        _ => Err("history.since".to_owned()),
+    }
 }
 
 /// `5月15日`, for an answer.

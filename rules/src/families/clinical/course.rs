@@ -2,7 +2,7 @@
 //!
 //! What: a row gives an ingredient the most days of one course, or the most of it altogether. Days on
 //! which it was used are counted with those of earlier visits, as long as no gap is longer than the rule
-//! allows; a sum needs the history.
+//! allows. Both need a history that reaches back: to the gap before the course, or to the birth.
 //! Why: nimesulide for weeks harms the liver, doxorubicin beyond its sum the heart.
 //! Basis: drug labels; GZ10000301005000; 医院处方点评管理规范 2-5.
 //! Example: 尼美舒利 100 mg BID for 20 days, most 15 → hit; 10 days now after 8 at the last visit → hit.
@@ -14,11 +14,13 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
+use crate::age::BirthRange;
 use crate::dose::single_in;
 use crate::families::clinical::contact::{end_of_supply, last_day};
 use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, Fits, INDICATIONS, NOT_INDICATIONS, WAYS,
 };
+use crate::families::lines::past_since;
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::frequency::Frequency;
 use crate::parameter::{Column, ColumnKind, Parameters};
@@ -113,11 +115,15 @@ fn by_days(case: &Case<'_>, found: &Match<'_>, lines: &[&Line<'_>], max: u32) ->
     };
     let gap = case.rule.parameters.maybe_whole("gap_days").unwrap_or(3);
     let used = used_days(lines, end);
-    let days = days_in_one_go(&used, end, gap);
+    let (first, days) = in_one_go(&used, end, gap);
     if days <= max {
-        return Outcome::Pass;
+        // A day before this one, and no further from it than a gap, would belong to the course.
+        let needed = first.checked_sub(i64::from(gap.saturating_add(1)).days()).ok();
+        let known = past_since(case, needed);
+        return known.map_or_else(Outcome::unknown, |()| Outcome::Pass);
     }
-    let before = days_in_one_go(&used, found.line.begins, gap).saturating_sub(1);
+    let (_, before) = in_one_go(&used, found.line.begins, gap);
+    let before = before.saturating_sub(1);
     let with = if before > 0 { format!("（此前已用{before}天）") } else { String::new() };
     Outcome::Hit(Hit {
         violating: vec![found.line.position],
@@ -133,12 +139,13 @@ fn end_of(line: &Line<'_>) -> Option<Date> {
     last_day(line).or_else(|| end_of_supply(line))
 }
 
-/// Every day up to `end` on which one of the lines was or will be taken.
+/// Every day up to `end` on which one of the lines was or will be taken; an order without an end
+/// goes on.
 fn used_days(lines: &[&Line<'_>], end: Date) -> BTreeSet<Date> {
     let mut used = BTreeSet::new();
     for line in lines.iter().filter(|line| line.begins <= end) {
-        let last = end_of(line).unwrap_or(line.begins).min(end);
-        let days = line.begins.series(1.day()).take_while(|day| *day <= last);
+        let last = end_of(line).unwrap_or(end).min(end);
+        let days = last.series(-1.day()).take_while(|day| line.begins <= *day);
         used.extend(days.take(DAYS_MAX));
     }
     used
@@ -147,19 +154,17 @@ fn used_days(lines: &[&Line<'_>], end: Date) -> BTreeSet<Date> {
 /// More than a year of one line says no more than a year.
 const DAYS_MAX: usize = 400;
 
-/// How many days were used up to `end`, back to the first gap that is too long.
-fn days_in_one_go(used: &BTreeSet<Date>, end: Date, gap: u32) -> u32 {
-    let mut days = 0;
-    let mut next = end;
+/// How many days were used up to `end`, back to the first gap that is too long, and the first of them.
+fn in_one_go(used: &BTreeSet<Date>, end: Date, gap: u32) -> (Date, u32) {
+    let (mut first, mut days) = (end, 0);
     for day in used.range(..=end).rev() {
-        let apart = day.until(next).map_or(i32::MAX, |span| span.get_days());
-        if u32::try_from(apart).is_ok_and(|apart| apart > gap + 1) {
+        let apart = day.until(first).map_or(i32::MAX, |span| span.get_days());
+        if u32::try_from(apart).is_ok_and(|apart| apart > gap.saturating_add(1)) {
             break;
         }
-        days += 1;
-        next = *day;
+        (first, days) = (*day, days + 1);
     }
-    days
+    (first, days)
 }
 
 fn by_sum(case: &Case<'_>, found: &Match<'_>, lines: &[&Line<'_>], max: Dose) -> Outcome {
@@ -172,9 +177,9 @@ fn by_sum(case: &Case<'_>, found: &Match<'_>, lines: &[&Line<'_>], max: Dose) ->
             Err(lacking) => missing.extend(lacking),
         }
     }
-    if case.facts.history.is_absent() {
-        missing.push("history".to_owned());
-    }
+    // A sum of a life is known of those whose life is known.
+    let born = case.session.birth.map_or(Date::MIN, BirthRange::earliest);
+    missing.extend(past_since(case, Some(born)).err());
     if sum.amount <= max.amount {
         return if missing.is_empty() { Outcome::Pass } else { Outcome::Unknown { missing } };
     }
@@ -232,9 +237,42 @@ mod tests {
             "",
             "hit 1: 【尼美舒利片】连续20天，疗程不超过15天",
         );
-        check(&order("NIM", "100", "BID", "15"), "", "pass");
+        check(&order("NIM", "100", "BID", "15"), KNOWN, "pass");
         let by_quantity = r#"{"rx_id":"1","hosplist_code":"NIM","drug_used_sdose":"100","drug_used_dosunt":"mg","drug_used_frqu":"BID","cnt":"4","cnt_unt":"盒"}"#;
         check(by_quantity, "", "hit 1: 【尼美舒利片】连续20天，疗程不超过15天");
+    }
+
+    /// What this institution knows is complete for more than a year.
+    const KNOWN: &str = r#","history":{"since":"20250401"}"#;
+
+    #[test]
+    fn a_past_that_nobody_knows_may_hide_days() {
+        let now = order("NIM", "100", "BID", "10");
+        check(&now, "", "unknown history");
+        check(&now, r#","history":{}"#, "unknown history.since");
+        check(&now, r#","history":{"since":"20260512"}"#, "unknown history.since");
+        check(&now, r#","history":{"since":"20260511"}"#, "pass");
+    }
+
+    #[test]
+    fn an_earlier_order_without_an_end_goes_on() {
+        let open = |day: &str| {
+            format!(
+                r#"{{"rx_id":"2","hosplist_code":"NIM","drug_used_sdose":"100","drug_used_dosunt":"mg","drug_used_frqu":"BID","curr_drord_flag":"0","drord_begn_date":"{day}"}},{}"#,
+                order("NIM", "100", "BID", "3")
+            )
+        };
+        check(&open("20260505"), KNOWN, "pass");
+        check(
+            &open("20260501"),
+            KNOWN,
+            "hit 1: 【尼美舒利片】连续17天（此前已用14天），疗程不超过15天",
+        );
+        check(
+            &open("20250420"),
+            KNOWN,
+            "hit 1: 【尼美舒利片】连续393天（此前已用390天），疗程不超过15天",
+        );
     }
 
     #[test]
@@ -257,11 +295,22 @@ mod tests {
     #[test]
     fn a_sum_needs_the_past() {
         check(&order("DOX", "100", "ST", ""), "", "unknown history");
-        check(&order("DOX", "100", "ST", ""), &past("DOX", "800", "ST", "20250401", ""), "pass");
+        let taken = past("DOX", "800", "ST", "20250401", "");
+        check(&order("DOX", "100", "ST", ""), &taken, "unknown history.since");
+        let born = |day: &str| format!(r#","patient":{{"brdy":"{day}"}}"#);
+        let older = taken.clone() + &born("20241231");
+        check(&order("DOX", "100", "ST", ""), &older, "unknown history.since");
+        check(&order("DOX", "100", "ST", ""), &(taken + &born("20250101")), "pass");
+        let taken = past("DOX", "850", "ST", "20250401", "");
         check(
             &order("DOX", "100", "ST", ""),
-            &past("DOX", "850", "ST", "20250401", ""),
+            &(taken.clone() + &born("20250101")),
             "hit 1: 【注射用多柔比星】累积剂量950mg，不超过900mg",
+        );
+        check(
+            &order("DOX", "100", "ST", ""),
+            &taken,
+            "hit 1: 【注射用多柔比星】累积剂量至少950mg，不超过900mg",
         );
         check(
             &order("DOX", "400", "QW", "21"),
@@ -285,7 +334,7 @@ mod tests {
 
     fn past(drug: &str, dose: &str, frequency: &str, from: &str, days: &str) -> String {
         format!(
-            r#","history":{{"orders":[{{"rx_id":"H","hosplist_code":"{drug}","drug_used_sdose":"{dose}","drug_used_dosunt":"mg","drug_used_frqu":"{frequency}","drord_begn_date":"{from}","medc_days":"{days}"}}]}}"#
+            r#","history":{{"since":"20250101","orders":[{{"rx_id":"H","hosplist_code":"{drug}","drug_used_sdose":"{dose}","drug_used_dosunt":"mg","drug_used_frqu":"{frequency}","drord_begn_date":"{from}","medc_days":"{days}"}}]}}"#
         )
     }
 

@@ -6,13 +6,16 @@
 //! Why: an interaction is seen by nobody who looks at one prescription only.
 //! Basis: drug labels; GZ10000301011000 药品相互作用; 医院处方点评管理规范 2-8.
 //! Example: 克拉霉素 active, 辛伐他汀 new → hit; omeprazole with clopidogrel → severity 2. A monoamine
-//! oxidase inhibitor stopped ten days ago and an SSRI now → hit, fourteen days are needed. What is put
-//! on the skin or in the eye does not count, unless the row says so (β-blockers).
+//! oxidase inhibitor stopped ten days ago and an SSRI now → hit, fourteen days are needed; a past that
+//! is not known for so long → unknown. What is put on the skin or in the eye does not count, unless the row says so (β-blockers).
+
+use jiff::ToSpan;
 
 use crate::families::clinical::contact::{self, Contact, contact, is_now};
 use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, Fits, INDICATIONS, NOT_INDICATIONS, acting,
 };
+use crate::families::lines::past_since;
 use crate::family::{Case, Family, Hit, Outcome, Rows};
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind, Parameters};
@@ -110,13 +113,25 @@ fn judge_row(case: &Case<'_>, row: &Row, met: &mut Vec<Met>) -> Vec<Outcome> {
             }
         }
     }
-    let waits = row.parameters.get("wait_days").or(row.parameters.get("wait_back_days"));
-    if !is_found && waits.is_some() && case.facts.history.is_absent() {
-        outcomes.push(Outcome::unknown("history"));
-    } else if !is_found {
-        outcomes.push(Outcome::Pass);
+    if !is_found {
+        let hidden = unknown_past(case, row, &ones, &others);
+        outcomes.push(hidden.map_or(Outcome::Pass, Outcome::unknown));
     }
     outcomes
+}
+
+/// What is missing to say that the other of a pair was not stopped too short a time ago.
+fn unknown_past(
+    case: &Case<'_>,
+    row: &Row,
+    ones: &[&Line<'_>],
+    others: &[&Line<'_>],
+) -> Option<String> {
+    [(ones, "wait_back_days"), (others, "wait_days")].into_iter().find_map(|(lines, column)| {
+        let wait = row.parameters.maybe_whole(column)?;
+        let begins = lines.iter().filter(|line| is_now(line)).map(|line| line.begins).min()?;
+        past_since(case, begins.checked_sub(i64::from(wait).days()).ok()).err()
+    })
 }
 
 /// Two lines of which at least one is ordered now.
@@ -129,7 +144,7 @@ fn said(row: &Row, one: &Line<'_>, other: &Line<'_>) -> Option<String> {
     let (name, partner) = (one.name(), other.name());
     let too_soon = |column, days, first: &str, second: &str| {
         let wait = row.parameters.maybe_whole(column)?;
-        let is_soon = u32::try_from(days).is_ok_and(|days| days <= wait);
+        let is_soon = u32::try_from(days).is_ok_and(|days| days < wait);
         is_soon.then(|| format!("【{first}】停用{days}天，须间隔{wait}天方可使用【{second}】"))
     };
     match contact(one, other) {
@@ -268,7 +283,7 @@ mod tests {
     fn stopped_and_still_acting() {
         let stopped = |drug: &str, from: &str, to: &str| {
             format!(
-                r#","history":{{"orders":[{{"rx_id":"H1","hosplist_code":"{drug}","drord_begn_date":"{from}","drord_stop_date":"{to}"}}]}}"#
+                r#","history":{{"since":"20260101","orders":[{{"rx_id":"H1","hosplist_code":"{drug}","drord_begn_date":"{from}","drord_stop_date":"{to}"}}]}}"#
             )
         };
         check(
@@ -289,6 +304,18 @@ mod tests {
         );
         check(&["FLU"], "", "unknown history");
         check(&["FLU"], r#","history":{"since":"20260101"}"#, "pass");
+        check(&["FLU"], r#","history":{}"#, "unknown history.since");
+        check(&["FLU"], r#","history":{"since":"20260502"}"#, "unknown history.since");
+        check(&["FLU"], r#","history":{"since":"20260501"}"#, "pass");
+        check(&["SEL"], r#","history":{"since":"20260501"}"#, "unknown history.since");
+        check(&["SEL"], r#","history":{"since":"20260410"}"#, "pass");
+        // On the fourteenth day it has waited fourteen days.
+        check(&["FLU"], &stopped("SEL", "20260401", "20260501"), "pass");
+        check(
+            &["FLU"],
+            &stopped("SEL", "20260401", "20260502"),
+            "hit 1: 【司来吉兰片】停用13天，须间隔14天方可使用【氟西汀胶囊】：5-羟色胺综合征",
+        );
     }
 
     #[test]

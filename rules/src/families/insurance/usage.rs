@@ -12,6 +12,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use crate::dose::days_supply;
 use crate::facts::{Stay, VisitKind};
+pub(super) use crate::families::lines::past_since;
 use crate::family::{Case, Outcome};
 use crate::hash;
 use crate::session::{Line, LineKind};
@@ -62,16 +63,6 @@ pub(super) fn dates_of(line: &Line<'_>, today: Date) -> BTreeSet<Date> {
     };
     let days = line.begins.series(1.day()).take(DATES_MAX);
     days.take_while(|day| *day <= last).collect()
-}
-
-/// Whether what is known of the past begins on a day or before it; what is missing when not.
-pub(super) fn past_since(case: &Case<'_>, day: Option<Date>) -> Result<(), String> {
-    let Some(history) = case.facts.history.present() else { return Err("history".to_owned()) };
-    match (day, history.since) {
-        (None, _) => Ok(()),
-        (Some(day), Some(since)) if since <= day => Ok(()),
-        _ => Err("history.since".to_owned()),
-    }
 }
 
 /// What was dispensed in the past and not taken back, with the prints by which a drug is found: a
