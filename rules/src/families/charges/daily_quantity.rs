@@ -86,8 +86,11 @@ fn judge_row<'a>(case: &Case<'a>, row: &Row, lines: &[&'a Line<'a>]) -> Vec<Outc
             }
         }
     };
-    used_before(case, &row.key).for_each(|line| add(line, None));
-    lines.iter().for_each(|line| add(line, Some(*line)));
+    let before = used_before(case, &row.key).map(|line| (line, None));
+    let now = lines.iter().map(|line| (*line, Some(*line)));
+    for (line, of_now) in before.chain(now) {
+        add(line, of_now);
+    }
     let of_now = days.iter().filter(|(_, parts)| is_of_now(case, parts));
     let mut outcomes: Vec<Outcome> = of_now.clone().map(|_| Outcome::Pass).take(1).collect();
     let beyond = each_told_once(of_now.filter_map(|(day, parts)| beyond(row, *day, parts)));

@@ -11,6 +11,7 @@ use crate::facts::{Facts, Group};
 use crate::family::{Case, Match};
 use crate::knowledge::{Key, Row};
 use crate::session::{Line, LineKind, Session};
+use crate::window::Window;
 
 /// Whether something of it is left after what was taken back.
 pub(super) fn counts(line: &Line<'_>) -> bool {
@@ -109,6 +110,29 @@ pub(super) fn used_before<'a, 'k>(
         is_of_this && session.lines.iter().any(|line| line.order.rx_id == past.order.rx_id)
     };
     case.past(key).filter(move |line| counts(line) && !is_sent_again(line))
+}
+
+/// The same, as far as a window may reach: one that is not by time holds what is of this encounter.
+pub(super) fn used_before_in<'a, 'k>(
+    case: &Case<'a>,
+    key: &'k Key,
+    window: Window,
+) -> impl Iterator<Item = &'a Line<'a>> + use<'a, 'k> {
+    let facts = case.facts;
+    let is_of_stay = matches!(window, Window::Encounter | Window::Stay);
+    used_before(case, key).filter(move |line| {
+        window.is_by_time() || (is_of_stay && is_of_this_encounter(facts, line))
+    })
+}
+
+/// Whether a line of the past is of this very encounter. One that names none is when it was written
+/// since the encounter began: a caller may send years of lines without their encounters.
+fn is_of_this_encounter(facts: &Facts, past: &Line<'_>) -> bool {
+    let Some(encounter) = facts.encounter.present() else { return false };
+    match &past.order.mdtrt_id {
+        Some(written_in) => encounter.mdtrt_id.as_ref() == Some(written_in),
+        None => past.order.begins.zip(encounter.began).is_some_and(|(at, began)| at >= began),
+    }
 }
 
 /// Whether the past is known from a day on; `None` is the beginning of time.

@@ -8,6 +8,8 @@
 //! Example: eye injections, four drugs counted together: nine an eye for life and five in the first
 //! year; the tenth → hit. Which eye not stated → unknown. Both eyes count for each.
 
+use std::collections::BTreeSet;
+
 use jiff::ToSpan;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -19,7 +21,9 @@ use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::session::Line;
 use crate::window::Window;
 
-use super::lines::{by_row, is_past_known, plain, used_before, used_now};
+use super::lines::{
+    by_row, is_past_known, is_undated, plain, time_path, used_before_in, used_now,
+};
 
 /// The family `total_cap`.
 pub struct TotalCap;
@@ -89,26 +93,38 @@ impl Family for TotalCap {
 }
 
 fn judge_row(case: &Case<'_>, row: &Row, lines: &[&Line<'_>]) -> Vec<Outcome> {
-    if !row.parameters.flag("per_site") {
-        return vec![judge_site(case, row, lines, None)];
-    }
-    let without: Vec<String> = lines
-        .iter()
-        .filter(|line| sides(line).is_none())
-        .map(|line| line.path("body_site"))
-        .collect();
+    let (lines, undated): (Vec<&Line<'_>>, Vec<&Line<'_>>) =
+        lines.iter().copied().partition(|line| !hangs_on_days(row) || !is_undated(line));
+    let mut missing: Vec<String> = undated.into_iter().map(time_path).collect();
     let mut outcomes = Vec::new();
+    if !row.parameters.flag("per_site") {
+        outcomes.extend(judge_site(case, row, &lines, None));
+        return with_unknown(outcomes, missing);
+    }
+    let without = lines.iter().filter(|line| sides(line).is_none());
+    missing.extend(without.map(|line| line.path("body_site")));
     for side in [Side::Left, Side::Right] {
         let is_here = |line: &&&Line<'_>| sides(line).is_some_and(|sides| sides.contains(&side));
         let here: Vec<&Line<'_>> = lines.iter().filter(is_here).copied().collect();
-        if !here.is_empty() {
-            outcomes.push(judge_site(case, row, &here, Some(side)));
-        }
+        outcomes.extend(judge_site(case, row, &here, Some(side)));
     }
-    if !without.is_empty() {
-        outcomes.push(Outcome::Unknown { missing: without });
+    with_unknown(outcomes, missing)
+}
+
+fn with_unknown(mut outcomes: Vec<Outcome>, missing: Vec<String>) -> Vec<Outcome> {
+    if !missing.is_empty() {
+        outcomes.push(Outcome::Unknown { missing });
     }
     outcomes
+}
+
+/// Whether a line must say its day to be counted: for life and for a stay it need not.
+fn hangs_on_days(row: &Row) -> bool {
+    let window = row.parameters.window("window");
+    let is_of_days = window.is_by_time() && window != Window::Lifetime;
+    is_of_days
+        || row.parameters.flag("per_operation")
+        || row.parameters.maybe_whole("first_days").is_some()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -130,14 +146,12 @@ impl Side {
 fn sides(line: &Line<'_>) -> Option<&'static [Side]> {
     let site = line.order.body_site.as_deref()?;
     let says = |words: &[&str]| words.iter().any(|word| site.contains(word));
-    if says(&["双", "OU", "两"]) {
-        Some(&[Side::Left, Side::Right])
-    } else if says(&["左", "OS"]) {
-        Some(&[Side::Left])
-    } else if says(&["右", "OD"]) {
-        Some(&[Side::Right])
-    } else {
-        None
+    let both = says(&["双", "OU", "两"]);
+    match (both || says(&["左", "OS"]), both || says(&["右", "OD"])) {
+        (true, true) => Some(&[Side::Left, Side::Right]),
+        (true, false) => Some(&[Side::Left]),
+        (false, true) => Some(&[Side::Right]),
+        (false, false) => None,
     }
 }
 
@@ -147,33 +161,68 @@ struct Uses<'a> {
     missing: Vec<String>,
 }
 
-fn judge_site(case: &Case<'_>, row: &Row, lines: &[&Line<'_>], side: Option<Side>) -> Outcome {
+/// Judges the windows that end on the days of the lines, the last first. What lies in a window that
+/// was told is not told again, and calendar windows of one month are one.
+fn judge_site<'a>(
+    case: &Case<'a>,
+    row: &Row,
+    lines: &[&'a Line<'a>],
+    side: Option<Side>,
+) -> Vec<Outcome> {
     let window = row.parameters.window("window");
-    let Some(last) = lines.iter().max_by_key(|line| line.begins) else {
-        return Outcome::NotApplicable;
-    };
-    let operations = match operations(case, row, last.begins) {
+    let days: BTreeSet<Date> = lines.iter().map(|line| line.begins).collect();
+    let (mut outcomes, mut told_from, mut last) = (Vec::new(), None, None);
+    for day in days.into_iter().rev() {
+        let first = window.first_day(day);
+        let is_told = told_from.is_some_and(|told| told <= Some(day));
+        if is_told || last == Some(first) {
+            continue;
+        }
+        let outcome = judge_window(case, row, lines, (day, side));
+        if matches!(outcome, Outcome::Hit(_)) {
+            told_from = Some(first);
+        }
+        last = Some(first);
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+/// One window, by the last of its days.
+fn judge_window<'a>(
+    case: &Case<'a>,
+    row: &Row,
+    lines: &[&'a Line<'a>],
+    (day, side): (Date, Option<Side>),
+) -> Outcome {
+    let window = row.parameters.window("window");
+    let operations = match operations(case, row, day) {
         Ok(operations) => operations,
         Err(missing) => return Outcome::Unknown { missing },
     };
-    let uses = uses(case, row, last.begins, side);
-    let is_used = |line: &&Line<'_>| lines.iter().any(|l| std::ptr::eq(*l, *line));
-    if !uses.lines.iter().any(is_used) && uses.missing.is_empty() {
+    let uses = uses(case, row, day, side);
+    let is_used = |line: &&&Line<'_>| uses.lines.iter().any(|used| std::ptr::eq(*used, **line));
+    let here: Vec<&Line<'_>> = lines.iter().filter(is_used).copied().collect();
+    if here.is_empty() {
         // The first days are over: what was used in them was told then.
-        return Outcome::Pass;
+        return pass_unless(uses.missing);
     }
     let (sum, lacking) = sum_of(row, &uses);
     let (limit, unit) = limit(row);
     let limit = limit.saturating_mul(operations);
     if sum > limit {
-        return Outcome::Hit(hit(row, lines, side, (sum, limit, unit)));
+        return Outcome::Hit(hit(row, &here, side, (sum, limit, unit)));
     }
     let mut missing = uses.missing;
     missing.extend(lacking);
     let is_long = window.is_by_time() && window != Window::Day;
-    if is_long && !is_past_known(case.facts, window.first_day(last.begins)) {
+    if is_long && !is_past_known(case.facts, window.first_day(day)) {
         missing.push("history".to_owned());
     }
+    pass_unless(missing)
+}
+
+fn pass_unless(missing: Vec<String>) -> Outcome {
     if missing.is_empty() { Outcome::Pass } else { Outcome::Unknown { missing } }
 }
 
@@ -202,11 +251,13 @@ fn operations(case: &Case<'_>, row: &Row, day: Date) -> Result<Decimal, Vec<Stri
 fn uses<'a>(case: &Case<'a>, row: &Row, day: Date, side: Option<Side>) -> Uses<'a> {
     let window = row.parameters.window("window");
     let first = window.first_day(day);
-    let before = used_before(case, &row.key).filter(|_| window.is_by_time());
+    let before = used_before_in(case, &row.key, window);
     let mut uses = Uses { lines: Vec::new(), missing: Vec::new() };
     for line in used_now(case, &row.key).chain(before) {
         let is_in = line.begins <= day && first.is_none_or(|first| first <= line.begins);
-        if is_in || !window.is_by_time() {
+        if is_undated(line) && hangs_on_days(row) {
+            uses.missing.push(time_path(line));
+        } else if is_in || is_undated(line) || !window.is_by_time() {
             uses.add(line, side);
         }
     }
@@ -290,7 +341,8 @@ mod tests {
                ingredient,雷珠单抗,眼内注射,3,,累计,y,,,batch 5,A\n\
                ingredient,雷珠单抗,眼内注射,2,,累计,y,365,,batch 5,A\n\
                hospital,AID,助听器,,3000,医保年度,,,,site,B\n\
-               hospital,LENS,人工晶体,1,,单日,,,y,site,B\n",
+               hospital,LENS,人工晶体,1,,单日,,,y,site,B\n\
+               hospital,KIT,置管包,1,,当次就诊,,,,site,B\n",
         drugs: "hospital,EYE,雷珠单抗注射液,,雷珠单抗,?,支,1,注射,\n",
     };
 
@@ -301,6 +353,14 @@ mod tests {
         eye("OS", &right, "pass");
         eye("双眼", &right, "hit 1: 【雷珠单抗注射液】右侧累计合计4，上限3（本院范围内）");
         eye("右眼", &right[..2], "pass");
+    }
+
+    #[test]
+    fn both_eyes_however_written() {
+        let right = ["OD 20240101", "OD 20240601", "右眼 20250901"];
+        for both in ["左右眼", "左眼、右眼", "OD/OS", "OU"] {
+            eye(both, &right, "hit 1: 【雷珠单抗注射液】右侧累计合计4，上限3（本院范围内）");
+        }
     }
 
     #[test]
@@ -351,6 +411,50 @@ mod tests {
         let two = r#""surgeries":[{"oprn_oprt_begntime":"2026051508"},{"oprn_oprt_begntime":"2026051510"}],"#;
         BENCH.check(&request(two), "pass");
         BENCH.check(&request(""), "unknown surgeries");
+    }
+
+    #[test]
+    fn every_day_has_its_window() {
+        let lens = |id: &str, day: &str, count: &str| {
+            format!(
+                r#"{{"rx_id":"{id}","hosplist_code":"LENS","cnt":"{count}","fee_ocur_time":"{day}"}}"#
+            )
+        };
+        let check = |fees: [String; 2], expected: &str| {
+            let done = r#"[{"oprn_oprt_begntime":"2026051408"},{"oprn_oprt_begntime":"2026051508"}]"#;
+            let fees = fees.join(",");
+            BENCH.check(&format!(r#"{{"surgeries":{done},"fees":[{fees}]}}"#), expected);
+        };
+        let (one, other) = (lens("1", "20260514", "2"), lens("2", "20260515", "1"));
+        check([one, other], "hit 1: 【LENS】单日合计2，上限1（本院范围内）");
+        let (one, other) = (lens("1", "20260514", "1"), lens("2", "20260515", "2"));
+        check([one, other], "hit 2: 【LENS】单日合计2，上限1（本院范围内）");
+        let (one, other) = (lens("1", "20260514", "1"), lens("2", "", "2"));
+        check([one, other], "unknown fees[2].fee_ocur_time");
+    }
+
+    #[test]
+    fn a_year_is_told_once_and_the_last_one_too() {
+        let aid = |id: &str, day: &str| {
+            format!(
+                r#"{{"rx_id":"{id}","hosplist_code":"AID","cnt":"1","sumamt":"2000","fee_ocur_time":"{day}"}}"#
+            )
+        };
+        let fees = [aid("1", "20251201"), aid("2", "20251202"), aid("3", "20260101")].join(",");
+        let request = format!(r#"{{"fees":[{fees}],"history":{{}}}}"#);
+        BENCH.check(&request, "hit 1,2: 【AID】医保年度合计4000元，上限3000元（本院范围内）");
+    }
+
+    #[test]
+    fn what_this_encounter_used_before() {
+        let request = |encounter: &str| {
+            format!(
+                r#"{{"encounter":{{"mdtrt_id":"M"}},"orders":[{{"rx_id":"1","hosplist_code":"KIT","cnt":"1"}}],
+                "history":{{"orders":[{{"rx_id":"H","mdtrt_id":"{encounter}","hosplist_code":"KIT","cnt":"1","fee_ocur_time":"20260501"}}]}}}}"#
+            )
+        };
+        BENCH.check(&request("M"), "hit 1: 【KIT】当次就诊合计2，上限1（本院范围内）");
+        BENCH.check(&request("N"), "pass");
     }
 
     #[track_caller]
