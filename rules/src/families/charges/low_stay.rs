@@ -19,7 +19,7 @@ use crate::family::{Case, Family, Hit, LooksAt, Outcome};
 use crate::parameter::{Column, ColumnKind};
 use crate::session::{ItemKind, Line, LineKind};
 
-use super::lines::{counts, days_between};
+use super::lines::{counts, days_between, is_undated, time_path};
 
 /// The family `low_stay`.
 pub struct LowStay;
@@ -142,12 +142,18 @@ fn idle(case: &Case<'_>, charges: &[&Line<'_>], began: Date, ended: Date) -> Out
         return Outcome::NotApplicable;
     };
     let proves = |line: &&&Line<'_>| proofs.iter().any(|key| line.is_about(key, case.session.sets));
-    let present: BTreeSet<Date> = charges.iter().filter(proves).map(|line| line.begins).collect();
+    let (undated, dated): (Vec<&Line<'_>>, Vec<&Line<'_>>) =
+        charges.iter().filter(proves).partition(|line| is_undated(line));
+    let present: BTreeSet<Date> = dated.iter().map(|line| line.begins).collect();
     let all = days_between(began, ended).clamp(1, DAYS_MAX);
     let days = began.series(jiff::Span::new().days(1)).take(all.unsigned_abs() as usize);
     let idle = days.filter(|day| !present.contains(day)).count();
     if idle <= limit as usize {
         return Outcome::Pass;
+    }
+    if !undated.is_empty() {
+        // One line may stand for the care of all days, and says of none which.
+        return Outcome::Unknown { missing: undated.into_iter().map(time_path).collect() };
     }
     Outcome::Hit(Hit {
         text: format!("住院{all}天中{idle}天无护理或诊疗记录，疑似挂床"),
@@ -196,6 +202,14 @@ mod tests {
     fn days_without_care() {
         check("CARE 10,CARE 11,CARE 12,INJ 10,CARE 15", "", "pass");
         check("CARE 10,CARE 11,CARE 12,INJ 10", "", "hit : 住院6天中3天无护理或诊疗记录，疑似挂床");
+    }
+
+    #[test]
+    fn care_without_a_day_proves_no_day_and_accuses_nobody() {
+        let fees = r#","fees":[{"rx_id":"1","hosplist_code":"CARE","cnt":"6"},
+            {"rx_id":"2","hosplist_code":"INJ","cnt":"1"}]"#;
+        request(fees, "unknown fees[1].fee_ocur_time");
+        request(&fees.replace("CARE", "LAB"), "hit : 住院6天中6天无护理或诊疗记录，疑似挂床");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind};
 use crate::session::Line;
 
-use super::lines::{by_row, is_same_item, positions};
+use super::lines::{by_row, is_same_item, is_undated, positions, time_path};
 
 /// The family `split_charge`.
 pub struct SplitCharge;
@@ -58,11 +58,23 @@ impl Family for SplitCharge {
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
         let rows = by_row(case).into_iter();
         rows.flat_map(|(row, lines)| {
-            let days = by_day(&lines).into_iter();
-            days.map(|(day, parts)| judge_day(row, day, &parts)).collect::<Vec<_>>()
+            let (undated, dated): (Vec<_>, Vec<_>) = lines.iter().partition(|it| is_undated(it));
+            let days = by_day(&dated).into_iter();
+            let mut outcomes: Vec<Outcome> =
+                days.map(|(day, parts)| judge_day(row, day, &parts)).collect();
+            outcomes.extend(judge_undated(row, &lines, &undated));
+            outcomes
         })
         .collect()
     }
+}
+
+/// What says no day could be a part on any; that matters when there are parts enough.
+fn judge_undated(row: &Row, lines: &[&Line<'_>], undated: &[&Line<'_>]) -> Option<Outcome> {
+    let is_enough = different(lines).len() >= row.parameters.whole("parts_min") as usize;
+    let missing = || undated.iter().map(|line| time_path(line)).collect();
+    (!undated.is_empty())
+        .then(|| if is_enough { Outcome::Unknown { missing: missing() } } else { Outcome::Pass })
 }
 
 fn by_day<'a>(lines: &[&'a Line<'a>]) -> Vec<(Date, Vec<&'a Line<'a>>)> {
@@ -76,13 +88,19 @@ fn by_day<'a>(lines: &[&'a Line<'a>]) -> Vec<(Date, Vec<&'a Line<'a>>)> {
     days
 }
 
-fn judge_day(row: &Row, day: Date, lines: &[&Line<'_>]) -> Outcome {
+/// The different items among lines, without those that a reason explains.
+fn different<'a>(lines: &[&'a Line<'a>]) -> Vec<&'a Line<'a>> {
     let mut parts: Vec<&Line<'_>> = Vec::new();
     for line in lines.iter().filter(|line| line.order.reason.is_none()) {
         if !parts.iter().any(|known| is_same_item(known, line)) {
             parts.push(line);
         }
     }
+    parts
+}
+
+fn judge_day(row: &Row, day: Date, lines: &[&Line<'_>]) -> Outcome {
+    let parts = different(lines);
     if parts.len() < row.parameters.whole("parts_min") as usize {
         return Outcome::Pass;
     }
@@ -137,6 +155,16 @@ mod tests {
             fee("3", "3", "20260515", "")
         );
         ALL.check(&request, "pass");
+    }
+
+    #[test]
+    fn a_part_without_a_day_is_of_no_day() {
+        let request = |third: &str| {
+            let dated = [fee("1", "1", "20260514", ""), fee("2", "2", "20260514", "")].join(",");
+            format!(r#"{{"fees":[{dated},{}]}}"#, fee("3", third, "", ""))
+        };
+        ALL.check(&request("3"), "unknown fees[3].fee_ocur_time");
+        ALL.check(&request("2"), "pass");
     }
 
     #[test]

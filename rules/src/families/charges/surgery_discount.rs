@@ -15,7 +15,7 @@ use crate::facts::{Facts, Surgery};
 use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows};
 use crate::parameter::{Column, ColumnKind};
 
-use super::lines::{judged, plain, unit_price};
+use super::lines::{is_undated, judged, plain, time_path, unit_price};
 
 /// The family `surgery_discount`.
 pub struct SurgeryDiscount;
@@ -62,8 +62,11 @@ impl Family for SurgeryDiscount {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
+        let (undated, dated): (Vec<&Match<'_>>, Vec<&Match<'_>>) =
+            judged(case).partition(|found| is_undated(found.line));
+        let undated = undated.iter().map(|found| judge_undated(case, found)).collect::<Vec<_>>();
         let mut groups: Vec<Vec<&Match<'_>>> = Vec::new();
-        for found in judged(case) {
+        for found in dated {
             let same = |group: &&mut Vec<&Match<'_>>| {
                 group.first().is_some_and(|first| are_one_cut(first, found))
             };
@@ -72,13 +75,26 @@ impl Family for SurgeryDiscount {
                 None => groups.push(vec![found]),
             }
         }
-        groups.into_iter().flat_map(|group| judge_group(case, group)).collect()
+        groups.into_iter().flat_map(|group| judge_group(case, group)).chain(undated).collect()
     }
 }
 
 fn are_one_cut(one: &Match<'_>, other: &Match<'_>) -> bool {
+    one.line.begins == other.line.begins && is_same_group(one, other)
+}
+
+fn is_same_group(one: &Match<'_>, other: &Match<'_>) -> bool {
     let group = |found: &Match<'_>| found.row.parameters.text("group").to_owned();
-    one.line.begins == other.line.begins && group(one) == group(other)
+    group(one) == group(other)
+}
+
+/// A charge that says no day may have been made through the cut of any other of its group.
+fn judge_undated(case: &Case<'_>, found: &Match<'_>) -> Outcome {
+    let is_other = |it: &&Match<'_>| it.line.position != found.line.position;
+    if judged(case).filter(is_other).any(|other| is_same_group(found, other)) {
+        return Outcome::unknown(time_path(found.line));
+    }
+    Outcome::Pass
 }
 
 fn judge_group(case: &Case<'_>, mut group: Vec<&Match<'_>>) -> Vec<Outcome> {
@@ -168,6 +184,17 @@ mod tests {
         };
         check(&[("S1", "2000", "14"), ("S2", "1200", "14")], &cuts("2"), "pass");
         check(&[("S1", "2000", "14"), ("S2", "1200", "14")], &cuts("1"), HIT);
+    }
+
+    #[test]
+    fn a_charge_without_a_day() {
+        let request = |first: &str, second: &str| {
+            let fees = [("S1", "2000", "14"), ("S2", "1200", "15")];
+            request_of(&fees, "").replace("20260514", first).replace("20260515", second)
+        };
+        BENCH.check(&request("", ""), "unknown fees[1].fee_ocur_time,fees[2].fee_ocur_time");
+        BENCH.check(&request("20260514", ""), "unknown fees[2].fee_ocur_time");
+        BENCH.check(&request("", "").replace("S2", "S3"), "pass");
     }
 
     #[test]
