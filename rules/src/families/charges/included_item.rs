@@ -10,13 +10,13 @@
 //! → pass. A window of hours with only dates sent → unknown.
 
 use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows};
-use crate::knowledge::Row;
+use crate::knowledge::{Key, Row};
 use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::session::Line;
 use crate::window::Window;
 
 use super::lines::{
-    all_by_row, days_between, is_judged, positions, time_path, used_before, used_now,
+    all_by_row, days_between, is_judged, is_undated, positions, time_path, used_before_in, used_now,
 };
 
 /// The family `included_item`.
@@ -58,6 +58,11 @@ impl Family for IncludedItem {
         LooksAt::Both
     }
 
+    // What is included may be charged now, while the item that includes it is of the past.
+    fn partners(&self) -> &'static [&'static str] {
+        &["includes"]
+    }
+
     fn has_several_rows_per_key(&self) -> bool {
         true
     }
@@ -73,65 +78,115 @@ impl Family for IncludedItem {
     }
 }
 
-/// What one row finds: what is included, the items that include it, and what is missing.
+/// What one row finds: the items, what they include, each now and before, and what is missing.
 #[derive(Default)]
 struct Found<'a> {
     items: Vec<&'a Line<'a>>,
+    items_before: Vec<&'a Line<'a>>,
     included: Vec<&'a Line<'a>>,
-    before: Vec<&'a Line<'a>>,
+    included_before: Vec<&'a Line<'a>>,
     missing: Vec<String>,
 }
 
-fn judge_row<'a>(case: &Case<'a>, row: &Row, items: &[&'a Line<'a>]) -> Outcome {
-    let unless = row.parameters.keys("unless");
-    if unless.iter().any(|key| used_now(case, key).next().is_some()) {
+fn judge_row<'a>(case: &Case<'a>, row: &Row, lines: &[&'a Line<'a>]) -> Outcome {
+    let is_about = |line: &&&Line<'_>, key: &Key| line.is_about(key, case.session.sets);
+    let keys = row.parameters.keys("includes");
+    let items: Vec<&Line<'_>> = lines.iter().filter(|it| is_about(it, &row.key)).copied().collect();
+    let is_included = |line: &&&Line<'_>| keys.iter().any(|key| is_about(line, key));
+    let included: Vec<&Line<'_>> = lines.iter().filter(is_included).copied().collect();
+    if is_for_another(case, row) {
         return Outcome::Pass;
     }
-    let found = find(case, row, items);
-    let (item, included) = (found.items.first(), found.included.first());
-    match (item, included.or(found.before.first())) {
-        (Some(item), Some(included)) => Outcome::Hit(hit(row, &found, item, included)),
-        _ if !found.missing.is_empty() => Outcome::Unknown { missing: found.missing },
-        _ => Outcome::Pass,
+    let mut found = Found::default();
+    find_now(case, row, &items, &mut found);
+    find_before(case, row, (&items, &included), &mut found);
+    let item = found.items.first().or(found.items_before.first());
+    let other = found.included.first().or(found.included_before.first());
+    match item.zip(other) {
+        Some((item, included)) => Outcome::Hit(hit(row, &found, item, included)),
+        None if !found.missing.is_empty() => Outcome::Unknown { missing: found.missing },
+        None if items.is_empty() => Outcome::NotApplicable,
+        None => Outcome::Pass,
     }
 }
 
-fn find<'a>(case: &Case<'a>, row: &Row, items: &[&'a Line<'a>]) -> Found<'a> {
+/// Whether another item of the window may need what is included.
+fn is_for_another(case: &Case<'_>, row: &Row) -> bool {
     let window = row.parameters.window("window");
-    let mut found = Found::default();
+    row.parameters.keys("unless").iter().any(|key| {
+        let mut before =
+            used_before_in(case, key, window).filter(|_| !window.is_by_time());
+        used_now(case, key).next().is_some() || before.next().is_some()
+    })
+}
+
+/// Both of now, and one of them new.
+fn find_now<'a>(case: &Case<'a>, row: &Row, items: &[&'a Line<'a>], found: &mut Found<'a>) {
+    let window = row.parameters.window("window");
+    let is_new = |line: &Line<'_>| is_judged(case.session, line);
     for key in row.parameters.keys("includes") {
-        for item in items {
-            let is_new = is_judged(case.session, item);
-            for other in used_now(case, key).filter(|other| other.position != item.position) {
-                if !is_new && !is_judged(case.session, other) {
-                    continue;
+        for other in used_now(case, key) {
+            let beside = items.iter().filter(|item| item.position != other.position);
+            for item in beside.filter(|item| is_new(item) || is_new(other)) {
+                if found.is_pair(window, item, other) {
+                    add(&mut found.items, item);
+                    add(&mut found.included, other);
                 }
-                match are_together(window, item, other) {
-                    Some(true) => found.add(item, other),
-                    Some(false) => {}
-                    None => found.missing.extend([*item, other].map(time_path)),
-                }
-            }
-            let was = |past: &&Line<'_>| {
-                is_new && window.is_by_time() && are_together(window, item, past) == Some(true)
-            };
-            if let Some(past) = used_before(case, key).find(was) {
-                found.before.push(past);
-                found.items.push(item);
             }
         }
     }
     found.included.sort_by_key(|line| line.position);
-    found
 }
 
-impl<'a> Found<'a> {
-    fn add(&mut self, item: &'a Line<'a>, included: &'a Line<'a>) {
-        for (lines, line) in [(&mut self.items, item), (&mut self.included, included)] {
-            if lines.iter().all(|known| known.position != line.position) {
-                lines.push(line);
+/// One new and the other of the past, whichever is which.
+fn find_before<'a>(
+    case: &Case<'a>,
+    row: &Row,
+    (items, included): (&[&'a Line<'a>], &[&'a Line<'a>]),
+    found: &mut Found<'a>,
+) {
+    let window = row.parameters.window("window");
+    let is_new = |line: &&&Line<'_>| is_judged(case.session, line);
+    for key in row.parameters.keys("includes") {
+        for past in used_before_in(case, key, window) {
+            for item in items.iter().filter(is_new) {
+                if found.is_pair(window, item, past) {
+                    add(&mut found.items, item);
+                    found.included_before.push(past);
+                }
             }
         }
+    }
+    for past in used_before_in(case, &row.key, window) {
+        for other in included.iter().filter(is_new) {
+            if found.is_pair(window, past, other) {
+                add(&mut found.included, other);
+                found.items_before.push(past);
+            }
+        }
+    }
+}
+
+fn add<'a>(lines: &mut Vec<&'a Line<'a>>, line: &'a Line<'a>) {
+    if lines.iter().all(|known| known.position != line.position) {
+        lines.push(line);
+    }
+}
+
+impl Found<'_> {
+    /// Whether two lines lie in one window; what would have to be known for that is noted.
+    fn is_pair(&mut self, window: Window, one: &Line<'_>, other: &Line<'_>) -> bool {
+        let undated: Vec<&Line<'_>> =
+            [one, other].into_iter().filter(|line| is_undated(line)).collect();
+        if window.is_by_time() && !undated.is_empty() {
+            self.missing.extend(undated.into_iter().map(time_path));
+            return false;
+        }
+        let together = are_together(window, one, other);
+        if together.is_none() {
+            self.missing.extend([one, other].map(time_path));
+        }
+        together == Some(true)
     }
 }
 
@@ -168,11 +223,18 @@ fn hit(row: &Row, found: &Found<'_>, item: &Line<'_>, included: &Line<'_>) -> Hi
     Hit {
         violating,
         involved,
-        text: format!("【{}】已含【{}】，{within}不得另收", item.name(), included.name()),
+        text: format!("【{}】已含【{}】，{within}不得另收", name(item, row), included.name()),
         evidence: vec![item.begins.to_string()],
         source: Some(row.source.clone()),
         ..Hit::default()
     }
+}
+
+/// A line of the past may come with nothing but a national code; the row knows what that is.
+fn name<'a>(item: &Line<'a>, row: &'a Row) -> &'a str {
+    let order = item.order;
+    let is_named = order.name.is_some() || order.hospital_code.is_some() || item.product.is_some();
+    if is_named { item.name() } else { row.item.as_str() }
 }
 
 #[cfg(test)]
@@ -281,6 +343,46 @@ mod tests {
             r#"{{"orders":[{{"rx_id":"1","hosplist_code":"ICU"}}],"history":{{"orders":[{past}]}}}}"#
         );
         BENCH.check(&request, "hit 1: 【ICU】已含【BED】，同日不得另收");
+    }
+
+    #[test]
+    fn the_item_may_be_of_the_past() {
+        let request = |day: &str| {
+            format!(
+                r#"{{"orders":[{{"rx_id":"1","hosplist_code":"BED"}}],"history":{{"orders":[{}]}}}}"#,
+                fee("7", "ICU", day)
+            )
+        };
+        BENCH.check(&request("2026-05-15"), "hit 1: 【ICU】已含【BED】，同日不得另收");
+        BENCH.check(&request("2026-05-14"), "nothing");
+        BENCH.check(&request(""), "unknown history.orders[7].fee_ocur_time");
+        let bare = request("2026-05-15").replace(r#""hosplist_code":"ICU""#, r#""hilist_code":"0011""#);
+        BENCH.check(&bare, "nothing");
+    }
+
+    #[test]
+    fn one_encounter_reaches_back() {
+        let request = |now: &str, past: &str, encounter: &str| {
+            format!(
+                r#"{{"encounter":{{"mdtrt_id":"M","adm_date":"20260510"}},"orders":[{{"rx_id":"1","hosplist_code":"{now}"}}],
+                "history":{{"orders":[{{"rx_id":"7","mdtrt_id":"{encounter}","hosplist_code":"{past}","cnt":"1","fee_ocur_time":"20260511"}}]}}}}"#
+            )
+        };
+        let text = "hit 1: 【PUNCTURE】已含【KIT】，本次就诊不得另收";
+        BENCH.check(&request("PUNCTURE", "KIT", "M"), text);
+        BENCH.check(&request("KIT", "PUNCTURE", "M"), text);
+        BENCH.check(&request("PUNCTURE", "KIT", "N"), "pass");
+        BENCH.check(&request("KIT", "PUNCTURE", "N"), "nothing");
+        // One that names no encounter is of this one when it was since its beginning.
+        BENCH.check(&request("KIT", "PUNCTURE", ""), text);
+        BENCH.check(&request("KIT", "PUNCTURE", "").replace("20260511", "20260509"), "nothing");
+    }
+
+    #[test]
+    fn a_charge_without_a_day_is_not_of_today() {
+        let icu = fee("1", "ICU", "2026-05-15");
+        check(&[&icu, &fee("2", "BED", "")], "unknown fees[2].fee_ocur_time");
+        check(&[&fee("1", "PUNCTURE", ""), &fee("2", "KIT", "")], "hit 2: 【PUNCTURE】已含【KIT】，本次就诊不得另收");
     }
 
     fn fee(id: &str, item: &str, time: &str) -> String {
