@@ -7,7 +7,8 @@
 //! Basis: F01: GZ10000102012000, 条例 art. 15 and 38, public batch 7; F02: 2025 edition no. 30. One
 //! template, so one file; the windows and the kind of what is included differ.
 //! Example: 急诊监护费 and 普通病房床位费 on one date → hit on the bed, transfer day or not. Taken back
-//! → pass. A window of hours with only dates sent → unknown.
+//! → pass. A window of hours with only dates sent → unknown. Either may be of the past, of the same
+//! window or the same stay; what is of now is told.
 
 use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows};
 use crate::knowledge::{Key, Row};
@@ -114,8 +115,7 @@ fn judge_row<'a>(case: &Case<'a>, row: &Row, lines: &[&'a Line<'a>]) -> Outcome 
 fn is_for_another(case: &Case<'_>, row: &Row) -> bool {
     let window = row.parameters.window("window");
     row.parameters.keys("unless").iter().any(|key| {
-        let mut before =
-            used_before_in(case, key, window).filter(|_| !window.is_by_time());
+        let mut before = used_before_in(case, key, window).filter(|_| !window.is_by_time());
         used_now(case, key).next().is_some() || before.next().is_some()
     })
 }
@@ -356,7 +356,8 @@ mod tests {
         BENCH.check(&request("2026-05-15"), "hit 1: 【ICU】已含【BED】，同日不得另收");
         BENCH.check(&request("2026-05-14"), "nothing");
         BENCH.check(&request(""), "unknown history.orders[7].fee_ocur_time");
-        let bare = request("2026-05-15").replace(r#""hosplist_code":"ICU""#, r#""hilist_code":"0011""#);
+        let bare =
+            request("2026-05-15").replace(r#""hosplist_code":"ICU""#, r#""hilist_code":"0011""#);
         BENCH.check(&bare, "nothing");
     }
 
@@ -382,7 +383,10 @@ mod tests {
     fn a_charge_without_a_day_is_not_of_today() {
         let icu = fee("1", "ICU", "2026-05-15");
         check(&[&icu, &fee("2", "BED", "")], "unknown fees[2].fee_ocur_time");
-        check(&[&fee("1", "PUNCTURE", ""), &fee("2", "KIT", "")], "hit 2: 【PUNCTURE】已含【KIT】，本次就诊不得另收");
+        check(
+            &[&fee("1", "PUNCTURE", ""), &fee("2", "KIT", "")],
+            "hit 2: 【PUNCTURE】已含【KIT】，本次就诊不得另收",
+        );
     }
 
     fn fee(id: &str, item: &str, time: &str) -> String {

@@ -5,15 +5,24 @@
 //! Why: tubing for a dialysis that nobody did is a wrong charge, or a charge that was forgotten.
 //! Basis: GZ10000301001000 药品与医疗服务项目不符, GZ10000303001000 耗材与医疗服务项目不符.
 //! Example: 透析管路 with no dialysis on the date → hit. Ordered today and done tomorrow → pass before
-//! the fact, when `days_around` is 1.
+//! the fact, when `days_around` is 1. Nothing found, but the past of the encounter is not known, or
+//! a line beside it that nobody mapped could be it → unknown.
+
+use jiff::ToSpan;
+use jiff::civil::{Date, DateTime};
 
 use crate::facts::Group;
 use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows};
 use crate::icd;
+use crate::knowledge::Key;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::session::{Line, LineKind};
+use crate::sets::CodeSets;
 use crate::window::Window;
 
-use super::lines::{days_between, judged, used_before, used_now};
+use super::lines::{
+    counts, days_between, is_past_known, is_undated, judged, time_path, used_before_in, used_now,
+};
 
 /// The family `missing_item`.
 pub struct MissingItem;
@@ -76,37 +85,106 @@ impl Family for MissingItem {
 }
 
 fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
-    if has_item(case, found) {
+    let around = Around::of(case, found);
+    let needs = found.row.parameters.keys("needs");
+    let now = || needs.iter().flat_map(|key| used_now(case, key));
+    let before = || needs.iter().flat_map(|key| used_before_in(case, key, around.window));
+    if now().chain(before()).any(|line| around.holds(line) == Some(true)) {
         return Outcome::Pass;
     }
+    let mut missing = Vec::new();
     match has_surgery(case, found) {
         Some(true) => return Outcome::Pass,
-        None => return Outcome::unknown("surgeries"),
+        None => missing.push("surgeries".to_owned()),
         Some(false) => {}
     }
+    let undated = now().chain(before()).filter(|line| around.holds(line).is_none());
+    missing.extend(undated.map(time_path));
+    missing.extend(unmapped(case, found, &around));
+    if !around.is_past_known(case, found.line) {
+        missing.push("history".to_owned());
+    }
+    if !missing.is_empty() {
+        return Outcome::Unknown { missing };
+    }
+    Outcome::Hit(hit(found))
+}
+
+fn hit(found: &Match<'_>) -> Hit {
     let needed = found.row.parameters.text("needs_name");
-    Outcome::Hit(Hit {
+    Hit {
         violating: vec![found.line.position],
         text: format!("开具【{}】未见{needed}", found.line.name()),
         evidence: vec![found.line.begins.to_string()],
         source: Some(found.row.source.clone()),
         ..Hit::default()
-    })
+    }
 }
 
-fn has_item(case: &Case<'_>, found: &Match<'_>) -> bool {
-    let window = found.row.parameters.window("window");
-    let around = case.rule.parameters.maybe_whole("days_around").unwrap_or(0);
-    let day = found.line.begins;
-    let is_near = |other: jiff::civil::Date| {
-        window != Window::Day
-            || days_between(day.min(other), day.max(other)).unsigned_abs() <= around
-    };
+/// Where the needed item may stand: the whole encounter, or days around the line's.
+struct Around {
+    window: Window,
+    day: Option<Date>,
+    days: u32,
+}
+
+impl Around {
+    fn of(case: &Case<'_>, found: &Match<'_>) -> Around {
+        Around {
+            window: found.row.parameters.window("window"),
+            day: (!is_undated(found.line)).then_some(found.line.begins),
+            days: case.rule.parameters.maybe_whole("days_around").unwrap_or(0),
+        }
+    }
+
+    /// Whether it holds a line; `None` when one of them says no day.
+    fn holds(&self, line: &Line<'_>) -> Option<bool> {
+        if self.window != Window::Day {
+            return Some(true);
+        }
+        let (day, other) = self.day.zip((!is_undated(line)).then_some(line.begins))?;
+        Some(days_between(day.min(other), day.max(other)).unsigned_abs() <= self.days)
+    }
+
+    /// Whether what was done before would be seen. The charges of a day stand beside each other; what
+    /// is only ordered may be for something that another session charged.
+    fn is_past_known(&self, case: &Case<'_>, line: &Line<'_>) -> bool {
+        let first = match (self.window, self.day) {
+            (Window::Day, _) if line.kind == LineKind::Charge => return true,
+            (Window::Day, day) => {
+                day.and_then(|day| day.checked_sub(i64::from(self.days).days()).ok())
+            }
+            _ => case.facts.encounter.present().and_then(|it| it.began).map(DateTime::date),
+        };
+        match first {
+            Some(first) => is_past_known(case.facts, Some(first)),
+            None => !matches!(case.facts.history, Group::Absent),
+        }
+    }
+}
+
+/// The lines that nobody mapped and that could be what is needed, when it is known by national code.
+fn unmapped(case: &Case<'_>, found: &Match<'_>, around: &Around) -> Vec<String> {
     let needs = found.row.parameters.keys("needs");
-    needs.iter().any(|key| {
-        used_now(case, key).any(|line| is_near(line.begins))
-            || used_before(case, key).any(|line| window == Window::Day && is_near(line.begins))
-    })
+    if !needs.iter().any(|key| is_national(key, case.session.sets)) {
+        return Vec::new();
+    }
+    let may_be = |line: &&Line<'_>| {
+        let is_other = line.position != found.line.position;
+        let is_drug = line.product.is_some() || line.order.single_dose.is_some();
+        is_other && counts(line) && !is_drug && line.national_code().is_none()
+    };
+    let lines = case.session.lines.iter().filter(may_be);
+    let near = lines.filter(|line| around.holds(line) != Some(false));
+    near.map(|line| line.path("hilist_code")).collect()
+}
+
+fn is_national(key: &Key, sets: &CodeSets) -> bool {
+    match key {
+        Key::Code(_) | Key::Prefix(_) | Key::Class(_) => true,
+        Key::Set(name) => sets.members(name).iter().any(|member| is_national(member, sets)),
+        _ => false,
+    }
 }
 
 /// Whether one of the operations was done or planned; `None` when nobody sent operations.
@@ -135,6 +213,7 @@ mod tests {
 
     const ROWS: &str = "match,key,item,needs,needs_surgery,needs_name,window,source,flag\n\
                hospital,TUBE,透析管路,hospital:HD|hospital:HDF,,透析项目,单日,site,B\n\
+               hospital,LINE,透析管路,class:03110,,透析项目,单日,site,B\n\
                hospital,STENT,冠脉支架,hospital:PCI,36.06|36.07,支架植入手术,当次就诊,site,B\n";
 
     #[test]
@@ -161,13 +240,69 @@ mod tests {
     #[test]
     fn an_operation_will_do() {
         let request = |surgeries: &str| {
-            format!(r#"{{"orders":[{{"rx_id":"1","hosplist_code":"STENT"}}]{surgeries}}}"#)
+            format!(
+                r#"{{"orders":[{{"rx_id":"1","hosplist_code":"STENT"}}],"history":{{}}{surgeries}}}"#
+            )
         };
         BENCH.check(&request(r#","surgeries":[{"oprn_oprt_code":"36.0600"}]"#), "pass");
         let text = "hit 1: 开具【STENT】未见支架植入手术";
         BENCH.check(&request(r#","surgeries":[{"oprn_oprt_code":"37.2200"}]"#), text);
         BENCH.check(&request(r#","surgeries":[]"#), text);
         BENCH.check(&request(""), "unknown surgeries");
+    }
+
+    #[test]
+    fn done_earlier_in_this_encounter() {
+        let request = |encounter: &str| {
+            format!(
+                r#"{{"encounter":{{"mdtrt_id":"M"}},"orders":[{{"rx_id":"1","hosplist_code":"STENT"}}],"surgeries":[],
+                "history":{{"orders":[{{"rx_id":"H","mdtrt_id":"{encounter}","hosplist_code":"PCI","cnt":"1","fee_ocur_time":"20260501"}}]}}}}"#
+            )
+        };
+        BENCH.check(&request("M"), "pass");
+        BENCH.check(&request("N"), "hit 1: 开具【STENT】未见支架植入手术");
+    }
+
+    #[test]
+    fn who_does_not_know_the_past_accuses_nobody() {
+        let order = |item: &str, more: &str| {
+            format!(
+                r#"{{"orders":[{{"rx_id":"1","hosplist_code":"{item}"}}],"surgeries":[]{more}}}"#
+            )
+        };
+        BENCH.check(&order("STENT", ""), "unknown history");
+        BENCH.check(&order("TUBE", ""), "unknown history");
+        let since = |day: &str| format!(r#","history":{{"since":"{day}"}}"#);
+        BENCH.check(&order("TUBE", &since("20260515")), "unknown history");
+        let hit = "hit 1: 开具【TUBE】未见透析项目";
+        BENCH.check(&order("TUBE", &since("20260514")), hit);
+        let stay = |day: &str| {
+            format!(r#"{},"encounter":{{"mdtrt_id":"M","adm_date":"20260510"}}"#, since(day))
+        };
+        BENCH.check(&order("STENT", &stay("20260511")), "unknown history");
+        let hit = "hit 1: 开具【STENT】未见支架植入手术";
+        BENCH.check(&order("STENT", &stay("20260510")), hit);
+    }
+
+    #[test]
+    fn what_could_be_it() {
+        let tube = r#"{"rx_id":"1","hosplist_code":"TUBE","cnt":"1","fee_ocur_time":"20260515"}"#;
+        let beside = |other: &str, expected: &str| {
+            AUDIT.check(&format!(r#"{{"fees":[{tube},{{"rx_id":"2",{other}}}]}}"#), expected);
+        };
+        let hit = "hit 1: 开具【TUBE】未见透析项目";
+        beside(r#""hosplist_code":"HD","cnt":"1""#, "unknown fees[2].fee_ocur_time");
+        beside(r#""hosplist_code":"X","cnt":"1","fee_ocur_time":"20260515""#, hit);
+        let line = tube.replace("TUBE", "LINE");
+        let beside = |other: &str, expected: &str| {
+            AUDIT.check(&format!(r#"{{"fees":[{line},{{"rx_id":"2",{other}}}]}}"#), expected);
+        };
+        let unmapped = r#""hosplist_code":"X","cnt":"1","fee_ocur_time":"20260515""#;
+        beside(unmapped, "unknown fees[2].hilist_code");
+        let hit = "hit 1: 开具【LINE】未见透析项目";
+        beside(&unmapped.replace("0515", "0516"), hit);
+        beside(&format!(r#"{unmapped},"hilist_code":"001101""#), hit);
+        beside(&format!(r#"{unmapped},"hilist_code":"003110""#), "pass");
     }
 
     #[track_caller]
