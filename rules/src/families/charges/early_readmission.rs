@@ -67,25 +67,47 @@ fn judge_stay(case: &Case<'_>, encounter: &Encounter) -> Outcome {
     let Some(admitted) = encounter.began.map(DateTime::date) else {
         return Outcome::unknown("encounter.adm_date");
     };
-    let first = admitted.checked_sub(jiff::Span::new().days(i64::from(gap_min))).ok();
-    if !is_past_known(case.facts, first) {
-        return Outcome::unknown("history");
-    }
     if encounter.planned_course == Some(true) {
         return Outcome::Pass;
     }
-    let Some((last, gap)) = last_stay(case, encounter, admitted) else { return Outcome::Pass };
+    let earlier = earlier_stays(case, encounter);
+    let last = last_stay(&earlier, admitted);
+    if let Some(last) = &last {
+        // A discharge that is known needs no more of the past to be too near.
+        match judge_gap(case, last, gap_min) {
+            Outcome::Pass => {}
+            told => return told,
+        }
+    }
+    let open = without_end(case, &earlier, admitted, last.map(|last| last.ended));
+    if !open.is_empty() {
+        return Outcome::Unknown { missing: open };
+    }
+    let first = admitted.checked_sub(jiff::Span::new().days(i64::from(gap_min))).ok();
+    if is_past_known(case.facts, first) { Outcome::Pass } else { Outcome::unknown("history") }
+}
+
+/// The stay that ended last before this one began.
+#[derive(Clone, Copy)]
+struct Last<'a> {
+    at: usize,
+    stay: &'a Stay,
+    ended: Date,
+    /// Days from its end to this admission.
+    gap: i32,
+}
+
+fn judge_gap(case: &Case<'_>, last: &Last<'_>, gap_min: u32) -> Outcome {
+    let gap = last.gap;
     let is_far = i32::try_from(gap_min).is_ok_and(|min| gap >= min);
-    if is_far || last.planned_course == Some(true) || last.transferred == Some(true) {
+    if is_far || is_planned(last.stay) {
         return Outcome::Pass;
     }
     let Some(main) = main_diagnosis(case) else { return Outcome::unknown("diagnoses") };
-    let Some(before) = last.main_diagnosis.as_deref() else {
-        return Outcome::unknown("history.stays[0].dise_codg");
+    let Some(before) = last.stay.main_diagnosis.as_deref() else {
+        return Outcome::unknown(format!("history.stays[{}].dise_codg", last.at));
     };
-    let exempt = case.rule.parameters.list("exempt_diagnoses");
-    let is_same = category(main) == category(before);
-    if !is_same || icd::is_in_any(main, exempt) || icd::is_in_any(before, exempt) {
+    if is_another(case, main, before) {
         return Outcome::Pass;
     }
     Outcome::Hit(Hit {
@@ -95,20 +117,52 @@ fn judge_stay(case: &Case<'_>, encounter: &Encounter) -> Outcome {
     })
 }
 
-/// The stay that ended last before this one began, and the days between.
-fn last_stay<'a>(
-    case: &Case<'a>,
-    encounter: &Encounter,
-    admitted: Date,
-) -> Option<(&'a Stay, i32)> {
-    let stays = case.facts.history.present()?.stays.iter();
-    let is_before = |stay: &&Stay| {
+fn is_planned(stay: &Stay) -> bool {
+    stay.planned_course == Some(true) || stay.transferred == Some(true)
+}
+
+/// Whether the stays were for different diseases, or for one that comes back as planned.
+fn is_another(case: &Case<'_>, main: &str, before: &str) -> bool {
+    let exempt = case.rule.parameters.list("exempt_diagnoses");
+    let is_same = category(main) == category(before);
+    !is_same || icd::is_in_any(main, exempt) || icd::is_in_any(before, exempt)
+}
+
+/// The other stays in this hospital, with their places in the history.
+fn earlier_stays<'a>(case: &Case<'a>, encounter: &Encounter) -> Vec<(usize, &'a Stay)> {
+    let stays = case.facts.history.present().map_or(&[][..], |history| &history.stays);
+    let is_earlier = |stay: &Stay| {
         let is_other = stay.mdtrt_id.is_none() || stay.mdtrt_id != encounter.mdtrt_id;
         is_other && stay.visit == Some(VisitKind::Inpatient)
     };
-    let ended = stays.filter(is_before).filter_map(|stay| Some((stay, stay.ended?.date())));
-    let (stay, day) = ended.filter(|(_, day)| *day <= admitted).max_by_key(|(_, day)| *day)?;
-    Some((stay, days_between(day, admitted)))
+    stays.iter().enumerate().filter(|(_, stay)| is_earlier(stay)).collect()
+}
+
+fn last_stay<'a>(stays: &[(usize, &'a Stay)], admitted: Date) -> Option<Last<'a>> {
+    let ended = stays.iter().filter_map(|(at, stay)| {
+        let ended = stay.ended?.date();
+        Some(Last { at: *at, stay, ended, gap: days_between(ended, admitted) })
+    });
+    ended.filter(|last| last.ended <= admitted).max_by_key(|last| last.ended)
+}
+
+/// Stays that say no discharge and may have ended after the last one that does.
+fn without_end(
+    case: &Case<'_>,
+    stays: &[(usize, &Stay)],
+    admitted: Date,
+    last_ended: Option<Date>,
+) -> Vec<String> {
+    let is_open = |stay: &Stay| {
+        let began = stay.began.map(DateTime::date);
+        let is_since = began
+            .is_none_or(|began| began <= admitted && last_ended.is_none_or(|ended| ended <= began));
+        let diseases = main_diagnosis(case).zip(stay.main_diagnosis.as_deref());
+        let is_another = diseases.is_some_and(|(main, before)| is_another(case, main, before));
+        stay.ended.is_none() && is_since && !is_planned(stay) && !is_another
+    };
+    let open = stays.iter().filter(|(_, stay)| is_open(stay));
+    open.map(|(at, _)| format!("history.stays[{at}].dscg_date")).collect()
 }
 
 /// The main diagnosis: the one marked, else the first with a code that was made.
@@ -193,6 +247,41 @@ mod tests {
         let known =
             last("").replace(r#""history""#, r#""diagnoses":[{"dise_codg":"I63"}],"history""#);
         BENCH.check(&known, "unknown history.stays[0].dise_codg");
+    }
+
+    #[test]
+    fn a_known_discharge_needs_no_more_of_the_past() {
+        let stay = r#""dscg_date":"20260509","dise_codg":"I63.5""#;
+        since("20260512", stay, HIT);
+        since("20260512", &stay.replace("I63.5", "I21"), "unknown history");
+        since("20260430", &stay.replace("I63.5", "I21"), "pass");
+    }
+
+    #[test]
+    fn a_stay_without_its_end() {
+        let open = r#""med_mdtrt_type":"2","adm_date":"20260505","dise_codg":"I63.5""#;
+        check("I63.9", "", open, "unknown history.stays[0].dscg_date");
+        check("I63.9", "", &open.replace("I63.5", "I21"), "pass");
+        check("I63.9", "", &format!(r#"{open},"plan_course_flag":"1""#), "pass");
+        let closed =
+            r#"},{"mdtrt_id":"M0","med_mdtrt_type":"2","dscg_date":"DAY","dise_codg":"I63.5""#;
+        let both = |day: &str| format!("{open}{}", closed.replace("DAY", day));
+        check("I63.9", "", &both("20260509"), HIT);
+        check("I63.9", "", &both("20260430"), "unknown history.stays[0].dscg_date");
+        // It ended before the next one began, however little is known of it.
+        let long_ago = both("20260430").replace("20260505", "20260401");
+        check("I63.9", "", &long_ago, "pass");
+    }
+
+    #[track_caller]
+    fn since(since: &str, stay: &str, expected: &str) {
+        BENCH.check(
+            &format!(
+                r#"{{"encounter":{{"mdtrt_id":"M2","med_mdtrt_type":"2","adm_date":"20260515"}},"diagnoses":[{{"dise_codg":"I63.9"}}],
+                "history":{{"since":"{since}","stays":[{{"mdtrt_id":"M1","med_mdtrt_type":"2",{stay}}}]}}}}"#
+            ),
+            expected,
+        );
     }
 
     #[track_caller]
