@@ -184,6 +184,7 @@ fn texts(object: &Object<'_>, name: &str, reading: &mut Reading) -> Group<Vec<St
 /// What the national interface carries of a line too.
 pub(crate) fn order_basics(object: &Object<'_>, rx_id: String, reading: &mut Reading) -> Order {
     let name = reading.text(object, "hosplist_name");
+    let department = reading.text(object, "bilg_dept_codg");
     Order {
         rx_id,
         rxno: reading.text(object, "rxno"),
@@ -199,7 +200,7 @@ pub(crate) fn order_basics(object: &Object<'_>, rx_id: String, reading: &mut Rea
         current: reading.flag(object, "curr_drord_flag").unwrap_or(true),
         begins: reading.moment(object, "drord_begn_date"),
         stops: reading.moment(object, "drord_stop_date"),
-        department_code: reading.text(object, "bilg_dept_codg"),
+        department_code: department.or_else(|| reading.text(object, "drord_dept_codg")),
         ..Order::default()
     }
 }

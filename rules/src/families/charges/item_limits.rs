@@ -147,14 +147,17 @@ fn age(row: &Parameters, birth: Option<BirthRange>, on: jiff::civil::Date) -> Li
     }
 }
 
-/// The department that ordered or charged the line, else that of the visit.
+/// The department that ordered or charged the line, else that of the visit. The name of the visit's
+/// department says nothing of another department.
 fn department(row: &Parameters, encounter: Option<&Encounter>, of_line: Option<&str>) -> Limit {
     let allowed = row.list("departments");
     if allowed.is_empty() {
         return Limit::Kept;
     }
-    let code = of_line.or_else(|| encounter?.department_code.as_deref());
+    let of_visit = encounter.and_then(|encounter| encounter.department_code.as_deref());
     let name = encounter.and_then(|encounter| encounter.department_name.as_deref());
+    let code = of_line.or(of_visit);
+    let name = name.filter(|_| of_line.is_none() || of_line == of_visit);
     let is_in = |text: &str| allowed.iter().any(|known| known == text);
     match (code, name) {
         (None, None) => Limit::Unknown("encounter.adm_dept_codg"),
@@ -262,6 +265,23 @@ mod tests {
             "hit 1: 【EYE】限眼科、D07，开单科室为D01",
         );
         check(r#""encounter":{}"#, "EYE", "unknown encounter.adm_dept_codg");
+    }
+
+    #[test]
+    fn the_department_of_a_line_is_judged_alone() {
+        let of_line = |visit: &str, line: &str, expected: &str| {
+            let request = format!(
+                r#"{{"encounter":{{{visit}}},"orders":[{{"rx_id":"1","hosplist_code":"EYE","drord_dept_codg":"{line}"}}]}}"#
+            );
+            BENCH.check(&request, expected);
+        };
+        let visit = r#""adm_dept_codg":"D01","adm_dept_name":"内科""#;
+        of_line(visit, "D07", "pass");
+        of_line(visit, "D03", "hit 1: 【EYE】限眼科、D07，开单科室为D03");
+        of_line(visit, "D01", "hit 1: 【EYE】限眼科、D07，开单科室为内科");
+        let visit = r#""adm_dept_codg":"D07","adm_dept_name":"眼科""#;
+        of_line(visit, "D01", "hit 1: 【EYE】限眼科、D07，开单科室为D01");
+        of_line(visit, "", "pass");
     }
 
     #[test]

@@ -21,9 +21,7 @@ use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::session::Line;
 use crate::window::Window;
 
-use super::lines::{
-    by_row, is_past_known, is_undated, plain, time_path, used_before_in, used_now,
-};
+use super::lines::{by_row, is_past_known, is_undated, plain, time_path, used_before_in, used_now};
 
 /// The family `total_cap`.
 pub struct TotalCap;
@@ -421,7 +419,8 @@ mod tests {
             )
         };
         let check = |fees: [String; 2], expected: &str| {
-            let done = r#"[{"oprn_oprt_begntime":"2026051408"},{"oprn_oprt_begntime":"2026051508"}]"#;
+            let done =
+                r#"[{"oprn_oprt_begntime":"2026051408"},{"oprn_oprt_begntime":"2026051508"}]"#;
             let fees = fees.join(",");
             BENCH.check(&format!(r#"{{"surgeries":{done},"fees":[{fees}]}}"#), expected);
         };
