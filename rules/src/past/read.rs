@@ -196,10 +196,11 @@ fn stay(object: &Object<'_>, reading: &mut Reading) -> Note {
 }
 
 fn stay_of(encounter: Encounter, object: &Object<'_>, reading: &mut Reading) -> Note {
-    let also = ENCOUNTER.iter().filter_map(|name| reading.text(object, name)).collect();
+    let also = ENCOUNTER.iter().filter_map(|name| reading.text(object, name));
+    let also = also.filter(|name| is_an_id(name)).collect();
     let main = ["dscg_maindiag_code", "adm_diag_code", "dise_codg"];
     let stay = Stay {
-        mdtrt_id: encounter.mdtrt_id,
+        mdtrt_id: encounter.mdtrt_id.filter(|id| is_an_id(id)),
         visit: encounter.visit,
         began: encounter.began,
         ended: encounter.ended,
@@ -226,7 +227,7 @@ fn lab(object: &Object<'_>, received: DateTime, reading: &mut Reading) -> Note {
     Note::Lab(LabResult { reported, ..found }, report)
 }
 
-/// What the HIS writes where it knows no number must not make one person of many.
+/// What the HIS writes where it knows no number must not make one person, or one stay, of many.
 fn is_an_id(text: &str) -> bool {
     let first = text.chars().next();
     text.chars().count() > 1 && text.chars().any(|it| Some(it) != first) && !is_a_blank(text)

@@ -69,6 +69,24 @@ fn an_admission_and_its_discharge_are_one_stay_and_none_of_its_own() {
 }
 
 #[test]
+fn a_placeholder_does_not_make_one_stay_of_two() {
+    let stay = |id: &str, number: &str, day: &str| {
+        let record = format!(
+            r#"inpatient_admission {id} {{"ipt_no":"{number}","mdtrt_id":"{id}","begntime":"{day}","adm_diag_code":"I10"}}"#
+        );
+        noted(&[&record], id)
+    };
+    let shown_of = |number: &str| {
+        let both = [stay("YB1", number, "20260301"), stay("YB2", number, "20260401")].concat();
+        shown(&gather(both, None))
+    };
+    for number in ["0", "未知", "000000"] {
+        assert_eq!(shown_of(number), "stay YB1 2026-03-01..; stay YB2 2026-04-01..", "{number}");
+    }
+    assert_eq!(shown_of("ZY7"), "stay YB2 2026-04-01..");
+}
+
+#[test]
 fn results_have_the_day_of_their_report() {
     let result =
         r#"lab_report_item L1 {"rpotc_no":"RP1","exam_item_detl_code":"CR","exam_rslt_val":90}"#;
