@@ -51,9 +51,10 @@ pub fn evaluate_while(
             verdict.not_run.push(rule.id.clone());
             continue;
         }
-        let (matches, open) = matches_of(at, rule, &found, &session, facts, now);
-        let diagnosis_matches = pairs_of(at, rule, &diagnoses, facts, now);
-        let surgery_matches = pairs_of(at, rule, &surgeries, facts, now);
+        let (matches, mut open) = matches_of(at, rule, &found, &session, facts, now);
+        let (diagnosis_matches, of_diagnoses) = pairs_of(at, rule, &diagnoses, facts, now);
+        let (surgery_matches, of_surgeries) = pairs_of(at, rule, &surgeries, facts, now);
+        open.extend(of_diagnoses.into_iter().chain(of_surgeries));
         let case = Case {
             rule,
             matches: &matches,
@@ -99,8 +100,8 @@ pub(crate) fn look_at<T>(
     let case = Case {
         rule,
         matches: &matches,
-        diagnosis_matches: &pairs_of(at, rule, &diagnoses, facts, now),
-        surgery_matches: &pairs_of(at, rule, &surgeries, facts, now),
+        diagnosis_matches: &pairs_of(at, rule, &diagnoses, facts, now).0,
+        surgery_matches: &pairs_of(at, rule, &surgeries, facts, now).0,
         session: &session,
         facts,
         now,
@@ -178,21 +179,28 @@ fn rows_about_surgeries<'a>(rules: &RuleSet, facts: &'a Facts) -> Vec<(RowRef, &
     found
 }
 
+/// What rows of one rule meet, and the elements by which it could be told whether further rows hold
+/// here.
 fn pairs_of<'a, T>(
     at: usize,
     rule: &'a Rule,
     found: &[(RowRef, &'a T)],
     facts: &Facts,
     now: DateTime,
-) -> Vec<(&'a Row, &'a T)> {
+) -> (Vec<(&'a Row, &'a T)>, BTreeSet<&'static str>) {
     let first = found.partition_point(|(row, _)| row.rule() < at);
     let of_rule = found.iter().skip(first).take_while(|(row, _)| row.rule() == at);
-    of_rule
-        .filter_map(|(row, about)| {
-            let row = rule.rows.get(row.row()).filter(|row| row.applies(now.date()))?;
-            (row.fits(facts, now.date()) == Fit::Inside).then_some((row, *about))
-        })
-        .collect()
+    let (mut pairs, mut open) = (Vec::new(), BTreeSet::new());
+    for (row, about) in of_rule {
+        let row = rule.rows.get(row.row()).filter(|row| row.applies(now.date()));
+        let Some(row) = row else { continue };
+        match row.fits(facts, now.date()) {
+            Fit::Inside => pairs.push((row, *about)),
+            Fit::Outside => {}
+            Fit::Unknown(element) => _ = open.insert(element),
+        }
+    }
+    (pairs, open)
 }
 
 /// The matches of one rule, and the elements by which it could be told whether further rows hold here.
@@ -534,6 +542,36 @@ mod tests {
             shown("hit"),
             "3 confirm 【度他雄胺软胶囊】请先确认患者性别：药品区分性别使用 Some(0)"
         );
+    }
+
+    #[test]
+    fn a_row_about_a_diagnosis_that_may_hold_here_is_open() {
+        let mut files = Files::default();
+        files.insert(
+            "packs/t/pack.toml",
+            "name=\"t\"\nversion=\"1\"\nsource=\"s\"\neffective=\"2026-01-01\"\n",
+        );
+        files.insert("packs/t/rules.toml", "[[rule]]\nid=\"r\"\nfamily=\"diagnosis_patient\"\nname=\"n\"\nbasis=\"b\"\nseverity=1\naction=\"hint\"\n");
+        files.insert(
+            "packs/t/r.csv",
+            "match,key,item,sex,source,flag\ndiagnosis,N40,前列腺增生,男,s,A\n",
+        );
+        let change =
+            "1,2026-01-05T09:30:00,赵药师,药事会,restrict,r,diagnosis,N40,,departments=外科\n";
+        files.insert("overlay/t/changes.csv", crate::overlay::Log::header() + change);
+        let rules = RuleSet::load(&files).unwrap();
+        let request = |department: &str| {
+            let request = format!(
+                r#"{{"patient":{{"gend":"2"}},"encounter":{{"adm_dept_name":"{department}"}},"diagnoses":[{{"dise_codg":"N40"}}]}}"#
+            );
+            let facts = request::read(&request).unwrap();
+            let verdict = evaluate(&rules, &facts, NOW.parse().unwrap());
+            let missing: Vec<_> = verdict.unknown.iter().flat_map(|it| &it.missing).collect();
+            format!("{} {missing:?}", verdict.findings.len())
+        };
+        assert_eq!(request("外科"), "1 []");
+        assert_eq!(request("内科"), "0 []");
+        assert_eq!(request(""), r#"0 ["encounter.adm_dept_codg"]"#);
     }
 
     /// The index decides the cost: thousands of rows about other drugs are never touched.
