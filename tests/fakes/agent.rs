@@ -12,7 +12,7 @@
 //! It is dead and its folder is gone once the value is dropped, and dead even when the test process
 //! itself was killed.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ use tempfile::TempDir;
 
 use crate::cases::{self, VENDORS};
 use crate::command::{self, Ran, binary};
+use crate::faults::Faults;
 use crate::his;
 use crate::ports;
 use crate::power::Power;
@@ -46,6 +47,8 @@ pub struct Setup {
     pub channels: String,
     /// Whether `cut_power` will be wanted.
     pub mains: bool,
+    /// Whether the disk is to fail.
+    pub faults: bool,
 }
 
 /// An agent that may be running.
@@ -55,6 +58,7 @@ pub struct Agent {
     his: SocketAddr,
     operators: SocketAddr,
     power: Option<Power>,
+    faults: Option<Faults>,
     running: Option<Running>,
 }
 
@@ -129,7 +133,8 @@ impl Agent {
             [ports::free(), ports::free()].map(|it| SocketAddr::from((Ipv4Addr::LOCALHOST, it)));
         setup.write(home.path(), his, operators);
         let power = setup.mains.then(|| Power::new(home.path()));
-        Agent { home, his, operators, power, running: None }
+        let faults = setup.faults.then(|| Faults::new(home.path()));
+        Agent { home, his, operators, power, faults, running: None }
     }
 
     /// Starts the stopped or killed agent on the folder it left, and waits until it answers.
@@ -148,6 +153,8 @@ impl Agent {
             .args(["run".as_ref(), "--config".as_ref(), self.config().as_os_str()])
             .env("RUST_BACKTRACE", "0")
             .envs(self.power.iter().flat_map(Power::environment))
+            .envs(self.faults.iter().flat_map(Faults::environment))
+            .env("LD_PRELOAD", self.preloaded())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log.expect("the agent's folder takes a file"))
@@ -155,6 +162,14 @@ impl Agent {
             .expect("the binary can be run");
         let guard = Guard::over(process.id());
         self.running = Some(Running { process, _guard: guard });
+    }
+
+    /// What notes a sync stands before what lets it fail: a failed one is then not noted.
+    fn preloaded(&self) -> OsString {
+        let libraries =
+            [self.power.as_ref().map(Power::library), self.faults.as_ref().map(Faults::library)];
+        let libraries: Vec<&OsStr> = libraries.into_iter().flatten().map(Path::as_os_str).collect();
+        libraries.join(OsStr::new(":"))
     }
 
     /// SIGKILL, as a crash or the out-of-memory killer does.
@@ -193,6 +208,28 @@ impl Agent {
         let mut running = self.running.take().expect("it was running a moment ago");
         let status = running.process.wait().expect("our own child");
         Ended { code: status.code(), took }
+    }
+
+    /// Its disk, which can be made to fail.
+    #[track_caller]
+    pub fn disk(&self) -> &Faults {
+        self.faults.as_ref().expect("the setup says `faults`")
+    }
+
+    /// Waits until it answers. False when it has ended instead.
+    #[track_caller]
+    pub fn await_answers(&mut self) -> bool {
+        let answers = || his::get(self.operators, "/healthz").is_ok_and(|it| it.status == 200);
+        assert!(
+            wait_until(START_MAX, || answers() || self.has_ended()),
+            "it neither starts nor ends"
+        );
+        !self.has_ended()
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_fallen(&self) -> bool {
+        self.has_ended()
     }
 
     /// Where HIS callers find it.

@@ -6,6 +6,7 @@
 //! | [`command`] | a person or a script that runs its commands |
 //! | [`his`] | a HIS: an HTTP client that shares no code with the agent |
 //! | [`cases`] | what a HIS sends, and what must come of it |
+//! | [`faults`] | a disk that refuses the N-th call |
 //! | [`load`] | a hospital's morning: many callers at once |
 //! | [`obligations`] | what the agent promised by its receipts |
 //! | [`platform`] | the central platform: `his-agent receive` and what it counted |
@@ -17,6 +18,7 @@ pub mod agent;
 pub mod cases;
 pub mod chance;
 pub mod command;
+pub mod faults;
 pub mod his;
 pub mod load;
 pub mod obligations;

@@ -31,13 +31,13 @@ impl Power {
         Power { library, journal: home.join("power.journal") }
     }
 
-    /// What the agent's environment needs.
-    pub(crate) fn environment(&self) -> [(&'static str, OsString); 2] {
-        let library = self.library.clone().into_os_string();
-        [
-            ("LD_PRELOAD", library),
-            ("HIS_AGENT_POWER_JOURNAL", self.journal.clone().into_os_string()),
-        ]
+    /// What the agent's environment needs besides the library.
+    pub(crate) fn environment(&self) -> [(&'static str, OsString); 1] {
+        [("HIS_AGENT_POWER_JOURNAL", self.journal.clone().into_os_string())]
+    }
+
+    pub(crate) fn library(&self) -> &Path {
+        &self.library
     }
 
     /// Throws away everything in these folders that was not synced; gives the bytes. The agent is

@@ -10,6 +10,7 @@ mod broker;
 mod check;
 mod checklog;
 mod commands;
+mod disk;
 mod history;
 mod house;
 mod insurance_client;

@@ -1,0 +1,160 @@
+/* A disk that refuses: loaded into the agent, it counts the calls that change files below one folder,
+ * and lets the N-th fail.
+ *
+ * Both sides map the same file of eight numbers; `faults.rs` writes the first four. A refused write
+ * has written half of its bytes, as a disk that fills up in the middle does. Calls on other files
+ * pass: what is proved here is the store, not the log or a socket. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { WRITE = 1, SYNC = 2, MAKE = 4, NAME = 8 };
+
+/* What is to fail, with which errno, from which call on, and how many of them; how many calls there
+ * were, and how many of them failed. */
+struct numbers {
+    uint64_t what, error, from, at_most, calls, failed, unused[2];
+};
+
+static struct numbers *numbers;
+static const char *root;
+
+__attribute__((constructor)) static void map_numbers(void) {
+    const char *path = getenv("HIS_AGENT_FAULTS");
+    root = getenv("HIS_AGENT_FAULTS_ROOT");
+    if (path == NULL || root == NULL) return;
+    int (*open_it)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open");
+    int fd = open_it(path, O_RDWR | O_CLOEXEC);
+    void *mapped = mmap(NULL, sizeof *numbers, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (fd < 0 || mapped == MAP_FAILED) abort(); /* a proof without its numbers proves nothing */
+    numbers = mapped;
+}
+
+static int is_ours(int fd, const char *path) {
+    char found[PATH_MAX], link[64];
+    if (numbers == NULL) return 0;
+    if (path == NULL) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(link, found, sizeof found - 1);
+        if (length < 0) return 0;
+        found[length] = 0;
+        path = found;
+    }
+    return strncmp(path, root, strlen(root)) == 0;
+}
+
+/* True when this call is to fail; errno says how. */
+static int fails(uint64_t what, int fd, const char *path) {
+    int before = errno;
+    if (!is_ours(fd, path) || (__atomic_load_n(&numbers->what, __ATOMIC_SEQ_CST) & what) == 0) {
+        errno = before;
+        return 0;
+    }
+    uint64_t call = __atomic_add_fetch(&numbers->calls, 1, __ATOMIC_SEQ_CST);
+    uint64_t from = __atomic_load_n(&numbers->from, __ATOMIC_SEQ_CST);
+    errno = before;
+    if (from == 0 || call < from || call - from >= __atomic_load_n(&numbers->at_most, __ATOMIC_SEQ_CST)) {
+        return 0;
+    }
+    __atomic_add_fetch(&numbers->failed, 1, __ATOMIC_SEQ_CST);
+    errno = (int)numbers->error;
+    return 1;
+}
+
+#define REAL(result, name, ...) \
+    static result (*real)(__VA_ARGS__); \
+    if (real == NULL) real = (result (*)(__VA_ARGS__))dlsym(RTLD_NEXT, #name)
+
+#define OPEN(name, arguments, dir, call) \
+    int name arguments { \
+        mode_t mode = 0; \
+        if (flags & (O_CREAT | __O_TMPFILE)) { \
+            va_list more; \
+            va_start(more, flags); \
+            mode = va_arg(more, mode_t); \
+            va_end(more); \
+            if (fails(MAKE, dir, path[0] == '/' ? path : NULL)) return -1; \
+        } \
+        call \
+    }
+OPEN(open, (const char *path, int flags, ...), -1,
+     REAL(int, open, const char *, int, ...); return real(path, flags, mode);)
+OPEN(open64, (const char *path, int flags, ...), -1,
+     REAL(int, open64, const char *, int, ...); return real(path, flags, mode);)
+OPEN(openat, (int dir, const char *path, int flags, ...), dir,
+     REAL(int, openat, int, const char *, int, ...); return real(dir, path, flags, mode);)
+OPEN(openat64, (int dir, const char *path, int flags, ...), dir,
+     REAL(int, openat64, int, const char *, int, ...); return real(dir, path, flags, mode);)
+
+#define HALF(call) do { int error = errno; if (size > 1) { size /= 2; (void)!(call); } errno = error; return -1; } while (0)
+
+ssize_t write(int fd, const void *bytes, size_t size) {
+    REAL(ssize_t, write, int, const void *, size_t);
+    if (fails(WRITE, fd, NULL)) HALF(real(fd, bytes, size));
+    return real(fd, bytes, size);
+}
+ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at) {
+    REAL(ssize_t, pwrite, int, const void *, size_t, off_t);
+    if (fails(WRITE, fd, NULL)) HALF(real(fd, bytes, size, at));
+    return real(fd, bytes, size, at);
+}
+ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at) {
+    REAL(ssize_t, pwrite64, int, const void *, size_t, off64_t);
+    if (fails(WRITE, fd, NULL)) HALF(real(fd, bytes, size, at));
+    return real(fd, bytes, size, at);
+}
+ssize_t writev(int fd, const struct iovec *parts, int count) {
+    REAL(ssize_t, writev, int, const struct iovec *, int);
+    return fails(WRITE, fd, NULL) ? -1 : real(fd, parts, count);
+}
+int fsync(int fd) {
+    REAL(int, fsync, int);
+    return fails(SYNC, fd, NULL) ? -1 : real(fd);
+}
+int fdatasync(int fd) {
+    REAL(int, fdatasync, int);
+    return fails(SYNC, fd, NULL) ? -1 : real(fd);
+}
+int sync_file_range(int fd, off64_t at, off64_t size, unsigned flags) {
+    REAL(int, sync_file_range, int, off64_t, off64_t, unsigned);
+    return fails(SYNC, fd, NULL) ? -1 : real(fd, at, size, flags);
+}
+int fallocate(int fd, int mode, off_t at, off_t size) {
+    REAL(int, fallocate, int, int, off_t, off_t);
+    return fails(MAKE, fd, NULL) ? -1 : real(fd, mode, at, size);
+}
+int fallocate64(int fd, int mode, off64_t at, off64_t size) {
+    REAL(int, fallocate64, int, int, off64_t, off64_t);
+    return fails(MAKE, fd, NULL) ? -1 : real(fd, mode, at, size);
+}
+int ftruncate(int fd, off_t size) {
+    REAL(int, ftruncate, int, off_t);
+    return fails(MAKE, fd, NULL) ? -1 : real(fd, size);
+}
+int ftruncate64(int fd, off64_t size) {
+    REAL(int, ftruncate64, int, off64_t);
+    return fails(MAKE, fd, NULL) ? -1 : real(fd, size);
+}
+int mkdir(const char *path, mode_t mode) {
+    REAL(int, mkdir, const char *, mode_t);
+    return fails(MAKE, -1, path) ? -1 : real(path, mode);
+}
+int rename(const char *from, const char *to) {
+    REAL(int, rename, const char *, const char *);
+    return fails(NAME, -1, to) ? -1 : real(from, to);
+}
+int unlink(const char *path) {
+    REAL(int, unlink, const char *);
+    return fails(NAME, -1, path) ? -1 : real(path);
+}
