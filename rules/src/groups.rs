@@ -280,7 +280,9 @@ fn ingredients(object: &Object<'_>, reading: &mut Reading) -> Vec<String> {
     if let Some(Json::List(items)) = object.json.get("drug_ingd") {
         return items
             .iter()
-            .filter_map(|item| if let Json::Text(text) = item { Some(text.clone()) } else { None })
+            .filter_map(|item| {
+                if let Json::Text(text) = item { Some(text.clone().into_owned()) } else { None }
+            })
             .collect();
     }
     let text = reading.text(object, "drug_ingd").unwrap_or_default();
@@ -288,10 +290,10 @@ fn ingredients(object: &Object<'_>, reading: &mut Reading) -> Vec<String> {
 }
 
 pub(crate) fn unit(object: &Object<'_>, name: &str, reading: &mut Reading) -> Option<Unit> {
-    let text = reading.text(object, name)?;
-    let unit = Unit::parse(&text);
+    let text = reading.said(object, name)?;
+    let unit = Unit::parse(text);
     if unit.is_none() {
-        reading.doubt("C306", (object, name), &text, "发送mg、g、μg、mL、片、粒、支、盒等单位");
+        reading.doubt("C306", (object, name), text, "发送mg、g、μg、mL、片、粒、支、盒等单位");
     }
     unit
 }
@@ -301,22 +303,22 @@ pub(crate) fn frequency(
     name: &str,
     reading: &mut Reading,
 ) -> Option<Frequency> {
-    let text = reading.text(object, name)?;
-    let frequency = Frequency::parse(&text);
+    let text = reading.said(object, name)?;
+    let frequency = Frequency::parse(text);
     if frequency.is_none() {
-        reading.doubt("C307", (object, name), &text, "发送QD、BID、TID、Q8H、QOD、PRN等频次");
+        reading.doubt("C307", (object, name), text, "发送QD、BID、TID、Q8H、QOD、PRN等频次");
     }
     frequency
 }
 
 pub(crate) fn route(object: &Object<'_>, name: &str, reading: &mut Reading) -> Option<Route> {
-    let text = reading.text(object, name)?;
-    let route = vocabulary::route(&text);
+    let text = reading.said(object, name)?;
+    let route = vocabulary::route(text);
     if route.is_none() {
         reading.doubt(
             "C309",
             (object, name),
-            &text,
+            text,
             "发送给药途径代码，如1口服、404静脉注射或静脉滴注",
         );
     }
@@ -340,7 +342,7 @@ fn rights(object: &Object<'_>, reading: &mut Reading) -> Group<Vec<Right>> {
         Some(Json::List(items)) => items.as_slice(),
         Some(one) => std::slice::from_ref(one),
     };
-    let read = |(position, json): (usize, &Json)| {
+    let read = |(position, json): (usize, &Json<'_>)| {
         let at = Object { path: object.path_of(&format!("rights[{position}]")), json };
         let (word, to) = match json {
             Json::Text(word) => (Some(word.trim().to_owned()), None),

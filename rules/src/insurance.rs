@@ -70,7 +70,7 @@ struct Message<'a> {
 
 impl Message<'_> {
     /// Judges the current encounter; others in the message are the patient's past.
-    fn facts_of(&self, patient: &Json, refused: &mut Vec<InputFinding>) -> Facts {
+    fn facts_of(&self, patient: &Json<'_>, refused: &mut Vec<InputFinding>) -> Facts {
         let mut reading = Reading::lenient();
         let object = nodes::at("patient_dtos", patient);
         let mut facts =
@@ -85,7 +85,7 @@ impl Message<'_> {
                 encounter.insurance_region = insured_at.map(str::to_owned);
             }
         }
-        let past = |it: &&Json| current.is_none_or(|current| !std::ptr::eq(*it, current));
+        let past = |it: &&Json<'_>| current.is_none_or(|current| !std::ptr::eq(*it, current));
         facts.history = self.history(encounters.iter().filter(past));
         facts.scene = scene(self.scenario, &facts);
         self.doubt_scenario(&mut reading);
@@ -122,7 +122,7 @@ impl Message<'_> {
         });
     }
 
-    fn lines(&self, encounter: &Json, reading: &mut Reading) -> Group<Vec<Order>> {
+    fn lines(&self, encounter: &Json<'_>, reading: &mut Reading) -> Group<Vec<Order>> {
         let Some(json) = nodes::node(encounter, &nodes::ORDERS) else { return Group::Absent };
         let lines = json.as_items().iter().enumerate();
         let read =
@@ -137,7 +137,7 @@ impl Message<'_> {
     /// The doctor is written on every line; the first line of this session speaks for all.
     fn prescriber(&self, encounter: &Object<'_>, reading: &mut Reading) -> Group<Prescriber> {
         let lines = nodes::entries(encounter.json, &nodes::ORDERS);
-        let is_current = |json: &&Json| nodes::text(json, "curr_drord_flag") != Some("0");
+        let is_current = |json: &&Json<'_>| nodes::text(json, "curr_drord_flag") != Some("0");
         let Some(line) = lines.iter().find(is_current) else { return Group::Absent };
         let line = nodes::at("prescriber", line);
         let title = |sent: &str| self.region.title(sent);
@@ -150,7 +150,7 @@ impl Message<'_> {
     }
 
     /// The other encounters of the message. What is wrong there is not this doctor's to correct.
-    fn history<'a>(&self, encounters: impl Iterator<Item = &'a Json>) -> Group<History> {
+    fn history<'a>(&self, encounters: impl Iterator<Item = &'a Json<'a>>) -> Group<History> {
         let mut history = History::default();
         let mut reading = Reading::lenient();
         for json in encounters.filter(|it| matches!(it, Json::Object(_))) {
@@ -180,9 +180,12 @@ fn person(object: &Object<'_>, reading: &mut Reading) -> Patient {
     }
 }
 
-fn current_encounter<'a>(encounters: &'a [Json], current: Option<&str>) -> Option<&'a Json> {
+fn current_encounter<'a>(
+    encounters: &'a [Json<'a>],
+    current: Option<&str>,
+) -> Option<&'a Json<'a>> {
     let is_current =
-        |json: &&Json| nodes::text(json, "mdtrt_id").is_some_and(|it| Some(it) == current);
+        |json: &&Json<'_>| nodes::text(json, "mdtrt_id").is_some_and(|it| Some(it) == current);
     encounters.iter().find(is_current).or(encounters.first())
 }
 

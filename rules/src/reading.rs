@@ -5,6 +5,8 @@
 //! must still be answered, so the value becomes unknown and the fault a data finding. What is well
 //! formed but cannot be true (30 February, 12,000 kg) is a data finding in both.
 
+use std::borrow::Cow;
+
 use jiff::civil::{Date, DateTime};
 use rust_decimal::Decimal;
 
@@ -27,7 +29,7 @@ pub(crate) struct Reading {
 pub(crate) struct Object<'a> {
     /// `orders[RX1]`; empty at the root.
     pub(crate) path: String,
-    pub(crate) json: &'a Json,
+    pub(crate) json: &'a Json<'a>,
 }
 
 /// What a number must be to be believed.
@@ -85,16 +87,21 @@ impl Reading {
 
     /// Trimmed text; a number is taken as its digits, blank as not sent.
     pub(crate) fn text(&mut self, object: &Object<'_>, name: &str) -> Option<String> {
+        self.said(object, name).map(str::to_owned)
+    }
+
+    /// The same, where it stands in the message.
+    pub(crate) fn said<'a>(&mut self, object: &Object<'a>, name: &str) -> Option<&'a str> {
         let text = match object.json.get(name)? {
             Json::Null => return None,
             Json::Text(text) | Json::Number(text) => text.trim(),
-            Json::Bool(flag) => return Some(if *flag { "1" } else { "0" }.to_owned()),
+            Json::Bool(flag) => return Some(if *flag { "1" } else { "0" }),
             Json::List(_) | Json::Object(_) => {
                 self.fault("C102", object.path_of(name), "列表或对象".to_owned(), "发送文本或数字");
                 return None;
             }
         };
-        (!text.is_empty()).then(|| text.to_owned())
+        (!text.is_empty()).then_some(text)
     }
 
     /// A decimal within its bounds.
@@ -106,10 +113,10 @@ impl Reading {
     ) -> Option<Decimal> {
         let (number, text) = self.any_number(object, name)?;
         if number.is_sign_negative() && !number.is_zero() || number.is_zero() && !bounds.zero {
-            self.doubt("C301", (object, name), &text, bounds.expected);
+            self.doubt("C301", (object, name), text, bounds.expected);
             return None;
         }
-        self.not_above(number, bounds, (object, name), &text)
+        self.not_above(number, bounds, (object, name), text)
     }
 
     /// A decimal whose size is bounded and which may be negative: what a refund takes back.
@@ -120,14 +127,14 @@ impl Reading {
         bounds: Bounds,
     ) -> Option<Decimal> {
         let (number, text) = self.any_number(object, name)?;
-        self.not_above(number, bounds, (object, name), &text)
+        self.not_above(number, bounds, (object, name), text)
     }
 
-    fn any_number(&mut self, object: &Object<'_>, name: &str) -> Option<(Decimal, String)> {
-        let text = self.text(object, name)?;
-        let number = decimal(&text);
+    fn any_number<'a>(&mut self, object: &Object<'a>, name: &str) -> Option<(Decimal, &'a str)> {
+        let text = self.said(object, name)?;
+        let number = decimal(text);
         if number.is_none() {
-            let found = mask::shown(name, &text);
+            let found = mask::shown(name, text);
             self.fault("C201", object.path_of(name), found, "发送十进制数字，不带单位");
         }
         number.map(|number| (number, text))
@@ -154,30 +161,30 @@ impl Reading {
 
     /// A moment: `YYYYMMDDhhmmss` or shorter, also with separators.
     pub(crate) fn moment(&mut self, object: &Object<'_>, name: &str) -> Option<DateTime> {
-        let text = self.text(object, name)?;
-        let Some(digits) = moment_digits(&text) else {
+        let text = self.said(object, name)?;
+        let Some(digits) = moment_digits(text) else {
             let expected = "按YYYYMMDD或YYYYMMDDhhmmss发送";
-            self.fault("C202", object.path_of(name), mask::shown(name, &text), expected);
+            self.fault("C202", object.path_of(name), mask::shown(name, text), expected);
             return None;
         };
         let moment = calendar(&digits);
         if moment.is_none() {
-            self.doubt("C303", (object, name), &text, "发送日历上存在的日期和时间");
+            self.doubt("C303", (object, name), text, "发送日历上存在的日期和时间");
         }
         moment
     }
 
     /// Yes or no, in the ways that flags are written.
     pub(crate) fn flag(&mut self, object: &Object<'_>, name: &str) -> Option<bool> {
-        let text = self.text(object, name)?;
-        match text.as_str() {
+        let text = self.said(object, name)?;
+        match text {
             "1" | "y" | "Y" | "是" | "true" => Some(true),
             "0" | "n" | "N" | "否" | "false" => Some(false),
             _ => {
                 self.fault(
                     "C204",
                     object.path_of(name),
-                    mask::shown(name, &text),
+                    mask::shown(name, text),
                     "发送1（是）或0（否）",
                 );
                 None
@@ -193,17 +200,20 @@ impl Reading {
         read: impl Fn(&str) -> Option<Stated<T>>,
         expected: &str,
     ) -> Option<T> {
-        let text = self.text(object, name)?;
-        if let Some(stated) = read(&text) {
+        let text = self.said(object, name)?;
+        if let Some(stated) = read(text) {
             return stated.value();
         }
-        self.fault("C203", object.path_of(name), mask::shown(name, &text), expected);
+        self.fault("C203", object.path_of(name), mask::shown(name, text), expected);
         None
     }
 }
 
 /// The digits of a date or time; `None` when it is not written as one.
-fn moment_digits(text: &str) -> Option<String> {
+fn moment_digits(text: &str) -> Option<Cow<'_, str>> {
+    if is_written_out(text.as_bytes()) {
+        return Some(Cow::Owned(text.bytes().filter(u8::is_ascii_digit).map(char::from).collect()));
+    }
     let allowed = |c: char| c.is_ascii_digit() || matches!(c, '-' | '/' | ':' | ' ' | 'T' | '.');
     if !text.chars().all(allowed) {
         return None;
@@ -218,7 +228,16 @@ fn moment_digits(text: &str) -> Option<String> {
         }
         _ => return None,
     };
-    matches!(digits.len(), 8 | 10 | 12 | 14 | 17).then_some(digits)
+    matches!(digits.len(), 8 | 10 | 12 | 14 | 17).then_some(Cow::Owned(digits))
+}
+
+/// `2024-05-15 09:20:05`, the way in which nearly all are written.
+fn is_written_out(text: &[u8]) -> bool {
+    let is_as = |(byte, place): (&u8, &u8)| match place {
+        b'0' => byte.is_ascii_digit(),
+        mark => byte == mark,
+    };
+    text.len() == 19 && text.iter().zip(b"0000-00-00 00:00:00").all(is_as)
 }
 
 /// The moment that up to fourteen digits name, when the calendar has it.
@@ -254,7 +273,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
-        let json = Json::Object(vec![("brdy".to_owned(), Json::Text(text.to_owned()))]);
+        let json = Json::Object(vec![("brdy".into(), Json::Text(text.into()))]);
         let object = Object { path: String::new(), json: &json };
         let mut reading = Reading::lenient();
         let actual = match (reading.moment(&object, "brdy"), reading.data_findings.first()) {

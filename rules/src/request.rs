@@ -262,7 +262,7 @@ mod tests {
         );
         check("[]", &["C102  不是对象"]);
         check(r#"{"orders":"x","patient":[]}"#, &["C102 patient 不是对象", "C102 orders 不是列表"]);
-        check("{", &["C101  第1行第1列不是JSON"]);
+        check("{", &["C101  第1行第2列不是JSON"]);
         check(r#"{"patient":{"brdy":"去年"}}"#, &["C202 patient.brdy ***"]);
     }
 

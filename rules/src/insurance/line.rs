@@ -13,7 +13,7 @@ use crate::unit::Unit;
 
 /// A line; `None` when it is no object.
 pub(super) fn order(
-    json: &Json,
+    json: &Json<'_>,
     at: &str,
     region: &Region,
     reading: &mut Reading,

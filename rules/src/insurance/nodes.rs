@@ -16,7 +16,7 @@ pub(super) const ORDERS: [&str; 2] = ["fsi_order_dtos", "orderDtos"];
 pub(super) const OPERATIONS: [&str; 2] = ["fsi_operation_dtos", "operationDtos"];
 
 /// The object that holds the patients.
-pub(super) fn data(json: &Json) -> Cow<'_, Json> {
+pub(super) fn data<'a>(json: &'a Json<'a>) -> Cow<'a, Json<'a>> {
     match json.get("input") {
         Some(Json::Text(text)) => match Json::parse(text) {
             Ok(input) => Cow::Owned(input.get("data").cloned().unwrap_or(input)),
@@ -28,17 +28,17 @@ pub(super) fn data(json: &Json) -> Cow<'_, Json> {
 }
 
 /// The node under the first of its names that the message has.
-pub(super) fn node<'a>(json: &'a Json, names: &[&str]) -> Option<&'a Json> {
+pub(super) fn node<'a>(json: &'a Json<'a>, names: &[&str]) -> Option<&'a Json<'a>> {
     names.iter().find_map(|name| json.get(name)).filter(|json| **json != Json::Null)
 }
 
 /// Its entries; one entry may stand there without its list.
-pub(super) fn entries<'a>(json: &'a Json, names: &[&str]) -> &'a [Json] {
+pub(super) fn entries<'a>(json: &'a Json<'a>, names: &[&str]) -> &'a [Json<'a>] {
     node(json, names).map(Json::as_items).unwrap_or_default()
 }
 
 /// A text or number that is not blank.
-pub(super) fn text<'a>(json: &'a Json, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(json: &'a Json<'_>, name: &str) -> Option<&'a str> {
     match json.get(name)? {
         Json::Text(text) | Json::Number(text) => Some(text.trim()).filter(|it| !it.is_empty()),
         _ => None,
@@ -46,6 +46,6 @@ pub(super) fn text<'a>(json: &'a Json, name: &str) -> Option<&'a str> {
 }
 
 /// An object under the path by which answers call it.
-pub(super) fn at<'a>(path: &str, json: &'a Json) -> Object<'a> {
+pub(super) fn at<'a>(path: &str, json: &'a Json<'a>) -> Object<'a> {
     Object { path: path.to_owned(), json }
 }
