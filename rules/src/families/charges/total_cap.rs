@@ -23,6 +23,10 @@ use crate::window::Window;
 
 use super::lines::{by_row, is_past_known, is_undated, plain, time_path, used_before_in, used_now};
 
+mod side;
+
+use side::{Side, sides};
+
 /// The family `total_cap`.
 pub struct TotalCap;
 
@@ -123,34 +127,6 @@ fn hangs_on_days(row: &Row) -> bool {
     is_of_days
         || row.parameters.flag("per_operation")
         || row.parameters.maybe_whole("first_days").is_some()
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Left,
-    Right,
-}
-
-impl Side {
-    fn zh(self) -> &'static str {
-        match self {
-            Side::Left => "左侧",
-            Side::Right => "右侧",
-        }
-    }
-}
-
-/// The sides that a line was for, as written; `None` when it cannot be told.
-fn sides(line: &Line<'_>) -> Option<&'static [Side]> {
-    let site = line.order.body_site.as_deref()?;
-    let says = |words: &[&str]| words.iter().any(|word| site.contains(word));
-    let both = says(&["双", "OU", "两"]);
-    match (both || says(&["左", "OS"]), both || says(&["右", "OD"])) {
-        (true, true) => Some(&[Side::Left, Side::Right]),
-        (true, false) => Some(&[Side::Left]),
-        (false, true) => Some(&[Side::Right]),
-        (false, false) => None,
-    }
 }
 
 /// The uses that a cap is compared with.
