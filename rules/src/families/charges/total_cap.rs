@@ -316,6 +316,7 @@ mod tests {
                ingredient,雷珠单抗,眼内注射,2,,累计,y,365,,batch 5,A\n\
                hospital,AID,助听器,,3000,医保年度,,,,site,B\n\
                hospital,LENS,人工晶体,1,,单日,,,y,site,B\n\
+               hospital,WRAP,敷料,2,,7天,,,,site,B\n\
                hospital,KIT,置管包,1,,当次就诊,,,,site,B\n",
         drugs: "hospital,EYE,雷珠单抗注射液,,雷珠单抗,?,支,1,注射,\n",
     };
@@ -418,6 +419,24 @@ mod tests {
         let fees = [aid("1", "20251201"), aid("2", "20251202"), aid("3", "20260101")].join(",");
         let request = format!(r#"{{"fees":[{fees}],"history":{{}}}}"#);
         BENCH.check(&request, "hit 1,2: 【AID】医保年度合计4000元，上限3000元（本院范围内）");
+    }
+
+    #[test]
+    fn rolling_windows_that_overlap_are_told_once() {
+        let fee = |id: &str, day: &str, count: &str| {
+            format!(
+                r#"{{"rx_id":"{id}","hosplist_code":"WRAP","cnt":"{count}","fee_ocur_time":"202605{day}"}}"#
+            )
+        };
+        let check = |fees: &[String], expected: &str| {
+            BENCH.check(&format!(r#"{{"fees":[{}],"history":{{}}}}"#, fees.join(",")), expected);
+        };
+        let late = [fee("1", "10", "2"), fee("2", "12", "1"), fee("3", "13", "1")];
+        let text = "hit 1,2,3: 【WRAP】7天合计4，上限2（本院范围内）";
+        check(&late, text);
+        let early = fee("4", "01", "3");
+        let both = format!("{text}; hit 4: 【WRAP】7天合计3，上限2（本院范围内）");
+        check(&[&late[..], &[early]].concat(), &both);
     }
 
     #[test]
