@@ -188,6 +188,23 @@ mod tests {
     }
 
     #[test]
+    fn an_order_written_earlier_is_its_charge_of_the_past() {
+        let request = |charged: &str, now: &str| {
+            format!(
+                r#"{{"orders":[{{"rx_id":"1","hosplist_code":"PT","cnt":"1"}},
+                {{"rx_id":"2","hosplist_code":"PT","cnt":"1","drord_begn_date":"20260510","curr_drord_flag":"{now}"}}],
+                "history":{{"orders":[{{"rx_id":"H","hosplist_code":"PT","cnt":"1","fee_ocur_time":"{charged}"}}]}}}}"#
+            )
+        };
+        BENCH.check(&request("20260510", "0"), "pass");
+        BENCH.check(&request("20260511", "0"), "pass");
+        let text = "hit 1: 【PT】3天前已做，自然月限2次，本次后为3次（本院范围内）";
+        BENCH.check(&request("20260512", "0"), text);
+        let text = "hit 1: 【PT】5天前已做，自然月限2次，本次后为3次（本院范围内）";
+        BENCH.check(&request("20260510", "1"), text);
+    }
+
+    #[test]
     fn the_first_of_a_day_is_right() {
         let fee = |id: &str, time: &str| {
             format!(

@@ -57,16 +57,19 @@ pub(super) fn is_undated(line: &Line<'_>) -> bool {
     line.kind != LineKind::Order && line.order.begins.is_none()
 }
 
-/// Whether an order was charged; the charge then speaks for both.
+/// Whether an order was charged; the charge then speaks for both. A line of the past is the charge of
+/// an order written earlier only: what is ordered now comes on top of it.
 pub(super) fn is_charged_too(session: &Session<'_>, line: &Line<'_>) -> bool {
+    let charges = session.lines.iter().filter(|it| it.kind == LineKind::Charge);
+    let past = session.past.iter().filter(|_| !line.order.current);
     line.kind == LineKind::Order
-        && session.lines.iter().any(|other| is_its_charge(session, line, other))
+        && charges.chain(past).any(|other| is_its_charge(session, line, other))
 }
 
 /// A charge is of the order on whose days it falls. What is ordered in the evening is done the day
 /// after, unless that day has an order of its own.
 fn is_its_charge(session: &Session<'_>, order: &Line<'_>, charge: &Line<'_>) -> bool {
-    if charge.kind != LineKind::Charge || !counts(charge) || !is_same_item(order, charge) {
+    if !counts(charge) || !is_same_item(order, charge) {
         return false;
     }
     let last = order.ends().unwrap_or(order.begins);

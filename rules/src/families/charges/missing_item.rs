@@ -21,7 +21,7 @@ use crate::sets::CodeSets;
 use crate::window::Window;
 
 use super::lines::{
-    counts, days_between, is_past_known, is_undated, judged, time_path, used_before_in, used_now,
+    counts, days_between, is_past_known, is_undated, judged, time_path, used_before_in,
 };
 
 /// The family `missing_item`.
@@ -87,7 +87,8 @@ impl Family for MissingItem {
 fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
     let around = Around::of(case, found);
     let needs = found.row.parameters.keys("needs");
-    let now = || needs.iter().flat_map(|key| used_now(case, key));
+    // An order and its charge are one use, but either shows that the item is there.
+    let now = || needs.iter().flat_map(|key| case.about(key)).filter(|line| counts(line));
     let before = || needs.iter().flat_map(|key| used_before_in(case, key, around.window));
     if now().chain(before()).any(|line| around.holds(line) == Some(true)) {
         return Outcome::Pass;
