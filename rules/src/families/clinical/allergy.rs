@@ -6,10 +6,11 @@
 //! Why: the allergy stands in one system, the prescription in another.
 //! Basis: drug labels; β内酰胺类抗菌药物皮肤试验指导原则 (2021); 医院处方点评管理规范 2-2.
 //! Example: "青霉素 皮疹" → 阿莫西林 hit, 头孢唑林 hint. Taken before in this hospital: one step milder.
-//! Asked, and none → pass; not asked → unknown.
+//! Asked, and none → pass; not asked, or 不详 → unknown.
 
 use crate::drug_kind::DrugKind;
 use crate::facts::{Allergy as Recorded, AllergySeverity};
+use crate::families::clinical::allergy_text::{Said, read};
 use crate::families::clinical::contact::is_now;
 use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows};
 use crate::knowledge::Row;
@@ -27,9 +28,6 @@ const ROWS: [Column; 2] = [
     Column::required("allergens", "过敏史中的词", ColumnKind::List),
     Column::required("relation", "关系", ColumnKind::Choice(&["同类", "交叉", "辅料"])),
 ];
-
-/// How texts say that there is none.
-const NONE: [&str; 7] = ["无", "否认", "未发现", "未知", "不详", "没有", "暂无"];
 
 impl Family for Allergy {
     fn id(&self) -> &'static str {
@@ -76,38 +74,67 @@ impl Family for Allergy {
         if lines.is_empty() {
             return Vec::new();
         }
-        let recorded = recorded(case);
+        let (recorded, nobody_knows) = recorded(case);
         if recorded.is_empty() && case.facts.allergies.is_absent() {
             return vec![Outcome::unknown("allergies")];
         }
         let mut outcomes: Vec<Outcome> =
-            recorded.iter().flat_map(|allergy| judge_allergy(case, allergy, &lines)).collect();
-        if outcomes.is_empty() {
+            recorded.iter().flat_map(|piece| judge_allergy(case, piece, &lines)).collect();
+        if outcomes.is_empty() && nobody_knows {
+            outcomes.push(Outcome::unknown("allergies"));
+        } else if outcomes.is_empty() {
             outcomes.push(Outcome::Pass);
         }
         outcomes
     }
 }
 
-/// What was recorded now or earlier, each text once; of the same text the worse reaction.
-fn recorded<'a>(case: &Case<'a>) -> Vec<&'a Recorded> {
-    let now = case.facts.allergies.present().into_iter().flatten();
-    let past = case.facts.history.present().into_iter().flat_map(|history| &history.allergies);
-    let mut found: Vec<&Recorded> = Vec::new();
-    for allergy in now.chain(past).filter(|allergy| !says_none(allergy)) {
-        let known = found.iter_mut().find(|k| k.text == allergy.text && k.code == allergy.code);
-        match known {
-            Some(known) if known.severity < allergy.severity => *known = allergy,
-            Some(_) => {}
-            None => found.push(allergy),
-        }
-    }
-    found
+/// One piece of a recorded text; empty where only a code was recorded.
+#[derive(Debug, Clone, Copy)]
+struct Piece<'a> {
+    record: &'a Recorded,
+    text: &'a str,
 }
 
-fn says_none(allergy: &Recorded) -> bool {
-    let text = allergy.text.as_deref().unwrap_or_default();
-    allergy.code.is_none() && (text.is_empty() || NONE.iter().any(|word| text.starts_with(word)))
+/// What was recorded now or earlier, each piece once; of the same the worse reaction. And whether
+/// somebody wrote that nobody knows.
+fn recorded<'a>(case: &Case<'a>) -> (Vec<Piece<'a>>, bool) {
+    let now = case.facts.allergies.present().into_iter().flatten();
+    let past = case.facts.history.present().into_iter().flat_map(|history| &history.allergies);
+    let (mut found, mut nobody_knows): (Vec<Piece<'_>>, bool) = (Vec::new(), false);
+    for record in now.chain(past) {
+        let said = read(record.text.as_deref().unwrap_or_default(), &|text| is_drug(case, text));
+        nobody_knows |= said.contains(&Said::NobodyKnows);
+        let mut pieces: Vec<Piece<'_>> = said
+            .iter()
+            .filter_map(|said| match said {
+                Said::Allergy(text) => Some(Piece { record, text }),
+                Said::NobodyKnows => None,
+            })
+            .collect();
+        if pieces.is_empty() && record.code.is_some() {
+            pieces.push(Piece { record, text: "" });
+        }
+        for piece in pieces {
+            keep_the_worse(&mut found, piece);
+        }
+    }
+    (found, nobody_knows)
+}
+
+fn keep_the_worse<'a>(found: &mut Vec<Piece<'a>>, piece: Piece<'a>) {
+    let is_same = |k: &&mut Piece<'_>| k.text == piece.text && k.record.code == piece.record.code;
+    match found.iter_mut().find(is_same) {
+        Some(known) if known.record.severity < piece.record.severity => *known = piece,
+        Some(_) => {}
+        None => found.push(piece),
+    }
+}
+
+/// Whether a text names a drug that the rule or the drug table knows.
+fn is_drug(case: &Case<'_>, text: &str) -> bool {
+    case.rule.rows.iter().any(|row| names(row, text))
+        || case.session.drugs.ingredients_in(text).next().is_some()
 }
 
 /// How a drug is related to an allergy, closest first.
@@ -119,8 +146,8 @@ enum Relation {
     Crossing,
 }
 
-fn judge_allergy(case: &Case<'_>, allergy: &Recorded, lines: &[&Line<'_>]) -> Vec<Outcome> {
-    let text = allergy.text.as_deref().unwrap_or_default();
+fn judge_allergy(case: &Case<'_>, piece: &Piece<'_>, lines: &[&Line<'_>]) -> Vec<Outcome> {
+    let text = piece.text;
     let mut hits: Vec<Outcome> = Vec::new();
     for line in lines {
         let by_row = case
@@ -128,10 +155,10 @@ fn judge_allergy(case: &Case<'_>, allergy: &Recorded, lines: &[&Line<'_>]) -> Ve
             .iter()
             .filter(|found| found.line.position == line.position && names(found.row, text));
         let by_row = by_row.map(|found| (relation(found.row), Some(found.row)));
-        let itself = is_itself(allergy, text, line).then_some((Relation::Itself, None));
+        let itself = is_itself(piece.record, text, line).then_some((Relation::Itself, None));
         let closest = by_row.chain(itself).min_by_key(|(relation, _)| *relation);
         if let Some((relation, row)) = closest {
-            hits.push(Outcome::Hit(hit(case, allergy, line, relation, row)));
+            hits.push(Outcome::Hit(hit(case, piece, line, relation, row)));
         }
     }
     if hits.is_empty() && !is_placed(case, text) {
@@ -165,8 +192,7 @@ fn is_placed(case: &Case<'_>, text: &str) -> bool {
     let not_drugs = case.rule.parameters.list("not_drugs");
     text.is_empty()
         || not_drugs.iter().any(|word| text.contains(word.as_str()))
-        || case.rule.rows.iter().any(|row| names(row, text))
-        || case.session.drugs.ingredients_in(text).next().is_some()
+        || is_drug(case, text)
 }
 
 fn not_placed(text: &str, lines: &[&Line<'_>]) -> Option<Outcome> {
@@ -183,7 +209,7 @@ fn not_placed(text: &str, lines: &[&Line<'_>]) -> Option<Outcome> {
 
 fn hit(
     case: &Case<'_>,
-    allergy: &Recorded,
+    piece: &Piece<'_>,
     line: &Line<'_>,
     relation: Relation,
     row: Option<&Row>,
@@ -196,8 +222,9 @@ fn hit(
         Relation::Crossing => "可能交叉过敏",
     };
     let taken = if was_taken { "（本院范围内曾使用）" } else { "" };
-    let text = allergy.text.as_deref().or(allergy.code.as_deref()).unwrap_or_default();
-    let (severity, action) = weight(relation, allergy.severity, was_taken);
+    let code = piece.record.code.as_deref().filter(|_| piece.text.is_empty());
+    let text = code.unwrap_or(piece.text);
+    let (severity, action) = weight(relation, piece.record.severity, was_taken);
     Hit {
         violating: vec![line.position],
         text: format!("患者有「{text}」过敏史，【{}】{said}{taken}", line.name()),
@@ -312,6 +339,18 @@ mod tests {
         );
         weight("IBU", r#"[{"algs":"某种消炎药"}]"#, "", "3 hint");
         check("IBU", r#"[{"algs":"海鲜"}]"#, "", "pass");
+        check(
+            "IBU",
+            r#"[{"algs":"海鲜、某消炎药"}]"#,
+            "",
+            "hit : 过敏史「某消炎药」未能与药品对应，请人工核对",
+        );
+        check(
+            "IBU",
+            r#"[{"algs":"无环鸟苷"}]"#,
+            "",
+            "hit : 过敏史「无环鸟苷」未能与药品对应，请人工核对",
+        );
         check("IBU", r#"[{"algs":"阿莫西林"}]"#, "", "pass");
     }
 
@@ -319,6 +358,12 @@ mod tests {
     fn none_and_not_asked_differ() {
         check("AMO", "[]", "", "pass");
         check("AMO", r#"[{"algs":"否认药物过敏史"}]"#, "", "pass");
+        check("AMO", r#"[{"algs":"否认青霉素、头孢过敏史"}]"#, "", "pass");
+        let hit = "hit 1: 患者有「青霉素过敏」过敏史，【阿莫西林胶囊】属同类";
+        check("AMO", r#"[{"algs":"否认食物过敏，青霉素过敏"}]"#, "", hit);
+        check("AMO", r#"[{"algs":"无食物过敏，青霉素过敏"}]"#, "", hit);
+        check("AMO", r#"[{"algs":"不详"}]"#, "", "unknown allergies");
+        check("AMO", r#"[{"algs":"不详"},{"algs":"青霉素过敏"}]"#, "", hit);
         BENCH.check(r#"{"orders":[{"rx_id":"1","hosplist_code":"AMO"}]}"#, "unknown allergies");
         let past = r#","history":{"allergies":[{"algs":"青霉素"}]}"#;
         check("AMO", "[]", past, "hit 1: 患者有「青霉素」过敏史，【阿莫西林胶囊】属同类");

@@ -4,6 +4,7 @@ use crate::family::Family;
 
 pub mod age;
 pub mod allergy;
+mod allergy_text;
 mod contact;
 pub mod course;
 pub mod daily_dose;
