@@ -17,6 +17,7 @@ mod checks;
 mod codes;
 mod demo;
 mod history;
+mod messages;
 mod quality;
 mod receive;
 mod rules;
@@ -86,6 +87,8 @@ enum Command {
     Check(check::Arguments),
     /// 做过的审查：列出，一次的全过程 | the checks that were made, the whole trace of one
     Checks(checks::Arguments),
+    /// 报文的来龙去脉：列出、查看、重新提交、丢弃、重发 | what became of each message: list, show, retry, discard, replay
+    Messages(messages::Arguments),
     /// 患者在本院的既往：查看、删除 | the past of a patient: show, forget
     History(history::Arguments),
     /// 待对照的院内代码：列出，对照，放行 | local codes that nobody has mapped yet
@@ -126,6 +129,7 @@ pub fn main() -> ExitCode {
         Command::Check(it) => check::run(&it),
         Command::Checks(it) => checks::run(&it),
         Command::History(it) => history::run(&it),
+        Command::Messages(it) => messages::run(&it),
         Command::Codes(it) => codes::run(&it),
         Command::Test(it) => test::run(&it),
         Command::Quality(it) => quality::run(&it),

@@ -88,6 +88,13 @@ codes! {
     "O304" "没有这位患者的既往" "nothing is kept of such a patient" "核对患者标识（院内标识、人员编号或病历号）；超过保留期的也查不到"
     "O305" "患者既往没有打开" "the past of patients is not open" "看 his-agent history status；[history] keep_days 为 0 时不建"
 
+    "O401" "没有这份报文" "there is no such message" "核对报文标识或记录标识；超过 [messages] keep_days 的查不到"
+    "O402" "报文的查询条件写得不对" "a query of messages is not understood" "按提示改正；时间写成 YYYYMMDD 或 YYYYMMDDhhmmss"
+    "O403" "没有写原因" "a reason is missing" "查看明文、丢弃和重新提交死信、重发记录都要写明原因（--reason）"
+    "O404" "没有这封死信" "there is no such dead letter" "用 his-agent messages list --state dead 看编号"
+    "O405" "这封死信不能重新提交" "this dead letter cannot be sent on" "按提示处理；损坏的记录请 HIS 重送"
+    "O406" "没有这次重发，或已经结束" "there is no such replay, or it has ended" "用 his-agent messages replays 查看"
+
     "Q001" "某一天的质量统计读不出" "the quality counts of a day cannot be read" "核对目录权限；文件损坏时前置机会改名为 .damaged 另存，当天从头统计"
     "Q101" "代码与旁边的名称对不上（只统计，不拒收）" "a code stands beside the name of another code; counted only" "请 HIS 核对代码和名称的对应，例如代码是片剂而名称写胶囊"
 }

@@ -35,6 +35,8 @@ pub struct Config {
     pub channels: Vec<ChannelConfig>,
     /// The queue on disk.
     pub outbox: OutboxConfig,
+    /// What is kept of messages and their records.
+    pub messages: MessagesConfig,
     /// Where commands reach the running daemon.
     pub control: ControlConfig,
     /// What is counted of the sources' data.
@@ -142,6 +144,21 @@ pub struct OutboxConfig {
     pub key: KeySource,
     /// Where that key lies, if it is a file.
     pub key_file: Option<PathBuf>,
+}
+
+/// `[messages]`
+#[derive(Clone, Debug)]
+pub struct MessagesConfig {
+    /// How many days one can see what became of a message.
+    pub keep_days: u32,
+    /// How many days the bytes of messages stay; none: they are not kept.
+    pub raw_keep_days: u32,
+    /// Bytes of them on the disk; beyond it the oldest go.
+    pub raw_bytes_max: u64,
+    /// How many days delivered records stay to be replayed; none: they go.
+    pub records_keep_days: u32,
+    /// Bytes of them; beyond it the oldest go.
+    pub records_bytes_max: u64,
 }
 
 /// `[control]`

@@ -113,6 +113,17 @@ pub(crate) trait Source: Sync {
         bytes_max: usize,
     ) -> Result<Vec<Envelope>, StoreError>;
 
+    /// Records that were settled before and are to go once more, at most so many. Whoever takes them
+    /// has them from then on.
+    fn take_again(&self, _records_max: usize) -> Vec<Envelope> {
+        Vec::new()
+    }
+
+    /// One of these, read anew.
+    fn once_more(&self, _seq: u64) -> Result<Option<Envelope>, StoreError> {
+        Ok(None)
+    }
+
     /// These records are safe elsewhere.
     fn settle(&self, seqs: &[u64]) -> Result<(), StoreError>;
 
@@ -251,6 +262,7 @@ impl<'a, S: Source> Shift<'a, S> {
             self.take_in()?;
             self.send_out(&mut session);
             self.state.load(self.window.in_flight(), self.window.held());
+            self.state.taken(self.window.read_to());
             if self.leave_at.is_some() && self.window.in_flight() == 0 {
                 session.close().await;
                 return Ok(Ended::Stopped);
@@ -269,8 +281,17 @@ impl<'a, S: Source> Shift<'a, S> {
             let found = self.source.oldest(seq.saturating_sub(1), 1, usize::MAX)?;
             match found.into_iter().next().filter(|it| it.seq == seq) {
                 Some(envelope) => self.window.readmit(envelope),
-                None => self.window.forget(seq, now),
+                None => match self.source.once_more(seq)? {
+                    Some(envelope) => self.window.readmit(envelope),
+                    None => self.window.forget(seq, now),
+                },
             }
+        }
+        if self.leave_at.is_none()
+            && let Some((records, _)) = self.window.room()
+        {
+            // Before what is new, or a backlog would keep them waiting until its end.
+            self.window.admit_again(self.source.take_again(records));
         }
         while !self.at_end && self.leave_at.is_none() {
             let Some((records, bytes)) = self.window.room() else { break };
@@ -442,6 +463,14 @@ impl Source for Outbox {
         bytes_max: usize,
     ) -> Result<Vec<Envelope>, StoreError> {
         Outbox::oldest(self, after_seq, records_max, bytes_max)
+    }
+
+    fn take_again(&self, records_max: usize) -> Vec<Envelope> {
+        Outbox::take_again(self, records_max)
+    }
+
+    fn once_more(&self, seq: u64) -> Result<Option<Envelope>, StoreError> {
+        Outbox::once_more(self, seq)
     }
 
     fn settle(&self, seqs: &[u64]) -> Result<(), StoreError> {

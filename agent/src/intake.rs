@@ -26,12 +26,14 @@ use crate::checks::Checks;
 use crate::config::Config;
 use crate::forward::ForwardState;
 use crate::history::History;
+use crate::journey::Journeys;
 use crate::outbox::Outbox;
 use crate::parked::Parking;
 use crate::quality::Quality;
 use crate::sets::{Reloads, Sets};
 use crate::shadow::Shadow;
 use answer::{Answer, Fault};
+pub(crate) use feedback::taken as take_feedback;
 pub(crate) use operators::standing;
 
 /// What the doors share.
@@ -59,6 +61,8 @@ pub struct Road {
     pub checks: Checks,
     /// The past of patients.
     pub history: History,
+    /// What became of every message.
+    pub journeys: Journeys,
     /// What the sources' data is like, counted.
     pub quality: Arc<Quality>,
     /// Renders the metrics, if they are collected.
@@ -92,6 +96,7 @@ impl Road {
             streams,
             checks,
             history,
+            journeys: Journeys::default(),
             quality,
             metrics,
         }

@@ -16,6 +16,7 @@
 //! | [`control`] | the unix socket by which commands reach the running daemon |
 //! | [`config`] | `agent.toml`, proved; every fault told at once |
 //! | [`checks`] | what became of every check: log, findings' states, the way to the platform |
+//! | [`journey`] | what became of each message: listed, shown, sent on, replayed |
 //! | [`history`] | the past of each patient, folded from accepted records, for checks |
 //! | [`master_key`] | the key, kept outside the store, without which nothing in it can be read |
 //! | [`patient_key`] | the key under which a patient is known in stores that outlive a visit |
@@ -47,6 +48,7 @@ pub mod envelope;
 pub mod forward;
 pub mod history;
 pub mod intake;
+pub mod journey;
 pub mod master_key;
 pub mod outbox;
 pub mod parked;

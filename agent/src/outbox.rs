@@ -83,6 +83,7 @@
 //! never tried again, because the kernel may have dropped the pages it failed on.
 
 mod accept;
+mod again;
 mod command;
 mod error;
 mod format;
@@ -113,9 +114,11 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::task;
 use tracing::error;
 
+use self::again::Again;
 use self::command::{Append, Command, Unreadable};
 pub use self::error::StoreError;
 pub use self::journey::{Kept, Place};
+pub(crate) use self::journey::{day_and_letter, day_of, id_bytes, ms_of};
 use self::opening::Opened;
 use self::progress::Progress;
 use self::reading::Span;
@@ -232,6 +235,8 @@ struct Shared {
     raw_bytes_max: usize,
     /// Room on the disk; without any, nothing is accepted for a while.
     room: Room,
+    /// Delivered records that go out once more.
+    again: Again,
     /// Why nothing is accepted any more.
     refusal: watch::Sender<Option<StoreError>>,
     /// Bytes of submissions in the channel.
@@ -259,6 +264,7 @@ impl Outbox {
             kept_from: AtomicU64::new(if options.keep_delivered { 0 } else { u64::MAX }),
             raw_bytes_max: options.raw_bytes_max,
             room: Room::new(dir, options),
+            again: Again::default(),
             refusal: watch::Sender::new(None),
             queued_bytes: AtomicUsize::new(0),
             queued_bytes_max: options.waiting_bytes_max,
@@ -363,6 +369,7 @@ impl Outbox {
                 progress.settle(seq, seq.saturating_add(1));
             }
         }
+        self.shared.again.settled(seqs);
         self.wake_writer();
         match &*self.shared.refusal.borrow() {
             Some(refusal) => Err(refusal.clone()),

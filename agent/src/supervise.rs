@@ -24,7 +24,7 @@ use crate::master_key::KeySource;
 use crate::outbox::{Options as OutboxOptions, Outbox, StoreError, WriterHandle};
 use crate::sets::{Sets, watch};
 use crate::shadow;
-use crate::{checks, history, parked, quality};
+use crate::{checks, history, journey, parked, quality};
 
 /// A running agent.
 #[derive(Debug)]
@@ -54,6 +54,9 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let opening = Arc::clone(&road);
     let opened = move || opening.history.open(&opening.config, opening.outbox.clone());
     tokio::task::spawn_blocking(opened).await?.context("the past of patients")?;
+    let opening = Arc::clone(&road);
+    let opened = move || opening.journeys.open(&opening.config, opening.outbox.clone());
+    tokio::task::spawn_blocking(opened).await?.context("the journeys of messages")?;
     let his = bind(&road, road.config.listen.his).await?;
     let operators = bind(&road, road.config.listen.operators).await?;
     let socket = &road.config.control.socket;
@@ -72,6 +75,8 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(checks::keep(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(checks::tell(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(history::follow(Arc::clone(&road), forward_stop.clone())),
+        tokio::spawn(journey::keep(Arc::clone(&road), forward_stop.clone())),
+        tokio::spawn(journey::carry_out(Arc::clone(&road), doors_stop.clone())),
     ];
     let doors = vec![
         tokio::spawn(his.serve(http::his_routes(&road), doors_stop.clone())),
@@ -153,6 +158,8 @@ fn open_outbox(config: &Config) -> anyhow::Result<(Outbox, WriterHandle)> {
         high_water: config.outbox.high_water,
         reserve_bytes: RESERVE_BYTES,
         key: config.outbox.key.clone(),
+        raw_bytes_max: if config.messages.raw_keep_days == 0 { 0 } else { RAW_BYTES_MAX },
+        keep_delivered: true,
         ..OutboxOptions::default()
     };
     let opened =
@@ -210,3 +217,6 @@ fn why(ended: Result<Result<(), StoreError>, tokio::task::JoinError>) -> anyhow:
         Err(error) => anyhow::Error::new(error).context("forwarding"),
     }
 }
+
+/// A longer message is not kept as it came: its records are.
+const RAW_BYTES_MAX: usize = 4 << 20;

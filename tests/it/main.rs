@@ -15,6 +15,7 @@ mod history;
 mod house;
 mod insurance_client;
 mod kill;
+mod messages;
 mod overlay;
 mod parked;
 mod quality;

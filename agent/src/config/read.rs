@@ -13,7 +13,7 @@ use super::section::{Complaints, Section};
 use super::unwrap::unwrap;
 use super::{
     AmqpConfig, ChannelConfig, CheckConfig, Config, ControlConfig, ForwardConfig, HistoryConfig,
-    Hospital, Listen, LogConfig, OutboxConfig, QualityConfig, Sets,
+    Hospital, Listen, LogConfig, MessagesConfig, OutboxConfig, QualityConfig, Sets,
 };
 use crate::outbox::Mark;
 
@@ -40,6 +40,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         outbox,
         forward: forward(&mut root, &mut to),
         check: check(&mut root, &mut to),
+        messages: messages(&mut root, &mut to),
         log: log(&mut root, &mut to),
         stop_deadline: root.duration("stop_deadline_ms", 30_000, 100..=600_000, &mut to),
     };
@@ -317,6 +318,25 @@ fn amqp(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> AmqpConfig {
             }
         },
     }
+}
+
+fn messages(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> MessagesConfig {
+    let mut section = root.section("messages", to);
+    let days = |days: u64| u32::try_from(days).unwrap_or(u32::MAX);
+    let config = MessagesConfig {
+        keep_days: days(section.number("keep_days", 90, 1..=3_650, to)),
+        raw_keep_days: days(section.number("raw_keep_days", 30, 0..=3_650, to)),
+        raw_bytes_max: section.number("raw_bytes_max", 10_737_418_240, 1_048_576..=BYTES_MAX, to),
+        records_keep_days: days(section.number("records_keep_days", 30, 0..=3_650, to)),
+        records_bytes_max: section.number(
+            "records_bytes_max",
+            10_737_418_240,
+            1_048_576..=BYTES_MAX,
+            to,
+        ),
+    };
+    section.finish(to);
+    config
 }
 
 fn check(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> CheckConfig {

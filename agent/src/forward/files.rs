@@ -338,6 +338,36 @@ impl Folder {
     }
 }
 
+/// Writes records that are in segments already once more, as a segment of their own: beside the others
+/// and under a name of its own, with numbers that rise but need not follow each other. Nothing when
+/// there are none.
+pub(crate) fn write_again(
+    dir: &Path,
+    agent: &str,
+    epoch: &str,
+    now_ms: u64,
+    envelopes: &[Envelope],
+) -> io::Result<()> {
+    let mut segment = Segment::default();
+    envelopes.iter().for_each(|it| segment.push(it));
+    let (Some(first), Some(last)) = (segment.seqs.first(), segment.seqs.last()) else {
+        return Ok(());
+    };
+    let stem = format!("{}-{epoch}-{first:020}-again-{now_ms}", file_name(agent));
+    let manifest = Manifest {
+        segment: format!("{stem}.ndjson"),
+        agent: agent.to_owned(),
+        epoch: epoch.to_owned(),
+        first_seq: *first,
+        last_seq: *last,
+        count: segment.seqs.len() as u64,
+        bytes: segment.lines.len() as u64,
+        sha256: sha256(&segment.lines),
+    };
+    put(dir, &manifest.segment, &segment.lines)?;
+    put(dir, &format!("{stem}{MANIFEST_END}"), &serde_json::to_vec(&manifest)?)
+}
+
 /// Writes a file so that it is there whole or not at all, also after a power cut.
 pub(crate) fn put(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let unfinished = dir.join(format!("{name}.{TMP}"));

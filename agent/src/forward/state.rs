@@ -45,6 +45,9 @@ pub struct ForwardStatus {
     pub held_reasons: BTreeMap<String, Trouble>,
     #[serde(skip)]
     connections: u64,
+    /// The last record that was taken out of the outbox to be sent.
+    #[serde(skip)]
+    read_to: u64,
 }
 
 /// Something that went wrong: a stable code, a sentence, a time.
@@ -125,6 +128,16 @@ impl ForwardState {
             account.held_reasons.insert(routing_key.to_owned(), trouble);
         }
         known != Some(code)
+    }
+
+    /// Records up to this number are in the forwarder's hands, or were.
+    pub(crate) fn taken(&self, read_to: u64) {
+        self.account().read_to = read_to;
+    }
+
+    /// The last record that was taken out of the outbox to be sent.
+    pub fn read_to(&self) -> u64 {
+        self.account().read_to
     }
 
     pub(crate) fn load(&self, in_flight: usize, held: usize) {

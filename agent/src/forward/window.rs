@@ -125,6 +125,13 @@ impl Window {
         }
     }
 
+    /// Takes in records that were settled before: they go once more, before what is new in their lanes.
+    pub(crate) fn admit_again(&mut self, envelopes: Vec<Envelope>) {
+        let read_to = self.read_to;
+        self.admit(envelopes);
+        self.read_to = read_to;
+    }
+
     /// Takes in a held record again, with its bytes, for its next try.
     pub(crate) fn readmit(&mut self, envelope: Envelope) {
         if let Some(held) = self.release(envelope.seq) {

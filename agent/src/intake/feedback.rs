@@ -82,6 +82,11 @@ pub(super) async fn take_records(
     }
 }
 
+/// Whether the answers among these records are taken, or there are none.
+pub(crate) async fn taken(road: &Arc<Road>, drafts: &mut [Draft], channel: &str) -> bool {
+    take_records(road, drafts, channel).await.is_ok()
+}
+
 async fn take(
     road: &Arc<Road>,
     mut answers: Vec<Given>,

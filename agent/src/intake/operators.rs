@@ -48,6 +48,7 @@ pub(crate) fn standing(road: &Road) -> Value {
             "waiting": outbox.waiting,
             "waiting_bytes": outbox.bytes,
             "dead_letters": outbox.dead_letters,
+            "dead_letters_by_cause": road.journeys.dead_by_cause(),
             "parked": outbox.parked,
             "failure": road.outbox.refusal().map(|it| it.to_string()),
         },

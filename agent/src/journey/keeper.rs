@@ -1,0 +1,109 @@
+//! The task that follows the outbox and lets go of what is too old or too much.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::Opened;
+use crate::config::MessagesConfig;
+use crate::intake::Road;
+use crate::outbox::{StoreError, day_of};
+
+/// Follows and looks after until told to stop. What it does not come to is found at the next start.
+pub(crate) async fn keep(road: Arc<Road>, stop: CancellationToken) {
+    let mut look_at = Instant::now();
+    while !stop.is_cancelled() {
+        let is_due = Instant::now() >= look_at;
+        if is_due {
+            look_at = Instant::now() + LOOK_EVERY;
+        }
+        let wait = work(&road, is_due).await;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+/// Some work, and how long to let others have the processor.
+async fn work(road: &Arc<Road>, is_due: bool) -> Duration {
+    let (road, begun) = (Arc::clone(road), Instant::now());
+    let working = move || {
+        let Some(opened) = road.journeys.opened() else { return Ok(0) };
+        let followed = opened.follow()?;
+        if is_due {
+            let room = road.journeys.makes_room();
+            opened.causes.look(&opened.outbox)?;
+            opened.let_go(&road.config.messages, room, now_ms())?;
+        }
+        Ok(followed)
+    };
+    match tokio::task::spawn_blocking(working).await.map_err(|_| StoreError::panicked()).flatten() {
+        Ok(0) | Err(StoreError::Stopped) => FOLLOW_EVERY,
+        Ok(_) => begun.elapsed().min(PAUSE_MAX),
+        Err(error) => {
+            tracing::error!(%error, "the journeys of messages were not looked after");
+            FOLLOW_EVERY
+        }
+    }
+}
+
+impl Opened {
+    /// Lets go of what is older or more than it should be; with `make_room`, of all that is only
+    /// kept for convenience.
+    pub(super) fn let_go(
+        &self,
+        config: &MessagesConfig,
+        make_room: bool,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        let today = day_of(now_ms);
+        self.outbox.keep_from(self.first_to_keep(config, make_room, today)?);
+        let days = u64::from(if make_room { 0 } else { config.raw_keep_days });
+        let mut raw_from = now_ms.saturating_sub(days * DAY_MS);
+        if let Some(fits_from) = self.outbox.raw_fits_from(config.raw_bytes_max)? {
+            raw_from = raw_from.max(fits_from);
+        }
+        self.outbox.drop_raw_below(raw_from)?;
+        self.outbox.drop_journey_below(today.saturating_sub(config.keep_days))
+    }
+
+    /// The first delivered record that stays: young and small enough, or not followed yet.
+    fn first_to_keep(
+        &self,
+        config: &MessagesConfig,
+        make_room: bool,
+        today: u32,
+    ) -> Result<u64, StoreError> {
+        let followed = self.followed()?;
+        if make_room || config.records_keep_days == 0 {
+            return Ok(followed);
+        }
+        let oldest = today.saturating_sub(config.records_keep_days);
+        let by_age = self.outbox.first_delivered_on(oldest, today)?;
+        let by_size = self.outbox.first_within(config.records_bytes_max)?;
+        let wanted_by_replay = self.lowest_to_replay()?.unwrap_or(u64::MAX);
+        Ok(by_age.max(by_size).min(followed).min(wanted_by_replay))
+    }
+
+    /// When the oldest day begins whose rows are there.
+    pub(super) fn since(&self) -> Result<Option<u32>, StoreError> {
+        let mut first = None;
+        self.outbox.walk_journey([&1_u32.to_be_bytes(), &[0xff; 5]], |key, _| {
+            first = key.first_chunk().map(|it| u32::from_be_bytes(*it));
+            ControlFlow::Break(())
+        })?;
+        Ok(first)
+    }
+}
+
+pub(super) fn now_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+}
+
+const DAY_MS: u64 = 86_400_000;
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+const PAUSE_MAX: Duration = Duration::from_millis(100);

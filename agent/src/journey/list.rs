@@ -1,0 +1,262 @@
+//! Finding messages. Those that gave records lie in rows by day; what waits, what died and what was
+//! decided lie where they are kept. The latest days are looked at first, and only as many as it takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use serde_json::{Value, json};
+
+use super::query::{Query, State};
+use super::rows::{self, Row};
+use super::{Opened, Subject};
+use crate::forward::ForwardState;
+use crate::outbox::StoreError;
+
+/// A message that gave records, with the number of the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) first_seq: u64,
+    pub(super) row: Row,
+}
+
+impl Found {
+    /// The numbers of its records.
+    pub(super) fn seqs(&self) -> impl Iterator<Item = u64> + use<> {
+        self.first_seq..self.first_seq.saturating_add(self.row.records.len() as u64)
+    }
+}
+
+impl Opened {
+    /// The latest messages that are wanted, the latest last.
+    pub(super) fn list(
+        &self,
+        query: &Query,
+        forward: &ForwardState,
+    ) -> Result<Vec<Value>, StoreError> {
+        self.catch_up()?;
+        let mut told = self.waiting(query)?;
+        told.extend(self.dead(query)?);
+        told.extend(self.closed(query)?);
+        if [State::Accepted, State::Forwarded, State::Confirmed].iter().any(|it| query.wants(*it)) {
+            let read_to = forward.read_to();
+            for found in self.accepted(query, read_to)? {
+                let state = self.state_of(&found, read_to);
+                told.push(told_of(&found, state));
+            }
+        }
+        let at = |it: &Value| it.get("received_at").and_then(Value::as_str).map(str::to_owned);
+        told.sort_by_cached_key(at);
+        let excess = told.len().saturating_sub(query.limit);
+        Ok(told.split_off(excess))
+    }
+
+    /// Messages that gave records, the latest that are wanted.
+    pub(super) fn accepted(&self, query: &Query, read_to: u64) -> Result<Vec<Found>, StoreError> {
+        let mut found = Vec::new();
+        for day in (query.days[0]..=query.days[1]).rev() {
+            let is_wanted = |it: &Found| {
+                query.fits(&it.row.received_at, &it.row.channel)
+                    && query.asked.code.is_none()
+                    && query.wants(self.state_of(it, read_to))
+                    && has_entity(&it.row, query.asked.entity.as_deref())
+            };
+            let mut of_day = self.of_day(query, day)?;
+            of_day.retain(is_wanted);
+            of_day.reverse();
+            found.extend(of_day);
+            if found.len() >= query.limit {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    fn of_day(&self, query: &Query, day: u32) -> Result<Vec<Found>, StoreError> {
+        let mut found = Vec::new();
+        let Some(seqs) = self.led_to(query, day)? else {
+            let [from, end] = rows::messages(day);
+            self.outbox.walk_journey([&from, &end], |key, row| {
+                found.extend(read(key, row));
+                ControlFlow::Continue(())
+            })?;
+            return Ok(found);
+        };
+        for seq in seqs {
+            let key = rows::message(day, seq);
+            found.extend(self.outbox.noted(&key)?.and_then(|row| read(&key, &row)));
+        }
+        Ok(found)
+    }
+
+    /// The messages of a day that key, encounter and patient lead to; `None` when none of these is
+    /// asked for.
+    fn led_to(&self, query: &Query, day: u32) -> Result<Option<BTreeSet<u64>>, StoreError> {
+        let asked = [
+            (Subject::Key, &query.asked.key),
+            (Subject::Encounter, &query.asked.encounter),
+            (Subject::Patient, &query.asked.patient),
+        ];
+        let mut common: Option<BTreeSet<u64>> = None;
+        for (subject, text) in asked {
+            let Some(text) = text else { continue };
+            let seqs = self.leads(day, self.hash(subject, text))?;
+            common = Some(common.map_or_else(|| seqs.clone(), |it| &it & &seqs));
+        }
+        Ok(common)
+    }
+
+    fn leads(&self, day: u32, hash: [u8; 8]) -> Result<BTreeSet<u64>, StoreError> {
+        let [from, end] = rows::leads(day, hash);
+        let mut seqs = BTreeSet::new();
+        self.outbox.walk_journey([&from, &end], |key, _| {
+            seqs.extend(rows::number_of(key));
+            ControlFlow::Continue(())
+        })?;
+        Ok(seqs)
+    }
+
+    /// Messages with this id, or with a record of it: a long one comes in several rows.
+    pub(super) fn by_id(&self, id: &str) -> Result<Vec<Found>, StoreError> {
+        let id_day = rows::day_of_id(id);
+        let mut found = Vec::new();
+        for seq in self.led_by_id(id, id_day)? {
+            // A record's day may be later than its message's: when the message was parked.
+            for day in (id_day.saturating_sub(DAYS_PARKED_MAX)..=id_day).rev() {
+                let key = rows::message(day, seq);
+                if let Some(row) = self.outbox.noted(&key)? {
+                    found.extend(read(&key, &row));
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn led_by_id(&self, id: &str, day: u32) -> Result<BTreeSet<u64>, StoreError> {
+        let mut seqs = BTreeSet::new();
+        // Messages' ids are written without hyphens, records' with.
+        let simple = super::same_id(id).replace('-', "");
+        for text in [id.trim().to_owned(), simple, super::same_id(id)] {
+            seqs.append(&mut self.leads(day, self.hash(Subject::Id, &text))?);
+        }
+        Ok(seqs)
+    }
+
+    /// Where a message stands that gave records.
+    pub(super) fn state_of(&self, found: &Found, read_to: u64) -> State {
+        let mut waiting = found.seqs().filter(|seq| !self.outbox.is_delivered(*seq));
+        match waiting.next() {
+            None => State::Confirmed,
+            Some(seq) if seq <= read_to => State::Forwarded,
+            Some(_) => State::Accepted,
+        }
+    }
+
+    fn waiting(&self, query: &Query) -> Result<Vec<Value>, StoreError> {
+        let (mut told, mut after) = (Vec::new(), 0);
+        if !query.wants(State::Parked)
+            || query.asked.patient.is_some()
+            || query.asked.code.is_some()
+        {
+            return Ok(told);
+        }
+        loop {
+            let chunk = self.outbox.parked(after, CHUNK, CHUNK_BYTES)?;
+            let Some((last, _)) = chunk.last() else { return Ok(told) };
+            after = *last;
+            for (number, it) in chunk {
+                let has =
+                    |wanted: &Option<String>, of: fn(&crate::envelope::ParkedRecord) -> &str| {
+                        let wanted = wanted.as_deref();
+                        wanted.is_none_or(|wanted| {
+                            it.records.iter().any(|record| of(record) == wanted)
+                        })
+                    };
+                let asked = &query.asked;
+                if query.fits(&it.received_at, &it.channel)
+                    && has(&asked.entity, |it| &it.entity)
+                    && has(&asked.key, |it| &it.key)
+                    && has(&asked.encounter, |it| &it.lane)
+                {
+                    told.push(json!({
+                        "state": State::Parked.name(), "message_id": it.message_id, "parked": number,
+                        "received_at": it.received_at, "channel": it.channel,
+                        "records": counted(it.records.iter().map(|it| it.entity.as_str())),
+                        "waits_for": it.unknown.iter().map(|it| format!("{} {}", it.map, it.code)).collect::<Vec<_>>(),
+                    }));
+                }
+            }
+        }
+    }
+
+    fn dead(&self, query: &Query) -> Result<Vec<Value>, StoreError> {
+        let (mut told, mut after) = (Vec::new(), 0);
+        if !query.wants(State::Dead) || query.asks_of_records() {
+            return Ok(told);
+        }
+        loop {
+            let chunk = self.outbox.dead_letters(after, CHUNK)?;
+            let Some((last, _)) = chunk.last() else { return Ok(told) };
+            after = *last;
+            let wanted = chunk.into_iter().filter(|(_, it)| query.wants_letter(it));
+            told.extend(wanted.map(|(number, it)| super::letters::told(number, &it)));
+        }
+    }
+
+    fn closed(&self, query: &Query) -> Result<Vec<Value>, StoreError> {
+        let mut told = Vec::new();
+        if !query.wants(State::Discarded) || query.asks_of_records() {
+            return Ok(told);
+        }
+        // Decided on a later day, perhaps, than the message came.
+        for day in query.days[0]..=rows::today() {
+            let [from, end] = rows::closed_on(day);
+            self.outbox.walk_journey([&from, &end], |_, row| {
+                let closed = super::letters::Closed::from_bytes(row);
+                told.extend(
+                    closed.filter(|it| query.wants_letter(&it.letter())).map(|it| it.told()),
+                );
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(told)
+    }
+}
+
+impl Query {
+    /// Damage to the store has no time of its own: it is always told.
+    pub(super) fn wants_letter(&self, letter: &crate::envelope::DeadLetter) -> bool {
+        let timeless = letter.received_at.is_empty() && self.asked.channel.is_none();
+        let of_cause = self.asked.code.as_deref().is_none_or(|it| it == letter.code);
+        of_cause && (timeless || self.fits(&letter.received_at, &letter.channel))
+    }
+}
+
+fn read(key: &[u8], row: &[u8]) -> Option<Found> {
+    Some(Found { first_seq: rows::number_of(key)?, row: Row::from_bytes(row)? })
+}
+
+fn has_entity(row: &Row, wanted: Option<&str>) -> bool {
+    wanted.is_none_or(|wanted| row.records.iter().any(|it| it.entity == wanted))
+}
+
+/// One line of a list.
+fn told_of(found: &Found, state: State) -> Value {
+    let Found { first_seq, row } = found;
+    json!({
+        "state": state.name(), "message_id": row.message_id(), "received_at": row.received_at,
+        "channel": row.channel, "first_seq": first_seq,
+        "records": counted(row.records.iter().map(|it| it.entity.as_str())),
+    })
+}
+
+fn counted<'a>(entities: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, u64> {
+    let mut counts = BTreeMap::new();
+    entities.for_each(|it| *counts.entry(it).or_default() += 1);
+    counts
+}
+
+/// A message may wait for its codes so long, and is found by its records' ids all the same.
+const DAYS_PARKED_MAX: u32 = 90;
+const CHUNK: usize = 1_024;
+const CHUNK_BYTES: usize = 4 << 20;

@@ -1,0 +1,397 @@
+//! Sending delivered records once more: after the platform has lost some, or to prove what it has.
+//!
+//! A replay is the same message: same record id, number, revision and bytes, so that whoever has the
+//! record already drops it, and whoever misses it closes the gap. Within a lane the records go in their
+//! order. A record that a later revision has replaced is left out unless it is asked for: should an old
+//! revision arrive behind a newer one, `x-revision` tells the platform which of them counts.
+//!
+//! What is wanted is kept as a row with how far it has come, so that a crash only sends what was on
+//! its way once more. One replay goes at a time, at a pace that leaves the road to what is new.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::query::{Asked, Query};
+use super::{Opened, Subject, blocking, keeper, letters::Said, rows};
+use crate::clock;
+use crate::config::ForwardConfig;
+use crate::envelope::Envelope;
+use crate::forward::files;
+use crate::intake::Road;
+use crate::outbox::{Change, StoreError};
+
+/// What is to go out once more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Wanted {
+    #[serde(flatten)]
+    pub(super) asked: Asked,
+    /// Ids of messages or records; with some, nothing else is asked for.
+    pub(super) ids: Vec<String>,
+    /// Revisions, too, that a later one has replaced.
+    pub(super) superseded: bool,
+    /// Records a second.
+    pub(super) rate: Option<u32>,
+    #[serde(flatten)]
+    pub(super) said: Said,
+}
+
+/// A replay: what is wanted, and how far it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Replay {
+    pub(super) number: u64,
+    /// When it began, `YYYYMMDDhhmmss`.
+    at: String,
+    wanted: Wanted,
+    state: Progress,
+    /// The numbers of the records, in ranges of first and last, in their order.
+    ranges: Vec<[u64; 2]>,
+    /// All below have arrived.
+    next_seq: u64,
+    records: u64,
+    arrived: u64,
+    /// Left out since a later revision counts.
+    superseded: u64,
+    /// Not there any more.
+    gone: u64,
+    /// Not delivered yet: they go out by themselves.
+    waiting: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Progress {
+    #[default]
+    Running,
+    Done,
+    Stopped,
+}
+
+impl Replay {
+    pub(super) fn told(&self) -> Value {
+        let Wanted { asked, ids, rate, said, .. } = &self.wanted;
+        json!({
+            "replay": self.number, "at": self.at, "state": self.state, "by": said.by,
+            "reason": said.reason, "asked": asked, "ids": ids.len(), "rate": rate.unwrap_or(RATE),
+            "records": self.records, "arrived": self.arrived, "superseded": self.superseded,
+            "gone": self.gone, "waiting": self.waiting,
+        })
+    }
+
+    fn seqs(&self) -> impl Iterator<Item = u64> {
+        self.ranges.iter().flat_map(|[first, last]| *first..=*last)
+    }
+
+    fn add(&mut self, seq: u64) {
+        self.records += 1;
+        match self.ranges.last_mut().filter(|it| it[1].saturating_add(1) == seq) {
+            Some(range) => range[1] = seq,
+            None => self.ranges.push([seq, seq]),
+        }
+    }
+}
+
+impl Opened {
+    /// Finds what a replay would send; nothing is sent by this. Blocks.
+    pub(super) fn plan(&self, wanted: Wanted) -> Result<Result<Replay, String>, StoreError> {
+        self.catch_up()?;
+        let now = clock::now();
+        let asked = Asked { limit: Some(usize::MAX), ..wanted.asked.clone() };
+        let query = match asked.query(now) {
+            Ok(query) => Query { limit: usize::MAX, ..query },
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let mut seqs = BTreeSet::new();
+        let found = if wanted.ids.is_empty() {
+            self.accepted(&query, 0)?
+        } else {
+            self.named(&wanted.ids)?
+        };
+        let entity = query.asked.entity.as_deref();
+        for it in &found {
+            let of_entity = it.seqs().zip(&it.row.records);
+            let of_entity =
+                of_entity.filter(|(_, record)| entity.is_none_or(|it| it == record.entity));
+            seqs.extend(of_entity.map(|(seq, _)| seq));
+        }
+        let at = crate::pipeline::stamp(now);
+        let mut replay = Replay { at, wanted, ..Replay::default() };
+        self.choose(seqs, &query, &mut replay)?;
+        Ok(Ok(replay))
+    }
+
+    fn named(&self, ids: &[String]) -> Result<Vec<super::list::Found>, StoreError> {
+        let mut found = Vec::new();
+        for id in ids {
+            let mut of_id = self.by_id(id)?;
+            // The id of a record means that record, and that of a message all of it.
+            for it in &mut of_id {
+                self.narrow(it, id);
+            }
+            found.extend(of_id);
+        }
+        Ok(found)
+    }
+
+    fn narrow(&self, found: &mut super::list::Found, id: &str) {
+        let wanted = crate::outbox::id_bytes(id);
+        if let Some(at) = found.row.records.iter().position(|it| it.record_id == wanted) {
+            let record = found.row.records.swap_remove(at);
+            found.first_seq = found.first_seq.saturating_add(at as u64);
+            found.row.records = vec![record];
+        }
+    }
+
+    /// Leaves out what is gone, what waits anyway, what a business key asked for does not mean, and
+    /// what a later revision has replaced.
+    fn choose(
+        &self,
+        seqs: BTreeSet<u64>,
+        query: &Query,
+        replay: &mut Replay,
+    ) -> Result<(), StoreError> {
+        let mut latest: HashMap<[u8; 8], u64> = HashMap::new();
+        let mut chosen = Vec::with_capacity(seqs.len());
+        for seq in seqs {
+            if !self.outbox.is_delivered(seq) {
+                replay.waiting += 1;
+                continue;
+            }
+            let Some(envelope) = self.outbox.record(seq)? else {
+                replay.gone += 1;
+                continue;
+            };
+            if query.asked.key.as_deref().is_some_and(|it| it != envelope.key) {
+                continue;
+            }
+            let identity = self.identity(&envelope);
+            if !envelope.key.is_empty() && !latest.contains_key(&identity) {
+                latest.insert(identity, self.latest_revision(&envelope)?);
+            }
+            let is_latest = latest.get(&identity).is_none_or(|it| *it <= seq);
+            if is_latest || replay.wanted.superseded {
+                chosen.push(seq)
+            } else {
+                replay.superseded += 1
+            }
+        }
+        chosen.into_iter().for_each(|seq| replay.add(seq));
+        replay.next_seq = replay.ranges.first().map_or(0, |it| it[0]);
+        Ok(())
+    }
+
+    fn identity(&self, it: &Envelope) -> [u8; 8] {
+        self.hash(Subject::Key, &[it.channel.as_str(), &it.entity, &it.key].join("\0"))
+    }
+
+    /// The number of the last record under a business key, as far as the rows know.
+    fn latest_revision(&self, it: &Envelope) -> Result<u64, StoreError> {
+        let mut latest = it.seq;
+        let hash = self.hash(Subject::Key, &it.key);
+        for day in rows::day_of_id(&it.message_id)..=rows::today() {
+            let [from, end] = rows::leads(day, hash);
+            let mut firsts = Vec::new();
+            self.outbox.walk_journey([&from, &end], |key, _| {
+                firsts.extend(rows::number_of(key));
+                ControlFlow::Continue(())
+            })?;
+            for first in firsts {
+                latest = latest.max(self.last_of_key(first, day, it)?);
+            }
+        }
+        Ok(latest)
+    }
+
+    /// In the message that begins with `first`, the last record with this one's business key.
+    fn last_of_key(&self, first: u64, day: u32, it: &Envelope) -> Result<u64, StoreError> {
+        let row = self.outbox.noted(&rows::message(day, first))?;
+        let records =
+            row.and_then(|row| rows::Row::from_bytes(&row)).map_or(0, |row| row.records.len());
+        let found = self.outbox.accepted_from(first, records.max(1))?.envelopes;
+        let same = |one: &&Envelope| {
+            (&one.key, &one.entity, &one.channel) == (&it.key, &it.entity, &it.channel)
+        };
+        Ok(found.iter().filter(same).map(|it| it.seq).max().unwrap_or(0))
+    }
+
+    /// Begins a replay that was planned. Blocks.
+    pub(super) fn begin(&self, mut replay: Replay) -> Result<Replay, StoreError> {
+        let numbers = self.replays()?.into_iter().map(|it| it.number);
+        replay.number = numbers.max().map_or(1, |it| it.saturating_add(1));
+        if replay.records == 0 {
+            replay.state = Progress::Done;
+        }
+        self.keep_replay(&replay, true)?;
+        let Replay { number, records, .. } = replay;
+        tracing::warn!(number, records, by = replay.wanted.said.by, "a replay begins");
+        Ok(replay)
+    }
+
+    /// Ends a replay early. False when it is not running. Blocks.
+    pub(super) fn stop_replay(&self, number: u64) -> Result<bool, StoreError> {
+        let running = |it: &Replay| it.number == number && it.state == Progress::Running;
+        let Some(mut replay) = self.replays()?.into_iter().find(running) else { return Ok(false) };
+        replay.state = Progress::Stopped;
+        self.keep_replay(&replay, true)?;
+        Ok(true)
+    }
+
+    /// All replays there were, the latest hundreds of them.
+    pub(super) fn replays(&self) -> Result<Vec<Replay>, StoreError> {
+        let [from, end] = rows::replays();
+        let mut found = Vec::new();
+        self.outbox.walk_journey([&from, &end], |_, row| {
+            found.extend(serde_json::from_slice::<Replay>(row).ok());
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
+    /// Records from here on are still wanted.
+    pub(super) fn lowest_to_replay(&self) -> Result<Option<u64>, StoreError> {
+        let running = self.replays()?.into_iter().filter(|it| it.state == Progress::Running);
+        Ok(running.map(|it| it.next_seq).min())
+    }
+
+    fn keep_replay(&self, replay: &Replay, synced: bool) -> Result<(), StoreError> {
+        let row = serde_json::to_vec(replay).unwrap_or_default();
+        let forgotten = replay.number.saturating_sub(REPLAYS_KEPT);
+        let changes = [
+            Change::RemoveRange(rows::replay(0), rows::replay(forgotten)),
+            Change::Put(rows::replay(replay.number), row),
+        ];
+        self.outbox.note(&changes, synced)
+    }
+
+    /// Notes how far a replay is, unless somebody has stopped it.
+    fn went_on(&self, replay: &Replay) -> Result<bool, StoreError> {
+        let row = self.outbox.noted(&rows::replay(replay.number))?;
+        let now: Option<Replay> = row.and_then(|it| serde_json::from_slice(&it).ok());
+        if now.is_none_or(|it| it.state == Progress::Stopped) {
+            return Ok(false);
+        }
+        self.keep_replay(replay, false)?;
+        Ok(true)
+    }
+}
+
+/// Carries replays out, one at a time, until told to stop.
+pub(crate) async fn carry_out(road: Arc<Road>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let looking = Arc::clone(&road);
+        let next = blocking(move || {
+            let Some(opened) = looking.journeys.opened() else { return Ok(None) };
+            Ok(opened.replays()?.into_iter().find(|it| it.state == Progress::Running))
+        });
+        match next.await {
+            Ok(Some(replay)) => run(&road, replay, &stop).await,
+            Ok(None) | Err(StoreError::Stopped) => {}
+            Err(error) => tracing::error!(%error, "replays cannot be read"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+async fn run(road: &Arc<Road>, mut replay: Replay, stop: &CancellationToken) {
+    let left: Vec<u64> = replay.seqs().filter(|seq| *seq >= replay.next_seq).collect();
+    let rate = usize::try_from(replay.wanted.rate.unwrap_or(RATE)).unwrap_or(1).max(1);
+    let at_once = rate.div_ceil(TICKS_A_SECOND).min(IN_HAND_MAX);
+    for chunk in left.chunks(at_once) {
+        let sent = send(road, chunk, &mut replay).await;
+        if let Err(error) = sent {
+            tracing::error!(%error, number = replay.number, "a replay cannot go on");
+            return;
+        }
+        let pause = Duration::from_micros(chunk.len() as u64 * 1_000_000 / rate as u64);
+        if stopped_within(stop, pause).await || !arrived(road, chunk, stop).await {
+            return; // it goes on from here at the next start
+        }
+        replay.arrived += chunk.len() as u64;
+        replay.next_seq = chunk.last().map_or(replay.next_seq, |it| it.saturating_add(1));
+        if !went_on(road, &replay).await {
+            return;
+        }
+    }
+    replay.state = Progress::Done;
+    if went_on(road, &replay).await {
+        let Replay { number, arrived, gone, .. } = replay;
+        tracing::info!(number, arrived, gone, "a replay is done");
+    }
+}
+
+async fn went_on(road: &Arc<Road>, replay: &Replay) -> bool {
+    let (road, replay) = (Arc::clone(road), replay.clone());
+    let noted =
+        blocking(move || road.journeys.opened().map_or(Ok(false), |it| it.went_on(&replay)));
+    noted.await.unwrap_or(false)
+}
+
+/// Hands records over: to the forwarder, or into files of their own where there is no broker.
+async fn send(road: &Arc<Road>, seqs: &[u64], replay: &mut Replay) -> Result<(), StoreError> {
+    let (reading, seqs) = (Arc::clone(road), seqs.to_vec());
+    let wanted = seqs.len() as u64;
+    let envelopes = blocking(move || {
+        let mut found = Vec::with_capacity(seqs.len());
+        for seq in seqs {
+            found.extend(reading.outbox.record(seq)?);
+        }
+        Ok(found)
+    });
+    let envelopes = envelopes.await?;
+    let gone = wanted.saturating_sub(envelopes.len() as u64);
+    replay.gone += gone;
+    match &road.config.forward {
+        ForwardConfig::Amqp(_) => road.outbox.offer_again(envelopes),
+        ForwardConfig::Files { dir } => {
+            let (dir, agent) = (dir.clone(), road.config.hospital.code.clone());
+            let epoch = road.outbox.epoch().to_owned();
+            let write = move || {
+                files::write_again(&dir, &agent, &epoch, keeper::now_ms(), &envelopes).map_err(
+                    |error| StoreError::Failed {
+                        operation: "write a replay",
+                        cause: error.to_string(),
+                    },
+                )
+            };
+            blocking(write).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the forwarder has brought all of these over. False when told to stop before.
+async fn arrived(road: &Road, seqs: &[u64], stop: &CancellationToken) -> bool {
+    loop {
+        let open = road.outbox.open_again();
+        if !seqs.iter().any(|seq| open.contains(seq)) {
+            return true;
+        }
+        if stopped_within(stop, CONFIRM_LOOK).await {
+            return false;
+        }
+    }
+}
+
+async fn stopped_within(stop: &CancellationToken, pause: Duration) -> bool {
+    tokio::time::timeout(pause, stop.cancelled()).await.is_ok()
+}
+
+/// Records a second: a tenth of what a broker takes, so that what is new hardly notices.
+const RATE: u32 = 200;
+const TICKS_A_SECOND: usize = 5;
+/// Records handed over before those before them have arrived.
+const IN_HAND_MAX: usize = 256;
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const CONFIRM_LOOK: Duration = Duration::from_millis(20);
+/// Replays that are remembered.
+const REPLAYS_KEPT: u64 = 100;

@@ -1,0 +1,72 @@
+//! Delivered records that are to go out once more, as they are: the same bytes under the same id and
+//! number. They are offered here by whoever replays, taken by the forwarder between those that wait,
+//! and done when it settles them. All of it is memory: whoever replays remembers how far it has come,
+//! and what a crash takes is offered again.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{Outbox, StoreError};
+use crate::envelope::Envelope;
+
+/// What is on its way once more.
+#[derive(Debug, Default)]
+pub(super) struct Again(Mutex<Offered>);
+
+#[derive(Debug, Default)]
+struct Offered {
+    /// Nobody has taken these yet.
+    waiting: VecDeque<Envelope>,
+    /// All that were offered and are not settled.
+    open: BTreeSet<u64>,
+}
+
+impl Again {
+    fn offered(&self) -> MutexGuard<'_, Offered> {
+        // Plain lists: what panicked meanwhile left them whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These have arrived.
+    pub(super) fn settled(&self, seqs: &[u64]) {
+        let mut offered = self.offered();
+        if !offered.open.is_empty() {
+            for seq in seqs {
+                offered.open.remove(seq);
+            }
+        }
+    }
+}
+
+impl Outbox {
+    /// Offers delivered records to the forwarder once more. One that is on its way already, or that
+    /// waits in the queue, is passed over.
+    pub fn offer_again(&self, envelopes: Vec<Envelope>) {
+        let mut offered = self.shared.again.offered();
+        for envelope in envelopes {
+            if self.is_delivered(envelope.seq) && offered.open.insert(envelope.seq) {
+                offered.waiting.push_back(envelope);
+            }
+        }
+        drop(offered);
+        self.shared.appended.notify_one();
+    }
+
+    /// Records to send once more, at most so many. For the forwarder, who has them from then on.
+    pub fn take_again(&self, records_max: usize) -> Vec<Envelope> {
+        let mut offered = self.shared.again.offered();
+        let count = records_max.min(offered.waiting.len());
+        offered.waiting.drain(..count).collect()
+    }
+
+    /// A record that is on its way once more, read anew.
+    pub fn once_more(&self, seq: u64) -> Result<Option<Envelope>, StoreError> {
+        let is_open = self.shared.again.offered().open.contains(&seq);
+        if is_open { self.record(seq) } else { Ok(None) }
+    }
+
+    /// The numbers that were offered and have not arrived.
+    pub fn open_again(&self) -> BTreeSet<u64> {
+        self.shared.again.offered().open.clone()
+    }
+}
