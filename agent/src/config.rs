@@ -62,6 +62,8 @@ pub struct Hospital {
     pub name: String,
     /// The regional version of the standard.
     pub profile: String,
+    /// How long the evidence of findings is kept, by the institution's grade.
+    pub evidence_keep: Duration,
 }
 
 /// `[listen]`

@@ -39,7 +39,6 @@ mod show;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use self::causes::Causes;
@@ -53,7 +52,6 @@ use crate::patient_key::PatientKey;
 #[derive(Debug, Default)]
 pub struct Journeys {
     opened: OnceLock<Opened>,
-    makes_room: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -91,19 +89,9 @@ impl Journeys {
         Ok(())
     }
 
-    /// While it is said so, nothing stays that is kept for convenience only: delivered records and
-    /// the bytes of messages.
-    pub fn make_room(&self, is_needed: bool) {
-        self.makes_room.store(is_needed, Ordering::Relaxed);
-    }
-
     /// How many dead letters there are, by cause.
     pub(crate) fn dead_by_cause(&self) -> BTreeMap<String, u64> {
         self.opened().map(|it| it.causes.told()).unwrap_or_default()
-    }
-
-    fn makes_room(&self) -> bool {
-        self.makes_room.load(Ordering::Relaxed)
     }
 
     fn opened(&self) -> Option<&Opened> {

@@ -138,7 +138,8 @@ fn look_after_now(road: &Road, log: &Log) -> Result<(), StoreError> {
         metrics::counter!("his_agent_feedback_total", "state" => "ignored")
             .increment(ignored as u64);
     }
-    while log.forget(before(check.log_keep), check.log_bytes_max, ms)? {}
+    let terms = [before(check.log_keep), before(road.config.hospital.evidence_keep)];
+    while log.forget(terms, check.log_bytes_max, ms)? {}
     Ok(())
 }
 

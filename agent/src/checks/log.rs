@@ -212,29 +212,49 @@ impl Log {
         Ok(late.len())
     }
 
-    /// Forgets the oldest hour when it began before `oldest_ms`, or when all hours together have
-    /// more than `bytes_max`. True when there was one.
+    /// Forgets of an hour what has had its time, if there is one: checks that found nothing when they
+    /// came before `oldest_ms` or when all hours together have more than `bytes_max`; all the others
+    /// not before `evidence_ms`, however many bytes they have. True when there was one.
     pub(super) fn forget(
         &self,
-        oldest_ms: u64,
+        [oldest_ms, evidence_ms]: [u64; 2],
         bytes_max: u64,
         now_ms: u64,
     ) -> Result<bool, StoreError> {
-        let (mut first, mut bytes) = (None, 0u64);
-        walk(&self.0.outbox, b"h", |key, row| {
-            let count: Option<[u8; 8]> = row.get(8..16).and_then(|it| it.try_into().ok());
-            bytes = bytes.saturating_add(count.map_or(0, u64::from_be_bytes));
-            first = first.or(keys::hour_of(key));
-        })?;
-        let Some(hour) = first.filter(|it| *it < keys::hour_at(now_ms)) else { return Ok(false) };
-        if keys::begin_of(hour) >= oldest_ms && bytes <= bytes_max {
-            return Ok(false);
-        }
+        let hours = self.hours()?;
+        let is_too_much = hours.iter().map(|it| it.bytes).sum::<u64>() > bytes_max;
+        let now = keys::hour_at(now_ms);
+        let is_evidence = |it: &Hour| keys::begin_of(it.hour) >= evidence_ms;
+        let is_old = |it: &Hour| keys::begin_of(it.hour) < oldest_ms;
+        let has_to_go = |it: &&Hour| {
+            let is_due = is_old(it) || is_too_much;
+            it.hour < now && is_due && !(it.is_thinned && is_evidence(it))
+        };
+        let Some(due) = hours.iter().find(has_to_go) else { return Ok(false) };
         let turn = self.turn();
         let mut pen = Pen::new(&self.0.outbox, *turn);
-        pen.forget_hour(hour)?;
+        if is_evidence(due) {
+            pen.thin_hour(due.hour)?
+        } else {
+            pen.forget_hour(due.hour)?
+        }
         pen.write(&self.0.acknowledged)?;
         Ok(true)
+    }
+
+    /// The hours of which there are checks, in their order.
+    pub(crate) fn hours(&self) -> Result<Vec<Hour>, StoreError> {
+        let mut hours = Vec::new();
+        walk(&self.0.outbox, b"h", |key, row| {
+            let (numbers, _) = row.as_chunks::<8>();
+            let number = |at: usize| numbers.get(at).map_or(0, |it| u64::from_be_bytes(*it));
+            hours.extend(keys::hour_of(key).map(|hour| Hour {
+                hour,
+                bytes: number(1),
+                is_thinned: number(2) > 0,
+            }));
+        })?;
+        Ok(hours)
     }
 
     /// Records that the queue has not taken yet, in their order.
@@ -282,6 +302,17 @@ impl Log {
         // What panicked meanwhile wrote nothing: the number is still right.
         self.0.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The checks of an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hour {
+    /// Counted from 1970.
+    pub(crate) hour: u32,
+    /// Bytes of its checks.
+    pub(crate) bytes: u64,
+    /// Those without a finding are gone.
+    pub(crate) is_thinned: bool,
 }
 
 /// Shows everything whose key begins so.

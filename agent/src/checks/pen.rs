@@ -139,6 +139,34 @@ impl<'a> Pen<'a> {
         Ok(())
     }
 
+    /// Of an hour, keeps only the checks that found something, with their requests.
+    pub(super) fn thin_hour(&mut self, hour: u32) -> Result<(), StoreError> {
+        let (from, end) = (keys::begin_of(hour), keys::begin_of(hour.saturating_add(1)));
+        let (from, end) = (keys::checks_from(from), keys::checks_from(end));
+        let (mut gone, mut last, mut kept) = (Vec::new(), Vec::new(), [0_u64; 2]);
+        self.outbox.walk_shelf(&from, &end, |key, bytes| {
+            let check = Check::from_bytes(bytes).unwrap_or_default();
+            if check.findings.iter().any(|it| it.is_shown() || it.acknowledged) {
+                kept[0] += 1;
+                kept[1] += bytes.len() as u64;
+            } else {
+                gone.push(Change::Remove(key.to_vec()));
+                last.extend(check.findings.into_iter().map(|it| (it.id, check.check_id.clone())));
+            }
+            ControlFlow::Continue(())
+        })?;
+        for (finding_id, check_id) in last {
+            let Some(tracked) = self.finding(&finding_id)? else { continue };
+            if tracked.last_check == check_id {
+                self.forget_finding(&tracked)?;
+            }
+        }
+        self.changes.append(&mut gone);
+        let row = [kept[0], kept[1], THINNED].map(u64::to_be_bytes).concat();
+        self.changes.push(Change::Put(keys::hour(hour), row));
+        Ok(())
+    }
+
     fn forget_finding(&mut self, tracked: &Tracked) -> Result<(), StoreError> {
         self.close(tracked);
         self.forgotten.push(tracked.id.clone());
@@ -222,6 +250,9 @@ impl<'a> Pen<'a> {
         self.next = self.next.saturating_add(1);
     }
 }
+
+/// The third number of an hour whose checks without a finding are gone.
+const THINNED: u64 = 1;
 
 /// Records on the way from the log to the queue.
 #[derive(Debug, Serialize, Deserialize)]

@@ -54,14 +54,47 @@ fn what_is_too_old_or_too_much_is_forgotten_and_nothing_else() {
     let left = || between(&log, "2026-11-01T00:00:00", "2026-12-01T00:00:00");
     let finding = |id: &str| log.finding(id).unwrap().is_some();
 
-    assert!(!log.forget(at("2026-11-20T09:00:00"), u64::MAX, now).unwrap(), "of that hour");
-    assert!(log.forget(at("2026-11-20T10:00:00"), u64::MAX, now).unwrap());
-    assert!(!log.forget(at("2026-11-20T10:00:00"), u64::MAX, now).unwrap());
+    assert!(!log.forget([at("2026-11-20T09:00:00"); 2], u64::MAX, now).unwrap(), "of that hour");
+    assert!(log.forget([at("2026-11-20T10:00:00"); 2], u64::MAX, now).unwrap());
+    assert!(!log.forget([at("2026-11-20T10:00:00"); 2], u64::MAX, now).unwrap());
     assert_eq!((left().as_str(), finding("gone"), finding("again")), ("09 09", false, true));
     assert_eq!(log.findings_of("MZ1").unwrap(), ["again"]);
-    assert!(log.forget(0, 10, now).unwrap(), "more bytes than there may be");
+    assert!(log.forget([0, now], 10, now).unwrap(), "more bytes than there may be");
     assert_eq!((left().as_str(), finding("again")), ("09", false));
-    assert!(!log.forget(now, 0, now).unwrap(), "the hour that runs is never forgotten");
+    assert!(!log.forget([now; 2], 0, now).unwrap(), "the hour that runs is never forgotten");
+    drop(writer);
+}
+
+/// What is evidence outlives term and bytes of the log; it goes when its own term is over.
+#[test]
+fn checks_that_found_something_stay_as_long_as_evidence_has_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let (outbox, writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
+    let log = Log::open(outbox).unwrap();
+    let mut checks =
+        ["2026-11-20T09:10:00", "2026-11-20T09:30:00", "2026-11-21T08:00:00"].map(made);
+    checks[1].findings = vec![finding("F")];
+    log.append(&checks, None).unwrap();
+    let at = |text: &str| keys::ms(text.parse().unwrap());
+    let (now, early) = (at("2026-11-22T09:59:00"), at("2026-01-01T00:00:00"));
+    let left = || between(&log, "2026-11-01T00:00:00", "2026-12-01T00:00:00");
+    assert_eq!(left(), "09 09 08");
+
+    assert!(log.forget([at("2026-11-21T00:00:00"), early], u64::MAX, now).unwrap());
+    assert!(!log.forget([at("2026-11-21T00:00:00"), early], u64::MAX, now).unwrap(), "only once");
+    assert_eq!(left(), "09 08");
+    assert!(log.finding("F").unwrap().is_some());
+    assert!(log.forget([early, early], 1, now).unwrap(), "too many bytes");
+    assert!(!log.forget([early, early], 1, now).unwrap(), "what is left is evidence");
+    assert_eq!(left(), "09");
+    let thinned = log.hours().unwrap();
+    assert!(
+        thinned.iter().all(|it| it.is_thinned) && thinned[0].bytes > 0 && thinned[1].bytes == 0
+    );
+    let over = at("2026-11-22T00:00:00");
+    while log.forget([over, over], u64::MAX, now).unwrap() {}
+    assert_eq!((left().as_str(), log.finding("F").unwrap()), ("", None));
+    assert!(log.hours().unwrap().is_empty());
     drop(writer);
 }
 
@@ -132,7 +165,8 @@ fn what_is_forgotten_is_shown_again() {
     let verdict = shows("F");
     assert!(log.acknowledged().knows_any_of(&verdict));
     assert!(
-        log.forget(u64::MAX, u64::MAX, keys::ms("2026-11-22T09:00:00".parse().unwrap())).unwrap()
+        log.forget([u64::MAX; 2], u64::MAX, keys::ms("2026-11-22T09:00:00".parse().unwrap()))
+            .unwrap()
     );
     assert!(!log.acknowledged().knows_any_of(&verdict));
     drop(writer);

@@ -75,6 +75,9 @@ keys! {
     profile Default "\"national\""
         "地区版本：本地区对长度、代码、必填项的改动；映射可以用自己的 profile 另选。"
         "The regional version of the standard; a mapping may choose another with its own `profile`."
+    grade Default "\"other\""
+        "医院等级，决定违规证据（有问题的审查及其请求原文）至少保留多久：tertiary 三级甲等 5 年，secondary 二级甲等 3 年，other 其他 1 年。"
+        "The institution's grade, which says how long evidence of findings stays at least: tertiary 5 years, secondary 3, other 1."
 
     ["listen" ""]
     his Default "\"127.0.0.1:8700\""

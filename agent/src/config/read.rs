@@ -54,6 +54,7 @@ fn hospital(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Hospital {
         code: section.required("code", to),
         name: section.required("name", to),
         profile: section.text("profile", to).unwrap_or_else(|| "national".to_owned()),
+        evidence_keep: evidence_keep(&mut section, to),
     };
     if !hospital.code.chars().all(|it| it.is_ascii_alphanumeric()) {
         let message = "`code` is part of every routing key: letters and digits only".to_owned();
@@ -61,6 +62,22 @@ fn hospital(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Hospital {
     }
     section.finish(to);
     hospital
+}
+
+/// Five years, three or one, leap days included: T/CIIA 046-2024, 9.2 e.
+fn evidence_keep(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Duration {
+    let grade = section.text("grade", to);
+    let days = match grade.as_deref() {
+        Some("tertiary") => 1_827,
+        Some("secondary") => 1_096,
+        None | Some("other") => 366,
+        Some(other) => {
+            let message = format!("`grade` must be tertiary, secondary or other, not `{other}`");
+            to.error("A004", section.offset_of("grade"), message);
+            366
+        }
+    };
+    Duration::from_secs(days * 86_400)
 }
 
 fn listen(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Listen {

@@ -41,8 +41,29 @@ pub(super) fn told(road: &Road, opened: &Opened) -> Result<Value, StoreError> {
             "forecast_bytes": forecast(journeys, journey_days, config.keep_days),
             "behind": outbox.next_seq().saturating_sub(opened.followed()?),
         },
+        "evidence": evidence(road)?,
         "dead_letters": opened.causes.told(),
         "on_disk": sizes,
+    }))
+}
+
+/// The log of checks, which holds the evidence of findings: what it takes, and what it will take at
+/// most, should every check be evidence.
+fn evidence(road: &Road) -> Result<Value, StoreError> {
+    let Some(log) = road.checks.log() else { return Ok(Value::Null) };
+    let hours = log.hours()?;
+    let bytes = hours.iter().map(|it| it.bytes).sum();
+    let this_hour = keeper::now_ms() / MS_AN_HOUR;
+    let first = hours.first().map_or(this_hour, |it| u64::from(it.hour));
+    let days = this_hour.saturating_sub(first) / 24 + 1;
+    let days_of =
+        |it: std::time::Duration| u32::try_from(it.as_secs() / 86_400).unwrap_or(u32::MAX);
+    let evidence_days = days_of(road.config.hospital.evidence_keep);
+    let keep_days = evidence_days.max(days_of(road.config.check.log_keep));
+    Ok(json!({
+        "days": days, "bytes": bytes, "keep_days": evidence_days,
+        "thinned_hours": hours.iter().filter(|it| it.is_thinned).count(),
+        "forecast_bytes": forecast(bytes, days, keep_days),
     }))
 }
 
@@ -58,6 +79,8 @@ fn days_since(stamp: &str) -> Option<u64> {
     let days = then.until(crate::clock::now().date()).ok()?.get_days();
     u64::try_from(days).ok().map(|it| it + 1)
 }
+
+const MS_AN_HOUR: u64 = 3_600_000;
 
 #[cfg(test)]
 mod tests {

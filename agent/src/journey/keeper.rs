@@ -34,7 +34,7 @@ async fn work(road: &Arc<Road>, is_due: bool) -> Duration {
         let Some(opened) = road.journeys.opened() else { return Ok(0) };
         let followed = opened.follow()?;
         if is_due {
-            let room = road.journeys.makes_room();
+            let room = !road.outbox.room().accepting;
             opened.causes.look(&opened.outbox)?;
             opened.let_go(&road.config.messages, room, now_ms())?;
         }
@@ -51,8 +51,8 @@ async fn work(road: &Arc<Road>, is_due: bool) -> Duration {
 }
 
 impl Opened {
-    /// Lets go of what is older or more than it should be; with `make_room`, of all that is only
-    /// kept for convenience.
+    /// Lets go of what is older or more than it should be; with `make_room`, of more. (Delivered records
+    /// then go by themselves: the writer gives them back first.)
     pub(super) fn let_go(
         &self,
         config: &MessagesConfig,
@@ -60,8 +60,9 @@ impl Opened {
         now_ms: u64,
     ) -> Result<(), StoreError> {
         let today = day_of(now_ms);
-        self.outbox.keep_from(self.first_to_keep(config, make_room, today)?);
-        let days = u64::from(if make_room { 0 } else { config.raw_keep_days });
+        self.outbox.keep_from(self.first_to_keep(config, today)?);
+        // Of the bytes of messages, the last day stays: that is when somebody asks for them.
+        let days = u64::from(config.raw_keep_days.min(if make_room { 1 } else { u32::MAX }));
         let mut raw_from = now_ms.saturating_sub(days * DAY_MS);
         if let Some(fits_from) = self.outbox.raw_fits_from(config.raw_bytes_max)? {
             raw_from = raw_from.max(fits_from);
@@ -71,14 +72,9 @@ impl Opened {
     }
 
     /// The first delivered record that stays: young and small enough, or not followed yet.
-    fn first_to_keep(
-        &self,
-        config: &MessagesConfig,
-        make_room: bool,
-        today: u32,
-    ) -> Result<u64, StoreError> {
+    fn first_to_keep(&self, config: &MessagesConfig, today: u32) -> Result<u64, StoreError> {
         let followed = self.followed()?;
-        if make_room || config.records_keep_days == 0 {
+        if config.records_keep_days == 0 {
             return Ok(followed);
         }
         let oldest = today.saturating_sub(config.records_keep_days);

@@ -102,8 +102,13 @@ fn replay(it: &Value) -> String {
 
 fn status(told: &Value) -> String {
     let mut out = String::new();
-    for (name, word) in [("records", "已确认的记录"), ("raw", "原样报文"), ("journeys", "来龙去脉")]
-    {
+    let kinds = [
+        ("records", "已确认的记录"),
+        ("raw", "原样报文"),
+        ("journeys", "来龙去脉"),
+        ("evidence", "审查和违规证据"),
+    ];
+    for (name, word) in kinds {
         let it = told.get(name).unwrap_or(&Value::Null);
         let number = |name: &str| it.get(name).and_then(Value::as_u64).unwrap_or(0);
         let since = match text(it, "since").as_str() {
