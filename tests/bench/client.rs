@@ -96,6 +96,15 @@ fn extent(answer: &[u8]) -> Option<(usize, usize)> {
     Some((body_at, body_at + length.expect("both servers know the length beforehand")))
 }
 
+/// One call by itself, where speed does not matter.
+#[tokio::main(flavor = "current_thread")]
+pub(crate) async fn call(server: SocketAddr, request: &Request) -> io::Result<()> {
+    let mut connection = Connection::open(server).await;
+    let answer = connection.call(request).await?;
+    let refused = || io::Error::other(format!("{:?}", std::str::from_utf8(answer.body)));
+    if answer.is_ok { Ok(()) } else { Err(refused()) }
+}
+
 /// The body of a page, for the operators' side where speed does not matter.
 pub(crate) fn get(server: SocketAddr, path: &str) -> io::Result<String> {
     let mut stream = std::net::TcpStream::connect_timeout(&server, PATIENCE)?;

@@ -1,4 +1,4 @@
-//! The agent as hospitals run it: the release binary, the shipped sets, six channels, its log at
+//! The agent as hospitals run it: the release binary, the shipped sets, seven channels, its log at
 //! the usual level into a file.
 
 use std::fs::{self, File};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::client;
+use crate::client::{self, Request};
 use crate::process::{self, Process};
 use crate::site::{EXCHANGE, Site};
 
@@ -86,13 +86,30 @@ impl Daemon {
         }
     }
 
+    /// Sends what happened to a patient, and waits until a check finds it in the agent's memory.
+    pub(crate) fn remember(&self, past: &Request, check: &Request) {
+        let found = || {
+            let page =
+                client::get(self.operators, "/metrics").expect("a healthy agent is measured");
+            let line = page.lines().find(|it| it.contains("recalls_total{outcome=\"found\"}"));
+            line.is_some_and(|it| !it.ends_with(" 0"))
+        };
+        client::call(self.his, past).expect("the fee list is accepted");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !found() {
+            assert!(Instant::now() < deadline, "a check does not find the past within 30 seconds");
+            thread::sleep(Duration::from_millis(50));
+            client::call(self.his, check).expect("the check is answered");
+        }
+    }
+
     /// Stops it in order, so that its outbox can be copied.
     pub(crate) fn stop(self) {
         self.process.terminate();
     }
 }
 
-/// A configuration with the six shipped channels.
+/// A configuration with seven of the shipped channels.
 pub(crate) fn configuration(
     folder: &Path,
     [his, operators]: [SocketAddr; 2],
@@ -112,7 +129,7 @@ pub(crate) fn configuration(
     } else {
         String::new()
     };
-    let channels = ["platform", "techservice", "pinyin", "rows", "webapi", "cdss"];
+    let channels = ["platform", "techservice", "pinyin", "rows", "webapi", "cdss", "feelist"];
     let channels = channels
         .map(|it| format!("[[channel]]\nname = \"{it}\"\nmappings = [\"{it}/\"]\n"))
         .concat();

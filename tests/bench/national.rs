@@ -1,27 +1,49 @@
-//! The national message 3101 as a HIS sends it: twenty lines of this visit, two hundred of an
-//! earlier one, with rows of the quarter of a million about each.
+//! The national message 3101 as a HIS sends it: twenty lines of this visit, with rows of the quarter of
+//! a million about each. The two hundred lines of the past are in the message, or were sent to the
+//! agent before as a fee list, and it remembers them.
 
 use std::ops::Range;
 
+use agent::clock;
+
 use crate::client::Request;
 use crate::many::{LINES, PAST};
+use crate::samples;
+
+/// Whose stay the fee list is of.
+const PATIENT: &str = "P00067890";
 
 /// What every answer holds that is a verdict.
 pub(crate) const JUDGED: &[u8] = b"\"infcode\":0";
 
-pub(crate) fn check() -> Request {
-    Request::post("/insurance/3101", "application/json", &message(), &[])
+/// A check that brings its past along: 77 KB.
+pub(crate) fn check_with_its_past() -> Request {
+    let before = encounter("M0", "2026-04-15", LINES..LINES + PAST);
+    check_of("42", &format!(",{before}"))
 }
 
-fn message() -> String {
+/// A check of the patient whose past the agent knows: 7 KB.
+pub(crate) fn check() -> Request {
+    check_of(PATIENT, "")
+}
+
+/// The fee list of [`PATIENT`], 200 lines, of last month.
+pub(crate) fn past() -> Request {
+    let last = clock::now().date().first_of_month().yesterday().expect("the calendar goes on");
+    let list = samples::FEE_LIST.replace("2024-05-", &last.strftime("%Y-%m-").to_string());
+    assert!(list.contains(PATIENT), "the list is that of another patient");
+    Request::post("/v1/channels/feelist/messages", "text/xml; charset=utf-8", &list, &[])
+}
+
+fn check_of(patient: &str, before: &str) -> Request {
     let now = encounter("M1", "2026-05-15", 0..LINES);
-    let before = encounter("M0", "2026-04-15", LINES..LINES + PAST);
-    format!(
+    let message = format!(
         r#"{{"infno":"3101","msgid":"H42010000001202605150900000001","mdtrtarea_admvs":"420100","input":{{"data":{{
-        "syscode":"HIS","trig_scen":"1","rule_ids":[],"task_id":"1","patient_dtos":[{{"patn_id":"42",
+        "syscode":"HIS","trig_scen":"1","rule_ids":[],"task_id":"1","patient_dtos":[{{"patn_id":"{patient}",
         "patn_name":"张三","gend":"1","brdy":"1968-03-15","poolarea":"420100","curr_mdtrt_id":"M1",
-        "fsi_encounter_dtos":[{now},{before}]}}]}}}}}}"#
-    )
+        "fsi_encounter_dtos":[{now}{before}]}}]}}}}}}"#
+    );
+    Request::post("/insurance/3101", "application/json", &message, &[])
 }
 
 fn encounter(id: &str, day: &str, lines: Range<usize>) -> String {
