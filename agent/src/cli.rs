@@ -18,6 +18,7 @@ mod codes;
 mod demo;
 mod history;
 mod messages;
+mod outbox;
 mod quality;
 mod receive;
 mod rules;
@@ -91,6 +92,8 @@ enum Command {
     Messages(messages::Arguments),
     /// 患者在本院的既往：查看、删除 | the past of a patient: show, forget
     History(history::Arguments),
+    /// 发件箱：等待的记录、磁盘空间、还能撑多久 | the queue on disk: what waits, and how long the disk will do
+    Outbox(outbox::Arguments),
     /// 待对照的院内代码：列出，对照，放行 | local codes that nobody has mapped yet
     Codes(codes::Arguments),
     /// 运行映射和规则旁边的用例 | the cases that lie beside mappings and rules
@@ -130,6 +133,7 @@ pub fn main() -> ExitCode {
         Command::Checks(it) => checks::run(&it),
         Command::History(it) => history::run(&it),
         Command::Messages(it) => messages::run(&it),
+        Command::Outbox(it) => outbox::run(&it),
         Command::Codes(it) => codes::run(&it),
         Command::Test(it) => test::run(&it),
         Command::Quality(it) => quality::run(&it),

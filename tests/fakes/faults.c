@@ -1,6 +1,8 @@
 /* A disk that refuses: loaded into the agent, it counts the calls that change files below one folder,
  * and lets the N-th fail.
  *
+ * It also says how much of a disk of a terabyte is free, if it is told to.
+ *
  * Both sides map the same file of eight numbers; `faults.rs` writes the first four. A refused write
  * has written half of its bytes, as a disk that fills up in the middle does. Calls on other files
  * pass: what is proved here is the store, not the log or a socket. */
@@ -15,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -22,9 +25,9 @@
 enum { WRITE = 1, SYNC = 2, MAKE = 4, NAME = 8 };
 
 /* What is to fail, with which errno, from which call on, and how many of them; how many calls there
- * were, and how many of them failed. */
+ * were, and how many of them failed; what is said to be free, 0 for the truth. */
 struct numbers {
-    uint64_t what, error, from, at_most, calls, failed, unused[2];
+    uint64_t what, error, from, at_most, calls, failed, free_bytes, unused;
 };
 
 static struct numbers *numbers;
@@ -146,6 +149,21 @@ int ftruncate64(int fd, off64_t size) {
     REAL(int, ftruncate64, int, off64_t);
     return fails(MAKE, fd, NULL) ? -1 : real(fd, size);
 }
+#define FREE(name, type) \
+    int name(const char *path, struct type *told) { \
+        REAL(int, name, const char *, struct type *); \
+        int result = real(path, told); \
+        uint64_t bytes = numbers == NULL ? 0 : __atomic_load_n(&numbers->free_bytes, __ATOMIC_SEQ_CST); \
+        if (result == 0 && bytes > 0 && is_ours(-1, path)) { \
+            told->f_frsize = told->f_bsize = 4096; \
+            told->f_blocks = 1ull << 28; \
+            told->f_bfree = told->f_bavail = bytes / 4096; \
+        } \
+        return result; \
+    }
+FREE(statvfs, statvfs)
+FREE(statvfs64, statvfs64)
+
 int mkdir(const char *path, mode_t mode) {
     REAL(int, mkdir, const char *, mode_t);
     return fails(MAKE, -1, path) ? -1 : real(path, mode);

@@ -1,4 +1,4 @@
-//! A disk that refuses: the N-th call that changes a file of the store fails, and as many behind it
+//! A disk that refuses, or says that it is nearly full: the N-th call that changes a file of the store fails, and as many behind it
 //! as are wanted. The way SQLite is tested: N goes from the first call to the last.
 //!
 //! `faults.c` is loaded into the agent and counts; the numbers lie in a file that both have open. The
@@ -65,6 +65,11 @@ impl Faults {
         self.put(WHAT, site as u64);
     }
 
+    /// Says that so many bytes of a terabyte are free.
+    pub fn pretend_free(&self, bytes: u64) {
+        self.put(FREE_BYTES, bytes);
+    }
+
     /// The disk is well again.
     pub fn heal(&self) {
         self.put(WHAT, 0);
@@ -115,3 +120,4 @@ const FROM: u64 = 2;
 const AT_MOST: u64 = 3;
 const CALLS: u64 = 4;
 const FAILED: u64 = 5;
+const FREE_BYTES: u64 = 6;

@@ -63,12 +63,23 @@ impl Load {
         patience: Patience,
         obligations: &Arc<Obligations>,
     ) -> Load {
+        Load::numbered(his, callers, pause, patience, 1, obligations)
+    }
+
+    fn numbered(
+        his: SocketAddr,
+        callers: usize,
+        pause: Duration,
+        patience: Patience,
+        first: u64,
+        obligations: &Arc<Obligations>,
+    ) -> Load {
         let work = Arc::new(Work {
             his,
             patience,
             pause,
             cases: Case::all(),
-            next: AtomicU64::new(1),
+            next: AtomicU64::new(first),
             stop: AtomicBool::new(false),
             obligations: Arc::clone(obligations),
             tally: std::sync::Mutex::default(),
@@ -79,6 +90,16 @@ impl Load {
         };
         let callers = (0..callers).map(caller).collect();
         Load { work, callers }
+    }
+
+    /// The same with messages numbered from `first` on, for callers that wait for every answer.
+    pub fn from(
+        his: SocketAddr,
+        callers: usize,
+        first: u64,
+        obligations: &Arc<Obligations>,
+    ) -> Load {
+        Load::numbered(his, callers, Duration::ZERO, Patience::UntilAnswered, first, obligations)
     }
 
     /// What the callers have met by now.

@@ -5,15 +5,17 @@
 //! first start to the last of its second; the short form takes some of them.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tests::agent::{Agent, Setup};
 use tests::cases::{Case, Message};
 use tests::faults::Site;
 use tests::his;
+use tests::load::{self, Load};
 use tests::obligations::Obligations;
 use tests::platform::Platform;
 
@@ -29,6 +31,91 @@ fn no_io_error_loses_what_was_promised() {
 #[test]
 fn no_full_disk_loses_what_was_promised() {
     prove(&[Site::Write, Site::Make, Site::Name, Site::Sync], ENOSPC, Trial::until_healed);
+}
+
+/// The doors close before the disk is full, and open again by themselves; whatever needs no disk goes on.
+#[test]
+fn near_a_full_disk_doors_close_and_all_else_goes_on() {
+    let agent = Agent::start(Setup { faults: true, ..Setup::files() });
+    let obligations = Obligations::default();
+    for case in Case::all() {
+        load::send(agent.his(), &case.numbered(1), &obligations);
+    }
+    agent.disk().pretend_free(900 << 20);
+    let said = agent.await_readiness("short of room", |it| it["room"]["accepting"] == false);
+    assert_eq!(
+        (&said["ready"], &said["room"]["low_water_bytes"]),
+        (&json!(false), &json!(1 << 30))
+    );
+    for case in Case::all() {
+        check_closed(&agent, &case.numbered(2));
+    }
+    // What would have been refused is not refused now: its bytes could not be kept.
+    check_closed(&agent, &Case::of("cdss").message().spoilt("\"sex\":", "\"sex\""));
+    let check = his::post_json(agent.his(), "/v1/checks", &[], CHECK).expect("an answer");
+    assert_eq!((check.status, check.json()["code"].as_i64()), (200, Some(0)), "{}", check.text());
+    let metrics = his::get(agent.operators(), "/metrics").expect("an answer");
+    assert!(metrics.text().contains("\nhis_agent_accepting 0\n"), "{}", metrics.text());
+    let told = agent.ask(&["outbox", "status"]);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    assert!(told.stdout.contains("接收\t否，磁盘空闲低于低水位"), "{}", told.stdout);
+    assert!(told.stdout.contains("磁盘空闲\t900.0 MiB"), "{}", told.stdout);
+    // What was accepted before goes on to the platform.
+    agent.await_drained();
+
+    agent.disk().pretend_free(1_500 << 20);
+    thread::sleep(Duration::from_millis(1_500));
+    check_closed(&agent, &Case::of("cdss").numbered(2));
+    agent.disk().pretend_free(3_000 << 20);
+    agent.await_readiness("taking messages in", |it| it["ready"] == true);
+    for case in Case::all() {
+        load::send(agent.his(), &case.numbered(2), &obligations);
+    }
+    agent.await_drained();
+    let platform = Platform::of_folder(&agent.records());
+    obligations.assert_met_by(&platform.receive(obligations.count()));
+}
+
+#[track_caller]
+fn check_closed(agent: &Agent, message: &Message) {
+    let answer = his::send(agent.his(), message).expect("an answer");
+    let (status, wait) = (answer.status, answer.header("retry-after"));
+    assert_eq!((status, wait), (503, Some("30")), "{}: {}", message.channel, answer.text());
+    assert!(answer.text().contains("I114"), "{}: {}", message.channel, answer.text());
+    assert!(answer.text().contains("磁盘空间不足"), "{}: {}", message.channel, answer.text());
+}
+
+/// Fifteen days of a hospital without its platform, in messages of a small one: everything comes in its
+/// order when the platform is back, also what lay on the disk over restarts.
+#[test]
+fn an_outage_of_fifteen_days_drains_in_order() {
+    let setup = Setup { forward: "# the platform is away".to_owned(), ..Setup::files() };
+    let mut agent = Agent::prepare(setup);
+    // A file where the folder of records should be: nothing can be delivered.
+    std::fs::write(agent.records(), b"in the way").expect("our own folder");
+    agent.start_again();
+    let obligations = Arc::new(Obligations::default());
+    let a_day = if is_long() { 2_000 } else { 60 };
+    for day in 1..=15 {
+        let load = Load::from(agent.his(), 4, day * 1_000_000, &obligations);
+        while load.tally().accepted < a_day {
+            thread::sleep(Duration::from_millis(10));
+        }
+        load.stop();
+        match day % 5 {
+            0 => agent.kill(),
+            3 => assert_eq!(agent.stop().code, Some(0), "{}", agent.log()),
+            _ => continue,
+        }
+        agent.start_again();
+    }
+    let waiting = agent.readiness()["outbox"]["waiting"].as_u64();
+    assert_eq!(waiting, Some(obligations.count() as u64), "something was delivered to nobody");
+    println!("{} records wait after fifteen days", obligations.count());
+    std::fs::remove_file(agent.records()).expect("our own file");
+    agent.await_drained();
+    let platform = Platform::of_folder(&agent.records());
+    obligations.assert_met_by(&platform.receive(obligations.count()));
 }
 
 fn prove(sites: &[Site], error: i32, arm: fn(Site, i32, u64) -> Trial) {
@@ -230,6 +317,8 @@ fn some(calls: &[u64]) -> impl Iterator<Item = u64> {
     calls.iter().copied().step_by(step)
 }
 
+/// A check that finds nothing.
+const CHECK: &str = r#"{"patient":{"patn_id":"P1"},"orders":[]}"#;
 const EIO: i32 = libc::EIO;
 const ENOSPC: i32 = libc::ENOSPC;
 /// Half of them before a kill and half behind it.

@@ -82,6 +82,13 @@ pub(super) struct Work {
     pub(super) retry: bool,
 }
 
+impl Work {
+    /// Where the stretches begin that are to be set aside.
+    pub(super) fn aside(&self) -> Vec<u64> {
+        self.unreadable.iter().map(|it| it.first_seq).collect()
+    }
+}
+
 /// What was done in one group, in the order of [`Work`].
 #[derive(Default)]
 pub(super) struct Done {

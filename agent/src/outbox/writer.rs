@@ -172,10 +172,10 @@ impl Writer {
     /// One group: one batch, one sync, then all answers.
     fn commit(&mut self, waiting: Waiting, work: Work) -> Result<(), StoreError> {
         if self.shared.room.has_run_out() && !work.retry {
-            self.put_off(waiting, work);
+            self.put_off(waiting, &work);
             return Ok(());
         }
-        let aside: Vec<u64> = work.unreadable.iter().map(|it| it.first_seq).collect();
+        let aside = work.aside();
         match self.store_group(work) {
             Ok(done) => {
                 waiting.answer(done);

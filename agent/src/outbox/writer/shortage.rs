@@ -27,13 +27,12 @@ impl Writer {
     }
 
     /// Answers a group that came after that. What it asked for will be asked for again.
-    pub(super) fn put_off(&self, waiting: Waiting, work: Work) {
+    pub(super) fn put_off(&self, waiting: Waiting, work: &Work) {
         let full = self.shared.room.admit_upkeep();
         if let Err(error) = full {
             waiting.fail(&error);
         }
-        let aside: Vec<u64> = work.unreadable.iter().map(|it| it.first_seq).collect();
-        self.leave_aside(&aside);
+        self.leave_aside(&work.aside());
     }
 
     fn leave_aside(&self, aside: &[u64]) {

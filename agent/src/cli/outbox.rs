@@ -1,0 +1,124 @@
+//! `his-agent outbox`: how the queue on disk stands, and for how long the disk will do. Asks the
+//! running daemon.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::sets::unanswered;
+use super::{ConfigArgument, Exit, tell};
+use crate::config::Config;
+use crate::control::client;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// 等待、死信、磁盘空间，平台中断还能撑多少小时 | what waits, the disk, and how long an outage it will do
+    Status {
+        /// 给程序看 | for programs
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    let config = match Config::load(&arguments.config.config) {
+        Ok(config) => config,
+        Err(problems) => return tell(&problems),
+    };
+    let Action::Status { json } = arguments.action;
+    match client::get(&config.control.socket, "/admin/v1/status") {
+        Ok(told) => {
+            let road = told.get("road").unwrap_or(&told);
+            let parts = ["ready", "outbox", "room"].map(|it| (it.to_owned(), road[it].clone()));
+            if json {
+                say!("{:#}", Value::Object(parts.into_iter().collect()));
+            } else {
+                say!("{}", status(road).trim_end());
+            }
+            Exit::Ok
+        }
+        Err(error) => unanswered(&error),
+    }
+}
+
+fn status(road: &Value) -> String {
+    let (outbox, room) = (&road["outbox"], &road["room"]);
+    let mut out = String::new();
+    let mut line = |name: &str, text: String| {
+        let _ = writeln!(out, "{name}\t{text}");
+    };
+    line("接收", accepting(outbox, room));
+    line("等待送出", format!("{} 条，{}", outbox["waiting"], size(&outbox["waiting_bytes"])));
+    line("死信", format!("{} 封", outbox["dead_letters"]));
+    line("待对照", format!("{} 份报文", outbox["parked"]));
+    line("磁盘空闲", size(&room["free_bytes"]));
+    let waters = [&room["low_water_bytes"], &room["high_water_bytes"]].map(size);
+    line("低水位、高水位", waters.join("、"));
+    line("平台中断还能撑", lasting(&room["outage_hours"]));
+    out
+}
+
+fn accepting(outbox: &Value, room: &Value) -> String {
+    if let Some(failure) = outbox["failure"].as_str() {
+        return format!("否，存储故障：{failure}");
+    }
+    let words = match (room["accepting"].as_bool(), room["disk_full"].as_bool()) {
+        (Some(true), _) => "是",
+        (_, Some(true)) => "否，磁盘已满；有空间后自动恢复",
+        _ => "否，磁盘空闲低于低水位；回到高水位后自动恢复",
+    };
+    words.to_owned()
+}
+
+fn lasting(hours: &Value) -> String {
+    let measured = &hours["measured_minutes"];
+    match (hours["at_average"].as_f64(), hours["at_peak"].as_f64()) {
+        (Some(average), Some(peak)) => format!(
+            "{average:.1} 小时（按平均写入），{peak:.1} 小时（按最忙的一小时）；量了 {measured} 分钟"
+        ),
+        _ => format!("还不知道：量了 {measured} 分钟，要量满五分钟并有写入"),
+    }
+}
+
+/// Bytes as people say them.
+fn size(bytes: &Value) -> String {
+    let Some(bytes) = bytes.as_u64() else { return "不知道".to_owned() };
+    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    match units.into_iter().find(|(shift, _)| bytes >> shift > 0) {
+        Some((shift, unit)) => {
+            let tenths = (bytes >> (shift - 10)) * 10 / 1024;
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        check(json!(null), "不知道");
+        check(json!(1023), "1023 B");
+        check(json!(1536), "1.5 KiB");
+        check(json!(1_073_741_824_u64), "1.0 GiB");
+        check(json!(u64::MAX), "16777215.9 TiB");
+    }
+
+    #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // written down where it is used
+    fn check(bytes: Value, expected: &str) {
+        assert_eq!(size(&bytes), expected);
+    }
+}
