@@ -2,16 +2,17 @@
 //!
 //! An absolute figure says more about the machine and its other work than about the agent. So each
 //! part measures a limit as well, in turn and in the same minute, and the table shows ratios: for
-//! receipts and checks a bare HTTP echo, for forwarding a bare publisher, for judging a bare walk
-//! over the same XML.
+//! receipts and checks a bare HTTP echo, for storing a raw file, for forwarding a bare publisher, for
+//! judging a bare walk over the same XML.
 //!
-//! `cargo bench --package tests` runs all parts in about four minutes, and
-//! `cargo bench --package tests -- knowledge receipts forward check judge idle` those that are named.
+//! `cargo bench --package tests` runs all parts in about four minutes, and `cargo bench --package tests
+//! -- knowledge receipts forward check judge idle append` those that are named.
 //! `HIS_AGENT_BENCH_BINARY` names another binary to measure, such as the last release.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its table")]
 
 mod alternate;
+mod append;
 mod bare_publisher;
 mod check;
 mod client;
@@ -40,10 +41,11 @@ type Part = (&'static str, fn(&Site) -> Vec<Row>);
 
 /// The part that measures this process's memory comes before those that use it. The broker is started
 /// by the first part that needs it, so the parts without one come first.
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("knowledge", knowledge::run),
     ("judge", judge::run),
     ("idle", idle::run),
+    ("append", append::run),
     ("check", check::run),
     ("receipts", receipts::run),
     ("forward", forward::run),
