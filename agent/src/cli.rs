@@ -17,6 +17,7 @@ mod checks;
 mod codes;
 mod demo;
 mod history;
+mod keys;
 mod messages;
 mod outbox;
 mod quality;
@@ -94,6 +95,8 @@ enum Command {
     History(history::Arguments),
     /// 发件箱：等待的记录、磁盘空间、还能撑多久 | the queue on disk: what waits, and how long the disk will do
     Outbox(outbox::Arguments),
+    /// 发件箱的密钥：查看、更换 | the keys of the store: show, change
+    Keys(keys::Arguments),
     /// 待对照的院内代码：列出，对照，放行 | local codes that nobody has mapped yet
     Codes(codes::Arguments),
     /// 运行映射和规则旁边的用例 | the cases that lie beside mappings and rules
@@ -134,6 +137,7 @@ pub fn main() -> ExitCode {
         Command::History(it) => history::run(&it),
         Command::Messages(it) => messages::run(&it),
         Command::Outbox(it) => outbox::run(&it),
+        Command::Keys(it) => keys::run(&it),
         Command::Codes(it) => codes::run(&it),
         Command::Test(it) => test::run(&it),
         Command::Quality(it) => quality::run(&it),

@@ -72,7 +72,7 @@ codes! {
     "O105" "发件箱由更新的版本写成" "a newer release has written this store" "改用较新的程序"
     "O106" "发件箱正被另一个进程使用" "another process has the store open" "同一目录只能有一个前置机；停掉另一个"
     "O107" "磁盘空间不足" "there is too little room on the disk" "已接收的不受影响，转发和审查照常；腾出空间，或恢复转发让已送达的删去，高于 high_water 后自动恢复。看 his-agent outbox status"
-    "O121" "发件箱的密钥不对，没有打开，什么都没有改动" "the key given is not the one the store was sealed with; nothing was touched" "恢复原来的 store.key（或 [outbox] key 指的密钥）后再启动；报错里有两把密钥的指纹"
+    "O121" "发件箱的密钥不对，没有打开，什么都没有改动" "the key given is not the one the store was sealed with; nothing was touched" "恢复原来的 store.key（或 [outbox] key 指的密钥）后再启动；报错里有两把密钥的指纹，his-agent keys show 文件 可以核对"
     "O122" "发件箱的密钥读不到，没有打开，什么都没有改动" "the key of the store cannot be read; nothing was touched" "从备份恢复密钥文件，核对 [outbox] key 和文件权限；不要新生成一把：新的读不出旧的内容"
     "O123" "发件箱的密钥保管不当（只提醒）" "the key of the store is not kept well; a warning" "把密钥放到数据盘以外，例如 /etc/his-agent 或 systemd 凭据，权限 600，再写 [outbox] key"
     "O201" "一条存储的内容校验不符，已移入死信" "a stored value's check does not fit; moved to the dead letters" "按死信里的编号请 HIS 重送；查磁盘"

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::door::ControlDoor;
 use crate::intake::{self, Road};
-use crate::{checks, clock, history, journey, parked, quality, sets, shadow};
+use crate::{checks, clock, history, journey, keys, parked, quality, sets, shadow};
 
 /// Everything that can be asked, by address.
 pub fn routes(road: &Arc<Road>) -> Router {
@@ -37,6 +37,7 @@ pub fn routes(road: &Arc<Road>) -> Router {
         .merge(checks::routes::routes())
         .merge(history::routes::routes())
         .merge(journey::routes::routes())
+        .merge(keys::routes())
         .merge(parked::routes())
         .fallback(unknown_address)
         .with_state(Arc::clone(road))

@@ -18,6 +18,7 @@
 //! | [`checks`] | what became of every check: log, findings' states, the way to the platform |
 //! | [`journey`] | what became of each message: listed, shown, sent on, replayed |
 //! | [`history`] | the past of each patient, folded from accepted records, for checks |
+//! | [`keys`] | the keys of the store, for operators |
 //! | [`master_key`] | the key, kept outside the store, without which nothing in it can be read |
 //! | [`patient_key`] | the key under which a patient is known in stores that outlive a visit |
 //! | [`parked`] | messages that wait for a local code to be mapped: listed, judged again, released |
@@ -49,6 +50,7 @@ pub mod forward;
 pub mod history;
 pub mod intake;
 pub mod journey;
+pub mod keys;
 pub mod master_key;
 pub mod outbox;
 pub mod parked;

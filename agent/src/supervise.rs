@@ -21,7 +21,7 @@ use crate::forward::{self, FilesOptions, ForwardState};
 use crate::intake::Road;
 use crate::intake::http::{self, Door};
 use crate::master_key::KeySource;
-use crate::outbox::{Options as OutboxOptions, Outbox, StoreError, WriterHandle};
+use crate::outbox::{Options as OutboxOptions, Outbox, StoreError, WriterHandle, keep_sealed};
 use crate::sets::{Sets, watch};
 use crate::shadow;
 use crate::{checks, history, journey, parked, quality};
@@ -77,6 +77,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(history::follow(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(journey::keep(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(journey::carry_out(Arc::clone(&road), doors_stop.clone())),
+        tokio::spawn(keep_sealed(road.outbox.clone(), forward_stop.clone())),
     ];
     let doors = vec![
         tokio::spawn(his.serve(http::his_routes(&road), doors_stop.clone())),

@@ -255,6 +255,11 @@ pub(super) const fn read_kept<'a>(content: &Content<'a>) -> &'a [u8] {
     content.rest
 }
 
+/// A content as it would be stored now, whatever the version it was stored in.
+pub(super) fn anew(content: Content<'_>, is_entry: bool) -> Result<Plain, Damage> {
+    if is_entry { Entry::read(content).map(|it| it.plain()) } else { Ok(kept(content.rest)) }
+}
+
 /// A value of [`Family::Meta`](super::store::Family::Meta) that is a row of numbers.
 pub(super) fn numbers<const N: usize>(row: [u64; N]) -> Vec<u8> {
     row.iter().flat_map(|number| number.to_be_bytes()).collect()

@@ -18,12 +18,13 @@
 mod faults;
 mod folder;
 mod kinds;
+mod reseal;
 mod tuning;
 
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor,
@@ -37,6 +38,7 @@ pub(super) use self::faults::Faults;
 use self::folder::make_durable_folder;
 pub(super) use self::kinds::{Durability, FAMILIES, Family, Stretch, WalkError};
 pub use self::kinds::{Reach, RowError};
+pub(super) use self::reseal::Chunk;
 use self::tuning::{family_names, family_options, history_options, shared_options};
 use super::format::{Content, Damage, Plain};
 use super::vault::Vault;
@@ -55,6 +57,8 @@ pub(super) struct Store {
     forget_before: Arc<AtomicU32>,
     /// Known once it is known what the store holds.
     vault: OnceLock<Vault>,
+    /// Held by many who write, or by one who writes anew what it has just read.
+    turn: RwLock<()>,
     #[cfg(test)]
     pub(super) faults: Faults,
 }
@@ -86,6 +90,7 @@ impl Store {
             forget_below,
             forget_before,
             vault: OnceLock::new(),
+            turn: RwLock::new(()),
             #[cfg(test)]
             faults: Faults::default(),
         })
@@ -194,7 +199,9 @@ impl Store {
             Durability::Buffered => &self.buffered,
         };
         let bytes = batch.size_in_bytes() as u64;
+        let turn = self.turn.read().unwrap_or_else(PoisonError::into_inner);
         self.db.write_opt(batch, options).map_err(|error| refused("write", &error))?;
+        drop(turn);
         self.written.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
     }

@@ -24,9 +24,9 @@ use crate::pipeline;
 pub(super) struct Vault(RwLock<Keys>);
 
 struct Keys {
+    master: MasterKey,
     ring: Keyring,
     newest: Arc<DataKey>,
-    /// Also those that are in the keyring no more: a reader may still hold what they sealed.
     by_id: BTreeMap<u32, Arc<DataKey>>,
 }
 
@@ -62,12 +62,67 @@ impl Vault {
         }
         let newest = by_id.last_key_value().map(|(_, it)| Arc::clone(it));
         let newest = newest.ok_or_else(|| StoreError::damaged("the keyring is empty"))?;
-        Ok(Vault(RwLock::new(Keys { ring, newest, by_id })))
+        Ok(Vault(RwLock::new(Keys { master: master.clone(), ring, newest, by_id })))
     }
 
     /// The keyring as it is to be kept.
     pub(super) fn ring(&self) -> Keyring {
         self.0.read().unwrap_or_else(PoisonError::into_inner).ring.clone()
+    }
+
+    /// The keyring with one more key, which is not in use yet: first it has to be kept.
+    pub(super) fn ring_with_new_key(&self) -> Result<Keyring, StoreError> {
+        let (mut ring, master) = {
+            let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            (keys.ring.clone(), keys.master.clone())
+        };
+        let newest = ring.keys.last().map_or(0, |it| it.id);
+        ring.keys.push(new_key(newest.saturating_add(1), &master)?);
+        Ok(ring)
+    }
+
+    /// The keyring with every key wrapped with another master key; it has to be kept, too.
+    pub(super) fn ring_under(&self, other: &MasterKey) -> Result<Keyring, StoreError> {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let rewrapped = keys.ring.keys.iter().map(|it| {
+            let key = keys.master.unwrap(it.id, it.nonce, it.key);
+            let key = key.ok_or_else(|| StoreError::damaged("a data key does not unwrap"))?;
+            let nonce = drawn()?;
+            Ok(Wrapped { nonce, key: other.wrap(it.id, nonce, key), ..it.clone() })
+        });
+        let rewrapped: Result<_, StoreError> = rewrapped.collect();
+        Ok(Keyring { master: other.fingerprint(), keys: rewrapped? })
+    }
+
+    /// Takes a keyring into use that is kept. What is sealed from now on takes its newest key.
+    pub(super) fn take(&self, ring: Keyring, master: &MasterKey) -> Result<(), StoreError> {
+        let Vault(taken) = Vault::unlock(ring, master)?;
+        let taken = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        // A key that is in use goes on counting its nonces.
+        let (known, is_new) = (keys.newest.id, taken.newest.id != keys.newest.id);
+        debug_assert!(taken.newest.id >= known, "keys are only added");
+        if is_new {
+            keys.by_id.insert(taken.newest.id, Arc::clone(&taken.newest));
+            keys.newest = taken.newest;
+        }
+        (keys.ring, keys.master) = (taken.ring, taken.master);
+        Ok(())
+    }
+
+    /// The key that the data keys are wrapped with.
+    pub(super) fn master(&self) -> MasterKey {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).master.clone()
+    }
+
+    /// Whether a value is sealed with the newest key.
+    pub(super) fn is_newest(&self, value: &[u8]) -> bool {
+        let newest = self.newest_id().to_be_bytes();
+        matches!(value, [SEALED, id @ ..] if id.starts_with(&newest))
+    }
+
+    pub(super) fn newest_id(&self) -> u32 {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).newest.id
     }
 
     /// The value to store at this place.

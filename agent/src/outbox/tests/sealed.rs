@@ -196,3 +196,71 @@ fn a_record_that_is_not_what_was_decoded_is_named_and_never_published() {
     let other = letter.replace("2-2", "4-4");
     check(&mut house, "1 3", &format!("{letter}, {other}"));
 }
+
+/// While messages come, what is old is sealed anew and stays what it was; so does what changes meanwhile.
+#[test]
+fn a_new_data_key_seals_what_is_new_at_once_and_what_is_old_in_time() {
+    let mut house = House::new();
+    house.append("m1", &["a=1"]).unwrap();
+    house.obey("bury x");
+    house.obey("bury y");
+    house.obey("park m2 qd c=1@other");
+    house.outbox().shelve(&[Change::Put(b"k".to_vec(), b"kept".to_vec())]).unwrap();
+    assert_eq!(house.outbox().rotate_key().unwrap(), 2);
+    house.append("m3", &["b=1"]).unwrap();
+    house.obey("discard 2");
+    assert_eq!(keys_of(&house), "1 2 1 1 1");
+    assert!(!house.outbox().sealing().unwrap().is_done);
+
+    house.kill();
+    while house.outbox().reseal_some().unwrap() {}
+    let sealing = house.outbox().sealing().unwrap();
+    assert_eq!((sealing.is_done, sealing.sealed, sealing.damaged), (true, 4, 0));
+    assert_eq!(sealing.keys.len(), 2);
+    assert_eq!(keys_of(&house), "2 2 2 2 2");
+    house.reopen();
+    assert_eq!(house.obey("oldest 0").unwrap(), "1 a=1 rev 1 id B; 2 b=1 rev 1 id C");
+    assert_eq!(house.obey("letters").unwrap(), "1 x");
+    assert_eq!(house.outbox().shelved(b"k").unwrap().unwrap(), b"kept");
+    assert!(!house.outbox().reseal_some().unwrap(), "it is known across a restart");
+}
+
+/// The data key of each value: queue, dead letters, parked messages, shelf.
+fn keys_of(house: &House) -> String {
+    let store = house.outbox().shared.store().unwrap();
+    let families = [Family::Queue, Family::Dead, Family::Parked, Family::Shelf];
+    let values = families.into_iter().flat_map(|it| entries(&store, it));
+    let keys = values.map(|(_, value)| if value[0] == SEALED { value[4] } else { 0 });
+    keys.map(|it| it.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn what_was_in_the_clear_is_sealed_in_time() {
+    let mut house = House::new();
+    house.append("m1", &["a=1"]).unwrap();
+    house.obey("bury x");
+    house.close();
+    in_the_clear(&house);
+    house.start();
+    assert_eq!(keys_of(&house), "0 0");
+    while house.outbox().reseal_some().unwrap() {}
+    assert_eq!(keys_of(&house), "1 1");
+    assert_eq!(house.obey("oldest 0").unwrap(), "1 a=1 rev 1 id A");
+    assert_eq!(house.obey("letters").unwrap(), "1 x");
+}
+
+#[test]
+fn after_a_change_of_the_master_key_only_the_new_one_opens() {
+    let mut house = House::new();
+    house.append("m1", &["a=1"]).unwrap();
+    let key = KeySource::beside(&house.folder);
+    let other = key.with_extension("other");
+    let master = crate::master_key::MasterKey::make(&other).unwrap();
+    house.outbox().change_master_key(&master).unwrap();
+    house.append("m2", &["b=1"]).unwrap();
+    house.close();
+    check_refusal(&house, "O121");
+    fs::rename(other, key).unwrap();
+    house.start();
+    assert_eq!(house.outbox().oldest(0, 9, usize::MAX).unwrap().len(), 2);
+}
