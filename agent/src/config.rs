@@ -6,6 +6,7 @@
 //! `config/agent.toml` is written; a test keeps the two equal.
 
 mod channels;
+mod forward;
 pub mod keys;
 mod read;
 mod secrets;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use adapters::{Keys, Limits, Prepare, StreamPath, WireFormat};
 use schemas::Problem;
 
+use crate::forward::AmqpOptions;
 use crate::master_key::KeySource;
 use crate::outbox::Mark;
 
@@ -188,37 +190,7 @@ pub enum ForwardConfig {
         dir: PathBuf,
     },
     /// A RabbitMQ or another AMQP 0-9-1 broker.
-    Amqp(AmqpConfig),
-}
-
-/// `[forward]` with `kind = "amqp"`
-#[derive(Clone)]
-pub struct AmqpConfig {
-    /// `amqp://user:password@host:port/vhost`; a secret.
-    pub url: String,
-    /// The topic exchange.
-    pub exchange: String,
-    /// Declare exchange, queue and binding, for platforms that want it.
-    pub declare: bool,
-    /// The queue to declare.
-    pub queue: String,
-    /// Messages in flight.
-    pub window: usize,
-    /// How long a publisher confirm may take before the connection is doubted.
-    pub confirm_timeout: Duration,
-    /// Several records in one message under backlog.
-    pub batch: bool,
-}
-
-/// A broker's address holds a password: shown without it.
-impl std::fmt::Debug for AmqpConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AmqpConfig")
-            .field("url", &"[REDACTED]")
-            .field("exchange", &self.exchange)
-            .field("window", &self.window)
-            .finish_non_exhaustive()
-    }
+    Amqp(Box<AmqpOptions>),
 }
 
 /// `[check]`

@@ -210,6 +210,27 @@ keys! {
     url Must "\"file:/etc/his-agent/secrets/amqp-url\""
         "消息队列的地址 amqp://用户:口令@主机:端口/虚拟主机；含口令时不能直接写，写 file:文件 或 env:变量名。"
         "The broker's address, amqp://user:password@host:port/vhost; with a password it is named, not written: file:PATH or env:NAME."
+    urls Nothing "[\"file:/etc/his-agent/secrets/amqp-url-2\"]"
+        "同一集群的其他地址，写法同 url；连不上时依次换用，连上哪个就一直用哪个。"
+        "Further addresses of the same cluster, written as url is; tried in turn, and the one that works is kept."
+    ca_file Nothing "\"/etc/his-agent/tls/platform-ca.pem\""
+        "amqps 时除系统信任的以外还信任的 CA 证书，PEM 文件。"
+        "With amqps: certificates of CAs to trust beside the system's, a PEM file."
+    cert_file Nothing "\"/etc/his-agent/tls/agent.pem\""
+        "平台要求双向 TLS 时本机的证书，PEM 文件，含中间证书。"
+        "Our certificate where the platform wants mutual TLS: a PEM file, with those between."
+    key_file Nothing "\"/etc/his-agent/tls/agent.key\""
+        "本机证书的私钥，PEM 文件（PKCS#8），只让运行前置机的用户能读。"
+        "The key of our certificate, a PEM file (PKCS#8) that only the agent's user can read."
+    server_name Nothing "\"mq.platform.example\""
+        "平台证书上的名字与地址里的主机不同时写在这里，也用作 SNI。"
+        "The name in the broker's certificate when it differs from the address's host; also sent as SNI."
+    auth Default "\"password\""
+        "password：用地址里的用户和口令登录；external：用本机证书登录（SASL EXTERNAL）。"
+        "password: the user and password of the address; external: our certificate says who we are (SASL EXTERNAL)."
+    heartbeat_ms Default "10000"
+        "与消息队列约定的心跳间隔，毫秒；对方无声断开时约两倍时间后发现。"
+        "Heartbeat interval agreed with the broker, in milliseconds; a peer that vanished is noticed after about twice this."
     exchange Default "\"his.records\""
         "平台的 topic 交换机。"
         "The platform's topic exchange."
@@ -228,6 +249,30 @@ keys! {
     batch Default "\"auto\""
         "auto：积压时把同一路由键的最多 16 条记录合成一条消息；off：一条记录总是一条消息。"
         "auto: under backlog up to 16 records of one routing key share a message; off: never."
+    retry_first_ms Default "200"
+        "第一次失败后等多少毫秒再试；之后每次加倍，其中一半随机。"
+        "Milliseconds before the first try again; doubled after each failure, half of it left to chance."
+    retry_longest_ms Default "30000"
+        "两次尝试之间最长等多少毫秒。"
+        "Milliseconds between two tries at most."
+    breaker_after Default "5"
+        "一个路由键连续被拒多少次后熔断：只拿一条记录试探，试通后其余立即继续。"
+        "Refusals in a row of one routing key after which only one of its records is tried; once it passes, the others follow at once."
+    poison Default "\"park\""
+        "平台因某一条记录关闭信道（多为过大）时：park 再试一次仍被拒就记入死信，本通路继续；block 一直保留并重试，本通路等它。其他通路不受影响。"
+        "A record over which the broker closes the channel (too large): park makes it a dead letter after a second try and its lane goes on; block keeps trying and its lane waits. Other lanes never wait."
+    recheck_ms Default "60000"
+        "多少毫秒换一次信道，以便发现已被收回的写权限和已删除的交换机。"
+        "Milliseconds after which a fresh channel is taken, so that a right taken away or a deleted exchange shows."
+    alert_after_ms Default "300000"
+        "故障持续多少毫秒后告警：写一条 error 日志，并列入 /readyz 和指标。"
+        "Milliseconds a trouble may last before it is an alert: an error in the log, in /readyz and in the metrics."
+    first Default "[\"outpatient_prescription\", \"inpatient_order\", \"settlement\", \"settlement_fund\", \"settlement_list\", \"settlement_list_diagnosis\", \"settlement_request\"]"
+        "积压时先送的数据元实体：处方、医嘱和结算。"
+        "Entities that go before all others under backlog: prescriptions, orders, settlements."
+    last Default "[\"check_result\", \"check_finding\", \"check_feedback\"]"
+        "积压时让路的数据元实体：前置机自己产生的审查记录。"
+        "Entities that make way under backlog: the agent's own records of checks."
 
     ["check" ""]
     deadline_ms Default "500"
@@ -443,7 +488,8 @@ mod tests {
                 "{LEAST}[forward]\nkind = \"amqp\"\nurl = \"amqp://broker:5672\"\n{keys}"
             ))
         };
-        let told = KEYS.iter().filter(|it| it.kind == "amqp" && it.name != "url");
+        let told =
+            KEYS.iter().filter(|it| it.kind == "amqp" && matches!(it.without, Without::Default(_)));
         let told: Vec<String> =
             told.map(|it| format!("{} = {}\n", it.name, it.without.value())).collect();
         let told = told.concat();
@@ -478,6 +524,7 @@ mod tests {
             .next()
             .unwrap()
             .lines()
+            .chain(include_str!("forward.rs").lines())
             .chain(include_str!("secrets.rs").lines())
             .chain(include_str!("unwrap.rs").lines())
             .flat_map(str::split_whitespace)
@@ -492,7 +539,7 @@ mod tests {
     }
 
     /// How `read` asks for a key.
-    const GETTERS: [&str; 10] = [
+    const GETTERS: [&str; 11] = [
         ".secrets(\"",
         ".text(\"",
         ".texts(\"",
@@ -503,6 +550,7 @@ mod tests {
         ".size(\"",
         ".duration(\"",
         "secret(section,\"",
+        "one_of(section,\"",
     ];
 
     #[test]
@@ -522,10 +570,12 @@ mod tests {
     /// Everything a configuration says, what its `Debug` hides among it.
     fn seen(config: &Config) -> String {
         match &config.forward {
-            ForwardConfig::Amqp(it) => format!(
-                "{config:?} {} {} {} {} {} {:?} {}",
-                it.url, it.exchange, it.declare, it.queue, it.window, it.confirm_timeout, it.batch
-            ),
+            ForwardConfig::Amqp(it) => {
+                let access = &it.access;
+                let (urls, name) = (&access.urls, &access.server_name);
+                let more = (access.heartbeat, access.external, &access.ca_pem);
+                format!("{config:?} {urls:?} {name:?} {more:?} {:?}", access.identity_pem)
+            }
             ForwardConfig::Files { .. } => format!("{config:?}"),
         }
     }

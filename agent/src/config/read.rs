@@ -8,12 +8,13 @@ use adapters::{Keys, Limits, Prepare, StreamPath, WireFormat};
 use schemas::Problem;
 use toml::de::DeTable;
 
-use super::secrets::{self, secret};
+use super::forward::forward;
+use super::secrets;
 use super::section::{Complaints, Section};
 use super::unwrap::unwrap;
 use super::{
-    AmqpConfig, ChannelConfig, CheckConfig, Config, ControlConfig, ForwardConfig, HistoryConfig,
-    Hospital, Listen, LogConfig, MessagesConfig, OutboxConfig, QualityConfig, Sets,
+    ChannelConfig, CheckConfig, Config, ControlConfig, HistoryConfig, Hospital, Listen, LogConfig,
+    MessagesConfig, OutboxConfig, QualityConfig, Sets,
 };
 use crate::outbox::Mark;
 
@@ -291,49 +292,6 @@ fn quality(
     QualityConfig {
         dir: dir.unwrap_or_else(|| outbox.dir.with_file_name("quality")),
         keep_days: u32::try_from(keep_days).unwrap_or(u32::MAX),
-    }
-}
-
-fn forward(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> ForwardConfig {
-    let mut section = root.section("forward", to);
-    let kind = section.text("kind", to).unwrap_or_else(|| "files".to_owned());
-    let place = section.offset_of("kind");
-    let forward = match kind.as_str() {
-        "amqp" => ForwardConfig::Amqp(amqp(&mut section, to)),
-        "files" => {
-            let dir =
-                section.text("dir", to).unwrap_or_else(|| "/var/lib/his-agent/records".to_owned());
-            ForwardConfig::Files { dir: PathBuf::from(dir) }
-        }
-        other => {
-            to.error("A004", place, format!("`kind` must be files or amqp, not `{other}`"));
-            return ForwardConfig::Files { dir: PathBuf::new() };
-        }
-    };
-    section.finish(to);
-    forward
-}
-
-fn amqp(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> AmqpConfig {
-    AmqpConfig {
-        url: secret(section, "url", to),
-        exchange: section.text("exchange", to).unwrap_or_else(|| "his.records".to_owned()),
-        declare: section.switch("declare", false, to),
-        queue: section.text("queue", to).unwrap_or_else(|| "his.records".to_owned()),
-        window: section.size("window", 256, 1..=10_000, to),
-        confirm_timeout: section.duration("confirm_timeout_ms", 30_000, 1_000..=600_000, to),
-        batch: match section.text("batch", to).as_deref() {
-            None | Some("auto") => true,
-            Some("off") => false,
-            Some(_) => {
-                to.error(
-                    "A004",
-                    section.offset_of("batch"),
-                    "`batch` must be auto or off".to_owned(),
-                );
-                false
-            }
-        },
     }
 }
 

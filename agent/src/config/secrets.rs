@@ -58,6 +58,33 @@ pub(super) fn secret(
 ) -> String {
     let named = section.required(key, to);
     let place = section.offset_of(key);
+    reveal(named, key, place, to)
+}
+
+/// Further addresses of the broker's cluster, each named or written as `secret` wants it.
+pub(super) fn addresses(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<String> {
+    let named = section.texts("urls", to);
+    let place = section.offset_of("urls");
+    named.into_iter().map(|it| reveal(it, "urls", place, to)).collect()
+}
+
+/// The text of a PEM file, which must at least look like one.
+pub(super) fn pem(
+    section: &Section<'_, '_>,
+    key: &'static str,
+    path: Option<&str>,
+    to: &mut Complaints<'_>,
+) -> Option<String> {
+    let problem = match text_of(Path::new(path?)) {
+        Ok(text) if text.contains("-----BEGIN ") => return Some(text),
+        Ok(_) => "there is no PEM text in the file".to_owned(),
+        Err(problem) => problem,
+    };
+    to.error("A009", section.offset_of(key), format!("`{key}`: {problem}"));
+    None
+}
+
+fn reveal(named: String, key: &str, place: usize, to: &mut Complaints<'_>) -> String {
     match Named::of(&named).read() {
         Some(Ok(text)) => return text,
         Some(Err(why)) => {

@@ -197,6 +197,11 @@ impl<'t, 'i> Section<'t, 'i> {
         Duration::from_millis(self.number(key, default_ms, bounds, to))
     }
 
+    /// Whether the key is there.
+    pub(super) fn gives(&self, key: &str) -> bool {
+        self.table.is_some_and(|it| it.get(key).is_some())
+    }
+
     /// Where a key stands, for complaints about what its value means.
     pub(super) fn offset_of(&self, key: &str) -> usize {
         self.table.and_then(|it| it.get(key)).map_or(self.offset, |it| it.span().start)

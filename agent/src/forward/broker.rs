@@ -15,12 +15,15 @@
 //! Its own recovery is left switched off: it gives up after some tries and cannot say what it
 //! lost. Reconnecting is the business of [`super`].
 
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{Stream, StreamExt, future};
+use jiff::Timestamp;
 use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
@@ -28,7 +31,7 @@ use lapin::options::{
 };
 use lapin::tcp::{AsyncTcpStream, OwnedIdentity, OwnedTLSConfig};
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
-use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ErrorKind, Event,
     ExchangeKind,
@@ -37,9 +40,11 @@ use tokio::select;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use super::arrival::Arrival;
+use super::certificate::{holds_until, pem_holds_until};
 use super::error::{BrokerError, Confirm};
 use super::options::{APP_ID, Access, AmqpOptions};
 use super::parcel::Parcel;
+use super::renewal::Renewal;
 use super::socket::SocketEnd;
 use super::unanswered::{Reply, Unanswered};
 use super::{Broker, Heard, Session};
@@ -74,6 +79,9 @@ impl Access {
         let heartbeat = u16::try_from(self.heartbeat.as_secs()).unwrap_or(u16::MAX);
         uri.query.heartbeat.get_or_insert(heartbeat);
         uri.query.frame_max.get_or_insert(FRAME_BYTES_MAX);
+        if self.external {
+            uri.query.auth_mechanism = Some(SASLMechanism::External);
+        }
         Ok(uri)
     }
 
@@ -97,8 +105,7 @@ pub(crate) struct Rabbit {
 
 impl Rabbit {
     pub(crate) fn new(options: AmqpOptions, agent: String, epoch: String) -> Rabbit {
-        // The first connect moves on to the first address.
-        Rabbit { options, agent, epoch, turn: usize::MAX }
+        Rabbit { options, agent, epoch, turn: 0 }
     }
 }
 
@@ -109,19 +116,27 @@ impl Broker for Rabbit {
         self.options.access.peer(self.turn)
     }
 
-    async fn connect(&mut self) -> Result<Publisher, BrokerError> {
+    fn move_on(&mut self) {
         self.turn = self.turn.wrapping_add(1);
+    }
+
+    async fn connect(&mut self) -> Result<Publisher, BrokerError> {
         let link = Link::open(&self.options.access, self.turn).await?;
-        let channel = link.channel().await?;
-        declare(&channel, &self.options).await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        let classic = declare(&link, &self.options).await?;
+        let exchange: ShortString = self.options.exchange.as_str().into();
+        let channel = fresh_channel(&link.connection, exchange.clone()).await?;
         let events = Box::pin(link.connection.events_listener());
+        let mut sayings = VecDeque::new();
+        sayings.push_back(Heard::Notice(CLASSIC, classic));
+        sayings.extend(link.holds_until.map(Heard::CertificateUntil));
         Ok(Publisher {
             link,
             channel,
             events,
+            sayings,
             pulse: pulse(),
-            exchange: self.options.exchange.as_str().into(),
+            renewal: Renewal::new(self.options.recheck),
+            exchange,
             agent: self.agent.clone(),
             epoch: self.epoch.clone(),
             unanswered: Unanswered::default(),
@@ -129,20 +144,44 @@ impl Broker for Rabbit {
     }
 }
 
-async fn declare(channel: &Channel, options: &AmqpOptions) -> Result<(), BrokerError> {
-    // Without `declare` this only asks whether the exchange is there, and says so at once if not.
-    let passive = !options.declare;
-    let exchange = ExchangeDeclareOptions { passive, durable: true, ..Default::default() };
-    let name: ShortString = options.exchange.as_str().into();
+/// A channel in confirm mode. That the exchange is there is asked each time; the right to write to
+/// it is looked up by the broker once a channel, with the first message.
+async fn fresh_channel(
+    connection: &Connection,
+    exchange: ShortString,
+) -> Result<Channel, BrokerError> {
+    let channel = connection.create_channel().await?;
+    let passive = ExchangeDeclareOptions { passive: true, ..Default::default() };
+    channel.exchange_declare(exchange, ExchangeKind::Topic, passive, FieldTable::default()).await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    Ok(channel)
+}
+
+/// Declares what is wanted. Gives what there is to say about the queue.
+async fn declare(link: &Link, options: &AmqpOptions) -> Result<Option<String>, BrokerError> {
+    if !options.declare {
+        return Ok(None);
+    }
+    let channel = link.channel().await?;
+    let exchange = ExchangeDeclareOptions { durable: true, ..Default::default() };
+    let (name, queue): (ShortString, ShortString) =
+        (options.exchange.as_str().into(), options.queue.as_str().into());
     let none = FieldTable::default;
     channel.exchange_declare(name.clone(), ExchangeKind::Topic, exchange, none()).await?;
-    if options.declare {
-        let queue: ShortString = options.queue.as_str().into();
-        let durable = QueueDeclareOptions { durable: true, ..Default::default() };
-        channel.queue_declare(queue.clone(), durable, quorum()).await?;
-        channel.queue_bind(queue, name, "#".into(), QueueBindOptions::default(), none()).await?;
-    }
-    Ok(())
+    let durable = QueueDeclareOptions { durable: true, ..Default::default() };
+    let declared = channel.queue_declare(queue.clone(), durable, quorum()).await;
+    // The queue is there and is another kind: the broker closes the channel and says so.
+    let (channel, classic) = match declared.map_err(BrokerError::from) {
+        Ok(_) => (channel, None),
+        Err(BrokerError::ChannelClosed { reply_text, .. })
+            if reply_text.contains("x-queue-type") =>
+        {
+            (link.channel().await?, Some(format!("queue {queue} is no quorum queue: {reply_text}")))
+        }
+        Err(error) => return Err(error),
+    };
+    channel.queue_bind(queue, name, "#".into(), QueueBindOptions::default(), none()).await?;
+    Ok(classic)
 }
 
 /// Quorum queues sync before they confirm; a classic queue may confirm what a power cut takes.
@@ -157,7 +196,10 @@ pub(crate) struct Publisher {
     link: Link,
     channel: Channel,
     events: Pin<Box<dyn Stream<Item = Event> + Send>>,
+    // What is to be said before anything is heard.
+    sayings: VecDeque<Heard>,
     pulse: Interval,
+    renewal: Renewal<Channel>,
     exchange: ShortString,
     agent: String,
     epoch: String,
@@ -177,6 +219,7 @@ impl Session for Publisher {
             let confirm = sent.await?;
             Ok(reply(confirm.await?))
         };
+        self.renewal.sent();
         self.unanswered.push(parcel.ticket(), parcel.message_id.clone(), Box::pin(reply));
     }
 
@@ -192,20 +235,45 @@ impl Session for Publisher {
 
 impl Publisher {
     fn poll_heard(&mut self, cx: &mut Context<'_>) -> Poll<Result<Heard, BrokerError>> {
+        if let Some(saying) = self.sayings.pop_front() {
+            return Poll::Ready(Ok(saying));
+        }
         // Answers first: what was confirmed before a connection broke is confirmed.
         if let Poll::Ready(answers) = self.unanswered.poll(cx) {
+            if let Ok(answers) = &answers {
+                self.renewal.answered(answers.len());
+            }
             return Poll::Ready(answers.map(Heard::Answers));
         }
         while let Poll::Ready(Some(event)) = self.events.as_mut().poll_next(cx) {
             match event {
-                Event::ConnectionBlocked(reason) => return Poll::Ready(Ok(Heard::Blocked(reason))),
-                Event::ConnectionUnblocked => return Poll::Ready(Ok(Heard::Unblocked)),
+                Event::ConnectionBlocked(reason) => {
+                    self.renewal.hold(true);
+                    return Poll::Ready(Ok(Heard::Blocked(reason)));
+                }
+                Event::ConnectionUnblocked => {
+                    self.renewal.hold(false);
+                    return Poll::Ready(Ok(Heard::Unblocked));
+                }
                 Event::Error(error) => return Poll::Ready(Err(error.into())),
                 _ => (),
             }
         }
+        let open = || {
+            let (connection, exchange) = (self.link.connection.clone(), self.exchange.clone());
+            async move { fresh_channel(&connection, exchange).await }
+        };
+        if let Poll::Ready(renewed) = self.renewal.poll(cx, open) {
+            match renewed {
+                Ok(fresh) => self.renewal.retire(std::mem::replace(&mut self.channel, fresh)),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
         // Some ends of a connection make no event, so its state is looked at now and then.
         while self.pulse.poll_tick(cx).is_ready() {
+            if let Some(error) = self.link.expired(Timestamp::now()) {
+                return Poll::Ready(Err(error));
+            }
             if self.unanswered.is_empty() && !self.channel.status().connected() {
                 let reason = "the channel is closed".to_owned();
                 return Poll::Ready(Err(BrokerError::Lost { reason }));
@@ -273,7 +341,9 @@ fn headers(parcel: &Parcel, agent: &str, epoch: &str) -> FieldTable {
 
 /// A connection. Dropping it ends it at once, without asking the broker.
 struct Link {
-    connection: Connection,
+    connection: Arc<Connection>,
+    /// Until when both certificates hold, with TLS.
+    holds_until: Option<Timestamp>,
     _socket: SocketEnd,
 }
 
@@ -283,6 +353,9 @@ impl Link {
         let tls = access.tls();
         let socket = SocketEnd::default();
         let slot = socket.slot();
+        let seen = Arc::new(OnceLock::new());
+        let of_the_broker = Arc::clone(&seen);
+        let server_name = access.server_name.clone();
         let name = access.connection_name.as_str().into();
         let properties = ConnectionProperties::default().with_connection_name(name);
         let runtime = lapin::runtime::default_runtime()?;
@@ -299,8 +372,17 @@ impl Link {
                         slot.hold(plain.get_ref())?;
                     }
                     match uri.scheme {
-                        AMQPScheme::AMQP => Ok(stream),
-                        AMQPScheme::AMQPS => stream.into_tls(&host, tls.as_ref()).await,
+                        AMQPScheme::AMQP => Ok::<_, io::Error>(stream),
+                        AMQPScheme::AMQPS => {
+                            let name = server_name.as_deref().unwrap_or(&host);
+                            let stream = stream.into_tls(name, tls.as_ref()).await?;
+                            if let AsyncTcpStream::Rustls(tls) = &stream {
+                                let shown = tls.get_ref().1.peer_certificates();
+                                let until = shown.and_then(|it| holds_until(it.first()?));
+                                let _ = of_the_broker.set(until);
+                            }
+                            Ok(stream)
+                        }
                     }
                 };
                 let late = || io::Error::from(io::ErrorKind::TimedOut);
@@ -308,12 +390,22 @@ impl Link {
             },
             properties,
         );
-        let connection = connection.await.map_err(|error| refusal(&error))?;
-        Ok(Link { connection, _socket: socket })
+        let connection = Arc::new(connection.await.map_err(|error| refusal(&error))?);
+        let theirs = seen.get().copied().flatten();
+        let ours = access.identity_pem.as_ref().filter(|_| theirs.is_some());
+        let ours = ours.and_then(|(pem, _)| pem_holds_until(pem));
+        let holds_until = theirs.into_iter().chain(ours).min();
+        Ok(Link { connection, holds_until, _socket: socket })
     }
 
     async fn channel(&self) -> Result<Channel, BrokerError> {
         self.connection.create_channel().await.map_err(BrokerError::from)
+    }
+
+    /// An open connection outlives its certificate, the next one does not: better told today.
+    fn expired(&self, now: Timestamp) -> Option<BrokerError> {
+        let until = self.holds_until.filter(|until| *until < now)?;
+        Some(BrokerError::Certificate { reason: format!("it has expired at {until}") })
     }
 
     async fn close(self) {
@@ -413,7 +505,11 @@ fn arrival(delivery: Delivery) -> Arrival {
 impl From<lapin::Error> for BrokerError {
     fn from(error: lapin::Error) -> BrokerError {
         let ErrorKind::ProtocolError(said) = error.kind() else {
-            return BrokerError::Lost { reason: error.to_string() };
+            // With TLS 1.3 our own certificate is judged only after the handshake.
+            return match unreachable(error.to_string()) {
+                BrokerError::Unreachable { reason } => BrokerError::Lost { reason },
+                certificate => certificate,
+            };
         };
         let (reply_code, reply_text) = (said.get_id(), said.get_message().to_string());
         if error.is_amqp_hard_error() {
@@ -431,7 +527,16 @@ fn refusal(error: &lapin::Error) -> BrokerError {
             reply_code: said.get_id(),
             reply_text: said.get_message().to_string(),
         },
-        _ => BrokerError::Unreachable { reason: error.to_string() },
+        _ => unreachable(error.to_string()),
+    }
+}
+
+/// TLS says what is wrong in words only, and what is wrong with a certificate in many.
+fn unreachable(reason: String) -> BrokerError {
+    if reason.to_lowercase().contains("certificate") {
+        BrokerError::Certificate { reason }
+    } else {
+        BrokerError::Unreachable { reason }
     }
 }
 
@@ -445,6 +550,8 @@ fn pulse() -> Interval {
     pulse
 }
 
+/// The queue is no quorum queue.
+const CLASSIC: &str = "F113";
 const PERSISTENT: u8 = 2;
 const REPLY_SUCCESS: u16 = 200;
 /// lapin keeps 64 frames' worth of buffers for each connection; its default would be 8 MiB.

@@ -63,6 +63,12 @@ pub enum BrokerError {
         /// What did not fit.
         reason: String,
     },
+    /// A certificate is not accepted or has expired: the broker's or ours.
+    #[error("a TLS certificate is not accepted: {reason}")]
+    Certificate {
+        /// What TLS said.
+        reason: String,
+    },
     /// The address or the TLS material cannot be used as configured.
     #[error("the broker's address or TLS material is not usable: {reason}")]
     Unusable {
@@ -77,13 +83,21 @@ impl BrokerError {
         match self {
             BrokerError::Unreachable { .. } => "F101",
             BrokerError::Refused { .. } => "F102",
+            BrokerError::ChannelClosed { reply_code: NOT_FOUND, .. } => "F109",
+            BrokerError::ChannelClosed { reply_code: ACCESS_REFUSED, .. } => "F110",
             BrokerError::ChannelClosed { .. } => "F103",
             BrokerError::ConnectionClosed { .. } => "F104",
             BrokerError::Lost { .. } => "F105",
             BrokerError::Silent { .. } => "F106",
             BrokerError::Doubt { .. } => "F107",
             BrokerError::Unusable { .. } => "F108",
+            BrokerError::Certificate { .. } => "F111",
         }
+    }
+
+    /// True when a connection that comes about does not yet disprove it: it shows only on sending.
+    pub(crate) fn outlives_connecting(code: &str) -> bool {
+        matches!(code, "F103" | "F107" | "F110")
     }
 
     pub(crate) fn silent(doing: &'static str, waited: Duration) -> BrokerError {
@@ -154,5 +168,7 @@ impl fmt::Display for Confirm {
     }
 }
 
+const ACCESS_REFUSED: u16 = 403;
+const NOT_FOUND: u16 = 404;
 const CONTENT_TOO_LARGE: u16 = 311;
 const PRECONDITION_FAILED: u16 = 406;

@@ -26,8 +26,29 @@ pub struct AmqpOptions {
     pub retry_first: Duration,
     /// No pause is longer.
     pub retry_longest: Duration,
+    /// After so many refusals in a row of one routing key, only one of its records is tried at a time.
+    pub breaker_after: u32,
+    /// What becomes of a record that the broker refuses by closing the channel over it.
+    pub poison: Poison,
+    /// How often the rights are proved anew, on a fresh channel.
+    pub recheck: Duration,
+    /// How long a trouble may last before it is an alert.
+    pub alert_after: Duration,
+    /// Entities that go before all others.
+    pub first: Vec<String>,
+    /// Entities that wait while anything else can go.
+    pub last: Vec<String>,
     /// How long answers are awaited when the daemon stops.
     pub drain_max: Duration,
+}
+
+/// What becomes of a record that can never be delivered as it is: too large for the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Poison {
+    /// It becomes a dead letter, and its lane goes on.
+    Park,
+    /// It stays, is tried again, and its lane waits behind it.
+    Block,
 }
 
 /// Where a broker is and how to prove who we are.
@@ -39,6 +60,11 @@ pub struct Access {
     pub ca_pem: Option<String>,
     /// Our certificate and its key, PEM.
     pub identity_pem: Option<(String, String)>,
+    /// The name that the broker's certificate must carry, when it is not the address's host; it is
+    /// also what SNI asks for.
+    pub server_name: Option<String>,
+    /// Our certificate says who we are (SASL EXTERNAL), not a password.
+    pub external: bool,
     /// Heartbeat interval agreed with the broker.
     pub heartbeat: Duration,
     /// Shown in the broker's list of connections.
@@ -59,6 +85,12 @@ impl AmqpOptions {
             connect_timeout: Duration::from_secs(15),
             retry_first: Duration::from_millis(200),
             retry_longest: Duration::from_secs(30),
+            breaker_after: 5,
+            poison: Poison::Park,
+            recheck: Duration::from_secs(60),
+            alert_after: Duration::from_mins(5),
+            first: FIRST.map(str::to_owned).to_vec(),
+            last: LAST.map(str::to_owned).to_vec(),
             drain_max: Duration::from_secs(5),
         }
     }
@@ -71,6 +103,8 @@ impl Access {
             urls,
             ca_pem: None,
             identity_pem: None,
+            server_name: None,
+            external: false,
             heartbeat: Duration::from_secs(10),
             connection_name: APP_ID.to_owned(),
         }
@@ -86,3 +120,15 @@ impl fmt::Debug for Access {
 
 /// Shown to the platform with every message and in the broker's list of connections.
 pub(crate) const APP_ID: &str = concat!("his-agent/", env!("CARGO_PKG_VERSION"));
+/// What money and medicine hang on.
+const FIRST: [&str; 7] = [
+    "outpatient_prescription",
+    "inpatient_order",
+    "settlement",
+    "settlement_fund",
+    "settlement_list",
+    "settlement_list_diagnosis",
+    "settlement_request",
+];
+/// What only tells how the agent itself does.
+const LAST: [&str; 3] = ["check_result", "check_finding", "check_feedback"];

@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
+use tokio::time::Instant;
 
 use super::error::{BrokerError, Confirm};
 
@@ -24,6 +26,8 @@ pub struct ForwardStatus {
     pub peer: String,
     /// Why the broker has asked us to hold back, while it does: low on memory or on disk.
     pub blocked: Option<String>,
+    /// What keeps every record from leaving, while it does.
+    pub trouble: Option<Trouble>,
     /// The last thing that went wrong. It stays after recovery, so that a night's trouble shows.
     pub last_error: Option<Trouble>,
     /// When a record was last confirmed.
@@ -35,6 +39,10 @@ pub struct ForwardStatus {
     pub nacked: u64,
     /// Records returned as unroutable since start; a record may be returned many times.
     pub returned: u64,
+    /// Records over which the broker closed the channel since start.
+    pub rejected: u64,
+    /// Records that became dead letters because the platform can never take them, since start.
+    pub set_aside: u64,
     /// Connections made since start, less the first.
     pub reconnects: u64,
     /// Records sent and not yet answered.
@@ -43,6 +51,11 @@ pub struct ForwardStatus {
     pub held: u64,
     /// Why records are held, by routing key; at most [`REASONS_MAX`] keys.
     pub held_reasons: BTreeMap<String, Trouble>,
+    /// What is not wrong yet and will be, by code: a certificate that expires soon.
+    pub notices: BTreeMap<&'static str, String>,
+    /// Until when the first certificate of the connection holds, the broker's or ours.
+    #[serde(serialize_with = "at_text_if_any")]
+    pub certificate_until: Option<Timestamp>,
     #[serde(skip)]
     connections: u64,
     /// The last record that was taken out of the outbox to be sent.
@@ -60,6 +73,41 @@ pub struct Trouble {
     /// When.
     #[serde(serialize_with = "at_text")]
     pub at: Timestamp,
+    // How long it lasts is measured by a clock that nobody sets.
+    #[serde(skip)]
+    since: Instant,
+}
+
+impl Trouble {
+    fn new(code: &'static str, reason: String) -> Trouble {
+        Trouble { code, reason, at: Timestamp::now(), since: Instant::now() }
+    }
+
+    /// The same trouble told anew has lasted since it was first told.
+    fn following(self, before: Option<&Trouble>) -> Trouble {
+        match before {
+            Some(before) => Trouble { at: before.at, since: before.since, ..self },
+            None => self,
+        }
+    }
+}
+
+impl ForwardStatus {
+    /// The state in one word, for people and metrics.
+    pub fn word(&self) -> &'static str {
+        match (&self.trouble, self.held_reasons.values().next()) {
+            (Some(trouble), _) => word(trouble.code),
+            (None, _) if !self.connected => "starting",
+            (None, Some(held)) => word(held.code),
+            (None, None) => "open",
+        }
+    }
+
+    /// What has lasted at least so long: the trouble of all, then those of single routing keys.
+    pub fn lasting(&self, at_least: Duration) -> Vec<&Trouble> {
+        let all = self.trouble.iter().chain(self.held_reasons.values());
+        all.filter(|it| it.since.elapsed() >= at_least).collect()
+    }
 }
 
 impl ForwardState {
@@ -75,6 +123,8 @@ impl ForwardState {
         account.blocked = None;
         account.connections += 1;
         account.reconnects = account.connections - 1;
+        // A missing right shows only when something is sent, so a connection does not disprove it.
+        account.trouble.take_if(|it| !BrokerError::outlives_connecting(it.code));
     }
 
     pub(crate) fn disconnected(&self) {
@@ -85,7 +135,13 @@ impl ForwardState {
     }
 
     pub(crate) fn blocked(&self, reason: Option<String>) {
-        self.account().blocked = reason;
+        let mut account = self.account();
+        let trouble = reason
+            .as_ref()
+            .map(|it| Trouble::new(BLOCKED, format!("the broker has asked us to wait: {it}")));
+        account.blocked = reason;
+        account.last_error = trouble.clone().or(account.last_error.take());
+        account.trouble = trouble;
     }
 
     pub(crate) fn failed(&self, error: &BrokerError) {
@@ -93,13 +149,17 @@ impl ForwardState {
     }
 
     pub(crate) fn trouble(&self, code: &'static str, reason: String) {
-        self.account().last_error = Some(Trouble { code, reason, at: Timestamp::now() });
+        let trouble = Trouble::new(code, reason);
+        let mut account = self.account();
+        account.last_error = Some(trouble.clone());
+        account.trouble = Some(trouble.following(account.trouble.as_ref()));
     }
 
     pub(crate) fn confirmed(&self, records: usize) {
         let mut account = self.account();
         account.confirmed += records as u64;
         account.last_confirm = Some(Timestamp::now());
+        account.trouble = None;
     }
 
     /// A record that had been refused was accepted. True when the key had a reason until now.
@@ -111,23 +171,49 @@ impl ForwardState {
     pub(crate) fn refused(&self, routing_key: &str, records: usize, confirm: &Confirm) -> bool {
         let Some(code) = confirm.code() else { return false };
         let reason = format!("{confirm} (routing key {routing_key})");
-        let trouble = Trouble { code, reason, at: Timestamp::now() };
         let mut account = self.account();
         match confirm {
             Confirm::Returned { .. } => account.returned += records as u64,
-            Confirm::Confirmed
-            | Confirm::Nacked
-            | Confirm::Rejected { .. }
-            | Confirm::NotRequested => {
+            Confirm::Rejected { .. } => account.rejected += records as u64,
+            Confirm::Confirmed | Confirm::Nacked | Confirm::NotRequested => {
                 account.nacked += records as u64;
             }
         }
+        let trouble = Trouble::new(code, reason);
         account.last_error = Some(trouble.clone());
-        let known = account.held_reasons.get(routing_key).map(|it| it.code);
+        // It answers, so the road as a whole is open.
+        account.trouble = None;
+        let known = account.held_reasons.get(routing_key);
+        let news = known.map(|it| it.code) != Some(code);
+        let trouble = trouble.following(known);
         if known.is_some() || account.held_reasons.len() < REASONS_MAX {
             account.held_reasons.insert(routing_key.to_owned(), trouble);
         }
-        known != Some(code)
+        news
+    }
+
+    pub(crate) fn set_aside(&self) {
+        self.account().set_aside += 1;
+    }
+
+    /// What is to be told though nothing is wrong yet; without a text, no more.
+    pub(crate) fn notice(&self, code: &'static str, text: Option<String>) {
+        let mut account = self.account();
+        match text {
+            Some(text) => account.notices.insert(code, text),
+            None => account.notices.remove(code),
+        };
+    }
+
+    /// Until when the connection's certificates hold; told early enough to have new ones made.
+    pub(crate) fn certificate_until(&self, until: Timestamp) {
+        self.account().certificate_until = Some(until);
+        let soon = until.duration_since(Timestamp::now()) < EXPIRES_SOON;
+        let text = format!("a certificate expires at {until}");
+        if soon {
+            tracing::warn!(code = EXPIRING, %until, "a certificate expires soon");
+        }
+        self.notice(EXPIRING, soon.then_some(text));
     }
 
     /// Records up to this number are in the forwarder's hands, or were.
@@ -152,6 +238,49 @@ impl ForwardState {
     }
 }
 
+/// Every word that [`ForwardStatus::word`] can say.
+pub const WORDS: [&str; 18] = [
+    "open",
+    "starting",
+    "unreachable",
+    "turned_away",
+    "channel_closed",
+    "closed",
+    "lost",
+    "silent",
+    "doubtful",
+    "unusable",
+    "exchange_missing",
+    "no_right",
+    "certificate",
+    "blocked",
+    "no_binding",
+    "nacked",
+    "oversize",
+    "folder",
+];
+
+fn word(code: &str) -> &'static str {
+    match code {
+        "F101" => "unreachable",
+        "F102" => "turned_away",
+        "F103" => "channel_closed",
+        "F104" => "closed",
+        "F105" => "lost",
+        "F106" => "silent",
+        "F108" => "unusable",
+        "F109" => "exchange_missing",
+        "F110" => "no_right",
+        "F111" => "certificate",
+        "F112" => "blocked",
+        "F201" => "no_binding",
+        "F202" => "nacked",
+        "F203" => "oversize",
+        "F301" => "folder",
+        _ => "doubtful",
+    }
+}
+
 fn at_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(at)
 }
@@ -163,3 +292,82 @@ fn at_text_if_any<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Resul
 
 /// How many routing keys are named in [`ForwardStatus::held_reasons`].
 pub const REASONS_MAX: usize = 64;
+/// A certificate expires soon: how soon, and its code.
+const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
+const EXPIRING: &str = "F114";
+/// The broker has asked us to wait.
+const BLOCKED: &str = "F112";
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_state_is_one_word_with_a_reason() {
+        check(&["connect"], "open");
+        check(&["fail 404"], "exchange_missing");
+        check(&["fail 403", "connect"], "no_right");
+        check(&["fail 403", "connect", "confirm"], "open");
+        check(&["fail down", "connect"], "open");
+        check(&["connect", "return"], "no_binding");
+        check(&["connect", "return", "accept"], "open");
+        check(&["connect", "block"], "blocked");
+        check(&["connect", "block", "unblock"], "open");
+        assert!(WORDS.contains(&word("F107")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_lasts_is_told_once_it_has_lasted() {
+        let lasting = |state: &ForwardState| {
+            let status = state.status();
+            let codes = status.lasting(Duration::from_secs(60));
+            codes.iter().map(|it| it.code).collect::<Vec<_>>().join(" ")
+        };
+        let state = state(&["fail down"]);
+        assert_eq!(lasting(&state), "");
+        // Another try that fails otherwise is still the same outage.
+        tokio::time::sleep(Duration::from_secs(59)).await;
+        act(&state, "fail 404");
+        assert_eq!(lasting(&state), "");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(lasting(&state), "F109");
+        act(&state, "connect");
+        assert_eq!(lasting(&state), "");
+    }
+
+    #[track_caller]
+    fn check(acts: &[&str], word: &str) {
+        let state = state(acts);
+        assert_eq!(state.status().word(), word, "{acts:?}");
+    }
+
+    fn state(acts: &[&str]) -> ForwardState {
+        let state = ForwardState::default();
+        for it in acts {
+            act(&state, it);
+        }
+        state
+    }
+
+    fn act(state: &ForwardState, act: &str) {
+        let closed =
+            |reply_code| BrokerError::ChannelClosed { reply_code, reply_text: "no".to_owned() };
+        match act {
+            "connect" => state.connected("broker"),
+            "confirm" => state.confirmed(1),
+            "accept" => assert!(state.accepted_again("H1.rx")),
+            "block" => state.blocked(Some("low on memory".to_owned())),
+            "unblock" => state.blocked(None),
+            "return" => {
+                let returned =
+                    Confirm::Returned { reply_code: 312, reply_text: "NO_ROUTE".to_owned() };
+                assert!(state.refused("H1.rx", 1, &returned));
+            }
+            "fail down" => state.failed(&BrokerError::Unreachable { reason: "refused".to_owned() }),
+            "fail 404" => state.failed(&closed(404)),
+            "fail 403" => state.failed(&closed(403)),
+            other => panic!("no such act: {other}"),
+        }
+    }
+}

@@ -10,7 +10,9 @@ use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
+use super::options::Poison;
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -53,20 +55,107 @@ async fn what_was_confirmed_before_a_connection_broke_is_not_sent_again() {
 #[tokio::test(start_paused = true)]
 async fn a_missing_exchange_is_named_and_waited_for() {
     let script = "0 close 404, 50s open";
-    check("1A.rx 2B.rx", script, "arrived 1 2; settled 1 2; F103").await;
+    check("1A.rx 2B.rx", script, "arrived 1 2; settled 1 2; F109").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_parcel_that_closes_the_channel_is_found_and_held() {
-    let poison = "arrived 1 1 3; settled 1 3; waiting 2; F103";
+    let poison = "arrived 1 1 3; settled 1 2 3; buried 2; F203";
     check("1A.rx 2B.big 3C.rx", "0 poison big", poison).await;
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_never_passes_lets_its_lane_go_on_or_keeps_it_as_configured() {
+    let parked = "arrived 1 1 4 3; settled 1 2 3 4; buried 2; F203";
+    check("1A.rx 2B.big 3B.rx 4C.rx", "0 poison big", parked).await;
+    let world = World::with("1A.rx 2B.big 3B.rx 4C.rx", |it| it.poison = Poison::Block);
+    world.run_script("0 poison big", Duration::from_secs(1_000)).await;
+    assert_eq!(world.tell(), "arrived 1 1 4; settled 1 4; waiting 2 3; F203");
+    assert_eq!(world.state.status().word(), "oversize");
+    // Whoever raises the platform's limit gets it.
+    world.run_script("0 route big", Duration::from_secs(1_000)).await;
+    assert_eq!(world.tell(), "arrived 1 1 4 2 3; settled 1 2 3 4; F203");
+    assert_eq!(world.state.status().word(), "open");
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_refused_again_and_again_is_tried_by_one_record() {
+    let records: Vec<String> =
+        (1..=6_000).map(|seq| format!("{seq}L{seq}.{}", ["dx", "rx"][seq % 2])).collect();
+    let world = World::new(&records.join(" "));
+    world.run_script("0 unroute dx", Duration::from_secs(600)).await;
+    assert_eq!(world.source.settled().len(), 3_000, "the others wait for it");
+    let refused = world.broker().refused;
+    assert!((5..600).contains(&refused), "{refused} messages refused in ten minutes");
+    assert_eq!(world.state.status().word(), "no_binding");
+    world.run_script("0 route dx", Duration::from_secs(40)).await;
+    assert_eq!(world.source.waiting().len(), 0, "they do not follow the one that passed");
+    assert_eq!(world.state.status().word(), "open");
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn money_and_medicine_go_first_and_telemetry_last() {
+    let world = World::with(
+        "1A.check_result 2B.fee 3C.outpatient_prescription 4D.fee 5E.settlement 6C.fee",
+        |it| it.window_messages_max = 1,
+    );
+    world.run_script("", Duration::from_secs(10)).await;
+    assert_eq!(world.tell(), "arrived 3 5 2 4 6 1; settled 1 2 3 4 5 6; no trouble");
+    world.stop().await;
+}
+
+/// A backlog of 40,000 at 16 records every 10 ms: 25 seconds of it.
+#[tokio::test(start_paused = true)]
+async fn a_fresh_record_goes_past_a_backlog_but_never_past_its_own_lane() {
+    let records: Vec<String> =
+        (1..=39_999).map(|seq| format!("{seq}L{}.rx", seq % 9_000)).collect();
+    let world = World::new(&records.join(" "));
+    world.broker().answers_at_once = Some(1);
+    sleep(Duration::from_secs(5)).await;
+    // The first one finds the road full; from then on the backlog leaves room.
+    world.source.append("40000F0.rx");
+    sleep(Duration::from_secs(3)).await;
+    world.source.append("40001F1.rx 40002L8999.rx 40003F1.rx 40004F2.check_result");
+    sleep(Duration::from_millis(500)).await;
+    let arrived = |seq| world.broker().arrived.contains(&seq);
+    let fresh = [40_001, 40_002, 40_003, 40_004].map(arrived);
+    assert_eq!(fresh, [true, false, true, false], "fresh, of a lane that waits, fresh, telemetry");
+    assert!(world.source.waiting().len() > 20_000, "the backlog is gone, which proves nothing");
+
+    // An outage makes a backlog of what was fresh.
+    world.run_script("0 cut, 0 down", Duration::from_secs(1)).await;
+    world.source.append("40005L8999.rx 40006F3.rx 40007F3.rx");
+    world.run_script("0 up", Duration::from_secs(4)).await;
+    world.source.append("40008F3.rx 40009F4.rx");
+    sleep(Duration::from_millis(500)).await;
+    let fresh = [40_006, 40_008, 40_009].map(|seq| world.broker().arrived.contains(&seq));
+    assert_eq!(fresh, [false, false, true]);
+    sleep(Duration::from_secs(100)).await;
+    assert_eq!(world.source.waiting().len(), 0);
+    world.prove_lanes();
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_address_is_tried_when_one_is_of_no_use_and_a_good_one_is_kept() {
+    let world = World::new("1A.rx");
+    world.run_script("0 down", Duration::from_secs(20)).await;
+    let moves = world.broker().moves;
+    assert!(moves > 5, "{moves} moves");
+    world.run_script("0 up, 40s cut", Duration::from_secs(60)).await;
+    assert_eq!(world.source.waiting().len(), 0);
+    let after = world.broker().moves;
+    assert!(after <= moves + 2, "{after} moves after {moves}: a good address was left");
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broker_that_blocks_is_waited_for_without_sending_twice() {
-    let blocked = "arrived 1; settled 1; no trouble";
+    let blocked = "arrived 1; settled 1; F112";
     check("1A.rx", "0 block, 600s unblock", blocked).await;
-    check("1A.rx", "0 block", "waiting 1; blocked low on memory; no trouble").await;
+    check("1A.rx", "0 block", "waiting 1; blocked low on memory; F112").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,6 +268,12 @@ struct World {
 
 impl World {
     fn new(records: &str) -> World {
+        World::with(records, |_| ())
+    }
+
+    fn with(records: &str, change: impl FnOnce(&mut AmqpOptions)) -> World {
+        let mut options = options();
+        change(&mut options);
         let records: Vec<Envelope> = records.split(' ').map(envelope).collect();
         let source = Arc::new(List::new(records));
         let broker = Arc::new(Mutex::new(Script::default()));
@@ -186,9 +281,7 @@ impl World {
         let scripted = Scripted(Arc::clone(&broker), Arc::clone(&source));
         let task = {
             let (source, state, stop) = (Arc::clone(&source), Arc::clone(&state), stop.clone());
-            tokio::spawn(
-                async move { deliver(&*source, scripted, &options(), &stop, &state).await },
-            )
+            tokio::spawn(async move { deliver(&*source, scripted, &options, &stop, &state).await })
         };
         World { source, broker, state, stop, task }
     }
@@ -226,6 +319,7 @@ impl World {
         let parts = [
             ("arrived ", numbers(&mut self.broker().arrived.iter().copied())),
             ("settled ", numbers(&mut self.source.settled().into_iter())),
+            ("buried ", numbers(&mut self.source.buried.lock().unwrap().iter().copied())),
             ("waiting ", numbers(&mut self.source.waiting().into_iter())),
             ("blocked ", status.blocked.unwrap_or_default()),
             ("", status.last_error.map_or("no trouble".to_owned(), |it| it.code.to_owned())),
@@ -245,7 +339,9 @@ impl World {
             assert!(before < Some(*seq), "lane {lane}: {before:?} arrived before {seq}");
         }
         let settled = self.source.settled();
-        assert!(settled.iter().all(|it| seen.contains(it)), "settled without arriving");
+        let buried = self.source.buried.lock().unwrap();
+        let safe = |it| seen.contains(it) || buried.contains(it);
+        assert!(settled.iter().all(safe), "settled without arriving");
     }
 }
 
@@ -274,15 +370,27 @@ fn envelope(text: &str) -> Envelope {
 
 /// An outbox in memory.
 struct List {
-    records: BTreeMap<u64, Envelope>,
+    records: Mutex<BTreeMap<u64, Envelope>>,
     settled: Mutex<BTreeSet<u64>>,
+    buried: Mutex<BTreeSet<u64>>,
     appended: Notify,
 }
 
 impl List {
     fn new(records: Vec<Envelope>) -> List {
         let records = records.into_iter().map(|it| (it.seq, it)).collect();
-        List { records, settled: Mutex::default(), appended: Notify::new() }
+        List {
+            records: Mutex::new(records),
+            settled: Mutex::default(),
+            buried: Mutex::default(),
+            appended: Notify::new(),
+        }
+    }
+
+    fn append(&self, records: &str) {
+        let more = records.split(' ').map(envelope).map(|it| (it.seq, it));
+        self.records.lock().unwrap().extend(more);
+        self.appended.notify_one();
     }
 
     fn settled(&self) -> BTreeSet<u64> {
@@ -291,11 +399,12 @@ impl List {
 
     fn waiting(&self) -> Vec<u64> {
         let settled = self.settled();
-        self.records.keys().copied().filter(|it| !settled.contains(it)).collect()
+        let records = self.records.lock().unwrap();
+        records.keys().copied().filter(|it| !settled.contains(it)).collect()
     }
 
     fn lane(&self, seq: u64) -> String {
-        self.records[&seq].lane.clone()
+        self.records.lock().unwrap()[&seq].lane.clone()
     }
 }
 
@@ -308,7 +417,10 @@ impl Source for List {
     ) -> Result<Vec<Envelope>, StoreError> {
         let mut room = bytes;
         let mut found = Vec::new();
-        for envelope in self.records.range(after + 1..).map(|(_, it)| it).take(records) {
+        let settled = self.settled();
+        let all = self.records.lock().unwrap();
+        let waiting = all.range(after + 1..).filter(|(seq, _)| !settled.contains(seq));
+        for envelope in waiting.map(|(_, it)| it).take(records) {
             room = room.saturating_sub(envelope.body.len());
             found.push(envelope.clone());
             if room == 0 {
@@ -323,6 +435,13 @@ impl Source for List {
         for seq in seqs {
             assert!(settled.insert(*seq), "{seq} settled twice");
         }
+        Ok(())
+    }
+
+    async fn bury(&self, letter: DeadLetter) -> Result<(), StoreError> {
+        let detail: serde_json::Value = serde_json::from_str(&letter.detail).unwrap();
+        assert_eq!((letter.stage, letter.code.as_str()), (crate::envelope::Stage::Forward, "F203"));
+        self.buried.lock().unwrap().insert(detail[0]["seq"].as_u64().unwrap());
         Ok(())
     }
 
@@ -346,6 +465,10 @@ struct Script {
     // Connections up to this one are broken.
     cut: usize,
     connections: usize,
+    // Messages answered at one look at the socket.
+    answers_at_once: Option<usize>,
+    moves: usize,
+    refused: usize,
     arrived: Vec<u64>,
     messages: usize,
 }
@@ -383,6 +506,7 @@ impl Script {
             return Err(BrokerError::ChannelClosed { reply_code, reply_text: "no".to_owned() });
         }
         if self.unrouted.contains(&parcel.entity) {
+            self.refused += 1;
             let reply_text = "NO_ROUTE".to_owned();
             return Ok(Some(Confirm::Returned { reply_code: 312, reply_text }));
         }
@@ -403,6 +527,10 @@ impl Broker for Scripted {
 
     fn peer(&self) -> String {
         "script".to_owned()
+    }
+
+    fn move_on(&mut self) {
+        self.0.lock().unwrap().moves += 1;
     }
 
     async fn connect(&mut self) -> Result<ScriptedSession, BrokerError> {
@@ -473,7 +601,12 @@ impl ScriptedSession {
         }
         let mut answers = Vec::new();
         let mut unanswered = Vec::new();
+        let at_once = script.answers_at_once.unwrap_or(usize::MAX);
         for (parcel, taken) in std::mem::take(&mut self.sent) {
+            if answers.len() >= at_once {
+                unanswered.push((parcel, taken));
+                continue;
+            }
             let slow = script.unanswered_from.is_some_and(|from| parcel.ticket() >= from);
             match if taken {
                 (!slow).then_some(Confirm::Confirmed)

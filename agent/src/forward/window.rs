@@ -7,6 +7,11 @@
 //! - **held**: refused by the broker, or behind a refused record of its lane. Its bytes are
 //!   dropped, since the disk has them, and read again when its time comes.
 //!
+//! What goes first is decided by class: records that overtake a backlog, then the entities that money
+//! and medicine hang on, then the others, then the agent's own telemetry; within a class by age. A
+//! routing key that is refused again and again has its breaker open: only one of its records is
+//! tried, so that a binding that is missing for a night costs neither the broker nor the others.
+//!
 //! Order within a lane costs one rule: a record goes into a parcel only when every earlier record
 //! of its lane is settled or goes before it in that same parcel. Refusals, lost connections and
 //! resends then cannot turn two records of an encounter around, and a refused record keeps only
@@ -17,6 +22,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::breaker::Breakers;
+use super::class::{Class, Classes};
 use super::parcel::{Parcel, routing_key};
 use crate::envelope::Envelope;
 
@@ -37,6 +44,10 @@ pub(crate) struct Limits {
     pub(crate) confirm_timeout: Duration,
     /// First and longest wait of a refused record.
     pub(crate) retry: (Duration, Duration),
+    /// Refusals in a row that open a routing key's breaker.
+    pub(crate) breaker_after: u32,
+    /// Which entities go first and last.
+    pub(crate) classes: Classes,
 }
 
 /// The records in hand.
@@ -50,9 +61,13 @@ pub(crate) struct Window {
     tries: BTreeSet<(Instant, u64)>,
     // Unsettled records of each lane, in order. Records without a lane are in none.
     lanes: HashMap<String, BTreeSet<u64>>,
-    // By routing key, the records that may go now. Invariant: in `records`, first of their lane.
-    sendable: BTreeMap<String, BTreeSet<u64>>,
+    // By class and routing key, the records that may go now. Invariant: in `records`, first of their lane.
+    sendable: BTreeMap<(Class, String), BTreeSet<u64>>,
     flights: BTreeMap<u64, Flight>,
+    breakers: Breakers,
+    // Records in hand that overtook a backlog, and when the last one came.
+    overtakers: usize,
+    overtaken_at: Option<Instant>,
     read_to: u64,
     // While the broker objects to a parcel nobody can name, parcels go one by one.
     singly: usize,
@@ -63,6 +78,7 @@ struct Record {
     envelope: Envelope,
     refusals: u32,
     in_flight: bool,
+    overtook: bool,
 }
 
 #[derive(Debug)]
@@ -70,7 +86,7 @@ struct Held {
     lane: String,
     routing_key: String,
     refusals: u32,
-    // None: waits for an earlier record of its lane.
+    // None: waits for an earlier record of its lane, or for the breaker of its routing key.
     due: Option<Instant>,
 }
 
@@ -81,12 +97,16 @@ pub(crate) struct Flight {
     pub(crate) seqs: Vec<u64>,
     /// One of its records had been refused before.
     pub(crate) was_refused: bool,
+    overtook: bool,
     deadline: Instant,
 }
 
 impl Window {
     pub(crate) fn new(limits: Limits) -> Window {
         Window {
+            breakers: Breakers::new(limits.breaker_after),
+            overtakers: 0,
+            overtaken_at: None,
             limits,
             records: BTreeMap::new(),
             bytes: 0,
@@ -107,7 +127,8 @@ impl Window {
 
     /// How many records and bytes may still be taken, or `None`.
     pub(crate) fn room(&self) -> Option<(usize, usize)> {
-        let records = self.limits.records_max.saturating_sub(self.records.len());
+        let in_hand = self.records.len().saturating_sub(self.overtakers);
+        let records = self.limits.records_max.saturating_sub(in_hand);
         let bytes = self.limits.bytes_max.saturating_sub(self.bytes);
         let free = records > 0 && bytes > 0 && self.held.len() < self.limits.held_max;
         free.then_some((records, bytes))
@@ -117,10 +138,9 @@ impl Window {
     pub(crate) fn admit(&mut self, envelopes: Vec<Envelope>) {
         for envelope in envelopes {
             self.read_to = self.read_to.max(envelope.seq);
-            if self.lane_is_held(&envelope.lane) {
-                self.hold(&envelope, 0, None);
-            } else {
-                self.keep(envelope, 0);
+            // It may have overtaken those before it and be here already.
+            if !self.records.contains_key(&envelope.seq) && !self.held.contains_key(&envelope.seq) {
+                self.take(envelope, false);
             }
         }
     }
@@ -132,10 +152,41 @@ impl Window {
         self.read_to = read_to;
     }
 
+    /// How many records more may overtake the backlog.
+    pub(crate) fn room_to_overtake(&self) -> usize {
+        let held = self.held.len() < self.limits.held_max;
+        if held {
+            (self.limits.records_max / OVERTAKERS_PART).max(1).saturating_sub(self.overtakers)
+        } else {
+            0
+        }
+    }
+
+    /// Whether a record of this entity is worth it.
+    pub(crate) fn may_overtake(&self, entity: &str) -> bool {
+        self.limits.classes.may_overtake(entity)
+    }
+
+    /// Takes in a fresh record before those that were stored earlier. No record of its lane may be
+    /// among the ones it passes.
+    pub(crate) fn overtake(&mut self, envelope: Envelope, now: Instant) {
+        self.overtaken_at = Some(now);
+        self.take(envelope, true);
+    }
+
+    fn take(&mut self, envelope: Envelope, overtook: bool) {
+        let key = routing_key(&envelope);
+        if self.lane_is_held(&envelope.lane) || self.breakers.is_open(&key) {
+            self.hold(&envelope, 0, None);
+        } else {
+            self.keep(envelope, 0, overtook);
+        }
+    }
+
     /// Takes in a held record again, with its bytes, for its next try.
     pub(crate) fn readmit(&mut self, envelope: Envelope) {
         if let Some(held) = self.release(envelope.seq) {
-            self.keep(envelope, held.refusals);
+            self.keep(envelope, held.refusals, false);
         }
     }
 
@@ -144,7 +195,14 @@ impl Window {
         if let Some(held) = self.release(seq) {
             self.leave_lane(&held.lane, seq);
             self.call_next_of(&held.lane, now);
+            // The breaker must not wait for a try that nobody makes any more.
+            self.hasten(&held.routing_key, now);
         }
+    }
+
+    /// How often a held record has been refused.
+    pub(crate) fn refusals(&self, seq: u64) -> u32 {
+        self.held.get(&seq).map_or(0, |it| it.refusals)
     }
 
     /// The held records whose time has come, the earliest first; they stay held.
@@ -160,6 +218,11 @@ impl Window {
         if self.flights.len() >= parcels_max {
             return None;
         }
+        let (class, _) = self.sendable.keys().next()?;
+        let overtook = class.overtakes();
+        if !overtook && self.is_paced(now) && self.slow_flights() >= PACED_PARCELS {
+            return None;
+        }
         let seqs = self.choose()?;
         for seq in &seqs {
             if let Some(record) = self.records.get_mut(seq) {
@@ -173,6 +236,7 @@ impl Window {
             routing_key: parcel.routing_key.clone(),
             seqs,
             was_refused: false,
+            overtook,
             deadline: now + self.limits.confirm_timeout,
         };
         self.flights.insert(parcel.ticket(), flight);
@@ -183,15 +247,15 @@ impl Window {
     pub(crate) fn confirmed(&mut self, ticket: u64, now: Instant) -> Option<Flight> {
         let mut flight = self.flights.remove(&ticket)?;
         self.singly = self.singly.saturating_sub(1);
+        let was_open = self.breakers.passed(&flight.routing_key);
         for seq in &flight.seqs {
-            if let Some(record) = self.records.remove(seq) {
-                self.bytes -= record.envelope.body.len();
+            if let Some(record) = self.drop_bytes(*seq) {
                 flight.was_refused |= record.refusals > 0;
                 self.leave_lane(&record.envelope.lane, *seq);
                 self.call_next_of(&record.envelope.lane, now);
             }
         }
-        if flight.was_refused {
+        if flight.was_refused || was_open {
             // What was in the way is gone, so the others need not sit out their wait.
             self.hasten(&flight.routing_key, now);
         }
@@ -199,21 +263,26 @@ impl Window {
     }
 
     /// The broker did not take the parcel: its records are held, and their lanes with them.
-    /// `disturbed` leaves a part of each wait to chance.
+    /// `disturbed` leaves a part of each wait to chance. A refusal of the record, and not of its
+    /// routing key, tells nothing about the others.
     pub(crate) fn refused(
         &mut self,
         ticket: u64,
         now: Instant,
+        of_the_key: bool,
         mut disturbed: impl FnMut(Duration) -> Duration,
     ) -> Option<Flight> {
         let flight = self.flights.remove(&ticket)?;
         self.singly = self.singly.saturating_sub(1);
+        if of_the_key {
+            self.breakers.refused(&flight.routing_key);
+        }
         for seq in &flight.seqs {
-            if let Some(record) = self.records.remove(seq) {
-                self.bytes -= record.envelope.body.len();
+            if let Some(record) = self.drop_bytes(*seq) {
                 let refusals = record.refusals.saturating_add(1);
                 let first = self.is_first_of_lane(&record.envelope.lane, *seq);
-                let due = first.then(|| now + disturbed(self.wait_after(refusals)));
+                let tried = first && self.breakers.may_try(&flight.routing_key);
+                let due = tried.then(|| now + disturbed(self.wait_after(refusals)));
                 self.hold(&record.envelope, refusals, due);
                 self.hold_behind(&record.envelope.lane);
             }
@@ -262,6 +331,15 @@ impl Window {
         self.tries.first().filter(|_| room).map(|(due, _)| *due)
     }
 
+    /// While fresh records come, a backlog leaves the broker time for them.
+    fn is_paced(&self, now: Instant) -> bool {
+        self.overtaken_at.is_some_and(|it| now.saturating_duration_since(it) < PACED_FOR)
+    }
+
+    fn slow_flights(&self) -> usize {
+        self.flights.values().filter(|it| !it.overtook).count()
+    }
+
     /// Records in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.flights.values().map(|it| it.seqs.len()).sum()
@@ -272,16 +350,18 @@ impl Window {
         self.held.len()
     }
 
-    /// The lowest sendable record, and under backlog others of its routing key.
+    /// The oldest sendable record of the first class, and under backlog others of its routing key.
     fn choose(&mut self) -> Option<Vec<u64>> {
-        let by_age = self.sendable.iter().filter_map(|(key, seqs)| Some((*seqs.first()?, key)));
-        let (first, key) = by_age.min().map(|(seq, key)| (seq, key.clone()))?;
-        let records_max = if self.may_share(first) { BATCH_RECORDS_MAX } else { 1 };
+        let (class, _) = self.sendable.keys().next()?.clone();
+        let of_class = self.sendable.iter().take_while(|((it, _), _)| *it == class);
+        let by_age = of_class.filter_map(|(queue, seqs)| Some((*seqs.first()?, queue)));
+        let (first, queue) = by_age.min().map(|(seq, queue)| (seq, queue.clone()))?;
+        let records_max = if self.may_share(first, class) { BATCH_RECORDS_MAX } else { 1 };
 
         let mut seqs: Vec<u64> = Vec::new();
         let mut bytes = 0;
         while seqs.len() < records_max {
-            let Some(seq) = self.sendable.get(&key).and_then(|it| it.first().copied()) else {
+            let Some(seq) = self.sendable.get(&queue).and_then(|it| it.first().copied()) else {
                 break;
             };
             let Some(record) = self.records.get(&seq) else { break };
@@ -291,51 +371,66 @@ impl Window {
                 break;
             }
             let lane = record.envelope.lane.clone();
-            self.withdraw(&key, seq);
+            self.withdraw(&queue, seq);
             seqs.push(seq);
             if records_max > 1 {
-                self.offer_next_in_parcel(&lane, seq, &key);
+                self.offer_next_in_parcel(&lane, seq, &queue);
             }
         }
-        self.withdraw_behind(&key, &seqs);
+        self.withdraw_behind(&queue, &seqs);
         Some(seqs)
     }
 
     /// A refused record travels alone, so that the others are not refused with it.
-    fn may_share(&self, first: u64) -> bool {
-        let backlog = self.records.len().saturating_sub(self.in_flight()) >= BACKLOG_RECORDS;
+    fn may_share(&self, first: u64, class: Class) -> bool {
+        // What overtakes travels singly, unless even of that there is too much.
+        let waiting = if class.overtakes() { self.overtakers } else { self.records.len() };
+        let backlog = waiting.saturating_sub(self.in_flight()) >= BACKLOG_RECORDS;
         let refused = self.records.get(&first).is_none_or(|it| it.refusals > 0);
         self.limits.batch && backlog && !refused
     }
 
-    fn offer_next_in_parcel(&mut self, lane: &str, seq: u64, key: &str) {
+    fn offer_next_in_parcel(&mut self, lane: &str, seq: u64, queue: &(Class, String)) {
         let Some(next) = self.lanes.get(lane).and_then(|it| it.range(seq + 1..).next()) else {
             return;
         };
-        let ready = self.records.get(next).is_some_and(|it| routing_key(&it.envelope) == key);
+        let ready = self.records.get(next).is_some_and(|it| self.queue_of(it) == *queue);
         if ready {
-            self.sendable.entry(key.to_owned()).or_default().insert(*next);
+            self.sendable.entry(queue.clone()).or_default().insert(*next);
         }
     }
 
     /// What was offered only because its elder is in this parcel must wait after all.
-    fn withdraw_behind(&mut self, key: &str, seqs: &[u64]) {
+    fn withdraw_behind(&mut self, queue: &(Class, String), seqs: &[u64]) {
         for seq in seqs {
             let Some(record) = self.records.get(seq) else { continue };
             let lane = self.lanes.get(&record.envelope.lane);
             let behind = lane.and_then(|it| it.range(seq + 1..).next().copied());
             if let Some(behind) = behind.filter(|it| !seqs.contains(it)) {
-                self.withdraw(key, behind);
+                self.withdraw(queue, behind);
             }
         }
     }
 
-    fn keep(&mut self, envelope: Envelope, refusals: u32) {
+    fn keep(&mut self, envelope: Envelope, refusals: u32, overtook: bool) {
         let seq = envelope.seq;
         self.bytes += envelope.body.len();
+        self.overtakers += usize::from(overtook);
         self.join_lane(&envelope.lane, seq);
-        self.records.insert(seq, Record { envelope, refusals, in_flight: false });
+        self.records.insert(seq, Record { envelope, refusals, in_flight: false, overtook });
         self.offer(seq);
+    }
+
+    fn drop_bytes(&mut self, seq: u64) -> Option<Record> {
+        let record = self.records.remove(&seq)?;
+        self.bytes -= record.envelope.body.len();
+        self.overtakers -= usize::from(record.overtook);
+        Some(record)
+    }
+
+    fn queue_of(&self, record: &Record) -> (Class, String) {
+        let class = self.limits.classes.of(&record.envelope.entity, record.overtook);
+        (class, routing_key(&record.envelope))
     }
 
     fn hold(&mut self, envelope: &Envelope, refusals: u32, due: Option<Instant>) {
@@ -343,6 +438,9 @@ impl Window {
         self.join_lane(&envelope.lane, seq);
         self.tries.extend(due.map(|due| (due, seq)));
         let (lane, routing_key) = (envelope.lane.clone(), routing_key(envelope));
+        if due.is_some() {
+            self.breakers.trying(&routing_key);
+        }
         self.held.insert(seq, Held { lane, routing_key, refusals, due });
     }
 
@@ -350,8 +448,7 @@ impl Window {
     fn hold_behind(&mut self, lane: &str) {
         let behind: Vec<u64> = self.lanes.get(lane).into_iter().flatten().copied().collect();
         for seq in behind {
-            if let Some(record) = self.records.remove(&seq) {
-                self.bytes -= record.envelope.body.len();
+            if let Some(record) = self.drop_bytes(seq) {
                 self.hold(&record.envelope, record.refusals, None);
             }
         }
@@ -361,6 +458,7 @@ impl Window {
         let held = self.held.remove(&seq)?;
         if let Some(due) = held.due {
             self.tries.remove(&(due, seq));
+            self.breakers.tried(&held.routing_key);
         }
         Some(held)
     }
@@ -369,16 +467,16 @@ impl Window {
     fn offer(&mut self, seq: u64) {
         let Some(record) = self.records.get(&seq) else { return };
         if !record.in_flight && self.is_first_of_lane(&record.envelope.lane, seq) {
-            let key = routing_key(&record.envelope);
-            self.sendable.entry(key).or_default().insert(seq);
+            let queue = self.queue_of(record);
+            self.sendable.entry(queue).or_default().insert(seq);
         }
     }
 
-    fn withdraw(&mut self, key: &str, seq: u64) {
-        if let Some(seqs) = self.sendable.get_mut(key) {
+    fn withdraw(&mut self, queue: &(Class, String), seq: u64) {
+        if let Some(seqs) = self.sendable.get_mut(queue) {
             seqs.remove(&seq);
             if seqs.is_empty() {
-                self.sendable.remove(key);
+                self.sendable.remove(queue);
             }
         }
     }
@@ -387,15 +485,24 @@ impl Window {
     fn call_next_of(&mut self, lane: &str, now: Instant) {
         let Some(next) = self.lanes.get(lane).and_then(|it| it.first().copied()) else { return };
         self.offer(next);
-        self.try_by(next, now);
+        let waits = self.held.get(&next).filter(|it| self.breakers.may_try(&it.routing_key));
+        if waits.is_some() {
+            self.try_by(next, now);
+        }
     }
 
+    /// Lets every record of the key try that waits only for its time, or only for the breaker; while
+    /// the breaker is open, one of them.
     fn hasten(&mut self, routing_key: &str, now: Instant) {
         let waiting = self.held.iter().filter(|(_, it)| it.routing_key == routing_key);
-        let waiting: Vec<u64> =
-            waiting.filter(|(_, it)| it.due.is_some()).map(|(s, _)| *s).collect();
+        let waiting: Vec<u64> = waiting
+            .filter(|(seq, it)| self.is_first_of_lane(&it.lane, **seq))
+            .map(|(seq, _)| *seq)
+            .collect();
         for seq in waiting {
-            self.try_by(seq, now);
+            if self.breakers.may_try(routing_key) {
+                self.try_by(seq, now);
+            }
         }
     }
 
@@ -403,6 +510,8 @@ impl Window {
         if let Some(held) = self.held.get_mut(&seq) {
             if let Some(before) = held.due.replace(due) {
                 self.tries.remove(&(before, seq));
+            } else {
+                self.breakers.trying(&held.routing_key);
             }
             self.tries.insert((due, seq));
         }
@@ -444,5 +553,12 @@ impl Window {
 const BACKLOG_RECORDS: usize = 64;
 /// Records in one parcel, at most: beyond it the broker's cost per record hardly falls.
 const BATCH_RECORDS_MAX: usize = 16;
+/// Overtaking takes at most this part of the records in hand, one in so many.
+const OVERTAKERS_PART: usize = 8;
+/// Parcels of a backlog in flight while fresh records come: enough to keep the broker busy, few
+/// enough that a fresh record does not stand in a queue on the way to it.
+const PACED_PARCELS: usize = 8;
+/// How long after a fresh record a backlog still leaves room for the next.
+const PACED_FOR: Duration = Duration::from_secs(30);
 /// Bytes in one parcel of several records, at most.
 const BATCH_BYTES_MAX: usize = 32 << 10;

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 use super::Road;
 use crate::clock;
+use crate::config::ForwardConfig;
+use crate::forward::{ForwardStatus, Trouble, WORDS};
 use crate::outbox::RoomStatus;
 
 pub(super) fn routes() -> Router<Arc<Road>> {
@@ -56,6 +58,9 @@ pub(crate) fn standing(road: &Road) -> Value {
         "checks": road.checks.standing(),
         "history": road.history.standing(),
         "forward": {
+            "state": forward.word(),
+            "trouble": forward.trouble.as_ref().map(told),
+            "alerts": alerts(road, &forward),
             "connected": forward.connected,
             "peer": forward.peer,
             "blocked": forward.blocked,
@@ -63,10 +68,14 @@ pub(crate) fn standing(road: &Road) -> Value {
             "confirmed": forward.confirmed,
             "nacked": forward.nacked,
             "returned": forward.returned,
+            "rejected": forward.rejected,
+            "set_aside": forward.set_aside,
+            "held_reasons": forward.held_reasons.iter().map(|(key, it)| (key.clone(), told(it)))
+                .collect::<serde_json::Map<_, _>>(),
+            "notices": forward.notices,
+            "certificate_until": forward.certificate_until.map(|it| clock::china(it).to_string()),
             "reconnects": forward.reconnects,
-            "last_error": forward.last_error.as_ref().map(|it| json!({
-                "code": it.code, "reason": it.reason, "at": clock::china(it.at).to_string(),
-            })),
+            "last_error": forward.last_error.as_ref().map(told),
         },
     })
 }
@@ -115,6 +124,17 @@ fn gauges_of(room: &RoomStatus) {
     }
 }
 
+fn told(trouble: &Trouble) -> Value {
+    let at = clock::china(trouble.at).to_string();
+    json!({ "code": trouble.code, "reason": trouble.reason, "at": at })
+}
+
+/// What has kept records from leaving for longer than an operator wants to sleep through.
+fn alerts(road: &Road, forward: &ForwardStatus) -> Vec<Value> {
+    let ForwardConfig::Amqp(options) = &road.config.forward else { return Vec::new() };
+    forward.lasting(options.alert_after).into_iter().map(told).collect()
+}
+
 /// Prometheus text. Gauges are read when they are asked for.
 async fn metrics(State(road): State<Arc<Road>>) -> Response {
     let Some(handle) = &road.metrics else {
@@ -130,18 +150,34 @@ async fn metrics(State(road): State<Arc<Road>>) -> Response {
         metrics::gauge!("his_agent_outbox_waiting_bytes").set(whole(bytes));
     }
     gauges_of(&road.outbox.room());
-    let forward = road.forward.status();
-    metrics::gauge!("his_agent_forward_connected").set(if forward.connected { 1.0 } else { 0.0 });
-    metrics::gauge!("his_agent_forward_held").set(whole(forward.held));
-    metrics::counter!("his_agent_forward_confirmed_total").absolute(forward.confirmed);
-    metrics::counter!("his_agent_forward_nacked_total").absolute(forward.nacked);
-    metrics::counter!("his_agent_forward_returned_total").absolute(forward.returned);
-    metrics::counter!("his_agent_forward_reconnects_total").absolute(forward.reconnects);
+    tell_forwarding(&road);
     if let Some(behind) = road.history.standing().get("behind").and_then(Value::as_u64) {
         metrics::gauge!("his_agent_history_behind_records").set(whole(behind));
     }
     handle.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
+}
+
+/// How forwarding stands.
+fn tell_forwarding(road: &Road) {
+    let forward = road.forward.status();
+    metrics::gauge!("his_agent_forward_connected").set(if forward.connected { 1.0 } else { 0.0 });
+    metrics::gauge!("his_agent_forward_held").set(whole(forward.held));
+    metrics::gauge!("his_agent_forward_alerts").set(whole(alerts(road, &forward).len() as u64));
+    for word in WORDS {
+        let is = if forward.word() == word { 1.0 } else { 0.0 };
+        metrics::gauge!("his_agent_forward_state", "state" => word).set(is);
+    }
+    if let Some(until) = forward.certificate_until {
+        let until = u64::try_from(until.as_second()).unwrap_or_default();
+        metrics::gauge!("his_agent_forward_certificate_until_seconds").set(whole(until));
+    }
+    metrics::counter!("his_agent_forward_rejected_total").absolute(forward.rejected);
+    metrics::counter!("his_agent_forward_set_aside_total").absolute(forward.set_aside);
+    metrics::counter!("his_agent_forward_confirmed_total").absolute(forward.confirmed);
+    metrics::counter!("his_agent_forward_nacked_total").absolute(forward.nacked);
+    metrics::counter!("his_agent_forward_returned_total").absolute(forward.returned);
+    metrics::counter!("his_agent_forward_reconnects_total").absolute(forward.reconnects);
 }
 
 /// Gauges are floats by Prometheus's choice; a count loses nothing below 2^53.

@@ -147,6 +147,10 @@ impl Source for List {
         Ok(())
     }
 
+    async fn bury(&self, _: crate::envelope::DeadLetter) -> Result<(), StoreError> {
+        panic!("a folder refuses no record")
+    }
+
     async fn appended(&self) {
         std::future::pending::<()>().await;
     }
