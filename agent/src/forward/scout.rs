@@ -5,6 +5,8 @@
 //! of the last one in its lane. Once it has come to the end, each record that is appended is fresh:
 //! it may overtake when no record of its lane is among those still to be read.
 //!
+//! While nothing is appended there is nobody to let past, and a backlog is read only once.
+//!
 //! The notes are two tables of fixed size, found by a hash of the lane; both keep the highest number
 //! that fell on a place. Lanes that share both their places make each other wait, which costs time
 //! and never order.
@@ -26,6 +28,8 @@ pub(super) struct Scout {
     // What comes now was appended while records could leave.
     fresh: bool,
     notes: Option<Notes>,
+    // Calls that something was appended, since records have been leaving.
+    appended: u32,
 }
 
 impl Scout {
@@ -36,22 +40,28 @@ impl Scout {
 
     /// Records have not been leaving: what was appended meanwhile is backlog too.
     pub(super) fn begin_anew(&mut self) {
-        (self.fresh, self.at_end) = (false, false);
+        (self.fresh, self.at_end, self.appended) = (false, false, 0);
     }
 
-    /// Something was appended.
-    pub(super) fn look_again(&mut self) {
+    /// It is time to look, because something was appended or because nobody knows.
+    pub(super) fn look_again(&mut self, appended: bool) {
         self.at_end = false;
+        self.appended = self.appended.saturating_add(u32::from(appended));
     }
 
-    /// Whether a backlog begins: more waits than can be in hand.
+    /// Whether there is a backlog, more than can be in hand, and something comes behind it.
     pub(super) fn is_wanted(&self, window: &Window) -> bool {
-        self.notes.is_none() && window.room().is_none()
+        self.notes.is_none() && self.comes() && window.room().is_none()
     }
 
     /// Whether it waits for something to be appended.
     pub(super) fn waits(&self) -> bool {
-        self.notes.is_some() && self.at_end
+        self.at_end || !self.comes()
+    }
+
+    /// The first call may be about what was appended before records began to leave.
+    fn comes(&self) -> bool {
+        self.appended > 1
     }
 
     /// Whether there is something to read and a place for it.

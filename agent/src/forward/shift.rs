@@ -52,7 +52,7 @@ pub(super) enum Ended {
 enum Event {
     Heard(Result<Heard, BrokerError>),
     Silence,
-    Appended,
+    Appended(bool),
     Due,
     Stop,
     Leave,
@@ -151,15 +151,15 @@ impl<'a, S: Source> Shift<'a, S> {
             () = self.stop.cancelled(), if !leaving => Event::Stop,
             () = until(deadline) => Event::Silence,
             () = until(self.work.window.next_due()), if !leaving => Event::Due,
-            () = self.more(), if !leaving && (self.at_end || self.work.scout.waits()) => Event::Appended,
+            appended = self.more(), if !leaving && (self.at_end || self.work.scout.waits()) => Event::Appended(appended),
             () = yield_now(), if !leaving && self.work.scout.is_busy(&self.work.window) => Event::Scouted,
         }
     }
 
-    /// Returns when the outbox is worth another look.
-    async fn more(&self) {
+    /// Returns when the outbox is worth another look, and whether anything was appended.
+    async fn more(&self) -> bool {
         // The time is a belt to the braces: a missed call costs a second, not the night.
-        let _ = timeout(LOOK_AGAIN, self.source.appended()).await;
+        timeout(LOOK_AGAIN, self.source.appended()).await.is_ok()
     }
 
     async fn react(&mut self, event: Event) -> Result<ControlFlow<Ended>, StoreError> {
@@ -171,9 +171,9 @@ impl<'a, S: Source> Shift<'a, S> {
                     BrokerError::silent("a publisher confirm", self.options.confirm_timeout);
                 return Ok(ControlFlow::Break(self.broken(error).await?));
             }
-            Event::Appended => {
+            Event::Appended(appended) => {
                 self.at_end = false;
-                self.work.scout.look_again();
+                self.work.scout.look_again(appended);
             }
             Event::Due | Event::Scouted => (),
             Event::Stop => self.leave_at = Some(Instant::now() + self.options.drain_max),

@@ -113,6 +113,10 @@ async fn a_fresh_record_goes_past_a_backlog_but_never_past_its_own_lane() {
         (1..=39_999).map(|seq| format!("{seq}L{}.rx", seq % 9_000)).collect();
     let world = World::new(&records.join(" "));
     world.broker().answers_at_once = Some(1);
+    for _ in 0..2 {
+        world.source.appended.notify_one();
+        sleep(Duration::from_millis(100)).await;
+    }
     sleep(Duration::from_secs(5)).await;
     // The first one finds the road full; from then on the backlog leaves room.
     world.source.append("40000F0.rx");
@@ -127,7 +131,12 @@ async fn a_fresh_record_goes_past_a_backlog_but_never_past_its_own_lane() {
     // An outage makes a backlog of what was fresh.
     world.run_script("0 cut, 0 down", Duration::from_secs(1)).await;
     world.source.append("40005L8999.rx 40006F3.rx 40007F3.rx");
-    world.run_script("0 up", Duration::from_secs(4)).await;
+    world.run_script("0 up", Duration::from_millis(300)).await;
+    for _ in 0..2 {
+        world.source.appended.notify_one();
+        sleep(Duration::from_millis(300)).await;
+    }
+    sleep(Duration::from_secs(4)).await;
     world.source.append("40008F3.rx 40009F4.rx");
     sleep(Duration::from_millis(500)).await;
     let fresh = [40_006, 40_008, 40_009].map(|seq| world.broker().arrived.contains(&seq));
