@@ -288,9 +288,9 @@ impl<'a, S: Source> Shift<'a, S> {
             return Ok(());
         }
         let found = self.source.oldest(seq.saturating_sub(1), 1, usize::MAX)?;
-        let Some(envelope) = found.into_iter().next().filter(|it| it.seq == seq) else {
-            return Ok(());
-        };
+        let found = found.into_iter().next().filter(|it| it.seq == seq);
+        let found = if found.is_some() { found } else { self.source.once_more(seq)? };
+        let Some(envelope) = found else { return Ok(()) };
         match self.source.bury(poison::letter(&envelope, answer)).await {
             Ok(()) => (),
             // It stays where it is and is tried again.
