@@ -224,19 +224,19 @@ impl Log {
         let hours = self.hours()?;
         let is_too_much = hours.iter().map(|it| it.bytes).sum::<u64>() > bytes_max;
         let now = keys::hour_at(now_ms);
-        let is_evidence = |it: &Hour| keys::begin_of(it.hour) >= evidence_ms;
-        let is_old = |it: &Hour| keys::begin_of(it.hour) < oldest_ms;
+        let is_evidence = |it: &Hour| keys::begin_of(it.begun) >= evidence_ms;
+        let is_old = |it: &Hour| keys::begin_of(it.begun) < oldest_ms;
         let has_to_go = |it: &&Hour| {
             let is_due = is_old(it) || is_too_much;
-            it.hour < now && is_due && !(it.is_thinned && is_evidence(it))
+            it.begun < now && is_due && !(it.is_thinned && is_evidence(it))
         };
         let Some(due) = hours.iter().find(has_to_go) else { return Ok(false) };
         let turn = self.turn();
         let mut pen = Pen::new(&self.0.outbox, *turn);
         if is_evidence(due) {
-            pen.thin_hour(due.hour)?
+            pen.thin_hour(due.begun)?;
         } else {
-            pen.forget_hour(due.hour)?
+            pen.forget_hour(due.begun)?;
         }
         pen.write(&self.0.acknowledged)?;
         Ok(true)
@@ -249,7 +249,7 @@ impl Log {
             let (numbers, _) = row.as_chunks::<8>();
             let number = |at: usize| numbers.get(at).map_or(0, |it| u64::from_be_bytes(*it));
             hours.extend(keys::hour_of(key).map(|hour| Hour {
-                hour,
+                begun: hour,
                 bytes: number(1),
                 is_thinned: number(2) > 0,
             }));
@@ -307,8 +307,8 @@ impl Log {
 /// The checks of an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hour {
-    /// Counted from 1970.
-    pub(crate) hour: u32,
+    /// The hour, counted from 1970.
+    pub(crate) begun: u32,
     /// Bytes of its checks.
     pub(crate) bytes: u64,
     /// Those without a finding are gone.

@@ -349,7 +349,9 @@ pub(crate) fn write_again(
     envelopes: &[Envelope],
 ) -> io::Result<()> {
     let mut segment = Segment::default();
-    envelopes.iter().for_each(|it| segment.push(it));
+    for envelope in envelopes {
+        segment.push(envelope);
+    }
     let (Some(first), Some(last)) = (segment.seqs.first(), segment.seqs.last()) else {
         return Ok(());
     };

@@ -44,7 +44,7 @@ impl Opened {
         let (day, seq) = (rows::day_of_id(&first.message_id), first.seq);
         let record = |it: &Envelope| Record {
             entity: it.entity.clone(),
-            record_id: id_bytes(&it.record_id),
+            id: id_bytes(&it.record_id),
             revision: it.revision,
         };
         let row = Row {

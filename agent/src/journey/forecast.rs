@@ -54,7 +54,7 @@ fn evidence(road: &Road) -> Result<Value, StoreError> {
     let hours = log.hours()?;
     let bytes = hours.iter().map(|it| it.bytes).sum();
     let this_hour = keeper::now_ms() / MS_AN_HOUR;
-    let first = hours.first().map_or(this_hour, |it| u64::from(it.hour));
+    let first = hours.first().map_or(this_hour, |it| u64::from(it.begun));
     let days = this_hour.saturating_sub(first) / 24 + 1;
     let days_of =
         |it: std::time::Duration| u32::try_from(it.as_secs() / 86_400).unwrap_or(u32::MAX);

@@ -173,7 +173,9 @@ impl Opened {
             let chunk = self.outbox.dead_letters(after, CHUNK)?;
             let Some((last, _)) = chunk.last() else { return Ok(()) };
             after = *last;
-            chunk.into_iter().for_each(|(number, letter)| show(number, letter));
+            for (number, letter) in chunk {
+                show(number, letter);
+            }
         }
     }
 

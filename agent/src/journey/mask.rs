@@ -68,9 +68,9 @@ fn json(text: &str) -> String {
         let (string, behind) = quoted.split_at(end);
         let is_name = behind.trim_start().starts_with(':');
         if is_name {
-            out.push_str(string)
+            out.push_str(string);
         } else {
-            out.push_str(&words(string))
+            out.push_str(&words(string));
         }
         rest = behind;
     }

@@ -133,20 +133,11 @@ impl Opened {
             let mut of_id = self.by_id(id)?;
             // The id of a record means that record, and that of a message all of it.
             for it in &mut of_id {
-                self.narrow(it, id);
+                narrow(it, id);
             }
             found.extend(of_id);
         }
         Ok(found)
-    }
-
-    fn narrow(&self, found: &mut super::list::Found, id: &str) {
-        let wanted = crate::outbox::id_bytes(id);
-        if let Some(at) = found.row.records.iter().position(|it| it.record_id == wanted) {
-            let record = found.row.records.swap_remove(at);
-            found.first_seq = found.first_seq.saturating_add(at as u64);
-            found.row.records = vec![record];
-        }
     }
 
     /// Leaves out what is gone, what waits anyway, what a business key asked for does not mean, and
@@ -177,12 +168,14 @@ impl Opened {
             }
             let is_latest = latest.get(&identity).is_none_or(|it| *it <= seq);
             if is_latest || replay.wanted.superseded {
-                chosen.push(seq)
+                chosen.push(seq);
             } else {
-                replay.superseded += 1
+                replay.superseded += 1;
             }
         }
-        chosen.into_iter().for_each(|seq| replay.add(seq));
+        for seq in chosen {
+            replay.add(seq);
+        }
         replay.next_seq = replay.ranges.first().map_or(0, |it| it[0]);
         Ok(())
     }
@@ -279,6 +272,16 @@ impl Opened {
         }
         self.keep_replay(replay, false)?;
         Ok(true)
+    }
+}
+
+/// Leaves of a message only the record of this id, if it is a record's.
+fn narrow(found: &mut super::list::Found, id: &str) {
+    let wanted = crate::outbox::id_bytes(id);
+    if let Some(at) = found.row.records.iter().position(|it| it.id == wanted) {
+        let record = found.row.records.swap_remove(at);
+        found.first_seq = found.first_seq.saturating_add(at as u64);
+        found.row.records = vec![record];
     }
 }
 

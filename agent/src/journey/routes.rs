@@ -35,7 +35,7 @@ pub(crate) fn routes() -> Router<Arc<Road>> {
 
 /// `GET /admin/v1/messages`: what is kept, for how long, what it takes, and what has died of what.
 async fn status(State(road): State<Arc<Road>>) -> Response {
-    answer(with(&road, |road, opened| forecast::told(road, opened)).await)
+    answer(with(&road, forecast::told).await)
 }
 
 async fn list(State(road): State<Arc<Road>>, Json(asked): Json<Asked>) -> Response {

@@ -36,7 +36,7 @@ pub(super) struct Row {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) entity: String,
-    pub(super) record_id: [u8; 16],
+    pub(super) id: [u8; 16],
     pub(super) revision: u32,
 }
 
@@ -50,7 +50,7 @@ impl Row {
             text(&mut out, run.first().map_or("", |it| &it.entity));
             out.extend_from_slice(&u32::try_from(run.len()).unwrap_or(u32::MAX).to_be_bytes());
             for record in run {
-                out.extend_from_slice(&record.record_id);
+                out.extend_from_slice(&record.id);
                 out.extend_from_slice(&record.revision.to_be_bytes());
             }
         }
@@ -69,8 +69,8 @@ impl Row {
         while !rest.is_empty() {
             let entity = cut_text(&mut rest)?;
             for _ in 0..u32::from_be_bytes(cut(&mut rest)?) {
-                let (record_id, revision) = (cut(&mut rest)?, u32::from_be_bytes(cut(&mut rest)?));
-                row.records.push(Record { entity: entity.clone(), record_id, revision });
+                let (id, revision) = (cut(&mut rest)?, u32::from_be_bytes(cut(&mut rest)?));
+                row.records.push(Record { entity: entity.clone(), id, revision });
             }
         }
         Some(row)
@@ -166,7 +166,7 @@ mod tests {
     fn a_row_comes_back_and_a_cut_one_does_not() {
         let record = |entity: &str, n: u8| Record {
             entity: entity.to_owned(),
-            record_id: [n; 16],
+            id: [n; 16],
             revision: u32::from(n),
         };
         let row = Row {

@@ -62,9 +62,9 @@ impl Shown {
     ) -> Result<(), StoreError> {
         let found = opened.by_id(id)?;
         let read_to = road.forward.read_to();
-        let states = found.iter().map(|it| opened.state_of(it, read_to));
+        let each = found.iter().map(|it| opened.state_of(it, read_to));
         // Of a long message in several pieces, the one that is least far.
-        let Some(state) = states.min() else { return Ok(()) };
+        let Some(state) = each.min() else { return Ok(()) };
         let mut records = Vec::new();
         for it in &found {
             let row = &it.row;
@@ -90,7 +90,7 @@ impl Shown {
         let envelope = opened.outbox.record(seq)?;
         let days = rows::day_of_id(&found.row.message_id())..=rows::today();
         let confirmed = if is_delivered { opened.outbox.confirmed_ms(seq, days)? } else { None };
-        let record_id = uuid::Uuid::from_bytes(record.record_id).to_string();
+        let record_id = uuid::Uuid::from_bytes(record.id).to_string();
         let state = match is_delivered {
             true => State::Confirmed,
             false if seq <= road.forward.read_to() => State::Forwarded,

@@ -6,19 +6,25 @@ use serde_json::Value;
 
 /// Lists as a line for each, anything else as it is.
 pub(super) fn json(told: &Value) {
-    match LISTS.iter().find_map(|name| told.get(name)?.as_array()) {
-        Some(list) => list.iter().for_each(|it| say!("{it}")),
-        None => say!("{told:#}"),
+    if let Some(list) = LISTS.iter().find_map(|name| told.get(name)?.as_array()) {
+        for it in list {
+            say!("{it}");
+        }
+    } else {
+        say!("{told:#}");
     }
 }
 
+/// How one of a list is told.
+type Line = fn(&Value) -> String;
+
 pub(super) fn told(told: &Value) {
-    if let Some(list) = told.get("messages").and_then(Value::as_array) {
-        list.iter().for_each(|it| say!("{}", message(it)));
-    } else if let Some(list) = told.get("tried").and_then(Value::as_array) {
-        list.iter().for_each(|it| say!("{}", tried(it)));
-    } else if let Some(list) = told.get("replays").and_then(Value::as_array) {
-        list.iter().for_each(|it| say!("{}", replay(it)));
+    let lines: [(&str, Line); 3] = [("messages", message), ("tried", tried), ("replays", replay)];
+    let list = lines.iter().find_map(|(name, line)| Some((told.get(name)?.as_array()?, line)));
+    if let Some((list, line)) = list {
+        for it in list {
+            say!("{}", line(it));
+        }
     } else if told.get("replay").is_some() {
         say!("{}", replay(told));
     } else if let Some(gone) = told.get("discarded") {
