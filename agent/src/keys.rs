@@ -25,7 +25,7 @@ pub(crate) fn routes() -> Router<Arc<Road>> {
 }
 
 async fn status(State(road): State<Arc<Road>>) -> Response {
-    answer(&road, |outbox| outbox.sealing()).await
+    answer(&road, Outbox::sealing).await
 }
 
 async fn rotate(State(road): State<Arc<Road>>) -> Response {
@@ -45,8 +45,8 @@ struct Named {
 
 async fn change_master(State(road): State<Arc<Road>>, Json(named): Json<Named>) -> Response {
     let file = named.file.clone();
-    let read = tokio::task::spawn_blocking(move || MasterKey::read(&file)).await;
-    let master = match read.map_err(std::io::Error::other).flatten() {
+    let found = tokio::task::spawn_blocking(move || MasterKey::read(&file)).await;
+    let master = match found.map_err(std::io::Error::other).flatten() {
         Ok(master) => master,
         Err(error) => {
             let reason = format!("{}: {error}", named.file.display());

@@ -152,8 +152,8 @@ impl Outbox {
 pub(crate) async fn keep(outbox: Outbox, stop: CancellationToken) {
     loop {
         let working = outbox.clone();
-        let step = task::spawn_blocking(move || working.reseal_some()).await;
-        let pause = match step.map_err(|_| StoreError::panicked()).flatten() {
+        let worked = task::spawn_blocking(move || working.reseal_some()).await;
+        let pause = match worked.map_err(|_| StoreError::panicked()).flatten() {
             Ok(true) => Some(PAUSE),
             Ok(false) => None,
             Err(error) if error.is_full() => Some(PAUSE_WHEN_FULL),
