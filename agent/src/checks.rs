@@ -273,6 +273,9 @@ async fn answer_now(
             metrics::counter!("his_agent_feedback_total", "state" => state).increment(1);
         }
         road.checks.untold.notify_one();
+        if let Some(relay) = &road.relay {
+            relay.wake();
+        }
     }
     Ok(told)
 }

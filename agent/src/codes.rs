@@ -70,6 +70,9 @@ codes! {
     "I112" "问题已作废，不能再处置" "the finding was voided, nothing follows that" "医嘱仍要开时重新审查，问题会重新打开"
     "I113" "没有这次审查" "there is no such check" "核对审查标识；超过保留期的审查查不到"
     "I114" "磁盘空间不足，暂停接收" "too little room on the disk, nothing was taken" "腾出磁盘空间，或恢复向平台转发；到高水位后自动恢复接收。HIS 按 Retry-After 等待后原样重送"
+    "I116" "医保端的证书文件不能用" "the certificates of the insurer cannot be used" "核对 [relay] ca_file：PEM 格式，至少一张证书；改好后重启。其间转发按连接不上处理"
+    "I117" "医保端的审查连续没有答复，暂停转发 10 秒" "the insurer's review does not answer and is spared" "本地审查照常；核对 [relay] 的地址、网络和医保端。指标 his_agent_relay_total 按结果计数"
+    "I118" "一条处置没有能送到医保端" "a doctor's answer was not delivered to the insurer" "按日志里的问题标识在医保端补录；refused 是医保端多次拒绝，too old 是一周没有送成"
 
     "O101" "等待落盘的报文过多" "too much waits for the disk" "答复是 503，稍后重送；常出现时查磁盘速度，或调大 waiting_max"
     "O102" "发件箱正在关闭" "the outbox is closing" "前置机正在停止；启动后重送"

@@ -9,6 +9,7 @@ mod channels;
 mod forward;
 pub mod keys;
 mod read;
+mod relay;
 mod secrets;
 mod section;
 mod unwrap;
@@ -23,6 +24,7 @@ use schemas::Problem;
 use crate::forward::AmqpOptions;
 use crate::master_key::KeySource;
 use crate::outbox::Mark;
+use crate::relay::Target;
 
 /// Everything the daemon was told.
 #[derive(Clone, Debug)]
@@ -49,6 +51,8 @@ pub struct Config {
     pub check: CheckConfig,
     /// The past of patients.
     pub history: HistoryConfig,
+    /// The insurer's own review.
+    pub relay: RelayConfig,
     /// What is logged.
     pub log: LogConfig,
     /// How long a stop may take before what is left stays for the next start.
@@ -217,6 +221,34 @@ pub struct HistoryConfig {
     pub keep_days: u32,
     /// The key under which patients are known, and with which their past is sealed.
     pub key_file: PathBuf,
+}
+
+/// `[relay]`; without an address nobody is asked.
+#[derive(Clone, Default)]
+pub struct RelayConfig {
+    /// Where 3101 goes, and the others unless they have addresses of their own.
+    pub url: Option<Target>,
+    /// Where 3102 goes.
+    pub course_url: Option<Target>,
+    /// Where 3103 goes.
+    pub feedback_url: Option<Target>,
+    /// The certificates that are trusted.
+    pub ca_file: Option<PathBuf>,
+    /// What the gateway knows the hospital by: headers and their secret values.
+    pub headers: Vec<(String, String)>,
+}
+
+impl std::fmt::Debug for RelayConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("RelayConfig")
+            .field("url", &self.url)
+            .field("course_url", &self.course_url)
+            .field("feedback_url", &self.feedback_url)
+            .field("ca_file", &self.ca_file)
+            .field("headers", &headers)
+            .finish()
+    }
 }
 
 /// `[log]`

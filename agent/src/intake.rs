@@ -30,6 +30,7 @@ use crate::journey::Journeys;
 use crate::outbox::Outbox;
 use crate::parked::Parking;
 use crate::quality::Quality;
+use crate::relay::Relay;
 use crate::sets::{Reloads, Sets};
 use crate::shadow::Shadow;
 use answer::{Answer, Fault};
@@ -63,6 +64,8 @@ pub struct Road {
     pub history: History,
     /// What became of every message.
     pub journeys: Journeys,
+    /// The insurer's own review, when it is asked beside ours.
+    pub relay: Option<Relay>,
     /// What the sources' data is like, counted.
     pub quality: Arc<Quality>,
     /// Renders the metrics, if they are collected.
@@ -84,6 +87,7 @@ impl Road {
         let checks = Checks::new(&config);
         let history = History::new(&config);
         let shadow = Shadow::default();
+        let relay = Relay::new(&config.relay, &config.listen.limits);
         Road {
             config,
             sets,
@@ -97,6 +101,7 @@ impl Road {
             checks,
             history,
             journeys: Journeys::default(),
+            relay,
             quality,
             metrics,
         }

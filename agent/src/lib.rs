@@ -20,6 +20,7 @@
 //! | [`history`] | the past of each patient, folded from accepted records, for checks |
 //! | [`keys`] | the keys of the store, for operators |
 //! | [`master_key`] | the key, kept outside the store, without which nothing in it can be read |
+//! | [`relay`] | the insurer's own review, asked beside ours, and doctors' answers on their way to it |
 //! | [`patient_key`] | the key under which a patient is known in stores that outlive a visit |
 //! | [`parked`] | messages that wait for a local code to be mapped: listed, judged again, released |
 //! | [`sets`] | schemas, mappings, code maps and rules, loaded as one |
@@ -58,6 +59,7 @@ pub mod patient_key;
 pub mod pipeline;
 pub mod quality;
 pub mod receive;
+pub mod relay;
 mod secret_file;
 pub mod sets;
 pub mod shadow;

@@ -12,6 +12,7 @@
 //! without a time, which would put every incision at midnight.
 
 mod answer;
+pub mod bureau;
 mod line;
 mod nodes;
 mod region;

@@ -11,7 +11,7 @@ use crate::finding_id::FindingId;
 use crate::hash::Fast;
 use crate::rule::{Action, OnMissing, Rule, Severity};
 use crate::text::Text;
-use crate::verdict::{Finding, FindingLine, Question, Role, Task, Unknown, Verdict};
+use crate::verdict::{Finding, FindingLine, Origin, Question, Role, Task, Unknown, Verdict};
 
 /// Files the outcomes of one rule. A rule passed only if nothing hit and nothing stayed open.
 pub(crate) fn record(verdict: &mut Verdict, case: &Case<'_>, outcomes: Vec<Outcome>) {
@@ -166,6 +166,7 @@ pub(crate) fn finding(case: &Case<'_>, hit: Hit) -> Finding {
             amounts.map(|amounts| amounts.into_iter().fold(Decimal::ZERO, Decimal::saturating_add))
         }),
         lines,
+        origin: Origin::Local,
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Verdict {
     pub passed: Vec<String>,
     /// Rules that the deadline cut off, or that ended in a fault of the program.
     pub not_run: Vec<String>,
+    /// What came of asking the insurer's own review, where it was asked.
+    pub bureau: Option<Bureau>,
     /// Those of them that ended in a fault: for the log, with [`RULE_BROKE`].
     pub broken: Vec<String>,
     /// The packs in force.
@@ -92,6 +94,74 @@ pub struct Finding {
     pub amount: Option<Decimal>,
     /// The lines it is about.
     pub lines: Vec<FindingLine>,
+    /// Who found it.
+    pub origin: Origin,
+}
+
+/// Who found something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// The rules here.
+    #[default]
+    Local,
+    /// The insurer's own review.
+    Bureau,
+}
+
+impl Origin {
+    /// The word in answers and in the log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Origin::Local => "local",
+            Origin::Bureau => "bureau",
+        }
+    }
+}
+
+/// What came of asking the insurer's own review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bureau {
+    /// It answered in time.
+    Answered,
+    /// It did not, by the deadline of the check.
+    Late,
+    /// It cannot be reached, or broke off.
+    Unreachable,
+    /// What it answered is no answer.
+    Garbled,
+    /// It answered that it would not.
+    Refused,
+    /// It was not asked: it has failed several times, or too many wait for it.
+    Spared,
+}
+
+impl Bureau {
+    /// The word in answers, in the log and in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Bureau::Answered => "answered",
+            Bureau::Late => "late",
+            Bureau::Unreachable => "unreachable",
+            Bureau::Garbled => "garbled",
+            Bureau::Refused => "refused",
+            Bureau::Spared => "spared",
+        }
+    }
+
+    /// What the doctor reads, when something is not checked.
+    #[must_use]
+    pub fn text(self) -> Option<&'static str> {
+        match self {
+            Bureau::Answered => None,
+            Bureau::Late => Some("医保端审查未完成：超时"),
+            Bureau::Unreachable => Some("医保端审查未完成：连接不上"),
+            Bureau::Garbled => Some("医保端审查未完成：答复读不出"),
+            Bureau::Refused => Some("医保端审查未完成：医保端拒绝"),
+            Bureau::Spared => Some("医保端审查未完成：连续失败，暂停转发"),
+        }
+    }
 }
 
 impl Finding {
@@ -218,6 +288,7 @@ impl Verdict {
                 self.write_finding(writer, finding);
                 writer.maybe_text("official_code", finding.official_code.as_deref());
                 writer.text("action", finding.action.name());
+                writer.text("origin", finding.origin.name());
             });
             self.write_unknown(writer);
             writer.objects("questions", &self.questions, |writer, question| {
@@ -235,6 +306,7 @@ impl Verdict {
             });
             writer.objects("data_findings", &self.data_findings, write_input_finding);
             writer.texts("not_run", &self.not_run);
+            writer.maybe_text("bureau", self.bureau.map(Bureau::name));
             writer.text("rules_version", &self.rules_version);
             writer.raw("elapsed_us", &elapsed_us.to_string());
         })
@@ -318,7 +390,7 @@ mod tests {
         let facts = request::read(request).unwrap();
         let verdict = evaluate(&starter(), &facts, NOW.parse().unwrap());
         let id = verdict.findings.first().unwrap().id.clone();
-        let expected = r#"{"check_id":"C1","outcome":"complete","findings":[{"jr_id":"ID","rule_id":"drug-sex","rule_name":"药品区分性别使用","vola_cont":"【度他雄胺软胶囊】限男性使用，患者性别为女","patn_id":"P\"1","mdtrt_id":"M1","judge_result_detail_dtos":[{"jrd_id":"ID-1","patn_id":"P\"1","mdtrt_id":"M1","rx_id":"1","vola_item_type":"1","vola_amt":58.80}],"vola_amt":58.80,"vola_amt_stas":"1","sev_deg":"1","vola_evid":"GZ10000301004000 药品区分性别使用；知识点第1批（2025-05-23）","vola_bhvr_type":"2","official_code":"GZ10000301004000","action":"confirm"}],"unknown":[],"questions":[],"tasks":[],"data_findings":[{"code":"C307","path":"orders[1].drug_used_frqu","found":"饭前","expected":"发送QD、BID、TID、Q8H、QOD、PRN等频次"}],"not_run":[],"rules_version":"starter 2026.1","elapsed_us":17}"#;
+        let expected = r#"{"check_id":"C1","outcome":"complete","findings":[{"jr_id":"ID","rule_id":"drug-sex","rule_name":"药品区分性别使用","vola_cont":"【度他雄胺软胶囊】限男性使用，患者性别为女","patn_id":"P\"1","mdtrt_id":"M1","judge_result_detail_dtos":[{"jrd_id":"ID-1","patn_id":"P\"1","mdtrt_id":"M1","rx_id":"1","vola_item_type":"1","vola_amt":58.80}],"vola_amt":58.80,"vola_amt_stas":"1","sev_deg":"1","vola_evid":"GZ10000301004000 药品区分性别使用；知识点第1批（2025-05-23）","vola_bhvr_type":"2","official_code":"GZ10000301004000","action":"confirm","origin":"local"}],"unknown":[],"questions":[],"tasks":[],"data_findings":[{"code":"C307","path":"orders[1].drug_used_frqu","found":"饭前","expected":"发送QD、BID、TID、Q8H、QOD、PRN等频次"}],"not_run":[],"rules_version":"starter 2026.1","elapsed_us":17}"#;
         assert_eq!(verdict.to_json("C1", 17).replace(&id, "ID"), expected);
     }
 }

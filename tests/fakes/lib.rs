@@ -5,6 +5,7 @@
 //! | [`agent`] | the service manager: starts, stops and kills the real `his-agent` |
 //! | [`command`] | a person or a script that runs its commands |
 //! | [`his`] | a HIS: an HTTP client that shares no code with the agent |
+//! | [`bureau`] | the insurer's own review of a 3101 |
 //! | [`cases`] | what a HIS sends, and what must come of it |
 //! | [`faults`] | a disk that refuses the N-th call |
 //! | [`load`] | a hospital's morning: many callers at once |
@@ -15,6 +16,7 @@
 //! | [`chance`] | random moments that can be had again |
 
 pub mod agent;
+pub mod bureau;
 pub mod cases;
 pub mod chance;
 pub mod command;

@@ -21,6 +21,7 @@ mod parked;
 mod quality;
 mod rabbitmq;
 mod refusals;
+mod relay;
 mod road;
 mod sets;
 mod shadow;

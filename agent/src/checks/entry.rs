@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 use rules::rule::Action;
+use rules::verdict::Origin;
 use rules::{Facts, Finding, Verdict};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,9 @@ pub struct Check {
     pub unknown: Vec<Undecided>,
     /// Rules that the deadline cut off.
     pub not_run: Vec<String>,
+    /// What came of asking the insurer's own review, where it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bureau: Option<String>,
     /// The packs that judged.
     pub rules_version: String,
     /// The check that has the bytes, when it is another: a request about several patients is kept
@@ -101,6 +105,9 @@ pub struct Found {
     pub lines: Vec<String>,
     /// It was answered for before and not shown again.
     pub acknowledged: bool,
+    /// `bureau` when the insurer's own review found it; nothing for our own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 /// A rule that could not decide.
@@ -137,6 +144,7 @@ impl Check {
             findings: shown.chain(acknowledged.iter().map(|it| found(it, true))).collect(),
             unknown: verdict.unknown.iter().map(undecided).collect(),
             not_run: verdict.not_run.clone(),
+            bureau: verdict.bureau.map(|it| it.name().to_owned()),
             rules_version: verdict.rules_version.clone(),
             ..self
         }
@@ -183,6 +191,7 @@ fn found(finding: &Finding, acknowledged: bool) -> Found {
         amount: finding.amount.map(|it| it.to_string()),
         lines: finding.lines.iter().map(|it| it.rx_id.clone()).collect(),
         acknowledged,
+        origin: (finding.origin == Origin::Bureau).then(|| finding.origin.name().to_owned()),
     }
 }
 

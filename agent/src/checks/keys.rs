@@ -8,6 +8,7 @@
 //! | `a` finding id | the patient's pseudonym, marked when approved: the finding was answered for and is not shown again |
 //! | `e` encounter, 0, finding id | nothing: findings by encounter |
 //! | `l` encounter, 0, line, 0, record id | the record in which the line was uploaded |
+//! | `r` finding id | what the insurer is owed: the doctor's answer to a finding of its own |
 //! | `h` hour, 4 bytes | how many checks of that hour are kept, and their bytes |
 //! | `t` number, 8 bytes | records that the queue has not taken yet |
 //!
@@ -57,6 +58,10 @@ pub(super) fn finding_of_open(key: &[u8]) -> Option<&str> {
 
 pub(super) fn acknowledged(finding_id: &str) -> Vec<u8> {
     [b"a", finding_id.as_bytes()].concat()
+}
+
+pub(super) fn owed(finding_id: &str) -> Vec<u8> {
+    [b"r", finding_id.as_bytes()].concat()
 }
 
 pub(super) fn of_encounter(encounter: &str, finding_id: &str) -> Vec<u8> {

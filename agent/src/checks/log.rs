@@ -18,7 +18,7 @@ use super::pen::Pen;
 use super::records::Writer;
 use super::states::{Given, Step};
 use super::tracked::Tracked;
-use crate::outbox::{Outbox, StoreError};
+use crate::outbox::{Change, Outbox, StoreError};
 
 /// The log of checks; clones are handles on the same one.
 #[derive(Clone, Debug)]
@@ -270,7 +270,33 @@ impl Log {
     /// The queue has taken all records up to this number.
     pub(super) fn told(&self, last: u64) -> Result<(), StoreError> {
         let range = (keys::to_tell(0), keys::to_tell(last.saturating_add(1)));
-        self.0.outbox.shelve(&[crate::outbox::Change::RemoveRange(range.0, range.1)])
+        self.0.outbox.shelve(&[Change::RemoveRange(range.0, range.1)])
+    }
+
+    /// What the insurer is owed, by its keys.
+    pub(crate) fn owed(&self, at_most: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let mut found = Vec::new();
+        self.0.outbox.walk_shelf(b"r", &keys::behind(b"r"), |key, bytes| {
+            found.push((key.to_vec(), bytes.to_vec()));
+            if found.len() < at_most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(found)
+    }
+
+    /// Strikes out what the insurer was owed, or puts something else in its place; not when the
+    /// doctor has said something else meanwhile.
+    pub(crate) fn settle_owed(
+        &self,
+        key: &[u8],
+        was: &[u8],
+        now: Option<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        let _turn = self.turn();
+        if self.0.outbox.shelved(key)?.as_deref() != Some(was) {
+            return Ok(());
+        }
+        let remove = || Change::Remove(key.to_vec());
+        self.0.outbox.shelve(&[now.map_or_else(remove, |it| Change::Put(key.to_vec(), it))])
     }
 
     /// Whether an encounter may have findings.

@@ -17,6 +17,7 @@ use crate::clock;
 use crate::envelope::{Draft, Original, Submission, Sum};
 use crate::outbox::{Change, Outbox, StoreError};
 use crate::pipeline;
+use crate::relay::owed::Owed;
 
 /// A change in the making.
 pub(super) struct Pen<'a> {
@@ -85,6 +86,10 @@ impl<'a> Pen<'a> {
         let step = tracked.answer(given);
         if step == Step::Taken {
             self.close(&tracked);
+            if let Some(owed) = Owed::of(&tracked, given) {
+                let json = serde_json::to_vec(&owed).unwrap_or_default();
+                self.changes.push(Change::Put(keys::owed(&finding_id), json));
+            }
             let received_at = pipeline::moment(&given.at).unwrap_or_else(clock::now);
             let mut sheaf = writer.map(|it| it.sheaf(&clock::new_id(), received_at));
             if let Some(sheaf) = &mut sheaf {
@@ -206,7 +211,9 @@ impl<'a> Pen<'a> {
                 None => acknowledged.remove(&id),
             }
         }
-        self.forgotten.iter().for_each(|id| acknowledged.remove(id));
+        for id in &self.forgotten {
+            acknowledged.remove(id);
+        }
         Ok(self.next)
     }
 

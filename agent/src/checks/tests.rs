@@ -244,6 +244,7 @@ fn shows(id: &str) -> Verdict {
         basis: String::new(),
         amount: None,
         lines: Vec::new(),
+        origin: rules::verdict::Origin::Local,
     };
     Verdict { findings: vec![found], ..Verdict::default() }
 }

@@ -1,6 +1,7 @@
 //! One finding over time: which checks showed it, what was said about it, where it stands.
 
 use rules::rule::Action;
+use rules::verdict::Origin;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Check, Found};
@@ -42,6 +43,9 @@ pub struct Tracked {
     pub text: String,
     /// The lines it is about.
     pub lines: Vec<String>,
+    /// `bureau` when the insurer's own review found it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// What was said, oldest first.
     pub said: Vec<Given>,
 }
@@ -56,6 +60,7 @@ impl Tracked {
             patient: check.patient.clone(),
             encounter: check.encounter.clone(),
             rule_id: found.rule_id.clone(),
+            origin: found.origin.clone(),
             ..Tracked::default()
         }
     }
@@ -109,6 +114,12 @@ impl Tracked {
         let blocks = self.action == Action::Block.name();
         // Without an encounter nobody can say that it is the same finding.
         goes_on && self.encounter.is_some() && (!blocks || self.is_approved())
+    }
+
+    /// Whether the insurer's own review found it.
+    #[must_use]
+    pub fn is_of_bureau(&self) -> bool {
+        self.origin.as_deref() == Some(Origin::Bureau.name())
     }
 
     /// Whether a second person has agreed to what was said last.

@@ -11,7 +11,7 @@ use rules::explain;
 use serde_json::{Value, json};
 
 use super::again;
-use super::entry::Check;
+use super::entry::{Check, Found};
 use crate::control::{done, failed};
 use crate::intake::Road;
 use crate::outbox::StoreError;
@@ -67,8 +67,21 @@ fn why(road: &Road, check: &Check, finding: Option<&str>) -> Result<Value, Strin
         explained.push(told(&explain::to_json(&it), &explain::to_text(&it)));
     }
     let known = |id: &str| verdict.findings.iter().any(|it| it.id == id);
-    let mut gone = check.findings.iter().filter(|it| is_asked(&it.id) && !known(&it.id));
-    if finding.is_some() && explained.is_empty() && gone.clone().next().is_none() {
+    let is_own = |it: &&Found| it.origin.is_none();
+    let mut gone =
+        check.findings.iter().filter(is_own).filter(|it| is_asked(&it.id) && !known(&it.id));
+    // What the insurer found only the insurer can explain.
+    let elsewhere: Vec<Value> = check
+        .findings
+        .iter()
+        .filter(|it| it.origin.is_some() && is_asked(&it.id))
+        .map(|it| json!({ "finding_id": it.id, "rule_id": it.rule_id, "text": it.text, "basis": it.basis, "origin": it.origin }))
+        .collect();
+    if finding.is_some()
+        && explained.is_empty()
+        && elsewhere.is_empty()
+        && gone.clone().next().is_none()
+    {
         return Err("这次审查没有这个问题".to_owned());
     }
     let lacking = verdict.unknown.iter().filter(|_| finding.is_none());
@@ -87,6 +100,7 @@ fn why(road: &Road, check: &Check, finding: Option<&str>) -> Result<Value, Strin
         "findings": explained,
         "unknown": lacking,
         "no_longer_found": gone,
+        "found_elsewhere": elsewhere,
     }))
 }
 

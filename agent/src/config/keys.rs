@@ -302,6 +302,23 @@ keys! {
         "患者假名和既往加密用的密钥文件，不存在时自动生成；不写时在发件箱目录旁，名为 patient.key；要备份，丢了既往就读不出。"
         "Key of patients' pseudonyms and of their encrypted past, made when missing; without it patient.key beside the outbox. Back it up: the past cannot be read without it."
 
+    ["relay" ""]
+    url Nothing "\"http://10.0.0.8:8080/insurance/{infno}\""
+        "医保端自己的 3101 地址；写了就把国家接口门收到的 3101、3102 同时转发过去，结果合并。{infno} 换成交易编号；不写不转发。"
+        "The insurer's own 3101: with it, what the national door takes also goes there and the findings are merged. {infno} becomes the number; without it nobody is asked."
+    course_url Nothing "\"http://10.0.0.8:8080/fsi/api/riskConService/courseAnalyze\""
+        "3102 的地址；不写时用 url。"
+        "Where 3102 goes; without it, url."
+    feedback_url Nothing "\"http://10.0.0.8:8080/insurance/3103\""
+        "3103 的地址，医生对医保端问题的处置送到这里；不写时用 url。"
+        "Where 3103 goes, what doctors answer to the insurer's findings; without it, url."
+    ca_file Nothing "\"/etc/his-agent/bureau-ca.pem\""
+        "https 时信任的证书文件，PEM。"
+        "Certificates to trust for https, PEM."
+    headers Nothing "{ apikey = \"file:/etc/his-agent/bureau-apikey\" }"
+        "转发时加的请求头，值写 file:、env: 或 credential:；调用方自己的 _api_*、x-tif-*、apikey 头原样带过去。"
+        "Headers to add, their values by file:, env: or credential:; a caller's own _api_*, x-tif-* and apikey go along as they are."
+
     ["log" ""]
     level Default "\"info\""
         "日志级别：error、warn、info、debug，或按模块写 warn,agent=debug；环境变量 HIS_AGENT_LOG 优先。"
@@ -527,6 +544,7 @@ mod tests {
             .chain(include_str!("forward.rs").lines())
             .chain(include_str!("secrets.rs").lines())
             .chain(include_str!("unwrap.rs").lines())
+            .chain(include_str!("relay.rs").lines())
             .flat_map(str::split_whitespace)
             .collect();
         let read: BTreeSet<&str> = GETTERS

@@ -9,6 +9,7 @@ use schemas::Problem;
 use toml::de::DeTable;
 
 use super::forward::forward;
+use super::relay::relay;
 use super::secrets;
 use super::section::{Complaints, Section};
 use super::unwrap::unwrap;
@@ -42,6 +43,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         forward: forward(&mut root, &mut to),
         check: check(&mut root, &mut to),
         messages: messages(&mut root, &mut to),
+        relay: relay(&mut root, &mut to),
         log: log(&mut root, &mut to),
         stop_deadline: root.duration("stop_deadline_ms", 30_000, 100..=600_000, &mut to),
     };

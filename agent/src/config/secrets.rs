@@ -136,6 +136,41 @@ pub(super) fn store_key(
     beside
 }
 
+/// Headers that prove a caller, each named and none written out.
+pub(super) fn headers(
+    section: &mut Section<'_, '_>,
+    to: &mut Complaints<'_>,
+) -> Vec<(String, String)> {
+    let mut headers = Vec::new();
+    for (name, named, place) in section.secrets("headers", to) {
+        let is_token = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_');
+        match Named::of(&named).read() {
+            _ if name.is_empty() || !name.chars().all(is_token) => {
+                to.error("A006", place, format!("`{name}` is no name of a header"));
+            }
+            None => {
+                let message = format!(
+                    "the header `{name}` is written out: write it to a file and name it, {name} = \"file:PATH\", \
+                     \"env:NAME\" or \"credential:NAME\""
+                );
+                to.error("A010", place, message);
+            }
+            Some(Err(why)) => to.error("A009", place, format!("the header `{name}`: {why}")),
+            Some(Ok(text))
+                if !text.is_empty() && text.chars().all(|it| matches!(it, ' '..='~')) =>
+            {
+                headers.push((name, text));
+            }
+            Some(Ok(_)) => {
+                let message =
+                    format!("the header `{name}` is empty, or has characters that no header has");
+                to.error("A009", place, message);
+            }
+        }
+    }
+    headers
+}
+
 /// The keys of a channel, each named and none written out.
 pub(super) fn keys(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Keys {
     let mut keys = Keys::new();

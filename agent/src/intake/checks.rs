@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use jiff::civil::DateTime;
 use rules::rule::Action;
+use rules::verdict::Origin;
 use rules::verdict::RULE_BROKE;
 use rules::{Facts, Finding, InputFinding, Verdict as CheckVerdict};
 
@@ -69,14 +70,29 @@ impl Question {
         road.history.recall(facts, left / 4).await;
     }
 
+    /// When what others say is of no use any more: the answer has to be written yet.
+    pub(super) fn until(&self) -> Instant {
+        let margin = (self.deadline / 10).min(MARGIN_MAX);
+        self.asked + self.deadline.saturating_sub(margin)
+    }
+
     /// Judges until the deadline; what is not decided by then is told as such.
     pub(super) fn judge(&self, road: &Road, sets: &Sets, facts: &Facts) -> Judged {
+        self.judged(road, self.evaluate(sets, facts))
+    }
+
+    /// The same, before anything is told of it.
+    pub(super) fn evaluate(&self, sets: &Sets, facts: &Facts) -> CheckVerdict {
         let in_time = || {
             #[cfg(test)]
             slow::down();
             self.asked.elapsed() < self.deadline
         };
-        let mut verdict = rules::evaluate_while(&sets.rules, facts, clock::now(), in_time);
+        rules::evaluate_while(&sets.rules, facts, clock::now(), in_time)
+    }
+
+    /// Takes out what need not be shown again, and tells of the rest.
+    pub(super) fn judged(&self, road: &Road, mut verdict: CheckVerdict) -> Judged {
         if !verdict.broken.is_empty() {
             let rules = verdict.broken.join(" ");
             tracing::error!(code = RULE_BROKE, check_id = self.id, rules, "rules ended in a panic");
@@ -96,7 +112,11 @@ impl Question {
         let shown = verdict.findings.iter().map(|it| (it, it.action != Action::Silent));
         for (found, shown) in shown.chain(acknowledged.iter().map(|it| (it, false))) {
             let shown = if shown { "yes" } else { "no" };
-            let rule = found.rule_id.clone();
+            // The insurer's rules are as many as it likes; metrics are not.
+            let rule = match found.origin {
+                Origin::Local => found.rule_id.clone(),
+                Origin::Bureau => Origin::Bureau.name().to_owned(),
+            };
             metrics::counter!("his_agent_rule_hits_total", "rule" => rule, "shown" => shown)
                 .increment(1);
         }
@@ -261,6 +281,9 @@ pub(super) async fn read_text(
 pub(super) fn json(status: StatusCode, body: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
 }
+
+/// What an answer takes once everything is known, and then some.
+const MARGIN_MAX: Duration = Duration::from_millis(20);
 
 /// Makes every rule slow, for the tests of the deadline.
 #[cfg(test)]

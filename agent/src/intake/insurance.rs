@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use rules::insurance::{self, Reply};
+use rules::insurance::{self, Reply, bureau};
 use serde_json::Value;
 
 use super::answer::Dialect;
@@ -18,6 +18,7 @@ use super::{NO_ROOM_RETRY_AFTER, Road};
 use crate::checks::entry::Door;
 use crate::clock;
 use crate::pipeline;
+use crate::relay::Asked;
 
 /// `POST /insurance`, `/insurance/{infno}` and the two risk-control addresses.
 pub(super) async fn call(
@@ -37,7 +38,12 @@ pub(super) async fn call(
     let answer = match number.as_deref() {
         // The two have the same fields; some callers leave the number out at these addresses.
         None | Some("3101" | "3102" | "3660" | "3661") => {
-            judge(&road, &question, (&bytes, &text), &came).await
+            let asked = || {
+                let infno = number.as_deref().unwrap_or("3101");
+                let relay = road.relay.as_ref()?;
+                Some(relay.ask(infno, &headers, &bytes, question.until()))
+            };
+            judge(&road, &question, (&bytes, &text), &came, asked).await
         }
         Some("3103") => match feedback::national(&road, &text).await {
             Ok(()) => insurance::write_answer(&[], &reply(&question, &came, &stamp())),
@@ -66,16 +72,27 @@ async fn judge(
     question: &Question,
     (bytes, text): (&Bytes, &str),
     came: &str,
+    ask_insurer: impl FnOnce() -> Option<Asked>,
 ) -> String {
     let sets = road.sets.load_full();
     match insurance::read(text, &sets.region) {
         Ok(asked) => {
-            let mut judged = Vec::with_capacity(asked.patients.len());
+            let insurer = ask_insurer();
+            let mut evaluated = Vec::with_capacity(asked.patients.len());
             for mut facts in asked.patients {
                 question.recall(road, &mut facts).await;
-                let verdict = question.judge(road, &sets, &facts);
-                judged.push((facts, verdict));
+                let verdict = question.evaluate(&sets, &facts);
+                evaluated.push((facts, verdict));
             }
+            if let Some(insurer) = insurer {
+                let told = insurer.told().await;
+                let mut verdicts: Vec<_> = evaluated.iter_mut().map(|(_, it)| it).collect();
+                bureau::merge(&mut verdicts, told);
+            }
+            let judged: Vec<_> = evaluated
+                .into_iter()
+                .map(|(facts, verdict)| (facts, question.judged(road, verdict)))
+                .collect();
             let verdicts: Vec<_> = judged.iter().map(|(_, it)| it.verdict.clone()).collect();
             let now = stamp();
             let mut reply = reply(question, came, &now);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::verdict::{Finding, FindingLine, Role, Verdict, clip};
+use crate::verdict::{Bureau, Finding, FindingLine, Role, Verdict, clip};
 use crate::write::Writer;
 
 /// What the answer's envelope says besides the findings.
@@ -60,10 +60,13 @@ fn write_unjudged(writer: &mut Writer, verdict: &Verdict) {
     if !verdict.not_run.is_empty() {
         writer.texts("not_run", &verdict.not_run);
     }
+    let unanswered = verdict.bureau.filter(|it| it.text().is_some());
+    writer.maybe_text("bureau", unanswered.map(Bureau::name));
 }
 
 fn is_unjudged(verdict: &Verdict) -> bool {
-    !verdict.not_run.is_empty() || verdict.shown_unknown().next().is_some()
+    let is_asked_in_vain = verdict.bureau.is_some_and(|it| it.text().is_some());
+    !verdict.not_run.is_empty() || is_asked_in_vain || verdict.shown_unknown().next().is_some()
 }
 
 /// A check that the deadline cut off, or of which a rule failed, must not look like a pass. The doctor may go on (`infcode` 0);
@@ -84,7 +87,8 @@ fn unfinished(verdicts: &[Verdict]) -> &'static str {
 fn warning(verdicts: &[Verdict]) -> String {
     let data = verdicts.iter().flat_map(|it| &it.data_findings);
     let scenario = data.filter(|it| it.path == super::SCENARIO).map(|it| it.expected.clone());
-    let mut said: Vec<String> = scenario.take(1).collect();
+    let bureau = verdicts.iter().find_map(|it| it.bureau?.text()).map(str::to_owned);
+    let mut said: Vec<String> = bureau.into_iter().chain(scenario.take(1)).collect();
     for unknown in verdicts.iter().flat_map(Verdict::shown_unknown) {
         let text = unknown.text();
         if !said.contains(&text) {

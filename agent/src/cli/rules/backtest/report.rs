@@ -239,6 +239,7 @@ mod tests {
             basis: String::new(),
             amount: None,
             lines: Vec::new(),
+            origin: rules::verdict::Origin::Local,
         });
         Verdict { findings: findings.collect(), ..Verdict::default() }
     }

@@ -1,0 +1,210 @@
+//! Doctors' answers to findings of the insurer, on their way to it as 3103.
+//!
+//! What is owed is written together with the doctor's answer, so neither is without the other. It is
+//! sent in the envelope of the request that brought the finding, until the insurer takes it. What it
+//! refuses several times, or what is a week old, is given up and named.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use jiff::ToSpan as _;
+use rules::insurance::bureau;
+use rules::verdict::Bureau;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::exchange::Request;
+use super::{Relay, read};
+use crate::checks::Log;
+use crate::checks::entry::Check;
+use crate::checks::states::{Given, State};
+use crate::checks::tracked::Tracked;
+use crate::clock;
+use crate::intake::Road;
+use crate::outbox::StoreError;
+use crate::pipeline;
+
+/// One answer that the insurer has to get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Owed {
+    /// The insurer's own id of the finding.
+    pub(crate) finding_id: String,
+    /// The check in whose envelope it is sent.
+    check_id: String,
+    dspo_way: String,
+    reason: Option<String>,
+    by: Option<String>,
+    /// `YYYYMMDDhhmmss`.
+    since: String,
+    /// How often it was refused.
+    pub(crate) refused: u32,
+}
+
+impl Owed {
+    /// What an answer owes; nothing for findings of our own, and for what nobody has said.
+    pub(crate) fn of(tracked: &Tracked, given: &Given) -> Option<Owed> {
+        let dspo_way = match given.state {
+            State::Continued | State::SelfPay => "1",
+            State::Changed | State::Voided => "2",
+            State::Open | State::Ignored => return None,
+        };
+        let at_own_cost = || (given.state == State::SelfPay).then(|| SELF_PAY.to_owned());
+        tracked.is_of_bureau().then(|| Owed {
+            finding_id: tracked.id.clone(),
+            check_id: tracked.last_check.clone(),
+            dspo_way: dspo_way.to_owned(),
+            reason: given.reason.clone().or_else(at_own_cost),
+            by: given.by.clone(),
+            since: given.at.clone(),
+            refused: 0,
+        })
+    }
+
+    /// The 3103, in the envelope of the request that brought the finding.
+    fn message(&self, check: Option<&Check>, limits: &adapters::Limits, org: &str) -> Value {
+        let text = check
+            .and_then(|it| adapters::text(&it.request, it.content_type.as_deref(), limits).ok());
+        let request: Option<Map<String, Value>> =
+            text.and_then(|it| serde_json::from_str(&it).ok());
+        let mut envelope = request
+            .filter(|it| it.contains_key("input"))
+            .unwrap_or_else(|| Map::from_iter([("fixmedins_code".to_owned(), Value::from(org))]));
+        let during = matches!(envelope.get("infno").and_then(Value::as_str), Some("3102" | "3661"));
+        let now = clock::now();
+        let fixmedins = envelope.get("fixmedins_code").and_then(Value::as_str).unwrap_or(org);
+        let number = clock::new_id();
+        let number = number.get(number.len().saturating_sub(4)..).unwrap_or_default();
+        let msgid = format!("{fixmedins}{}{number}", pipeline::stamp(now));
+        envelope.insert("infno".to_owned(), json!("3103"));
+        envelope.insert("msgid".to_owned(), json!(msgid));
+        envelope
+            .insert("inf_time".to_owned(), json!(now.strftime("%Y-%m-%d %H:%M:%S").to_string()));
+        if let Some(by) = &self.by {
+            envelope.insert("opter".to_owned(), json!(by));
+        }
+        let warn = json!({
+            "warn_rslt_id": self.finding_id,
+            "dspo_way": self.dspo_way,
+            "dspo_way_rea": self.reason.as_deref().unwrap_or_default(),
+        });
+        let warn_type = if during { "2" } else { "1" };
+        let data = json!({ "warn_type": warn_type, "warns": [warn] });
+        envelope.insert("input".to_owned(), json!({ "data": data }));
+        Value::Object(envelope)
+    }
+
+    fn is_too_old(&self) -> bool {
+        let oldest = clock::now().checked_sub(KEPT_DAYS.days());
+        let since = pipeline::moment(&self.since);
+        since.zip(oldest.ok()).is_some_and(|(since, oldest)| since < oldest)
+    }
+}
+
+/// Sends what is owed until told to stop. What it does not come to is found again at the next start.
+pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
+    let Some(relay) = &road.relay else { return };
+    let mut wait = PAUSE;
+    while !stop.is_cancelled() {
+        let sending = Arc::clone(&road);
+        let ended = tokio::task::spawn_blocking(move || send_all(&sending)).await;
+        wait = match ended.map_err(|_| StoreError::panicked()).flatten() {
+            Ok(true) => PAUSE,
+            Ok(false) => (wait * 2).min(PAUSE_MAX),
+            Err(error) => {
+                tracing::warn!(%error, "answers that the insurer is owed were not read");
+                PAUSE_MAX
+            }
+        };
+        let is_idle = wait == PAUSE;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = relay.owed.notified(), if is_idle => {}
+            () = tokio::time::sleep(if is_idle { PAUSE_MAX } else { wait }) => {}
+        }
+    }
+}
+
+/// True when nothing is left that waits for the insurer.
+fn send_all(road: &Road) -> Result<bool, StoreError> {
+    let (Some(relay), Some(log)) = (&road.relay, road.checks.log()) else { return Ok(true) };
+    let mut is_done = true;
+    for (key, bytes) in log.owed(SENT_AT_ONCE)? {
+        let Ok(owed) = serde_json::from_slice::<Owed>(&bytes) else {
+            give_up(log, (&key, &bytes), "", "unreadable")?;
+            continue;
+        };
+        match send(relay, log, &owed, &road.config.hospital.code)? {
+            Ok(()) => {
+                log.settle_owed(&key, &bytes, None)?;
+                count("sent");
+            }
+            Err(Bureau::Refused) if owed.refused + 1 >= REFUSED_MAX => {
+                give_up(log, (&key, &bytes), &owed.finding_id, "refused")?;
+            }
+            Err(_) if owed.is_too_old() => {
+                give_up(log, (&key, &bytes), &owed.finding_id, "too old")?;
+            }
+            Err(Bureau::Refused) => {
+                is_done = false;
+                let again = Owed { refused: owed.refused + 1, ..owed };
+                let again = serde_json::to_vec(&again).unwrap_or_default();
+                log.settle_owed(&key, &bytes, Some(again))?;
+            }
+            // The next would fare no better.
+            Err(_) => return Ok(false),
+        }
+    }
+    Ok(is_done)
+}
+
+fn send(
+    relay: &Relay,
+    log: &Log,
+    owed: &Owed,
+    org: &str,
+) -> Result<Result<(), Bureau>, StoreError> {
+    let Some(target) = relay.target("3103").cloned() else { return Ok(Ok(())) };
+    let check = log.get(&owed.check_id)?;
+    let body = owed.message(check.as_ref(), &relay.limits, org).to_string();
+    let request = Request {
+        path: target.path("3103"),
+        target,
+        headers: relay.headers(None),
+        body: Bytes::from(body),
+    };
+    Ok(relay.client.post(&request, Instant::now() + PATIENCE).and_then(|reply| {
+        let text = adapters::text(&reply.body, reply.content_type.as_deref(), &relay.limits);
+        read(reply.status, text.ok().as_deref(), bureau::read_receipt)
+    }))
+}
+
+fn give_up(
+    log: &Log,
+    (key, bytes): (&[u8], &[u8]),
+    finding_id: &str,
+    why: &str,
+) -> Result<(), StoreError> {
+    tracing::error!(
+        code = "I118",
+        finding_id,
+        why,
+        "an answer that the insurer is owed was given up"
+    );
+    count("given_up");
+    log.settle_owed(key, bytes, None)
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("his_agent_relay_feedback_total", "outcome" => outcome).increment(1);
+}
+
+/// What the insurer reads where nobody gave a reason of his own.
+const SELF_PAY: &str = "转自费，患者已知情同意";
+const SENT_AT_ONCE: usize = 256;
+const REFUSED_MAX: u32 = 5;
+const KEPT_DAYS: i32 = 7;
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_mins(1);
