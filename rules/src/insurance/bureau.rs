@@ -63,7 +63,7 @@ fn whose(verdicts: &[&mut Verdict], told: &Told) -> usize {
     place.or_else(|| verdicts.iter().position(patient)).unwrap_or(0)
 }
 
-fn results(json: &Json) -> Result<Vec<Json>, Bureau> {
+fn results<'a>(json: &'a Json<'a>) -> Result<Vec<Json<'a>>, Bureau> {
     let is_done = is_done(json)?;
     let parsed = match json.get("output") {
         Some(Json::Text(text)) if !text.trim().is_empty() => {
@@ -73,7 +73,7 @@ fn results(json: &Json) -> Result<Vec<Json>, Bureau> {
         _ => None,
     };
     let result = parsed.as_ref().and_then(|it| it.get("result"));
-    let results: Vec<Json> = result.map(|it| it.as_items().to_vec()).unwrap_or_default();
+    let results: Vec<Json<'a>> = result.map(|it| it.as_items().to_vec()).unwrap_or_default();
     // One region answers success with an error in words, and means failure.
     if is_done && (!results.is_empty() || nodes::text(json, "err_msg").is_none()) {
         return Ok(results);
@@ -82,7 +82,7 @@ fn results(json: &Json) -> Result<Vec<Json>, Bureau> {
 }
 
 /// Success or failure by the envelope; a gateway's own words are a refusal.
-fn is_done(json: &Json) -> Result<bool, Bureau> {
+fn is_done(json: &Json<'_>) -> Result<bool, Bureau> {
     match nodes::text(json, "infcode") {
         Some(code) => Ok(code == "0"),
         None if json.get("code").is_some() => Err(Bureau::Refused),
@@ -90,7 +90,7 @@ fn is_done(json: &Json) -> Result<bool, Bureau> {
     }
 }
 
-fn told(json: &Json) -> Option<Told> {
+fn told(json: &Json<'_>) -> Option<Told> {
     let text = |name: &str| nodes::text(json, name).map(str::to_owned);
     let (rule_name, cont) = (text("rule_name"), text("vola_cont"));
     // What neither names a rule nor says anything is no finding.
@@ -121,7 +121,7 @@ fn told(json: &Json) -> Option<Told> {
     Some(Told { patn_id, mdtrt_id, finding })
 }
 
-fn line(json: &Json) -> FindingLine {
+fn line(json: &Json<'_>) -> FindingLine {
     FindingLine {
         rx_id: clip(nodes::text(json, "rx_id").unwrap_or_default(), ID_CHARACTERS_MAX),
         role: match nodes::text(json, "vola_item_type") {
