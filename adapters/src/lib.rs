@@ -62,7 +62,7 @@ pub use opening::{Inner, Opening, Transfer, open};
 pub use outgoing::{AnswerCharset, Reference, encode_referring};
 pub use prepare::Prepare;
 pub use secret::{Keys, Secret};
-pub use sheet::{is_workbook, read_sheet};
+pub use sheet::{SheetCell, is_workbook, read_sheet, write_sheet};
 pub use signature::SignMethod;
 pub use soap::{SoapCall, SoapVersion, soap_version_of};
 pub use stream::{BadStreamPath, StreamError, StreamItem, StreamPath, XmlStream};

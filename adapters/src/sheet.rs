@@ -7,6 +7,7 @@
 //! The container is read by its directory, a part at a time, and everything that unfolds is bounded.
 
 mod container;
+mod writer;
 
 use crate::codes::{NO_SHEET, NOT_A_WORKBOOK};
 use crate::document::{Document, Kind, NodeId};
@@ -14,6 +15,7 @@ use crate::error::DecodeError;
 use crate::limits::Limits;
 use crate::{Input, WireFormat, decode};
 use container::Container;
+pub use writer::{SheetCell, write_sheet};
 
 /// Whether a file is a container as Excel writes it: by its first bytes, whatever its name.
 #[must_use]

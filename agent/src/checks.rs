@@ -37,7 +37,7 @@ mod keys;
 mod links;
 pub mod log;
 mod pen;
-mod records;
+pub(crate) mod records;
 pub(crate) mod routes;
 pub mod states;
 pub(crate) mod statistics;
@@ -208,6 +208,11 @@ impl Checks {
             }
         }
         *before = now;
+    }
+
+    /// There is something to tell the platform.
+    pub(crate) fn tell_soon(&self) {
+        self.untold.notify_one();
     }
 
     fn take_receiver(&self) -> Option<mpsc::Receiver<Note>> {

@@ -12,6 +12,7 @@ macro_rules! say {
     }};
 }
 
+mod audit;
 mod check;
 mod checks;
 mod codes;
@@ -91,6 +92,8 @@ enum Command {
     Checks(checks::Arguments),
     /// 报文的来龙去脉：列出、查看、重新提交、丢弃、重发 | what became of each message: list, show, retry, discard, replay
     Messages(messages::Arguments),
+    /// 审核：在院每日、离院之后；疑点、处置、汇总、月报 | whole encounters judged day by day and after discharge
+    Audit(audit::Arguments),
     /// 患者在本院的既往：查看、删除 | the past of a patient: show, forget
     History(history::Arguments),
     /// 发件箱：等待的记录、磁盘空间、还能撑多久 | the queue on disk: what waits, and how long the disk will do
@@ -134,6 +137,7 @@ pub fn main() -> ExitCode {
         Command::Translate(it) => translate::run(&it),
         Command::Check(it) => check::run(&it),
         Command::Checks(it) => checks::run(&it),
+        Command::Audit(it) => audit::run(&it),
         Command::History(it) => history::run(&it),
         Command::Messages(it) => messages::run(&it),
         Command::Outbox(it) => outbox::run(&it),

@@ -73,6 +73,9 @@ codes! {
     "I116" "医保端的证书文件不能用" "the certificates of the insurer cannot be used" "核对 [relay] ca_file：PEM 格式，至少一张证书；改好后重启。其间转发按连接不上处理"
     "I117" "医保端的审查连续没有答复，暂停转发 10 秒" "the insurer's review does not answer and is spared" "本地审查照常；核对 [relay] 的地址、网络和医保端。指标 his_agent_relay_total 按结果计数"
     "I118" "一条处置没有能送到医保端" "a doctor's answer was not delivered to the insurer" "按日志里的问题标识在医保端补录；refused 是医保端多次拒绝，too old 是一周没有送成"
+    "I121" "审核的请求写法不对" "what was asked of an audit is not readable" "按提示改正日期、场景、状态或表格"
+    "I122" "审核没有运行" "the audit was not run" "等另一次运行结束后再试；前置机重启后再次运行会接着做完，不会重复"
+    "I123" "没有这个疑点" "there is no such suspicion" "编号原样取自 his-agent audit findings"
 
     "O101" "等待落盘的报文过多" "too much waits for the disk" "答复是 503，稍后重送；常出现时查磁盘速度，或调大 waiting_max"
     "O102" "发件箱正在关闭" "the outbox is closing" "前置机正在停止；启动后重送"

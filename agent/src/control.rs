@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::door::ControlDoor;
 use crate::intake::{self, Road};
-use crate::{checks, clock, history, journey, keys, parked, quality, sets, shadow};
+use crate::{audit, checks, clock, history, journey, keys, parked, quality, sets, shadow};
 
 /// Everything that can be asked, by address.
 pub fn routes(road: &Arc<Road>) -> Router {
@@ -34,6 +34,7 @@ pub fn routes(road: &Arc<Road>) -> Router {
         .route("/admin/v1/shadow", get(shadow::routes::report).post(shadow::routes::start))
         .route("/admin/v1/shadow/stop", post(shadow::routes::stop))
         .route("/admin/v1/shadow/promote", post(shadow::routes::promote_now))
+        .merge(audit::routes::routes())
         .merge(checks::routes::routes())
         .merge(history::routes::routes())
         .merge(journey::routes::routes())

@@ -20,6 +20,7 @@
 //! | `links` | the ids of one patient |
 //! | `ledger` | the rows: fold, read, forget |
 //! | `firsts` | the first use of each item, which outlives its line |
+//! | `encounters` | who was there on which day, for audits |
 //! | `codec`, `fields` | what is kept, as bytes |
 //! | `cipher` | how it is sealed |
 //! | `recall` | the past of a check's patient |
@@ -28,6 +29,7 @@
 
 mod cipher;
 mod codec;
+mod encounters;
 mod fields;
 mod firsts;
 mod fold;
@@ -42,7 +44,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+pub(crate) use self::encounters::{Found, Unread};
 pub(crate) use self::fold::follow;
+pub(crate) use self::keys::Kind;
 use self::ledger::{Ledger, NotOpen};
 use crate::clock;
 use crate::config::Config;

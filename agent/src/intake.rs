@@ -22,6 +22,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::Semaphore;
 
+use crate::audit::Audit;
 use crate::checks::Checks;
 use crate::config::Config;
 use crate::forward::ForwardState;
@@ -66,6 +67,8 @@ pub struct Road {
     pub journeys: Journeys,
     /// The insurer's own review, when it is asked beside ours.
     pub relay: Option<Relay>,
+    /// What audits of whole encounters share.
+    pub audit: Audit,
     /// What the sources' data is like, counted.
     pub quality: Arc<Quality>,
     /// Renders the metrics, if they are collected.
@@ -102,6 +105,7 @@ impl Road {
             history,
             journeys: Journeys::default(),
             relay,
+            audit: Audit::default(),
             quality,
             metrics,
         }

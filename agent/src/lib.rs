@@ -17,6 +17,7 @@
 //! | [`config`] | `agent.toml`, proved; every fault told at once |
 //! | [`checks`] | what became of every check: log, findings' states, the way to the platform |
 //! | [`journey`] | what became of each message: listed, shown, sent on, replayed |
+//! | [`audit`] | whole encounters judged day by day and after discharge, and what became of it |
 //! | [`history`] | the past of each patient, folded from accepted records, for checks |
 //! | [`keys`] | the keys of the store, for operators |
 //! | [`master_key`] | the key, kept outside the store, without which nothing in it can be read |
@@ -40,6 +41,7 @@
 //! in a log, a metric or an error; no clock, disk or network in any other crate.
 
 mod aead;
+pub mod audit;
 pub mod checks;
 pub mod cli;
 pub mod clock;

@@ -127,6 +127,7 @@ impl Running {
     async fn stop(self) {
         self.doors_stop.cancel();
         self.road.parking.stop();
+        self.road.audit.stop();
         for door in self.doors {
             if door.await.is_err() {
                 tracing::error!("a door ended in a panic");

@@ -7,18 +7,20 @@
 //!
 //! Nothing here refuses. A record was validated before, and what cannot be read is not known.
 
+mod as_of;
 mod charged;
 mod gather;
 mod merge;
 mod read;
 
+pub use as_of::{AsOf, as_of, names_of};
 pub use gather::gather;
 pub use merge::merge;
 pub use read::{is_told_by, named_by, notes_of, who_is_it_about};
 
 use jiff::civil::DateTime;
 
-use crate::facts::{Allergy, Diagnosis, LabResult, Order, Stay};
+use crate::facts::{Allergy, Diagnosis, LabResult, Order, Patient, Stay, Surgery};
 
 /// Whom a record names, and the encounter it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -67,6 +69,25 @@ pub enum Note {
     Void,
     /// The laboratory report of this number is void.
     VoidReport(String),
+    /// Sex and birth of the person; never a name or a number.
+    Person(Box<Patient>),
+    /// What a stay is under, beside what [`Stay`] tells.
+    Care(Care),
+    /// An operation that was done.
+    Surgery(Box<Surgery>),
+    /// The encounter was settled with the fund.
+    Settled(DateTime),
+}
+
+/// Who is responsible for a visit or stay, and who pays.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Care {
+    /// The attending doctor's code.
+    pub doctor_code: Option<String>,
+    /// 险种.
+    pub insutype: Option<String>,
+    /// The department's name.
+    pub department_name: Option<String>,
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use super::log::Log;
 use super::pen::Untold;
 use super::statistics::Statistics;
 use super::{Note, keys, writer};
+use crate::audit;
 use crate::clock;
 use crate::intake::Road;
 use crate::outbox::StoreError;
@@ -92,7 +93,7 @@ async fn gather(
     road.checks.untold.notify_one();
 }
 
-fn keep_batch(road: &Road, batch: Vec<Note>) -> Result<(), StoreError> {
+fn keep_batch(road: &Arc<Road>, batch: Vec<Note>) -> Result<(), StoreError> {
     let Some(opened) = road.checks.opened.get() else { return Err(StoreError::Stopped) };
     let (mut checks, mut uploads) = (Vec::<Check>::new(), Vec::new());
     for note in batch {
@@ -108,7 +109,19 @@ fn keep_batch(road: &Road, batch: Vec<Note>) -> Result<(), StoreError> {
     if !checks.is_empty() {
         opened.log.append(&checks, writer(road).as_ref())?;
     }
+    escalate(road, &checks);
     uploads.iter().try_for_each(|it| opened.log.link(it))
+}
+
+/// A check of the settlement (3102) says that the stay is settled. What is missed here is found by the
+/// next run of an audit, when the record of the settlement has come.
+fn escalate(road: &Arc<Road>, checks: &[Check]) {
+    let settling = checks.iter().filter(|it| it.scene.as_deref() == Some("settlement"));
+    for encounter in settling.filter_map(|it| it.encounter.as_deref()) {
+        if let Err(error) = audit::settled(road, encounter) {
+            tracing::warn!(%error, "what a settlement escalates waits for the next run");
+        }
+    }
 }
 
 /// Says `ignored` of what nobody has answered, and forgets what is too old or too much.

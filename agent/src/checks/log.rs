@@ -15,7 +15,7 @@ use super::acknowledged::{Acknowledged, Answer};
 use super::entry::Check;
 use super::keys;
 use super::pen::Pen;
-use super::records::Writer;
+use super::records::{Sheaf, Writer};
 use super::states::{Given, Step};
 use super::tracked::Tracked;
 use crate::outbox::{Change, Outbox, StoreError};
@@ -181,6 +181,21 @@ impl Log {
             *turn = pen.write(&self.0.acknowledged)?;
         }
         Ok(told)
+    }
+
+    /// Makes changes of the shelf that are not the log's, together with the records that the platform is
+    /// to get of them. The keys are the caller's own.
+    pub(crate) fn shelve_and_tell(
+        &self,
+        changes: Vec<crate::outbox::Change>,
+        sheaf: Option<Sheaf<'_>>,
+    ) -> Result<(), StoreError> {
+        let mut turn = self.turn();
+        let mut pen = Pen::new(&self.0.outbox, *turn);
+        pen.add(changes);
+        pen.tell(sheaf);
+        *turn = pen.write(&self.0.acknowledged)?;
+        Ok(())
     }
 
     /// Says `ignored` of findings that were shown before a moment and that nobody has answered; at

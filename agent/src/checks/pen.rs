@@ -247,7 +247,12 @@ impl<'a> Pen<'a> {
         Ok(())
     }
 
-    fn tell(&mut self, sheaf: Option<Sheaf<'_>>) {
+    /// Changes that are not the log's.
+    pub(super) fn add(&mut self, changes: Vec<Change>) {
+        self.changes.extend(changes);
+    }
+
+    pub(super) fn tell(&mut self, sheaf: Option<Sheaf<'_>>) {
         let Some(submission) = sheaf.map(Sheaf::submission).filter(|it| !it.drafts.is_empty())
         else {
             return;

@@ -7,11 +7,14 @@
 use std::sync::Arc;
 
 use jiff::civil::DateTime;
+use rules::{Facts, Verdict};
 use schemas::{Catalog, Elements, Entity, Value};
 
 use super::entry::{Check, Found};
 use super::states::{Given, State};
 use super::tracked::Tracked;
+use crate::audit::states::Said;
+use crate::audit::suspicion::Suspicion;
 use crate::envelope::{Draft, Original, Submission};
 use crate::pipeline::{self, OwnRecord};
 
@@ -26,9 +29,21 @@ pub(crate) struct Writer {
     pub(super) org: Arc<str>,
 }
 
+/// An encounter that an audit has looked at.
+#[derive(Debug)]
+pub(crate) struct Looked<'a> {
+    pub(crate) check_id: &'a str,
+    /// The encounter, and the patient's pseudonym.
+    pub(crate) met: (&'a str, &'a str),
+    pub(crate) facts: &'a Facts,
+    pub(crate) verdict: &'a Verdict,
+    pub(crate) at: DateTime,
+    pub(crate) elapsed_us: u64,
+}
+
 /// What a submission is made of.
 #[derive(Debug)]
-pub(super) struct Sheaf<'a> {
+pub(crate) struct Sheaf<'a> {
     writer: &'a Writer,
     message_id: String,
     received_at: DateTime,
@@ -37,7 +52,7 @@ pub(super) struct Sheaf<'a> {
 
 impl Writer {
     /// Records that are submitted together.
-    pub(super) fn sheaf(&self, message_id: &str, received_at: DateTime) -> Sheaf<'_> {
+    pub(crate) fn sheaf(&self, message_id: &str, received_at: DateTime) -> Sheaf<'_> {
         let message_id = message_id.to_owned();
         Sheaf { writer: self, message_id, received_at, drafts: Vec::new() }
     }
@@ -130,6 +145,82 @@ impl Sheaf<'_> {
                 ("aprv_opter", given.approver.clone()),
                 ("dspo_time", text(&given.at)),
                 ("dspo_souc", text(&given.source)),
+            ],
+        );
+    }
+
+    /// The record of an encounter that an audit has looked at.
+    pub(crate) fn looked(&mut self, it: &Looked<'_>) {
+        let (encounter, patient) = it.met;
+        let scene = it.facts.scene();
+        let scene = rules::facts::Scene::NAMES.iter().find(|(_, known)| Some(*known) == scene);
+        let of = it.facts.encounter.present();
+        let at = text(&pipeline::stamp(it.at));
+        self.add(
+            "check_result",
+            &lane(Some(encounter), it.check_id),
+            it.check_id,
+            &[
+                ("check_id", text(it.check_id)),
+                ("mdtrt_id", text(encounter)),
+                ("patn_psdn", text(patient)),
+                ("reqt_time", at.clone()),
+                ("rsp_time", at),
+                ("ana_dura", Some(it.elapsed_us.to_string())),
+                ("door", text("audit")),
+                ("scene", scene.and_then(|(name, _)| text(name))),
+                ("dept_code", of.and_then(|it| it.department_code.clone())),
+                ("dr_codg", it.facts.prescriber.present().and_then(|it| it.code.clone())),
+                ("outcome", text(it.verdict.outcome.name())),
+                ("vola_cnt", Some(it.verdict.findings.len().to_string())),
+                ("unknown_rules", joined(it.verdict.unknown.iter().map(|it| it.rule_id.as_str()))),
+                ("rule_ver", text(&it.verdict.rules_version)),
+            ],
+        );
+    }
+
+    /// The record of a suspicion, under its own id: what was found once more is a revision of it.
+    pub(crate) fn suspicion(&mut self, it: &Suspicion, rules_version: &str) {
+        self.add(
+            "check_finding",
+            &lane(Some(&it.encounter), &it.last_check),
+            &it.id,
+            &[
+                ("jr_id", text(&it.id)),
+                ("check_id", text(&it.last_check)),
+                ("mdtrt_id", text(&it.encounter)),
+                ("patn_psdn", text(&it.patient)),
+                ("reqt_time", text(&it.first_found_at)),
+                ("rule_id", text(&it.rule_id)),
+                ("rule_code", it.official_code.clone()),
+                ("rule_name", text(&it.rule_name)),
+                ("sev_deg", text(&it.severity)),
+                ("action", text(&it.action)),
+                ("vola_bhvr_type", text(&it.behaviour)),
+                ("vola_cont", text(&it.text)),
+                ("vola_evid", text(&it.basis)),
+                ("vola_amt", it.amount.clone()),
+                ("rx_ids", joined(it.lines.iter().map(String::as_str))),
+                ("rule_ver", text(rules_version)),
+            ],
+        );
+    }
+
+    /// The record of what was said about a suspicion.
+    pub(crate) fn said(&mut self, it: &Suspicion, said: &Said) {
+        self.add(
+            "check_feedback",
+            &lane(Some(&it.encounter), &it.last_check),
+            &it.id,
+            &[
+                ("jr_id", text(&it.id)),
+                ("check_id", text(&it.last_check)),
+                ("mdtrt_id", text(&it.encounter)),
+                ("state", text(said.state.name())),
+                ("dspo_way_rea", said.reason.as_deref().map(|it| it.chars().take(500).collect())),
+                ("opter", text(&said.by)),
+                ("dspo_time", text(&said.at)),
+                ("dspo_souc", text("audit")),
             ],
         );
     }

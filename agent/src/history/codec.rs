@@ -1,5 +1,7 @@
 //! What is kept of records, as bytes. Small, since a patient's past is read while a doctor waits.
 
+mod stay;
+
 use rules::facts::{
     Allergy, AllergySeverity, Diagnosis, LabResult, Order, Route, SkinTest, Stay, VisitKind,
 };
@@ -91,6 +93,22 @@ fn write_note(note: &Note, out: &mut Writer) -> u8 {
             out.moment(2, Some(*made));
             8
         }
+        Note::Person(it) => {
+            stay::write_person(it, out);
+            11
+        }
+        Note::Care(it) => {
+            stay::write_care(it, out);
+            12
+        }
+        Note::Surgery(it) => {
+            stay::write_surgery(it, out);
+            13
+        }
+        Note::Settled(at) => {
+            out.moment(1, Some(*at));
+            14
+        }
         Note::Void => 9,
         Note::VoidReport(number) => {
             out.text(1, Some(number));
@@ -117,6 +135,10 @@ fn read_note(kind: u8, content: &[u8]) -> Option<Note> {
         8 => Note::Report(text(1)?, fields::moment(last(2)?)?),
         9 => Note::Void,
         10 => Note::VoidReport(text(1)?),
+        11 => Note::Person(Box::new(stay::read_person(content))),
+        12 => Note::Care(stay::read_care(content)),
+        13 => Note::Surgery(Box::new(stay::read_surgery(content))),
+        14 => Note::Settled(fields::moment(last(1)?)?),
         _ => return None,
     })
 }
@@ -159,6 +181,7 @@ fn write_order(it: &Order, out: &mut Writer) {
     if let Some(result) = it.skin_test {
         out.bytes(31, &[place(&SKIN_TESTS, &result)]);
     }
+    out.text(32, it.doctor_code.as_deref());
 }
 
 fn read_order(content: &[u8]) -> Order {
@@ -196,6 +219,7 @@ fn read_order(content: &[u8]) -> Order {
             29 => it.urgent = fields::flag(content),
             30 => it.solvent = fields::flag(content),
             31 => it.skin_test = at(&SKIN_TESTS, content),
+            32 => it.doctor_code = fields::text(content),
             _ => {}
         }
     }
@@ -398,13 +422,17 @@ const DIMENSIONS: [Dimension; 4] =
     [Dimension::Mass, Dimension::Volume, Dimension::Activity, Dimension::Substance];
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
+    use rules::past::Care;
+
     use super::*;
 
     #[test]
     fn everything_comes_back_as_it_was() {
-        let text = r#"{"orders":[{"rx_id":"1","rxno":"CF1","grpno":"g","hilist_code":"XC08","hosplist_code":"YP1",
+        let text = r#"{"patient":{"gend":"2","brdy":"19680315"},"surgeries":[{"oprn_oprt_code":"51.23","oprn_oprt_name":"胆囊切除",
+            "main_oprn_flag":"1","oprn_oprt_begntime":"20260501090807","oprn_oprt_endtime":"20260501100807","sinc_type":"2",
+            "sinc_no":"1","bld_loss":50}],"orders":[{"rx_id":"1","rxno":"CF1","grpno":"g","hilist_code":"XC08","hosplist_code":"YP1",
             "hosplist_name":"氨氯地平","drug_ingd":["甲","乙"],"drug_used_sdose":"0.5","drug_used_dosunt":"μg/kg/min","first_sdose":1,
             "drug_used_frqu":"Q8H","drug_used_way_code":"1","medc_days":7,"cnt":2,"cnt_unt":"盒","spec":"5mg*7","pric":"32.50",
             "sumamt":"65.00","ownpay_amt":0,"drord_begn_date":"20260501090807","drord_stop_date":"20260508","urgt_flag":"1",
@@ -418,6 +446,7 @@ mod tests {
         let facts = rules::request::read(text).unwrap();
         let mut order = facts.orders.present().unwrap().first().unwrap().clone();
         order.current = false;
+        order.doctor_code = Some("2046".to_owned());
         let history = facts.history.present().unwrap();
         let order = Box::new(order);
         let made = "2026-05-01T09:08:07".parse().unwrap();
@@ -438,6 +467,14 @@ mod tests {
                 Note::Report("RP1".to_owned(), made),
                 Note::Void,
                 Note::VoidReport("RP1".to_owned()),
+                Note::Person(Box::new(facts.patient.present().unwrap().clone())),
+                Note::Care(Care {
+                    doctor_code: Some("D1".to_owned()),
+                    insutype: Some("310".to_owned()),
+                    department_name: Some("心内科".to_owned()),
+                }),
+                Note::Surgery(Box::new(facts.surgeries.present().unwrap()[0].clone())),
+                Note::Settled(made),
             ],
         };
         let mut bytes = Vec::new();

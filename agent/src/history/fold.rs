@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::ledger::{Folded, Ledger};
+use crate::audit;
 use crate::clock;
 use crate::intake::Road;
 use crate::outbox::StoreError;
@@ -22,7 +23,7 @@ pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
                     day = today;
                     ledger.forget_old(today);
                 }
-                fold_some(ledger).await
+                fold_some(&road, ledger).await
             }
         };
         tokio::select! {
@@ -35,12 +36,13 @@ pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
 }
 
 /// Takes some in, and says how long to let others have the processor: as long as it took.
-async fn fold_some(ledger: Ledger) -> Duration {
+async fn fold_some(road: &Arc<Road>, ledger: Ledger) -> Duration {
     let begun = Instant::now();
     let folding = tokio::task::spawn_blocking(move || ledger.fold(clock::now().date()));
     match folding.await.map_err(|_| StoreError::panicked()).flatten() {
         Ok(folded) => {
-            tell(folded);
+            tell(&folded);
+            escalate(road, folded.settled).await;
             if folded.records == 0 { LOOK_AGAIN } else { begun.elapsed().min(PAUSE_MAX) }
         }
         Err(StoreError::Stopped) => LOOK_AGAIN,
@@ -51,8 +53,23 @@ async fn fold_some(ledger: Ledger) -> Duration {
     }
 }
 
-fn tell(folded: Folded) {
-    let Folded { records, kept, nobodys, missing } = folded;
+/// A settlement ends the time in which a department may answer. What is missed here is found by the
+/// next run.
+async fn escalate(road: &Arc<Road>, settled: Vec<String>) {
+    if settled.is_empty() {
+        return;
+    }
+    let road = Arc::clone(road);
+    let work = move || settled.iter().try_for_each(|it| audit::settled(&road, it).map(drop));
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "what a settlement escalates waits for the next run"),
+        Err(_) => tracing::error!("escalating ended in a panic"),
+    }
+}
+
+fn tell(folded: &Folded) {
+    let Folded { records, kept, nobodys, missing, .. } = *folded;
     let others = records - kept - nobodys;
     let counts = [("kept", kept), ("nobodys", nobodys), ("others", others), ("missing", missing)];
     for (outcome, count) in counts {

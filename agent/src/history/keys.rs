@@ -6,6 +6,7 @@
 //! | `F` patient, item | sealed: the first use of an item |
 //! | `L` pseudonym of an id | the kinds of ids the patient is known by, and the patient |
 //! | `M` patient, another patient | nothing: what is kept of the other is of this one |
+//! | `E` kind, day, encounter | sealed: the patient, and what the encounter is called |
 //! | `C` | the number of the next record to fold |
 //! | `K` | what tells whether the key is the one the history was written with |
 //! | `S` | the day from which on it is complete |
@@ -50,6 +51,40 @@ pub(super) fn member(patient: &Pseudonym, other: &Pseudonym) -> Vec<u8> {
 
 pub(super) fn members(patient: &Pseudonym) -> [Vec<u8>; 2] {
     span(b'M', patient)
+}
+
+/// An encounter that something was accepted for on a day.
+pub(super) fn encounter(kind: Kind, day: u32, encounter: &Pseudonym) -> Vec<u8> {
+    [b"E", &[kind as u8], &day.to_be_bytes()[..], encounter].concat()
+}
+
+/// All encounters of a kind from one day on and before another.
+pub(super) fn encounters(kind: Kind, from: u32, end: u32) -> [Vec<u8>; 2] {
+    [from, end].map(|day| [b"E", &[kind as u8], &day.to_be_bytes()[..]].concat())
+}
+
+/// The encounter of a key that [`encounter`] made.
+pub(super) fn encounter_of(key: &[u8]) -> Option<Pseudonym> {
+    key.get(6..)?.try_into().ok()
+}
+
+/// What was accepted for an encounter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// Records of a stay.
+    Stay = b'I',
+    /// Records of a visit, or that do not say.
+    Visit = b'O',
+}
+
+impl Kind {
+    /// What a record of this entity is about.
+    pub(super) fn of(entity: &str) -> Kind {
+        let is_of_stay = entity.starts_with("inpatient_")
+            || matches!(entity, "fee_detail_inpatient" | "admission_diagnosis" | "discharge_diagnosis");
+        if is_of_stay { Kind::Stay } else { Kind::Visit }
+    }
 }
 
 /// The other patient of a key that [`member`] made.

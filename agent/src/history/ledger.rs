@@ -21,13 +21,13 @@ use crate::pipeline;
 
 /// The past of the patients of one institution.
 #[derive(Clone, Debug)]
-pub(crate) struct Ledger(Arc<Inner>);
+pub(crate) struct Ledger(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    outbox: Outbox,
-    key: PatientKey,
-    org: Arc<str>,
+pub(super) struct Inner {
+    pub(super) outbox: Outbox,
+    pub(super) key: PatientKey,
+    pub(super) org: Arc<str>,
     keep_days: u32,
     /// Held by whoever writes.
     links: Mutex<Links>,
@@ -35,7 +35,7 @@ struct Inner {
 }
 
 /// What a fold came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Folded {
     /// Records looked at.
     pub(super) records: u64,
@@ -45,6 +45,8 @@ pub(super) struct Folded {
     pub(super) nobodys: u64,
     /// Records that were gone before they were looked at.
     pub(super) missing: u64,
+    /// Encounters that were settled.
+    pub(super) settled: Vec<String>,
 }
 
 /// Why there is no ledger.
@@ -173,6 +175,7 @@ impl Ledger {
         }
         let mut rows: BTreeMap<(Pseudonym, &str), Row> = BTreeMap::new();
         let mut firsts = Firsts::default();
+        let mut indexed = BTreeMap::new();
         for envelope in &accepted.envelopes {
             let Some((named, noted)) = Self::noted(envelope) else { continue };
             let day = day_received(envelope);
@@ -182,6 +185,8 @@ impl Ledger {
                 continue;
             };
             folded.kept += 1;
+            self.index(envelope, &patient, &noted, &mut indexed)?;
+            folded.settled.extend(is_settled(&noted).then(|| noted.encounter.clone()));
             firsts.note(self, &patient, (envelope.revision, &noted), &changes)?;
             let row = rows.entry((patient, &envelope.message_id)).or_insert_with(|| Row {
                 seq: envelope.seq,
@@ -199,6 +204,7 @@ impl Ledger {
                 row.content,
             )?);
         }
+        changes.extend(indexed.into_iter().map(|(key, value)| Change::Put(key, value)));
         self.0.outbox.write_rows(&changes)?;
         if folded.missing > 0 {
             *self.since_now() = Some(today);
@@ -226,7 +232,7 @@ impl Ledger {
         (!notes.is_empty()).then_some((named, Noted { identity, encounter, notes }))
     }
 
-    fn ids(&self, named: &Named) -> Ids {
+    pub(super) fn ids(&self, named: &Named) -> Ids {
         Ids::of(&self.0.key, &self.0.org, named)
     }
 
@@ -257,9 +263,19 @@ impl Ledger {
         if patients.is_empty() {
             return Ok(None);
         }
+        self.read_of(&patients, reach, today).map(Some)
+    }
+
+    /// All that is kept of patients that are one, in its order.
+    pub(super) fn read_of(
+        &self,
+        patients: &[Pseudonym],
+        reach: Reach,
+        today: Date,
+    ) -> Result<Vec<Noted>, RowError> {
         let horizon = self.horizon(today);
         let mut found = Vec::new();
-        for patient in &patients {
+        for patient in patients {
             let cipher = Cipher::of(&self.0.key, patient);
             for (letter, [from, end]) in
                 [(b'R', keys::rows(patient)), (b'F', keys::firsts(patient))]
@@ -276,7 +292,7 @@ impl Ledger {
         }
         // Of several patients that are one: as it was accepted.
         found.sort_by_key(|(order, _)| *order);
-        Ok(Some(found.into_iter().flat_map(|(_, noted)| noted).collect()))
+        Ok(found.into_iter().flat_map(|(_, noted)| noted).collect())
     }
 
     /// The patients that are one, the one first.
@@ -297,6 +313,7 @@ impl Ledger {
         let mut changes: Vec<Change> =
             self.ids(named).all().map(|it| Change::Remove(keys::link(&it))).collect();
         let mut removed = 0;
+        self.unindex(&patients, &mut changes)?;
         for patient in &patients {
             for [from, end] in [keys::rows(patient), keys::firsts(patient), keys::members(patient)]
             {
@@ -349,6 +366,10 @@ impl Ledger {
     }
 }
 
+fn is_settled(noted: &Noted) -> bool {
+    noted.notes.iter().any(|it| matches!(it, Note::Settled(_)))
+}
+
 /// What came of one patient in one message.
 struct Row {
     seq: u64,
@@ -362,7 +383,7 @@ fn order_of(letter: u8, key: &[u8]) -> u64 {
     if letter == b'R' { seq } else { 0 }
 }
 
-fn open(cipher: &Cipher, key: &[u8], value: &[u8]) -> Option<(u32, Vec<Noted>)> {
+pub(super) fn open(cipher: &Cipher, key: &[u8], value: &[u8]) -> Option<(u32, Vec<Noted>)> {
     let (day, sealed) = keys::undated(value)?;
     let mut sealed = sealed.to_vec();
     let Some(content) = cipher.open(key, &mut sealed) else {
@@ -379,7 +400,7 @@ fn identity(entity: &str, key: &str) -> u64 {
     digest.first_chunk().map_or(0, |it| u64::from_be_bytes(*it))
 }
 
-fn day_received(envelope: &Envelope) -> u32 {
+pub(super) fn day_received(envelope: &Envelope) -> u32 {
     pipeline::moment(&envelope.received_at).map_or(keys::NEVER, |it| keys::day_number(it.date()))
 }
 

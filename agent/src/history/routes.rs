@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::ledger::Ledger;
 use super::links::store_error;
+use crate::audit;
 use crate::clock;
 use crate::control::{done, failed};
 use crate::intake::Road;
@@ -59,7 +60,11 @@ async fn forget(State(road): State<Arc<Road>>, Json(asked): Json<Asked>) -> Resp
     let work = move || {
         let named = past::named_by(&asked.patient);
         let patient = pseudonym(&ledger, &named)?;
-        Ok((patient, ledger.forget(&named)?))
+        let rows = ledger.forget(&named)?;
+        if let Some(patient) = &patient {
+            audit::forget(&road, patient)?;
+        }
+        Ok((patient, rows))
     };
     match tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::panicked()).flatten() {
         Ok((Some(patient), rows)) => {

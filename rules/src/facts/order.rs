@@ -69,6 +69,8 @@ pub struct Order {
     pub mdtrt_id: Option<String>,
     /// The department that ordered or charged.
     pub department_code: Option<String>,
+    /// The doctor who ordered, as far as records say so; checks name theirs as the prescriber.
+    pub doctor_code: Option<String>,
     /// Which eye, side or tooth: `OD`, `OS`, 左, 右.
     pub body_site: Option<String>,
     /// Start of the order; for a charge, when the service was given.

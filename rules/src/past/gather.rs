@@ -29,7 +29,7 @@ pub fn gather(records: Vec<Noted>, encounter: Option<&str>) -> History {
 }
 
 /// The last record of each identity, each in the place of the last.
-fn latest(records: Vec<Noted>) -> Vec<Noted> {
+pub(super) fn latest(records: Vec<Noted>) -> Vec<Noted> {
     let mut seen = HashSet::with_capacity(records.len());
     let mut latest: Vec<Noted> =
         records.into_iter().rev().filter(|it| seen.insert(it.identity)).collect();
@@ -113,6 +113,8 @@ impl Past {
                 result.reported = made.or(result.reported);
                 self.labs.push(result);
             }
+            // For whoever judges an encounter as a whole; see `as_of`.
+            Note::Person(_) | Note::Care(_) | Note::Surgery(_) | Note::Settled(_) => {}
             Note::Report(..) | Note::VoidReport(_) | Note::Void => {}
         }
     }

@@ -4,8 +4,10 @@ use jiff::civil::{Date, DateTime};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::{Named, Note};
-use crate::facts::{Allergy, Diagnosis, Encounter, Group, LabResult, Order, Stay, VisitKind};
+use super::{Care, Named, Note};
+use crate::facts::{
+    Allergy, Diagnosis, Encounter, Group, LabResult, Order, Patient, Stay, VisitKind,
+};
 use crate::from_records;
 use crate::groups;
 use crate::json::Json;
@@ -62,7 +64,10 @@ pub fn is_told_by(entity: &str) -> bool {
 fn said(entity: &str, object: &Object<'_>, received: DateTime, reading: &mut Reading) -> Vec<Note> {
     match entity {
         "outpatient_prescription" => {
-            vec![order(from_records::order(object, 0, reading), received)]
+            let doctor_code = reading.text(object, "prsc_dr_code");
+            let department_code = reading.text(object, "prsc_dept_code");
+            let line = from_records::order(object, 0, reading);
+            vec![order(Order { doctor_code, department_code, ..line }, received)]
         }
         "inpatient_order" => vec![order(inpatient_order(object, reading), received)],
         "fee_detail_outpatient" | "fee_detail_inpatient" => {
@@ -71,9 +76,23 @@ fn said(entity: &str, object: &Object<'_>, received: DateTime, reading: &mut Rea
         "outpatient_registration" | "outpatient_visit" => {
             let allergies = allergies(object, reading);
             let allergies = (!allergies.is_empty()).then_some(Note::Allergies(allergies));
-            [visit(object, reading)].into_iter().chain(allergies).collect()
+            let visit = [visit(object, reading)].into_iter().chain(allergies);
+            visit.chain(person(object, reading)).chain(care(object, reading)).collect()
         }
-        "inpatient_admission" | "inpatient_discharge" => vec![stay(object, reading)],
+        "inpatient_admission" | "inpatient_discharge" => {
+            let stay = [stay(object, reading)].into_iter();
+            stay.chain(person(object, reading)).chain(care(object, reading)).collect()
+        }
+        "person" => person(object, reading).into_iter().collect(),
+        "settlement" => {
+            let settled = reading.moment(object, "setl_time").unwrap_or(received);
+            let settled = [Note::Settled(settled), also_called(object, reading)].into_iter();
+            settled.chain(person(object, reading)).chain(care(object, reading)).collect()
+        }
+        "operation" if reading.flag(object, "canc_oprn_flag") != Some(true) => {
+            groups::surgery(object, reading).map(|it| Note::Surgery(Box::new(it))).into_iter().collect()
+        }
+        "operation" => vec![Note::Void],
         "lab_report" => report(object, reading).into_iter().collect(),
         "lab_report_item" => vec![lab(object, received, reading)],
         _ => vec![diagnosis(object, received, reading)],
@@ -81,7 +100,7 @@ fn said(entity: &str, object: &Object<'_>, received: DateTime, reading: &mut Rea
 }
 
 /// What says something of the past.
-const ENTITIES: [&str; 13] = [
+const ENTITIES: [&str; 16] = [
     "outpatient_prescription",
     "inpatient_order",
     "fee_detail_outpatient",
@@ -95,7 +114,33 @@ const ENTITIES: [&str; 13] = [
     "discharge_diagnosis",
     "lab_report",
     "lab_report_item",
+    "person",
+    "settlement",
+    "operation",
 ];
+
+/// Sex and birth; nothing when neither is known.
+fn person(object: &Object<'_>, reading: &mut Reading) -> Option<Note> {
+    let Patient { sex, birth, .. } = groups::patient(object, reading);
+    let is_known = sex.is_some() || birth.is_some();
+    is_known.then(|| Note::Person(Box::new(Patient { sex, birth, ..Patient::default() })))
+}
+
+fn care(object: &Object<'_>, reading: &mut Reading) -> Option<Note> {
+    let mut first = |names: &[&str]| names.iter().find_map(|name| reading.text(object, name));
+    let care = Care {
+        doctor_code: first(&["atddr_no", "dr_codg", "chfpdr_code"]),
+        insutype: first(&["insutype"]),
+        department_name: first(&["adm_dept_name", "dscg_dept_name", "dept_name"]),
+    };
+    (care != Care::default()).then_some(Note::Care(care))
+}
+
+/// What a settlement calls its encounter, so that it is found to be the one of the ward.
+fn also_called(object: &Object<'_>, reading: &mut Reading) -> Note {
+    let also = ENCOUNTER.iter().filter_map(|name| reading.text(object, name)).collect();
+    Note::Stay(Box::default(), also)
+}
 
 fn allergies(object: &Object<'_>, reading: &mut Reading) -> Vec<Allergy> {
     let code = reading.text(object, "aise_code");
@@ -156,6 +201,7 @@ fn inpatient_order(object: &Object<'_>, reading: &mut Reading) -> Order {
         quantity_unit: groups::unit(object, "dismed_cnt_unt", reading),
         specification: reading.text(object, "drug_spec"),
         department_code: reading.text(object, "isu_dept_code"),
+        doctor_code: reading.text(object, "isu_drord_dr_code"),
         begins: begins.or_else(|| reading.moment(object, "drord_isu_time")),
         stops: stops.or_else(|| reading.moment(object, "drord_endtime")),
         ..Order::default()
@@ -172,6 +218,7 @@ fn charge(object: &Object<'_>, received: DateTime, reading: &mut Reading) -> Not
     line.quantity_unit = groups::unit(object, "cnt_unt", reading);
     line.discharge = reading.flag(object, "dscg_tkdrug_flag").unwrap_or(false);
     line.refunds = reading.text(object, "init_feedetl_sn");
+    line.doctor_code = reading.text(object, "bilg_dr_codg");
     line.begins = line.begins.or_else(|| reading.moment(object, "fee_date")).or(Some(received));
     let charges_for = reading.text(object, "drord_no");
     Note::Charge(Box::new(line), charges_for)

@@ -1,0 +1,273 @@
+//! One suspicion over time: what was found where, who has to answer for it, what was said.
+//!
+//! A run finds the same thing every day with other numbers in its text ("13 days", "14 days"). It is one
+//! suspicion as long as rule, encounter and violating lines are the same; the id of the latest finding
+//! tells whether its grounds have changed.
+
+use jiff::civil::Date;
+use rules::Finding;
+use rules::facts::{Facts, Order};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::states::{Said, State, Step, step};
+use super::walk::Met;
+
+/// A suspicion and what became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Suspicion {
+    /// Stable over encounter, rule and violating lines.
+    pub id: String,
+    /// Where it stands.
+    pub state: State,
+    /// Since when, `YYYYMMDDhhmmss`.
+    pub since: String,
+    /// The scene of the run that found it first.
+    pub scene: String,
+    /// The first day for which it was found, `YYYYMMDD`.
+    pub first_day: String,
+    /// The last day for which it was looked for.
+    pub last_day: String,
+    /// The run that found it first.
+    pub first_run: String,
+    /// When that was, `YYYYMMDDhhmmss`.
+    pub first_found_at: String,
+    /// The run that found it last.
+    pub last_run: String,
+    /// The record by which the platform was told of it last.
+    pub last_check: String,
+    /// The latest finding, `jr_id`.
+    pub finding_id: String,
+    /// The patient's pseudonym.
+    pub patient: String,
+    /// The encounter.
+    pub encounter: String,
+    /// The department that ordered or charged, else that of the stay.
+    pub department: Option<String>,
+    /// Its name, where it is that of the stay.
+    pub department_name: Option<String>,
+    /// The doctor who ordered or charged, else who is responsible for the stay.
+    pub doctor: Option<String>,
+    /// The rule.
+    pub rule_id: String,
+    /// The authority's code of it.
+    pub official_code: Option<String>,
+    /// Its name.
+    pub rule_name: String,
+    /// National `sev_deg`.
+    pub severity: String,
+    /// What the rule asks for.
+    pub action: String,
+    /// National `vola_bhvr_type`: 1 behaviour, 2 item.
+    pub behaviour: String,
+    /// 违规内容.
+    pub text: String,
+    /// 违规依据.
+    pub basis: String,
+    /// 违规金额, exact; `None` when a line came without its amount.
+    pub amount: Option<String>,
+    /// The lines it is about, those that violate first.
+    pub lines: Vec<String>,
+    /// When the encounter was settled while nobody had answered.
+    pub escalated_at: Option<String>,
+    /// What was said, oldest first.
+    pub said: Vec<Said>,
+}
+
+/// What a run did to a suspicion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Opened,
+    /// Open again: it was not mended, or its grounds have changed.
+    Reopened,
+    /// Found as before.
+    Found,
+}
+
+impl Suspicion {
+    /// What a finding of an encounter is, at first sight.
+    pub(super) fn of(met: &Met, finding: &Finding) -> Suspicion {
+        let lines: Vec<String> = finding.lines.iter().map(|it| it.rx_id.clone()).collect();
+        let line = finding.violating().find_map(|it| line(&met.told.facts, &it.rx_id));
+        let encounter = met.told.facts.encounter.present();
+        let of_stay = encounter.and_then(|it| it.department_code.clone());
+        let department = line.and_then(|it| it.department_code.clone()).or_else(|| of_stay.clone());
+        let name = encounter.and_then(|it| it.department_name.clone());
+        Suspicion {
+            id: id(&met.found.encounter, finding),
+            finding_id: finding.id.clone(),
+            patient: met.found.patient(),
+            encounter: met.found.encounter.clone(),
+            department_name: name.filter(|_| department == of_stay),
+            department,
+            doctor: line
+                .and_then(|it| it.doctor_code.clone())
+                .or_else(|| met.told.care.doctor_code.clone()),
+            rule_id: finding.rule_id.clone(),
+            official_code: finding.official_code.clone(),
+            rule_name: finding.rule_name.clone(),
+            severity: finding.severity.code().to_owned(),
+            action: finding.action.name().to_owned(),
+            behaviour: finding.behaviour.code().to_owned(),
+            text: finding.text.clone(),
+            basis: finding.basis.clone(),
+            amount: finding.amount.map(money),
+            lines,
+            ..Suspicion::default()
+        }
+    }
+
+    /// A run for a day has come to it; `known` is what was there before.
+    pub(super) fn seen(
+        mut self,
+        known: Option<Suspicion>,
+        (run, scene): (&str, &str),
+        (day, now): (Date, &str),
+    ) -> (Suspicion, Turn) {
+        self.last_run = run.to_owned();
+        self.last_day = day.strftime("%Y%m%d").to_string();
+        let Some(known) = known else {
+            self.first_run = run.to_owned();
+            self.first_found_at = now.to_owned();
+            self.first_day.clone_from(&self.last_day);
+            self.scene = scene.to_owned();
+            self.since = now.to_owned();
+            return (self, Turn::Opened);
+        };
+        let is_changed = known.finding_id != self.finding_id;
+        let was_mended = known.state == State::Corrected || known.is_closed_by_agent();
+        let answered = !matches!(known.state, State::Open | State::Escalated);
+        let turn =
+            if was_mended || answered && is_changed { Turn::Reopened } else { Turn::Found };
+        self.last_day = self.last_day.max(known.last_day);
+        self.first_day = known.first_day;
+        self.first_run = known.first_run;
+        self.first_found_at = known.first_found_at;
+        self.scene = known.scene;
+        self.escalated_at = known.escalated_at;
+        self.said = known.said;
+        self.last_check = known.last_check;
+        (self.state, self.since) = match turn {
+            Turn::Reopened => (State::Open, now.to_owned()),
+            Turn::Opened | Turn::Found => (known.state, known.since),
+        };
+        if turn == Turn::Reopened {
+            let reason = if is_changed { "依据有变化，重新打开" } else { "再次运行仍然存在" };
+            self.say(Said::by_agent(State::Open, reason, now));
+        }
+        (self, turn)
+    }
+
+    /// Takes a person's answer, or says why not.
+    pub(super) fn answer(&mut self, said: &Said) -> Step {
+        let step = step(self.state, self.said.last(), said);
+        if step == Step::Taken {
+            self.turn_to(said.clone());
+        }
+        step
+    }
+
+    /// The agent itself says so.
+    pub(super) fn turn_to(&mut self, said: Said) {
+        self.state = said.state;
+        self.since.clone_from(&said.at);
+        if said.state == State::Escalated {
+            self.escalated_at = Some(said.at.clone());
+        }
+        self.say(said);
+    }
+
+    /// What both ends tell is more than the middle.
+    fn say(&mut self, said: Said) {
+        if self.said.len() >= SAID_MAX {
+            self.said.remove(1);
+        }
+        self.said.push(said);
+    }
+
+    fn is_closed_by_agent(&self) -> bool {
+        self.state == State::Closed && self.said.last().is_some_and(|it| it.by == AGENT)
+    }
+}
+
+impl Said {
+    /// What the agent says.
+    pub(super) fn by_agent(state: State, reason: &str, at: &str) -> Said {
+        Said { state, reason: Some(reason.to_owned()), by: AGENT.to_owned(), at: at.to_owned() }
+    }
+}
+
+/// Exact, with cents at least.
+fn money(amount: Decimal) -> String {
+    let mut amount = amount.normalize();
+    if amount.scale() < 2 {
+        amount.rescale(2);
+    }
+    amount.to_string()
+}
+
+/// The charge or order of this id; a charge says more of who is to answer.
+fn line<'a>(facts: &'a Facts, id: &str) -> Option<&'a Order> {
+    let lines = facts.fees.present().into_iter().chain(facts.orders.present()).flatten();
+    lines.into_iter().find(|it| it.rx_id == id)
+}
+
+fn id(encounter: &str, finding: &Finding) -> String {
+    let mut lines: Vec<&str> = finding.violating().map(|it| it.rx_id.as_str()).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    let mut hash = Sha256::new();
+    for part in [encounter, &finding.rule_id].into_iter().chain(lines) {
+        hash.update(part.as_bytes());
+        hash.update([0xff]);
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Who speaks when nobody does.
+pub(super) const AGENT: &str = "agent";
+/// Answers that are kept of one suspicion.
+const SAID_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life() {
+        let one = found("F1", None, "t1");
+        assert_eq!(told(&one), "Opened open since t1");
+        let explained = answered(&one.0, State::Explained);
+        assert_eq!(told(&found("F1", Some(&explained), "t2")), "Found explained since t1.5");
+        assert_eq!(told(&found("F2", Some(&explained), "t2")), "Reopened open since t2");
+        let corrected = answered(&one.0, State::Corrected);
+        assert_eq!(told(&found("F1", Some(&corrected), "t2")), "Reopened open since t2");
+        let closed = answered(&one.0, State::Closed);
+        assert_eq!(told(&found("F1", Some(&closed), "t2")), "Found closed since t1.5");
+        let mut gone = one.0.clone();
+        gone.turn_to(Said::by_agent(State::Closed, "gone", "t1.7"));
+        assert_eq!(told(&found("F1", Some(&gone), "t2")), "Reopened open since t2");
+        let mut escalated = one.0;
+        escalated.turn_to(Said::by_agent(State::Escalated, "settled", "t1.7"));
+        assert_eq!(told(&found("F2", Some(&escalated), "t2")), "Found escalated since t1.7");
+    }
+
+    fn found(id: &str, known: Option<&Suspicion>, now: &str) -> (Suspicion, Turn) {
+        let day = jiff::civil::date(2026, 5, 1);
+        let it = Suspicion { finding_id: id.to_owned(), ..Suspicion::default() };
+        it.seen(known.cloned(), ("R", "daily_batch"), (day, now))
+    }
+
+    fn answered(it: &Suspicion, state: State) -> Suspicion {
+        let mut it = it.clone();
+        let (by, at, reason) = ("D1".to_owned(), "t1.5".to_owned(), Some("r".to_owned()));
+        assert_eq!(it.answer(&Said { state, reason, by, at }), Step::Taken);
+        it
+    }
+
+    fn told((it, turn): &(Suspicion, Turn)) -> String {
+        format!("{turn:?} {} since {}", it.state.name(), it.since)
+    }
+}
