@@ -49,6 +49,10 @@ fn a_stay_of_five_days_with_a_kill_in_the_middle() {
     adds_up(&agent);
     agent.await_drained();
     told_to_the_platform(&agent);
+    // The settlement calls the stay by another name: it is not another stay.
+    ask(&agent, &["run", "--scene", "monthly_batch", "--day", &day(0)]);
+    let rows = rows(&agent, &[]);
+    assert!(rows.iter().all(|row| row[4] == "ZY1"), "{rows:?}");
     let log = agent.log();
     assert!(!log.contains("CANARY") && !log.contains("转科当日"), "{log}");
 }
@@ -109,7 +113,8 @@ fn start() -> Agent {
              when = '{when}'\nlane = 'visit'\n\n[[record]]\nentity = \"{name}\"\neach = '{when}'\n\n\
              [record.elements]\n{elements}{zeros}"
         );
-        fs::write(agent.mappings().join(format!("ward/{name}.toml")), text).expect("our own folder");
+        fs::write(agent.mappings().join(format!("ward/{name}.toml")), text)
+            .expect("our own folder");
     }
     agent.start_again();
     agent
@@ -232,7 +237,9 @@ fn check(agent: &Agent, ago: i32, expected: &str) {
 #[track_caller]
 fn found(agent: &Agent, wanted: &[&str]) -> String {
     let rows = rows(agent, wanted);
-    let text = |row: &Value, at: usize| row[at]["n"].as_str().or(row[at].as_str()).unwrap_or("-").to_owned();
+    let text = |row: &Value, at: usize| {
+        row[at]["n"].as_str().or(row[at].as_str()).unwrap_or("-").to_owned()
+    };
     let mut all: Vec<String> = rows
         .iter()
         .map(|row| {
@@ -306,7 +313,10 @@ fn told_to_the_platform(agent: &Agent) {
         let values = of_entity.map(|it| it["elements"][name].as_str().unwrap_or("-").to_owned());
         values.collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(of("check_finding", "rule_id"), "daily-quantity daily-quantity daily-quantity cycle-quantity");
+    assert_eq!(
+        of("check_finding", "rule_id"),
+        "daily-quantity daily-quantity daily-quantity cycle-quantity"
+    );
     assert_eq!(of("check_feedback", "state"), "explained corrected closed escalated");
     assert_eq!(of("check_result", "door"), "audit audit audit");
     let whole = told.iter().map(Value::to_string).collect::<String>();

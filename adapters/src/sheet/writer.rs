@@ -205,13 +205,16 @@ mod tests {
         assert_eq!(escaped("a\u{1}b"), "a_x0001_b");
         assert_eq!(["A", "Z", "AA", "AZ", "BA"], [0, 25, 26, 51, 52].map(letters));
         assert!(["1", "-1", "0.10"].iter().all(|it| is_number(it)));
-        assert!(!["", "-", "1.", ".5", "1e5", "+1", "0123456789012345"].iter().any(|it| is_number(it)));
+        assert!(
+            !["", "-", "1.", ".5", "1e5", "+1", "0123456789012345"].iter().any(|it| is_number(it))
+        );
     }
 
     #[track_caller]
     fn check(rows: &[&[&str]]) {
         let written: Vec<Vec<SheetCell<'_>>> = rows.iter().map(|row| cells_of(row)).collect();
-        let read = read_sheet(&write_sheet("审核/疑点", &written), None, &Limits::default()).unwrap();
+        let read =
+            read_sheet(&write_sheet("审核/疑点", &written), None, &Limits::default()).unwrap();
         assert_eq!(read, rows);
     }
 

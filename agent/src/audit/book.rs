@@ -16,8 +16,8 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::suspicion::Suspicion;
 use super::states::State;
+use super::suspicion::Suspicion;
 use crate::outbox::{Change, Outbox, StoreError};
 
 /// The suspicion of this id.

@@ -78,8 +78,27 @@ fn order(it: &Suspicion) -> (Option<&str>, &str, &str, &str) {
 /// A row each, for departments and for spreadsheets.
 pub(super) fn table(all: &[Suspicion]) -> Table {
     let columns = [
-        "编号", "状态", "科室", "医师", "就诊", "患者（假名）", "首次日期", "最近日期", "场景", "规则",
-        "规则代码", "规则名称", "分类", "严重程度", "违规内容", "依据", "金额", "明细", "最近处置", "处置人", "原因",
+        "编号",
+        "状态",
+        "科室",
+        "医师",
+        "就诊",
+        "患者（假名）",
+        "首次日期",
+        "最近日期",
+        "场景",
+        "规则",
+        "规则代码",
+        "规则名称",
+        "分类",
+        "严重程度",
+        "违规内容",
+        "依据",
+        "金额",
+        "明细",
+        "最近处置",
+        "处置人",
+        "原因",
     ];
     Table::new("审核疑点", &columns, all.iter().map(row).collect())
 }

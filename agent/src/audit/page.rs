@@ -5,8 +5,8 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::suspicion::Suspicion;
 use super::states::Said;
+use super::suspicion::Suspicion;
 use super::{NotRun, book};
 use crate::checks::records::{Looked, Sheaf, Writer};
 use crate::clock;

@@ -41,7 +41,9 @@ pub(super) fn report(
     let mut table = counts.table(month);
     let counted_to = last.checked_add(READMITTED_DAYS.days()).unwrap_or(last);
     if counted_to > today {
-        table.notes.push(format!("再入院统计到 {today}，出院后未满 {READMITTED_DAYS} 天的还会增加"));
+        table
+            .notes
+            .push(format!("再入院统计到 {today}，出院后未满 {READMITTED_DAYS} 天的还会增加"));
     }
     if history.since().is_none_or(|since| since > first) {
         table.notes.push("患者既往从月中才完整，本月数字不全".to_owned());
@@ -88,9 +90,8 @@ fn kind(rules: &RuleSet, line: &Order) -> Option<ItemKind> {
 /// A stay that was planned as one of a course is no coming back.
 fn came_back(facts: &Facts, ended: Date) -> bool {
     let stays = facts.history.present().into_iter().flat_map(|it| &it.stays);
-    let unplanned = stays.filter(|it| {
-        it.visit == Some(VisitKind::Inpatient) && it.planned_course != Some(true)
-    });
+    let unplanned = stays
+        .filter(|it| it.visit == Some(VisitKind::Inpatient) && it.planned_course != Some(true));
     unplanned.filter_map(|it| it.began).any(|began| {
         let days = began.date().since(ended).map_or(-1, |it| it.get_days());
         (0..=READMITTED_DAYS).contains(&days)
@@ -136,10 +137,23 @@ impl Counts {
 
     fn table(&self, month: Date) -> Table {
         let columns = [
-            "维度", "代码", "出院人次", "总费用", "药品费用", "药占比%", "药占比中位数%", "耗材费用", "耗占比%",
-            "耗占比中位数%", "未分类费用", "31天内再入院", "再入院率%", "说明",
+            "维度",
+            "代码",
+            "出院人次",
+            "总费用",
+            "药品费用",
+            "药占比%",
+            "药占比中位数%",
+            "耗材费用",
+            "耗占比%",
+            "耗占比中位数%",
+            "未分类费用",
+            "31天内再入院",
+            "再入院率%",
+            "说明",
         ];
-        let medians = [Level::Hospital, Level::Department, Level::Doctor].map(|it| self.medians(it));
+        let medians =
+            [Level::Hospital, Level::Department, Level::Doctor].map(|it| self.medians(it));
         let rows = self.0.iter().map(|((level, key), count)| {
             let place = *level as usize;
             row(*level, key, count, medians.get(place).copied().unwrap_or_default())
@@ -181,7 +195,12 @@ fn median(mut all: Vec<Decimal>) -> Option<Decimal> {
     Some(half.round_dp_with_strategy(1, RoundingStrategy::MidpointAwayFromZero))
 }
 
-fn row(level: Level, key: &str, count: &Count, [drugs, consumables]: [Option<Decimal>; 2]) -> Vec<Cell> {
+fn row(
+    level: Level,
+    key: &str,
+    count: &Count,
+    [drugs, consumables]: [Option<Decimal>; 2],
+) -> Vec<Cell> {
     let level = match level {
         Level::Hospital => "医院",
         Level::Department => "科室",
@@ -249,7 +268,8 @@ mod tests {
         let stay = format!(
             r#"{{"mdtrt_id":"ZY2","med_mdtrt_type":"2","begntime":"{began}","plan_course_flag":"{planned}"}}"#
         );
-        let facts = request::read(&format!(r#"{{"orders":[],"history":{{"stays":[{stay}]}}}}"#)).unwrap();
+        let facts =
+            request::read(&format!(r#"{{"orders":[],"history":{{"stays":[{stay}]}}}}"#)).unwrap();
         assert!(matches!(facts.history, Group::Present(_)));
         assert_eq!(came_back(&facts, jiff::civil::date(2026, 5, 1)), expected);
     }

@@ -145,7 +145,7 @@ impl<'a> Run<'a> {
         let road = Arc::clone(self.road);
         let over = Over { kind, from, until: end_of(to) };
         walk::walk((&road.audit, &road.history), over, |met| {
-            if self.is_wanted(&met) { self.judge(met) } else { Ok(()) }
+            if self.is_wanted(&met, kind) { self.judge(met) } else { Ok(()) }
         })
     }
 
@@ -154,13 +154,19 @@ impl<'a> Run<'a> {
     }
 
     /// Who is in hospital on the day; or who left, or came as an outpatient, in its month.
-    fn is_wanted(&self, met: &Met) -> bool {
+    fn is_wanted(&self, met: &Met, kind: Kind) -> bool {
         let facts = &met.told.facts;
         let is_there = !facts.orders.is_absent() || !facts.fees.is_absent();
         let (began, ended) = met.span();
         let is_stay = met.visit() == Some(VisitKind::Inpatient);
         if !self.is_of_month() {
-            return is_stay && (is_there || began.is_some()) && ended.is_none_or(|it| it >= self.day);
+            return is_stay
+                && (is_there || began.is_some())
+                && ended.is_none_or(|it| it >= self.day);
+        }
+        // A settlement names no ward: its stay is found among the visits once more.
+        if is_stay && kind == Kind::Visit {
+            return false;
         }
         let in_month = |day: Date| day.first_of_month() == self.day.first_of_month();
         let day = if is_stay { ended } else { began.or_else(|| first_line(met)) };

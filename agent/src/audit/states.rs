@@ -91,7 +91,8 @@ pub fn step(current: State, last: Option<&Said>, said: &Said) -> Step {
         return Step::Refused("写明处置人：--by");
     }
     let has_reason = said.reason.as_deref().is_some_and(|it| !it.trim().is_empty());
-    let is_same = |it: &Said| (it.state, &it.reason, &it.by) == (said.state, &said.reason, &said.by);
+    let is_same =
+        |it: &Said| (it.state, &it.reason, &it.by) == (said.state, &said.reason, &said.by);
     if current == said.state && last.is_some_and(is_same) {
         return Step::Repeated;
     }

@@ -57,7 +57,17 @@ pub(super) fn report(
     }
     let rows = items.iter().map(|it| row(it, sold.get(&it.code).copied().unwrap_or_default()));
     let columns = [
-        "代码", "名称", "期初", "购入", "售出", "账面结存", "缺口", "进价", "售价", "加成率%", "说明",
+        "代码",
+        "名称",
+        "期初",
+        "购入",
+        "售出",
+        "账面结存",
+        "缺口",
+        "进价",
+        "售价",
+        "加成率%",
+        "说明",
     ];
     let title = format!("进销存 {}", month.strftime("%Y-%m"));
     let mut table = Table::new(&title, &columns, rows.collect());
@@ -99,7 +109,8 @@ fn row(item: &Item, sold: Sold) -> Vec<Cell> {
     if markup.is_some_and(|it| it > Decimal::ZERO) {
         notes.push("售价高于进价".to_owned());
     }
-    let optional = |it: Option<Decimal>| it.map_or_else(Cell::empty, |it| Cell::number(it.normalize()));
+    let optional =
+        |it: Option<Decimal>| it.map_or_else(Cell::empty, |it| Cell::number(it.normalize()));
     vec![
         Cell::Text(item.code.clone()),
         Cell::Text(item.name.clone()),
@@ -126,7 +137,9 @@ pub(super) fn items(rows: &[Vec<String>]) -> Result<Vec<Item>, Vec<String>> {
     let place = |names: &[&str]| head.iter().position(|it| names.contains(&it.trim()));
     let places = COLUMNS.map(place);
     let [Some(_), _, Some(_), Some(_), _, _] = places else {
-        return Err(vec!["第一行写列名，至少有 代码、期初、购入；可以有 名称、进价、换算".to_owned()]);
+        return Err(vec![
+            "第一行写列名，至少有 代码、期初、购入；可以有 名称、进价、换算".to_owned(),
+        ]);
     };
     let (mut items, mut problems) = (Vec::new(), Vec::new());
     for (line, row) in rows {
@@ -186,7 +199,11 @@ mod tests {
     #[test]
     fn tablets_and_boxes() {
         let table = [["代码", "期初", "购入", "换算", "进价"], ["YP1", "0", "10", "14", "7"]];
-        check(&table, ("147", "110.25"), "YP1 0 10 10.5 -0.5 0.5 7 10.5 50 售出多于可售0.5；售价高于进价");
+        check(
+            &table,
+            ("147", "110.25"),
+            "YP1 0 10 10.5 -0.5 0.5 7 10.5 50 售出多于可售0.5；售价高于进价",
+        );
     }
 
     #[test]

@@ -159,7 +159,8 @@ mod tests {
         let mut rows: Vec<String> = table.rows.iter().map(row).collect();
         let total = rows.pop().unwrap();
         assert_eq!(rows.join("|"), expected);
-        let total_of_all = if all.is_empty() { "0 0 0 0 0 0 0 0 0" } else { "3 2 1 1 0 1 0 10.60 1" };
+        let total_of_all =
+            if all.is_empty() { "0 0 0 0 0 0 0 0 0" } else { "3 2 1 1 0 1 0 10.60 1" };
         assert_eq!(total, format!("合计 {total_of_all}"));
     }
 }

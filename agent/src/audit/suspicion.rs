@@ -139,8 +139,7 @@ impl Suspicion {
         let is_changed = known.finding_id != self.finding_id;
         let was_mended = known.state == State::Corrected || known.is_closed_by_agent();
         let answered = !matches!(known.state, State::Open | State::Escalated);
-        let turn =
-            if was_mended || answered && is_changed { Turn::Reopened } else { Turn::Found };
+        let turn = if was_mended || answered && is_changed { Turn::Reopened } else { Turn::Found };
         self.last_day = self.last_day.max(known.last_day);
         self.first_day = known.first_day;
         self.first_run = known.first_run;
@@ -154,7 +153,11 @@ impl Suspicion {
             Turn::Opened | Turn::Found => (known.state, known.since),
         };
         if turn == Turn::Reopened {
-            let reason = if is_changed { "依据有变化，重新打开" } else { "再次运行仍然存在" };
+            let reason = if is_changed {
+                "依据有变化，重新打开"
+            } else {
+                "再次运行仍然存在"
+            };
             self.say(Said::by_agent(State::Open, reason, now));
         }
         (self, turn)

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime};
+use rules::Group;
 use rules::facts::VisitKind;
 use rules::past::{self, AsOf, Noted};
 
@@ -58,10 +59,8 @@ pub(super) fn walk(
     for found in all {
         let begun = Instant::now();
         person.turn_to(&found, history)?;
-        if let Some(names) = person.first_time(&found.encounter) {
-            person.met.extend(names);
-            let told = person.told(&found.encounter, over.until, over.kind);
-            show(Met { found, told })?;
+        if !person.met.contains(&found.encounter) {
+            show(person.meet(found, over.until, over.kind))?;
         }
         audit.pause(begun.elapsed().min(PAUSE_MAX))?;
     }
@@ -69,16 +68,11 @@ pub(super) fn walk(
 }
 
 /// One encounter by its name.
-pub(super) fn one(
-    history: &History,
-    name: &str,
-    until: DateTime,
-) -> Result<Option<Met>, NotRun> {
+pub(super) fn one(history: &History, name: &str, until: DateTime) -> Result<Option<Met>, NotRun> {
     let Some(found) = history.encounter(name)? else { return Ok(None) };
     let mut person = Person::default();
     person.turn_to(&found, history)?;
-    let told = person.told(name, until, Kind::Visit);
-    Ok(Some(Met { found, told }))
+    Ok(Some(person.meet(found, until, Kind::Visit)))
 }
 
 /// The last moment of a day.
@@ -116,22 +110,23 @@ impl Person {
         Ok(())
     }
 
-    fn first_time(&self, encounter: &str) -> Option<HashSet<String>> {
-        if self.met.contains(encounter) {
-            return None;
-        }
-        Some(past::names_of(&self.records, encounter))
-    }
-
-    /// Records of a ward without an admission are of a stay all the same.
-    fn told(&self, encounter: &str, until: DateTime, kind: Kind) -> AsOf {
-        let mut told = past::as_of(self.records.clone(), encounter, until);
-        if let rules::Group::Present(it) = &mut told.facts.encounter
+    /// An encounter, by the name under which its first record came: that one does not change when
+    /// others come by other names.
+    fn meet(&mut self, found: Found, until: DateTime, kind: Kind) -> Met {
+        let names = past::names_of(&self.records, &found.encounter);
+        let first = self.records.iter().find(|it| names.contains(&it.encounter));
+        let encounter = first.map_or(found.encounter.clone(), |it| it.encounter.clone());
+        self.met.extend(names);
+        let mut told = past::as_of(self.records.clone(), &encounter, until);
+        // Records of a ward without an admission are of a stay all the same.
+        if let Group::Present(it) = &mut told.facts.encounter
             && kind == Kind::Stay
         {
             it.visit = it.visit.or(Some(VisitKind::Inpatient));
         }
-        told
+        let mut found = found;
+        found.encounter = encounter;
+        Met { found, told }
     }
 }
 

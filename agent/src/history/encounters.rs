@@ -52,7 +52,12 @@ impl Found {
 impl History {
     /// Encounters of a kind for which something was accepted from one day to another, each once, those
     /// of one patient together. Blocks.
-    pub(crate) fn encounters(&self, kind: Kind, from: Date, to: Date) -> Result<Vec<Found>, Unread> {
+    pub(crate) fn encounters(
+        &self,
+        kind: Kind,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<Found>, Unread> {
         let ledger = self.ledger().ok_or(Unread::NotOpen)?;
         let end = to.checked_add(1.day()).map_or(keys::NEVER, keys::day_number);
         let [from, end] = keys::encounters(kind, keys::day_number(from), end);
@@ -64,7 +69,8 @@ impl History {
             }
             ControlFlow::Continue(())
         })?;
-        let opened = rows.into_iter().filter_map(|(it, (key, value))| ledger.opened(&it, &key, &value));
+        let opened =
+            rows.into_iter().filter_map(|(it, (key, value))| ledger.opened(&it, &key, &value));
         let mut found = opened.collect::<Vec<_>>();
         for it in &mut found {
             it.patient = ledger.one_of(it.patient)?;
@@ -137,7 +143,10 @@ impl Ledger {
                 found.extend(super::ledger::open(&cipher, key, value));
                 ControlFlow::Continue(())
             };
-            self.0.outbox.walk_rows([&from, &end], Reach::Disk, show).map_err(links::store_error)?;
+            self.0
+                .outbox
+                .walk_rows([&from, &end], Reach::Disk, show)
+                .map_err(links::store_error)?;
         }
         for (day, noted) in found {
             for encounter in noted.iter().filter_map(|it| self.pseudonym_of(&it.encounter)) {

@@ -63,7 +63,9 @@ async fn escalate(road: &Arc<Road>, settled: Vec<String>) {
     let work = move || settled.iter().try_for_each(|it| audit::settled(&road, it).map(drop));
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "what a settlement escalates waits for the next run"),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "what a settlement escalates waits for the next run")
+        }
         Err(_) => tracing::error!("escalating ended in a panic"),
     }
 }

@@ -82,7 +82,10 @@ impl Kind {
     /// What a record of this entity is about.
     pub(super) fn of(entity: &str) -> Kind {
         let is_of_stay = entity.starts_with("inpatient_")
-            || matches!(entity, "fee_detail_inpatient" | "admission_diagnosis" | "discharge_diagnosis");
+            || matches!(
+                entity,
+                "fee_detail_inpatient" | "admission_diagnosis" | "discharge_diagnosis"
+            );
         if is_of_stay { Kind::Stay } else { Kind::Visit }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::civil::{Date, DateTime};
-use rules::past::{self, Named, Noted};
+use rules::past::{self, Named, Note, Noted};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 

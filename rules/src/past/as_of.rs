@@ -10,9 +10,7 @@ use jiff::civil::DateTime;
 
 use super::gather::{gather, latest};
 use super::{Care, Note, Noted, merge};
-use crate::facts::{
-    Diagnosis, Encounter, Facts, Group, Order, Patient, Prescriber, Stay, Surgery,
-};
+use crate::facts::{Diagnosis, Encounter, Facts, Group, Order, Patient, Prescriber, Stay, Surgery};
 
 /// An encounter, and what an audit wants to know beside the facts.
 #[derive(Debug, Clone, Default)]
@@ -152,9 +150,11 @@ impl Seen {
             ..Prescriber::default()
         };
         let facts = Facts {
-            prescriber: self.care.doctor_code.as_ref().map_or(Group::Absent, |it| {
-                Group::Present(of_doctor(it))
-            }),
+            prescriber: self
+                .care
+                .doctor_code
+                .as_ref()
+                .map_or(Group::Absent, |it| Group::Present(of_doctor(it))),
             encounter: Group::Present(Encounter {
                 mdtrt_id: Some(encounter.to_owned()),
                 visit: self.stay.visit,
@@ -213,8 +213,10 @@ mod tests {
         "det_item_fee_sumamt":10.50,"fee_ocur_time":"20260503090000","drord_no":"1","bilg_dr_codg":"2048"}"#;
     const BEFORE: &str = r#"fee_detail_outpatient G {"mdtrt_id":"MZ1","feedetl_sn":"7","medins_list_codg":"YP9","cnt":1,
         "fee_ocur_time":"20260401090000"}"#;
-    const DISCHARGE: &str = r#"inpatient_discharge D {"mdtrt_id":"H1","ipt_no":"ZY1","endtime":"20260505100000"}"#;
-    const SETTLED: &str = r#"settlement S {"mdtrt_id":"H1","setl_time":"20260505110000","insutype":"310"}"#;
+    const DISCHARGE: &str =
+        r#"inpatient_discharge D {"mdtrt_id":"H1","ipt_no":"ZY1","endtime":"20260505100000"}"#;
+    const SETTLED: &str =
+        r#"settlement S {"mdtrt_id":"H1","setl_time":"20260505110000","insutype":"310"}"#;
 
     #[test]
     fn a_stay_grows_day_by_day() {

@@ -90,7 +90,10 @@ fn said(entity: &str, object: &Object<'_>, received: DateTime, reading: &mut Rea
             settled.chain(person(object, reading)).chain(care(object, reading)).collect()
         }
         "operation" if reading.flag(object, "canc_oprn_flag") != Some(true) => {
-            groups::surgery(object, reading).map(|it| Note::Surgery(Box::new(it))).into_iter().collect()
+            groups::surgery(object, reading)
+                .map(|it| Note::Surgery(Box::new(it)))
+                .into_iter()
+                .collect()
         }
         "operation" => vec![Note::Void],
         "lab_report" => report(object, reading).into_iter().collect(),
