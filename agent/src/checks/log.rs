@@ -187,7 +187,7 @@ impl Log {
     /// to get of them. The keys are the caller's own.
     pub(crate) fn shelve_and_tell(
         &self,
-        changes: Vec<crate::outbox::Change>,
+        changes: Vec<Change>,
         sheaf: Option<Sheaf<'_>>,
     ) -> Result<(), StoreError> {
         let mut turn = self.turn();
