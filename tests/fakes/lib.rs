@@ -13,11 +13,14 @@
 //! | [`platform`] | the central platform: `his-agent receive` and what it counted |
 //! | [`rabbitmq`] | the platform's broker, a real one |
 //! | [`process`] | signals, and waits with an end |
+//! | [`wire`] | the network between agent and broker, good or bad |
+//! | [`certificates`] | the platform's certificate authority |
 //! | [`chance`] | random moments that can be had again |
 
 pub mod agent;
 pub mod bureau;
 pub mod cases;
+pub mod certificates;
 pub mod chance;
 pub mod command;
 pub mod faults;
@@ -29,3 +32,4 @@ mod ports;
 mod power;
 pub mod process;
 pub mod rabbitmq;
+pub mod wire;

@@ -19,7 +19,8 @@ use std::thread;
 use std::time::Duration;
 
 use lapin::options::{
-    BasicGetOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+    BasicGetOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind};
@@ -55,6 +56,37 @@ impl RabbitMq {
     /// Starts a broker, and installs Debian's package first when it is missing.
     pub fn start() -> RabbitMq {
         RabbitMq { node: Node::start() }
+    }
+
+    /// The same with further lines of `rabbitmq.conf` and with plugins. `{tls}` in a line is a port
+    /// that is free, see `tls_port`.
+    pub fn start_with(config: &str, plugins: &[&str]) -> RabbitMq {
+        RabbitMq { node: Node::start_with(config, plugins) }
+    }
+
+    /// The port for TLS, if a line of the configuration asked for it.
+    pub fn tls_port(&self) -> u16 {
+        self.node.tls_port()
+    }
+
+    /// The address for a user other than `guest`, on another port if need be.
+    pub fn url_of(&self, user: &str, password: &str, port: u16) -> String {
+        format!("amqp://{user}:{password}@127.0.0.1:{port}/%2f")
+    }
+
+    /// Removes an exchange.
+    pub fn delete_exchange(&self, exchange: &str) {
+        self.on_channel(async |channel| {
+            channel.exchange_delete(exchange.into(), ExchangeDeleteOptions::default()).await
+        });
+    }
+
+    /// Removes a queue with all that is in it.
+    pub fn delete_queue(&self, queue: &str) {
+        self.on_channel(async |channel| {
+            channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await?;
+            Ok(())
+        });
     }
 
     /// The address for AMQP clients; it stays the same over `stop`, `kill` and `start_again`.

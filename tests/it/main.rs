@@ -8,6 +8,8 @@
 mod answers;
 mod audit;
 mod broker;
+mod broker_faults;
+mod broker_tls;
 mod check;
 mod checklog;
 mod commands;

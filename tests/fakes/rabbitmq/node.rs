@@ -56,14 +56,22 @@ struct Ports {
     amqp: u16,
     distribution: u16,
     epmd: u16,
+    tls: u16,
 }
 
 impl Node {
     /// A node that answers. Ports are tried anew when somebody else was quicker to take one.
     pub(super) fn start() -> Node {
+        Node::start_with("", &[])
+    }
+
+    pub(super) fn start_with(config: &str, plugins: &[&str]) -> Node {
         install();
         for _ in 0..3 {
-            let mut node = Node { folder: new_folder(), ports: Ports::free(), guard: None };
+            let ports = Ports::free();
+            let config = config.replace("{tls}", &ports.tls.to_string());
+            let folder = new_folder(&config, plugins);
+            let mut node = Node { folder, ports, guard: None };
             match node.start_again() {
                 Ok(()) => return node,
                 Err(problem) if problem.contains("eaddrinuse") => {}
@@ -75,6 +83,10 @@ impl Node {
 
     pub(super) fn amqp_port(&self) -> u16 {
         self.ports.amqp
+    }
+
+    pub(super) fn tls_port(&self) -> u16 {
+        self.ports.tls
     }
 
     /// Starts the stopped or killed node on its old data; the error holds what the node printed.
@@ -171,7 +183,7 @@ impl Node {
 
     /// A command that sees this node and nothing else of RabbitMQ's world.
     fn command(&self, program: &str) -> Command {
-        let Ports { amqp, distribution, epmd } = self.ports;
+        let Ports { amqp, distribution, epmd, .. } = self.ports;
         let mut command = Command::new(program);
         command.env_clear();
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
@@ -214,7 +226,8 @@ impl Drop for Node {
 
 impl Ports {
     fn free() -> Ports {
-        Ports { amqp: ports::free(), distribution: ports::free(), epmd: ports::free() }
+        let [amqp, distribution, epmd, tls] = [(); 4].map(|()| ports::free());
+        Ports { amqp, distribution, epmd, tls }
     }
 }
 
@@ -228,13 +241,13 @@ fn install() {
     assert!(status.success(), "no RabbitMQ, and {set_up} could not install it; see above");
 }
 
-fn new_folder() -> TempDir {
+fn new_folder(config: &str, plugins: &[&str]) -> TempDir {
     let folder = TempDir::with_prefix("rabbitmq-").expect("the temp folder takes a folder");
     let write = |name: &str, text: &str| {
         fs::write(folder.path().join(name), text).expect("a new folder takes a file");
     };
-    write("rabbitmq.conf", CONFIG);
-    write("enabled_plugins", "[].");
+    write("rabbitmq.conf", &format!("{CONFIG}{config}"));
+    write("enabled_plugins", &format!("[{}].", plugins.join(",")));
     write(".erlang.cookie", &format!("{:016x}", RandomState::new().hash_one(0)));
     let cookie = folder.path().join(".erlang.cookie");
     fs::set_permissions(cookie, Permissions::from_mode(0o400)).expect("our own file");
