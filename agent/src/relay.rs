@@ -76,7 +76,7 @@ impl Relay {
         Some(Relay {
             client: Arc::new(client),
             config: config.clone(),
-            limits: limits.clone(),
+            limits: *limits,
             room: Arc::new(Semaphore::new(UNDER_WAY_MAX)),
             health: Arc::default(),
             owed: Notify::new(),
@@ -103,7 +103,7 @@ impl Relay {
             headers: self.headers(Some(headers)),
             body: body.clone(),
         };
-        let (client, limits) = (Arc::clone(&self.client), self.limits.clone());
+        let (client, limits) = (Arc::clone(&self.client), self.limits);
         let asking = tokio::task::spawn_blocking(move || {
             let _room = room;
             let reply = client.post(&request, until)?;

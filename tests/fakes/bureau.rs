@@ -113,7 +113,7 @@ fn read(stream: &mut TcpStream) -> Option<Asked> {
     loop {
         let end = bytes.windows(4).position(|it| it == b"\r\n\r\n");
         if let Some(end) = end {
-            let head = String::from_utf8_lossy(bytes.get(..end)?).into_owned();
+            let head = str::from_utf8(bytes.get(..end)?).ok()?.to_owned();
             let length = head.lines().find_map(|it| it.strip_prefix("Content-Length: "));
             let length: usize = length?.trim().parse().ok()?;
             if let Some(body) = bytes.get(end + 4..end + 4 + length) {

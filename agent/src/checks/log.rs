@@ -289,7 +289,7 @@ impl Log {
     }
 
     /// What the insurer is owed, by its keys.
-    pub(crate) fn owed(&self, at_most: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub(crate) fn owed(&self, at_most: usize) -> Result<Vec<Row>, StoreError> {
         let mut found = Vec::new();
         self.0.outbox.walk_shelf(b"r", &keys::behind(b"r"), |key, bytes| {
             found.push((key.to_vec(), bytes.to_vec()));
@@ -373,6 +373,9 @@ fn hash(encounter: &str) -> u64 {
     encounter.hash(&mut hasher);
     hasher.finish()
 }
+
+/// A key and what stands under it.
+type Row = (Vec<u8>, Vec<u8>);
 
 /// Rows of hours hold two numbers; see the pen.
 pub(super) type Hours = HashMap<u32, [u64; 2]>;

@@ -4,7 +4,8 @@
 //! A request that is only a question may be asked again when a kept connection turns out to be gone;
 //! so may the answer of a doctor, which means the same however often it comes.
 
-use std::io::{self, Read, Write};
+use std::fmt::Write as _;
+use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -156,9 +157,9 @@ impl Request {
         let mut head =
             format!("POST {} HTTP/1.1\r\nHost: {}\r\n", self.path, self.target.authority());
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(head, "{name}: {value}\r\n");
         }
-        head.push_str(&format!("Content-Length: {}\r\n\r\n", self.body.len()));
+        let _ = write!(head, "Content-Length: {}\r\n\r\n", self.body.len());
         head.into_bytes()
     }
 }

@@ -92,7 +92,9 @@ impl Head {
         let Some(end) = bytes.windows(4).position(|it| it == b"\r\n\r\n") else {
             return Ok(None);
         };
-        let text = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default());
+        // Only names and numbers are read of it: whatever else stands there may be in any encoding.
+        let text: String =
+            bytes.get(..end).unwrap_or_default().iter().map(|it| char::from(*it)).collect();
         let mut lines = text.split("\r\n");
         let status = lines.next().filter(|it| it.starts_with("HTTP/1."));
         let status = status.and_then(|it| it.split(' ').nth(1)?.parse().ok());
