@@ -123,10 +123,10 @@ impl Container {
     fn add(&mut self, path: &str, content: &str) {
         let mut crc = Crc::new();
         crc.update(content.as_bytes());
-        let mut packer = DeflateEncoder::new(Vec::new(), Compression::default());
+        let mut deflater = DeflateEncoder::new(Vec::new(), Compression::default());
         // Writing into memory does not fail.
-        let packed = packer.write_all(content.as_bytes()).and_then(|()| packer.finish());
-        let packed = packed.unwrap_or_default();
+        let written = deflater.write_all(content.as_bytes());
+        let packed = written.and_then(|()| deflater.finish()).unwrap_or_default();
         let begins = length(self.bytes.len());
         let mut common = Vec::new();
         // Version 2.0, names in UTF-8, deflated, the first moment of the calendar of this format.

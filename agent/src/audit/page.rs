@@ -19,7 +19,8 @@ use crate::pipeline;
 #[serde(default)]
 pub(super) struct Event {
     /// What comes after it is asked for by this.
-    pub(super) event: String,
+    #[serde(rename = "event")]
+    pub(super) place: String,
     /// When, `YYYYMMDDhhmmss`.
     pub(super) at: String,
     /// `opened`, `reopened`, or the state that it is in now.
@@ -54,7 +55,7 @@ impl<'a> Page<'a> {
         self.changes.extend(book::put(it));
         let Some(what) = what else { return };
         let event = self.event(it, what);
-        self.changes.push(book::event(&event.event, &event));
+        self.changes.push(book::event(&event.place, &event));
     }
 
     /// The platform gets what was found, once for every time that it is opened.
@@ -93,7 +94,7 @@ impl<'a> Page<'a> {
     fn event(&self, it: &Suspicion, what: &str) -> Event {
         let said = it.said.last().filter(|said| said.at == it.since);
         Event {
-            event: clock::new_id(),
+            place: clock::new_id(),
             at: self.now.clone(),
             what: what.to_owned(),
             id: it.id.clone(),

@@ -126,14 +126,14 @@ impl Suspicion {
         (run, scene): (&str, &str),
         (day, now): (Date, &str),
     ) -> (Suspicion, Turn) {
-        self.last_run = run.to_owned();
+        run.clone_into(&mut self.last_run);
         self.last_day = day.strftime("%Y%m%d").to_string();
         let Some(known) = known else {
-            self.first_run = run.to_owned();
-            self.first_found_at = now.to_owned();
+            run.clone_into(&mut self.first_run);
+            now.clone_into(&mut self.first_found_at);
             self.first_day.clone_from(&self.last_day);
-            self.scene = scene.to_owned();
-            self.since = now.to_owned();
+            scene.clone_into(&mut self.scene);
+            now.clone_into(&mut self.since);
             return (self, Turn::Opened);
         };
         let is_changed = known.finding_id != self.finding_id;
@@ -226,7 +226,8 @@ fn id(encounter: &str, finding: &Finding) -> String {
         hash.update(part.as_bytes());
         hash.update([0xff]);
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let first = hash.finalize().first_chunk().map_or(0, |it| u64::from_be_bytes(*it));
+    format!("{first:016x}")
 }
 
 /// Who speaks when nobody does.

@@ -28,6 +28,7 @@ pub(crate) enum Cell {
 }
 
 impl Cell {
+    #[allow(clippy::needless_pass_by_value)] // numbers, and references to them
     pub(crate) fn number(n: impl ToString) -> Cell {
         Cell::Number { n: n.to_string() }
     }

@@ -4,6 +4,8 @@
 mod arguments;
 mod out;
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 pub(super) use self::arguments::Arguments;
@@ -128,10 +130,10 @@ fn account(ran: &Value) -> String {
     );
     let unknown = ran.get("unknown").and_then(Value::as_object);
     for (rule, count) in unknown.into_iter().flatten() {
-        line.push_str(&format!("\n  无法判断 {rule}：{count} 次就诊"));
+        let _ = write!(line, "\n  无法判断 {rule}：{count} 次就诊");
     }
     if number("behind") > 0 {
-        line.push_str(&format!("\n  还有 {} 条记录没有归入既往，没有看到", number("behind")));
+        let _ = write!(line, "\n  还有 {} 条记录没有归入既往，没有看到", number("behind"));
     }
     line
 }

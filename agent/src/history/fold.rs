@@ -64,7 +64,7 @@ async fn escalate(road: &Arc<Road>, settled: Vec<String>) {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            tracing::warn!(%error, "what a settlement escalates waits for the next run")
+            tracing::warn!(%error, "what a settlement escalates waits for the next run");
         }
         Err(_) => tracing::error!("escalating ended in a panic"),
     }

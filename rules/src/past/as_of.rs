@@ -259,7 +259,7 @@ mod tests {
         let mut out = format!("stay from {}", encounter.began.unwrap().day());
         let mut say = |word: &str, text: Option<String>| {
             if let Some(text) = text {
-                out.push_str(&format!(" {word}{text}"));
+                out = format!("{out} {word}{text}");
             }
         };
         say("dept ", encounter.department_code.clone());

@@ -113,9 +113,14 @@ impl Past {
                 result.reported = made.or(result.reported);
                 self.labs.push(result);
             }
-            // For whoever judges an encounter as a whole; see `as_of`.
-            Note::Person(_) | Note::Care(_) | Note::Surgery(_) | Note::Settled(_) => {}
-            Note::Report(..) | Note::VoidReport(_) | Note::Void => {}
+            // The first four are for whoever judges an encounter as a whole; see `as_of`.
+            Note::Person(_)
+            | Note::Care(_)
+            | Note::Surgery(_)
+            | Note::Settled(_)
+            | Note::Report(..)
+            | Note::VoidReport(_)
+            | Note::Void => {}
         }
     }
 

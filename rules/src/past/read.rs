@@ -67,7 +67,7 @@ fn said(entity: &str, object: &Object<'_>, received: DateTime, reading: &mut Rea
             let doctor_code = reading.text(object, "prsc_dr_code");
             let department_code = reading.text(object, "prsc_dept_code");
             let line = from_records::order(object, 0, reading);
-            vec![order(Order { doctor_code, department_code, ..line }, received)]
+            vec![order(Order { department_code, doctor_code, ..line }, received)]
         }
         "inpatient_order" => vec![order(inpatient_order(object, reading), received)],
         "fee_detail_outpatient" | "fee_detail_inpatient" => {
