@@ -15,6 +15,7 @@
 //! |---|---|
 //! | [`control`] | the unix socket by which commands reach the running daemon |
 //! | [`config`] | `agent.toml`, proved; every fault told at once |
+//! | `backtest` | what other rules would have said in the checks that were made |
 //! | [`checks`] | what became of every check: log, findings' states, the way to the platform |
 //! | [`journey`] | what became of each message: listed, shown, sent on, replayed |
 //! | [`audit`] | whole encounters judged day by day and after discharge, and what became of it |
@@ -42,6 +43,7 @@
 
 mod aead;
 pub mod audit;
+mod backtest;
 pub mod checks;
 pub mod cli;
 pub mod clock;

@@ -4,22 +4,17 @@
 //! switched on. Both judge the same request at the same moment; only this program works for it, not
 //! the daemon, which hands out the requests a page at a time.
 
-mod report;
+mod hits;
 mod source;
 
 use std::path::PathBuf;
 
-use schemas::Files;
-
-use self::report::{Hits, Report};
+use self::hits::Hits;
 use self::source::Source;
 use super::super::{Exit, tell};
-use crate::checks::again;
-use crate::checks::entry::Check;
-use crate::clock;
+use crate::backtest::{self, Report};
 use crate::config::Config;
-use crate::pipeline;
-use crate::sets::{Sets, Texts, read_folder};
+use crate::sets::{Sets, Texts};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -64,7 +59,9 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 fn backtest(arguments: &Arguments) -> Result<Report, Exit> {
     let config = Config::load(&arguments.config.config).map_err(|it| tell(&it))?;
     let texts = Texts::read(&config).map_err(|it| tell(&it))?;
-    let candidate = candidate(arguments, &texts)?;
+    let named: Vec<String> = arguments.rule.iter().cloned().collect();
+    let candidate = backtest::candidate(&texts, arguments.pack.as_deref(), &named);
+    let candidate = candidate.map_err(|it| tell(&it))?;
     let sets = |texts| Sets::prove(&config, texts).map_err(|it| tell(&it));
     let (old, new) = (sets(texts)?, sets(candidate)?);
     if let Some(rule) = arguments.rule.as_ref().filter(|it| !knows(&new, it)) {
@@ -72,72 +69,18 @@ fn backtest(arguments: &Arguments) -> Result<Report, Exit> {
         return Err(Exit::Usage);
     }
     let mut source = Source::open(arguments, &config)?;
-    let mut report = Report::new(arguments.rule.clone());
+    let mut report = Report::new(named);
     let mut hits = Hits::create(arguments.hits.as_deref())?;
     while let Some(check) = source.next()? {
-        judge(&config, (&old, &new), &check, &mut report, &mut hits)?;
+        for hit in backtest::judge(&config, (&old, &new), &check, &mut report) {
+            hits.write(&hit)?;
+        }
         if report.checks.is_multiple_of(CHECKS_BETWEEN_WORDS) {
             eprintln!("已回放 {} 次审查", report.checks);
         }
     }
     hits.finish()?;
     Ok(report)
-}
-
-fn judge(
-    config: &Config,
-    (old, new): (&Sets, &Sets),
-    check: &Check,
-    report: &mut Report,
-    hits: &mut Hits,
-) -> Result<(), Exit> {
-    // A request that somebody wrote by hand was asked now.
-    let mut asked = check.clone();
-    if asked.asked_at.is_empty() {
-        asked.asked_at = pipeline::stamp(clock::now());
-    }
-    let limits = &config.listen.limits;
-    let Some((facts, now)) = again::facts(&asked, old, &config.hospital.code, limits) else {
-        report.unreadable();
-        return Ok(());
-    };
-    let before = rules::evaluate(&old.rules, &facts, now);
-    let after = rules::evaluate(&new.rules, &facts, now);
-    for hit in report.compare(&asked, &before, &after) {
-        hits.write(&hit)?;
-    }
-    Ok(())
-}
-
-/// The rules in force, changed as the command says.
-fn candidate(arguments: &Arguments, texts: &Texts) -> Result<Texts, Exit> {
-    let mut texts = texts.clone();
-    if let Some(folder) = &arguments.pack {
-        let name = folder.canonicalize().unwrap_or_else(|_| folder.clone());
-        let name = name.file_name().and_then(|it| it.to_str());
-        let prefix = format!("packs/{}/", name.unwrap_or("candidate"));
-        let mut problems = Vec::new();
-        let files = read_folder(folder, &mut problems);
-        if !problems.is_empty() {
-            return Err(tell(&problems));
-        }
-        let kept = texts.rules.iter().filter(|(path, _)| !path.starts_with(&prefix));
-        let kept: Files = kept.collect();
-        texts.rules = kept;
-        for (path, text) in files.iter() {
-            texts.rules.insert(format!("{prefix}{path}"), text);
-        }
-    }
-    if let Some(rule) = &arguments.rule {
-        let sets = rules::RuleSet::load(&texts.rules).map_err(|it| tell(&it))?;
-        if let Some(known) = sets.rules().iter().find(|it| it.id == *rule && !it.enabled) {
-            let file = format!("overlay/{}/settings.toml", known.pack);
-            let before = texts.rules.get(&file).unwrap_or_default();
-            let on = format!("{before}\n[[setting]]\nrules = [\"{rule}\"]\nenabled = true\n");
-            texts.rules.insert(file, on);
-        }
-    }
-    Ok(texts)
 }
 
 fn knows(sets: &Sets, rule: &str) -> bool {

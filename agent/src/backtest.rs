@@ -1,0 +1,84 @@
+//! What other rules would have said in the checks that were made.
+//!
+//! The candidate is the rules in force with a pack in the place of its namesake, or with rules switched
+//! on. Both judge the same request at the same moment, so that a difference is the rules' alone. The
+//! command does it in its own process, a plan in the daemon.
+
+mod report;
+
+use std::path::Path;
+
+use schemas::{Files, Problem};
+
+pub(crate) use self::report::{COLUMNS, Hit, Report, quoted};
+use crate::checks::again;
+use crate::checks::entry::Check;
+use crate::clock;
+use crate::config::Config;
+use crate::pipeline;
+use crate::sets::{Sets, Texts, read_folder};
+
+/// The rules in force, with a pack in the place of its namesake, and with these rules switched on.
+pub(crate) fn candidate(
+    texts: &Texts,
+    pack: Option<&Path>,
+    switched_on: &[String],
+) -> Result<Texts, Vec<Problem>> {
+    let mut texts = texts.clone();
+    if let Some(folder) = pack {
+        exchange(&mut texts, folder)?;
+    }
+    if !switched_on.is_empty() {
+        let sets = rules::RuleSet::load(&texts.rules)?;
+        for rule in switched_on {
+            let off = sets.rules().iter().find(|it| it.id == *rule && !it.enabled);
+            let Some(known) = off else { continue };
+            let file = format!("overlay/{}/settings.toml", known.pack);
+            let before = texts.rules.get(&file).unwrap_or_default();
+            let on = format!("{before}\n[[setting]]\nrules = [\"{rule}\"]\nenabled = true\n");
+            texts.rules.insert(file, on);
+        }
+    }
+    Ok(texts)
+}
+
+/// Puts the pack of a folder in the place of its namesake.
+fn exchange(texts: &mut Texts, folder: &Path) -> Result<(), Vec<Problem>> {
+    let name = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let name = name.file_name().and_then(|it| it.to_str());
+    let prefix = format!("packs/{}/", name.unwrap_or("candidate"));
+    let mut problems = Vec::new();
+    let files = read_folder(folder, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let kept = texts.rules.iter().filter(|(path, _)| !path.starts_with(&prefix));
+    let kept: Files = kept.collect();
+    texts.rules = kept;
+    for (path, text) in files.iter() {
+        texts.rules.insert(format!("{prefix}{path}"), text);
+    }
+    Ok(())
+}
+
+/// Judges a check by both, and counts; gives what either found.
+pub(crate) fn judge(
+    config: &Config,
+    (old, new): (&Sets, &Sets),
+    check: &Check,
+    report: &mut Report,
+) -> Vec<Hit> {
+    // A request that somebody wrote by hand was asked now.
+    let mut asked = check.clone();
+    if asked.asked_at.is_empty() {
+        asked.asked_at = pipeline::stamp(clock::now());
+    }
+    let limits = &config.listen.limits;
+    let Some((facts, now)) = again::facts(&asked, old, &config.hospital.code, limits) else {
+        report.unreadable();
+        return Vec::new();
+    };
+    let before = rules::evaluate(&old.rules, &facts, now);
+    let after = rules::evaluate(&new.rules, &facts, now);
+    report.compare(&asked, &before, &after)
+}
