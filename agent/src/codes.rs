@@ -76,6 +76,8 @@ codes! {
     "I121" "审核的请求写法不对" "what was asked of an audit is not readable" "按提示改正日期、场景、状态或表格"
     "I122" "审核没有运行" "the audit was not run" "等另一次运行结束后再试；前置机重启后再次运行会接着做完，不会重复"
     "I123" "没有这个疑点" "there is no such suspicion" "编号原样取自 his-agent audit findings"
+    "I131" "没有这个计划，或没有这次运行" "there is no such plan, or no such run" "核对名称：his-agent rules plan list；运行的编号：his-agent rules plan runs"
+    "I132" "计划的写法不对" "a plan is not readable" "按提示改正；时间表是五段：分 时 日 月 星期"
 
     "O101" "等待落盘的报文过多" "too much waits for the disk" "答复是 503，稍后重送；常出现时查磁盘速度，或调大 waiting_max"
     "O102" "发件箱正在关闭" "the outbox is closing" "前置机正在停止；启动后重送"

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::door::ControlDoor;
 use crate::intake::{self, Road};
-use crate::{audit, checks, clock, history, journey, keys, parked, quality, sets, shadow};
+use crate::{audit, checks, clock, history, journey, keys, parked, plans, quality, sets, shadow};
 
 /// Everything that can be asked, by address.
 pub fn routes(road: &Arc<Road>) -> Router {
@@ -40,6 +40,7 @@ pub fn routes(road: &Arc<Road>) -> Router {
         .merge(journey::routes::routes())
         .merge(keys::routes())
         .merge(parked::routes())
+        .merge(plans::routes::routes())
         .fallback(unknown_address)
         .with_state(Arc::clone(road))
 }

@@ -30,6 +30,7 @@ use crate::history::History;
 use crate::journey::Journeys;
 use crate::outbox::Outbox;
 use crate::parked::Parking;
+use crate::plans::Plans;
 use crate::quality::Quality;
 use crate::relay::Relay;
 use crate::sets::{Reloads, Sets};
@@ -69,6 +70,8 @@ pub struct Road {
     pub relay: Option<Relay>,
     /// What audits of whole encounters share.
     pub audit: Audit,
+    /// What is run by itself.
+    pub plans: Plans,
     /// What the sources' data is like, counted.
     pub quality: Arc<Quality>,
     /// Renders the metrics, if they are collected.
@@ -106,6 +109,7 @@ impl Road {
             journeys: Journeys::default(),
             relay,
             audit: Audit::default(),
+            plans: Plans::default(),
             quality,
             metrics,
         }

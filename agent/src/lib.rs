@@ -25,6 +25,7 @@
 //! | [`relay`] | the insurer's own review, asked beside ours, and doctors' answers on their way to it |
 //! | [`patient_key`] | the key under which a patient is known in stores that outlive a visit |
 //! | [`parked`] | messages that wait for a local code to be mapped: listed, judged again, released |
+//! | [`plans`] | what is run by itself, when, and what came of it |
 //! | [`sets`] | schemas, mappings, code maps and rules, loaded as one |
 //! | [`shadow`] | a candidate set beside them, for comparison only |
 //! | [`supervise`] | starts the road, stops it in road order |
@@ -61,6 +62,7 @@ pub mod outbox;
 pub mod parked;
 pub mod patient_key;
 pub mod pipeline;
+pub mod plans;
 pub mod quality;
 pub mod receive;
 pub mod relay;

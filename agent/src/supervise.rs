@@ -24,7 +24,7 @@ use crate::master_key::KeySource;
 use crate::outbox::{Options as OutboxOptions, Outbox, StoreError, WriterHandle, keep_sealed};
 use crate::sets::{Sets, watch};
 use crate::shadow;
-use crate::{checks, history, journey, parked, quality, relay};
+use crate::{checks, history, journey, parked, plans, quality, relay};
 
 /// A running agent.
 #[derive(Debug)]
@@ -79,6 +79,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(journey::carry_out(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(keep_sealed(road.outbox.clone(), forward_stop.clone())),
         tokio::spawn(relay::owed::follow(Arc::clone(&road), forward_stop.clone())),
+        tokio::spawn(plans::keep(Arc::clone(&road), doors_stop.clone())),
     ];
     let doors = vec![
         tokio::spawn(his.serve(http::his_routes(&road), doors_stop.clone())),

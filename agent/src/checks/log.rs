@@ -127,7 +127,7 @@ impl Log {
     }
 
     /// The same, behind a check that was shown before; every check with its request.
-    pub(super) fn following(
+    pub(crate) fn following(
         &self,
         after: Option<&str>,
         from: DateTime,

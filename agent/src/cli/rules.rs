@@ -8,6 +8,7 @@ mod books;
 mod explain;
 mod import;
 mod overlay;
+mod plan;
 mod shadow;
 mod stats;
 mod suppress;
@@ -34,6 +35,8 @@ enum Command {
     Shadow(shadow::Arguments),
     /// 某些科室在某日之前不用某条规则 | a rule that is off in departments until a day
     Suppress(suppress::Arguments),
+    /// 计划：按时间表自动运行，执行记录和结果 | what is run by itself, and what came of it
+    Plan(plan::Arguments),
     /// 解释一次审查：规则、知识点、输入、计算，该补发什么 | why a check found what it found
     Explain(explain::Arguments),
 }
@@ -46,6 +49,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Command::Stats(it) => stats::run(it),
         Command::Shadow(it) => shadow::run(it),
         Command::Suppress(it) => suppress::run(it),
+        Command::Plan(it) => plan::run(it),
         Command::Explain(it) => explain::run(it),
     }
 }

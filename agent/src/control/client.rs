@@ -44,6 +44,16 @@ pub fn post(socket: &Path, address: &str, body: &Value) -> Result<Value, Control
     ask(socket, "POST", address, &body.to_string())
 }
 
+/// Has something put under an address; gives the answer's `data`.
+pub fn put(socket: &Path, address: &str, body: &Value) -> Result<Value, ControlError> {
+    ask(socket, "PUT", address, &body.to_string())
+}
+
+/// Has what is under an address taken away; gives the answer's `data`.
+pub fn delete(socket: &Path, address: &str, body: &Value) -> Result<Value, ControlError> {
+    ask(socket, "DELETE", address, &body.to_string())
+}
+
 /// Percent signs for everything that means something in an address.
 #[must_use]
 pub fn escaped(text: &str) -> String {

@@ -16,7 +16,7 @@ use jiff::civil::{Date, DateTime};
 
 /// An expression, proved: there is a day on which it is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cron {
+pub(crate) struct Cron {
     text: String,
     minutes: u64,
     hours: u64,
@@ -42,7 +42,7 @@ const WEEKDAY: Field = Field { zh: "星期", first: 0, last: 7 };
 
 impl Cron {
     /// Reads an expression, or says which field is wrong and what it may be.
-    pub fn parse(text: &str) -> Result<Cron, String> {
+    pub(crate) fn parse(text: &str) -> Result<Cron, String> {
         let fields: Vec<&str> = text.split_whitespace().collect();
         let [minute, hour, day, month, weekday] = fields.as_slice() else {
             return Err(format!(
@@ -70,7 +70,7 @@ impl Cron {
 
     /// The first due minute after a moment.
     #[must_use]
-    pub fn next(&self, after: DateTime) -> Option<DateTime> {
+    pub(crate) fn next(&self, after: DateTime) -> Option<DateTime> {
         let from = after.checked_add(1.minute()).ok()?;
         let from = from.with().second(0).subsec_nanosecond(0).build().ok()?;
         let mut day = from.date();
@@ -79,7 +79,12 @@ impl Cron {
                 let earliest = if day == from.date() { minute_of(from) } else { 0 };
                 if let Some(minute) = self.minute_from(earliest) {
                     let (hour, minute) = (minute / 60, minute % 60);
-                    return Some(day.at(i8::try_from(hour).ok()?, i8::try_from(minute).ok()?, 0, 0));
+                    return Some(day.at(
+                        i8::try_from(hour).ok()?,
+                        i8::try_from(minute).ok()?,
+                        0,
+                        0,
+                    ));
                 }
             }
             day = day.tomorrow().ok()?;
@@ -100,7 +105,8 @@ impl Cron {
 
     /// The first due minute of a day, not before this one.
     fn minute_from(&self, earliest: u32) -> Option<u32> {
-        let is_due = |it: &u32| self.hours >> (it / 60) & 1 == 1 && self.minutes >> (it % 60) & 1 == 1;
+        let is_due =
+            |it: &u32| self.hours >> (it / 60) & 1 == 1 && self.minutes >> (it % 60) & 1 == 1;
         (earliest..MINUTES_A_DAY).find(is_due)
     }
 }

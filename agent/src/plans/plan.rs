@@ -2,34 +2,35 @@
 
 use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime};
-use rules::facts::Scene;
 use serde::{Deserialize, Serialize};
 
 use super::cron::Cron;
 
 /// A plan, proved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// What people call it, unique.
-    pub name: String,
+    pub(crate) name: String,
     /// The expression, as it was proved.
-    pub cron: String,
+    pub(crate) cron: String,
     /// What is run.
-    pub job: Job,
+    pub(crate) job: Job,
     /// One that is off is kept and never due; it can be run by hand.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
     /// Who made or changed it last.
-    pub author: String,
+    pub(crate) author: String,
     /// When that was.
-    pub changed_at: DateTime,
+    #[serde(with = "super::stamped")]
+    pub(crate) changed_at: DateTime,
     /// Times up to this one have been dealt with.
-    pub seen: DateTime,
+    #[serde(with = "super::stamped")]
+    pub(crate) seen: DateTime,
 }
 
 /// What can be run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Job {
+pub(crate) enum Job {
     /// Rules over the checks of the last whole days.
     Backtest {
         /// These rules, as if they were on; all that are on when there are none.
@@ -43,7 +44,7 @@ pub enum Job {
 /// What somebody sends to make or change a plan.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     pub(super) cron: String,
     pub(super) job: Job,
     #[serde(default = "yes")]
@@ -54,10 +55,12 @@ pub struct Wanted {
 impl Plan {
     /// The plan that somebody wants, or what is wrong with it. What was due before it was made is not
     /// due to it.
-    pub fn prove(name: &str, wanted: Wanted, now: DateTime) -> Result<Plan, String> {
+    pub(crate) fn prove(name: &str, wanted: Wanted, now: DateTime) -> Result<Plan, String> {
         let is_plain = |it: char| it.is_alphanumeric() || "-_.".contains(it);
         if name.is_empty() || name.chars().count() > NAME_MAX || !name.chars().all(is_plain) {
-            return Err(format!("计划名 `{name}`：用字母、汉字、数字和 - _ .，不超过 {NAME_MAX} 字"));
+            return Err(format!(
+                "计划名 `{name}`：用字母、汉字、数字和 - _ .，不超过 {NAME_MAX} 字"
+            ));
         }
         if wanted.author.trim().is_empty() {
             return Err("写明制定人".to_owned());
@@ -77,14 +80,14 @@ impl Plan {
 
     /// When it is due next.
     #[must_use]
-    pub fn next(&self) -> Option<DateTime> {
+    pub(crate) fn next(&self) -> Option<DateTime> {
         let cron = Cron::parse(&self.cron).ok().filter(|_| self.enabled);
         cron.and_then(|it| it.next(self.seen))
     }
 
     /// The last time it was due up to now, and how often it was due since it was looked at.
     #[must_use]
-    pub fn due(&self, now: DateTime) -> Option<(DateTime, u32)> {
+    pub(crate) fn due(&self, now: DateTime) -> Option<(DateTime, u32)> {
         let cron = Cron::parse(&self.cron).ok().filter(|_| self.enabled)?;
         let (mut at, mut last, mut times) = (self.seen, None, 0);
         while let Some(next) = cron.next(at).filter(|it| *it <= now && times < TIMES_MAX) {
@@ -106,12 +109,14 @@ impl Job {
 
     /// In a few words, for people.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         match self {
             Job::Backtest { rules, days } if rules.is_empty() => {
                 format!("回放最近 {days} 天，在用的全部规则")
             }
-            Job::Backtest { rules, days } => format!("回放最近 {days} 天，规则 {}", rules.join("、")),
+            Job::Backtest { rules, days } => {
+                format!("回放最近 {days} 天，规则 {}", rules.join("、"))
+            }
         }
     }
 }

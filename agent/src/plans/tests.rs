@@ -1,0 +1,207 @@
+//! Plans as their makers see them, over a real store: what is run, once, and what is told of it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use jiff::civil::DateTime;
+use tokio_util::sync::CancellationToken;
+
+use super::execution::{Execution, State};
+use super::plan::{Job, Plan};
+use super::*;
+use crate::checks::entry::Check;
+use crate::clock;
+use crate::config::Config;
+use crate::forward::ForwardState;
+use crate::intake::Road;
+use crate::outbox::{Options, Outbox, WriterHandle};
+use crate::pipeline;
+use crate::sets::Sets;
+
+#[test]
+fn a_plan_that_was_missed_is_run_once_and_says_so() {
+    // Every minute for three hours: 180 times due, and one run.
+    let runs = run_all(&[plan("p", "* * * * *", hours_ago(3))], 1);
+    assert_eq!(told(&runs[0]), "p done 1 checks");
+    assert!((178..=181).contains(&runs[0].missed), "{}", runs[0].missed);
+    let log: Vec<&str> = runs[0].log.iter().map(|it| it.text.as_str()).collect();
+    assert_eq!(log[0], "开始：回放最近 1 天，规则 drug-sex");
+    assert!(
+        log.last().unwrap().starts_with("完成：审查 1 次，读不出 0 次，留下命中 1 条"),
+        "{log:?}"
+    );
+    // Once a day, due two hours ago: late, and nothing else missed.
+    let two = clock::now().checked_sub(jiff::ToSpan::hours(2)).unwrap();
+    let daily = format!("{} {} * * *", two.minute(), two.hour());
+    let runs = run_all(&[plan("p", &daily, hours_ago(3))], 1);
+    assert_eq!((runs.len(), runs[0].missed), (1, 0));
+    assert!(runs[0].log[1].text.contains("晚了 1"), "{:?}", runs[0].log);
+}
+
+#[test]
+fn what_is_off_or_not_due_is_not_run() {
+    let off = Plan { enabled: false, ..plan("off", "* * * * *", hours_ago(3)) };
+    let later = plan("later", "0 0 1 1 *", hours_ago(1));
+    let due = plan("due", "* * * * *", hours_ago(1));
+    let runs = run_all(&[off, later, due], 1);
+    assert_eq!(runs.iter().map(|it| it.plan.as_str()).collect::<Vec<_>>(), ["due"]);
+}
+
+/// The agent went down in the middle: once more, and never a third time.
+#[test]
+fn what_was_broken_off_is_run_once_more() {
+    let never = plan("p", "0 0 29 2 *", clock::now());
+    for (attempt, state, expected) in [
+        (1, State::Running, "p broken_off 0 checks, p done 1 checks"),
+        (1, State::Stopped, "p stopped 0 checks, p done 1 checks"),
+        (2, State::Running, "p broken_off 0 checks"),
+        (1, State::Failed, "p failed 0 checks"),
+    ] {
+        let begun = Execution { state, ..Execution::begin(&never, None, attempt) };
+        let runs = with_road(|road, runs| {
+            road.outbox.shelve(&[book::put_plan(&never), book::put_execution(&begun)]).unwrap();
+            runs.wait_for(expected.matches(',').count() + 1)
+        });
+        assert_eq!(runs.iter().map(told).collect::<Vec<_>>().join(", "), expected);
+    }
+}
+
+#[test]
+fn by_hand_and_a_rule_that_is_gone() {
+    let runs = with_road(|road, runs| {
+        let gone = Plan {
+            job: Job::Backtest { rules: vec!["nobody".to_owned()], days: 1 },
+            ..plan("gone", "0 0 29 2 *", clock::now())
+        };
+        road.outbox.shelve(&[book::put_plan(&gone)]).unwrap();
+        road.plans.run_by_hand("gone");
+        road.plans.run_by_hand("never was");
+        runs.wait_for(1)
+    });
+    assert_eq!(told(&runs[0]), "gone failed 0 checks");
+    assert_eq!(runs[0].log.last().unwrap().text, "失败：没有规则 nobody");
+}
+
+#[test]
+fn what_a_run_found_can_be_asked_for() {
+    let found = with_road(|road, runs| {
+        let plan = plan("p", "* * * * *", hours_ago(1));
+        road.outbox.shelve(&[book::put_plan(&plan)]).unwrap();
+        let run = runs.wait_for(1).remove(0);
+        let mut rows = Vec::new();
+        book::rows(&road.outbox, &run.id, 0, |number, row| {
+            rows.push(format!("{number} {} {}", row["rule_id"], row["check_id"]));
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+        rows
+    });
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("0 \"drug-sex\" "), "{found:?}");
+}
+
+/// What is asked of the book while a runner runs.
+struct Runs(Arc<Road>);
+
+impl Runs {
+    /// Every run, once there are so many and none goes on; a moment longer, lest there be more.
+    fn wait_for(&self, count: usize) -> Vec<Execution> {
+        let begun = Instant::now();
+        loop {
+            let all = book::executions(&self.0.outbox, None).unwrap();
+            let is_still = all.iter().all(|it| it.state != State::Running);
+            if all.len() >= count && is_still {
+                self.0.plans.news.notify_one();
+                std::thread::sleep(Duration::from_millis(300));
+                return book::executions(&self.0.outbox, None).unwrap();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "{all:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn run_all(plans: &[Plan], count: usize) -> Vec<Execution> {
+    with_road(|road, runs| {
+        let changes: Vec<_> = plans.iter().map(book::put_plan).collect();
+        road.outbox.shelve(&changes).unwrap();
+        runs.wait_for(count)
+    })
+}
+
+/// A road with one check of yesterday; `prepare` writes before the runner looks, and waits for it.
+fn with_road<T>(ask: impl FnOnce(&Arc<Road>, &Runs) -> T) -> T {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (road, writer) = road(folder.path());
+    road.checks.log().unwrap().append(&[yesterday()], None).unwrap();
+    let stop = CancellationToken::new();
+    let runs = Runs(Arc::clone(&road));
+    let starting = (Arc::clone(&road), stop.clone());
+    let (begin, may_begin) = tokio::sync::oneshot::channel::<()>();
+    let keeper = runtime.spawn(async move {
+        let _ = may_begin.await;
+        keep(starting.0, starting.1).await;
+    });
+    let runner = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(150)); // `ask` has written by then
+        let _ = begin.send(());
+    });
+    let told = ask(&road, &runs);
+    runner.join().unwrap();
+    stop.cancel();
+    runtime.block_on(keeper).unwrap();
+    drop((road, runs, writer));
+    told
+}
+
+fn road(folder: &Path) -> (Arc<Road>, WriterHandle) {
+    let text = format!(
+        "[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = \"{}\"\n",
+        folder.join("outbox").display()
+    );
+    let config = Config::parse("agent.toml", &text).unwrap();
+    let sets = Sets::load(&config).unwrap();
+    let (outbox, writer) = Outbox::open(&config.outbox.dir, &Options::default()).unwrap();
+    let road = Road::new(config, sets, outbox, Arc::new(ForwardState::default()));
+    road.checks.open(road.outbox.clone()).unwrap();
+    (Arc::new(road), writer)
+}
+
+/// A man's drug for a woman.
+fn yesterday() -> Check {
+    let at = clock::now().date().yesterday().unwrap().at(10, 0, 0, 0);
+    let request: &str = r#"{"patient":{"patn_id":"P1","gend":"2","brdy":"19751103"},
+        "encounter":{"mdtrt_id":"M1","med_mdtrt_type":"1"},
+        "orders":[{"rx_id":"1","hilist_code":"XG04CBD247E002010101503","hosplist_code":"YP000502"}]}"#;
+    Check {
+        check_id: format!("{:012x}70008000000000000001", clock::instant(at).as_millisecond()),
+        asked_at: pipeline::stamp(at),
+        answered_at: pipeline::stamp(at),
+        request: Bytes::from_static(request.as_bytes()),
+        ..Check::default()
+    }
+}
+
+fn plan(name: &str, cron: &str, seen: DateTime) -> Plan {
+    Plan {
+        name: name.to_owned(),
+        cron: cron.to_owned(),
+        job: Job::Backtest { rules: vec!["drug-sex".to_owned()], days: 1 },
+        enabled: true,
+        author: "药师".to_owned(),
+        changed_at: seen,
+        seen,
+    }
+}
+
+fn hours_ago(hours: i32) -> DateTime {
+    clock::now().checked_sub(jiff::ToSpan::hours(hours)).unwrap()
+}
+
+fn told(run: &Execution) -> String {
+    let state = serde_json::to_value(run.state).unwrap();
+    format!("{} {} {} checks", run.plan, state.as_str().unwrap(), run.counts.checks)
+}
