@@ -10,8 +10,7 @@ use std::path::Path;
 
 use schemas::{Files, Problem};
 
-pub use self::report::Report;
-pub(crate) use self::report::{COLUMNS, Hit, quoted};
+pub(crate) use self::report::{COLUMNS, Hit, Report, quoted};
 use crate::checks::again;
 use crate::checks::entry::Check;
 use crate::clock;

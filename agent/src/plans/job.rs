@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::book;
 use super::execution::{Execution, State};
-use super::plan::{Job, whole_days};
+use super::plan::{Job, scene_of, whole_days};
+use crate::audit::{self, NotRun};
 use crate::backtest::{self, Report};
 use crate::checks::entry::Check;
 use crate::intake::Road;
@@ -15,30 +16,66 @@ use crate::sets::Sets;
 
 /// Runs to the end, which is kept whatever it is. Blocks.
 pub(super) fn run(road: &Arc<Road>, mut execution: Execution) -> Result<State, StoreError> {
-    let Job::Backtest { rules, days } = execution.job.clone();
-    let ended = candidate(road, &rules).and_then(|(old, new)| {
-        execution.rules_version = new.rules.version();
-        let mut work = Work { road, execution: &mut execution, rules: &rules, days };
-        work.over_all((&old, &new)).map_err(|error| error.to_string())
-    });
-    let Report { checks, unreadable, .. } = execution.counts;
-    let kept = execution.rows;
+    let ended = match execution.job.clone() {
+        Job::Backtest { rules, days } => backtest_rules(road, &mut execution, (&rules, days)),
+        Job::Audit { scene, days_ago } => audit_encounters(road, &mut execution, &scene, days_ago),
+    };
     match ended {
-        Ok(true) => {
-            let text =
-                format!("完成：审查 {checks} 次，读不出 {unreadable} 次，留下命中 {kept} 条");
-            execution.end(State::Done, text);
-        }
-        Ok(false) => execution.end(State::Stopped, "前置机停止，没有运行完".to_owned()),
+        Ok(Some(told)) => execution.end(State::Done, format!("完成：{told}")),
+        Ok(None) => execution.end(State::Stopped, "前置机停止，没有运行完".to_owned()),
         Err(reason) => execution.end(State::Failed, format!("失败：{reason}")),
-    }
-    if execution.rows_not_kept > 0 {
-        let more = execution.rows_not_kept;
-        execution.say(format!("一次运行留下 {ROWS_MAX} 条命中，另有 {more} 条只计数"));
     }
     road.outbox.shelve(&[book::put_execution(&execution)])?;
     forget(road, &execution.plan)?;
     Ok(execution.state)
+}
+
+/// What came of it in a sentence; `None` when the agent stops.
+type Ended = Result<Option<String>, String>;
+
+fn backtest_rules(
+    road: &Arc<Road>,
+    execution: &mut Execution,
+    (rules, days): (&[String], u32),
+) -> Ended {
+    let (old, new) = candidate(road, rules)?;
+    execution.rules_version = new.rules.version();
+    let mut work = Work { road, execution, rules, days };
+    let is_whole = work.over_all((&old, &new)).map_err(|error| error.to_string())?;
+    let Report { checks, unreadable, .. } = execution.counts;
+    let Execution { rows, rows_not_kept, .. } = execution;
+    let more = match rows_not_kept {
+        0 => String::new(),
+        more => format!("，另有 {more} 条只计数"),
+    };
+    let told = format!("审查 {checks} 次，读不出 {unreadable} 次，留下命中 {rows} 条{more}");
+    Ok(is_whole.then_some(told))
+}
+
+fn audit_encounters(
+    road: &Arc<Road>,
+    execution: &mut Execution,
+    scene: &str,
+    days_ago: u32,
+) -> Ended {
+    let scene = scene_of(scene).ok_or_else(|| format!("没有审核场景 {scene}"))?;
+    let (first, _) = whole_days(execution.started.date(), days_ago);
+    let asked = audit::Asked { scene, day: first.date(), encounter: None };
+    loop {
+        match audit::run(road, &asked) {
+            Ok(ran) => {
+                execution.rules_version.clone_from(&ran.rules_version);
+                let audit::Ran { run_id, encounters, found, opened, closed, escalated, .. } = ran;
+                return Ok(Some(format!(
+                    "审核 {run_id}：就诊 {encounters} 次，疑点 {found} 个，新增 {opened}，消失 {closed}，升级 {escalated}"
+                )));
+            }
+            // Somebody runs one by hand: it ends some time.
+            Err(NotRun::Busy) if road.plans.pause(Duration::from_secs(1)) => {}
+            Err(NotRun::Busy | NotRun::Stopped) => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        }
+    }
 }
 
 /// The rules in force, and the same with the named ones on.

@@ -2,6 +2,7 @@
 
 use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime};
+use rules::facts::Scene;
 use serde::{Deserialize, Serialize};
 
 use super::cron::Cron;
@@ -38,6 +39,14 @@ pub(crate) enum Job {
         rules: Vec<String>,
         /// How many days, yesterday the last of them.
         days: u32,
+    },
+    /// Whole encounters, as an audit judges them.
+    Audit {
+        /// `daily_batch`, `pre_settlement`, `monthly_batch` or `settlement`.
+        scene: String,
+        /// How many days before the day of the run; of a month, any of its days.
+        #[serde(default = "yesterday")]
+        days_ago: u32,
     },
 }
 
@@ -104,6 +113,13 @@ impl Job {
                 Err(format!("回放 {days} 天：写 1 到 {DAYS_MAX} 天"))
             }
             Job::Backtest { .. } => Ok(()),
+            Job::Audit { days_ago, .. } if *days_ago > DAYS_MAX => {
+                Err(format!("{days_ago} 天前：写 0 到 {DAYS_MAX}"))
+            }
+            Job::Audit { scene, .. } => match scene_of(scene) {
+                Some(_) => Ok(()),
+                None => Err(format!("没有审核场景 `{scene}`；有 {}", SCENES.join("、"))),
+            },
         }
     }
 
@@ -117,6 +133,8 @@ impl Job {
             Job::Backtest { rules, days } => {
                 format!("回放最近 {days} 天，规则 {}", rules.join("、"))
             }
+            Job::Audit { scene, days_ago: 0 } => format!("审核 {scene}，当天"),
+            Job::Audit { scene, days_ago } => format!("审核 {scene}，{days_ago} 天前"),
         }
     }
 }
@@ -128,10 +146,20 @@ pub(super) fn whole_days(before: Date, days: u32) -> (DateTime, DateTime) {
     (first.at(0, 0, 0, 0), before.at(0, 0, 0, 0))
 }
 
+/// The scene of a name, where audits know it.
+pub(super) fn scene_of(name: &str) -> Option<Scene> {
+    SCENES.contains(&name).then(|| Scene::parse(name)).flatten()
+}
+
+fn yesterday() -> u32 {
+    1
+}
+
 fn yes() -> bool {
     true
 }
 
+const SCENES: [&str; 4] = ["daily_batch", "pre_settlement", "monthly_batch", "settlement"];
 const NAME_MAX: usize = 40;
 const DAYS_MAX: u32 = 400;
 /// Enough to say "often": a plan of every minute is missed a thousand times in a day.

@@ -111,7 +111,7 @@ async fn put(
 
 /// A plan about a rule that nobody has is a typing error.
 fn know_rules(road: &Road, job: &Job) -> Result<(), NotDone> {
-    let Job::Backtest { rules, .. } = job;
+    let Job::Backtest { rules, .. } = job else { return Ok(()) };
     let sets = road.sets.load();
     let known = |id: &String| sets.rules.rules().iter().any(|it| it.id == *id);
     match rules.iter().find(|it| !known(it)) {

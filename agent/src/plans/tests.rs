@@ -85,6 +85,32 @@ fn by_hand_and_a_rule_that_is_gone() {
 }
 
 #[test]
+fn audits_are_run_by_plan_and_what_is_no_plan_is_told() {
+    let job = |scene: &str| Job::Audit { scene: scene.to_owned(), days_ago: 1 };
+    let daily = Plan { job: job("daily_batch"), ..plan("审核", "* * * * *", hours_ago(1)) };
+    let runs = run_all(&[daily], 1);
+    assert_eq!(told(&runs[0]), "审核 done 0 checks");
+    let last = &runs[0].log.last().unwrap().text;
+    assert!(last.contains("就诊 0 次，疑点 0 个"), "{last}");
+    let wanted = |name: &str, cron: &str, job: serde_json::Value| {
+        let wanted = serde_json::json!({ "cron": cron, "job": job, "author": "a" });
+        let wanted = serde_json::from_value(wanted).map_err(|it: serde_json::Error| it.to_string());
+        wanted.and_then(|it| Plan::prove(name, it, clock::now())).err().unwrap_or_default()
+    };
+    let week = serde_json::json!({ "kind": "backtest", "days": 7 });
+    assert_eq!(wanted("p", "0 2 * * *", week.clone()), "");
+    assert!(wanted("a b", "0 2 * * *", week.clone()).contains("计划名"));
+    assert!(wanted("p", "0 2 * *", week).contains("有 4 段"));
+    let job = |it: &str| serde_json::from_str(it).unwrap();
+    assert!(wanted("p", "0 2 * * *", job(r#"{"kind":"backtest","days":0}"#)).contains("回放 0 天"));
+    assert!(
+        wanted("p", "0 2 * * *", job(r#"{"kind":"audit","scene":"outpatient"}"#))
+            .contains("没有审核场景")
+    );
+    assert!(wanted("p", "0 2 * * *", job(r#"{"kind":"sweep"}"#)).contains("unknown variant"));
+}
+
+#[test]
 fn what_a_run_found_can_be_asked_for() {
     let found = with_road(|road, runs| {
         let plan = plan("p", "* * * * *", hours_ago(1));
@@ -159,14 +185,15 @@ fn with_road<T>(ask: impl FnOnce(&Arc<Road>, &Runs) -> T) -> T {
 
 fn road(folder: &Path) -> (Arc<Road>, WriterHandle) {
     let text = format!(
-        "[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = \"{}\"\n",
-        folder.join("outbox").display()
+        "[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = \"{0}/outbox\"\n[history]\nkey_file = \"{0}/patient.key\"\n",
+        folder.display()
     );
     let config = Config::parse("agent.toml", &text).unwrap();
     let sets = Sets::load(&config).unwrap();
     let (outbox, writer) = Outbox::open(&config.outbox.dir, &Options::default()).unwrap();
     let road = Road::new(config, sets, outbox, Arc::new(ForwardState::default()));
     road.checks.open(road.outbox.clone()).unwrap();
+    road.history.open(&road.config, road.outbox.clone()).unwrap();
     (Arc::new(road), writer)
 }
 

@@ -50,11 +50,18 @@ struct Add {
     #[arg(long, value_name = "EXPRESSION")]
     cron: String,
     /// 回放最近这么多整天的审查，到昨天止 | judge the checks of so many whole days
-    #[arg(long, value_name = "DAYS")]
-    backtest: u32,
+    #[arg(long, value_name = "DAYS", required_unless_present = "audit")]
+    backtest: Option<u32>,
     /// 只看这些规则，关着的按启用算，可多次 | only these rules, as if they were on
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", requires = "backtest")]
     rule: Vec<String>,
+    /// 审核：daily_batch 在院、pre_settlement 结算前、monthly_batch 出院后按月
+    /// | an audit of encounters in this scene
+    #[arg(long, value_name = "SCENE", conflicts_with = "backtest")]
+    audit: Option<String>,
+    /// 审核几天前的那一天；按月的，那一天所在的月 | the day, or the month of the day, so many days ago
+    #[arg(long, value_name = "DAYS", default_value_t = 1, requires = "audit")]
+    days_ago: u32,
     /// 先停用 | switched off for now
     #[arg(long)]
     disabled: bool,
@@ -153,7 +160,10 @@ struct Daemon(PathBuf);
 
 impl Daemon {
     fn add(&self, add: &Add) -> Result<(), ControlError> {
-        let job = json!({ "kind": "backtest", "rules": add.rule, "days": add.backtest });
+        let job = match &add.audit {
+            Some(scene) => json!({ "kind": "audit", "scene": scene, "days_ago": add.days_ago }),
+            None => json!({ "kind": "backtest", "rules": add.rule, "days": add.backtest }),
+        };
         let wanted =
             json!({ "cron": add.cron, "job": job, "enabled": !add.disabled, "author": add.author });
         let told = client::put(&self.0, &address(&add.name, ""), &wanted)?;
