@@ -118,6 +118,12 @@ pub static CODES: &[CodeEntry] = &[
         "恢复该文件，或撤销这次导入",
     ),
     entry(
+        "R506",
+        "本院规则的文件不成立",
+        "a file of the hospital's own rules does not hold",
+        "一个文件一条规则，标识与修改记录相同；只放在overlay/own",
+    ),
+    entry(
         "R601",
         "规则判断时程序出错",
         "a rule ended in a fault of the program",

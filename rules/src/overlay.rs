@@ -3,6 +3,7 @@
 //! ```text
 //! overlay/<pack>/changes.csv      one line for each change: number, time, author, reason, what
 //! overlay/<pack>/import-7.csv     the rows that change 7 brought in
+//! overlay/own/rule-8.toml         the rule of the hospital's own that change 8 made
 //! ```
 //!
 //! The log is only appended to; a rollback is a line as well. Changes are applied in order when the
@@ -13,6 +14,7 @@
 mod apply;
 mod cells;
 mod log;
+pub mod own;
 
 use std::collections::BTreeMap;
 

@@ -55,7 +55,7 @@ impl RuleSet {
     /// Loads every pack under `packs/`; one fault refuses the set, and all faults are told.
     pub fn load(files: &Files) -> Result<RuleSet, Vec<Problem>> {
         let mut problems = Vec::new();
-        let packs = packs(files, &mut problems);
+        let mut packs = packs(files, &mut problems);
         let mut rules = Vec::new();
         let mut drugs = DrugTable::default();
         let mut sets = CodeSets::default();
@@ -67,6 +67,8 @@ impl RuleSet {
                 drugs.read(&file, text, pack.overlays.is_some(), &mut problems);
             }
         }
+        packs.extend(overlay::own::pack(files));
+        overlay::own::add(files, &mut rules, &mut problems);
         rules.iter_mut().for_each(end_superseded);
         let mut warnings = overlay::apply(files, &mut rules, &mut problems);
         setting::read(files, &packs, &mut rules, &mut problems);

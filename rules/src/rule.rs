@@ -7,7 +7,7 @@ use std::sync::Arc;
 use schemas::Problem;
 use toml::de::DeValue;
 
-use crate::condition::Condition;
+use crate::condition::{Condition, Fault};
 use crate::facts::Scene;
 use crate::families;
 use crate::family::Family;
@@ -36,6 +36,8 @@ pub struct Rule {
     pub action: Action,
     /// `vola_bhvr_type`: 1 就诊类, 2 项目类.
     pub behaviour: Behaviour,
+    /// On trial: it judges and is counted, and no setting makes it speak.
+    pub on_trial: bool,
     /// A rule that is off is loaded and proved, and never judged.
     pub enabled: bool,
     /// Where it runs; empty is everywhere.
@@ -206,6 +208,7 @@ impl Rule {
             behaviour: behaviour?,
             on_missing: on_missing?,
             parameters: parameters?,
+            on_trial: false,
             scope: None,
             settings: Vec::new(),
             rows: Arc::default(),
@@ -330,7 +333,10 @@ fn parameters(table: &Table<'_>, columns: &[Column], problems: &mut Vec<Problem>
             Some((value, at)) => {
                 match parameter(column.kind, value, table.source.text.get(at.clone())) {
                     Ok(parameter) => parameters.set(column.name, parameter),
-                    Err(message) => problems.push(table.source.error("R104", &at, message)),
+                    Err(fault) => {
+                        let at = fault.at.clone().unwrap_or(at);
+                        problems.push(table.source.error("R104", &at, fault.to_string()));
+                    }
                 }
             }
             None if column.required => {
@@ -347,7 +353,7 @@ fn parameter(
     kind: ColumnKind,
     value: &DeValue<'_>,
     written: Option<&str>,
-) -> Result<Parameter, String> {
+) -> Result<Parameter, Fault> {
     if kind == ColumnKind::Condition && value.as_table().is_some() {
         let condition = Condition::read(value)?;
         return Ok(Parameter::Condition(
@@ -358,10 +364,12 @@ fn parameter(
     if let (ColumnKind::List, Some(items)) = (kind, value.as_array()) {
         let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
         let texts: Option<Vec<String>> = texts.collect();
-        return texts.map(Parameter::List).ok_or_else(|| "must be a list of texts".to_owned());
+        return Ok(texts
+            .map(Parameter::List)
+            .ok_or_else(|| "must be a list of texts".to_owned())?);
     }
     let text = scalar(value).ok_or_else(|| "must be a single value".to_owned())?;
-    kind.parse(&text)
+    Ok(kind.parse(&text)?)
 }
 
 /// The text of a single value; numbers as their digits.

@@ -24,7 +24,7 @@ use toml::de::DeValue;
 
 use crate::facts::Facts;
 use crate::pack::Pack;
-use crate::rule::{Rule, scalar};
+use crate::rule::{Action, Rule, scalar};
 use crate::scope::{Fit, Scope};
 use crate::tree::{Source, Table};
 
@@ -157,6 +157,9 @@ impl Rule {
                 let _ = rule.set(name, value);
             }
         }
+        if self.on_trial {
+            rule.action = Action::Silent;
+        }
         Some(rule)
     }
 
@@ -245,6 +248,23 @@ parameters = { outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 
         assert_eq!(judged(&load(&off, on, "").unwrap()), "2 reason");
     }
 
+    /// Who tries a rule out wants to see what it would say, and nobody else to.
+    #[test]
+    fn on_trial_no_setting_makes_a_rule_speak() {
+        let narrow = "[[setting]]\nrules = [\"days\"]\ndoctors = [\"1023\"]\naction = \"block\"\n";
+        let with = |changes: &str| {
+            let mut files = files(RULE, narrow, "");
+            let log = crate::overlay::Log::header() + changes;
+            files.insert("overlay/t/changes.csv", log);
+            judged(&RuleSet::load(&files).unwrap())
+        };
+        let trial = "1,2026-05-01T09:00:00,a,r,edit,days,,,,action=silent\n";
+        assert_eq!(with(""), "2 block");
+        assert_eq!(with(trial), "2 silent");
+        let promoted = format!("{trial}2,2026-05-02T09:00:00,a,r,rollback,,,,,no=1\n");
+        assert_eq!(with(&promoted), "2 block");
+    }
+
     #[test]
     fn faults_are_told_with_their_place() {
         let faults = |text: &str| {
@@ -278,6 +298,10 @@ parameters = { outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 
     }
 
     fn load(rule: &str, pack: &str, own: &str) -> Result<RuleSet, Vec<Problem>> {
+        RuleSet::load(&files(rule, pack, own))
+    }
+
+    fn files(rule: &str, pack: &str, own: &str) -> Files {
         let mut files = Files::default();
         files.insert(
             "packs/t/pack.toml",
@@ -286,6 +310,6 @@ parameters = { outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 
         files.insert("packs/t/rules.toml", rule);
         files.insert("packs/t/settings.toml", pack);
         files.insert("overlay/t/settings.toml", own);
-        RuleSet::load(&files)
+        files
     }
 }

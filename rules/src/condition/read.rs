@@ -1,6 +1,10 @@
 //! From TOML to a proved condition: every fault is found when the pack is loaded.
 
+use std::fmt;
+use std::ops::Range;
+
 use schemas::nearest::nearest;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::age::Age;
@@ -20,7 +24,7 @@ const PARTS_MAX: usize = 200;
 
 impl Condition {
     /// Reads the value of `when`, or says what is wrong with it.
-    pub(crate) fn read(value: &DeValue<'_>) -> Result<Condition, String> {
+    pub(crate) fn read(value: &DeValue<'_>) -> Result<Condition, Fault> {
         let mut left = PARTS_MAX;
         condition(value, DEPTH_MAX, &mut left)
     }
@@ -30,20 +34,60 @@ impl Condition {
         let document = format!("when = {text}");
         let table = DeTable::parse(&document).map_err(|error| error.message().to_owned())?;
         let when = table.get_ref().iter().next().map(|(_, value)| value.get_ref());
-        when.map_or_else(|| Err("empty condition".to_owned()), Condition::read)
+        let when = when.ok_or_else(|| "empty condition".to_owned())?;
+        Condition::read(when).map_err(|fault| fault.to_string())
     }
 }
 
-fn condition(value: &DeValue<'_>, depth: usize, left: &mut usize) -> Result<Condition, String> {
+/// What is wrong with a part, and which: in a tree of two hundred parts nobody finds it otherwise.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// The way to it: `all[1].not`; empty for the whole.
+    path: String,
+    /// Where it stands, for all parts but the whole.
+    pub(crate) at: Option<Range<usize>>,
+    message: String,
+}
+
+impl From<String> for Fault {
+    fn from(message: String) -> Fault {
+        Fault { path: String::new(), at: None, message }
+    }
+}
+
+impl Fault {
+    /// The same, seen from the part around it.
+    fn inside(self, step: &str, at: Range<usize>) -> Fault {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        let path = format!("{step}{dot}{}", self.path);
+        Fault { path, at: self.at.or(Some(at)), message: self.message }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" => f.write_str(&self.message),
+            path => write!(f, "`when.{path}`: {}", self.message),
+        }
+    }
+}
+
+fn condition(value: &DeValue<'_>, depth: usize, left: &mut usize) -> Result<Condition, Fault> {
     *left = left.checked_sub(1).ok_or_else(|| format!("more than {PARTS_MAX} parts"))?;
     let depth = depth.checked_sub(1).ok_or_else(|| format!("nested deeper than {DEPTH_MAX}"))?;
     let table = value.as_table().ok_or_else(|| "a condition is a table".to_owned())?;
     let part = Part { table };
     match part.kind()? {
-        "all" => Ok(Condition::All(parts(part.value("all")?, depth, left)?)),
-        "any" => Ok(Condition::Any(parts(part.value("any")?, depth, left)?)),
-        "not" => Ok(Condition::Not(Box::new(condition(part.value("not")?, depth, left)?))),
-        "element" => part.comparison(),
+        "all" => Ok(Condition::All(parts("all", part.value("all")?, depth, left)?)),
+        "any" => Ok(Condition::Any(parts("any", part.value("any")?, depth, left)?)),
+        "not" => {
+            let inner = part.spanned("not")?;
+            let inner = condition(inner.get_ref(), depth, left)
+                .map_err(|fault| fault.inside("not", inner.span()))?;
+            Ok(Condition::Not(Box::new(inner)))
+        }
+        "element" => Ok(part.comparison()?),
         "item" => Ok(Condition::Item(part.keys("item")?)),
         "diagnosis" => Ok(Condition::Diagnosis { branches: part.texts("diagnosis")?, ever: false }),
         "diagnosis_ever" => {
@@ -64,10 +108,19 @@ fn condition(value: &DeValue<'_>, depth: usize, left: &mut usize) -> Result<Cond
     }
 }
 
-fn parts(value: &DeValue<'_>, depth: usize, left: &mut usize) -> Result<Vec<Condition>, String> {
+fn parts(
+    kind: &str,
+    value: &DeValue<'_>,
+    depth: usize,
+    left: &mut usize,
+) -> Result<Vec<Condition>, Fault> {
     let items = value.as_array().filter(|items| !items.is_empty());
     let items = items.ok_or_else(|| "`all` and `any` are lists of conditions".to_owned())?;
-    items.iter().map(|item| condition(item.get_ref(), depth, left)).collect()
+    let each = items.iter().enumerate().map(|(at, item)| {
+        condition(item.get_ref(), depth, left)
+            .map_err(|fault| fault.inside(&format!("{kind}[{at}]"), item.span()))
+    });
+    each.collect()
 }
 
 /// The kinds of part, each with the other keys it has.
@@ -90,8 +143,12 @@ struct Part<'a> {
 
 impl<'a> Part<'a> {
     fn get(&self, key: &str) -> Option<&'a DeValue<'a>> {
+        self.spanned(key).ok().map(Spanned::get_ref)
+    }
+
+    fn spanned(&self, key: &str) -> Result<&'a Spanned<DeValue<'a>>, String> {
         let found = self.table.iter().find(|(name, _)| name.get_ref() == key);
-        found.map(|(_, value)| value.get_ref())
+        found.map(|(_, value)| value).ok_or_else(|| format!("`{key}` is missing"))
     }
 
     fn value(&self, key: &str) -> Result<&'a DeValue<'a>, String> {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use schemas::{Files, Problem};
 
 use super::log::{Change, What};
-use super::{log_of, logs, unread};
+use super::{log_of, logs, own, unread};
 use crate::knowledge::{self, Key, Row};
 use crate::parameter::Column;
-use crate::rule::Rule;
+use crate::rule::{Action, Rule};
 use crate::scope::Scope;
 
 /// Applies every overlay; warnings are about changes that have nothing left to change.
@@ -22,7 +22,7 @@ pub(crate) fn apply(
     let mut warnings = unread(files, &logs);
     for (pack, log) in logs {
         let file = log_of(&pack);
-        for change in log.in_force() {
+        for change in log.in_force().filter(|it| !log.is_settled(it)) {
             let site = Site { files, file: &file, pack: &pack, change };
             let rule = rules.iter_mut().find(|rule| rule.id == change.rule && rule.pack == pack);
             let Some(rule) = rule else {
@@ -72,6 +72,12 @@ impl Site<'_> {
             }
             What::Restrict => self.restrict(rule),
             What::Import => self.import(rule),
+            // The rule came of it; elsewhere there is nothing to make.
+            What::Define | What::Remove if self.pack == own::PACK => Ok(()),
+            What::Define | What::Remove => {
+                Err(self
+                    .wrong("R506", format!("only pack `{}` holds rules of this kind", own::PACK)))
+            }
             What::Rollback => Ok(()),
         }
     }
@@ -86,6 +92,10 @@ impl Site<'_> {
     fn set(&self, rule: &mut Rule) -> Result<(), Fault> {
         for (name, value) in self.change.cells.iter() {
             rule.set(name, value).map_err(|message| self.wrong("R204", message))?;
+        }
+        if self.change.cells.get("action").is_some() {
+            // What the hospital silences is on trial, wherever a setting would have it speak.
+            rule.on_trial = rule.action == Action::Silent;
         }
         Ok(())
     }

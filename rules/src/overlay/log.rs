@@ -51,19 +51,25 @@ pub enum What {
     Restrict,
     /// A file of rows beside the log.
     Import,
+    /// A rule of the hospital's own, or another version of it, in a file beside the log.
+    Define,
+    /// A rule of the hospital's own is gone.
+    Remove,
     /// An earlier change is as if it had never been made.
     Rollback,
 }
 
 impl What {
     /// Every kind with its word in the log.
-    pub const NAMES: [(&'static str, What); 7] = [
+    pub const NAMES: [(&'static str, What); 9] = [
         ("add", What::Add),
         ("edit", What::Edit),
         ("disable", What::Disable),
         ("enable", What::Enable),
         ("restrict", What::Restrict),
         ("import", What::Import),
+        ("define", What::Define),
+        ("remove", What::Remove),
         ("rollback", What::Rollback),
     ];
 
@@ -128,6 +134,13 @@ impl Log {
         })
     }
 
+    /// Whether the rule that a change is about was removed later, and the change with it.
+    pub(crate) fn is_settled(&self, change: &Change) -> bool {
+        let mut later = self.in_force().filter(|it| it.no > change.no);
+        change.what == What::Remove
+            || later.any(|it| it.what == What::Remove && it.rule == change.rule)
+    }
+
     /// The numbers of what was rolled back, rollbacks among them. The last word counts.
     #[must_use]
     pub fn rolled_back(&self) -> BTreeSet<u32> {
@@ -152,7 +165,9 @@ impl Log {
             What::Add if change.key.is_none() => {
                 Some("a new row needs `match` and `key`".to_owned())
             }
-            What::Edit | What::Restrict | What::Import if change.cells.is_empty() => {
+            What::Edit | What::Restrict | What::Import | What::Define
+                if change.cells.is_empty() =>
+            {
                 Some(format!("`{}` says nothing in `cells`", change.what.word()))
             }
             What::Enable if change.key.is_some() => {
@@ -296,7 +311,7 @@ mod tests {
         );
         check(
             &line(1, "drop,d,,,,"),
-            "f:2:27: error[R204]: `drop` is not one of add, edit, disable, enable, restrict, import, rollback",
+            "f:2:27: error[R204]: `drop` is not one of add, edit, disable, enable, restrict, import, define, remove, rollback",
         );
         check(&line(1, "disable,,,,,"), "f:2:35: error[R203]: `rule` must not be empty");
         check(
