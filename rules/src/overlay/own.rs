@@ -149,7 +149,7 @@ mod tests {
         // The part of the condition, not the whole of it.
         check(
             "define,long,file=5.toml",
-            "overlay/own/5.toml:12:36: error[R104]: `when.all[1].not`: no element `orders.medc_day`; did you mean `orders.medc_days`?",
+            "overlay/own/5.toml:12:35: error[R104]: `when.all[1].not`: no element `orders.medc_day`; did you mean `orders.medc_days`?",
         );
     }
 
