@@ -88,6 +88,7 @@ impl History {
         let key = match PatientKey::open(file) {
             Ok(key) => key,
             Err(error) => {
+                outbox.hold_from(None);
                 tracing::error!(code = "O302", file = %file.display(), %error, "the key of patients cannot be read: their past is unknown");
                 self.set(State::OtherKey);
                 return Ok(());
@@ -95,9 +96,10 @@ impl History {
         };
         let org = Arc::from(config.hospital.code.as_str());
         let keep_days = config.history.keep_days;
-        let state = match Ledger::open(outbox, key, org, keep_days, clock::now().date()) {
+        let state = match Ledger::open(outbox.clone(), key, org, keep_days, clock::now().date()) {
             Ok(ledger) => State::Open(ledger),
             Err(NotOpen::OtherKey) => {
+                outbox.hold_from(None);
                 tracing::error!(code = "O301", file = %file.display(), "the past of patients was written with another key and is unknown");
                 State::OtherKey
             }

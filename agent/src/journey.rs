@@ -60,7 +60,9 @@ struct Opened {
     key: PatientKey,
     /// Held by whoever follows.
     turn: Mutex<()>,
-    /// Held by whoever decides about dead letters, or begins a replay.
+    /// Held by whoever writes the row of a replay.
+    replaying: Mutex<()>,
+    /// Held by whoever decides about dead letters.
     decision: tokio::sync::Mutex<()>,
     causes: Causes,
 }
@@ -82,10 +84,11 @@ impl Journeys {
     /// Reads the installation's key. Blocks.
     pub(crate) fn open(&self, config: &Config, outbox: Outbox) -> io::Result<()> {
         let key = PatientKey::open(&config.history.key_file)?;
-        let (turn, decision) = (Mutex::default(), tokio::sync::Mutex::default());
+        let (turn, replaying) = (Mutex::default(), Mutex::default());
+        let decision = tokio::sync::Mutex::default();
         let causes = Causes::default();
         causes.look(&outbox).map_err(io::Error::other)?;
-        drop(self.opened.set(Opened { outbox, key, turn, decision, causes }));
+        drop(self.opened.set(Opened { outbox, key, turn, replaying, decision, causes }));
         Ok(())
     }
 

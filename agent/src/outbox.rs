@@ -163,6 +163,8 @@ pub struct Options {
     pub raw_bytes_max: usize,
     /// Delivered records stay until [`Outbox::keep_from`] lets them go.
     pub keep_delivered: bool,
+    /// Nothing is removed before somebody says up to where it was folded: [`Outbox::hold_from`].
+    pub hold_accepted: bool,
     /// Compress the log too: about a quarter fewer bytes to the disk, for a fifth of the rate.
     pub compress_log: bool,
     /// Where the key is with which everything is sealed.
@@ -183,6 +185,7 @@ impl Default for Options {
             history_cache_bytes: 16 << 20,
             raw_bytes_max: 0,
             keep_delivered: false,
+            hold_accepted: false,
             compress_log: false,
             key: KeySource::Beside,
         }
@@ -270,8 +273,8 @@ impl Outbox {
             progress: Mutex::new(Progress::of(&at, floor, lowest)),
             appended: Notify::new(),
             accepted: Notify::new(),
-            held_from: AtomicU64::new(u64::MAX),
             // Nobody has said yet from where on: nothing goes before somebody does.
+            held_from: AtomicU64::new(if options.hold_accepted { 0 } else { u64::MAX }),
             kept_from: AtomicU64::new(if options.keep_delivered { 0 } else { u64::MAX }),
             raw_bytes_max: options.raw_bytes_max,
             room: Room::new(dir, options),
@@ -484,6 +487,14 @@ impl Outbox {
     }
 
     /// Hands a stretch that cannot be read to the writer, once.
+    /// Whether rows may be written that nobody waits for.
+    fn may_keep_house(&self) -> Result<(), StoreError> {
+        match self.refusal() {
+            Some(refusal) => Err(refusal),
+            None => self.shared.room.admit_upkeep(),
+        }
+    }
+
     fn set_aside(&self, mut stretch: Unreadable) {
         let mut progress = self.shared.progress();
         // What was settled meanwhile may have been removed under the reader's feet: no damage.
@@ -515,10 +526,10 @@ impl Shared {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes the door. The first reason stays.
+    /// Closes the door. The first reason stays, unless it is one that passes.
     fn refuse(&self, reason: StoreError) {
         self.refusal.send_if_modified(|refusal| {
-            let first = refusal.is_none();
+            let first = refusal.as_ref().is_none_or(StoreError::is_full);
             if first {
                 *refusal = Some(reason);
             }

@@ -164,6 +164,7 @@ fn open_outbox(config: &Config) -> anyhow::Result<(Outbox, WriterHandle)> {
         key: config.outbox.key.clone(),
         raw_bytes_max: if config.messages.raw_keep_days == 0 { 0 } else { RAW_BYTES_MAX },
         keep_delivered: true,
+        hold_accepted: config.history.keep_days > 0,
         ..OutboxOptions::default()
     };
     let opened =

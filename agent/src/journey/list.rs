@@ -1,7 +1,7 @@
 //! Finding messages. Those that gave records lie in rows by day; what waits, what died and what was
 //! decided lie where they are kept. The latest days are looked at first, and only as many as it takes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 
 use serde_json::{Value, json};
@@ -60,10 +60,8 @@ impl Opened {
                     && query.wants(self.state_of(it, read_to))
                     && has_entity(&it.row, query.asked.entity.as_deref())
             };
-            let mut of_day = self.of_day(query, day)?;
-            of_day.retain(is_wanted);
-            of_day.reverse();
-            found.extend(of_day);
+            let room = query.limit.saturating_sub(found.len());
+            found.extend(self.of_day(query, day, is_wanted, room)?.into_iter().rev());
             if found.len() >= query.limit {
                 break;
             }
@@ -71,21 +69,35 @@ impl Opened {
         Ok(found)
     }
 
-    fn of_day(&self, query: &Query, day: u32) -> Result<Vec<Found>, StoreError> {
-        let mut found = Vec::new();
-        let Some(seqs) = self.led_to(query, day)? else {
+    /// The last that are wanted of a day, in their order: a day may have millions.
+    fn of_day(
+        &self,
+        query: &Query,
+        day: u32,
+        is_wanted: impl Fn(&Found) -> bool,
+        at_most: usize,
+    ) -> Result<VecDeque<Found>, StoreError> {
+        let mut last = VecDeque::new();
+        let mut take = |it: Option<Found>| {
+            let Some(it) = it.filter(&is_wanted) else { return };
+            last.push_back(it);
+            if last.len() > at_most {
+                last.pop_front();
+            }
+        };
+        if let Some(seqs) = self.led_to(query, day)? {
+            for seq in seqs {
+                let key = rows::message(day, seq);
+                take(self.outbox.noted(&key)?.and_then(|row| read(&key, &row)));
+            }
+        } else {
             let [from, end] = rows::messages(day);
             self.outbox.walk_journey([&from, &end], |key, row| {
-                found.extend(read(key, row));
+                take(read(key, row));
                 ControlFlow::Continue(())
             })?;
-            return Ok(found);
-        };
-        for seq in seqs {
-            let key = rows::message(day, seq);
-            found.extend(self.outbox.noted(&key)?.and_then(|row| read(&key, &row)));
         }
-        Ok(found)
+        Ok(last)
     }
 
     /// The messages of a day that key, encounter and patient lead to; `None` when none of these is

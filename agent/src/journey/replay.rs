@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -79,7 +79,7 @@ impl Replay {
         let Wanted { asked, ids, rate, said, .. } = &self.wanted;
         json!({
             "replay": self.number, "at": self.at, "state": self.state, "by": said.by,
-            "reason": said.reason, "asked": asked, "ids": ids.len(), "rate": rate.unwrap_or(RATE),
+            "reason": said.reason, "asked": asked.masked(), "ids": ids.len(), "rate": rate.unwrap_or(RATE),
             "records": self.records, "arrived": self.arrived, "superseded": self.superseded,
             "gone": self.gone, "waiting": self.waiting,
         })
@@ -216,6 +216,7 @@ impl Opened {
 
     /// Begins a replay that was planned. Blocks.
     pub(super) fn begin(&self, mut replay: Replay) -> Result<Replay, StoreError> {
+        let _alone = self.replaying();
         let numbers = self.replays()?.into_iter().map(|it| it.number);
         replay.number = numbers.max().map_or(1, |it| it.saturating_add(1));
         if replay.records == 0 {
@@ -229,6 +230,7 @@ impl Opened {
 
     /// Ends a replay early. False when it is not running. Blocks.
     pub(super) fn stop_replay(&self, number: u64) -> Result<bool, StoreError> {
+        let _alone = self.replaying();
         let running = |it: &Replay| it.number == number && it.state == Progress::Running;
         let Some(mut replay) = self.replays()?.into_iter().find(running) else { return Ok(false) };
         replay.state = Progress::Stopped;
@@ -253,6 +255,11 @@ impl Opened {
         Ok(running.map(|it| it.next_seq).min())
     }
 
+    /// A replay's row is read and written as one.
+    fn replaying(&self) -> MutexGuard<'_, ()> {
+        self.replaying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn keep_replay(&self, replay: &Replay, synced: bool) -> Result<(), StoreError> {
         let row = serde_json::to_vec(replay).unwrap_or_default();
         let forgotten = replay.number.saturating_sub(REPLAYS_KEPT);
@@ -265,6 +272,7 @@ impl Opened {
 
     /// Notes how far a replay is, unless somebody has stopped it.
     fn went_on(&self, replay: &Replay) -> Result<bool, StoreError> {
+        let _alone = self.replaying();
         let row = self.outbox.noted(&rows::replay(replay.number))?;
         let now: Option<Replay> = row.and_then(|it| serde_json::from_slice(&it).ok());
         if now.is_none_or(|it| it.state == Progress::Stopped) {
@@ -310,16 +318,20 @@ async fn run(road: &Arc<Road>, mut replay: Replay, stop: &CancellationToken) {
     let rate = usize::try_from(replay.wanted.rate.unwrap_or(RATE)).unwrap_or(1).max(1);
     let at_once = rate.div_ceil(TICKS_A_SECOND).min(IN_HAND_MAX);
     for chunk in left.chunks(at_once) {
-        let sent = send(road, chunk, &mut replay).await;
-        if let Err(error) = sent {
-            tracing::error!(%error, number = replay.number, "a replay cannot go on");
-            return;
-        }
+        let sent = send(road, chunk).await;
+        let sent = match sent {
+            Ok(sent) => sent,
+            Err(error) => {
+                tracing::error!(%error, number = replay.number, "a replay cannot go on");
+                return;
+            }
+        };
         let pause = Duration::from_micros(chunk.len() as u64 * 1_000_000 / rate as u64);
         if stopped_within(stop, pause).await || !arrived(road, chunk, stop).await {
             return; // it goes on from here at the next start
         }
-        replay.arrived += chunk.len() as u64;
+        replay.arrived += sent;
+        replay.gone += (chunk.len() as u64).saturating_sub(sent);
         replay.next_seq = chunk.last().map_or(replay.next_seq, |it| it.saturating_add(1));
         if !went_on(road, &replay).await {
             return;
@@ -339,10 +351,10 @@ async fn went_on(road: &Arc<Road>, replay: &Replay) -> bool {
     noted.await.unwrap_or(false)
 }
 
-/// Hands records over: to the forwarder, or into files of their own where there is no broker.
-async fn send(road: &Arc<Road>, seqs: &[u64], replay: &mut Replay) -> Result<(), StoreError> {
+/// Hands over those records that are still there: to the forwarder, or into files of their own where
+/// there is no broker. Says how many.
+async fn send(road: &Arc<Road>, seqs: &[u64]) -> Result<u64, StoreError> {
     let (reading, seqs) = (Arc::clone(road), seqs.to_vec());
-    let wanted = seqs.len() as u64;
     let envelopes = blocking(move || {
         let mut found = Vec::with_capacity(seqs.len());
         for seq in seqs {
@@ -351,8 +363,7 @@ async fn send(road: &Arc<Road>, seqs: &[u64], replay: &mut Replay) -> Result<(),
         Ok(found)
     });
     let envelopes = envelopes.await?;
-    let gone = wanted.saturating_sub(envelopes.len() as u64);
-    replay.gone += gone;
+    let handed = envelopes.len() as u64;
     match &road.config.forward {
         ForwardConfig::Amqp(_) => road.outbox.offer_again(envelopes),
         ForwardConfig::Files { dir } => {
@@ -369,7 +380,7 @@ async fn send(road: &Arc<Road>, seqs: &[u64], replay: &mut Replay) -> Result<(),
             blocking(write).await?;
         }
     }
-    Ok(())
+    Ok(handed)
 }
 
 /// Waits until the forwarder has brought all of these over. False when told to stop before.

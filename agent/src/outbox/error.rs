@@ -69,6 +69,16 @@ impl StoreError {
         !matches!(self, StoreError::Busy | StoreError::Stopped | StoreError::Full { .. })
     }
 
+    /// The same where waiting for room would not help.
+    pub(super) fn for_good(self) -> StoreError {
+        match self {
+            StoreError::Full { cause } => {
+                StoreError::Failed { operation: "stand again after a full disk", cause }
+            }
+            other => other,
+        }
+    }
+
     /// True when all that is missing is room on the disk.
     pub const fn is_full(&self) -> bool {
         matches!(self, StoreError::Full { .. })

@@ -196,9 +196,7 @@ impl Outbox {
     /// Makes changes of rows, all or nothing. Synced when somebody is told of it; what can be made
     /// anew need not be.
     pub fn note(&self, changes: &[Change], synced: bool) -> Result<(), StoreError> {
-        if let Some(refusal) = self.refusal() {
-            return Err(refusal);
-        }
+        self.may_keep_house()?;
         let store = self.shared.store()?;
         let mut batch = store.batch();
         for change in changes {
@@ -214,7 +212,7 @@ impl Outbox {
             return Ok(());
         }
         let how = if synced { Durability::Synced } else { Durability::Buffered };
-        batch.write(how).inspect_err(|error| self.shared.refuse(error.clone()))
+        batch.write(how).inspect_err(|error| self.shared.refused(error))
     }
 
     /// A row. Damaged bytes count as absent, and are named in the log.
@@ -260,13 +258,14 @@ impl Outbox {
 
     /// One mark, synced, and then the files that are wholly below it. `end` is no key.
     fn drop_below(&self, family: Family, from: &[u8], end: &[u8]) -> Result<(), StoreError> {
+        self.may_keep_house()?;
         let store = self.shared.store()?;
         if !store.has_any(family, from, end)? {
             return Ok(());
         }
         let mut batch = store.batch();
         batch.delete_keys(family, from, end);
-        batch.write(Durability::Synced).inspect_err(|error| self.shared.refuse(error.clone()))?;
+        batch.write(Durability::Synced).inspect_err(|error| self.shared.refused(error))?;
         store.drop_files(family, from, end)
     }
 }

@@ -12,13 +12,14 @@ use super::{Outbox, StoreError};
 use crate::envelope::{DeadLetter, Stage};
 
 impl Outbox {
-    /// Dead letters behind the number `after_id`, with their numbers, at most `max`.
+    /// Dead letters behind the number `after_id`, with their numbers: at most `max`, and fewer when their
+    /// bytes are many, but always one.
     pub fn dead_letters(
         &self,
         after_id: u64,
         max: usize,
     ) -> Result<Vec<(u64, DeadLetter)>, StoreError> {
-        let mut letters = Vec::new();
+        let (mut letters, mut bytes) = (Vec::new(), 0);
         if max == 0 {
             return Ok(letters);
         }
@@ -26,7 +27,9 @@ impl Outbox {
         let store = self.shared.store()?;
         let walked = store.walk(Family::Dead, [from, from, u64::MAX], |id, value| {
             letters.push((id, open(&store, id, value)));
-            if letters.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            bytes += value.len();
+            let more = letters.len() < max && bytes < LETTERS_BYTES_MAX;
+            if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         match walked {
             Ok(()) => Ok(letters),
@@ -49,6 +52,9 @@ impl Outbox {
         self.wait_for(answer).await
     }
 }
+
+/// Bytes of dead letters read at one time: each may be as large as a message may be.
+const LETTERS_BYTES_MAX: usize = 8 << 20;
 
 /// Keeps what is left of an unreadable stretch, named, so that the road can go on behind it.
 pub(super) fn about(stretch: Unreadable) -> DeadLetter {

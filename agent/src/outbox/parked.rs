@@ -141,9 +141,10 @@ impl Index {
     }
 }
 
-/// The lanes of a message, each once.
+/// The lanes of a message, each once. What belongs to no encounter has none, and holds nobody up.
 fn lanes(message: &ParkedMessage) -> Vec<&str> {
-    let mut lanes: Vec<&str> = message.records.iter().map(|it| it.lane.as_str()).collect();
+    let lanes = message.records.iter().map(|it| it.lane.as_str());
+    let mut lanes: Vec<&str> = lanes.filter(|it| !it.is_empty()).collect();
     lanes.sort_unstable();
     lanes.dedup();
     lanes

@@ -56,6 +56,20 @@ impl Progress {
         }
     }
 
+    /// Where the cursor will be once these are settled too.
+    pub(super) fn cursor_with(&self, also: &[(u64, u64)]) -> u64 {
+        let mut cursor = self.cursor;
+        loop {
+            let of_these = also.iter().find(|(from, end)| (*from..*end).contains(&cursor));
+            let end = of_these.map(|(_, end)| (*end).min(self.next_seq));
+            let Some(end) = end.or_else(|| self.early.end_of(cursor)) else { return cursor };
+            if end <= cursor {
+                return cursor;
+            }
+            cursor = end;
+        }
+    }
+
     /// Whether a record is confirmed, though others before it may not be.
     pub(super) fn is_settled(&self, seq: u64) -> bool {
         seq < self.cursor || self.early.contains(seq)
@@ -108,7 +122,13 @@ impl Ranges {
     }
 
     fn contains(&self, number: u64) -> bool {
-        self.end_by_start.range(..=number).next_back().is_some_and(|(_, &end)| number < end)
+        self.end_of(number).is_some()
+    }
+
+    /// Where the range ends that holds a number.
+    fn end_of(&self, number: u64) -> Option<u64> {
+        let (_, &end) = self.end_by_start.range(..=number).next_back()?;
+        (number < end).then_some(end)
     }
 }
 
@@ -146,6 +166,12 @@ mod tests {
         }
         let actual = format!("cursor {}, waiting {}", progress.cursor, progress.waiting());
         assert_eq!(actual, expected);
+        let mut before = Progress { cursor: 1, next_seq: 10, floor: 1, ..Progress::default() };
+        assert_eq!(before.cursor_with(settled), progress.cursor, "all at once");
+        if let Some((&(from, end), rest)) = settled.split_last() {
+            rest.iter().for_each(|&(from, end)| before.settle(from, end));
+            assert_eq!(before.cursor_with(&[(from, end)]), progress.cursor, "the last one");
+        }
         for seq in 0..10 {
             let marked = settled.iter().any(|&(from, end)| (from..end).contains(&seq));
             assert_eq!(progress.is_settled(seq), marked || seq == 0, "seq {seq}");

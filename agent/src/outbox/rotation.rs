@@ -77,12 +77,15 @@ impl Outbox {
 
     /// First onto the disk, twice, and then into use: a value must never wait for its key.
     fn keep(&self, ring: Keyring, master: &MasterKey) -> Result<(), StoreError> {
-        if let Some(refusal) = self.refusal() {
-            return Err(refusal);
-        }
+        self.may_keep_house()?;
         let store = self.shared.store()?;
         keyring::keep_file(&ring, &self.shared.dir)?;
-        keyring::keep_in(&store, &ring).inspect_err(|error| self.shared.refuse(error.clone()))?;
+        if let Err(error) = keyring::keep_in(&store, &ring) {
+            self.shared.refused(&error);
+            // Whoever hears that nothing has changed must find it so at the next start.
+            keyring::keep_file(&store.vault().ring(), &self.shared.dir)?;
+            return Err(error);
+        }
         store.vault().take(ring, master)
     }
 

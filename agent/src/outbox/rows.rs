@@ -61,10 +61,7 @@ impl Outbox {
 
     /// Makes changes of rows, all or nothing, without waiting for the disk.
     pub fn write_rows(&self, changes: &[Change]) -> Result<(), StoreError> {
-        if let Some(refusal) = self.refusal() {
-            return Err(refusal);
-        }
-        self.shared.room.admit_upkeep()?;
+        self.may_keep_house()?;
         let store = self.shared.store()?;
         let mut batch = store.batch();
         for change in changes {

@@ -89,6 +89,8 @@ struct Group<'a> {
     done: Done,
     /// What this group has parked: it is not on disk yet, and the same bytes may come again.
     parked: HashMap<u64, ParkedMessage>,
+    /// Stretches that get a dead letter, and are settled once that is written.
+    aside: Vec<(u64, u64)>,
     /// Where the sweep ends, if this group makes one.
     floor: Option<u64>,
 }
@@ -203,6 +205,7 @@ impl Writer {
             durability: Durability::Buffered,
             done: Done::default(),
             parked: HashMap::new(),
+            aside: Vec::new(),
             floor: None,
         };
         self.take_all_in(&mut group, work.appends, work.releases)?;
@@ -212,7 +215,7 @@ impl Writer {
             group.durability = Durability::Synced;
         }
         self.settle(&mut group, work.reclaim)?;
-        let Group { batch, durability, done, floor, parked: _ } = group;
+        let Group { batch, durability, done, floor, aside, parked: _ } = group;
         if !batch.is_empty() {
             batch.write(durability)?;
         }
@@ -220,6 +223,9 @@ impl Writer {
             self.witness.note(self.at.testimony()).map_err(|error| StoreError::witness(&error))?;
         }
         self.shared.room.stands_again();
+        for (first_seq, end_seq) in aside {
+            self.shared.progress().settle(first_seq, end_seq);
+        }
         if let Some(floor) = floor {
             self.give_back(floor, work.reclaim)?;
         }
@@ -317,7 +323,7 @@ impl Writer {
     fn settle(&mut self, group: &mut Group<'_>, reclaim: bool) -> Result<(), StoreError> {
         let (cursor, next_seq) = {
             let progress = self.shared.progress();
-            (progress.cursor, progress.next_seq)
+            (progress.cursor_with(&group.aside), progress.next_seq)
         };
         if cursor != self.at.cursor {
             self.note_confirmed(group, cursor);

@@ -92,7 +92,8 @@ impl Pass {
             Some(Verdict::Park(Parked { unknown, .. })) => Release::Wait(unknown),
             None => Release::Wait(message.unknown.clone()),
         };
-        self.blocked.extend(message.records.into_iter().map(|it| it.lane));
+        let lanes = message.records.into_iter().map(|it| it.lane);
+        self.blocked.extend(lanes.filter(|it| !it.is_empty()));
         let changes = !matches!(&release, Release::Wait(unknown) if *unknown == message.unknown);
         changes.then_some(release)
     }

@@ -55,6 +55,19 @@ fn what_comes_later_in_the_lane_waits_behind_it_and_nothing_else_does() {
     );
 }
 
+/// What belongs to no encounter has no lane, and waits behind nothing.
+#[test]
+fn without_a_lane_nothing_waits() {
+    check(
+        "park m1 qd a=1@; append m2 b=1@; park m3 qd c=1@L1; append m4 d=1@L1; parked",
+        "m1: 0 a rev 0 parked id A
+         m2: 1 b rev 1 accepted id B
+         m3: 0 c rev 0 parked id C
+         m4: 0 d rev 0 parked id D
+         1 m1 qd; 2 m3 qd; 3 m4 -",
+    );
+}
+
 #[test]
 fn a_lane_is_free_when_the_last_of_it_has_gone() {
     for between in ["", "reopen; ", "kill; "] {

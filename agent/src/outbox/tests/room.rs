@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::envelope::Release;
+use crate::outbox::command::Unreadable;
 
 #[test]
 fn below_low_water_nothing_is_taken_in_and_all_else_goes_on() {
@@ -79,6 +80,78 @@ fn what_a_full_disk_refused_can_be_asked_again() {
     assert_eq!((outbox.depth(), outbox.status().parked), (1, 0));
     // Behind it in its lane nothing waits any more.
     assert_eq!(house.append("m1", &["a=2"]).unwrap().records[0].seq, 2);
+}
+
+/// Rows that nobody waits for must not close the doors for good.
+#[test]
+fn what_is_noted_on_a_full_disk_waits_like_everything_else() {
+    let mut house = House::new();
+    house.append("m1", &["a=1"]).unwrap();
+    let outbox = house.outbox();
+    let store = outbox.shared.store().unwrap();
+    let row = [Change::Put(b"x".to_vec(), b"y".to_vec())];
+    outbox.note(&row, true).unwrap();
+    store.faults.is_full.store(true, Ordering::SeqCst);
+    set(&outbox, 100, 100);
+    assert_eq!(outbox.note(&row, true).unwrap_err().code(), "O107");
+    assert!(outbox.room().has_run_out);
+    assert_eq!(outbox.drop_raw_below(u64::MAX).unwrap_err().code(), "O107");
+    let ring = fs::read(house.folder.join("keyring")).unwrap();
+    assert_eq!(outbox.rotate_key().unwrap_err().code(), "O107");
+    assert_eq!(fs::read(house.folder.join("keyring")).unwrap(), ring);
+    assert_eq!(outbox.refusal(), None);
+    store.faults.is_full.store(false, Ordering::SeqCst);
+    wait_until(|| outbox.room().accepting);
+    outbox.note(&row, true).unwrap();
+    drop(store);
+    assert_eq!(house.append("m2", &["b=1"]).unwrap().records[0].seq, 2);
+}
+
+/// A record that cannot be read is settled by its dead letter, and by nothing else.
+#[test]
+fn damage_found_while_the_disk_is_full_is_named_once_it_has_room() {
+    let mut house = House::new();
+    house.append("m1", &["a=1"]).unwrap();
+    house.append("m2", &["b=1"]).unwrap();
+    let outbox = house.outbox();
+    let store = outbox.shared.store().unwrap();
+    let damage = || Unreadable {
+        first_seq: 1,
+        end_seq: 2,
+        value: Vec::new(),
+        code: "O201",
+        reason: "invented".to_owned(),
+    };
+    store.faults.is_full.store(true, Ordering::SeqCst);
+    set(&outbox, 100, 100);
+    outbox.set_aside(damage());
+    wait_until(|| outbox.room().has_run_out);
+    assert_eq!((outbox.depth(), outbox.status().dead_letters), (2, 0));
+    store.faults.is_full.store(false, Ordering::SeqCst);
+    wait_until(|| outbox.room().accepting);
+    drop(store);
+    outbox.set_aside(damage());
+    wait_until(|| outbox.status().dead_letters == 1);
+    assert_eq!(outbox.depth(), 1);
+    house.reopen();
+    assert_eq!((house.outbox().depth(), house.outbox().status().dead_letters), (1, 1));
+}
+
+/// A start on a full disk makes room; what is not folded yet must not be what goes.
+#[test]
+fn nothing_goes_at_a_start_before_somebody_has_said_what_was_folded() {
+    let mut house = House::with(Options { hold_accepted: true, ..Options::default() });
+    house.append("m1", &["a=1"]).unwrap();
+    house.append("m2", &["b=1"]).unwrap();
+    let outbox = house.outbox();
+    outbox.settle(&[1, 2]).unwrap();
+    set(&outbox, 5, 100);
+    thread::sleep(Duration::from_millis(700));
+    assert_eq!(outbox.lowest_seq(), 1);
+    outbox.hold_from(Some(2));
+    wait_until(|| outbox.lowest_seq() == 2);
+    outbox.hold_from(None);
+    wait_until(|| outbox.lowest_seq() == 3);
 }
 
 /// A sync that failed for want of room is not believed, and ends the outbox.

@@ -21,7 +21,7 @@ impl Writer {
         }
         for stretch in unreadable {
             // Settled in the same batch as the letter, so that it is reported once.
-            self.shared.progress().settle(stretch.first_seq, stretch.end_seq);
+            group.aside.push((stretch.first_seq, stretch.end_seq));
             self.bury(group, &letters::about(stretch));
         }
         for letter in letters {

@@ -23,7 +23,9 @@ impl Writer {
         self.shared.room.runs_out(error);
         waiting.fail(error);
         self.leave_aside(aside);
-        self.stand_where_the_store_does().inspect_err(|error| self.shared.refuse(error.clone()))
+        self.stand_where_the_store_does().map_err(StoreError::for_good).inspect_err(|error| {
+            self.shared.refuse(error.clone());
+        })
     }
 
     /// Answers a group that came after that. What it asked for will be asked for again.
