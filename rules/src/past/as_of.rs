@@ -2,7 +2,8 @@
 //! audit after discharge. A check has a caller who sends the encounter; here the records tell it.
 //!
 //! What came later than the moment is not there. What was changed or voided since is, however: an
-//! audit judges what is true, not what was thought.
+//! audit judges what is true, not what was thought. So are its diagnoses: one that says no day has the
+//! day on which it was received, and nobody is to be accused of not having written it in time.
 
 use std::collections::HashSet;
 
@@ -30,7 +31,10 @@ pub fn as_of(records: Vec<Noted>, encounter: &str, until: DateTime) -> AsOf {
     let names = names_of(&records, encounter);
     let mut records = latest(records);
     for record in &mut records {
-        record.notes.retain_mut(|note| is_there(note, until));
+        let is_of_this = names.contains(&record.encounter);
+        record.notes.retain_mut(|note| {
+            is_of_this && matches!(note, Note::Diagnosis(_)) || is_there(note, until)
+        });
     }
     let mut seen = Seen::default();
     for record in &records {
@@ -144,6 +148,7 @@ impl Seen {
 
     fn told(mut self, encounter: &str) -> AsOf {
         self.diagnose();
+        self.undate_diagnoses();
         let of_doctor = |code: &String| Prescriber {
             code: Some(code.clone()),
             department_code: self.stay.department_code.clone(),
@@ -190,6 +195,14 @@ impl Seen {
                 main: Some(true),
                 ..Diagnosis::default()
             }),
+        }
+    }
+
+    /// What says a day after the end says when it was received, and not that something new was found.
+    fn undate_diagnoses(&mut self) {
+        let Some(ended) = self.stay.ended.map(DateTime::date) else { return };
+        for it in &mut self.diagnoses {
+            it.made = it.made.filter(|made| *made <= ended);
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! - A record that came again, with the same identity, stands in place of the earlier one; a void
 //!   takes it back. So does an order with the id of an earlier one in its encounter.
-//! - What is known of one visit or stay from several records is one [`Stay`].
+//! - What is known of one visit or stay from several records is one [`Stay`]; the diagnosis that its
+//!   own records mark is its main one, and its lines name it as it names itself.
 //! - A charge and the order that it charges for are one use: see [`charged`](super::charged).
 //! - A laboratory result has the day of its report; when that is void, it is gone.
 
@@ -154,19 +155,22 @@ impl Past {
             }
         }
         for order in &mut orders {
-            let is_of_this = order.mdtrt_id.as_ref().is_some_and(|it| names.contains(it));
-            if is_of_this {
+            let Some(of) = &order.mdtrt_id else { continue };
+            if names.contains(of) {
                 order.mdtrt_id = encounter.map(str::to_owned);
+            } else if let Some(id) = name_of(&self.visits, of) {
+                order.mdtrt_id = Some(id.to_owned());
             }
         }
         orders.sort_by_key(|it| it.begins);
         let visits = self.visits.into_iter();
-        let stays = visits.filter(|it| !it.names.iter().any(|name| names.contains(name)));
+        let others = visits.filter(|it| !it.names.iter().any(|name| names.contains(name)));
+        let stays = others.map(|it| it.diagnosed(&self.diagnoses)).collect();
         let diagnoses = self.diagnoses.into_iter().filter(|(of, _)| !names.contains(of));
         History {
             since: None,
             orders,
-            stays: stays.map(|it| it.stay).collect(),
+            stays,
             diagnoses: diagnoses.map(|(_, it)| it).collect(),
             allergies: self.allergies,
             labs: self.labs,
@@ -179,6 +183,24 @@ impl Past {
         let names = of_visit.into_iter().flat_map(|it| it.names.iter().cloned());
         names.chain([encounter.to_owned()]).collect()
     }
+}
+
+impl Visit {
+    /// What the records of the visit found is more than what the one that began it expected.
+    fn diagnosed(self, diagnoses: &[(String, Diagnosis)]) -> Stay {
+        let is_main = |(of, it): &&(String, Diagnosis)| {
+            let is_made = !it.suspected && !it.excluded && it.code.is_some();
+            it.main == Some(true) && is_made && self.names.contains(of)
+        };
+        let found = diagnoses.iter().find(is_main).and_then(|(_, it)| it.code.clone());
+        Stay { main_diagnosis: found.or(self.stay.main_diagnosis), ..self.stay }
+    }
+}
+
+/// What the visit that is called so calls itself.
+fn name_of<'a>(visits: &'a [Visit], name: &str) -> Option<&'a str> {
+    let visit = visits.iter().find(|it| it.names.iter().any(|it| it == name))?;
+    visit.stay.mdtrt_id.as_deref()
 }
 
 /// Whether the line of a first use, or one before it, is still there.
