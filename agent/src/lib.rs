@@ -51,6 +51,7 @@ pub mod clock;
 pub mod codes;
 pub mod config;
 pub mod control;
+mod durable_folder;
 pub mod envelope;
 pub mod forward;
 pub mod history;

@@ -33,6 +33,11 @@ fn amqp(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> AmqpOptions {
     urls.extend(addresses(section, to));
     let mut amqp = AmqpOptions::new(urls);
     access(section, &mut amqp, to);
+    if amqp.access.urls.iter().all(|it| !it.is_empty())
+        && let Err(error) = amqp.access.check()
+    {
+        to.error("A004", section.offset_of("url"), error.to_string());
+    }
     amqp.exchange = section.text("exchange", to).unwrap_or(amqp.exchange);
     amqp.declare = section.switch("declare", amqp.declare, to);
     amqp.queue = section.text("queue", to).unwrap_or(amqp.queue);

@@ -72,9 +72,14 @@ impl Access {
     fn uri(&self, turn: usize) -> Result<AMQPUri, BrokerError> {
         let place = turn.checked_rem(self.urls.len()).unwrap_or_default();
         let url = self.urls.get(place).map_or("", String::as_str);
-        let mut uri: AMQPUri = url.parse().map_err(|error: String| BrokerError::Unusable {
-            // The address itself stays out of the message: it may hold a password.
-            reason: format!("address {} of {}: {error}", place + 1, self.urls.len()),
+        // Neither the address nor what the parser says of it: both may hold a password.
+        let mut uri: AMQPUri = url.parse().map_err(|_: String| BrokerError::Unusable {
+            reason: format!(
+                "address {} of {} does not read amqps://USER:PASSWORD@HOST:PORT/VHOST; what is special \
+                 in a URL is written as %XX",
+                place + 1,
+                self.urls.len()
+            ),
         })?;
         let heartbeat = u16::try_from(self.heartbeat.as_secs()).unwrap_or(u16::MAX);
         uri.query.heartbeat.get_or_insert(heartbeat);
@@ -394,7 +399,9 @@ impl Link {
         let theirs = seen.get().copied().flatten();
         let ours = access.identity_pem.as_ref().filter(|_| theirs.is_some());
         let ours = ours.and_then(|(pem, _)| pem_holds_until(pem));
-        let holds_until = theirs.into_iter().chain(ours).min();
+        // Whoever lets us in with a certificate that is over does not mind: no reason to leave.
+        let now = Timestamp::now();
+        let holds_until = theirs.into_iter().chain(ours).filter(|until| *until > now).min();
         Ok(Link { connection, holds_until, _socket: socket })
     }
 

@@ -41,6 +41,7 @@ use super::backoff::Backoff;
 use super::parcel::push_line;
 use super::state::ForwardState;
 use super::{LOOK_AGAIN, Source};
+use crate::durable_folder::make_durable_folder;
 use crate::envelope::Envelope;
 use crate::outbox::StoreError;
 
@@ -128,15 +129,16 @@ pub(crate) async fn run<S: Source>(
 
 /// What the outbox still offers though a segment has it: the last run ended before it settled.
 fn settle_through<S: Source>(source: &S, written_to: u64) -> Result<(), StoreError> {
-    loop {
-        let offered = source.oldest(0, SETTLE_AT_ONCE, usize::MAX)?;
+    while written_to > 0 {
+        let offered = source.oldest(0, SETTLE_AT_ONCE, SETTLE_BYTES_AT_ONCE)?;
         let written: Vec<u64> =
             offered.iter().map(|it| it.seq).filter(|seq| *seq <= written_to).collect();
         if written.is_empty() {
-            return Ok(());
+            break;
         }
         source.settle(&written)?;
     }
+    Ok(())
 }
 
 async fn write_on<S: Source>(
@@ -296,7 +298,7 @@ struct Folder {
 impl Folder {
     /// Makes the folder, removes half-written files, and says up to where it is complete.
     fn open(&self) -> io::Result<u64> {
-        fs::create_dir_all(&self.dir)?;
+        make_durable_folder(&self.dir)?;
         for entry in fs::read_dir(&self.dir)? {
             let path = entry?.path();
             if path.extension().is_some_and(|it| it == TMP) {
@@ -331,6 +333,10 @@ impl Folder {
             sha256: sha256(&segment.lines),
         };
         let position = Position { epoch: self.epoch.clone(), last_seq: *last };
+        if !self.dir.exists() {
+            // Whoever carries the files away may have taken the folder, too.
+            make_durable_folder(&self.dir)?;
+        }
         put(&self.dir, &manifest.segment, &segment.lines)?;
         put(&self.dir, &format!("{stem}{MANIFEST_END}"), &serde_json::to_vec(&manifest)?)?;
         put(&self.dir, POSITION, &serde_json::to_vec(&position)?)?;
@@ -402,6 +408,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// Records that are settled in one go when a run begins.
 const SETTLE_AT_ONCE: usize = 10_000;
+/// Their bytes, which are read only for their numbers.
+const SETTLE_BYTES_AT_ONCE: usize = 8 << 20;
 /// How a manifest's file name ends.
 pub const MANIFEST_END: &str = ".manifest.json";
 const POSITION: &str = ".position.json";

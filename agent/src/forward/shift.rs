@@ -74,6 +74,10 @@ impl<'a, S: Source> Shift<'a, S> {
 
     pub(super) async fn serve(mut self, mut session: impl Session) -> Result<Ended, StoreError> {
         loop {
+            // Answers that never end must not keep a stop from being seen.
+            if self.leave_at.is_none() && self.stop.is_cancelled() {
+                self.leave_at = Some(Instant::now() + self.options.drain_max);
+            }
             self.take_in()?;
             self.scout()?;
             self.send_out(&mut session);
@@ -94,11 +98,14 @@ impl<'a, S: Source> Shift<'a, S> {
     fn take_in(&mut self) -> Result<(), StoreError> {
         let now = Instant::now();
         for seq in self.work.window.due(now) {
+            if !self.work.window.has_room_to_retry() {
+                break;
+            }
             let found = self.source.oldest(seq.saturating_sub(1), 1, usize::MAX)?;
             match found.into_iter().next().filter(|it| it.seq == seq) {
-                Some(envelope) => self.work.window.readmit(envelope),
+                Some(envelope) => self.work.window.readmit(envelope, now),
                 None => match self.source.once_more(seq)? {
-                    Some(envelope) => self.work.window.readmit(envelope),
+                    Some(envelope) => self.work.window.readmit(envelope, now),
                     None => self.work.window.forget(seq, now),
                 },
             }
@@ -232,8 +239,9 @@ impl<'a, S: Source> Shift<'a, S> {
                 }
             }
         }
-        // An answer of either kind shows that the road is open.
+        // An answer of either kind shows that the road is open, however slow it is.
         self.work.backoff.reset();
+        self.work.window.postpone_deadlines(now);
         if settled.is_empty() { Ok(()) } else { self.source.settle(&settled) }
     }
 

@@ -98,6 +98,8 @@ pub(crate) struct Flight {
     /// One of its records had been refused before.
     pub(crate) was_refused: bool,
     overtook: bool,
+    // How long it may be silent: a large one is longer on its way.
+    patience: Duration,
     deadline: Instant,
 }
 
@@ -176,7 +178,7 @@ impl Window {
 
     fn take(&mut self, envelope: Envelope, overtook: bool) {
         let key = routing_key(&envelope);
-        if self.lane_is_held(&envelope.lane) || self.breakers.is_open(&key) {
+        if self.elder_is_held(&envelope.lane, envelope.seq) || self.breakers.is_open(&key) {
             self.hold(&envelope, 0, None);
         } else {
             self.keep(envelope, 0, overtook);
@@ -184,9 +186,14 @@ impl Window {
     }
 
     /// Takes in a held record again, with its bytes, for its next try.
-    pub(crate) fn readmit(&mut self, envelope: Envelope) {
-        if let Some(held) = self.release(envelope.seq) {
+    pub(crate) fn readmit(&mut self, envelope: Envelope, now: Instant) {
+        let Some(held) = self.release(envelope.seq) else { return };
+        if self.is_first_of_lane(&envelope.lane, envelope.seq) {
             self.keep(envelope, held.refusals, false);
+        } else {
+            // An elder that goes once more has come before it; the key's try falls to another.
+            self.hold(&envelope, held.refusals, None);
+            self.hasten(&held.routing_key, now);
         }
     }
 
@@ -207,7 +214,11 @@ impl Window {
 
     /// The held records whose time has come, the earliest first; they stay held.
     pub(crate) fn due(&self, now: Instant) -> Vec<u64> {
-        let room = self.limits.records_max.saturating_sub(self.records.len());
+        let room = if self.has_room_to_retry() {
+            self.limits.records_max.saturating_sub(self.records.len())
+        } else {
+            0
+        };
         let due = self.tries.iter().take_while(|(due, _)| *due <= now);
         due.map(|(_, seq)| *seq).take(room).collect()
     }
@@ -232,12 +243,15 @@ impl Window {
         let chosen: Vec<&Envelope> =
             seqs.iter().filter_map(|seq| self.records.get(seq)).map(|it| &it.envelope).collect();
         let parcel = Parcel::of(&chosen)?;
+        let on_its_way = Duration::from_secs((parcel.body.len() / SLOWEST_BYTES_A_SECOND) as u64);
+        let patience = self.limits.confirm_timeout + on_its_way;
         let flight = Flight {
             routing_key: parcel.routing_key.clone(),
             seqs,
             was_refused: false,
             overtook,
-            deadline: now + self.limits.confirm_timeout,
+            patience,
+            deadline: now + patience,
         };
         self.flights.insert(parcel.ticket(), flight);
         Some(parcel)
@@ -318,17 +332,24 @@ impl Window {
         self.flights.values().map(|it| it.deadline).min()
     }
 
-    /// Grants every parcel in flight its whole time again: the broker had asked us to wait.
+    /// Grants every parcel in flight its whole time again: the broker had asked us to wait, or has
+    /// answered one before them, and so is not silent.
     pub(crate) fn postpone_deadlines(&mut self, now: Instant) {
         for flight in self.flights.values_mut() {
-            flight.deadline = now + self.limits.confirm_timeout;
+            flight.deadline = now + flight.patience;
         }
     }
 
     /// When the next held record is due, if there is room for it.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        let room = self.records.len() < self.limits.records_max;
+        let room = self.has_room_to_retry();
         self.tries.first().filter(|_| room).map(|(due, _)| *due)
+    }
+
+    /// Whether one more refused record may be read again. However large, one always may.
+    pub(crate) fn has_room_to_retry(&self) -> bool {
+        let fits = self.bytes < self.limits.bytes_max || self.records.is_empty();
+        fits && self.records.len() < self.limits.records_max
     }
 
     /// While fresh records come, a backlog leaves the broker time for them.
@@ -417,6 +438,11 @@ impl Window {
         self.bytes += envelope.body.len();
         self.overtakers += usize::from(overtook);
         self.join_lane(&envelope.lane, seq);
+        let younger = self.lanes.get(&envelope.lane).and_then(|it| it.range(seq + 1..).next());
+        if let Some(younger) = younger.copied() {
+            // It is first of its lane no more: what goes once more stands before it.
+            self.withdraw_record(younger);
+        }
         self.records.insert(seq, Record { envelope, refusals, in_flight: false, overtook });
         self.offer(seq);
     }
@@ -448,6 +474,7 @@ impl Window {
     fn hold_behind(&mut self, lane: &str) {
         let behind: Vec<u64> = self.lanes.get(lane).into_iter().flatten().copied().collect();
         for seq in behind {
+            self.withdraw_record(seq);
             if let Some(record) = self.drop_bytes(seq) {
                 self.hold(&record.envelope, record.refusals, None);
             }
@@ -481,6 +508,12 @@ impl Window {
         }
     }
 
+    fn withdraw_record(&mut self, seq: u64) {
+        if let Some(queue) = self.records.get(&seq).map(|it| self.queue_of(it)) {
+            self.withdraw(&queue, seq);
+        }
+    }
+
     /// The lane has a new first record: it may go, or be read again and go.
     fn call_next_of(&mut self, lane: &str, now: Instant) {
         let Some(next) = self.lanes.get(lane).and_then(|it| it.first().copied()) else { return };
@@ -494,7 +527,10 @@ impl Window {
     /// Lets every record of the key try that waits only for its time, or only for the breaker; while
     /// the breaker is open, one of them.
     fn hasten(&mut self, routing_key: &str, now: Instant) {
-        let waiting = self.held.iter().filter(|(_, it)| it.routing_key == routing_key);
+        let waiting = self
+            .held
+            .iter()
+            .filter(|(_, it)| it.due.is_none_or(|due| due > now) && it.routing_key == routing_key);
         let waiting: Vec<u64> = waiting
             .filter(|(seq, it)| self.is_first_of_lane(&it.lane, **seq))
             .map(|(seq, _)| *seq)
@@ -536,9 +572,10 @@ impl Window {
         self.lanes.get(lane).is_none_or(|seqs| seqs.first() == Some(&seq))
     }
 
-    fn lane_is_held(&self, lane: &str) -> bool {
+    /// Whether an earlier record of the lane stands in the way.
+    fn elder_is_held(&self, lane: &str, seq: u64) -> bool {
         let first = self.lanes.get(lane).and_then(BTreeSet::first);
-        first.is_some_and(|seq| self.held.contains_key(seq))
+        first.is_some_and(|first| *first < seq && self.held.contains_key(first))
     }
 
     fn wait_after(&self, refusals: u32) -> Duration {
@@ -548,6 +585,8 @@ impl Window {
     }
 }
 
+/// A line that is slower than this counts as silent.
+const SLOWEST_BYTES_A_SECOND: usize = 16 << 10;
 /// From how many waiting records on we speak of a backlog: a quiet road sends records singly,
 /// which keeps every message readable on its own.
 const BACKLOG_RECORDS: usize = 64;

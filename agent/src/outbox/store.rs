@@ -16,7 +16,6 @@
 
 #[cfg(test)]
 mod faults;
-mod folder;
 mod kinds;
 mod reseal;
 mod tuning;
@@ -35,7 +34,6 @@ use tracing::error;
 
 #[cfg(test)]
 pub(super) use self::faults::Faults;
-use self::folder::make_durable_folder;
 pub(super) use self::kinds::{Durability, FAMILIES, Family, Stretch, WalkError};
 pub use self::kinds::{Reach, RowError};
 pub(super) use self::reseal::Chunk;
@@ -43,6 +41,7 @@ use self::tuning::{family_names, family_options, history_options, shared_options
 use super::format::{Content, Damage, Plain};
 use super::vault::Vault;
 use super::{Options as OutboxOptions, StoreError};
+use crate::durable_folder::make_durable_folder;
 
 /// The open store. Closing is dropping.
 pub(super) struct Store {

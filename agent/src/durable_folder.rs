@@ -1,11 +1,11 @@
-//! Makes the store's folder so that a power cut cannot take it away again.
+//! Makes a folder so that a power cut cannot take it away again.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
 /// Makes the folder and those above it that are missing, and syncs each one's entry in its parent.
-pub(super) fn make_durable_folder(dir: &Path) -> io::Result<()> {
+pub(crate) fn make_durable_folder(dir: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = dir.ancestors().take_while(|path| !path.exists()).collect();
     for path in missing.into_iter().rev().filter(|path| !path.as_os_str().is_empty()) {
         fs::create_dir(path)?;
