@@ -31,7 +31,7 @@ use crate::error::DecodeError;
 use crate::limits::Limits;
 use crate::numbers::Numbers;
 
-pub(crate) use frame::{begins_message, declared_charset};
+pub(crate) use frame::{begins_message, declared_charset, header_line};
 
 /// Reads one message; its segments become children of `under`. Offsets in faults and nodes are
 /// those of `text`.

@@ -10,12 +10,14 @@
 //! [`XmlStream`], item by item. A mapping then calls [`open`] on fields
 //! that hold documents of their own, in base64, gzip or a cipher if need be. The way out is [`soap_answer`] and
 //! [`soap_fault`], which speak to the caller in his own SOAP, and [`encode_answer`], which speaks in
-//! his encoding.
+//! his encoding. Over MLLP,
+//! [`MllpFrames`] finds the messages and [`Hl7Header`] acknowledges them.
 //!
 //! Three promises hold for any input. It is read in bounded time and memory, without recursion and
 //! without panic. Text is never damaged: no U+FFFD appears that was not sent. And no [`DecodeError`]
 //! or [`Note`] carries a value from the message.
 
+mod acknowledgement;
 mod answer;
 mod charset;
 mod cipher;
@@ -29,6 +31,7 @@ mod format;
 mod hl7;
 mod json;
 mod limits;
+mod mllp;
 mod numbers;
 mod opening;
 mod outgoing;
@@ -45,6 +48,7 @@ use std::borrow::Cow;
 
 use codes::{BODY_TOO_LARGE, EMPTY_BODY, TRAILING_NULS, WRONG_CONTENT_TYPE, WRONG_FORMAT};
 
+pub use acknowledgement::{Acknowledgement, Fate, Hl7Header, Level, Trouble};
 pub use answer::{
     FaultKind, ResultStyle, SoapResult, escape_text, escape_text_into, soap_answer, soap_answer_in,
     soap_answer_told, soap_content_type, soap_fault,
@@ -58,6 +62,7 @@ pub use document::{Children, Content, Document, Kind, NodeId, Place, Spot, line_
 pub use error::{DecodeError, Note};
 pub use format::{UnknownName, WireFormat};
 pub use limits::Limits;
+pub use mllp::{MllpFrame, MllpFrames, mllp_frame};
 pub use opening::{Inner, Opening, Transfer, open};
 pub use outgoing::{AnswerCharset, Reference, encode_referring};
 pub use prepare::Prepare;

@@ -8,6 +8,7 @@
 mod channels;
 mod forward;
 pub mod keys;
+mod mllp;
 mod read;
 mod relay;
 mod secrets;
@@ -25,6 +26,8 @@ use crate::forward::AmqpOptions;
 use crate::master_key::KeySource;
 use crate::outbox::Mark;
 use crate::relay::Target;
+
+pub use mllp::MllpConfig;
 
 /// Everything the daemon was told.
 #[derive(Clone, Debug)]
@@ -135,6 +138,8 @@ pub struct ChannelConfig {
     pub answer: Option<String>,
     /// How long a check of this channel may take; `[check]` says it for the others.
     pub check_deadline: Option<Duration>,
+    /// Its door for HL7 over MLLP, if it has one.
+    pub mllp: Option<MllpConfig>,
 }
 
 /// `[outbox]`

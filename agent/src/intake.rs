@@ -4,12 +4,14 @@
 //! bytes to the pipeline, and answers after the disk has them, never before. When there is no room
 //! it says "busy"; it never drops.
 
+mod acknowledge;
 pub mod answer;
 mod checks;
 mod feedback;
 pub mod http;
 mod insurance;
 mod messages;
+pub mod mllp;
 mod operators;
 mod stream;
 mod voice;

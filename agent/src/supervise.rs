@@ -20,6 +20,7 @@ use crate::control::{self, ControlDoor};
 use crate::forward::{self, FilesOptions, ForwardState};
 use crate::intake::Road;
 use crate::intake::http::{self, Door};
+use crate::intake::mllp::MllpDoor;
 use crate::master_key::KeySource;
 use crate::outbox::{Options as OutboxOptions, Outbox, StoreError, WriterHandle, keep_sealed};
 use crate::sets::{Sets, watch};
@@ -63,6 +64,13 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let commands = ControlDoor::bind(socket).with_context(|| {
         format!("control socket {}: choose another in [control]", socket.display())
     })?;
+    let mut hl7 = Vec::new();
+    for channel in &road.config.channels {
+        let door = MllpDoor::bind(channel).await;
+        hl7.extend(door.with_context(|| {
+            format!("channel {}: choose another address in [channel.mllp]", channel.name)
+        })?);
+    }
     let (his_address, operators_address) = (his.address()?, operators.address()?);
     let candidate = Arc::clone(&road);
     tokio::task::spawn_blocking(move || shadow::start_configured(&candidate)).await?;
@@ -81,12 +89,15 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(relay::owed::follow(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(plans::keep(Arc::clone(&road), doors_stop.clone())),
     ];
-    let doors = vec![
+    let mut doors = vec![
         tokio::spawn(his.serve(http::his_routes(&road), doors_stop.clone())),
         tokio::spawn(operators.serve(http::operator_routes(&road), doors_stop.clone())),
         tokio::spawn(commands.serve(control::routes(&road), doors_stop.clone())),
         tokio::spawn(parked::watch(Arc::clone(&road), doors_stop.clone())),
     ];
+    let hl7 =
+        hl7.into_iter().map(|it| tokio::spawn(it.serve(Arc::clone(&road), doors_stop.clone())));
+    doors.extend(hl7);
     watch::start(Arc::clone(&road), doors_stop.clone()).context("no thread to watch the sets")?;
     tracing::info!(his = %his_address, operators = %operators_address, "serving");
     Ok(Running {

@@ -8,6 +8,7 @@
 //! | [`bureau`] | the insurer's own review of a 3101 |
 //! | [`cases`] | what a HIS sends, and what must come of it |
 //! | [`faults`] | a disk that refuses the N-th call |
+//! | [`mllp`] | a sender of HL7: frames over a bare socket |
 //! | [`load`] | a hospital's morning: many callers at once |
 //! | [`obligations`] | what the agent promised by its receipts |
 //! | [`platform`] | the central platform: `his-agent receive` and what it counted |
@@ -26,6 +27,7 @@ pub mod command;
 pub mod faults;
 pub mod his;
 pub mod load;
+pub mod mllp;
 pub mod obligations;
 pub mod platform;
 mod ports;
@@ -33,3 +35,5 @@ mod power;
 pub mod process;
 pub mod rabbitmq;
 pub mod wire;
+
+pub use ports::free as free_port;

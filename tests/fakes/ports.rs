@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, TcpListener};
 /// It lies below the range from which the kernel serves outgoing connections. Inside it, a client
 /// that tries again and again while its server is down would one day be given the very port it
 /// calls, connect to itself, and keep the server from coming back.
-pub(crate) fn free() -> u16 {
+pub fn free() -> u16 {
     (0..1000)
         .map(|attempt| RandomState::new().hash_one(attempt))
         .map(|random| 11_000 + u16::try_from(random % 21_000).expect("below 65,536"))

@@ -19,6 +19,7 @@ mod house;
 mod insurance_client;
 mod kill;
 mod messages;
+mod mllp;
 mod overlay;
 mod parked;
 mod quality;

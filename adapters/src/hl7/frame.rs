@@ -48,12 +48,18 @@ pub(crate) fn declared_charset(body: &[u8]) -> Option<&str> {
     if !separator.is_ascii_punctuation() {
         return None;
     }
-    let end = header.iter().position(|it| matches!(*it, b'\r' | b'\n' | END_BYTE));
-    let line = header.get(..end.unwrap_or(header.len()).min(HEADER_BYTES_MAX))?;
+    let line = header_line(header);
     let field = line.split(|it| *it == separator).nth(17)?;
     let repetition = *line.get(5).unwrap_or(&b'~');
     let mut said = field.split(|it| *it == repetition).map(<[u8]>::trim_ascii);
     said.find(|it| !it.is_empty()).and_then(|it| std::str::from_utf8(it).ok())
+}
+
+/// The header's line, of bytes that nobody has decoded yet: no character has a line end in it.
+pub(crate) fn header_line(body: &[u8]) -> &[u8] {
+    let header = header_of(body);
+    let end = header.iter().position(|it| matches!(*it, b'\r' | b'\n' | END_BYTE));
+    header.get(..end.unwrap_or(header.len()).min(HEADER_BYTES_MAX)).unwrap_or_default()
 }
 
 fn header_of(body: &[u8]) -> &[u8] {

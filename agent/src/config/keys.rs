@@ -45,6 +45,13 @@ impl Without {
     }
 }
 
+impl Key {
+    /// Whether it stands in a `[[channel]]` or a table inside one.
+    fn is_of_channel(&self) -> bool {
+        self.section == "channel" || self.section.starts_with("channel.")
+    }
+}
+
 macro_rules! keys {
     ($([$section:literal $kind:literal] $($name:ident $without:ident $value:literal $zh:literal $en:literal)*)*) => {
         /// Every key, in the order of the file.
@@ -370,6 +377,32 @@ keys! {
     check_deadline_ms Nothing "300"
         "本通道的一次审查最多多少毫秒；不写时用 [check] 的 deadline_ms。"
         "Milliseconds a check of this channel may take; without it, deadline_ms of [check]."
+
+    ["channel.mllp" ""]
+    listen Must "\"127.0.0.1:2575\""
+        "本通道收 HL7（MLLP）的地址和端口，每个通道一个；有这一段才开这个门。"
+        "Address and port at which this channel takes HL7 over MLLP, one a channel; the door is open when this table is there."
+    connections_max Default "64"
+        "这个门同时的连接数，多出的在内核里排队。"
+        "Connections of this door at one time; further ones wait in the kernel's queue."
+    idle_timeout_ms Default "3600000"
+        "两份报文之间一条连接最多多少毫秒没有动静，到时关闭，发送方重连即可。"
+        "Milliseconds a connection may say nothing between two messages before it is closed; the sender connects again."
+    frame_timeout_ms Default "30000"
+        "从一帧的第一个字节到最后一个字节最多多少毫秒；应答多少毫秒没有被收走也按此关闭。"
+        "Milliseconds from a frame's first byte to its last, and for an answer to be taken."
+    clear_text_off_loopback Default "false"
+        "没有证书而监听本机以外的地址等于让患者数据明文过网，确实接受时才写 true。"
+        "An address off this machine without a certificate means patient data in clear text; true accepts that."
+    cert_file Nothing "\"/etc/his-agent/tls/mllp.pem\""
+        "这个门的证书，PEM 文件，含中间证书；写了就只接受 TLS。"
+        "The door's certificate, a PEM file, with those between; with it only TLS is taken."
+    key_file Nothing "\"/etc/his-agent/tls/mllp.key\""
+        "证书的私钥，PEM 文件，只让运行前置机的用户能读。"
+        "The key of the certificate, a PEM file that only the agent's user can read."
+    client_ca_file Nothing "\"/etc/his-agent/tls/senders-ca.pem\""
+        "只接受由这些 CA 签发证书的发送方（双向 TLS），PEM 文件。"
+        "Takes only senders whose certificates these CAs have signed (mutual TLS), a PEM file."
 }
 
 /// The shipped `config/agent.toml`: every key explained, what must be given given, the rest
@@ -378,7 +411,7 @@ keys! {
 pub fn example() -> String {
     let mut out = HEAD.to_owned();
     let mut before: Option<&Key> = None;
-    for key in KEYS.iter().filter(|it| it.section != "channel") {
+    for key in KEYS.iter().filter(|it| !it.is_of_channel()) {
         let begins = before.is_none_or(|it| it.section != key.section);
         if begins && !key.section.is_empty() {
             let _ = write!(out, "\n[{}]\n", key.section);
@@ -402,7 +435,12 @@ pub fn example() -> String {
 
 fn channels(out: &mut String) {
     out.push_str(CHANNELS_HEAD);
-    for key in KEYS.iter().filter(|it| it.section == "channel") {
+    let mut table = "channel";
+    for key in KEYS.iter().filter(|it| it.is_of_channel()) {
+        if key.section != table {
+            table = key.section;
+            let _ = write!(out, "\n# ---- 以下写在 [{table}] 里 | in [{table}] ----\n");
+        }
         explain(key, out);
         let _ = writeln!(out, "# {} = {}", key.name, key.without.value());
     }
@@ -493,7 +531,7 @@ mod tests {
                 format!("{:?}", config.channels),
                 "[ChannelConfig { name: \"a\", format: Auto, prepare: Prepare { unwrap: [], \
                  skip_to: None, strip_controls: false, strip_nuls: false }, keys: {}, stream: None, \
-                 mappings: [], answer: None, check_deadline: None }]"
+                 mappings: [], answer: None, check_deadline: None, mllp: None }]"
             );
         }
     }
@@ -545,6 +583,7 @@ mod tests {
             .chain(include_str!("secrets.rs").lines())
             .chain(include_str!("unwrap.rs").lines())
             .chain(include_str!("relay.rs").lines())
+            .chain(include_str!("mllp.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .flat_map(str::split_whitespace)
             .collect();
         let read: BTreeSet<&str> = GETTERS
@@ -557,7 +596,7 @@ mod tests {
     }
 
     /// How `read` asks for a key.
-    const GETTERS: [&str; 11] = [
+    const GETTERS: [&str; 12] = [
         ".secrets(\"",
         ".text(\"",
         ".texts(\"",
@@ -569,11 +608,14 @@ mod tests {
         ".duration(\"",
         "secret(section,\"",
         "one_of(section,\"",
+        "file(\"",
     ];
 
     #[test]
     fn the_other_examples_are_accepted() {
-        for name in ["examples/small-clinic.toml", "examples/large-hospital.toml"] {
+        for name in
+            ["examples/small-clinic.toml", "examples/large-hospital.toml", "examples/hl7-mllp.toml"]
+        {
             let text = std::fs::read_to_string(shipped(name)).unwrap();
             let config = accept(&text.replace(SECRET, "amqp://broker:5672"));
             assert!(Sets::load(&config).is_ok(), "{name}");
@@ -602,17 +644,19 @@ mod tests {
     fn defaults(text: &str, kind: &str) -> String {
         let stated: BTreeSet<String> = KEYS
             .iter()
-            .filter(|it| it.section != "channel" && (it.kind.is_empty() || it.kind == kind))
+            .filter(|it| !it.is_of_channel() && (it.kind.is_empty() || it.kind == kind))
             .filter(|it| matches!(it.without, Without::Default(_)))
             .map(|it| format!("# {} = {}", it.name, it.without.value()))
             .collect();
-        text.lines()
-            .map(
-                |it| {
+        // The keys of channels share names with others; they stand at the end.
+        let (text, channels) = text.split_once(CHANNELS_HEAD).unwrap();
+        let all =
+            text.lines()
+                .map(|it| {
                     if stated.contains(it) { format!("{}\n", &it[2..]) } else { format!("{it}\n") }
-                },
-            )
-            .collect()
+                })
+                .collect::<String>();
+        all + CHANNELS_HEAD + channels
     }
 
     /// The least configuration with one key more.
@@ -624,6 +668,7 @@ mod tests {
             "" => format!("{line}{LEAST}"),
             "hospital" => format!("{}{line}", LEAST.replace(&format!("\n{} = ", key.name), "\n# ")),
             "channel" => format!("{LEAST}[[channel]]\n{line}"),
+            "channel.mllp" => format!("{LEAST}[[channel]]\nname = \"a\"\n[channel.mllp]\n{line}"),
             section => format!("{LEAST}[{section}]\n{kind}{line}"),
         }
     }

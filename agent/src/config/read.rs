@@ -9,6 +9,7 @@ use schemas::Problem;
 use toml::de::DeTable;
 
 use super::forward::forward;
+use super::mllp;
 use super::relay::relay;
 use super::secrets;
 use super::section::{Complaints, Section};
@@ -47,6 +48,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         log: log(&mut root, &mut to),
         stop_deadline: root.duration("stop_deadline_ms", 30_000, 100..=600_000, &mut to),
     };
+    mllp::prove(&config.channels, &config.listen, &mut to);
     root.finish(&mut to);
     if to.problems.is_empty() { Ok(config) } else { Err(to.problems) }
 }
@@ -186,6 +188,7 @@ fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelC
             mappings: section.texts("mappings", to),
             answer: section.text("answer", to),
             check_deadline: check_deadline(&mut section, to),
+            mllp: mllp::mllp(&mut section, to),
         };
         let place = section.offset_of("name");
         if !channel.name.chars().all(|it| it.is_ascii_alphanumeric() || it == '-' || it == '_') {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use adapters::{FaultKind, SoapCall, SoapVersion, WireFormat};
+use adapters::{FaultKind, SoapCall, SoapVersion, Trouble, WireFormat};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -15,6 +15,7 @@ use mappings::AnswerKind;
 use schemas::Finding;
 use serde_json::{Map, Value, json};
 
+use super::acknowledge::Hl7Sender;
 use super::{NO_ROOM_RETRY_AFTER, RETRY_AFTER};
 use crate::envelope::{Receipt, RecordReceipt};
 use crate::outbox::StoreError;
@@ -30,6 +31,8 @@ pub enum Dialect {
     Soap(SoapCall),
     /// SOAP, but the call could not be read: a fault of this version.
     SoapFault(SoapVersion, FaultKind),
+    /// Acknowledgements over MLLP.
+    Hl7(Box<Hl7Sender>),
 }
 
 impl Dialect {
@@ -251,6 +254,33 @@ impl Answer {
         self.status
     }
 
+    /// The sentence.
+    pub(super) fn message(&self) -> &str {
+        self.body.get("message").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The request's number.
+    pub(super) fn request_id(&self) -> &str {
+        self.body.get("request_id").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// What is wrong, one by one, if something is.
+    pub(super) fn troubles(&self) -> impl Iterator<Item = Trouble> {
+        let detail = self.body.get("detail").and_then(Value::as_array);
+        let text = |it: &Value, name: &str| {
+            it.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        detail.into_iter().flatten().map(move |it| Trouble {
+            code: text(it, "code"),
+            place: text(it, "path"),
+            advice: text(it, "expected"),
+        })
+    }
+
+    pub(super) fn is_told_by_value(&self) -> bool {
+        self.told_by_value
+    }
+
     pub(super) fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
@@ -286,6 +316,7 @@ impl Answer {
             }
             Dialect::Soap(call) => self.say_soap(call),
             Dialect::SoapFault(version, kind) => self.say_soap_fault(*version, *kind),
+            Dialect::Hl7(sender) => return sender.say(&self, None),
         };
         let mut response =
             (status, [(header::CONTENT_TYPE, content_type)], Body::from(text)).into_response();

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use adapters::{Hl7Header, WireFormat};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
+use super::acknowledge::Hl7Sender;
 use super::answer::{Answer, Dialect, Fault};
 use super::voice::Voice;
 use super::{Road, feedback, read_body, stream};
@@ -53,6 +55,7 @@ pub(super) async fn receive(
         received_at: clock::now(),
         content_type: content_type(&headers),
         bytes,
+        sender: None,
     };
     let response = message.take(&road, &channel).await;
     metrics::histogram!("his_agent_receipt_seconds", "channel" => channel.name.to_string())
@@ -60,8 +63,47 @@ pub(super) async fn receive(
     response
 }
 
+/// A message that came over MLLP. The answer is in frames where it is an acknowledgement.
+pub(super) async fn receive_framed(
+    road: &Arc<Road>,
+    channel: &str,
+    bytes: Bytes,
+    header: Hl7Header,
+) -> Response {
+    let started = Instant::now();
+    let (id, received_at) = (clock::new_id(), clock::now());
+    let sender = Hl7Sender::new(header, received_at);
+    let sets = road.sets.load_full();
+    let Some(channel) = sets.channels.get(channel).cloned() else {
+        let fault = Fault::unknown_channel(channel, &[]);
+        return Answer::fault(&fault).about(&id).say(&Dialect::Hl7(Box::new(sender)));
+    };
+    let Ok(_room) = road.messages.try_acquire() else {
+        count_busy(&channel);
+        let answer = Answer::fault(&Fault::busy()).about(&id);
+        return answer.say(&Dialect::Hl7(Box::new(sender)));
+    };
+    let message = Message { id, received_at, content_type: None, bytes, sender: Some(sender) };
+    let response = message.take(road, &channel).await;
+    metrics::histogram!("his_agent_receipt_seconds", "channel" => channel.name.to_string())
+        .record(started.elapsed().as_secs_f64());
+    response
+}
+
+/// The answer to a message over MLLP that is too long to be looked at.
+pub(super) fn refuse_framed(road: &Road, channel: &str, header: Hl7Header) -> Response {
+    let (id, received_at) = (clock::new_id(), clock::now());
+    tracing::warn!(message_id = id, channel, code = "I101", "message too long");
+    metrics::counter!("his_agent_messages_total", "channel" => channel.to_owned(), "outcome" => "refused").increment(1);
+    let fault = Fault::too_large(road.config.listen.limits.body_bytes_max);
+    let sender = Hl7Sender::new(header, received_at);
+    Answer::fault(&fault).about(&id).say(&Dialect::Hl7(Box::new(sender)))
+}
+
 /// One message between its door and the disk.
 struct Message {
+    /// Who is to be acknowledged, if it came over MLLP.
+    sender: Option<Hl7Sender>,
     id: String,
     received_at: jiff::civil::DateTime,
     content_type: Option<String>,
@@ -123,6 +165,7 @@ impl Message {
             received_at: self.received_at,
             content_type: self.content_type.clone(),
             bytes: self.bytes.clone(),
+            sender: self.sender.clone(),
         }
     }
 
@@ -202,7 +245,7 @@ impl Message {
     ) -> Voice<'v> {
         let dialect = reading.map_or(Dialect::Json, |it| Dialect::of(it.format, it.call.as_ref()));
         Voice {
-            dialect,
+            dialect: self.acknowledgement(reading).unwrap_or(dialect),
             channel,
             org: &road.config.hospital.code,
             message_id: &self.id,
@@ -212,7 +255,21 @@ impl Message {
         }
     }
 
+    /// What is not HL7 and came over MLLP all the same is answered in its own format.
+    fn acknowledgement(&self, reading: Option<&Reading>) -> Option<Dialect> {
+        let sender = self.sender.clone()?;
+        let sender = match reading {
+            None => sender,
+            Some(reading) if reading.format == WireFormat::Hl7 => sender.writing(reading.caller),
+            Some(_) => return None,
+        };
+        Some(Dialect::Hl7(Box::new(sender)))
+    }
+
     fn dialect_of(&self, refusal: &Refusal) -> Dialect {
+        if let Some(acknowledgement) = self.acknowledgement(refusal.reading.as_ref()) {
+            return acknowledgement;
+        }
         match &refusal.reading {
             Some(reading) => Dialect::of(reading.format, reading.call.as_ref()),
             None => match adapters::soap_version_of(&self.bytes) {
@@ -279,8 +336,12 @@ pub(super) fn unknown_channel(sets: &Sets, name: &str, message_id: &str) -> Resp
     Answer::fault(&Fault::unknown_channel(name, &known)).about(message_id).say(&Dialect::Json)
 }
 
-fn busy(channel: &Channel, message_id: &str) -> Response {
+fn count_busy(channel: &Channel) {
     metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => "busy").increment(1);
+}
+
+fn busy(channel: &Channel, message_id: &str) -> Response {
+    count_busy(channel);
     Answer::fault(&Fault::busy()).about(message_id).say(&Dialect::Json)
 }
 

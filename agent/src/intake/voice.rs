@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use mappings::{AnswerKind, Answers, Told, check_variable};
+use mappings::{AnswerKind, Answers, Spoken, Told, check_variable};
 use rules::{Completeness, Facts, Verdict as CheckVerdict};
 use serde_json::{Map, Value, json};
 
@@ -34,12 +34,26 @@ impl Voice<'_> {
     pub(super) fn say(&self, answer: Answer) -> Response {
         let (kind, status) = (answer.kind(), answer.status());
         let retry_after = answer.retry_after();
+        if let Dialect::Hl7(sender) = &self.dialect {
+            return sender.say(&answer, self.acknowledgement(&answer));
+        }
         let in_dialect = self.in_dialect(kind, status, answer.members(), None);
         let Some(mut response) = in_dialect else { return answer.say(&self.dialect) };
         if let Some(wait) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
         }
         response
+    }
+
+    /// The channel's own acknowledgement. A template knows the number of a message only when that
+    /// could be read, and can tell what is wrong only value by value.
+    fn acknowledgement(&self, answer: &Answer) -> Option<Vec<u8>> {
+        self.reading?;
+        if !answer.status().is_success() && !answer.is_told_by_value() {
+            return None;
+        }
+        let (_, spoken) = self.words(answer.kind(), answer.status(), answer.members(), None)?;
+        spoken.body.starts_with(b"MSH").then_some(spoken.body)
     }
 
     /// Says what a check came to; `None` where the dialect has no words for it.
@@ -66,6 +80,18 @@ impl Voice<'_> {
         members: Map<String, Value>,
         check: Option<&str>,
     ) -> Option<Response> {
+        let (status, spoken) = self.words(kind, status, members, check)?;
+        let headers = [(header::CONTENT_TYPE, spoken.content_type)];
+        Some((status, headers, Body::from(spoken.body)).into_response())
+    }
+
+    fn words(
+        &self,
+        kind: AnswerKind,
+        status: StatusCode,
+        members: Map<String, Value>,
+        check: Option<&str>,
+    ) -> Option<(StatusCode, Spoken)> {
         let answers = self.answers()?;
         let call = self.reading.and_then(|it| it.call.as_ref());
         let own = answers.status(kind).and_then(|it| StatusCode::from_u16(it).ok());
@@ -83,10 +109,7 @@ impl Voice<'_> {
         let variables = self.variables(answers, members, check);
         let caller = self.reading.map(|it| it.caller).unwrap_or_default();
         match answers.say(&Told { kind, variables: &variables, call, caller })? {
-            Ok(spoken) => {
-                let headers = [(header::CONTENT_TYPE, spoken.content_type)];
-                Some((status, headers, Body::from(spoken.body)).into_response())
-            }
+            Ok(spoken) => Some((status, spoken)),
             Err(error) => {
                 tracing::error!(
                     message_id = self.message_id, channel = %self.channel.name, code = "I109",

@@ -1,0 +1,272 @@
+//! The MLLP door: HL7 v2 over bare TCP or TLS, an address of its own for a channel.
+//!
+//! On one connection messages are taken one after another, and answered in that order: the next is
+//! looked at when the answer to the last was handed to the kernel. A sender that does not wait for
+//! answers is slowed down by TCP itself, so nothing piles up in memory. A message in hand is finished
+//! when the agent stops; one that has only begun has until the frame's time is up.
+
+mod link;
+mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapters::{Hl7Header, MllpFrame, MllpFrames};
+use axum::response::Response;
+use http::header;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::acknowledge::FRAMES;
+use super::{Road, messages};
+use crate::config::{ChannelConfig, MllpConfig};
+use link::Link;
+pub use tls::Certificate;
+
+/// A bound address of a channel that does not serve yet.
+#[derive(Debug)]
+pub struct MllpDoor {
+    listener: TcpListener,
+    channel: Arc<str>,
+    config: MllpConfig,
+}
+
+impl MllpDoor {
+    /// Takes the address of a channel; nothing if it has no such door.
+    pub async fn bind(channel: &ChannelConfig) -> std::io::Result<Option<MllpDoor>> {
+        let Some(config) = &channel.mllp else { return Ok(None) };
+        let listener = TcpListener::bind(config.listen).await?;
+        let channel = Arc::from(channel.name.as_str());
+        Ok(Some(MllpDoor { listener, channel, config: config.clone() }))
+    }
+
+    /// Serves until told to stop, then until every message in hand is answered.
+    pub async fn serve(self, road: Arc<Road>, stop: CancellationToken) {
+        let tasks = TaskTracker::new();
+        let places = Arc::new(Semaphore::new(self.config.connections_max));
+        tracing::info!(channel = %self.channel, address = %self.config.listen, tls = self.config.certificate.is_some(), "serving MLLP");
+        loop {
+            let place = tokio::select! {
+                place = Arc::clone(&places).acquire_owned() => place,
+                () = stop.cancelled() => break,
+            };
+            let stream = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = stop.cancelled() => break,
+            };
+            match stream {
+                Ok((stream, _)) => {
+                    let connection = self.connection(&road, &stop);
+                    tasks.spawn(async move {
+                        connection.serve(stream).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    // Out of descriptors, most likely: waiting lets others close theirs.
+                    tracing::warn!(%error, "connection not accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+        drop(self.listener);
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    fn connection(&self, road: &Arc<Road>, stop: &CancellationToken) -> Connection {
+        Connection {
+            road: Arc::clone(road),
+            channel: Arc::clone(&self.channel),
+            config: self.config.clone(),
+            frames: MllpFrames::new(road.config.listen.limits.body_bytes_max),
+            stray: 0,
+            stop: stop.clone(),
+        }
+    }
+}
+
+/// One sender's line.
+struct Connection {
+    road: Arc<Road>,
+    channel: Arc<str>,
+    config: MllpConfig,
+    frames: MllpFrames,
+    /// Bytes of this connection that belonged to no frame.
+    stray: usize,
+    stop: CancellationToken,
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The sender closed it.
+    Closed,
+    /// It closed it inside a frame, or the network broke.
+    Broken,
+    /// Nothing came for too long between two frames.
+    Idle,
+    /// A frame did not come to its end in time, or an answer was not taken.
+    Slow,
+    /// What comes is no MLLP.
+    Foreign,
+    /// The agent stops.
+    Stopping,
+}
+
+impl Connection {
+    async fn serve(mut self, stream: TcpStream) {
+        // An answer is one small packet: waiting to fill it would add 40 ms to every message.
+        drop(stream.set_nodelay(true));
+        metrics::gauge!("his_agent_mllp_connections", "channel" => self.channel.to_string())
+            .increment(1);
+        let end = match self.link(stream).await {
+            Ok(mut link) => self.messages(&mut link).await,
+            Err(end) => end,
+        };
+        metrics::gauge!("his_agent_mllp_connections", "channel" => self.channel.to_string())
+            .decrement(1);
+        match end {
+            End::Slow | End::Foreign | End::Broken => tracing::warn!(
+                channel = %self.channel, code = end.code(), ?end, stray = self.stray,
+                "MLLP connection ended"
+            ),
+            _ => tracing::debug!(channel = %self.channel, ?end, "MLLP connection ended"),
+        }
+    }
+
+    async fn link(&self, stream: TcpStream) -> Result<Link, End> {
+        let Some(certificate) = &self.config.certificate else { return Ok(Link::plain(stream)) };
+        let shaking = Link::secure(stream, certificate);
+        tokio::select! {
+            shaken = timeout(self.config.frame_timeout, shaking) => match shaken {
+                Ok(Ok(link)) => Ok(link),
+                Ok(Err(error)) => {
+                    tracing::warn!(channel = %self.channel, %error, "MLLP: no TLS");
+                    Err(End::Foreign)
+                }
+                Err(_) => Err(End::Slow),
+            },
+            () = self.stop.cancelled() => Err(End::Stopping),
+        }
+    }
+
+    /// Takes and answers messages, one after another.
+    async fn messages(&mut self, link: &mut Link) -> End {
+        loop {
+            let frame = match self.next(link).await {
+                Ok(frame) => frame,
+                Err(end) => return end,
+            };
+            let answer = self.take(frame).await;
+            match timeout(self.config.frame_timeout, link.write_all(&answer)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return End::Broken,
+                Err(_) => return End::Slow,
+            }
+            if self.stop.is_cancelled() {
+                link.close().await;
+                return End::Stopping;
+            }
+        }
+    }
+
+    /// The next frame; it must end in time once it has begun, and begin in time.
+    async fn next(&mut self, link: &mut Link) -> Result<MllpFrame, End> {
+        let mut begun = None;
+        loop {
+            if let Some(frame) = self.frames.next_frame() {
+                self.count_stray()?;
+                return Ok(frame);
+            }
+            self.count_stray()?;
+            let inside = self.frames.is_inside();
+            begun = inside.then(|| begun.unwrap_or_else(tokio::time::Instant::now));
+            let until = match begun {
+                Some(begun) => begun + self.config.frame_timeout,
+                None => tokio::time::Instant::now() + self.config.idle_timeout,
+            };
+            self.read(link, until, inside).await?;
+        }
+    }
+
+    async fn read(
+        &mut self,
+        link: &mut Link,
+        until: tokio::time::Instant,
+        inside: bool,
+    ) -> Result<(), End> {
+        let mut piece = [0; PIECE_BYTES];
+        let read = tokio::select! {
+            read = tokio::time::timeout_at(until, link.read(&mut piece)) => read,
+            // A frame in hand is read to its end.
+            () = self.stop.cancelled(), if !inside => {
+                link.close().await;
+                return Err(End::Stopping);
+            }
+        };
+        match read {
+            Ok(Ok(0)) if inside => Err(End::Broken),
+            Ok(Ok(0)) => Err(End::Closed),
+            Ok(Ok(bytes)) => {
+                self.frames.push(piece.get(..bytes).unwrap_or_default());
+                Ok(())
+            }
+            Ok(Err(_)) => Err(if inside { End::Broken } else { End::Closed }),
+            Err(_) => Err(if inside { End::Slow } else { End::Idle }),
+        }
+    }
+
+    fn count_stray(&mut self) -> Result<(), End> {
+        let stray = self.frames.take_stray();
+        if stray == 0 {
+            return Ok(());
+        }
+        self.stray += stray;
+        metrics::counter!("his_agent_mllp_stray_bytes_total", "channel" => self.channel.to_string())
+            .increment(stray as u64);
+        if self.stray > STRAY_BYTES_MAX { Err(End::Foreign) } else { Ok(()) }
+    }
+
+    /// What to write back for a frame.
+    async fn take(&self, frame: MllpFrame) -> Vec<u8> {
+        let response = match frame {
+            MllpFrame::Message(bytes) => {
+                let header = Hl7Header::of(&bytes);
+                messages::receive_framed(&self.road, &self.channel, bytes.into(), header).await
+            }
+            MllpFrame::TooLong(beginning) => {
+                messages::refuse_framed(&self.road, &self.channel, Hl7Header::of(&beginning))
+            }
+        };
+        framed(response).await
+    }
+}
+
+impl End {
+    const fn code(self) -> &'static str {
+        match self {
+            End::Foreign => "I151",
+            End::Slow => "I152",
+            _ => "I153",
+        }
+    }
+}
+
+/// Acknowledgements are in frames already; what other formats are answered with is put into one.
+async fn framed(response: Response) -> Vec<u8> {
+    let is_framed = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|it| it.as_bytes() == FRAMES.as_bytes());
+    let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+    let body = body.expect("an answer is in memory");
+    if is_framed { body.into() } else { adapters::mllp_frame(&body) }
+}
+
+const PIECE_BYTES: usize = 16 * 1024;
+/// A line that speaks something else for so long is closed.
+const STRAY_BYTES_MAX: usize = 64 * 1024;

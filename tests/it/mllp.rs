@@ -1,0 +1,311 @@
+//! HL7 over MLLP: every way in which TCP cuts a stream, `AA` only after the disk, the order of answers
+//! on one connection, who waits and who is closed, and a stop with a message in hand.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tests::agent::{Agent, Setup};
+use tests::cases::{Case, Message};
+use tests::chance::Chance;
+use tests::mllp::{Line, framed};
+use tests::platform::Platform;
+use tests::process::wait_until;
+
+#[test]
+fn frames_are_found_however_tcp_cuts_them() {
+    let (agent, door) = start(Setup::files(), "");
+    let mut line = Line::connect(door).expect("the door is open");
+    for byte in framed(&order(1).bytes) {
+        line.write(&[byte]).expect("the agent reads");
+    }
+    assert_eq!(line.answer().expect("an answer").said(), good(&control(1)));
+
+    // Several at once, with what lines leave between them, and one that was broken off and begun anew.
+    let half = framed(&order(3).bytes);
+    let half = half.get(..200).expect("it is longer");
+    let all = [
+        b"\r\n\r\nPING\r\n".to_vec(),
+        framed(&order(2).bytes),
+        b"\n".to_vec(),
+        half.to_vec(),
+        framed(&order(3).bytes),
+        framed(&lines_end_in(&order(4), "\n")),
+        framed(&lines_end_in(&order(5), "\r\n")),
+    ];
+    line.write(&all.concat()).expect("the agent reads");
+    for n in 2..=5 {
+        assert_eq!(line.answer().expect("an answer").said(), good(&control(n)));
+    }
+    agent.await_drained();
+    let expected: BTreeSet<String> = (1..=5).map(visit).collect();
+    assert_eq!(lanes(&agent, 30).into_keys().collect::<BTreeSet<_>>(), expected);
+}
+
+#[test]
+fn answers_tell_who_must_act_in_the_senders_own_encoding() {
+    let (_agent, door) = start(Setup::files(), "");
+    let mut line = Line::connect(door).expect("the door is open");
+    // The shipped case is GBK and says GB2312.
+    let gbk = std::fs::read(tests::cases::mappings().join("hl7/cases/visit-a04-gbk.in.mllp"));
+    let answer = line.send(&gbk.expect("a case")).expect("an answer");
+    assert_eq!(answer.said(), good("MSG00000015"));
+    assert!(answer.text().contains("||||||GB2312\r"), "{}", answer.text());
+    assert!(answer.0.windows(4).any(|it| it == b"\xB3\xC9\xB9\xA6"), "成功 in GBK");
+
+    // What is refused says why, and the line goes on.
+    let bad = order(7).spoilt("20240515092005|1023", "someday|1023");
+    let answer = line.send(&bad.bytes).expect("an answer");
+    assert_eq!(answer.said(), ("AE".to_owned(), control(7)));
+    assert!(
+        answer.text().contains("\rERR|||102^") && answer.text().contains("ORC"),
+        "{}",
+        answer.text()
+    );
+    let unknown = order(8).spoilt("OMP^O09", "SIU^S12");
+    let answer = line.send(&unknown.bytes).expect("an answer");
+    assert_eq!(answer.said(), ("AE".to_owned(), control(8)));
+    assert!(
+        answer.text().contains("ERR|||200^Unsupported message type^HL70357|E|M101|"),
+        "{}",
+        answer.text()
+    );
+    let broken = order(9).spoilt("\rPV1|", "\rp v|");
+    assert_eq!(line.send(&broken.bytes).expect("an answer").said(), ("AE".to_owned(), control(9)));
+    assert_eq!(line.send(&order(10).bytes).expect("an answer").said(), good(&control(10)));
+}
+
+#[test]
+fn the_enhanced_mode_says_what_msh_15_and_16_ask_for() {
+    let (_agent, door) = start(Setup::files(), "");
+    let mut line = Line::connect(door).expect("the door is open");
+    let asking = |n: u64, accept: &str, application: &str| {
+        let fields = format!("|||{accept}|{application}|CHN|");
+        order(n).spoilt("|||||CHN|", fields).bytes
+    };
+    for (n, accept, application, expected) in [
+        (1, "AL", "NE", vec!["CA"]),
+        (2, "NE", "AL", vec!["AA"]),
+        (3, "AL", "AL", vec!["CA", "AA"]),
+        (4, "ER", "ER", vec![]),
+        (5, "NE", "NE", vec![]),
+    ] {
+        line.write(&framed(&asking(n, accept, application))).expect("the agent reads");
+        for code in expected {
+            let answer = line.answer().expect("an answer");
+            assert_eq!(answer.said(), (code.to_owned(), control(n)), "{accept} {application}");
+        }
+    }
+}
+
+/// A kill leaves to the kernel what was written; a power cut does not.
+#[test]
+fn what_was_acknowledged_outlives_kills_and_power_cuts() {
+    let setup = Setup { mains: true, ..Setup::files() };
+    let (mut agent, door) = start(setup, "");
+    let platform = Platform::of_folder(&agent.records());
+    let mut chance = Chance::seeded("mllp");
+    let (mut n, mut ends, mut lost) = (0, 0, 0);
+    let mut acknowledged = BTreeSet::new();
+    while ends < 6 {
+        let until = Instant::now() + chance.pause(Duration::from_millis(900));
+        let sender = thread::spawn(move || send_until_cut(door, n));
+        while Instant::now() < until {
+            thread::sleep(Duration::from_millis(5));
+        }
+        if ends % 2 == 0 {
+            agent.kill();
+        } else {
+            lost += agent.cut_power();
+        }
+        let last = sender.join().expect("a sender does not fail");
+        acknowledged.extend(n + 1..=last);
+        // The one without an answer is sent again, as a HIS does.
+        n = last;
+        ends += 1;
+        agent.start_again();
+    }
+    assert!(acknowledged.len() > 20, "too little happened: {}", acknowledged.len());
+    assert!(lost > 0, "the cuts took nothing away");
+    agent.await_drained();
+    let delivered = platform.receive(acknowledged.len() * RECORDS);
+    let mut came: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for record in &delivered.records {
+        *came.entry(&record.lane).or_default().entry(&record.elements).or_default() += 1;
+    }
+    for n in acknowledged {
+        let lane = visit(n);
+        let records = came.get(lane.as_str()).unwrap_or_else(|| panic!("{lane} is lost"));
+        for expected in order(n).records {
+            assert_eq!(records.get(expected.elements.as_str()), Some(&1), "{lane} {expected:?}");
+        }
+    }
+}
+
+/// Sends one after another; the number of the last one that was acknowledged.
+fn send_until_cut(door: SocketAddr, after: u64) -> u64 {
+    let mut last = after;
+    let Ok(mut line) = Line::connect(door) else { return last };
+    while let Ok(answer) = line.send(&order(last + 1).bytes) {
+        assert_eq!(answer.said(), good(&control(last + 1)));
+        last += 1;
+    }
+    last
+}
+
+#[test]
+fn ten_thousand_messages_on_one_connection_do_not_stall() {
+    let (agent, door) = start(Setup::files(), "");
+    let mut line = Line::connect(door).expect("the door is open");
+    let mut answers = line.second().expect("a handle");
+    let started = Instant::now();
+    // The sender does not wait for answers; they are read beside it, in order.
+    let reader = thread::spawn(move || {
+        let mut longest = Duration::ZERO;
+        let mut last = Instant::now();
+        for n in 1..=MANY {
+            assert_eq!(answers.answer().expect("an answer").said(), good(&control(n)));
+            longest = longest.max(last.elapsed());
+            last = Instant::now();
+        }
+        longest
+    });
+    let report = Report::read();
+    for n in 1..=MANY {
+        line.write(&framed(&report.numbered(n))).expect("the agent reads");
+    }
+    let longest = reader.join().expect("every answer comes, in order");
+    println!(
+        "{MANY} messages in {:?}, the longest wait for the next answer {longest:?}",
+        started.elapsed()
+    );
+    assert!(longest < Duration::from_secs(5), "stalled for {longest:?}");
+    agent.await_drained();
+    let records =
+        Platform::of_folder(&agent.records()).receive(usize::try_from(MANY).expect("small") * 4);
+    assert_eq!(records.records.len() as u64, MANY * 4);
+}
+
+#[test]
+fn lines_are_bounded_in_number_size_and_time() {
+    let (agent, door) = start(
+        Setup { listen: "body_bytes_max = 20000".to_owned(), ..Setup::files() },
+        "connections_max = 2\nidle_timeout_ms = 1500\nframe_timeout_ms = 800",
+    );
+    let connect = || Line::connect(door).expect("the kernel's queue has room");
+    // Too long: told by its number, and the line goes on.
+    let mut line = connect();
+    let long = order(1).spoilt("\rPV1|", format!("\rNTE|1|L|{}\rPV1|", "x".repeat(30_000)));
+    let answer = line.send(&long.bytes).expect("an answer");
+    assert_eq!(answer.said(), ("AE".to_owned(), control(1)));
+    assert!(answer.text().contains("|I101|"), "{}", answer.text());
+    assert_eq!(line.send(&order(2).bytes).expect("an answer").said(), good(&control(2)));
+    // Half a frame, then silence: closed when its time is up. A third line waits for a place.
+    let mut half = connect();
+    half.write(framed(&order(3).bytes).get(..100).expect("longer")).expect("the agent reads");
+    let mut third = connect();
+    let started = Instant::now();
+    assert_eq!(third.send(&order(4).bytes).expect("an answer").said(), good(&control(4)));
+    assert!(started.elapsed() > Duration::from_millis(500), "a third line was let in at once");
+    assert!(half.is_closed());
+    // Nothing at all: closed when that has lasted too long.
+    assert!(line.is_closed());
+    // What speaks something else is closed.
+    let mut foreign = connect();
+    for _ in 0..20 {
+        drop(foreign.write("GET / HTTP/1.1\r\n".repeat(400).as_bytes()));
+    }
+    assert!(foreign.is_closed());
+    for code in ["I151", "I152"] {
+        let told = wait_until(Duration::from_secs(10), || agent.log().contains(code));
+        assert!(told, "{code}: {}", agent.log());
+    }
+}
+
+#[test]
+fn a_stop_finishes_the_frame_in_hand_and_closes() {
+    let (mut agent, door) = start(Setup::files(), "");
+    let mut idle = Line::connect(door).expect("the door is open");
+    assert_eq!(idle.send(&order(1).bytes).expect("an answer").said(), good(&control(1)));
+    let mut line = Line::connect(door).expect("the door is open");
+    let frame = framed(&order(2).bytes);
+    let (first, second) = frame.split_at(300);
+    line.write(first).expect("the agent reads");
+    thread::sleep(Duration::from_millis(200));
+    agent.terminate();
+    assert!(idle.is_closed());
+    line.write(second).expect("the agent still reads");
+    assert_eq!(line.answer().expect("an answer").said(), good(&control(2)));
+    assert!(line.is_closed());
+    let ended = agent.await_end();
+    assert_eq!(ended.code, Some(0), "{}", agent.log());
+    assert!(ended.took < Duration::from_secs(10), "the stop took {:?}", ended.took);
+}
+
+/// An agent with an MLLP door, and where that is.
+fn start(setup: Setup, more: &str) -> (Agent, SocketAddr) {
+    let door = SocketAddr::from(([127, 0, 0, 1], tests::free_port()));
+    let channels = format!(
+        "[[channel]]\nname = \"hl7\"\nformat = \"hl7\"\nmappings = [\"hl7/\"]\n[channel.mllp]\nlisten = \"{door}\"\n{more}\n"
+    );
+    (Agent::start(Setup { channels, ..setup }), door)
+}
+
+/// The n-th prescription, in the original mode.
+fn order(n: u64) -> Message {
+    let message = Case::of("hl7").numbered(n);
+    let records = message.records.clone();
+    let plain = message.spoilt("|||AL|NE|CHN|", "|||||CHN|").spoilt("MSG00000016", control(n));
+    Message { records, ..plain }
+}
+
+/// Laboratory reports: one message, four records.
+struct Report(String);
+
+impl Report {
+    fn read() -> Report {
+        let path = tests::cases::mappings().join("hl7/cases/three-results.in.mllp");
+        let text = std::fs::read_to_string(path).expect("a case in UTF-8");
+        let text = text.trim_matches(['\u{B}', '\u{1C}', '\r', '\n']).to_owned();
+        let header = text.split('\r').next().unwrap_or_default().to_owned();
+        let number = header.split('|').nth(9).expect("MSH-10").to_owned();
+        Report(text.replace(&number, "CONTROL"))
+    }
+
+    fn numbered(&self, n: u64) -> Vec<u8> {
+        let text = self.0.replace("CONTROL", &control(n)).replace("MZ20260105088", &visit(n));
+        text.replace("BG2026010600077", &format!("BG{n:013}")).into_bytes()
+    }
+}
+
+fn control(n: u64) -> String {
+    format!("NO{n:09}")
+}
+
+fn visit(n: u64) -> String {
+    format!("MZ{n:011}")
+}
+
+fn good(control: &str) -> (String, String) {
+    ("AA".to_owned(), control.to_owned())
+}
+
+fn lines_end_in(message: &Message, end: &str) -> Vec<u8> {
+    let text = String::from_utf8(message.bytes.clone()).expect("the case is UTF-8");
+    text.trim_matches(['\u{B}', '\u{1C}', '\r']).replace('\r', end).into_bytes()
+}
+
+/// How many records came of each visit.
+fn lanes(agent: &Agent, expected: usize) -> BTreeMap<String, usize> {
+    let delivered = Platform::of_folder(&agent.records()).receive(expected);
+    let mut lanes = BTreeMap::new();
+    for record in delivered.records {
+        *lanes.entry(record.lane).or_default() += 1;
+    }
+    lanes
+}
+
+/// Of one prescription.
+const RECORDS: usize = 6;
+const MANY: u64 = 10_000;
