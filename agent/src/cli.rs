@@ -31,7 +31,6 @@ mod shadow;
 mod test;
 mod translate;
 mod validate;
-mod write;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -41,6 +40,7 @@ use schemas::Problem;
 
 use crate::config::Config;
 use crate::sets::Sets;
+use crate::write;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

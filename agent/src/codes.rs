@@ -78,6 +78,8 @@ codes! {
     "I123" "没有这个疑点" "there is no such suspicion" "编号原样取自 his-agent audit findings"
     "I131" "没有这个计划，或没有这次运行" "there is no such plan, or no such run" "核对名称：his-agent rules plan list；运行的编号：his-agent rules plan runs"
     "I132" "计划的写法不对" "a plan is not readable" "按提示改正；时间表是五段：分 时 日 月 星期"
+    "I133" "没有这条规则，或修改的写法不对" "there is no such rule, or a change of it is not readable" "按提示改正；标识：his-agent rules list"
+    "I134" "规则的修改没有地方写，或写不进" "changes of rules have no place, or cannot be written there" "在 [sets] 里写明 overlay 目录，守护进程的用户要能写"
     "I151" "MLLP 端口上来的不是 MLLP，连接已关闭" "what comes at an MLLP port is no MLLP" "核对对方的协议：每份报文前面是字节 0B，后面是 1C 0D；有证书的门只接受 TLS，没有证书的门不接受 TLS"
     "I152" "MLLP 的一帧没有在时限内收完，或应答没有被收走，连接已关闭" "an MLLP frame did not end in time, or its answer was not taken" "对方要送出帧尾 1C 0D，并读取应答；网络慢时调大 frame_timeout_ms。没有得到应答的报文由对方重送"
     "I153" "MLLP 连接在一帧中间断开，这份报文没有接收" "an MLLP connection broke inside a frame" "对方重送即可；常出现时查网络和对方的超时设置"

@@ -41,6 +41,7 @@ pub fn routes(road: &Arc<Road>) -> Router {
         .merge(keys::routes())
         .merge(parked::routes())
         .merge(plans::routes::routes())
+        .merge(sets::rulebook::routes())
         .fallback(unknown_address)
         .with_state(Arc::clone(road))
 }

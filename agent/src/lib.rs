@@ -72,6 +72,7 @@ pub mod sets;
 pub mod shadow;
 pub mod supervise;
 pub mod telemetry;
+mod write;
 
 /// Of every binary that links the daemon, the benchmarks' too: what is measured is what runs.
 #[global_allocator]

@@ -4,10 +4,12 @@
 //! crates never touch a disk: this module reads the folders and hands them texts.
 
 mod archive;
+pub(crate) mod books;
 mod opening;
 mod region;
 mod reload;
 pub(crate) mod routes;
+pub(crate) mod rulebook;
 mod seen;
 mod texts;
 mod trial;

@@ -21,7 +21,7 @@ mod text;
 use rust_decimal::Decimal;
 
 pub(crate) use judge::{Subject, Truth};
-pub(crate) use read::Fault;
+pub(crate) use read::{Fault, operators_of};
 pub use text::Sentence;
 
 use crate::age::Age;

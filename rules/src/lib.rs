@@ -9,6 +9,7 @@
 //! - [`pack`]: packs of rules, knowledge rows and drugs; [`rule`], [`knowledge`], [`drug`]: their parts.
 //! - [`setting`]: how strict a rule is in one place or time; [`scope`]: where and when a rule or row holds.
 //! - [`condition`]: the hospital's own rules, as trees of comparisons. [`sets`]: named lists of items; [`window`]: named stretches of time; [`icd`]: branches of codes.
+//! - [`form`]: rules as JSON, TOML, schema and form, for consoles and programs.
 //! - [`import`]: published tables restated as rows; [`overlay`]: a hospital's changes to rules and rows.
 //! - [`families`]: the templates, one file each; [`family`]: what a template is.
 //! - [`evaluate()`], [`verdict`]: judgement and answer; [`explain`]: why; [`cases`]: packs that test themselves.
@@ -29,6 +30,7 @@ pub mod facts;
 pub mod families;
 pub mod family;
 mod finding_id;
+pub mod form;
 pub mod frequency;
 pub mod from_records;
 mod groups;

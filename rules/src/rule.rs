@@ -256,10 +256,11 @@ impl Rule {
     }
 }
 
-const SEVERITIES: [(&str, Severity); 3] =
+pub(crate) const SEVERITIES: [(&str, Severity); 3] =
     [("1", Severity::Clear), ("2", Severity::High), ("3", Severity::Slight)];
-const BEHAVIOURS: [(&str, Behaviour); 2] = [("1", Behaviour::Encounter), ("2", Behaviour::Item)];
-const ON_MISSING: [(&str, OnMissing); 4] = [
+pub(crate) const BEHAVIOURS: [(&str, Behaviour); 2] =
+    [("1", Behaviour::Encounter), ("2", Behaviour::Item)];
+pub(crate) const ON_MISSING: [(&str, OnMissing); 4] = [
     ("report", OnMissing::Report),
     ("silent", OnMissing::Silent),
     ("ask", OnMissing::Ask),

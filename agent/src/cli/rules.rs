@@ -8,6 +8,7 @@ mod books;
 mod explain;
 mod import;
 mod overlay;
+mod own;
 mod plan;
 mod shadow;
 mod stats;
@@ -23,6 +24,18 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// 全部规则：规则包、标识、在用与否、动作 | all rules
+    List(own::List),
+    /// 一条规则：TOML、JSON 或表单 | one rule in any form
+    Show(own::Show),
+    /// 新增一条本院的规则 | a rule of the hospital's own
+    Add(own::Define),
+    /// 换上本院规则的新版本 | its next version
+    Edit(own::Define),
+    /// 删去一条本院的规则 | take it away
+    Delete(own::Delete),
+    /// 规则的 JSON Schema；--form 是表单的说明 | what can be written
+    Schema(own::Schema),
     /// 本院对规则和知识点的修改：列出，增、改、停、限，撤销 | the hospital's changes to rules and rows
     Overlay(overlay::Arguments),
     /// 导入公布的知识点表：先预览，再写入 | a published table: preview, then apply
@@ -43,6 +56,12 @@ enum Command {
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
     match &arguments.command {
+        Command::List(it) => own::list(it),
+        Command::Show(it) => own::show(it),
+        Command::Add(it) => own::add(it),
+        Command::Edit(it) => own::edit(it),
+        Command::Delete(it) => own::delete(it),
+        Command::Schema(it) => own::schema(it),
         Command::Overlay(it) => overlay::run(it),
         Command::Import(it) => import::run(it),
         Command::Backtest(it) => backtest::run(it),

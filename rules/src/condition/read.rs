@@ -261,26 +261,23 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Whether an operator says anything about values of a kind.
-fn fits(element: &Element, operator: Operator) -> Result<(), String> {
-    let is_partial = matches!(operator, Operator::Starts | Operator::Contains);
-    let good = match element.kind {
-        Kind::Text => !operator.is_order(),
-        Kind::Word(_) | Kind::Flag => !operator.is_order() && !is_partial,
-        Kind::Number | Kind::Dose => !is_partial,
+/// The operators that say anything about values of a kind.
+pub(crate) fn operators_of(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Text => &["=", "!=", "starts", "contains"],
+        Kind::Word(_) | Kind::Flag => &["=", "!="],
+        Kind::Number | Kind::Dose => &["=", "!=", "<", "<=", ">", ">="],
         // An age is a day of birth: it can be reached or not, and nothing else.
-        Kind::Age => matches!(operator, Operator::Less | Operator::GreaterOrEqual),
-    };
-    if good {
+        Kind::Age => &["<", ">="],
+    }
+}
+
+fn fits(element: &Element, operator: Operator) -> Result<(), String> {
+    let (sign, fit) = (operator.sign(), operators_of(element.kind));
+    if fit.contains(&sign) {
         return Ok(());
     }
-    let fit = match element.kind {
-        Kind::Text => "= != starts contains",
-        Kind::Word(_) | Kind::Flag => "= !=",
-        Kind::Number | Kind::Dose => "= != < <= > >=",
-        Kind::Age => "< >=",
-    };
-    Err(format!("`{}` does not fit `{}`; write one of {fit}", operator.sign(), element.name))
+    Err(format!("`{sign}` does not fit `{}`; write one of {}", element.name, fit.join(" ")))
 }
 
 /// Says that there is no such element, with the nearest name.

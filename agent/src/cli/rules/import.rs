@@ -78,7 +78,7 @@ fn import(arguments: &Arguments) -> Result<(), Exit> {
         return Ok(());
     }
     let books = Books::open(&arguments.config.config)?;
-    let preview = previewed(arguments, &books.sets.rules, &table, &columns, &source)?;
+    let preview = previewed(arguments, &books.sets().rules, &table, &columns, &source)?;
     show::show(&preview);
     apply(arguments, books, &preview, &source, &bytes)
 }

@@ -9,7 +9,7 @@ use rules::overlay::{CellList, Change, What};
 
 use super::super::{ConfigArgument, Exit};
 use super::books::Books;
-use crate::clock;
+use crate::sets::books;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -116,20 +116,14 @@ fn record(books: Books, pack: &str, change: Change) -> Result<(), Exit> {
 }
 
 impl By {
+    /// The same for whoever writes it.
+    pub(super) fn by(&self) -> books::By {
+        books::By { author: self.author.clone(), reason: self.reason.clone() }
+    }
+
     /// A change that says nothing yet.
     pub(super) fn begin(&self, what: What) -> Change {
-        Change {
-            no: 0,
-            at: clock::now(),
-            author: self.author.clone(),
-            reason: self.reason.clone(),
-            what,
-            rule: String::new(),
-            key: None,
-            which: CellList::default(),
-            cells: CellList::default(),
-            line: 0,
-        }
+        self.by().begin(what)
     }
 }
 

@@ -55,7 +55,7 @@ fn start(config: &ConfigArgument, one: &One) -> Result<(), Exit> {
     let books = Books::open(&config.config)?;
     let pack = pack_of(&books, one)?;
     let mut changes = Vec::new();
-    for rule in books.sets.rules.rules().iter().filter(|it| is_meant(one, &it.id, &it.pack)) {
+    for rule in books.sets().rules.rules().iter().filter(|it| is_meant(one, &it.id, &it.pack)) {
         let about = |what| Change { rule: rule.id.clone(), ..one.by.begin(what) };
         if rule.action != Action::Silent {
             let mut cells = CellList::default();
@@ -78,7 +78,7 @@ fn take_back(
     let books = Books::open(&config.config)?;
     let pack = pack_of(&books, one)?;
     let log = books.log(&pack)?;
-    let rules = books.sets.rules.rules().iter().filter(|it| is_meant(one, &it.id, &it.pack));
+    let rules = books.sets().rules.rules().iter().filter(|it| is_meant(one, &it.id, &it.pack));
     let begun: Vec<&Change> = rules.flat_map(|rule| trial_of(&log, &rule.id)).collect();
     let changes = begun.into_iter().filter(|it| is_wanted(it)).map(|begun| {
         let mut cells = CellList::default();

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::path::Path;
 
 /// On disk when this returns: as [`replace`] where there is a file, otherwise as a new one.
-pub(super) fn put(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn put(path: &Path, text: &str) -> io::Result<()> {
     if fs::exists(path)? {
         return replace(path, text);
     }
@@ -21,7 +21,7 @@ pub(super) fn put(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// On disk when this returns, with the mode and the owner that the file had.
-pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     // A link would be replaced by a file: write where it leads.
     let path = fs::canonicalize(path)?;
     let before = fs::metadata(&path)?;
