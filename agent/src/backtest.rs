@@ -15,6 +15,7 @@ use crate::checks::again;
 use crate::checks::entry::Check;
 use crate::clock;
 use crate::config::Config;
+use crate::history::History;
 use crate::pipeline;
 use crate::sets::{Sets, Texts, read_folder};
 
@@ -61,11 +62,12 @@ fn exchange(texts: &mut Texts, folder: &Path) -> Result<(), Vec<Problem>> {
     Ok(())
 }
 
-/// Judges a check by both, and counts; gives what either found.
+/// Judges a check by both, and counts; gives what either found. The past of patients is the daemon's:
+/// without it, a check knows what its caller sent.
 pub(crate) fn judge(
     config: &Config,
     (old, new): (&Sets, &Sets),
-    check: &Check,
+    (check, past): (&Check, Option<&History>),
     report: &mut Report,
 ) -> Vec<Hit> {
     // A request that somebody wrote by hand was asked now.
@@ -74,10 +76,13 @@ pub(crate) fn judge(
         asked.asked_at = pipeline::stamp(clock::now());
     }
     let limits = &config.listen.limits;
-    let Some((facts, now)) = again::facts(&asked, old, &config.hospital.code, limits) else {
+    let Some((mut facts, now)) = again::facts(&asked, old, &config.hospital.code, limits) else {
         report.unreadable();
         return Vec::new();
     };
+    if let Some(history) = past {
+        history.recall_as_of(&mut facts, now);
+    }
     let before = rules::evaluate(&old.rules, &facts, now);
     if std::ptr::eq(old, new) {
         return report.compare(&asked, &before, &before);

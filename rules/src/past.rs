@@ -13,7 +13,7 @@ mod gather;
 mod merge;
 mod read;
 
-pub use as_of::{AsOf, as_of, names_of};
+pub use as_of::{AsOf, as_of, known_at, names_of};
 pub use gather::gather;
 pub use merge::merge;
 pub use read::{is_told_by, named_by, notes_of, who_is_it_about};

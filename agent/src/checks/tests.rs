@@ -129,6 +129,72 @@ fn a_disk_that_stands_still_holds_no_check_up_and_what_is_lost_is_counted() {
     });
 }
 
+/// What commands ask: requests page by page, statistics by rule, why a check found what it found.
+#[test]
+fn what_is_kept_can_be_asked_for_over_the_socket() {
+    use axum::body::{Body, to_bytes};
+    use tower::ServiceExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let (road, writer) = road(folder.path());
+        let order = r#"{"rx_id":"1","hilist_code":"XG04CBD247E002010101503"}"#;
+        let request = format!(r#"{{"patient":{{"patn_id":"P1","gend":"2"}},"orders":[{order}]}}"#);
+        let facts = rules::request::read(&request).unwrap();
+        let asked = Check { request: Bytes::from(request), ..made("2026-11-22T09:00:00") };
+        let now = "2026-11-22T09:00:00".parse().unwrap();
+        let verdict = rules::evaluate(&road.sets.load().rules, &facts, now);
+        let check = asked.judged(&facts, &verdict, &[]);
+        let (id, finding) = (check.check_id.clone(), check.findings[0].id.clone());
+        assert_eq!(check.findings[0].rule_id, "drug-sex");
+        road.checks.log().unwrap().append(&[check], None).unwrap();
+        let ask = async |address: &str| {
+            let request = http::Request::get(address).body(Body::empty()).unwrap();
+            let answer = crate::control::routes(&road).oneshot(request).await.unwrap();
+            let bytes = to_bytes(answer.into_body(), 1 << 22).await.unwrap();
+            serde_json::from_slice::<Value>(&bytes).unwrap()
+        };
+        let explained = ask(&format!("/admin/v1/checks/{id}/findings/{finding}/explain")).await;
+        let told = explained["data"]["findings"][0]["explanation"].as_str().unwrap();
+        assert!(told.contains("限男性"), "{told}");
+        assert_eq!(explained["data"]["unknown"], json!([]), "of one finding");
+        let whole = ask(&format!("/admin/v1/checks/{id}/explain")).await;
+        assert!(!whole["data"]["unknown"].as_array().unwrap().is_empty(), "{whole}");
+        let nobody = ask(&format!("/admin/v1/checks/{id}/findings/nobody/explain")).await;
+        assert_eq!(nobody["detail"][0]["code"], "I113");
+        assert_eq!(ask("/admin/v1/checks/nobody/explain").await["detail"][0]["code"], "I113");
+
+        let day = "from=20261122000000&to=20261123000000";
+        let page = ask(&format!("/admin/v1/checks/requests?{day}")).await;
+        assert!(page["data"]["checks"][0]["request"].as_str().unwrap().contains("XG04CBD247"));
+        let rest = ask(&format!("/admin/v1/checks/requests?{day}&after={id}")).await;
+        assert_eq!(rest["data"]["checks"], json!([]));
+        let wrong = ask("/admin/v1/checks/requests?from=1&to=2").await;
+        assert_eq!(wrong["detail"][0]["code"], "I111");
+
+        let told = ask("/admin/v1/rules/statistics?from=20261122&to=20261122&rule=drug-sex").await;
+        assert_eq!(told["data"]["checks"], 1);
+        assert_eq!(
+            (&told["data"]["rules"][0]["hits"], &told["data"]["rules"][0]["shown"]),
+            (&json!(1), &json!(1))
+        );
+        drop(writer);
+    });
+}
+
+/// What doctors override too often is told once it is so, and no longer when it is not.
+#[test]
+fn rules_that_are_overridden_too_often_stand_in_what_operators_see() {
+    let folder = tempfile::tempdir().unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let (road, writer) = road(folder.path());
+        road.checks.set_overridden(vec![("drug-sex".to_owned(), 75)]);
+        assert_eq!(road.checks.standing()["overridden_rules"], json!(["drug-sex 75%"]));
+        road.checks.set_overridden(Vec::new());
+        assert_eq!(road.checks.standing()["overridden_rules"], json!([]));
+        drop(writer);
+    });
+}
+
 /// What the doctor saw is answered for, though the log had not come to it yet.
 #[test]
 fn a_check_that_waits_for_its_turn_does_not_open_what_was_answered() {

@@ -56,8 +56,9 @@ async fn answer(road: Arc<Road>, id: String, finding: Option<String>) -> Respons
 fn why(road: &Road, check: &Check, finding: Option<&str>) -> Result<Value, String> {
     let sets = road.sets.load();
     let limits = &road.config.listen.limits;
-    let (facts, now) = again::facts(check, &sets, &road.config.hospital.code, limits)
+    let (mut facts, now) = again::facts(check, &sets, &road.config.hospital.code, limits)
         .ok_or("这次审查的报文已读不出：通道或映射变了")?;
+    road.history.recall_as_of(&mut facts, now);
     let verdict = rules::evaluate(&sets.rules, &facts, now);
     let is_asked = |id: &str| finding.is_none_or(|it| it == id);
     let files = &sets.texts.rules;

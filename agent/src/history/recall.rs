@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::DateTime;
 use rules::past::{self, Named, Noted};
 use rules::{Facts, Group, facts};
 
@@ -31,6 +32,16 @@ impl History {
                 fill(facts, found.unwrap_or_default(), &ledger);
             }
             Err(outcome) => count(outcome),
+        }
+    }
+
+    /// Fills the history of a check that was made at a moment, as far as it was known then. Blocks, and
+    /// takes the time that it takes: nobody waits for it.
+    pub(crate) fn recall_as_of(&self, facts: &mut Facts, at: DateTime) {
+        let Some(ledger) = self.ledger() else { return };
+        let Some(named) = named(facts) else { return };
+        if let Ok(found) = read(&ledger, &named, Reach::Disk) {
+            fill(facts, past::known_at(found.unwrap_or_default(), at), &ledger);
         }
     }
 

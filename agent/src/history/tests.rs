@@ -125,6 +125,28 @@ fn nothing_of_a_patient_can_be_read_from_the_files_and_forgotten_is_gone() {
     assert_eq!(house.of("P1"), "YP2");
 }
 
+/// Who judges a check once more asks what was known then.
+#[test]
+fn a_check_of_yesterday_knows_nothing_of_today() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    house.accept("MZ1", &[order("1", "YP1")]); // of 2026-05-01 09:00
+    let House { outbox, writer, ledger } = house;
+    drop(ledger);
+    let config = config(folder.path());
+    let history = History::new(&config);
+    history.open(&config, outbox).unwrap();
+    for (at, expected) in [("2026-05-01T08:59:59", 0), ("2026-05-01T09:00:00", 1)] {
+        let mut facts = asked("P1");
+        history.recall_as_of(&mut facts, at.parse().unwrap());
+        assert_eq!(facts.history.present().unwrap().orders.len(), expected, "{at}");
+    }
+    let mut nobody = rules::request::read("{}").unwrap();
+    history.recall_as_of(&mut nobody, "2026-05-02T00:00:00".parse().unwrap());
+    assert!(nobody.history.is_absent());
+    drop(writer);
+}
+
 #[test]
 fn another_key_reads_nothing_and_the_past_is_unknown_until_it_begins_anew() {
     let folder = tempfile::tempdir().unwrap();

@@ -130,8 +130,8 @@ impl Work<'_> {
         let mut goes_on = true;
         for check in page {
             let begun = Instant::now();
-            let config = &self.road.config;
-            for hit in backtest::judge(config, sets, check, &mut self.execution.counts) {
+            let (config, past) = (&self.road.config, Some(&self.road.history));
+            for hit in backtest::judge(config, sets, (check, past), &mut self.execution.counts) {
                 if self.execution.rows >= ROWS_MAX {
                     self.execution.rows_not_kept += 1;
                     continue;

@@ -263,3 +263,7 @@ fn no_rule(id: &str) -> Response {
     let id: String = id.chars().take(60).collect();
     failed(StatusCode::NOT_FOUND, "I133", &[format!("没有规则 {id}")])
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

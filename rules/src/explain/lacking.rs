@@ -133,3 +133,63 @@ fn example(element: &str) -> &'static str {
     };
     known.unwrap_or_else(by_kind)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_it_goes_in_both_requests() {
+        let order = "data.patient_dtos[].fsi_encounter_dtos.fsi_order_dtos[]";
+        check("patient.gend", "patient.gend", "data.patient_dtos[].gend", "\"2\"");
+        check(
+            "encounter.medins_lv",
+            "encounter.medins_lv",
+            "data.patient_dtos[].fsi_encounter_dtos.medins_lv",
+            "\"5\"",
+        );
+        check("orders[1].cnt", "orders[].cnt", &format!("{order}.cnt"), "\"1\"");
+        check(
+            "orders[1].medc_days",
+            "orders[].medc_days",
+            &format!("{order}.extend_order_map.o_prdDays"),
+            "\"7\"",
+        );
+        check(
+            "orders[1].drug_used_frqu",
+            "orders[].drug_used_frqu",
+            &format!("{order}.extend_order_map.o_used_frqu_dscr"),
+            "\"BID\"",
+        );
+        check("orders[1].cnt_unt", "orders[].cnt_unt", &format!("{order}.spec_unt"), "\"盒\"");
+        check(
+            "prescriber.drord_dr_profttl",
+            "prescriber.drord_dr_profttl",
+            &format!("{order}.drord_dr_profttl"),
+            "\"232\"",
+        );
+        check(
+            "diagnoses",
+            "diagnoses[]",
+            "data.patient_dtos[].fsi_encounter_dtos.fsi_diagnose_dtos[]",
+            "[{\"dise_codg\":\"I10.x00\"}]",
+        );
+        // That interface has no place for these.
+        check("patient.wt", "patient.wt", "nowhere", "\"62.5\"");
+        check("orders[1].drug_used_way_code", "orders[].drug_used_way_code", "nowhere", "\"401\"");
+        check(
+            "labs[eGFR]",
+            "labs[]",
+            "nowhere",
+            "[{\"exam_item_detl_name\":\"eGFR\",\"exam_rslt_val\":\"58\"}]",
+        );
+    }
+
+    #[track_caller]
+    fn check(path: &str, canonical: &str, national: &str, example: &str) {
+        let it = one(path);
+        let found =
+            (it.canonical.as_str(), it.national.as_deref().unwrap_or("nowhere"), it.example);
+        assert_eq!(found, (canonical, national, example), "{path}");
+    }
+}

@@ -47,6 +47,16 @@ pub fn as_of(records: Vec<Noted>, encounter: &str, until: DateTime) -> AsOf {
     told
 }
 
+/// Records as they stood at a moment: what came about later was not there.
+#[must_use]
+pub fn known_at(records: Vec<Noted>, until: DateTime) -> Vec<Noted> {
+    let mut records = latest(records);
+    for record in &mut records {
+        record.notes.retain_mut(|note| is_there(note, until));
+    }
+    records
+}
+
 /// Everything that an encounter is called by these records.
 #[must_use]
 pub fn names_of(records: &[Noted], encounter: &str) -> HashSet<String> {

@@ -72,7 +72,7 @@ fn backtest(arguments: &Arguments) -> Result<Report, Exit> {
     let mut report = Report::new(named);
     let mut hits = Hits::create(arguments.hits.as_deref())?;
     while let Some(check) = source.next()? {
-        for hit in backtest::judge(&config, (&old, &new), &check, &mut report) {
+        for hit in backtest::judge(&config, (&old, &new), (&check, None), &mut report) {
             hits.write(&hit)?;
         }
         if report.checks.is_multiple_of(CHECKS_BETWEEN_WORDS) {
