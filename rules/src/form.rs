@@ -63,7 +63,7 @@ pub fn definition(file: &str, text: &str) -> Result<Value, Vec<Problem>> {
     }
 }
 
-fn number_of<T: PartialEq>(known: &[(&str, T)], wanted: T) -> Option<u64> {
+fn number_of<T: PartialEq + Copy>(known: &[(&str, T)], wanted: T) -> Option<u64> {
     known.iter().find(|(_, it)| *it == wanted).and_then(|(code, _)| code.parse().ok())
 }
 

@@ -12,6 +12,7 @@ use jiff::civil::DateTime;
 use tokio_util::sync::CancellationToken;
 
 use super::execution::{Execution, State};
+use super::plan::Plan;
 use super::{book, job, lock};
 use crate::clock;
 use crate::intake::Road;
@@ -102,7 +103,7 @@ fn pick_up(road: &Road, mut again: Vec<Execution>) -> Result<(Next, Vec<Executio
     }
     let due = plans.iter().filter_map(|it| Some((it.due(now)?, it)));
     let Some((due, plan)) = due.min_by_key(|((at, _), _)| *at) else {
-        return Ok((Next::Wait(until_next(plans.iter().filter_map(|it| it.next()), now)), again));
+        return Ok((Next::Wait(until_next(plans.iter().filter_map(Plan::next), now)), again));
     };
     let execution = Execution::begin(plan, Some(due), 1);
     let mut plan = plan.clone();

@@ -22,6 +22,7 @@ pub(super) mod maybe {
 
     use crate::pipeline;
 
+    #[allow(clippy::ref_option)] // the derived code hands the member over as it is
     pub(in super::super) fn serialize<S: Serializer>(
         at: &Option<DateTime>,
         to: S,

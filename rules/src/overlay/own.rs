@@ -173,7 +173,8 @@ mod tests {
             let mut parts = line.split(',');
             let mut part = || parts.next().unwrap();
             let (what, rule, cells) = (part(), part(), part());
-            log.push_str(&format!("{no},2026-11-22T09:00:00,a,b,{what},{rule},,,,{cells}\n"));
+            let line = format!("{no},2026-11-22T09:00:00,a,b,{what},{rule},,,,{cells}\n");
+            log.push_str(&line);
         }
         for (no, text) in (1..).zip(texts).filter(|(no, _)| log.contains(&format!("{no}.toml"))) {
             files.insert(file_of(&format!("{no}.toml")), text);

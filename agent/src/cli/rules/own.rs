@@ -31,12 +31,12 @@ pub(super) struct Show {
     /// 规则标识 | the rule
     rule: String,
     /// 写成什么 | in which form
-    #[arg(long = "as", value_enum, default_value_t = Form::Toml)]
-    form: Form,
+    #[arg(long = "as", value_enum, default_value_t = Shape::Toml)]
+    shape: Shape,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Form {
+enum Shape {
     /// 可以改了再用 edit 写回 | to be changed and given to `edit`
     Toml,
     /// 全部：写的、在用的、修改记录 | everything, for programs
@@ -106,10 +106,10 @@ pub(super) fn show(arguments: &Show) -> Exit {
         return Exit::Usage;
     };
     let part = |name: &str| told.get(name).cloned().unwrap_or_default();
-    match arguments.form {
-        Form::Toml => say!("{}", part("toml").as_str().unwrap_or_default().trim_end()),
-        Form::Json => say!("{told:#}"),
-        Form::Form => say!("{:#}", filled(part("form"), &part("rule"))),
+    match arguments.shape {
+        Shape::Toml => say!("{}", part("toml").as_str().unwrap_or_default().trim_end()),
+        Shape::Json => say!("{told:#}"),
+        Shape::Form => say!("{:#}", filled(part("form"), &part("rule"))),
     }
     Exit::Ok
 }

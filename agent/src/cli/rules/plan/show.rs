@@ -33,9 +33,10 @@ pub(super) fn one(plan: &Value, as_json: bool) {
 }
 
 pub(super) fn begun(told: &Value) {
-    match told.get("behind").and_then(Value::as_str) {
-        Some(name) => say!("排在正在运行的 {name} 之后"),
-        None => say!("开始运行；看结果：his-agent rules plan runs {}", text(told, "plan")),
+    if let Some(name) = told.get("behind").and_then(Value::as_str) {
+        say!("排在正在运行的 {name} 之后");
+    } else {
+        say!("开始运行；看结果：his-agent rules plan runs {}", text(told, "plan"));
     }
 }
 
