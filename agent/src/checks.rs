@@ -22,6 +22,7 @@
 //! | `feedback` | the forms in which answers come |
 //! | `kept` | kept checks with their requests, for back-tests |
 //! | `statistics` | how each rule fares |
+//! | `heard` | what an answer says of the orders, for the patient's past |
 //! | `why` | why a check found what it found |
 //! | `links` | the records in which the orders of a finding were uploaded |
 //! | `records` | checks, findings and answers as standard records |
@@ -31,6 +32,7 @@ mod acknowledged;
 pub mod again;
 pub mod entry;
 pub mod feedback;
+mod heard;
 mod keeper;
 mod kept;
 mod keys;
@@ -50,6 +52,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use rules::past::Seen;
 use rules::{Finding, Verdict};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc, watch};
@@ -96,8 +99,8 @@ struct Opened {
 /// What is handed over.
 #[derive(Debug)]
 enum Note {
-    /// A check, and its patient's number, which the log never sees.
-    Check(Box<Check>, Option<String>),
+    /// A check, its patient's number, which the log never sees, and what it told for the past.
+    Check(Box<Check>, Option<String>, Option<Seen>),
     /// Orders of an encounter that may have findings.
     Uploaded(Uploaded),
 }
@@ -149,8 +152,8 @@ impl Checks {
 
     /// Hands a check over that was answered. Never waits: what finds no room is lost to the log,
     /// and counted.
-    pub(crate) fn offer(&self, check: Check, patn_id: Option<String>) {
-        self.hand_over(Note::Check(Box::new(check), patn_id));
+    pub(crate) fn offer(&self, check: Check, patn_id: Option<String>, seen: Option<Seen>) {
+        self.hand_over(Note::Check(Box::new(check), patn_id, seen));
     }
 
     fn hand_over(&self, note: Note) {
@@ -224,7 +227,10 @@ impl Note {
     /// About how much memory it takes while it waits.
     fn bytes(&self) -> usize {
         match self {
-            Note::Check(check, _) => check.request.len() + 1024 + check.findings.len() * 512,
+            Note::Check(check, _, seen) => {
+                let seen = seen.as_ref().map_or(0, Seen::bytes);
+                check.request.len() + 1024 + check.findings.len() * 512 + seen
+            }
             Note::Uploaded(it) => 256 + it.len() * 192,
         }
     }
@@ -270,7 +276,12 @@ async fn answer_now(
 ) -> Result<Vec<log::Answered>, StoreError> {
     let Some(log) = road.checks.log().cloned() else { return Err(StoreError::Stopped) };
     let writer = writer(road).filter(|_| telling == Telling::ToTell);
-    let work = move || log.answer(&answers, writer.as_ref());
+    let hearing = Arc::clone(road);
+    let work = move || {
+        let told = log.answer(&answers, writer.as_ref())?;
+        heard::hear(&hearing, &log, &told);
+        Ok::<_, StoreError>(told)
+    };
     let told = tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::panicked())??;
     if told.iter().all(log::Answered::is_taken) {
         for it in told.iter().filter(|it| it.step == Some(states::Step::Taken)) {

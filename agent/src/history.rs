@@ -11,6 +11,9 @@
 //! holds the rows and the number up to which they were made, so that a crash at any moment loses
 //! nothing and doubles nothing. Until then the outbox keeps the records, delivered or not.
 //!
+//! What a check says of its own patient (diagnoses, allergies, results, a weight, the lines it asks
+//! about) is kept behind its answer, apart from what records say, and gives way to it.
+//!
 //! A check asks memory first and the disk only for a bounded time. Whoever cannot be asked, or is not
 //! known because the key is another one, leaves the history *unknown*, never empty.
 //!
@@ -20,6 +23,7 @@
 //! | `links` | the ids of one patient |
 //! | `ledger` | the rows: fold, read, forget |
 //! | `firsts` | the first use of each item, which outlives its line |
+//! | `seen` | what checks told of their own patients |
 //! | `encounters` | who was there on which day, for audits |
 //! | `codec`, `fields` | what is kept, as bytes |
 //! | `cipher` | how it is sealed |
@@ -38,6 +42,7 @@ mod ledger;
 mod links;
 mod recall;
 pub(crate) mod routes;
+mod seen;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -48,6 +53,7 @@ pub(crate) use self::encounters::{Found, Unread};
 pub(crate) use self::fold::follow;
 pub(crate) use self::keys::Kind;
 use self::ledger::{Ledger, NotOpen};
+pub(crate) use self::seen::AboutLines;
 use crate::clock;
 use crate::config::Config;
 use crate::outbox::{Outbox, StoreError};

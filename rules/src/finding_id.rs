@@ -21,6 +21,11 @@ impl FindingId {
         }
     }
 
+    /// The number itself, for what is told apart and never shown.
+    pub(crate) fn number(&self) -> u64 {
+        self.0
+    }
+
     /// Sixteen hexadecimal digits.
     pub(crate) fn finish(&self) -> String {
         let mut id = String::with_capacity(16);

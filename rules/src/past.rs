@@ -5,6 +5,8 @@
 //! notes and makes the history of them when somebody asks ([`gather`]): then a line that came again
 //! is one line, a void takes it back, an admission and its discharge are one stay.
 //!
+//! What a check says of its patient is kept beside the records, and gives way to them ([`seen`]).
+//!
 //! Nothing here refuses. A record was validated before, and what cannot be read is not known.
 
 mod as_of;
@@ -12,13 +14,16 @@ mod charged;
 mod gather;
 mod merge;
 mod read;
+mod seen;
+mod told;
 
 pub use as_of::{AsOf, as_of, known_at, names_of};
 pub use gather::gather;
 pub use merge::merge;
 pub use read::{is_told_by, named_by, notes_of, who_is_it_about};
+pub use seen::{Seen, answered, proposed, seen};
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 
 use crate::facts::{Allergy, Diagnosis, LabResult, Order, Patient, Stay, Surgery};
 
@@ -69,7 +74,9 @@ pub enum Note {
     Void,
     /// The laboratory report of this number is void.
     VoidReport(String),
-    /// Sex and birth of the person; never a name or a number.
+    /// A drug that a pharmacy sold, or took back.
+    Sale(Box<Order>),
+    /// Sex and birth of the person, of a check its weight; never a name or a number.
     Person(Box<Patient>),
     /// What a stay is under, beside what [`Stay`] tells.
     Care(Care),
@@ -77,6 +84,10 @@ pub enum Note {
     Surgery(Box<Surgery>),
     /// The encounter was settled with the fund.
     Settled(DateTime),
+    /// What follows was told by a check on this day, and by no record.
+    Asked(Date),
+    /// A line that a check asked about, and whether the doctor has answered that it goes on.
+    Proposed(Box<Order>, bool),
 }
 
 /// Who is responsible for a visit or stay, and who pays.

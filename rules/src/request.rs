@@ -179,6 +179,7 @@ fn history(root: &Object<'_>, reading: &mut Reading) -> History {
         diagnoses: plain(list(root, "diagnoses", reading, groups::diagnosis)),
         allergies: plain(list(root, "allergies", reading, groups::allergy)),
         labs: plain(list(root, "labs", reading, groups::lab)),
+        ..History::default()
     }
 }
 

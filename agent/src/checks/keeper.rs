@@ -95,10 +95,11 @@ async fn gather(
 
 fn keep_batch(road: &Arc<Road>, batch: Vec<Note>) -> Result<(), StoreError> {
     let Some(opened) = road.checks.opened.get() else { return Err(StoreError::Stopped) };
-    let (mut checks, mut uploads) = (Vec::<Check>::new(), Vec::new());
+    let (mut checks, mut uploads, mut told) = (Vec::<Check>::new(), Vec::new(), Vec::new());
     for note in batch {
         match note {
-            Note::Check(mut check, patn_id) => {
+            Note::Check(mut check, patn_id, seen) => {
+                told.extend(seen);
                 let pseudonym = |it: String| opened.key.pseudonym(&road.checks.org, &it);
                 check.patient = patn_id.map(pseudonym);
                 checks.push(*check);
@@ -110,6 +111,10 @@ fn keep_batch(road: &Arc<Road>, batch: Vec<Note>) -> Result<(), StoreError> {
         opened.log.append(&checks, writer(road).as_ref())?;
     }
     escalate(road, &checks);
+    // The log has the requests: the past only misses what it would have learnt of them.
+    if let Err(error) = road.history.see(told) {
+        tracing::warn!(%error, "what checks told was not taken into the past of patients");
+    }
     uploads.iter().try_for_each(|it| opened.log.link(it))
 }
 

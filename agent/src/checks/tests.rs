@@ -111,7 +111,7 @@ fn a_disk_that_stands_still_holds_no_check_up_and_what_is_lost_is_counted() {
         for _ in 0..offered {
             let check = made("2026-11-22T09:00:00");
             let begun = Instant::now();
-            road.checks.offer(check, Some("P1".to_owned()));
+            road.checks.offer(check, Some("P1".to_owned()), None);
             slowest = slowest.max(begun.elapsed());
         }
         assert!(slowest < Duration::from_millis(50), "{slowest:?}");
@@ -206,7 +206,7 @@ fn a_check_that_waits_for_its_turn_does_not_open_what_was_answered() {
         log.append(&[shown("2026-11-22T09:00:00")], None).unwrap();
         let stop = CancellationToken::new();
         let keeper = tokio::spawn(keep(Arc::clone(&road), stop.clone()));
-        road.checks.offer(shown("2026-11-22T09:00:05"), None);
+        road.checks.offer(shown("2026-11-22T09:00:05"), None, None);
         let told = answer(&road, vec![continued("F", None)], Telling::ToTell).await.unwrap();
         assert!(told.iter().all(log::Answered::is_taken));
         road.checks.flush().await;
@@ -215,6 +215,41 @@ fn a_check_that_waits_for_its_turn_does_not_open_what_was_answered() {
         stop.cancel();
         keeper.await.unwrap();
         assert_eq!(state(), states::State::Continued);
+        drop(writer);
+    });
+}
+
+/// What a check told is in the patient's past, its order once the doctor has said that it goes on.
+#[test]
+fn an_order_that_goes_on_is_in_the_past_of_its_patient() {
+    const ASKED: &str = r#"{"patient":{"patn_id":"P1"},"encounter":{"mdtrt_id":"MZ1"},
+        "diagnoses":[{"dise_codg":"E11"}],"orders":[{"rx_id":"R1","hosplist_code":"YP1"}]}"#;
+    let folder = tempfile::tempdir().unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let (road, writer) = road(folder.path());
+        road.history.open(&road.config, road.outbox.clone()).unwrap();
+        let past = async || {
+            let text = r#"{"patient":{"patn_id":"P1"},"encounter":{"mdtrt_id":"MZ2"}}"#;
+            let mut facts = rules::request::read(text).unwrap();
+            road.history.recall(&mut facts, Duration::from_secs(5)).await;
+            let it = facts.history.present().unwrap();
+            format!("{} diagnoses, {} orders", it.diagnoses.len(), it.orders.len())
+        };
+        assert_eq!(past().await, "0 diagnoses, 0 orders");
+        let stop = CancellationToken::new();
+        let keeper = tokio::spawn(keep(Arc::clone(&road), stop.clone()));
+        let facts = rules::request::read(ASKED).unwrap();
+        let seen = rules::past::seen(facts, clock::now());
+        let found = Found { lines: vec!["R1".to_owned()], ..finding("F") };
+        let request = Bytes::from_static(ASKED.as_bytes());
+        let check = Check { findings: vec![found], request, ..made("2026-11-22T09:00:00") };
+        road.checks.offer(check, Some("P1".to_owned()), seen);
+        road.checks.flush().await;
+        assert_eq!(past().await, "1 diagnoses, 0 orders");
+        answer(&road, vec![continued("F", None)], Telling::ToTell).await.unwrap();
+        assert_eq!(past().await, "1 diagnoses, 1 orders");
+        stop.cancel();
+        keeper.await.unwrap();
         drop(writer);
     });
 }

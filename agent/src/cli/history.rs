@@ -87,8 +87,9 @@ fn shown(told: &Value) -> String {
         _ => "-".to_owned(),
     };
     let _ = write!(out, "患者 {}，本院自 {} 起", text(told, "patient"), text(told, "since"));
-    let kinds: [(&str, &str, &[&str]); 4] = [
+    let kinds: [(&str, &str, &[&str]); 5] = [
         ("orders", "明细", &["day", "encounter", "id", "code", "name", "quantity", "days"]),
+        ("proposed", "仅审查过", &["day", "encounter", "id", "code", "name", "quantity", "days"]),
         ("stays", "就诊", &["from", "to", "encounter", "kind"]),
         ("diagnoses", "诊断", &["day", "code", "name"]),
         ("labs", "检验", &["day", "code", "name", "value"]),

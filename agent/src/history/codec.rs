@@ -109,6 +109,19 @@ fn write_note(note: &Note, out: &mut Writer) -> u8 {
             out.moment(1, Some(*at));
             14
         }
+        Note::Asked(day) => {
+            out.day(1, Some(*day));
+            15
+        }
+        Note::Proposed(line, goes_on) => {
+            write_order(line, out);
+            out.flag(0xf0, goes_on.then_some(true));
+            16
+        }
+        Note::Sale(line) => {
+            write_order(line, out);
+            17
+        }
         Note::Void => 9,
         Note::VoidReport(number) => {
             out.text(1, Some(number));
@@ -139,6 +152,12 @@ fn read_note(kind: u8, content: &[u8]) -> Option<Note> {
         12 => Note::Care(stay::read_care(content)),
         13 => Note::Surgery(Box::new(stay::read_surgery(content))),
         14 => Note::Settled(fields::moment(last(1)?)?),
+        15 => Note::Asked(fields::day(last(1)?)?),
+        16 => {
+            let goes_on = last(0xf0).and_then(fields::flag).unwrap_or(false);
+            Note::Proposed(Box::new(read_order(content)), goes_on)
+        }
+        17 => Note::Sale(Box::new(read_order(content))),
         _ => return None,
     })
 }
@@ -430,7 +449,7 @@ mod tests {
 
     #[test]
     fn everything_comes_back_as_it_was() {
-        let text = r#"{"patient":{"gend":"2","brdy":"19680315"},"surgeries":[{"oprn_oprt_code":"51.23","oprn_oprt_name":"胆囊切除",
+        let text = r#"{"patient":{"gend":"2","brdy":"19680315","wt":"61.5","wt_date":"20260430"},"surgeries":[{"oprn_oprt_code":"51.23","oprn_oprt_name":"胆囊切除",
             "main_oprn_flag":"1","oprn_oprt_begntime":"20260501090807","oprn_oprt_endtime":"20260501100807","sinc_type":"2",
             "sinc_no":"1","bld_loss":50}],"orders":[{"rx_id":"1","rxno":"CF1","grpno":"g","hilist_code":"XC08","hosplist_code":"YP1",
             "hosplist_name":"氨氯地平","drug_ingd":["甲","乙"],"drug_used_sdose":"0.5","drug_used_dosunt":"μg/kg/min","first_sdose":1,
@@ -456,7 +475,7 @@ mod tests {
             notes: vec![
                 Note::Order(order.clone()),
                 Note::Charge(order.clone(), Some("D1".to_owned())),
-                Note::First(order),
+                Note::First(order.clone()),
                 Note::Stay(
                     Box::new(history.stays.first().unwrap().clone()),
                     vec!["a".into(), "b".into()],
@@ -475,6 +494,10 @@ mod tests {
                 }),
                 Note::Surgery(Box::new(facts.surgeries.present().unwrap()[0].clone())),
                 Note::Settled(made),
+                Note::Asked(made.date()),
+                Note::Proposed(order.clone(), true),
+                Note::Proposed(order.clone(), false),
+                Note::Sale(order.clone()),
             ],
         };
         let mut bytes = Vec::new();

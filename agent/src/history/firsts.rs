@@ -110,7 +110,7 @@ impl Firsts {
 
 /// The line of an item that was used; what takes a use back is none.
 fn used(note: &Note) -> Option<&Order> {
-    let (Note::Order(line) | Note::Charge(line, _)) = note else { return None };
+    let (Note::Order(line) | Note::Charge(line, _) | Note::Sale(line)) = note else { return None };
     let is_taken_back = line.quantity.is_some_and(|it| it.is_sign_negative());
     (!is_taken_back).then_some(line)
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `R` patient, number of the first record | sealed: what is kept of records of one message |
 //! | `F` patient, item | sealed: the first use of an item |
+//! | `Q` patient, encounter | sealed: what checks told of it |
 //! | `L` pseudonym of an id | the kinds of ids the patient is known by, and the patient |
 //! | `M` patient, another patient | nothing: what is kept of the other is of this one |
 //! | `E` kind, day, encounter | sealed: the patient, and what the encounter is called |
@@ -39,6 +40,16 @@ pub(super) fn first(patient: &Pseudonym, item: &str) -> Vec<u8> {
 
 pub(super) fn firsts(patient: &Pseudonym) -> [Vec<u8>; 2] {
     span(b'F', patient)
+}
+
+/// What checks told of an encounter.
+pub(super) fn asked(patient: &Pseudonym, encounter: &str) -> Vec<u8> {
+    let digest = Sha256::digest([&patient[..], encounter.as_bytes()].concat());
+    [b"Q", &patient[..], digest.get(..8).unwrap_or_default()].concat()
+}
+
+pub(super) fn all_asked(patient: &Pseudonym) -> [Vec<u8>; 2] {
+    span(b'Q', patient)
 }
 
 pub(super) fn link(id: &Pseudonym) -> Vec<u8> {

@@ -140,7 +140,7 @@ impl Ledger {
 
     /// Takes the next records in, a bounded number.
     pub(super) fn fold(&self, today: Date) -> Result<Folded, StoreError> {
-        let mut links = self.0.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut links = self.turn();
         if links.is_full() {
             links.clear();
         }
@@ -252,7 +252,7 @@ impl Ledger {
         Ok(Change::Put(key, value))
     }
 
-    /// All that is kept of whoever is named so, in its order; `None` when nobody is known so.
+    /// All that is kept of whoever is named so, what checks told first, then records in their order; `None` when nobody is known so.
     pub(super) fn read(
         &self,
         named: &Named,
@@ -260,10 +260,12 @@ impl Ledger {
         today: Date,
     ) -> Result<Option<Vec<Noted>>, RowError> {
         let patients = self.patients(named, reach)?;
-        if patients.is_empty() {
+        let mut found = self.told_of(named, &patients, (reach, self.horizon(today)))?;
+        if patients.is_empty() && found.is_empty() {
             return Ok(None);
         }
-        self.read_of(&patients, reach, today).map(Some)
+        found.extend(self.read_of(&patients, reach, today)?);
+        Ok(Some(found))
     }
 
     /// All that is kept of patients that are one, in its order.
@@ -308,15 +310,20 @@ impl Ledger {
 
     /// Removes all that is kept of whoever is named so, from the disk too. Says of how many rows.
     pub(super) fn forget(&self, named: &Named) -> Result<u64, StoreError> {
-        let mut links = self.0.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut links = self.turn();
         let patients = self.patients(named, Reach::Disk).map_err(store_error)?;
         let mut changes: Vec<Change> =
             self.ids(named).all().map(|it| Change::Remove(keys::link(&it))).collect();
         let mut removed = 0;
         self.unindex(&patients, &mut changes)?;
-        for patient in &patients {
-            for [from, end] in [keys::rows(patient), keys::firsts(patient), keys::members(patient)]
-            {
+        let all: Vec<Pseudonym> = patients.iter().copied().chain(self.as_asked(named)).collect();
+        for patient in &all {
+            for [from, end] in [
+                keys::rows(patient),
+                keys::firsts(patient),
+                keys::all_asked(patient),
+                keys::members(patient),
+            ] {
                 let count = |_: &[u8], _: &[u8]| {
                     removed += 1;
                     ControlFlow::Continue(())
@@ -328,8 +335,10 @@ impl Ledger {
         }
         self.0.outbox.write_rows(&changes)?;
         links.clear();
-        for patient in &patients {
-            for [from, end] in [keys::rows(patient), keys::firsts(patient)] {
+        for patient in &all {
+            for [from, end] in
+                [keys::rows(patient), keys::firsts(patient), keys::all_asked(patient)]
+            {
                 self.0.outbox.rewrite_rows(&from, &end)?;
             }
         }
@@ -350,6 +359,11 @@ impl Ledger {
             ControlFlow::Continue(())
         })?;
         Ok(found)
+    }
+
+    /// Whoever changes rows does so alone.
+    pub(super) fn turn(&self) -> MutexGuard<'_, Links> {
+        self.0.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn outbox(&self) -> &Outbox {

@@ -60,7 +60,7 @@ impl Ids {
     }
 }
 
-fn pseudonym(key: &PatientKey, org: &str, kind: &str, id: &str) -> Pseudonym {
+pub(super) fn pseudonym(key: &PatientKey, org: &str, kind: &str, id: &str) -> Pseudonym {
     let tag = key.derive("history id", &[kind.as_bytes(), org.as_bytes(), id.as_bytes()]);
     tag.first_chunk().copied().unwrap_or_default()
 }

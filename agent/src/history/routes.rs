@@ -94,7 +94,9 @@ fn told(ledger: &Ledger, named: &Named, unmask: bool) -> Result<Option<Value>, S
     let Some(patient) = pseudonym(ledger, named)? else { return Ok(None) };
     let today = clock::now().date();
     let found = ledger.read(named, Reach::Disk, today).map_err(store_error)?;
-    let history = past::gather(found.unwrap_or_default(), None);
+    let found = found.unwrap_or_default();
+    let proposed: Vec<Value> = past::proposed(&found).map(|it| shown_line(unmask, it)).collect();
+    let history = past::gather(found, None);
     tracing::info!(
         patient,
         unmask,
@@ -106,6 +108,7 @@ fn told(ledger: &Ledger, named: &Named, unmask: bool) -> Result<Option<Value>, S
         "patient": patient,
         "since": ledger.since().map(|it| it.to_string()),
         "orders": history.orders.iter().map(|it| shown.line(it)).collect::<Vec<_>>(),
+        "proposed": proposed,
         "stays": history.stays.iter().map(|it| shown.stay(it)).collect::<Vec<_>>(),
         "diagnoses": history.diagnoses.iter().map(|it| shown.diagnosis(it)).collect::<Vec<_>>(),
         "allergies": history.allergies.iter().map(|it| shown.text(it.text.as_deref())).collect::<Vec<_>>(),
@@ -113,10 +116,18 @@ fn told(ledger: &Ledger, named: &Named, unmask: bool) -> Result<Option<Value>, S
     })))
 }
 
+fn shown_line(unmask: bool, line: &facts::Order) -> Value {
+    Shown { unmask }.line(line)
+}
+
 fn pseudonym(ledger: &Ledger, named: &Named) -> Result<Option<String>, StoreError> {
     let patients = ledger.patients(named, Reach::Disk).map_err(store_error)?;
     let hex = |it: &[u8; 16]| format!("{:032x}", u128::from_be_bytes(*it));
-    Ok(patients.first().map(hex))
+    if let Some(known) = patients.first() {
+        return Ok(Some(hex(known)));
+    }
+    let only_asked = ledger.read(named, Reach::Disk, clock::now().date()).map_err(store_error)?;
+    Ok(only_asked.and(ledger.as_asked(named)).as_ref().map(hex))
 }
 
 /// How much is shown.

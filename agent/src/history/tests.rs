@@ -410,3 +410,92 @@ fn config(folder: &Path) -> Config {
 fn day() -> Date {
     TODAY.parse().unwrap()
 }
+
+#[test]
+fn what_a_check_told_is_known_to_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    house.ask("P1", "MZ1");
+    assert_eq!(house.told("P1"), "orders  diagnoses E11 allergies 磺胺");
+    assert_eq!(house.told("P2"), "nobody");
+    assert_eq!(house.rows_of_checks(), 1);
+    assert!(!house.rows().iter().any(|it| it.windows(6).any(|part| part == "磺胺".as_bytes())));
+    // The same once more is no new row, nor another writing; another visit is.
+    assert_eq!(house.ask("P1", "MZ1"), 0);
+    assert_eq!(house.ask("P1", "MZ2"), 1);
+    assert_eq!((house.told("P1").matches("E11").count(), house.rows_of_checks()), (2, 2));
+    // Records come to know the id: what was asked before and what is asked now are one past.
+    house.accept("MZ1", &[order("1", "YP9")]);
+    house.ask("P1", "MZ1");
+    house.ask("P1", "MZ3");
+    assert_eq!(house.told("P1"), "orders YP9 diagnoses E11 E11 E11 allergies 磺胺");
+    let removed = house.ledger.forget(&past::named_by("P1")).unwrap();
+    assert_eq!((removed, house.rows_of_checks()), (6, 0));
+    assert_eq!(house.told("P1"), "nobody");
+}
+
+#[test]
+fn a_line_that_goes_on_counts_until_its_record_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    house.ask("P1", "MZ1");
+    house.answer("P1", true);
+    assert_eq!(house.of("P1"), "YP1");
+    // The visit names the patient, and what was asked before is still there.
+    let visit = json!({ "mdtrt_sn": "MZ1", "patn_id": "P1" });
+    house.accept("MZ1", &[("outpatient_registration", "MZ1", visit)]);
+    assert_eq!(house.of("P1"), "YP1");
+    house.answer("P1", false);
+    assert_eq!(house.of("P1"), "");
+    house.answer("P1", true);
+    assert_eq!(house.of("P1"), "", "nobody proposes it any more");
+    house.ask("P1", "MZ1");
+    house.answer("P1", true);
+    house.accept("MZ1", &[order("1", "YP1")]);
+    assert_eq!(house.of("P1"), "YP1");
+    house.accept("MZ1", &[("outpatient_prescription", "MZ1|1", json!({ "vali_flag": "0" }))]);
+    assert_eq!(house.of("P1"), "");
+}
+
+impl House {
+    fn ask(&self, patient: &str, encounter: &str) -> u64 {
+        let text = format!(
+            r#"{{"patient":{{"patn_id":"{patient}"}},"encounter":{{"mdtrt_id":"{encounter}"}},
+            "diagnoses":[{{"dise_codg":"E11"}}],"allergies":[{{"algs":"磺胺"}}],
+            "orders":[{{"rx_id":"R1","hosplist_code":"YP1"}}]}}"#
+        );
+        let facts = rules::request::read(&text).unwrap();
+        let seen = past::seen(facts, day().at(9, 0, 0, 0)).unwrap();
+        self.ledger.see(vec![seen], day()).unwrap()
+    }
+
+    fn answer(&self, patient: &str, goes_on: bool) {
+        let about = AboutLines {
+            patn_id: patient.to_owned(),
+            encounter: "MZ1".to_owned(),
+            lines: vec!["R1".to_owned()],
+            goes_on,
+        };
+        self.ledger.hear(&about, day()).unwrap();
+    }
+
+    fn told(&self, patient: &str) -> String {
+        let found = self.ledger.read(&past::named_by(patient), Reach::Disk, day()).unwrap();
+        let Some(found) = found else { return "nobody".to_owned() };
+        let it = past::gather(found, None);
+        let orders = it.orders.into_iter().filter_map(|it| it.hospital_code);
+        let diagnoses = it.diagnoses.into_iter().filter_map(|it| it.code);
+        let allergies = it.allergies.into_iter().filter_map(|it| it.text);
+        let words = |it: Vec<String>| it.join(" ");
+        format!(
+            "orders {} diagnoses {} allergies {}",
+            words(orders.collect()),
+            words(diagnoses.collect()),
+            words(allergies.collect())
+        )
+    }
+
+    fn rows_of_checks(&self) -> usize {
+        self.rows().iter().filter(|it| it.starts_with(b"Q")).count()
+    }
+}

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use jiff::civil::DateTime;
+use rules::past;
 use rules::rule::Action;
 use rules::verdict::Origin;
 use rules::verdict::RULE_BROKE;
@@ -126,8 +127,13 @@ impl Question {
 
     /// Hands the check over to the log, once its answer is ready. A request about several patients
     /// is several checks: the first has the id that the caller was told.
-    pub(super) fn keep(&self, road: &Road, request: &Bytes, judged: &[(Facts, Judged)]) {
-        for (part, (facts, Judged { verdict, acknowledged })) in judged.iter().enumerate() {
+    pub(super) fn keep(
+        &self,
+        road: &Road,
+        request: &Bytes,
+        judged: impl IntoIterator<Item = (Facts, Judged)>,
+    ) {
+        for (part, (facts, Judged { verdict, acknowledged })) in judged.into_iter().enumerate() {
             let check = Check {
                 check_id: if part == 0 { self.id.clone() } else { clock::new_id() },
                 part,
@@ -141,8 +147,9 @@ impl Question {
                 request: if part == 0 { request.clone() } else { Bytes::new() },
                 ..Check::default()
             };
-            let check = check.judged(facts, verdict, acknowledged);
-            road.checks.offer(check, verdict.patn_id.clone());
+            let check = check.judged(&facts, &verdict, &acknowledged);
+            let seen = past::seen(facts, self.asked_at);
+            road.checks.offer(check, verdict.patn_id, seen);
         }
     }
 
@@ -198,7 +205,7 @@ pub(super) async fn check(
             question.recall(&road, &mut facts).await;
             let judged = question.judge(&road, &sets, &facts);
             let answer = question.answer(&question.data(&judged));
-            question.keep(&road, &bytes, &[(facts, judged)]);
+            question.keep(&road, &bytes, [(facts, judged)]);
             answer
         }
         Err(findings) => question.refuse(&findings),
@@ -249,7 +256,7 @@ pub(super) async fn check_message(
             let voice = voice(Some(&accepted.reading));
             let in_dialect = voice.say_check(&judged.verdict, &told, &facts);
             let answer = in_dialect.unwrap_or_else(|| question.answer(&told));
-            question.keep(&road, &bytes, &[(facts, judged)]);
+            question.keep(&road, &bytes, [(facts, judged)]);
             answer
         }
         Verdict::Refuse(refusal) => {

@@ -100,7 +100,7 @@ async fn judge(
                 reply.task_id = task_id;
             }
             let answer = insurance::write_answer(&verdicts, &reply);
-            question.keep(road, bytes, &judged);
+            question.keep(road, bytes, judged);
             answer
         }
         Err(findings) => {

@@ -2,7 +2,9 @@
 
 use jiff::civil::{Date, DateTime};
 
-use super::{Allergy, Diagnosis, LabResult, Order, VisitKind};
+use rust_decimal::Decimal;
+
+use super::{Allergy, Diagnosis, LabResult, Order, Surgery, VisitKind};
 
 /// The past of one patient, of this institution only: answers say 本院范围内.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,6 +21,10 @@ pub struct History {
     pub allergies: Vec<Allergy>,
     /// Laboratory results of earlier days.
     pub labs: Vec<LabResult>,
+    /// Operations of this encounter, by its records.
+    pub surgeries: Vec<Surgery>,
+    /// The weight in kg, and when it was taken, as an earlier check of this encounter said.
+    pub weight: Option<(Decimal, Option<Date>)>,
 }
 
 /// One visit or stay of the past.

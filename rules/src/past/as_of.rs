@@ -30,6 +30,8 @@ pub struct AsOf {
 pub fn as_of(records: Vec<Noted>, encounter: &str, until: DateTime) -> AsOf {
     let names = names_of(&records, encounter);
     let mut records = latest(records);
+    // An audit judges what was recorded, not what was asked about.
+    records.retain(|it| !it.is_of_a_check());
     for record in &mut records {
         let is_of_this = names.contains(&record.encounter);
         record.notes.retain_mut(|note| {
@@ -84,7 +86,11 @@ pub fn names_of(records: &[Noted], encounter: &str) -> HashSet<String> {
 fn is_there(note: &mut Note, until: DateTime) -> bool {
     let by_then = |at: Option<DateTime>| at.is_none_or(|at| at <= until);
     match note {
-        Note::Order(line) | Note::Charge(line, _) | Note::First(line) => by_then(line.begins),
+        Note::Order(line)
+        | Note::Charge(line, _)
+        | Note::First(line)
+        | Note::Sale(line)
+        | Note::Proposed(line, _) => by_then(line.begins),
         Note::Stay(stay, _) => {
             stay.ended = stay.ended.filter(|ended| *ended <= until);
             by_then(stay.began)
@@ -94,9 +100,12 @@ fn is_there(note: &mut Note, until: DateTime) -> bool {
         Note::Report(_, made) => *made <= until,
         Note::Surgery(it) => by_then(it.began),
         Note::Settled(at) => *at <= until,
-        Note::Allergies(_) | Note::Void | Note::VoidReport(_) | Note::Person(_) | Note::Care(_) => {
-            true
-        }
+        Note::Allergies(_)
+        | Note::Void
+        | Note::VoidReport(_)
+        | Note::Person(_)
+        | Note::Care(_)
+        | Note::Asked(_) => true,
     }
 }
 

@@ -5,6 +5,8 @@
 //! - What is known of one visit or stay from several records is one [`Stay`]; the diagnosis that its
 //!   own records mark is its main one, and its lines name it as it names itself.
 //! - A charge and the order that it charges for are one use: see [`charged`](super::charged).
+//! - A sale stands for a use of which neither an order nor a charge tells.
+//! - What a check told is taken last: see [`seen`](super::seen()).
 //! - A laboratory result has the day of its report; when that is void, it is gone.
 
 use std::collections::{HashMap, HashSet};
@@ -12,8 +14,9 @@ use std::collections::{HashMap, HashSet};
 use jiff::civil::DateTime;
 
 use super::charged::{self, Charge};
+use super::told::{TakenBack, is_same_diagnosis, is_same_line, is_same_result};
 use super::{Note, Noted};
-use crate::facts::{Allergy, Diagnosis, History, LabResult, Order, Stay};
+use crate::facts::{Allergy, Diagnosis, History, LabResult, Order, Patient, Stay, Surgery};
 
 /// The history that these records tell, as it is seen from an encounter: what belongs to it is
 /// named as the caller names it, and is no visit or diagnosis of the past.
@@ -21,9 +24,19 @@ use crate::facts::{Allergy, Diagnosis, History, LabResult, Order, Stay};
 pub fn gather(records: Vec<Noted>, encounter: Option<&str>) -> History {
     let mut past = Past::default();
     let reports = Reports::of(&records);
-    for record in latest(records) {
+    if records.iter().any(Noted::is_of_a_check) {
+        past.taken_back = TakenBack::of(&records, |report| reports.void.contains(report));
+    }
+    let (of_checks, told): (Vec<_>, Vec<_>) =
+        latest(records).into_iter().partition(Noted::is_of_a_check);
+    for record in told {
         for note in record.notes {
             past.take(note, &record.encounter, &reports);
+        }
+    }
+    for record in of_checks {
+        for note in record.notes {
+            past.take_of_check(note, &record.encounter);
         }
     }
     past.seen_from(encounter)
@@ -70,6 +83,12 @@ struct Past {
     orders: Vec<Order>,
     charges: Vec<Charge>,
     firsts: Vec<Order>,
+    sales: Vec<Order>,
+    /// Lines that only a check told of, and that go on.
+    proposed: Vec<Order>,
+    surgeries: Vec<(String, Surgery)>,
+    weights: Vec<(String, Patient)>,
+    taken_back: TakenBack,
     visits: Vec<Visit>,
     diagnoses: Vec<(String, Diagnosis)>,
     allergies: Vec<Allergy>,
@@ -94,18 +113,17 @@ impl Past {
                 self.charges.push(Charge { line: *line, charges_for });
             }
             Note::First(line) => self.firsts.push(*line),
+            Note::Sale(mut line) => {
+                line.mdtrt_id.get_or_insert_with(|| encounter.to_owned());
+                self.sales.push(*line);
+            }
+            Note::Surgery(it) => self.surgeries.push((encounter.to_owned(), *it)),
             Note::Stay(stay, mut names) => {
                 names.push(encounter.to_owned());
                 self.take_stay(*stay, names);
             }
             Note::Diagnosis(found) => self.diagnoses.push((encounter.to_owned(), found)),
-            Note::Allergies(found) => {
-                for allergy in found {
-                    if !self.allergies.contains(&allergy) {
-                        self.allergies.push(allergy);
-                    }
-                }
-            }
+            Note::Allergies(found) => self.take_allergies(found),
             Note::Lab(mut result, report) => {
                 if report.as_ref().is_some_and(|it| reports.void.contains(it)) {
                     return;
@@ -114,15 +132,68 @@ impl Past {
                 result.reported = made.or(result.reported);
                 self.labs.push(result);
             }
-            // The first four are for whoever judges an encounter as a whole; see `as_of`.
+            // The first three are for whoever judges an encounter as a whole; see `as_of`.
             Note::Person(_)
             | Note::Care(_)
-            | Note::Surgery(_)
             | Note::Settled(_)
+            | Note::Asked(_)
+            | Note::Proposed(..)
             | Note::Report(..)
             | Note::VoidReport(_)
             | Note::Void => {}
         }
+    }
+
+    /// After all records.
+    fn take_of_check(&mut self, note: Note, encounter: &str) {
+        match note {
+            Note::Diagnosis(it) => {
+                let is_same = |of: &str| self.is_same_encounter(of, encounter);
+                let mut told = self.diagnoses.iter();
+                let is_known = told.any(|(of, told)| is_same(of) && is_same_diagnosis(told, &it));
+                if !is_known && !self.taken_back.has_diagnosis(&it, is_same) {
+                    self.diagnoses.push((encounter.to_owned(), it));
+                }
+            }
+            Note::Allergies(found) => self.take_allergies(found),
+            Note::Lab(it, _) => {
+                let is_known = self.labs.iter().any(|told| is_same_result(told, &it));
+                if !is_known && !self.taken_back.has_lab(&it) {
+                    self.labs.push(it);
+                }
+            }
+            Note::Person(it) => self.weights.push((encounter.to_owned(), *it)),
+            Note::Proposed(mut line, true) => {
+                let is_same = |of: &str| self.is_same_encounter(of, encounter);
+                if !self.tells_of(&line, is_same) && !self.taken_back.has_line(&line, is_same) {
+                    line.mdtrt_id = Some(encounter.to_owned());
+                    self.proposed.push(*line);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn take_allergies(&mut self, found: Vec<Allergy>) {
+        for allergy in found {
+            if !self.allergies.contains(&allergy) {
+                self.allergies.push(allergy);
+            }
+        }
+    }
+
+    /// Whether an order or a charge of the encounter is about the line.
+    fn tells_of(&self, line: &Order, is_same: impl Fn(&str) -> bool) -> bool {
+        let charges = self.charges.iter().map(|it| &it.line);
+        self.orders
+            .iter()
+            .chain(charges)
+            .any(|it| it.mdtrt_id.as_deref().is_some_and(&is_same) && is_same_line(it, line))
+    }
+
+    fn is_same_encounter(&self, one: &str, other: &str) -> bool {
+        let has = |it: &Visit, name: &str| it.names.iter().any(|known| known == name);
+        one == other || self.visits.iter().any(|it| has(it, one) && has(it, other))
     }
 
     fn take_stay(&mut self, stay: Stay, names: Vec<String>) {
@@ -145,10 +216,12 @@ impl Past {
         known.names.extend(names);
     }
 
-    fn seen_from(self, encounter: Option<&str>) -> History {
+    fn seen_from(mut self, encounter: Option<&str>) -> History {
         let names = encounter.map(|it| self.names_of(it)).unwrap_or_default();
+        let sales = self.sold_only();
         let orders = latest_orders(self.orders);
         let mut orders = charged::once(orders, self.charges);
+        orders.extend(sales.into_iter().chain(self.proposed));
         for first in self.firsts {
             if !is_known(&first, &orders) {
                 orders.push(first);
@@ -174,7 +247,22 @@ impl Past {
             diagnoses: diagnoses.map(|(_, it)| it).collect(),
             allergies: self.allergies,
             labs: self.labs,
+            surgeries: of_these(self.surgeries, &names).collect(),
+            weight: of_these(self.weights, &names)
+                .filter_map(|it| Some((it.weight_kg?, it.weighed)))
+                .last(),
         }
+    }
+
+    /// Sales of which nothing else tells: a hospital's pharmacy charges for what it hands out, and
+    /// tells of that too.
+    fn sold_only(&mut self) -> Vec<Order> {
+        let sales = std::mem::take(&mut self.sales);
+        let is_told = |it: &Order| {
+            let encounter = it.mdtrt_id.as_deref().unwrap_or_default();
+            self.tells_of(it, |of| self.is_same_encounter(of, encounter))
+        };
+        sales.into_iter().filter(|it| !is_told(it)).collect()
     }
 
     /// Everything that an encounter is called.
@@ -201,6 +289,10 @@ impl Visit {
 fn name_of<'a>(visits: &'a [Visit], name: &str) -> Option<&'a str> {
     let visit = visits.iter().find(|it| it.names.iter().any(|it| it == name))?;
     visit.stay.mdtrt_id.as_deref()
+}
+
+fn of_these<T>(all: Vec<(String, T)>, names: &HashSet<String>) -> impl Iterator<Item = T> {
+    all.into_iter().filter(|(of, _)| names.contains(of)).map(|(_, it)| it)
 }
 
 /// Whether the line of a first use, or one before it, is still there.

@@ -8,7 +8,8 @@
 use crate::facts::{Facts, Group, History, Order};
 
 /// Fills the history of a check with what was kept.
-pub fn merge(kept: History, facts: &mut Facts) {
+pub fn merge(mut kept: History, facts: &mut Facts) {
+    fill_in(&mut kept, facts);
     let sent = match std::mem::take(&mut facts.history) {
         Group::Present(sent) => sent,
         Group::Absent | Group::Empty => History { since: kept.since, ..History::default() },
@@ -32,6 +33,20 @@ pub fn merge(kept: History, facts: &mut Facts) {
         (&a.code, &a.name, a.reported) == (&b.code, &b.name, b.reported)
     });
     facts.history = Group::Present(history);
+}
+
+/// What the caller left out of its own encounter, and said or recorded before.
+fn fill_in(kept: &mut History, facts: &mut Facts) {
+    let surgeries = std::mem::take(&mut kept.surgeries);
+    if facts.surgeries.is_absent() && !surgeries.is_empty() {
+        facts.surgeries = Group::Present(surgeries);
+    }
+    if let (Some((weight_kg, weighed)), Group::Present(patient)) =
+        (kept.weight.take(), &mut facts.patient)
+        && patient.weight_kg.is_none()
+    {
+        (patient.weight_kg, patient.weighed) = (Some(weight_kg), weighed);
+    }
 }
 
 fn add_new<T>(sent: &mut Vec<T>, kept: Vec<T>, is_same: impl Fn(&T, &T) -> bool) {

@@ -89,6 +89,7 @@ fn said(entity: &str, object: &Object<'_>, received: DateTime, reading: &mut Rea
             let settled = [Note::Settled(settled), also_called(object, reading)].into_iter();
             settled.chain(person(object, reading)).chain(care(object, reading)).collect()
         }
+        "drug_sale" => vec![sale(object, received, reading)],
         "operation" if reading.flag(object, "canc_oprn_flag") != Some(true) => {
             groups::surgery(object, reading)
                 .map(|it| Note::Surgery(Box::new(it)))
@@ -103,7 +104,7 @@ fn said(entity: &str, object: &Object<'_>, received: DateTime, reading: &mut Rea
 }
 
 /// What says something of the past.
-const ENTITIES: [&str; 16] = [
+const ENTITIES: [&str; 17] = [
     "outpatient_prescription",
     "inpatient_order",
     "fee_detail_outpatient",
@@ -120,6 +121,7 @@ const ENTITIES: [&str; 16] = [
     "person",
     "settlement",
     "operation",
+    "drug_sale",
 ];
 
 /// Sex and birth; nothing when neither is known.
@@ -227,6 +229,26 @@ fn charge(object: &Object<'_>, received: DateTime, reading: &mut Reading) -> Not
     Note::Charge(Box::new(line), charges_for)
 }
 
+/// What a pharmacy gave back is negative, as in a charge.
+fn sale(object: &Object<'_>, received: DateTime, reading: &mut Reading) -> Note {
+    let mut text = |name: &str| reading.text(object, name);
+    let (document, batch) = (text("rtal_docno"), text("fixmedins_bchno"));
+    let line = Order {
+        rx_id: [document, batch].into_iter().flatten().collect::<Vec<_>>().join("-"),
+        rxno: text("rxno"),
+        national_code: text("med_list_codg").filter(|it| it != UNKNOWN_DRUG),
+        hospital_code: text("fixmedins_hilist_id"),
+        name: text("fixmedins_hilist_name"),
+        batch: text("manu_lotnum"),
+        doctor_code: text("prsc_dr_no"),
+        price: reading.number(object, "finl_trns_pric", groups::MONEY),
+        quantity: reading.signed_number(object, "sel_retn_cnt", groups::COUNT),
+        begins: reading.moment(object, "sel_retn_time").or(Some(received)),
+        ..Order::default()
+    };
+    Note::Sale(Box::new(line))
+}
+
 fn visit(object: &Object<'_>, reading: &mut Reading) -> Note {
     let encounter = from_records::encounter(object, reading);
     stay_of(encounter, object, reading)
@@ -286,6 +308,9 @@ fn is_an_id(text: &str) -> bool {
 fn is_a_blank(text: &str) -> bool {
     matches!(text.to_ascii_lowercase().as_str(), "null" | "none" | "nan" | "n/a" | "未知" | "无号")
 }
+
+/// What stands in place of a national code that is not known.
+const UNKNOWN_DRUG: &str = "NMLC999";
 
 /// The elements that name the encounter, the hospital's own before the insurer's.
 const ENCOUNTER: [&str; 4] = ["mdtrt_sn", "ipt_otp_no", "ipt_no", "mdtrt_id"];

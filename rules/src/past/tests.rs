@@ -225,3 +225,122 @@ fn shown(history: &History) -> String {
     }
     parts.join("; ")
 }
+
+const ASKED: &str = r#"{"patient":{"patn_id":"P1","wt":"62"},"encounter":{"mdtrt_id":"MZ1"},
+    "diagnoses":[{"dise_codg":"E11","dise_name":"糖尿病"}],"allergies":[{"algs":"磺胺"}],
+    "labs":[{"exam_item_detl_code":"CR","exam_rslt_val":"90","rpt_date":"20260501080000"}],
+    "orders":[{"rx_id":"R1","hosplist_code":"YP1","cnt":2}]}"#;
+
+#[test]
+fn a_check_tells_of_the_person_and_orders_nothing() {
+    let told = "diagnosis E11 2026-05-01; allergy 磺胺; lab CR 90 2026-05-01";
+    told_by_checks(&[ASKED], &[], "MZ2", told);
+    told_by_checks(&[ASKED, ASKED], &[], "MZ2", told);
+    // Of its own encounter the caller says the diagnoses itself.
+    told_by_checks(
+        &[ASKED],
+        &[],
+        "MZ1",
+        "allergy 磺胺; lab CR 90 2026-05-01; weight 62 2026-05-01",
+    );
+    let other = ASKED.replace("E11", "I10").replace(r#"[{"algs":"磺胺"}]"#, r#"{"algs":"无"}"#);
+    let other = other.replace("\"90\"", "\"95\"").replace("0501080000", "0502080000");
+    let both = "diagnosis I10 2026-05-01; allergy 磺胺; lab CR 90 2026-05-01; lab CR 95 2026-05-02";
+    told_by_checks(&[ASKED, &other.replace(r#""allergies":{"algs":"无"},"#, "")], &[], "MZ2", both);
+    // Without an encounter only what is the person's own.
+    let nowhere = ASKED.replace(r#""encounter":{"mdtrt_id":"MZ1"},"#, "");
+    told_by_checks(&[&nowhere], &[], "MZ2", "allergy 磺胺; lab CR 90 2026-05-01");
+}
+
+#[test]
+fn a_record_takes_the_place_of_what_a_check_told() {
+    let diagnosis = r#"outpatient_diagnosis G1 {"diag_code":"E11","mdtrt_sn":"MZ1"}"#;
+    let rest = "allergy 磺胺; lab CR 90 2026-05-01";
+    let of_record = format!("diagnosis E11 2026-05-02; {rest}");
+    told_by_checks(&[ASKED], &[diagnosis], "MZ2", &of_record);
+    let void = diagnosis.replace("\"mdtrt_sn\"", "\"vali_flag\":\"0\",\"mdtrt_sn\"");
+    told_by_checks(&[ASKED], &[diagnosis, &void], "MZ2", rest);
+    let changed = diagnosis.replace("E11", "E10");
+    let changed_to = format!("diagnosis E10 2026-05-02; {rest}");
+    told_by_checks(&[ASKED], &[diagnosis, &changed], "MZ2", &changed_to);
+    let result =
+        r#"lab_report_item L1 {"rpotc_no":"RP1","exam_item_detl_code":"CR","exam_rslt_val":90}"#;
+    let once = "diagnosis E11 2026-05-01; allergy 磺胺; lab CR 90 2026-05-02";
+    told_by_checks(&[ASKED], &[result], "MZ2", once);
+    let report = r#"lab_report L0 {"rpotc_no":"RP1","rpt_date":"20260501","vali_flag":"0"}"#;
+    told_by_checks(&[ASKED], &[result, report], "MZ2", "diagnosis E11 2026-05-01; allergy 磺胺");
+}
+
+#[test]
+fn an_order_counts_when_it_goes_on_until_a_record_tells_of_it() {
+    let rest = "diagnosis E11 2026-05-01; allergy 磺胺; lab CR 90 2026-05-01";
+    let counted = format!("R1 YP1 x2 ?d 2026-05-01; {rest}");
+    let mut known = kept(&[ASKED]);
+    assert!(!answered(&mut known, &["R9".to_owned()], true));
+    assert!(answered(&mut known, &["R1".to_owned()], true));
+    told(&known, &[], "MZ2", &counted);
+    // It is asked about once more, as it is or as another drug.
+    let ask = |text: &str| seen_in(text).onto(&known);
+    told(&ask(ASKED), &[], "MZ2", &counted);
+    told(&ask(&ASKED.replace("YP1", "YP2")), &[], "MZ2", rest);
+    told(&ask(&ASKED.replace("\"cnt\":2", "\"void_flag\":\"1\",\"cnt\":2")), &[], "MZ2", rest);
+    // Its record is under another number, came before or comes later, and may be void.
+    let of_record = format!("CF1-1 YP1 x2 7d 2026-05-01; {rest}");
+    told(&known, &[DRUG], "MZ2", &of_record);
+    let void = DRUG.replace("\"mdtrt_sn\"", "\"vali_flag\":\"0\",\"mdtrt_sn\"");
+    told(&known, &[DRUG, &void], "MZ2", rest);
+    assert!(answered(&mut known, &["R1".to_owned()], false));
+    told(&known, &[], "MZ2", rest);
+}
+
+#[test]
+fn a_sale_counts_when_nothing_else_tells_of_it() {
+    let sale = r#"drug_sale S1 {"rtal_docno":"D1","fixmedins_bchno":"B1","fixmedins_hilist_id":"YP1",
+        "med_list_codg":"NMLC999","rxno":"CF1","sel_retn_cnt":2,"sel_retn_time":"20260501110000","mdtrt_sn":"MZ1"}"#;
+    check(&[sale], None, "D1-B1 YP1 x2 ?d 2026-05-01");
+    check(&[sale, DRUG], None, "CF1-1 YP1 x2 7d 2026-05-01");
+    let fee = r#"fee_detail_outpatient F1 {"feedetl_sn":"F1","medins_list_codg":"YP1","cnt":2,
+        "fee_ocur_time":"20260501100000"}"#;
+    check(&[fee, sale], None, "F1 YP1 x2 ?d 2026-05-01");
+    let back = sale.replace("S1", "S2").replace("D1", "D2").replace(":2,", ":-2,");
+    check(&[sale, &back], None, "D1-B1 YP1 x2 ?d 2026-05-01; D2-B1 YP1 x-2 ?d 2026-05-01");
+}
+
+#[test]
+fn operations_of_the_encounter_are_filled_in() {
+    let operation =
+        r#"operation O1 {"oprn_oprt_code":"51.23","oprn_oprt_name":"胆囊切除","mdtrt_sn":"MZ1"}"#;
+    let filled = |encounter: &str, sent: &str| {
+        let text = format!(r#"{{"encounter":{{"mdtrt_id":"{encounter}"}}{sent}}}"#);
+        let mut facts = crate::request::read(&text).unwrap();
+        merge(gather(noted(&[operation], "MZ1"), Some(encounter)), &mut facts);
+        let codes = facts.surgeries.present().into_iter().flatten();
+        codes.filter_map(|it| it.code.clone()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(filled("MZ1", ""), "51.23");
+    assert_eq!(filled("MZ2", ""), "");
+    assert_eq!(filled("MZ1", r#","surgeries":[{"oprn_oprt_code":"47.01"}]"#), "47.01");
+}
+
+fn seen_in(check: &str) -> Seen {
+    let asked = "2026-05-01T09:00:00".parse().unwrap();
+    seen(crate::request::read(check).unwrap(), asked).unwrap()
+}
+
+fn kept(checks: &[&str]) -> Vec<Noted> {
+    checks.iter().fold(Vec::new(), |known, it| seen_in(it).onto(&known))
+}
+
+#[track_caller]
+fn told_by_checks(checks: &[&str], records: &[&str], from: &str, expected: &str) {
+    told(&kept(checks), records, from, expected);
+}
+
+/// Checks stand before records, whenever they were asked.
+#[track_caller]
+fn told(kept: &[Noted], records: &[&str], from: &str, expected: &str) {
+    let all = kept.iter().cloned().chain(noted(records, "MZ1")).collect();
+    let history = gather(all, Some(from));
+    let weight = history.weight.map(|(kg, day)| format!("; weight {kg} {}", day.unwrap()));
+    assert_eq!(shown(&history) + &weight.unwrap_or_default(), expected);
+}

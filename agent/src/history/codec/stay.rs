@@ -11,6 +11,8 @@ pub(super) fn write_person(it: &Patient, out: &mut Writer) {
         out.bytes(1, &[place(&SEXES, &sex)]);
     }
     out.day(2, it.birth);
+    out.number(3, it.weight_kg);
+    out.day(4, it.weighed);
 }
 
 pub(super) fn read_person(content: &[u8]) -> Patient {
@@ -19,6 +21,8 @@ pub(super) fn read_person(content: &[u8]) -> Patient {
         match tag {
             1 => it.sex = at(&SEXES, content),
             2 => it.birth = fields::day(content),
+            3 => it.weight_kg = fields::number(content),
+            4 => it.weighed = fields::day(content),
             _ => {}
         }
     }
