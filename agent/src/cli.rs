@@ -23,6 +23,7 @@ mod messages;
 mod outbox;
 mod quality;
 mod receive;
+mod reconcile;
 mod rules;
 mod run;
 mod schema;
@@ -108,6 +109,8 @@ enum Command {
     Quality(quality::Arguments),
     /// 平台侧参考接收端：校验、去重、查缺号 | the platform's reference receiver
     Receive(receive::Arguments),
+    /// 与平台对账到每条记录，补正，签名；也可与 HIS 的日合计对账 | the account with the platform, to the record
+    Reconcile(reconcile::Arguments),
     /// 在用的映射、码表、规则：查看、重新读入 | the files in force: show, reload
     Sets(sets::Arguments),
     /// 规则和知识点：本院的修改，导入公布的表 | rules and knowledge rows: the hospital's changes, imports
@@ -146,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Test(it) => test::run(&it),
         Command::Quality(it) => quality::run(&it),
         Command::Receive(it) => receive::run(&it),
+        Command::Reconcile(it) => reconcile::run(&it),
         Command::Rules(it) => rules::run(&it),
         Command::Shadow(it) => shadow::run(&it),
         Command::Sets(it) => sets::run(&it),

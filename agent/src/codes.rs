@@ -113,6 +113,12 @@ codes! {
     "O404" "没有这封死信" "there is no such dead letter" "用 his-agent messages list --state dead 看编号"
     "O405" "这封死信不能重新提交" "this dead letter cannot be sent on" "按提示处理；损坏的记录请 HIS 重送"
     "O406" "没有这次重发，或已经结束" "there is no such replay, or it has ended" "用 his-agent messages replays 查看"
+    "O501" "对账时平台没有答复" "the platform did not answer a reconciliation" "核对平台一侧的接收程序在运行，接收路由键 *.reconcile，并往 his.control.机构编码 答复；过后再执行"
+    "O502" "对账时平台答复不能对账，或答复看不懂" "the platform cannot answer a reconciliation, or its answer is not understood" "按提示处理；核对两边程序的版本"
+    "O503" "记录写成文件，平台的账没有回来的路" "records go into files: the platform cannot be asked" "平台执行 his-agent receive --account 日期，把导出的文件带回来，用 --answer 给出"
+    "O504" "带回来的平台的账读不出，或不是要对的" "the carried account cannot be read, or is another" "核对文件、前置机、仓库和日期"
+    "O505" "HIS 的日合计读不懂" "the totals of the HIS are not understood" "表头以 channel,entity,count 开头，后面是求和的数据元；列出了每一处"
+    "O506" "对账的日期写得不对" "the day of a reconciliation is not a date" "写成 20261122 或 2026-11-22"
 
     "Q001" "某一天的质量统计读不出" "the quality counts of a day cannot be read" "核对目录权限；文件损坏时前置机会改名为 .damaged 另存，当天从头统计"
     "Q101" "代码与旁边的名称对不上（只统计，不拒收）" "a code stands beside the name of another code; counted only" "请 HIS 核对代码和名称的对应，例如代码是片剂而名称写胶囊"

@@ -22,7 +22,9 @@ use serde_json::{Value, json};
 
 pub(crate) use self::door::ControlDoor;
 use crate::intake::{self, Road};
-use crate::{audit, checks, clock, history, journey, keys, parked, plans, quality, sets, shadow};
+use crate::{
+    audit, checks, clock, history, journey, keys, parked, plans, quality, reconcile, sets, shadow,
+};
 
 /// Everything that can be asked, by address.
 pub fn routes(road: &Arc<Road>) -> Router {
@@ -42,6 +44,7 @@ pub fn routes(road: &Arc<Road>) -> Router {
         .merge(parked::routes())
         .merge(plans::routes::routes())
         .merge(sets::rulebook::routes())
+        .merge(reconcile::routes::routes())
         .fallback(unknown_address)
         .with_state(Arc::clone(road))
 }

@@ -34,6 +34,7 @@ use crate::outbox::Outbox;
 use crate::parked::Parking;
 use crate::plans::Plans;
 use crate::quality::Quality;
+use crate::reconcile::Accounts;
 use crate::relay::Relay;
 use crate::sets::{Reloads, Sets};
 use crate::shadow::Shadow;
@@ -74,6 +75,8 @@ pub struct Road {
     pub audit: Audit,
     /// What is run by itself.
     pub plans: Plans,
+    /// What the platform has confirmed, day by day.
+    pub accounts: Accounts,
     /// What the sources' data is like, counted.
     pub quality: Arc<Quality>,
     /// Renders the metrics, if they are collected.
@@ -112,6 +115,7 @@ impl Road {
             relay,
             audit: Audit::default(),
             plans: Plans::default(),
+            accounts: Accounts::default(),
             quality,
             metrics,
         }

@@ -22,6 +22,7 @@
 //! | `mask` | a message with its values hidden |
 //! | `letters`, `causes` | dead letters: send on, edited or not; discard; how many of what cause |
 //! | `replay` | delivered records once more |
+//! | `repair` | the same for what the platform was found to lack |
 //! | `routes` | what operators may ask |
 
 mod causes;
@@ -32,6 +33,7 @@ mod letters;
 mod list;
 mod mask;
 mod query;
+mod repair;
 mod replay;
 pub(crate) mod routes;
 mod rows;
@@ -43,6 +45,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use self::causes::Causes;
 pub(crate) use self::keeper::keep;
+pub(crate) use self::repair::send_again;
 pub(crate) use self::replay::carry_out;
 use crate::config::Config;
 use crate::outbox::{Outbox, StoreError};

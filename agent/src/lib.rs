@@ -29,6 +29,7 @@
 //! | [`sets`] | schemas, mappings, code maps and rules, loaded as one |
 //! | [`shadow`] | a candidate set beside them, for comparison only |
 //! | [`supervise`] | starts the road, stops it in road order |
+//! | [`reconcile`] | the account with the platform: what it has, record by record, and what is missing |
 //! | [`quality`] | what the sources' data is like, counted by channel, entity, element and day |
 //! | [`telemetry`] | logs and metrics, never a patient's value |
 //! | [`clock`] | the one clock |
@@ -66,10 +67,12 @@ pub mod pipeline;
 pub mod plans;
 pub mod quality;
 pub mod receive;
+pub mod reconcile;
 pub mod relay;
 mod secret_file;
 pub mod sets;
 pub mod shadow;
+mod signing;
 pub mod supervise;
 pub mod telemetry;
 mod write;

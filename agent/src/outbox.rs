@@ -15,7 +15,7 @@
 //!
 //! # The store
 //!
-//! Nine families of keys; numbers in keys are 8 bytes, high byte first. The values' bytes are in
+//! Ten families of keys; numbers in keys are 8 bytes, high byte first. The values' bytes are in
 //! `outbox/format.rs`.
 //!
 //! | family | key | value |
@@ -28,6 +28,7 @@
 //! | `history` | chosen by its owner | the past of patients: a day, then what only its owner can read |
 //! | `journey` | a day, then what its owner chooses | what became of messages, sealed (`outbox/journey.rs`) |
 //! | `raw` | id of the message, begin of a digest | the bytes it came in, deflated and sealed |
+//! | `account` | a day, then what its owner chooses | what was confirmed: record ids and digests, sums; sealed |
 //! | `meta` | `format` | version of the store |
 //! | | `epoch` | the store's id, a UUID: numbers mean something only together with it |
 //! | | `tail` | next number, bytes ever stored |
@@ -84,6 +85,7 @@
 //! never tried again, because the kernel may have dropped the pages it failed on.
 
 mod accept;
+mod account;
 mod again;
 mod command;
 mod error;
@@ -165,6 +167,8 @@ pub struct Options {
     pub keep_delivered: bool,
     /// Nothing is removed before somebody says up to where it was folded: [`Outbox::hold_from`].
     pub hold_accepted: bool,
+    /// The same until [`Outbox::account_from`] says from where on what was confirmed is accounted for.
+    pub hold_confirmed: bool,
     /// Compress the log too: about a quarter fewer bytes to the disk, for a fifth of the rate.
     pub compress_log: bool,
     /// Where the key is with which everything is sealed.
@@ -186,6 +190,7 @@ impl Default for Options {
             raw_bytes_max: 0,
             keep_delivered: false,
             hold_accepted: false,
+            hold_confirmed: false,
             compress_log: false,
             key: KeySource::Beside,
         }
@@ -238,6 +243,8 @@ struct Shared {
     accepted: Notify,
     /// Records from this number on are not removed yet, delivered or not.
     held_from: AtomicU64,
+    /// The same for whoever accounts for what was delivered.
+    accounted_from: AtomicU64,
     /// The same for delivered records that may be asked for again.
     kept_from: AtomicU64,
     raw_bytes_max: usize,
@@ -275,6 +282,7 @@ impl Outbox {
             accepted: Notify::new(),
             // Nobody has said yet from where on: nothing goes before somebody does.
             held_from: AtomicU64::new(if options.hold_accepted { 0 } else { u64::MAX }),
+            accounted_from: AtomicU64::new(if options.hold_confirmed { 0 } else { u64::MAX }),
             kept_from: AtomicU64::new(if options.keep_delivered { 0 } else { u64::MAX }),
             raw_bytes_max: options.raw_bytes_max,
             room: Room::new(dir, options),

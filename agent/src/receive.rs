@@ -16,6 +16,12 @@
 //! | `AGENT.EPOCH.DAY.ndjson` | records as they came, one a line; DAY is that of `received_at` |
 //! | `rejected.ndjson` | what was refused, with the reason |
 //! | `summary.json` | the account: distinct records, doubles, gaps, counts by entity |
+//! | `doubles.jsonl` | second copies that were dropped, by id; what of it the agent knows |
+//! | `withdrawn.jsonl` | copies that were set aside since the agent has others |
+//! | `statement.AGENT.EPOCH.DAY.json` | the agent's signed statement that the day is balanced |
+//!
+//! It also answers the agent's questions about a day's account (`reconcile`): from what is in these
+//! files, after all that came before the question was written.
 //!
 //! The files are also its memory: a start reads them and goes on where the last run ended. A last
 //! line that was cut short by a crash is removed; it had not been acknowledged.
@@ -41,11 +47,12 @@ use self::record::Incoming;
 use self::shelf::Shelf;
 use crate::forward::Arrival;
 use crate::forward::backoff::Backoff;
-use crate::forward::broker::Consumer;
+use crate::forward::broker::{Consumer, Letter};
 use crate::forward::error::BrokerError;
 use crate::forward::files::{MANIFEST_END, Manifest, sha256};
 use crate::forward::options::Access;
 use crate::forward::parcel::NDJSON;
+use crate::reconcile::question::{ANSWER, ORDER_END, QUESTION};
 
 /// From which queue to receive, and how.
 #[derive(Debug, Clone)]
@@ -148,7 +155,10 @@ pub fn run_files(
     stop: &CancellationToken,
 ) -> io::Result<Summary> {
     let mut desk = Desk::open(&options.out, check)?;
-    for path in manifests(&options.from)? {
+    for path in named(&options.from, ORDER_END)? {
+        desk.carry_out(&path)?;
+    }
+    for path in named(&options.from, MANIFEST_END)? {
         if stop.is_cancelled() {
             break;
         }
@@ -156,6 +166,12 @@ pub fn run_files(
         desk.shelf.flush()?;
     }
     desk.close()
+}
+
+/// Writes the account of a day as a file an agent and store, to be carried to the hospital where it
+/// cannot be asked for; gives their names.
+pub fn write_account(out: &Path, day: &str) -> io::Result<Vec<String>> {
+    Shelf::open(out)?.write_accounts(day)
 }
 
 /// Where messages are looked at, counted and put on the shelf.
@@ -195,7 +211,11 @@ impl<'c> Desk<'c> {
             let (group, failed) = gather(&mut consumer, first, options).await;
             if let Some(last) = group.last().map(|it| it.tag) {
                 for arrival in &group {
-                    self.take(&incoming(arrival));
+                    if arrival.kind == QUESTION {
+                        self.answer(&consumer, arrival).await?;
+                    } else {
+                        self.take(&incoming(arrival));
+                    }
                 }
                 self.shelf.flush()?;
                 if let Err(error) = consumer.acknowledge_through(last).await {
@@ -209,6 +229,32 @@ impl<'c> Desk<'c> {
                 return Ok(failed);
             }
         }
+    }
+
+    /// Answers a question of the account: from what is on disk, so all before it goes there first.
+    async fn answer(&mut self, consumer: &Consumer, arrival: &Arrival) -> io::Result<()> {
+        self.shelf.flush()?;
+        let letter = Letter {
+            exchange: String::new(),
+            routing_key: arrival.reply_to.clone(),
+            kind: ANSWER,
+            id: crate::clock::new_id(),
+            reply_to: String::new(),
+            correlation: arrival.message_id.clone(),
+            body: serde_json::to_vec(&self.shelf.answer(&arrival.body)?)?,
+        };
+        // Whoever asked asks again; and a connection that is gone shows when it is acknowledged.
+        if let Err(error) = consumer.send(&letter).await {
+            tracing::warn!(queue = arrival.reply_to, %error, "an answer could not be sent");
+        }
+        Ok(())
+    }
+
+    /// Carries out what the agent has ordered by a file beside its records.
+    fn carry_out(&mut self, path: &Path) -> io::Result<()> {
+        let answer = self.shelf.answer(&std::fs::read(path)?)?;
+        tracing::info!(file = %path.display(), ?answer, "an order of the account");
+        Ok(())
     }
 
     /// Looks at one message. Nothing is on disk before the shelf is flushed.
@@ -249,6 +295,7 @@ impl<'c> Desk<'c> {
             seq: Some(manifest.first_seq),
             lines: true,
             count: Some(manifest.count),
+            anew: true,
             body: &body,
         });
         Ok(())
@@ -300,6 +347,7 @@ fn incoming(arrival: &Arrival) -> Incoming<'_> {
         seq: arrival.seq,
         lines: arrival.content_type == NDJSON || arrival.count.is_some(),
         count: arrival.count,
+        anew: arrival.redelivered,
         body: &arrival.body,
     }
 }
@@ -309,12 +357,12 @@ fn idle_end(options: &Options, idle_from: Instant) -> Instant {
     options.idle_max.map_or_else(|| Instant::now() + A_DAY, |idle| idle_from + idle)
 }
 
-fn manifests(folder: &Path) -> io::Result<Vec<PathBuf>> {
+fn named(folder: &Path, end: &str) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
-        if name.ends_with(MANIFEST_END) {
+        if name.ends_with(end) {
             paths.push(path);
         }
     }

@@ -25,7 +25,7 @@ use crate::master_key::KeySource;
 use crate::outbox::{Options as OutboxOptions, Outbox, StoreError, WriterHandle, keep_sealed};
 use crate::sets::{Sets, watch};
 use crate::shadow;
-use crate::{checks, history, journey, parked, plans, quality, relay};
+use crate::{checks, history, journey, parked, plans, quality, reconcile, relay};
 
 /// A running agent.
 #[derive(Debug)]
@@ -58,6 +58,9 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let opening = Arc::clone(&road);
     let opened = move || opening.journeys.open(&opening.config, opening.outbox.clone());
     tokio::task::spawn_blocking(opened).await?.context("the journeys of messages")?;
+    let opening = Arc::clone(&road);
+    let opened = move || opening.accounts.open(&opening.config, opening.outbox.clone());
+    tokio::task::spawn_blocking(opened).await?.context("the account with the platform")?;
     let his = bind(&road, road.config.listen.his).await?;
     let operators = bind(&road, road.config.listen.operators).await?;
     let socket = &road.config.control.socket;
@@ -84,6 +87,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(checks::tell(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(history::follow(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(journey::keep(Arc::clone(&road), forward_stop.clone())),
+        tokio::spawn(reconcile::keep(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(journey::carry_out(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(keep_sealed(road.outbox.clone(), forward_stop.clone())),
         tokio::spawn(relay::owed::follow(Arc::clone(&road), forward_stop.clone())),
@@ -175,6 +179,7 @@ fn open_outbox(config: &Config) -> anyhow::Result<(Outbox, WriterHandle)> {
         key: config.outbox.key.clone(),
         raw_bytes_max: if config.messages.raw_keep_days == 0 { 0 } else { RAW_BYTES_MAX },
         keep_delivered: true,
+        hold_confirmed: true,
         hold_accepted: config.history.keep_days > 0,
         ..OutboxOptions::default()
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -12,12 +13,45 @@ use tempfile::TempDir;
 
 use crate::cases::Expected;
 use crate::command;
+use crate::process::Guard;
 
 /// A receiver with a folder of its own; each run goes on where the last one ended.
 #[derive(Debug)]
 pub struct Platform {
     out: TempDir,
     from: Vec<OsString>,
+}
+
+/// A receiver that runs until it is dropped.
+#[derive(Debug)]
+pub struct Receiver {
+    process: Child,
+    _guard: Guard,
+}
+
+impl Receiver {
+    /// Receives from a queue into a folder, and answers questions about it. It takes records as they
+    /// are, so that what was altered on the way is found by the account and not by the dictionary.
+    pub fn of_queue(url: &str, queue: &str, out: &Path) -> Receiver {
+        let process = Command::new(command::binary())
+            .args(["receive", "--no-validation", "--amqp", url, "--queue", queue, "--out"])
+            .arg(out)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary can be run");
+        let guard = Guard::over(process.id());
+        Receiver { process, _guard: guard }
+    }
+}
+
+impl Drop for Receiver {
+    /// As a crash does: what it has acknowledged is on its disk.
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
 }
 
 /// What the platform has.
@@ -66,6 +100,27 @@ impl Platform {
     /// Receives from a folder of segments.
     pub fn of_folder(folder: &Path) -> Platform {
         Platform::new(&["--files", folder.to_str().expect("our folders have plain names")])
+    }
+
+    /// Goes on from a queue in a folder that another run has left.
+    pub fn in_folder(url: &str, queue: &str, out: TempDir) -> Platform {
+        Platform { out, ..Platform::of_queue(url, queue) }
+    }
+
+    /// Where it keeps everything.
+    pub fn folder(&self) -> &Path {
+        self.out.path()
+    }
+
+    /// The account of a day as a file, to be carried to the agent.
+    pub fn account(&self, day: &str) -> PathBuf {
+        let mut arguments = vec![OsString::from("receive")];
+        arguments.extend(self.from.iter().cloned());
+        arguments.extend(["--account".into(), day.into()]);
+        arguments.extend([OsString::from("--out"), self.out.path().into()]);
+        let ran = command::run(&arguments);
+        let line = ran.stdout.lines().find(|it| it.contains("account."));
+        PathBuf::from(line.unwrap_or_else(|| panic!("no account: {ran:?}")))
     }
 
     fn new(from: &[&str]) -> Platform {

@@ -19,8 +19,8 @@ use std::thread;
 use std::time::Duration;
 
 use lapin::options::{
-    BasicGetOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
-    QueueDeclareOptions, QueueDeleteOptions,
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
+    ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind};
@@ -147,6 +147,28 @@ impl RabbitMq {
         });
         self.bind(exchange, queue);
         self.node.await_registration(queue);
+    }
+
+    /// Declares a quorum queue that the exchange knows nothing of.
+    pub fn declare_queue(&self, queue: &str) {
+        self.on_channel(async |channel| {
+            let mut arguments = FieldTable::default();
+            arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+            channel.queue_declare(queue.into(), QueueDeclareOptions::durable(), arguments).await
+        });
+        self.node.await_registration(queue);
+    }
+
+    /// Puts a message into a queue, as it was taken or altered since.
+    pub fn put(&self, queue: &str, message: &Taken) {
+        self.on_channel(async |channel| {
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            let (options, properties) =
+                (BasicPublishOptions::default(), message.properties.clone());
+            let sent =
+                channel.basic_publish("".into(), queue.into(), options, &message.body, properties);
+            sent.await?.await
+        });
     }
 
     /// Binds the queue again after `unbind`.

@@ -24,6 +24,7 @@ mod overlay;
 mod parked;
 mod quality;
 mod rabbitmq;
+mod reconcile;
 mod refusals;
 mod relay;
 mod road;

@@ -239,7 +239,7 @@ fn read(file: &std::path::Path) -> Result<String, Exit> {
 }
 
 /// Who gives the order, as far as the system says.
-fn by() -> String {
+pub(super) fn by() -> String {
     let name = |it: &str| std::env::var(it).ok().filter(|it| !it.is_empty());
     name("SUDO_USER").or_else(|| name("USER")).unwrap_or_else(|| "-".to_owned())
 }

@@ -30,6 +30,9 @@ pub(super) struct Arguments {
     /// 多少毫秒没有新消息就结束；缺省一直运行 | end when nothing came for so long
     #[arg(long, value_name = "MS")]
     idle_ms: Option<u64>,
+    /// 另外把这一天的账导出成文件，带给医院对账 | write the account of a day, to be carried to the hospital
+    #[arg(long, value_name = "DATE")]
+    account: Option<jiff::civil::Date>,
     /// 不按数据元目录核对记录 | take records as they are, without the dictionary
     #[arg(long, default_value_t = false)]
     no_validation: bool,
@@ -63,13 +66,21 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             Err(exit) => return exit,
         },
     };
-    match summary {
+    match summary.and_then(|it| export(arguments).map(|()| it)) {
         Ok(summary) => told(&summary),
         Err(error) => {
             eprintln!("{}: {error}", arguments.out.display());
             Exit::Unavailable
         }
     }
+}
+
+fn export(arguments: &Arguments) -> std::io::Result<()> {
+    let Some(day) = arguments.account else { return Ok(()) };
+    for name in receive::write_account(&arguments.out, &day.strftime("%Y%m%d").to_string())? {
+        say!("{}", arguments.out.join(name).display());
+    }
+    Ok(())
 }
 
 fn broker_options(arguments: &Arguments, url: &str) -> Result<Options, Exit> {

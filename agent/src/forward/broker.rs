@@ -40,10 +40,11 @@ use tokio::select;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use super::arrival::Arrival;
+pub(crate) use super::arrival::Letter;
 use super::certificate::{holds_until, pem_holds_until};
 use super::error::{BrokerError, Confirm};
 use super::options::{APP_ID, Access, AmqpOptions};
-use super::parcel::Parcel;
+use super::parcel::{JSON, Parcel};
 use super::renewal::Renewal;
 use super::socket::SocketEnd;
 use super::unanswered::{Reply, Unanswered};
@@ -472,6 +473,65 @@ impl Consumer {
         }
     }
 
+    /// Acknowledges this delivery alone.
+    pub(crate) async fn acknowledge(&self, tag: u64) -> Result<(), BrokerError> {
+        let acknowledge = self.channel.basic_ack(tag, BasicAckOptions::default());
+        match timeout(GOODBYE_MAX, acknowledge).await {
+            Ok(done) => Ok(done?),
+            Err(_) => Err(BrokerError::silent("acknowledging", GOODBYE_MAX)),
+        }
+    }
+
+    /// Declares a queue like those the platform has.
+    pub(crate) async fn declare(
+        access: &Access,
+        turn: usize,
+        queue: &str,
+    ) -> Result<(), BrokerError> {
+        let link = Link::open(access, turn).await?;
+        let durable = QueueDeclareOptions { durable: true, ..Default::default() };
+        link.channel().await?.queue_declare(queue.into(), durable, quorum()).await?;
+        link.close().await;
+        Ok(())
+    }
+
+    /// Sends a letter; it lies in a queue when this returns. One at a time, so that a return can only
+    /// be its own.
+    pub(crate) async fn send(&self, letter: &Letter) -> Result<(), BrokerError> {
+        match timeout(LETTER_MAX, self.hand_over(letter)).await {
+            Ok(Ok(Confirm::Confirmed)) => Ok(()),
+            Ok(Ok(refused)) => {
+                let reason = format!("`{}`: {refused}", letter.routing_key);
+                Err(BrokerError::Lost { reason })
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(BrokerError::silent("a publisher confirm", LETTER_MAX)),
+        }
+    }
+
+    async fn hand_over(&self, letter: &Letter) -> Result<Confirm, BrokerError> {
+        self.channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        let mut properties = BasicProperties::default()
+            .with_delivery_mode(PERSISTENT)
+            .with_message_id(letter.id.as_str().into())
+            .with_content_type(JSON.into())
+            .with_type(letter.kind.into())
+            .with_app_id(APP_ID.into());
+        if !letter.reply_to.is_empty() {
+            properties = properties.with_reply_to(letter.reply_to.as_str().into());
+        }
+        if !letter.correlation.is_empty() {
+            properties = properties.with_correlation_id(letter.correlation.as_str().into());
+        }
+        let mandatory = BasicPublishOptions { mandatory: true, immediate: false };
+        let (exchange, routing_key) =
+            (letter.exchange.as_str().into(), letter.routing_key.as_str().into());
+        let sent =
+            self.channel.basic_publish(exchange, routing_key, mandatory, &letter.body, properties);
+        let Reply { answer, carried } = reply(sent.await?.await?);
+        Ok(carried.map_or(answer, |(_, returned)| returned))
+    }
+
     /// Says goodbye, within a bound.
     pub(crate) async fn close(self) {
         let _ = timeout(GOODBYE_MAX, self.channel.close(REPLY_SUCCESS, "bye".into())).await;
@@ -504,6 +564,10 @@ fn arrival(delivery: Delivery) -> Arrival {
         epoch: text("x-epoch").unwrap_or_default(),
         seq: number("x-seq"),
         count: number("x-count"),
+        redelivered: delivery.redelivered,
+        kind: property(delivery.properties.kind()),
+        reply_to: property(delivery.properties.reply_to()),
+        correlation: property(delivery.properties.correlation_id()),
         body: delivery.data,
     }
 }
@@ -565,6 +629,8 @@ const REPLY_SUCCESS: u16 = 200;
 const FRAME_BYTES_MAX: u32 = 32 << 10;
 /// Name resolution, TCP and TLS together.
 const OPEN_SOCKET_MAX: Duration = Duration::from_secs(10);
+/// How long a letter may take to the queue.
+const LETTER_MAX: Duration = Duration::from_secs(30);
 /// How long a closing word may take.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
 /// How often the state of an idle connection is looked at.

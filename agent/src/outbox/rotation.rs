@@ -181,8 +181,15 @@ pub(crate) async fn keep(outbox: Outbox, stop: CancellationToken) {
 }
 
 /// All families whose values are sealed here; what is read first comes first.
-const FAMILIES: [Family; 6] =
-    [Family::Queue, Family::Parked, Family::Dead, Family::Shelf, Family::Journey, Family::Raw];
+const FAMILIES: [Family; 7] = [
+    Family::Queue,
+    Family::Parked,
+    Family::Dead,
+    Family::Shelf,
+    Family::Journey,
+    Family::Raw,
+    Family::Account,
+];
 
 /// Between two steps, so that messages hardly notice.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -330,7 +330,7 @@ impl Writer {
             self.at.cursor = cursor;
             group.batch.put(Family::Meta, CURSOR, &format::numbers([cursor]));
         }
-        let held_from = self.shared.held_from.load(Ordering::SeqCst);
+        let held_from = self.shared.first_held();
         let gone = cursor.min(held_from);
         // While room is short, taking in comes before what is only kept to be asked for again.
         let gone =

@@ -17,6 +17,8 @@ pub(super) struct Incoming<'a> {
     pub(super) lines: bool,
     /// What the message says is how many records it has.
     pub(super) count: Option<u64>,
+    /// It is looked at anew: that a record has come before is nobody's fault.
+    pub(super) anew: bool,
     pub(super) body: &'a [u8],
 }
 
@@ -31,6 +33,9 @@ pub struct Record<'a> {
     /// What kind of record it is.
     #[serde(borrow)]
     pub entity: Cow<'a, str>,
+    /// The channel it came in by.
+    #[serde(borrow, default)]
+    pub channel: Cow<'a, str>,
     /// Which version of the standard it was made by.
     #[serde(borrow, default)]
     pub profile: Cow<'a, str>,

@@ -1,5 +1,7 @@
 //! The receiver's folder: what is written into it, and what is remembered from it.
 
+mod answers;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -7,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use self::answers::Asked;
 use super::account::Account;
 use super::record::{self, Incoming, Record, Refusal};
 use super::summary::{Stream, Summary};
@@ -19,6 +22,8 @@ pub(super) struct Shelf {
     account: Account,
     // Lines by file name, until the next flush.
     unwritten: BTreeMap<String, Vec<u8>>,
+    // The account that was asked for last.
+    asked: Option<Asked>,
 }
 
 /// A line of `rejected.ndjson`.
@@ -37,7 +42,7 @@ impl Shelf {
     pub(super) fn open(dir: &Path) -> io::Result<Shelf> {
         fs::create_dir_all(dir)?;
         let (dir, account) = (dir.to_owned(), Account::default());
-        let mut shelf = Shelf { dir, account, unwritten: BTreeMap::new() };
+        let mut shelf = Shelf { dir, account, unwritten: BTreeMap::new(), asked: None };
         for entry in fs::read_dir(&shelf.dir)? {
             let path = entry?.path();
             let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
@@ -61,6 +66,8 @@ impl Shelf {
                 record.received_at.get(..8).filter(|it| it.bytes().all(|b| b.is_ascii_digit()));
             let name = format!("{agent}.{epoch}.{}.ndjson", day.unwrap_or("undated"));
             self.put_line(name, record.json.as_bytes());
+        } else if !incoming.anew {
+            self.note_double(&agent, &epoch, record);
         }
         new
     }

@@ -125,7 +125,8 @@ fn refused(body: &[u8], reason: &str) {
 
 fn message(seq: u64, body: &str) -> Incoming<'_> {
     let (agent, epoch, seq, body) = ("gate-1", "e1", Some(seq), body.as_bytes());
-    Incoming { agent, epoch, message_id: "", seq, lines: false, count: None, body }
+    let (lines, count, anew) = (false, None, false);
+    Incoming { agent, epoch, message_id: "", seq, lines, count, anew, body }
 }
 
 fn record(seq: u64, entity: &str) -> String {
@@ -144,4 +145,41 @@ fn tell(summary: &Summary) -> String {
     let gaps: Vec<_> = gaps.iter().map(|it| format!("{}-{}", it.from, it.to)).collect();
     let rest = format!("{rejected} rejected, gaps {}", gaps.join(" "));
     format!("{received} received, {distinct} distinct, {doubles} doubles, {}", rest.trim_end())
+}
+
+#[test]
+fn a_day_is_answered_from_the_files_and_wrong_copies_are_set_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    check(&folder, &["1", "2", "2", "3"], "4 received, 3 distinct, 1 doubles, 0 rejected, gaps");
+    let ask = |ask: &str| {
+        let mut desk = Desk::open(folder.path(), &accept_all).unwrap();
+        let question = format!(r#"{{"agent":"gate-1","epoch":"e1","day":"20261122","ask":{ask}}}"#);
+        serde_json::to_string(&desk.shelf.answer(question.as_bytes()).unwrap()).unwrap()
+    };
+    let account = ask(r#""account""#);
+    assert!(account.contains(r#""count":3,"first_seq":1,"last_seq":3"#), "{account}");
+    assert!(account.contains(r#""record_id":"r2","seq":2,"dropped":1,"different":0"#), "{account}");
+    let group = r#""group":{"entity":"rx","channel":""}"#;
+    let leaves = ask(&format!(r#""leaves",{group},"ranges":[0]"#));
+    let leaves: serde_json::Value = serde_json::from_str(&leaves).unwrap();
+    assert_eq!(leaves["leaves"].as_array().unwrap().len(), 3);
+    assert!(ask(&format!(r#""ranges",{group}"#)).contains(r#""ranges":[[0,""#));
+
+    // The agent has another record 1, and no record 3; it knows of the double.
+    let other =
+        format!(r#"[1,"{}","{}"]"#, leaves["leaves"][0][1].as_str().unwrap(), "0".repeat(32));
+    let order = format!(r#""withdraw","keep":[{other}],"unknown":["r3"],"doubles":["r2"]"#);
+    assert_eq!(ask(&order), r#"{"tell":"withdrawn","copies":2}"#);
+    assert_eq!(ask(&order), r#"{"tell":"withdrawn","copies":0}"#);
+    let account = ask(r#""account""#);
+    assert!(account.contains(r#""count":1,"first_seq":2"#) && account.contains(r#""doubled":[]"#));
+    assert_eq!(lines(&folder, "withdrawn.jsonl"), 2);
+    assert_eq!(lines(&folder, "gate-1.e1.20261122.ndjson"), 1);
+    // What was set aside is new when it comes.
+    check(&folder, &["1"], "1 received, 2 distinct, 0 doubles, 0 rejected, gaps");
+    assert!(
+        ask(r#""keep","statement":{"statement":"{}","signature":"00","public_key":"00"}"#)
+            .contains("refused")
+    );
+    assert!(ask(r#""dance""#).contains("refused"));
 }

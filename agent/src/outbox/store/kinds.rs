@@ -24,9 +24,11 @@ pub(in super::super) enum Family {
     Journey,
     /// The bytes that messages came in, by the message's id, which begins with a time.
     Raw,
+    /// What the platform has confirmed, day by day, under keys that begin with the day.
+    Account,
 }
 
-pub(in super::super) const FAMILIES: [Family; 9] = [
+pub(in super::super) const FAMILIES: [Family; 10] = [
     Family::Queue,
     Family::Seen,
     Family::Meta,
@@ -36,6 +38,7 @@ pub(in super::super) const FAMILIES: [Family; 9] = [
     Family::History,
     Family::Journey,
     Family::Raw,
+    Family::Account,
 ];
 
 impl Family {
@@ -51,6 +54,7 @@ impl Family {
             Family::History => 7,
             Family::Journey => 8,
             Family::Raw => 9,
+            Family::Account => 10,
         }
     }
 
@@ -65,6 +69,7 @@ impl Family {
             Family::History => "history",
             Family::Journey => "journey",
             Family::Raw => "raw",
+            Family::Account => "account",
         }
     }
 }

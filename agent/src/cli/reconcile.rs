@@ -1,0 +1,187 @@
+//! `his-agent reconcile`: a day's account with the platform, or with the HIS. Asks the running daemon.
+
+use std::path::PathBuf;
+
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+use serde_json::{Value, json};
+
+use super::sets::{list, text, unanswered};
+use super::{ConfigArgument, Exit, tell};
+use crate::clock;
+use crate::config::Config;
+use crate::control::client::{self, ControlError};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// 哪一天，例如 20261122；缺省昨天 | which day, by time of receipt; yesterday by default
+    #[arg(long, value_name = "DATE")]
+    day: Option<Date>,
+    /// 把不一致的补正：平台撤下错的，前置机重发对的 | put right what differs
+    #[arg(long, conflicts_with = "his")]
+    repair: bool,
+    /// 平台的账，由 his-agent receive --account 导出；经网闸时用 | the platform's account as a file
+    #[arg(long, value_name = "FILE", conflicts_with = "his")]
+    answer: Option<PathBuf>,
+    /// 与 HIS 的日合计对账：CSV，表头 channel,entity,count,... | against the HIS's own totals
+    #[arg(long, value_name = "CSV")]
+    his: Option<PathBuf>,
+    /// 给程序看 | for programs
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    let config = match Config::load(&arguments.config.config) {
+        Ok(config) => config,
+        Err(problems) => return tell(&problems),
+    };
+    let yesterday = clock::now().date().saturating_sub(1.day());
+    let day = arguments.day.unwrap_or(yesterday).strftime("%Y%m%d").to_string();
+    let (address, body) = match arguments.asked(&day) {
+        Ok(asked) => asked,
+        Err(exit) => return exit,
+    };
+    let told = match client::post(&config.control.socket, address, &body) {
+        Ok(told) => told,
+        Err(error @ ControlError::Refused { status: 503, .. }) => {
+            eprintln!("{error}");
+            return Exit::Unavailable;
+        }
+        Err(error) => return unanswered(&error),
+    };
+    if arguments.json {
+        say!("{told}");
+    } else if arguments.his.is_some() {
+        show_his(&told);
+    } else {
+        show(&told);
+    }
+    outcome(&told)
+}
+
+impl Arguments {
+    fn asked(&self, day: &str) -> Result<(&'static str, Value), Exit> {
+        if let Some(file) = &self.his {
+            let totals = std::fs::read_to_string(file).map_err(|error| {
+                eprintln!("{}: {error}", file.display());
+                Exit::Unavailable
+            })?;
+            return Ok(("/admin/v1/reconcile/his", json!({ "day": day, "totals": totals })));
+        }
+        // The daemon reads the file: it stands elsewhere.
+        let answer = self.answer.as_deref().map(std::path::absolute).transpose().ok().flatten();
+        let asked = json!({ "day": day, "repair": self.repair, "answer": answer, "by": super::messages::by() });
+        Ok(("/admin/v1/reconcile", asked))
+    }
+}
+
+fn outcome(told: &Value) -> Exit {
+    let last = told.get("left").unwrap_or(told);
+    if text(last, "/outcome") == "balanced" { Exit::Ok } else { Exit::Data }
+}
+
+fn show(told: &Value) {
+    say!("{} 前置机 {} 仓库 {}", text(told, "/day"), text(told, "/agent"), text(told, "/epoch"));
+    for page in list(told, "/pages") {
+        let equal = page.get("equal") == Some(&Value::Bool(true));
+        say!(
+            "  {} {} {}：前置机 {} 条 序号 {}-{}，平台 {} 条{}",
+            if equal { "平" } else { "不平" },
+            text(page, "/channel"),
+            text(page, "/entity"),
+            count(page, "/ours"),
+            text(page, "/ours/first_seq"),
+            text(page, "/ours/last_seq"),
+            count(page, "/theirs"),
+            sums(page)
+        );
+    }
+    if text(told, "/waiting") != "0" {
+        say!("  还有 {} 条没有得到平台确认，不在账内", text(told, "/waiting"));
+    }
+    show_records(told);
+    if let Some(repair) = told.get("repair") {
+        show_repair(repair);
+    }
+    if let Some(left) = told.get("left") {
+        let left_over =
+            if outcome(told) == Exit::Ok { "补正以后：平" } else { "补正以后仍有：" };
+        say!("{left_over}");
+        show_records(left);
+    }
+    match told.get("statement") {
+        Some(statement) => {
+            let there = statement.get("platform") == Some(&Value::Bool(true));
+            let there = if there { "，平台也已保存" } else { "，平台没有保存" };
+            say!("平。已签名：{}{there}", text(statement, "/file"));
+        }
+        None if outcome(told) == Exit::Ok => say!("平。"),
+        None => {}
+    }
+}
+
+fn show_records(told: &Value) {
+    let kinds = [
+        ("missing", "平台没有"),
+        ("different", "平台的不同"),
+        ("unknown", "平台多出"),
+        ("doubled", "重复到达"),
+    ];
+    for (kind, name) in kinds {
+        for it in list(told, &format!("/{kind}")) {
+            let place = format!("{} {}", text(it, "/channel"), text(it, "/entity"));
+            say!("  {name} 序号 {} 记录 {} {place}", text(it, "/seq"), text(it, "/record_id"));
+        }
+    }
+}
+
+fn show_repair(repair: &Value) {
+    say!("补正：平台撤下 {} 条，重发 {} 条", text(repair, "/withdrawn"), text(repair, "/sent"));
+    for id in list(repair, "/gone") {
+        let id = id.as_str().unwrap_or_default();
+        say!("  记录 {id} 已过保留期，补不了：请 HIS 重送");
+    }
+    if repair.get("why").is_some() {
+        say!("  没有重发：{}", text(repair, "/why"));
+    }
+}
+
+fn show_his(told: &Value) {
+    for line in list(told, "/lines") {
+        let equal = line.get("equal") == Some(&Value::Bool(true));
+        say!(
+            "{} {} {}：HIS {} 条，前置机 {} 条",
+            if equal { "平" } else { "不平" },
+            text(line, "/channel"),
+            text(line, "/entity"),
+            text(line, "/his/count"),
+            text(line, "/ours/count")
+        );
+        let sums = line.pointer("/his/sums").and_then(Value::as_object);
+        for (name, his) in sums.into_iter().flatten() {
+            let ours = text(line, &format!("/ours/sums/{name}"));
+            say!("  {name}：HIS {}，前置机 {ours}", his.as_str().unwrap_or_default());
+        }
+    }
+}
+
+fn count(page: &Value, side: &str) -> String {
+    page.pointer(&format!("{side}/count")).map_or_else(|| "0".to_owned(), Value::to_string)
+}
+
+/// Sums that differ, or none.
+fn sums(page: &Value) -> String {
+    let of =
+        |side: &str| page.pointer(side).and_then(Value::as_object).cloned().unwrap_or_default();
+    let (ours, theirs) = (of("/ours/sums"), of("/theirs/sums"));
+    let differ = ours.iter().filter(|(name, sum)| theirs.get(*name) != Some(sum));
+    differ
+        .map(|(name, sum)| {
+            let theirs = theirs.get(name).and_then(Value::as_str).unwrap_or("0");
+            format!("，{name} 前置机 {} 平台 {theirs}", sum.as_str().unwrap_or_default())
+        })
+        .collect()
+}

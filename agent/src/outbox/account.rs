@@ -1,0 +1,105 @@
+//! The rows of the account: what the platform has confirmed, day by day. Their owner follows the
+//! cursor and writes them with the number up to which it has come, in one change; from that number on
+//! nothing is removed, so no record leaves unaccounted for.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
+
+use tracing::error;
+
+use super::format;
+use super::store::{Durability, Family, WalkError};
+use super::{Change, Outbox, Shared, StoreError};
+
+impl Outbox {
+    /// The first record that is not confirmed; all before it are.
+    pub fn confirmed_to(&self) -> u64 {
+        self.shared.progress().cursor
+    }
+
+    /// Keeps records from a number on, also when they are delivered.
+    pub fn account_from(&self, seq: u64) {
+        self.shared.accounted_from.store(seq, Ordering::SeqCst);
+    }
+
+    /// Makes changes, all or nothing, without waiting for the disk: they are made of records that are
+    /// on it, and what a power cut takes is made again.
+    pub fn enter(&self, changes: &[Change]) -> Result<(), StoreError> {
+        self.may_keep_house()?;
+        let store = self.shared.store()?;
+        let mut batch = store.batch();
+        for change in changes {
+            match change {
+                Change::Put(key, row) => {
+                    batch.seal(Family::Account, key, format::kept(row));
+                }
+                Change::Remove(key) => batch.delete(Family::Account, key),
+                Change::RemoveRange(from, end) => batch.delete_keys(Family::Account, from, end),
+            }
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        batch.write(Durability::Buffered).inspect_err(|error| self.shared.refused(error))
+    }
+
+    /// A row. Unlike a journey's, a damaged one is an error: an account must not be short in silence.
+    pub fn entered(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let (store, mut scratch) = (self.shared.store()?, Vec::new());
+        let Some(value) = store.get(Family::Account, key)? else { return Ok(None) };
+        let content = store.open_value((Family::Account, key), &value, &mut scratch);
+        let content = content.map_err(|it| StoreError::damaged(&it.to_string()))?;
+        Ok(Some(format::read_kept(&content).to_vec()))
+    }
+
+    /// Shows the rows from one key on and below another; of a damaged one, nothing.
+    pub fn walk_account(
+        &self,
+        [from, end]: [&[u8]; 2],
+        mut show: impl FnMut(&[u8], Option<&[u8]>),
+    ) -> Result<(), StoreError> {
+        let (store, mut scratch) = (self.shared.store()?, Vec::new());
+        let walked = store.walk_keys(Family::Account, from, end, |key, value| {
+            let content = store.open_value((Family::Account, key), value, &mut scratch);
+            match content {
+                Ok(content) => show(key, Some(format::read_kept(&content))),
+                Err(damage) => {
+                    error!(%damage, "a row of the account is damaged");
+                    show(key, None);
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        match walked {
+            Ok(()) => Ok(()),
+            Err(WalkError::Damaged(cause)) => Err(StoreError::Damaged { cause }),
+            Err(WalkError::Failed(cause)) => Err(StoreError::Failed { operation: "read", cause }),
+        }
+    }
+}
+
+impl Shared {
+    /// The first record that somebody still has to see, whatever became of it.
+    pub(super) fn first_held(&self) -> u64 {
+        let held = self.held_from.load(Ordering::SeqCst);
+        held.min(self.accounted_from.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+impl Outbox {
+    /// Puts the bytes of another place into every row of a page.
+    pub(crate) fn misplace_account_rows(&self) {
+        let store = self.shared.store().unwrap();
+        let mut keys = Vec::new();
+        let all = |key: &[u8], _: Option<&[u8]>| keys.push(key.to_vec());
+        self.walk_account([&[0, 0, 0, 1], &[0xff; 5]], all).unwrap();
+        let mut batch = store.batch();
+        for key in keys {
+            let sealed = store.vault().seal(Family::Account, b"elsewhere", format::kept(b"{}"));
+            batch.put(Family::Account, &key, &sealed);
+        }
+        batch.write(Durability::Buffered).unwrap();
+    }
+}

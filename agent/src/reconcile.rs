@@ -1,0 +1,98 @@
+//! The account with the platform (对账): day by day, entity by entity and channel by channel, what was
+//! confirmed, compared with what the platform has on its disk, down to the record.
+//!
+//! ```text
+//! outbox --confirmed--> follow --> pages of a day: counts, sums, leaves by range of numbers
+//!                                     |
+//! his-agent reconcile --> run: totals? ranges? leaves? --question, behind the records--> platform
+//!                                     |  <-----------answer, his.control.{org}----------
+//!                                     +--> missing, different, unknown, doubled, by record id
+//! --repair: withdraw what is wrong there, replay what is right, and look again
+//! balanced: a statement, signed and kept on both sides
+//! ```
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `leaf`, `page`, `sums` | a record, a page, its sums: the same on both sides |
+//! | `question` | what both sides say to each other |
+//! | `follow`, `keeper` | our account, kept up as records are confirmed |
+//! | `book` | the platform's account, made of what lies on its disk |
+//! | `compare` | names what is not the same |
+//! | `ask` | brings questions to the platform: over the broker, or by a file that was carried |
+//! | `run`, `repair` | a day compared, and put right |
+//! | `report`, `statement` | what is told of it, and what is signed |
+//! | `his` | the HIS's own totals against ours |
+//! | `routes` | what operators may ask |
+
+mod ask;
+pub(crate) mod book;
+mod compare;
+mod follow;
+mod his;
+mod keeper;
+pub(crate) mod leaf;
+pub(crate) mod page;
+pub(crate) mod question;
+mod repair;
+mod report;
+pub(crate) mod routes;
+mod run;
+mod statement;
+pub(crate) mod sums;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+pub(crate) use self::keeper::keep;
+pub(crate) use self::statement::is_signed;
+use crate::config::Config;
+use crate::outbox::{Outbox, StoreError};
+use crate::signing::SigningKey;
+
+/// The account of this agent.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    opened: OnceLock<Opened>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    outbox: Outbox,
+    /// Where signed statements are kept.
+    folder: PathBuf,
+    key: SigningKey,
+    /// Held by whoever follows.
+    turn: Mutex<()>,
+    /// Held by whoever reconciles: two at a time would repair each other's repairs.
+    running: tokio::sync::Mutex<()>,
+}
+
+impl Accounts {
+    /// Finds out how far the account goes, and holds everything behind it. Blocks.
+    pub(crate) fn open(&self, config: &Config, outbox: Outbox) -> io::Result<()> {
+        let folder = config.outbox.dir.with_file_name("statements");
+        let key = SigningKey::open(&config.outbox.dir.with_file_name("signing.key"))?;
+        let (turn, running) = (Mutex::default(), tokio::sync::Mutex::default());
+        let opened = Opened { outbox, folder, key, turn, running };
+        let reached = opened.reached().map_err(io::Error::other)?;
+        opened.outbox.account_from(reached.next);
+        drop(self.opened.set(opened));
+        Ok(())
+    }
+
+    fn opened(&self) -> Result<&Opened, StoreError> {
+        self.opened.get().ok_or(StoreError::Stopped)
+    }
+}
+
+impl Opened {
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        // What panicked meanwhile wrote nothing.
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

@@ -1,0 +1,131 @@
+//! The HIS's own totals of a day against ours: what it sent, and what we took in.
+//!
+//! A line of CSV a channel and entity: `channel,entity,count`, and behind these as many columns as
+//! wanted whose names are elements, with the sums. The first line names the columns. What the totals
+//! do not name is not compared.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::Opened;
+use super::page::Group;
+use super::sums::{self, Sums};
+use crate::outbox::StoreError;
+
+/// A line of the HIS's totals.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    group: Group,
+    count: u64,
+    sums: Sums,
+}
+
+/// Reads totals, and tells every line that is none.
+pub(super) fn read(text: &str) -> Result<Vec<Line>, Vec<String>> {
+    let mut lines =
+        text.trim_start_matches('\u{feff}').lines().zip(1..).filter(|it| !it.0.trim().is_empty());
+    let Some((head, _)) = lines.next() else { return Err(vec!["没有表头".to_owned()]) };
+    let head: Vec<&str> = head.split(',').map(str::trim).collect();
+    let ["channel", "entity", "count", elements @ ..] = head.as_slice() else {
+        return Err(vec!["表头要以 channel,entity,count 开头，后面是求和的数据元".to_owned()]);
+    };
+    let (mut found, mut problems) = (Vec::new(), Vec::new());
+    for (line, number) in lines {
+        match of_line(line, elements) {
+            Some(line) => found.push(line),
+            None => problems.push(format!("第 {number} 行：列数要与表头相同，条数和金额要是数字")),
+        }
+    }
+    if problems.is_empty() { Ok(found) } else { Err(problems) }
+}
+
+fn of_line(line: &str, elements: &[&str]) -> Option<Line> {
+    let cells: Vec<&str> = line.split(',').map(str::trim).collect();
+    let [channel, entity, count, values @ ..] = cells.as_slice() else { return None };
+    if values.len() != elements.len() {
+        return None;
+    }
+    let sum = |(name, value): (&&str, &&str)| {
+        Some(((*name).to_owned(), Decimal::from_str_exact(value).ok()?))
+    };
+    // An empty cell says nothing about that element.
+    let sums = elements.iter().zip(values).filter(|(_, value)| !value.is_empty()).map(sum);
+    Some(Line {
+        group: Group { entity: (*entity).to_owned(), channel: (*channel).to_owned() },
+        count: count.parse().ok()?,
+        sums: sums.collect::<Option<Sums>>()?,
+    })
+}
+
+impl Opened {
+    /// Compares a day with the HIS's totals: all that was accepted, confirmed by the platform or not.
+    pub(super) fn against_his(&self, day: u32, lines: &[Line]) -> Result<Value, StoreError> {
+        self.catch_up()?;
+        let mut ours: BTreeMap<Group, (u64, Sums)> = self.waiting(day)?;
+        for (group, page) in self.pages(day)? {
+            let (count, sums) = ours.entry(group).or_default();
+            *count += page.count;
+            sums::join(sums, &page.sums);
+        }
+        Ok(told(lines, &ours))
+    }
+}
+
+fn told(lines: &[Line], ours: &BTreeMap<Group, (u64, Sums)>) -> Value {
+    let none = (0, Sums::new());
+    let one = |line: &Line| {
+        let (count, sums) = ours.get(&line.group).unwrap_or(&none);
+        let ours_of = |name: &String| sums.get(name).copied().unwrap_or_default();
+        let equal = *count == line.count && line.sums.iter().all(|(it, sum)| ours_of(it) == *sum);
+        let ours: Sums = line.sums.keys().map(|it| (it.clone(), ours_of(it))).collect();
+        json!({
+            "entity": line.group.entity, "channel": line.group.channel, "equal": equal,
+            "his": { "count": line.count, "sums": sums::told(&line.sums) },
+            "ours": { "count": count, "sums": sums::told(&ours) },
+        })
+    };
+    let lines: Vec<Value> = lines.iter().map(one).collect();
+    let equal = lines.iter().all(|it| it.get("equal") == Some(&Value::Bool(true)));
+    json!({ "outcome": if equal { "balanced" } else { "different" }, "lines": lines })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_are_compared_by_channel_and_entity() {
+        check("his,fee,2,10.50", "balanced");
+        check("his,fee,2,10.5", "balanced");
+        check("his,fee,2,", "balanced");
+        check("his,fee,3,10.50", "different");
+        check("his,fee,2,10.51", "different");
+        check("lis,fee,0,0", "balanced");
+        check("lis,fee,1,0", "different");
+    }
+
+    #[test]
+    fn every_line_that_is_none_is_told() {
+        check("his,fee,two,1\nhis,fee\nhis,fee,2,1", "第 2 行 第 3 行");
+        assert!(read("").is_err() && read("entity,count\n").is_err());
+    }
+
+    #[track_caller]
+    fn check(lines: &str, expected: &str) {
+        let text = format!("\u{feff}channel,entity,count,det_item_fee_sumamt\r\n{lines}\n");
+        let mut sums = Sums::new();
+        sums::add(&mut sums, r#"{"det_item_fee_sumamt":10.50}"#);
+        let group = Group { entity: "fee".to_owned(), channel: "his".to_owned() };
+        let ours = BTreeMap::from([(group, (2, sums))]);
+        let actual = match read(&text) {
+            Ok(lines) => told(&lines, &ours)["outcome"].as_str().unwrap_or_default().to_owned(),
+            Err(problems) => {
+                let places = problems.iter().filter_map(|it| it.split('：').next());
+                places.collect::<Vec<_>>().join(" ")
+            }
+        };
+        assert_eq!(actual, expected);
+    }
+}

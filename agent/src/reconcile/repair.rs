@@ -1,0 +1,92 @@
+//! Puts a day right: what is wrong on the platform's side is set aside there, and what it should have
+//! is sent once more, under the same ids and numbers. What is not here any more is named instead.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::ask::{Platform, Trouble};
+use super::compare::{Differences, Named};
+use super::leaf::Leaf;
+use super::question::{Answer, Ask, Day};
+use super::run::{ask, with};
+use crate::intake::Road;
+use crate::journey;
+
+/// What a repair came to.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Repaired {
+    /// Copies that the platform has set aside.
+    withdrawn: u64,
+    /// Records that were sent once more.
+    sent: u64,
+    /// The replay that sends them, as `his-agent messages replays` tells it.
+    replay: Option<Value>,
+    /// Ids of records that are not kept here any more: the HIS has to send them again.
+    gone: Vec<String>,
+    /// Why nothing was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+/// Puts right what was found.
+pub(super) async fn repair(
+    road: &Arc<Road>,
+    platform: &mut Platform,
+    of: &Day,
+    found: &Differences,
+    by: String,
+) -> Result<Repaired, Trouble> {
+    let wanted: Vec<Named> = found.missing.iter().chain(&found.different).cloned().collect();
+    let (here, gone) = with(road, move |opened| {
+        let (mut here, mut gone) = (Vec::new(), Vec::new());
+        for it in wanted {
+            let is_here = opened.outbox.record(it.leaf.seq)?.is_some();
+            if is_here { here.push(it.leaf) } else { gone.push(it.leaf) }
+        }
+        Ok((here, gone))
+    })
+    .await?;
+    let mut repaired = Repaired {
+        gone: gone.iter().map(Leaf::record_id).collect(),
+        sent: here.len() as u64,
+        ..Repaired::default()
+    };
+    repaired.withdrawn = withdraw(platform, of, found, &here).await?;
+    if !here.is_empty() {
+        let ids = here.iter().map(Leaf::record_id).collect();
+        match journey::send_again(road, ids, by, SENT_MAX).await? {
+            Ok(replay) => repaired.replay = Some(replay),
+            Err(why) => (repaired.sent, repaired.why) = (0, Some(why)),
+        }
+    }
+    Ok(repaired)
+}
+
+/// Sets aside, on the platform's side, all that is not what we have; but nothing of which we cannot
+/// send the right copy.
+async fn withdraw(
+    platform: &mut Platform,
+    of: &Day,
+    found: &Differences,
+    here: &[Leaf],
+) -> Result<u64, Trouble> {
+    let is_here = |it: &&Named| here.iter().any(|leaf| leaf.seq == it.leaf.seq);
+    let keep: Vec<Leaf> = found.different.iter().filter(is_here).map(|it| it.leaf).collect();
+    let unknown: Vec<String> = found.unknown.iter().map(|it| it.leaf.record_id()).collect();
+    let doubles: Vec<String> = found.doubled.iter().map(|it| it.record_id.clone()).collect();
+    if keep.is_empty() && unknown.is_empty() && doubles.is_empty() {
+        return Ok(0);
+    }
+    match ask(platform, of, Ask::Withdraw { keep, unknown, doubles }).await? {
+        Answer::Withdrawn { copies } => Ok(copies),
+        // An order that is on its way across a gate.
+        Answer::Kept => Ok(0),
+        _ => Err(Trouble::Garbled),
+    }
+}
+
+/// What has not arrived by then arrives by itself; the next comparison will tell.
+const SENT_MAX: Duration = Duration::from_mins(10);

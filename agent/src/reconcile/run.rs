@@ -1,0 +1,150 @@
+//! A day compared with the platform, from its totals down to its records.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Opened;
+use super::ask::{Platform, Trouble};
+use super::compare::{Differences, Named};
+use super::follow::day_of;
+use super::leaf::{Leaf, unhex};
+use super::page::{Group, Page, Totals};
+use super::question::{Answer, Ask, Day, Question};
+use crate::config::ForwardConfig;
+use crate::intake::Road;
+use crate::outbox::StoreError;
+
+/// What came of a comparison.
+#[derive(Debug)]
+pub(super) struct Compared {
+    pub(super) ours: BTreeMap<Group, Totals>,
+    pub(super) theirs: BTreeMap<Group, Totals>,
+    pub(super) differences: Differences,
+    /// Records of the day that are not confirmed yet.
+    pub(super) waiting: u64,
+    /// The first record of our account.
+    pub(super) begun: u64,
+}
+
+/// Whose account, of which day.
+pub(super) fn of(road: &Road, day: &str) -> Day {
+    let (agent, epoch) = (road.config.hospital.code.clone(), road.outbox.epoch().to_owned());
+    Day { agent, epoch, day: day.to_owned() }
+}
+
+/// Reaches the platform: by the broker, or through the file that was carried here.
+pub(super) async fn reach(
+    road: &Road,
+    of: &Day,
+    answer: Option<&Path>,
+) -> Result<Platform, Trouble> {
+    let code = &road.config.hospital.code;
+    match (answer, &road.config.forward) {
+        (Some(path), ForwardConfig::Files { dir }) => {
+            Platform::in_file(path, of, Some(dir.clone()))
+        }
+        (Some(path), ForwardConfig::Amqp(_)) => Platform::in_file(path, of, None),
+        (None, ForwardConfig::Amqp(options)) => Platform::at(options, code).await,
+        (None, ForwardConfig::Files { .. }) => Err(Trouble::NoWayBack),
+    }
+}
+
+/// Compares a day.
+pub(super) async fn compare(
+    road: &Arc<Road>,
+    platform: &mut Platform,
+    of: &Day,
+) -> Result<Compared, Trouble> {
+    let day = day_of(&of.day);
+    let (pages, waiting, begun) = with(road, move |opened| {
+        opened.catch_up()?;
+        let waiting = opened.waiting(day)?.values().map(|(count, _)| count).sum();
+        Ok((opened.pages(day)?, waiting, opened.reached()?.begun))
+    })
+    .await?;
+    let Answer::Account { pages: theirs, doubled } = ask(platform, of, Ask::Account).await? else {
+        return Err(Trouble::Garbled);
+    };
+    let theirs: BTreeMap<Group, Totals> = theirs.into_iter().collect();
+    let ours: BTreeMap<Group, Totals> =
+        pages.iter().map(|(group, page)| (group.clone(), page.totals())).collect();
+    let (mut named, mut named_there) = (Vec::new(), Vec::new());
+    let groups: BTreeSet<&Group> = ours.keys().chain(theirs.keys()).collect();
+    for group in groups.into_iter().filter(|it| ours.get(it) != theirs.get(it)) {
+        let page = pages.get(group).cloned().unwrap_or_default();
+        let ranges = differing(platform, of, group, &page).await?;
+        for some in ranges.chunks(RANGES_AT_ONCE) {
+            let (there, ranges) = (leaves_there(platform, of, group, some).await?, some.to_vec());
+            let wanted = group.clone();
+            let here = with(road, move |opened| leaves_here(opened, day, &wanted, &ranges)).await?;
+            let name = |leaf: Leaf| Named { leaf, group: group.clone() };
+            named.extend(here.into_iter().map(name));
+            named_there.extend(there.into_iter().map(name));
+        }
+    }
+    let differences = Differences::between(&named, &named_there, doubled, begun);
+    Ok(Compared { ours, theirs, differences, waiting, begun })
+}
+
+/// The ranges of a page that are not the same on both sides.
+async fn differing(
+    platform: &mut Platform,
+    of: &Day,
+    group: &Group,
+    page: &Page,
+) -> Result<Vec<u64>, Trouble> {
+    let asked = Ask::Ranges { group: group.clone() };
+    let Answer::Ranges { ranges } = ask(platform, of, asked).await? else {
+        return Err(Trouble::Garbled);
+    };
+    let theirs: BTreeMap<u64, Option<[u8; 16]>> =
+        ranges.into_iter().map(|(range, digest)| (range, unhex(&digest))).collect();
+    let all: BTreeSet<u64> = page.ranges.keys().chain(theirs.keys()).copied().collect();
+    let differ = |it: &u64| page.ranges.get(it).copied() != theirs.get(it).copied().flatten();
+    Ok(all.into_iter().filter(differ).collect())
+}
+
+async fn leaves_there(
+    platform: &mut Platform,
+    of: &Day,
+    group: &Group,
+    ranges: &[u64],
+) -> Result<Vec<Leaf>, Trouble> {
+    let asked = Ask::Leaves { group: group.clone(), ranges: ranges.to_vec() };
+    match ask(platform, of, asked).await? {
+        Answer::Leaves { leaves } => Ok(leaves),
+        _ => Err(Trouble::Garbled),
+    }
+}
+
+fn leaves_here(
+    opened: &Opened,
+    day: u32,
+    group: &Group,
+    ranges: &[u64],
+) -> Result<Vec<Leaf>, StoreError> {
+    let mut found = Vec::new();
+    for range in ranges {
+        found.extend(opened.leaves(day, group, *range)?);
+    }
+    Ok(found)
+}
+
+/// Asks about a day.
+pub(super) async fn ask(platform: &mut Platform, of: &Day, ask: Ask) -> Result<Answer, Trouble> {
+    platform.ask(&Question { of: of.clone(), ask }).await
+}
+
+/// Work on our account, on a thread that may block.
+pub(super) async fn with<T: Send + 'static>(
+    road: &Arc<Road>,
+    work: impl FnOnce(&Opened) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let road = Arc::clone(road);
+    let working = move || work(road.accounts.opened()?);
+    tokio::task::spawn_blocking(working).await.map_err(|_| StoreError::panicked()).flatten()
+}
+
+/// Sixteen thousand records: an answer stays below two megabytes.
+const RANGES_AT_ONCE: usize = 64;

@@ -1,0 +1,136 @@
+//! The account kept up beside a store on disk: each confirmed record once, over kills, however few are
+//! confirmed at a time; and a platform that has exactly the same gives the same totals.
+
+use std::path::Path;
+
+use super::book::Book;
+use super::follow::day_of;
+use super::page::Group;
+use super::question::{Answer, Ask};
+use super::*;
+use crate::envelope::{Draft, Envelope, Original, Submission};
+use crate::outbox::{Options, WriterHandle};
+
+#[tokio::test]
+async fn each_confirmed_record_is_entered_once_over_kills() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut total = 0;
+    for round in 0..6_u64 {
+        let (opened, writer) = open(folder.path());
+        for message in 0..100 {
+            let day = if round % 2 == 0 { "20261121" } else { "20261122" };
+            opened.outbox.append(submission(round * 1_000 + message, day)).await.unwrap();
+        }
+        // Some of them wait on, in the middle of a range.
+        let waiting = opened.outbox.oldest(0, usize::MAX, usize::MAX).unwrap();
+        let some: Vec<u64> = waiting.iter().map(|it| it.seq).take(150).collect();
+        opened.outbox.settle(&some).unwrap();
+        total += some.len() as u64;
+        opened.catch_up().unwrap();
+        opened.catch_up().unwrap();
+        assert_eq!(count(&opened, 20_261_121) + count(&opened, 20_261_122), total);
+        // What was not entered is not removed.
+        assert_eq!(opened.reached().unwrap().next, total + 1);
+        writer.close().await.unwrap();
+    }
+    let (opened, _writer) = open(folder.path());
+    let waiting: u64 = opened.waiting(20_261_122).unwrap().values().map(|(count, _)| count).sum();
+    assert_eq!((total, waiting), (900, 200));
+    same_as_the_platform(&opened);
+    opened.forget_before(20_261_122).unwrap();
+    assert_eq!((count(&opened, 20_261_121), count(&opened, 20_261_122)), (0, 400));
+}
+
+#[tokio::test]
+async fn a_damaged_row_marks_its_day_and_holds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (opened, _writer) = open(folder.path());
+    opened.outbox.append(submission(1, "20261122")).await.unwrap();
+    opened.outbox.settle(&[1, 2]).unwrap();
+    opened.catch_up().unwrap();
+    let group = Group { entity: "fee".to_owned(), channel: "his".to_owned() };
+    assert!(opened.pages(20_261_122).unwrap().contains_key(&group));
+    // Bytes of another place: they are sealed, and do not open here.
+    opened.outbox.misplace_account_rows();
+    assert!(opened.pages(20_261_122).is_err());
+    opened.outbox.append(submission(2, "20261122")).await.unwrap();
+    opened.outbox.settle(&[3, 4]).unwrap();
+    opened.catch_up().unwrap();
+    assert_eq!(opened.reached().unwrap().next, 5);
+    let error = opened.pages(20_261_122).unwrap_err();
+    assert!(error.to_string().contains("20261122"), "{error}");
+}
+
+#[test]
+fn days_are_those_of_the_receipt() {
+    assert_eq!(day_of("20261122101530"), 20_261_122);
+    assert_eq!((day_of(""), day_of("2026-11-22")), (1, 1));
+}
+
+/// Builds the platform's account of the very bytes that are sent, and compares the totals.
+#[track_caller]
+fn same_as_the_platform(opened: &Opened) {
+    let mut book = Book::default();
+    let confirmed = opened.outbox.confirmed_to();
+    let mut from = 1;
+    while from < confirmed {
+        let found = opened.outbox.accepted_from(from, 100).unwrap();
+        from = found.next;
+        let wanted = found.envelopes.iter().filter(|it| it.seq < confirmed);
+        for it in wanted.filter(|it| it.received_at.starts_with("20261122")) {
+            let elements: serde_json::Value = serde_json::from_slice(&it.body).unwrap();
+            book.take(
+                group(it),
+                leaf::Leaf::of(it.seq, &it.record_id, &it.body),
+                &elements["elements"].to_string(),
+            );
+        }
+    }
+    let Answer::Account { pages, .. } = book.answer(&Ask::Account) else { panic!("no account") };
+    let ours: Vec<_> = opened
+        .pages(20_261_122)
+        .unwrap()
+        .into_iter()
+        .map(|(it, page)| (it, page.totals()))
+        .collect();
+    assert_eq!(pages, ours);
+    assert_eq!(ours.len(), 2);
+    assert_eq!(ours[0].1.sums["det_item_fee_sumamt"], "20.2");
+}
+
+fn count(opened: &Opened, day: u32) -> u64 {
+    opened.pages(day).unwrap().values().map(|it| it.count).sum()
+}
+
+fn group(it: &Envelope) -> Group {
+    Group { entity: it.entity.clone(), channel: it.channel.clone() }
+}
+
+fn open(folder: &Path) -> (Opened, WriterHandle) {
+    let options = Options { keep_delivered: true, ..Options::default() };
+    let (outbox, writer) = Outbox::open(&folder.join("outbox"), &options).unwrap();
+    let key = SigningKey::open(&folder.join("signing.key")).unwrap();
+    let (turn, running) = (Mutex::default(), tokio::sync::Mutex::default());
+    let opened = Opened { outbox, folder: folder.join("statements"), key, turn, running };
+    opened.outbox.account_from(opened.reached().unwrap().next);
+    (opened, writer)
+}
+
+fn submission(number: u64, day: &str) -> Submission {
+    let draft = |entity: &str| {
+        let tail = format!(
+            r#""entity":"{entity}","channel":"his","received_at":"{day}101530","elements":{{"no":{number},"det_item_fee_sumamt":0.101}},"findings":[]"#
+        );
+        let key = format!("{entity}{number}");
+        Draft::new(entity.to_owned(), "lane".to_owned(), key, [9; 32], tail)
+    };
+    Submission {
+        channel: "his".into(),
+        message_id: format!("m{number}"),
+        received_at: format!("{day}101530"),
+        org: "H1".into(),
+        schema: "2024.1".into(),
+        original: Original::default(),
+        drafts: vec![draft("fee"), draft("rx")],
+    }
+}
