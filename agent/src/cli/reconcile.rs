@@ -1,5 +1,6 @@
 //! `his-agent reconcile`: a day's account with the platform, or with the HIS. Asks the running daemon.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use jiff::ToSpan as _;
@@ -103,6 +104,9 @@ fn show(told: &Value) {
         say!("  还有 {} 条没有得到平台确认，不在账内", text(told, "/waiting"));
     }
     show_records(told);
+    if told.get("partly") == Some(&Value::Bool(true)) {
+        say!("  不一致的太多，只列出先比到的；补正以后再对");
+    }
     if let Some(repair) = told.get("repair") {
         show_repair(repair);
     }
@@ -177,11 +181,11 @@ fn sums(page: &Value) -> String {
     let of =
         |side: &str| page.pointer(side).and_then(Value::as_object).cloned().unwrap_or_default();
     let (ours, theirs) = (of("/ours/sums"), of("/theirs/sums"));
-    let differ = ours.iter().filter(|(name, sum)| theirs.get(*name) != Some(sum));
-    differ
-        .map(|(name, sum)| {
-            let theirs = theirs.get(name).and_then(Value::as_str).unwrap_or("0");
-            format!("，{name} 前置机 {} 平台 {theirs}", sum.as_str().unwrap_or_default())
-        })
-        .collect()
+    let mut told = String::new();
+    for (name, sum) in ours.iter().filter(|(name, sum)| theirs.get(*name) != Some(sum)) {
+        let theirs = theirs.get(name).and_then(Value::as_str).unwrap_or("0");
+        let ours = sum.as_str().unwrap_or_default();
+        let _ = write!(told, "，{name} 前置机 {ours} 平台 {theirs}"); // a String takes everything
+    }
+    told
 }

@@ -86,7 +86,9 @@ impl Book {
     fn page(&self, group: &Group) -> Option<Page> {
         let (sums, ranges) = self.pages.get(group)?;
         let mut page = Page { sums: sums.clone(), ..Page::default() };
-        ranges.iter().for_each(|(range, leaves)| page.take(*range, leaves));
+        for (range, leaves) in ranges {
+            page.take(*range, leaves);
+        }
         Some(page)
     }
 }

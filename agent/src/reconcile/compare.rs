@@ -38,7 +38,9 @@ impl Differences {
         begun: u64,
     ) -> Differences {
         let mut by_id: BTreeMap<[u8; 16], Vec<&Named>> = BTreeMap::new();
-        theirs.iter().for_each(|it| by_id.entry(it.leaf.id).or_default().push(it));
+        for it in theirs {
+            by_id.entry(it.leaf.id).or_default().push(it);
+        }
         let mut found = Differences { doubled, ..Differences::default() };
         for it in ours {
             match by_id.get(&it.leaf.id).map(Vec::as_slice) {

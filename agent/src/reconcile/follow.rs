@@ -121,7 +121,7 @@ impl Opened {
         for (range, leaves) in &growth.leaves {
             let key = range_key(day, group, *range);
             let mut bytes = self.row_to_grow(day, &key, changes)?;
-            leaves.iter().for_each(|it| bytes.extend_from_slice(&it.to_bytes()));
+            bytes.extend(leaves.iter().flat_map(|it| it.to_bytes()));
             changes.push(Change::Put(key, bytes));
             kept.took(leaves);
         }

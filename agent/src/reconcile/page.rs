@@ -79,7 +79,9 @@ pub(crate) const fn range_of(seq: u64) -> u64 {
 pub(crate) fn digest(range: u64, leaves: &[Leaf]) -> [u8; 16] {
     let mut hash = Sha256::new_with_prefix([b'r']);
     hash.update(range.to_be_bytes());
-    leaves.iter().for_each(|it| hash.update(it.to_bytes()));
+    for it in leaves {
+        hash.update(it.to_bytes());
+    }
     cut(&hash.finalize().into())
 }
 
@@ -89,7 +91,7 @@ fn joined(pair: &[[u8; 16]]) -> [u8; 16] {
         [one] => *one,
         both => {
             let mut hash = Sha256::new_with_prefix([b'n']);
-            both.iter().for_each(|it| hash.update(it));
+            hash.update(both.concat());
             cut(&hash.finalize().into())
         }
     }
@@ -136,7 +138,9 @@ mod tests {
             ranges.entry(range_of(*seq)).or_default().push(leaf);
         }
         let mut page = Page::default();
-        ranges.iter().for_each(|(range, leaves)| page.take(*range, leaves));
+        for (range, leaves) in &ranges {
+            page.take(*range, leaves);
+        }
         page
     }
 }

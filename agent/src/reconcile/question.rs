@@ -11,6 +11,7 @@ use super::page::{Group, Totals};
 
 /// Whose records, of which day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[allow(clippy::struct_field_names)] // as a question says it
 pub(crate) struct Day {
     /// `x-agent`
     pub(crate) agent: String,

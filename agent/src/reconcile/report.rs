@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::compare::{Differences, Named, Told};
+use super::compare::{Named, Told};
 use super::page::Group;
 use super::question::Day;
 use super::run::Compared;
 
 /// A comparison as JSON.
 pub(super) fn told(of: &Day, compared: &Compared) -> Value {
-    let Compared { ours, theirs, differences, waiting, begun } = compared;
+    let Compared { ours, theirs, waiting, begun, .. } = compared;
     let groups: BTreeSet<&Group> = ours.keys().chain(theirs.keys()).collect();
     let page = |group: &&Group| {
         let (ours, theirs) = (ours.get(group), theirs.get(group));
@@ -24,15 +24,16 @@ pub(super) fn told(of: &Day, compared: &Compared) -> Value {
         "agent": of.agent, "epoch": of.epoch, "day": of.day, "begun_with": begun,
         "waiting": waiting, "pages": groups.iter().map(page).collect::<Vec<_>>(),
     });
-    add(&mut told, &of_differences(differences));
+    add(&mut told, &of_differences(compared));
     told
 }
 
 /// The records, each named.
-pub(super) fn of_differences(found: &Differences) -> Value {
-    let outcome = if found.is_balanced() { "balanced" } else { "different" };
+pub(super) fn of_differences(compared: &Compared) -> Value {
+    let Compared { differences: found, partly, .. } = compared;
+    let outcome = if compared.is_balanced() { "balanced" } else { "different" };
     json!({
-        "outcome": outcome, "missing": named(&found.missing), "different": named(&found.different),
+        "outcome": outcome, "partly": partly, "missing": named(&found.missing), "different": named(&found.different),
         "unknown": named(&found.unknown), "doubled": found.doubled,
     })
 }

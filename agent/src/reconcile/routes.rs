@@ -83,11 +83,11 @@ async fn reconciled(
             return Ok(told);
         }
         compared = compare(road, platform, of).await?;
-        let left = report::of_differences(&compared.differences);
+        let left = report::of_differences(&compared);
         report::add(&mut told, &json!({ "left": left }));
     }
-    if compared.differences.is_balanced() {
-        let (day, text) = (of.clone(), with_statement(road, of, &compared).await?);
+    if compared.is_balanced() {
+        let (day, text) = (of.clone(), road.accounts.opened()?.state(of, &compared));
         let kept = ask(platform, of, Ask::Keep { statement: Box::new(text.clone()) }).await;
         let file = with(road, move |opened| {
             opened.keep_statement(&day, &text).map_err(|error| StoreError::Failed {
@@ -100,14 +100,6 @@ async fn reconciled(
         report::add(&mut told, &json!({ "statement": { "file": file, "platform": platform } }));
     }
     Ok(told)
-}
-
-async fn with_statement(
-    road: &Arc<Road>,
-    of: &Day,
-    compared: &run::Compared,
-) -> Result<super::question::Signed, Trouble> {
-    Ok(road.accounts.opened()?.state(of, compared))
 }
 
 #[derive(Debug, Deserialize)]

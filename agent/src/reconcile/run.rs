@@ -25,6 +25,15 @@ pub(super) struct Compared {
     pub(super) waiting: u64,
     /// The first record of our account.
     pub(super) begun: u64,
+    /// So much differs that not all of it was looked at.
+    pub(super) partly: bool,
+}
+
+impl Compared {
+    /// Both sides have the same.
+    pub(super) fn is_balanced(&self) -> bool {
+        !self.partly && self.differences.is_balanced()
+    }
 }
 
 /// Whose account, of which day.
@@ -69,12 +78,16 @@ pub(super) async fn compare(
     let theirs: BTreeMap<Group, Totals> = theirs.into_iter().collect();
     let ours: BTreeMap<Group, Totals> =
         pages.iter().map(|(group, page)| (group.clone(), page.totals())).collect();
-    let (mut named, mut named_there) = (Vec::new(), Vec::new());
+    let (mut named, mut named_there, mut partly) = (Vec::new(), Vec::new(), false);
     let groups: BTreeSet<&Group> = ours.keys().chain(theirs.keys()).collect();
     for group in groups.into_iter().filter(|it| ours.get(it) != theirs.get(it)) {
         let page = pages.get(group).cloned().unwrap_or_default();
         let ranges = differing(platform, of, group, &page).await?;
         for some in ranges.chunks(RANGES_AT_ONCE) {
+            if named.len().max(named_there.len()) >= RECORDS_MAX {
+                partly = true;
+                break;
+            }
             let (there, ranges) = (leaves_there(platform, of, group, some).await?, some.to_vec());
             let wanted = group.clone();
             let here = with(road, move |opened| leaves_here(opened, day, &wanted, &ranges)).await?;
@@ -84,7 +97,7 @@ pub(super) async fn compare(
         }
     }
     let differences = Differences::between(&named, &named_there, doubled, begun);
-    Ok(Compared { ours, theirs, differences, waiting, begun })
+    Ok(Compared { ours, theirs, differences, waiting, begun, partly })
 }
 
 /// The ranges of a page that are not the same on both sides.
@@ -148,3 +161,5 @@ pub(super) async fn with<T: Send + 'static>(
 
 /// Sixteen thousand records: an answer stays below two megabytes.
 const RANGES_AT_ONCE: usize = 64;
+/// Records that are looked at one by one in one go. Where more differ, the next one goes on.
+const RECORDS_MAX: usize = 200_000;

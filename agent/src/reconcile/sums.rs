@@ -63,7 +63,9 @@ mod tests {
     #[track_caller]
     fn check(records: &[&str], expected: &str) {
         let mut sums = Sums::new();
-        records.iter().for_each(|it| add(&mut sums, it));
+        for it in records {
+            add(&mut sums, it);
+        }
         let told: Vec<_> = told(&sums).iter().map(|(name, sum)| format!("{name} {sum}")).collect();
         assert_eq!(told.join(", "), expected);
     }

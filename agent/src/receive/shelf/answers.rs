@@ -12,6 +12,7 @@ use serde_json::json;
 use super::super::record::{self, Record};
 use super::{Shelf, each_line, tame};
 use crate::forward::files::put;
+use crate::outbox::id_bytes;
 use crate::reconcile::book::Book;
 use crate::reconcile::is_signed;
 use crate::reconcile::leaf::{Leaf, digest, hex};
@@ -120,11 +121,11 @@ impl Shelf {
     /// is then new.
     fn withdraw(&mut self, of: &Day, keep: &[Leaf], unknown: &[String]) -> io::Result<u64> {
         let right: HashMap<[u8; 16], [u8; 16]> = keep.iter().map(|it| (it.id, it.digest)).collect();
-        let unknown: BTreeSet<&str> = unknown.iter().map(String::as_str).collect();
+        let unknown: BTreeSet<[u8; 16]> = unknown.iter().map(|it| id_bytes(it)).collect();
         let (mut copies, mut kept) = (0, BTreeSet::new());
         for path in files_of(&self.dir, of)? {
-            copies += set_aside(&self.dir, &path, |record, leaf| {
-                unknown.contains(&*record.record_id)
+            copies += set_aside(&self.dir, &path, |leaf| {
+                unknown.contains(&leaf.id)
                     || right
                         .get(&leaf.id)
                         .is_some_and(|right| *right != leaf.digest || !kept.insert(leaf.id))
@@ -186,18 +187,14 @@ fn note(book: &mut Book, it: Double, right: &BTreeMap<String, String>) {
 
 /// Moves records out of a file; gives how many. First they are on disk elsewhere, then the file is
 /// exchanged for one without them.
-fn set_aside(
-    dir: &Path,
-    path: &Path,
-    mut is_wrong: impl FnMut(&Record<'_>, &Leaf) -> bool,
-) -> io::Result<u64> {
+fn set_aside(dir: &Path, path: &Path, mut is_wrong: impl FnMut(&Leaf) -> bool) -> io::Result<u64> {
     let unfinished = path.with_added_extension("tmp");
     let mut rest = BufWriter::new(File::create(&unfinished)?);
     let (mut aside, mut copies) = (Vec::new(), 0);
-    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file = path.file_name().and_then(|it| it.to_str()).unwrap_or_default().to_owned();
     each_line(path, |line| {
         let it = record::read(line).map_err(|refusal| refusal.reason)?;
-        if is_wrong(&it, &leaf(&it)) {
+        if is_wrong(&leaf(&it)) {
             let told = json!({ "file": file, "record_id": it.record_id, "record": it.json });
             aside.extend_from_slice(told.to_string().as_bytes());
             aside.push(b'\n');
