@@ -72,9 +72,10 @@
 //! Damage (a flipped bit, a lost file) is never silent: numbers have no gaps, so reading notices
 //! what is missing, moves what is left of it to the dead letters with code `O201` (check fails),
 //! `O202` (missing) or `O203` (unreadable block) and its numbers, settles it, and goes on. What is
-//! missing at the very end is known from the witness file (`outbox/witness.rs`). Only when a table's
-//! index or the few values of `meta` are hit does the store refuse to open (`O104`): it cannot tell
-//! what it has, and guessing would send everything once more or nothing at all.
+//! missing at the very end is known from the witness file (`outbox/witness.rs`). When the engine
+//! refuses the store (a table, its list of files or one of the few values of `meta` is hit), or would
+//! lose what can still be read, a new store is made of what is left, and the damaged one is kept
+//! (`outbox/doctor.rs`). `O104` remains for a store whose keyring is lost in both places.
 //!
 //! # What a disk without room leaves
 //!
@@ -87,7 +88,9 @@
 mod accept;
 mod account;
 mod again;
+mod carve;
 mod command;
+pub mod doctor;
 mod error;
 mod format;
 mod journey;

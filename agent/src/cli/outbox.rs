@@ -1,5 +1,7 @@
-//! `his-agent outbox`: how the queue on disk stands, and for how long the disk will do. Asks the
-//! running daemon.
+//! `his-agent outbox`: how the queue on disk stands, and for how long the disk will do, as the running
+//! daemon tells; and what a store still holds when no daemon can run on it (`cli/outbox/doctor.rs`).
+
+mod doctor;
 
 use std::fmt::Write as _;
 
@@ -26,6 +28,12 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// 停机检查：读遍发件箱的文件，逐条列出损坏和丢失，不改动 | offline: reads everything, names what is damaged or lost
+    Verify(doctor::Verify),
+    /// 停机导出：读得出的记录、死信、待对照报文写成 NDJSON（含患者信息） | offline: all that can be read, as NDJSON
+    Export(doctor::Export),
+    /// 停机修复：用读得出的内容重建发件箱，损坏的整体移到旁边保存 | offline: a new store of what is left; the old one is kept
+    Salvage(doctor::Salvage),
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
@@ -33,7 +41,12 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Ok(config) => config,
         Err(problems) => return tell(&problems),
     };
-    let Action::Status { json } = arguments.action;
+    let json = match &arguments.action {
+        Action::Status { json } => *json,
+        Action::Verify(it) => return doctor::verify(&config, it),
+        Action::Export(it) => return doctor::export(&config, it),
+        Action::Salvage(it) => return doctor::salvage(&config, it),
+    };
     match client::get(&config.control.socket, "/admin/v1/status") {
         Ok(told) => {
             let road = told.get("road").unwrap_or(&told);

@@ -3,6 +3,7 @@
 //! It lies twice: in a small file in the store's folder, which is read before anything of the store is
 //! touched, so that a wrong key changes nothing; and in the store, in case the file is lost or damaged.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -49,6 +50,28 @@ pub(super) fn recover(store: &Store, dir: &Path, source: &KeySource) -> Result<V
     };
     keep_file(&vault.ring(), dir)?;
     Ok(vault)
+}
+
+/// Opens what is left of the two copies; `None` for a store that was never sealed. Writes nothing.
+pub(super) fn of_what_is_left(
+    meta: &BTreeMap<Vec<u8>, Vec<u8>>,
+    dir: &Path,
+    source: &KeySource,
+) -> Result<Option<Vault>, StoreError> {
+    let kept = fs::read(dir.join(NAME)).ok();
+    let copies = [meta.get(KEYRING), kept.as_ref()];
+    let rings = copies.into_iter().flatten().filter_map(|it| Keyring::read(it).ok());
+    // Keys are only added: the longer one has all of them.
+    if let Some(ring) = rings.max_by_key(|it| it.keys.len()) {
+        return unlock(ring, dir, source).map(Some);
+    }
+    let format = meta.get(FORMAT).and_then(|it| format::read_numbers(it)).map(|[it]| it);
+    // Where not even the format is known, a file that cannot be read tells that there was a keyring.
+    let was_sealed = format.map_or(kept.is_some(), |it| it >= SEALED_SINCE);
+    if was_sealed {
+        return Err(StoreError::damaged("the keyring is lost"));
+    }
+    Ok(None)
 }
 
 fn unlock(ring: Keyring, dir: &Path, source: &KeySource) -> Result<Vault, StoreError> {

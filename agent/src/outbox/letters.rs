@@ -88,6 +88,12 @@ pub(super) fn of_lost_parked(count: u64) -> DeadLetter {
     of_the_store("O206", reason, format!(r#"[{{"count":{count}}}]"#), Vec::new())
 }
 
+/// Dead letters that are not there.
+pub(super) fn of_lost_letters(count: u64) -> DeadLetter {
+    let reason = format!("{count} dead letters are missing from the store");
+    of_the_store("O208", reason, format!(r#"[{{"count":{count}}}]"#), Vec::new())
+}
+
 fn of_the_store(code: &str, reason: String, detail: String, raw: Vec<u8>) -> DeadLetter {
     DeadLetter {
         message_id: String::new(),

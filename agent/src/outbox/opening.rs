@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tracing::error;
 use uuid::Uuid;
 
+use super::doctor;
 use super::format::{self, Entry};
 use super::keyring;
 use super::parked::{self, Index};
@@ -33,10 +34,27 @@ pub(super) struct Opened {
 }
 
 /// Opens the store and its witness, making both when they are not there.
+///
+/// What the engine would not open, or would lose part of, is made anew of what is left.
 pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, StoreError> {
+    doctor::finish(dir)?;
+    if let Some(why) = doctor::is_in_danger(dir)? {
+        doctor::mend(dir, options, why)?;
+    }
+    match open_as_it_is(dir, options) {
+        Err(StoreError::Damaged { cause }) => {
+            doctor::mend(dir, options, &cause)?;
+            open_as_it_is(dir, options)
+        }
+        opened => opened,
+    }
+}
+
+fn open_as_it_is(dir: &Path, options: &Options) -> Result<Opened, StoreError> {
     // Before anything of the store is touched: a wrong key must change nothing.
     let vault = keyring::hear(dir, &options.key)?;
     let store = Arc::new(open_store(dir, options)?);
+    store.probe()?;
     let heard = Witness::hear(dir).map_err(|error| StoreError::witness(&error))?;
     let epoch = identify(&store, heard.as_ref().map(|(witness, _)| witness.epoch))?;
     let vault = match vault {

@@ -176,6 +176,16 @@ impl Reading<'_> {
     }
 }
 
+/// All records of an entry by number; none for one that is not what was decoded.
+pub(super) fn envelopes(key: u64, entry: &Entry<'_>) -> Vec<(u64, Option<Envelope>)> {
+    let made = (key..).zip(&entry.records).map(|(seq, record)| {
+        let envelope = envelope(seq, entry, record);
+        let is_right = is_what_was_decoded(&envelope, record);
+        (seq, is_right.then_some(envelope))
+    });
+    made.collect()
+}
+
 /// Compares the sum with the very bytes that are to be published.
 fn is_what_was_decoded(envelope: &Envelope, record: &Stored<'_>) -> bool {
     let Some(sum) = record.sum else { return true };

@@ -27,8 +27,8 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor,
-    CompactionDecision, DB, DBCompressionType, DBRecoveryMode, ErrorKind, LogLevel, Options,
-    ReadOptions, ReadTier, WriteBatch, WriteOptions,
+    CompactionDecision, DB, DBCompressionType, DBRecoveryMode, ErrorKind, FlushOptions, LogLevel,
+    Options, ReadOptions, ReadTier, WriteBatch, WriteOptions,
 };
 use tracing::error;
 
@@ -213,6 +213,23 @@ impl Store {
     /// Forces what was written into the kernel's hands onto the disk.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
         self.db.flush_wal(true).map_err(|error| failed("sync", &error))
+    }
+
+    /// Writes what is in memory to tables.
+    pub(super) fn flush(&self) -> Result<(), StoreError> {
+        let families = FAMILIES.map(|family| self.handle(family));
+        let flushed = self.db.flush_cfs_opt(&families, &FlushOptions::default());
+        flushed.map_err(|error| failed("write a table", &error))
+    }
+
+    /// Whether every family can be read at its begin: a table that cannot be opened shows here.
+    pub(super) fn probe(&self) -> Result<(), StoreError> {
+        for family in FAMILIES {
+            let mut entries = self.db.raw_iterator_cf(self.handle(family));
+            entries.seek_to_first();
+            entries.status().map_err(|error| refused("read", &error))?;
+        }
+        Ok(())
     }
 
     /// Shows entries in ascending order: first the last one at or before `from` (if `lowest` lets

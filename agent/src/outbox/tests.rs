@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod damage;
+mod doctor;
+mod formats;
 mod kept;
 mod limits;
 mod model;

@@ -56,20 +56,20 @@ fn a_lost_memory_of_a_key_loses_no_record() {
     assert_eq!((receipt.records[0].seq, house.outbox().depth()), (3, 3));
 }
 
-/// Every 89th byte of the log, one at a time.
+/// Every 389th byte of the log, one at a time.
 #[test]
 fn any_flipped_byte_of_the_log() {
     let house = with_messages(60);
-    flip_each(&house, "log", 89);
+    flip_each(&house, "log", 389);
 }
 
-/// Every 89th byte of the tables, one at a time.
+/// Every 389th byte of the tables, one at a time.
 #[test]
 fn any_flipped_byte_of_a_table() {
     let mut house = with_messages(60);
     house.outbox().shared.store().unwrap().flush_and_compact();
     house.reopen();
-    flip_each(&house, "sst", 89);
+    flip_each(&house, "sst", 389);
 }
 
 /// Without its last log a store has lost all, and knows how much.
@@ -142,10 +142,11 @@ fn losses(outbox: &Outbox) -> BTreeMap<u64, (u64, DeadLetter)> {
     let letters = outbox.dead_letters(0, 999).unwrap().into_iter();
     let stored = letters.filter(|(_, letter)| letter.stage == Stage::Store);
     stored
-        .map(|(_, letter)| {
+        .filter_map(|(_, letter)| {
             let detail: serde_json::Value = serde_json::from_str(&letter.detail).unwrap();
-            let number = |name: &str| detail[0][name].as_u64().unwrap();
-            (number("first_seq"), (number("last_seq"), letter))
+            let number = |name: &str| detail[0][name].as_u64();
+            // Others tell of dead letters and parked messages.
+            Some((number("first_seq")?, (number("last_seq")?, letter)))
         })
         .collect()
 }
@@ -175,12 +176,12 @@ fn flip_each(house: &House, kind: &str, stride: usize) {
     }
     assert!(opened > 50, "{opened} opened, {refused} refused");
     assert!(lost_at_all > 0, "the flips did hit something");
-    // A table's footer and index have no double: a store that has lost one refuses to open.
-    assert!(refused * 2 <= opened, "{opened} opened, {refused} refused");
+    // A table's footer and index have no double; what is left is made a new store.
+    assert_eq!(refused, 0, "{opened} opened");
 }
 
 /// What a store delivers and what it says it lost; `None` if it says that it cannot be opened.
-fn account(
+pub(super) fn account(
     house: &House,
     folder: &Path,
     before: &[Envelope],
@@ -203,7 +204,7 @@ fn account(
     Some((found.iter().map(|it| it.seq).collect(), lost))
 }
 
-fn flip(file: &Path, offset: u64) {
+pub(super) fn flip(file: &Path, offset: u64) {
     let file = fs::OpenOptions::new().read(true).write(true).open(file).unwrap();
     let mut byte = [0];
     file.read_exact_at(&mut byte, offset).unwrap();

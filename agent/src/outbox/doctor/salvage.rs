@@ -1,0 +1,238 @@
+//! A store made new of what is left of a damaged one.
+//!
+//! The new store has the same id, numbers, keys and memory, so that nothing is given out twice and
+//! nothing goes out under another name. It grows beside the old one, in a folder of its own; when it
+//! is on disk as a whole, the old folder is renamed and the new one takes its name. Whatever cuts in
+//! between the two renames, the next start finishes.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use tracing::{error, warn};
+use uuid::Uuid;
+
+use super::super::carve;
+use super::super::format;
+use super::super::letters;
+use super::super::store::{Batch, Durability, FAMILIES, Family, Store};
+use super::super::witness::{Testimony, Witness};
+use super::super::{CURSOR, EPOCH, LETTERS, Options, PARKED, StoreError, TAIL, keyring};
+use super::left::{Left, unread};
+use super::{Examined, examined, lock};
+use crate::clock;
+use crate::pipeline;
+
+/// What became of a damaged store.
+#[derive(Debug)]
+pub struct Salvaged {
+    /// Where the damaged store lies now, untouched.
+    pub aside: PathBuf,
+    /// The file that lists what is lost.
+    pub losses: PathBuf,
+    /// What was found, and what was not.
+    pub examined: Examined,
+}
+
+/// Makes a new store of what is left of one that nobody has open, and puts it in its place.
+pub fn salvage(dir: &Path, options: &Options) -> Result<Salvaged, StoreError> {
+    lock::refuse_held(dir)?;
+    let mut left = Left::of(dir, &options.key)?;
+    let examined = examined(&mut left)?;
+    let growing = beside(dir, "salvaging");
+    remove(&growing)?;
+    fill(&mut left, &growing, options)?;
+    let ready = beside(dir, "salvaged");
+    remove(&ready)?;
+    let (aside, losses) = set_aside_as(dir);
+    list(&losses, &examined)?;
+    let moved = [(&growing, &ready), (&dir.to_owned(), &aside), (&ready, &dir.to_owned())];
+    for (from, to) in moved {
+        fs::rename(from, to).map_err(|error| moving(&error))?;
+    }
+    sync_parent(dir)?;
+    Ok(Salvaged { aside, losses, examined })
+}
+
+/// The same for a start that has found the store damaged; says what is lost.
+pub(in super::super) fn mend(dir: &Path, options: &Options, why: &str) -> Result<(), StoreError> {
+    error!(why, dir = %dir.display(), "the store is damaged; making a new one of what is left");
+    let Salvaged { aside, losses, examined } = salvage(dir, options)?;
+    for lost in &examined.lost {
+        error!(first_seq = lost.first_seq, last_seq = lost.last_seq, code = lost.code, "lost");
+    }
+    warn!(
+        waiting = examined.waiting,
+        lost = examined.lost_records(),
+        aside = %aside.display(),
+        losses = %losses.display(),
+        "the store was made anew; the damaged one is kept"
+    );
+    Ok(())
+}
+
+/// Finishes what a crash has cut off between the two renames.
+pub(in super::super) fn finish(dir: &Path) -> Result<(), StoreError> {
+    let ready = beside(dir, "salvaged");
+    if dir.exists() || !ready.exists() {
+        return Ok(());
+    }
+    warn!(dir = %dir.display(), "the store that was made anew takes its place");
+    fs::rename(ready, dir).map_err(|error| moving(&error))?;
+    sync_parent(dir)
+}
+
+/// Whether the engine, given this store, would make an empty one in its place, remove files that its
+/// list does not tell of, or drop what lies behind a damaged place of a log. `None` if all is well, or
+/// somebody has it open.
+pub(in super::super) fn is_in_danger(dir: &Path) -> Result<Option<&'static str>, StoreError> {
+    if lock::refuse_held(dir).is_err() || !dir.exists() {
+        return Ok(None);
+    }
+    let found = carve::Carving::of(dir).map_err(|error| unread(&error))?;
+    if found.has_files() && found.is_listed_wrongly() {
+        return Ok(Some("the list of its files is damaged"));
+    }
+    let is_wounded = found.has_wounded_log().map_err(|error| unread(&error))?;
+    Ok(is_wounded.then_some("a log is damaged before its end"))
+}
+
+fn fill(left: &mut Left, dir: &Path, options: &Options) -> Result<(), StoreError> {
+    let store = Store::open(dir, options)?;
+    let released = released(left)?;
+    let (mut batch, mut failed, mut bytes) = (store.batch(), Ok(()), 0);
+    let (mut letters, mut parked) = (0, 0);
+    let families: Vec<Family> = FAMILIES.into_iter().filter(|it| *it != Family::Meta).collect();
+    left.each(&families, |_, family, key, value| {
+        if failed.is_err() || (family == Family::Parked && released.contains(key)) {
+            return;
+        }
+        letters += u64::from(family == Family::Dead);
+        parked += u64::from(family == Family::Parked);
+        batch.put(family, key, value);
+        bytes += key.len() + value.len();
+        if bytes > BATCH_BYTES_MAX {
+            let full = std::mem::replace(&mut batch, store.batch());
+            (failed, bytes) = (full.write(Durability::Buffered), 0);
+        }
+    })?;
+    failed?;
+    let witnessed = meta(left, &mut batch, letters, parked);
+    batch.write(Durability::Synced)?;
+    store.flush()?;
+    drop(store);
+    Witness::start(dir, witnessed.0, witnessed.1).map_err(|error| StoreError::witness(&error))?;
+    if let Some(ring) = left.keyring() {
+        keyring::keep_file(&ring, dir)?;
+    }
+    Ok(())
+}
+
+/// The few values there is one of.
+fn meta(left: &Left, batch: &mut Batch<'_>, letters: u64, parked: u64) -> (Uuid, Testimony) {
+    for (key, value) in &left.meta {
+        batch.put(Family::Meta, key, value);
+    }
+    let at = left.position();
+    let epoch = left.epoch().unwrap_or_else(Uuid::now_v7);
+    let (mut next_letter, mut letters, lost) =
+        (at.next_letter, letters, at.letters.unwrap_or(0).saturating_sub(letters));
+    if lost > 0 {
+        let letter = format::letter(&letters::of_lost_letters(lost)).checked();
+        batch.put(Family::Dead, &next_letter.to_be_bytes(), &letter);
+        next_letter += 1;
+        letters += 1;
+    }
+    // How many are parked stays what it was: the next start misses those that are gone.
+    let parked = at.parked.unwrap_or(parked);
+    batch.put(Family::Meta, EPOCH, epoch.as_bytes());
+    batch.put(Family::Meta, TAIL, &format::numbers([at.next_seq, at.bytes]));
+    batch.put(Family::Meta, CURSOR, &format::numbers([at.cursor]));
+    batch.put(Family::Meta, LETTERS, &format::numbers([next_letter, letters]));
+    batch.put(Family::Meta, PARKED, &format::numbers([at.next_parked, parked]));
+    let (next_seq, next_parked) = (at.next_seq, at.next_parked);
+    (epoch, Testimony { next_seq, next_letter, next_parked })
+}
+
+/// Parked messages that are found again though they were released: without a list of files, those
+/// whose records all have a number already.
+fn released(left: &mut Left) -> Result<HashSet<Vec<u8>>, StoreError> {
+    let mut promised = Vec::new();
+    if !left.may_show_what_is_gone() {
+        return Ok(HashSet::new());
+    }
+    left.each(&[Family::Parked], |left, family, key, value| {
+        let mut scratch = Vec::new();
+        let content = left.open(family, key, value, &mut scratch);
+        if let Ok(message) = content.and_then(format::read_parked) {
+            let ids: Vec<Uuid> = message.records.iter().map(|it| it.record_id).collect();
+            promised.push((key.to_vec(), ids));
+        }
+    })?;
+    let mut numbered = HashSet::new();
+    let wanted: HashSet<Uuid> = promised.iter().flat_map(|it| it.1.clone()).collect();
+    left.each(&[Family::Seen], |_, _, _, value| {
+        let takes = format::open_takes(value).unwrap_or_default().into_iter();
+        numbered.extend(takes.map(|it| it.record_id).filter(|it| wanted.contains(it)));
+    })?;
+    let is_released = |ids: &[Uuid]| !ids.is_empty() && ids.iter().all(|it| numbered.contains(it));
+    Ok(promised.into_iter().filter(|it| is_released(&it.1)).map(|it| it.0).collect())
+}
+
+/// The file that lists what is lost: it stays when the logs are gone.
+fn list(path: &Path, examined: &Examined) -> Result<(), StoreError> {
+    let written = File::create(path).and_then(|mut file| {
+        for harm in &examined.files {
+            writeln!(file, "{}", json!({ "file": harm }))?;
+        }
+        for lost in &examined.lost {
+            writeln!(file, "{}", json!({ "lost": lost }))?;
+        }
+        let Examined { cursor, next_seq, waiting, dead_letters, parked, .. } = examined;
+        let summary = json!({
+            "cursor": cursor, "next_seq": next_seq, "waiting": waiting,
+            "dead_letters": dead_letters, "parked": parked,
+        });
+        writeln!(file, "{summary}")?;
+        file.sync_all()
+    });
+    written.map_err(|error| StoreError::of_disk("write what is lost", error.to_string()))
+}
+
+/// Where a damaged store goes, and the list of what it has lost.
+fn set_aside_as(dir: &Path) -> (PathBuf, PathBuf) {
+    let stamp = pipeline::stamp(clock::now());
+    let name = |count: u32| match count {
+        0 => format!("damaged-{stamp}"),
+        _ => format!("damaged-{stamp}-{count}"),
+    };
+    let free = (0..TRIES).map(name).find(|name| !beside(dir, name).exists()).unwrap_or_default();
+    (beside(dir, &free), beside(dir, &format!("{free}.losses.ndjson")))
+}
+
+fn beside(dir: &Path, word: &str) -> PathBuf {
+    dir.with_added_extension(word)
+}
+
+/// Removes what an earlier try has left: never more than a copy.
+fn remove(dir: &Path) -> Result<(), StoreError> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    fs::remove_dir_all(dir).map_err(|error| moving(&error))
+}
+
+fn moving(error: &std::io::Error) -> StoreError {
+    StoreError::of_disk("put the new store in its place", error.to_string())
+}
+
+fn sync_parent(dir: &Path) -> Result<(), StoreError> {
+    let parent = crate::secret_file::folder_of(dir);
+    File::open(parent).and_then(|it| it.sync_all()).map_err(|error| moving(&error))
+}
+
+/// Stores set aside within one second.
+const TRIES: u32 = 1_000;
+const BATCH_BYTES_MAX: usize = 4 << 20;
