@@ -139,3 +139,7 @@ impl Audit {
 
 /// A run may be planned right behind a large delivery.
 const BEHIND_MAX: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

@@ -21,6 +21,7 @@
 //! |---|---|
 //! | `keys` | the rows' keys, and the days in front of values |
 //! | `links` | the ids of one patient |
+//! | `alias` | what the rest of the agent calls a patient |
 //! | `ledger` | the rows: fold, read, forget |
 //! | `firsts` | the first use of each item, which outlives its line |
 //! | `seen` | what checks told of their own patients |
@@ -31,6 +32,7 @@
 //! | `fold` | the task that follows the outbox |
 //! | `routes` | what operators may ask: show, forget, begin anew |
 
+mod alias;
 mod cipher;
 mod codec;
 mod encounters;

@@ -201,7 +201,7 @@ impl<'a> Run<'a> {
         if looked_at.is_news {
             page.tell_looked(&Looked {
                 check_id: &looked_at.id,
-                met: (&met.found.encounter, &met.found.patient()),
+                met: (&met.found.encounter, &met.found.person),
                 facts: &met.told.facts,
                 verdict: &verdict,
                 at: now,

@@ -4,7 +4,7 @@
 //! A settlement is seen in three ways: its record comes in, the HIS asks 3102 for the settlement, or a
 //! run finds that it came while nobody looked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -81,9 +81,10 @@ fn escalate(road: &Arc<Road>, open: Vec<Suspicion>) -> Result<u64, NotRun> {
     Ok(escalated)
 }
 
-/// A patient is forgotten, and with the patient all suspicions. Gives how many.
-pub(crate) fn forget(road: &Road, patient: &str) -> Result<u64, NotRun> {
-    remove(road, |it| it.patient == patient)
+/// A patient is forgotten, by all pseudonyms there ever were, and with the patient all suspicions. Gives
+/// how many.
+pub(crate) fn forget(road: &Road, patients: &HashSet<String>) -> Result<u64, NotRun> {
+    remove(road, |it| patients.contains(&it.patient))
 }
 
 /// Forgets what is closed for longer than the past is kept, and what departments were told long ago.

@@ -40,7 +40,7 @@ pub struct Suspicion {
     pub last_check: String,
     /// The latest finding, `jr_id`.
     pub finding_id: String,
-    /// The patient's pseudonym.
+    /// The patient's pseudonym, the same as in the log of checks.
     pub patient: String,
     /// The encounter.
     pub encounter: String,
@@ -98,7 +98,7 @@ impl Suspicion {
         Suspicion {
             id: id(&met.found.encounter, finding),
             finding_id: finding.id.clone(),
-            patient: met.found.patient(),
+            patient: met.found.person.clone(),
             encounter: met.found.encounter.clone(),
             department_name: name.filter(|_| department == of_stay),
             department,

@@ -12,6 +12,7 @@ use jiff::civil::Date;
 use rules::past::{Named, Noted};
 
 use super::History;
+use super::alias;
 use super::cipher::Cipher;
 use super::keys::{self, Kind, Pseudonym};
 use super::ledger::{Ledger, day_received};
@@ -24,6 +25,8 @@ use crate::outbox::{Change, Reach, RowError, StoreError};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Found {
     patient: Pseudonym,
+    /// The patient's pseudonym everywhere else: in the log of checks, and at the platform.
+    pub(crate) person: String,
     /// What records call it.
     pub(crate) encounter: String,
 }
@@ -43,9 +46,9 @@ impl From<RowError> for Unread {
 }
 
 impl Found {
-    /// The patient's pseudonym.
+    /// The patient's pseudonym in the past itself: nothing that becomes known later changes it.
     pub(crate) fn patient(&self) -> String {
-        format!("{:032x}", u128::from_be_bytes(self.patient))
+        alias::hex(&self.patient)
     }
 }
 
@@ -72,8 +75,14 @@ impl History {
         let opened =
             rows.into_iter().filter_map(|(it, (key, value))| ledger.opened(&it, &key, &value));
         let mut found = opened.collect::<Vec<_>>();
+        let mut persons: BTreeMap<Pseudonym, String> = BTreeMap::new();
         for it in &mut found {
             it.patient = ledger.one_of(it.patient)?;
+            it.person = match persons.get(&it.patient) {
+                Some(person) => person.clone(),
+                None => ledger.person(it.patient)?,
+            };
+            persons.insert(it.patient, it.person.clone());
         }
         found.sort();
         Ok(found)
@@ -83,8 +92,10 @@ impl History {
     pub(crate) fn encounter(&self, name: &str) -> Result<Option<Found>, Unread> {
         let ledger = self.ledger().ok_or(Unread::NotOpen)?;
         let named = Named { encounters: vec![name.to_owned()], ..Named::default() };
-        let patient = ledger.patients(&named, Reach::Disk)?.into_iter().next();
-        Ok(patient.map(|patient| Found { patient, encounter: name.to_owned() }))
+        let patients = ledger.patients(&named, Reach::Disk)?;
+        let person = ledger.called(&patients, Reach::Disk)?;
+        let patient = patients.into_iter().next();
+        Ok(patient.map(|patient| Found { patient, person, encounter: name.to_owned() }))
     }
 
     /// All that is kept of the patient of an encounter, in its order. Blocks.
@@ -168,7 +179,14 @@ impl Ledger {
         let mut sealed = sealed.to_vec();
         let content = Cipher::of(&self.0.key, encounter).open(key, &mut sealed)?;
         let (patient, name) = content.split_first_chunk()?;
-        Some(Found { patient: *patient, encounter: str::from_utf8(name).ok()?.to_owned() })
+        let encounter = str::from_utf8(name).ok()?.to_owned();
+        Some(Found { patient: *patient, person: String::new(), encounter })
+    }
+
+    fn person(&self, patient: Pseudonym) -> Result<String, RowError> {
+        let others = links::others(&self.0.outbox, &patient, Reach::Disk)?;
+        let patients: Vec<_> = [patient].into_iter().chain(others).collect();
+        self.called(&patients, Reach::Disk)
     }
 
     /// The patient whom this one was found to be.

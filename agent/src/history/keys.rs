@@ -7,6 +7,7 @@
 //! | `Q` patient, encounter | sealed: what checks told of it |
 //! | `L` pseudonym of an id | the kinds of ids the patient is known by, and the patient |
 //! | `M` patient, another patient | nothing: what is kept of the other is of this one |
+//! | `P` patient | by which kind of id, and what the log of checks calls the patient |
 //! | `E` kind, day, encounter | sealed: the patient, and what the encounter is called |
 //! | `C` | the number of the next record to fold |
 //! | `K` | what tells whether the key is the one the history was written with |
@@ -58,6 +59,11 @@ pub(super) fn link(id: &Pseudonym) -> Vec<u8> {
 
 pub(super) fn member(patient: &Pseudonym, other: &Pseudonym) -> Vec<u8> {
     [b"M", &patient[..], other].concat()
+}
+
+/// What the rest of the agent calls a patient.
+pub(super) fn alias(patient: &Pseudonym) -> Vec<u8> {
+    [b"P", &patient[..]].concat()
 }
 
 pub(super) fn members(patient: &Pseudonym) -> [Vec<u8>; 2] {

@@ -185,6 +185,7 @@ impl Ledger {
                 continue;
             };
             folded.kept += 1;
+            self.call(&patient, &named, links, &mut changes)?;
             self.index(envelope, &patient, &noted, &mut indexed)?;
             folded.settled.extend(is_settled(&noted).then(|| noted.encounter.clone()));
             firsts.note(self, &patient, (envelope.revision, &noted), &changes)?;
@@ -332,6 +333,7 @@ impl Ledger {
                 changes.push(Change::RemoveRange(from, end));
             }
             changes.push(Change::Remove(keys::link(patient)));
+            changes.push(Change::Remove(keys::alias(patient)));
         }
         self.0.outbox.write_rows(&changes)?;
         links.clear();

@@ -35,6 +35,8 @@ pub(super) struct Ids {
 #[derive(Debug, Default)]
 pub(super) struct Links {
     known: HashMap<Pseudonym, Link>,
+    /// How strong the id is by which a patient is called; see [`alias`](super::alias).
+    pub(super) called: HashMap<Pseudonym, u8>,
 }
 
 impl Ids {
@@ -166,6 +168,7 @@ impl Links {
     /// Forgets what is in memory, before it becomes much and when the store was changed.
     pub(super) fn clear(&mut self) {
         self.known.clear();
+        self.called.clear();
     }
 
     pub(super) fn is_full(&self) -> bool {

@@ -15,6 +15,7 @@ use rules::past::{self, Named};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::alias::hex;
 use super::ledger::Ledger;
 use super::links::store_error;
 use crate::audit;
@@ -59,11 +60,11 @@ async fn forget(State(road): State<Arc<Road>>, Json(asked): Json<Asked>) -> Resp
     let Some(ledger) = road.history.ledger() else { return not_open() };
     let work = move || {
         let named = past::named_by(&asked.patient);
+        let patients = ledger.patients(&named, Reach::Disk).map_err(store_error)?;
         let patient = pseudonym(&ledger, &named)?;
         let rows = ledger.forget(&named)?;
-        if let Some(patient) = &patient {
-            audit::forget(&road, patient)?;
-        }
+        let names = patients.iter().map(hex).chain(patient.clone()).collect();
+        audit::forget(&road, &names)?;
         Ok((patient, rows))
     };
     match tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::panicked()).flatten() {
@@ -122,9 +123,8 @@ fn shown_line(unmask: bool, line: &facts::Order) -> Value {
 
 fn pseudonym(ledger: &Ledger, named: &Named) -> Result<Option<String>, StoreError> {
     let patients = ledger.patients(named, Reach::Disk).map_err(store_error)?;
-    let hex = |it: &[u8; 16]| format!("{:032x}", u128::from_be_bytes(*it));
-    if let Some(known) = patients.first() {
-        return Ok(Some(hex(known)));
+    if !patients.is_empty() {
+        return ledger.called(&patients, Reach::Disk).map(Some).map_err(store_error);
     }
     let only_asked = ledger.read(named, Reach::Disk, clock::now().date()).map_err(store_error)?;
     Ok(only_asked.and(ledger.as_asked(named)).as_ref().map(hex))
