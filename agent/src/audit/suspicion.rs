@@ -1,8 +1,9 @@
 //! One suspicion over time: what was found where, who has to answer for it, what was said.
 //!
 //! A run finds the same thing every day with other numbers in its text ("13 days", "14 days"). It is one
-//! suspicion as long as rule, encounter and violating lines are the same; the id of the latest finding
-//! tells whether its grounds have changed.
+//! suspicion as long as rule, encounter and violating lines are the same, or, where no line violates
+//! anything, the text without its numbers; the id of the latest finding tells whether its grounds have
+//! changed.
 
 use jiff::civil::Date;
 use rules::Finding;
@@ -18,7 +19,7 @@ use super::walk::Met;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Suspicion {
-    /// Stable over encounter, rule and violating lines.
+    /// Stable over encounter, rule and violating lines, or wording.
     pub id: String,
     /// Where it stands.
     pub state: State,
@@ -222,12 +223,19 @@ fn id(encounter: &str, finding: &Finding) -> String {
     lines.sort_unstable();
     lines.dedup();
     let mut hash = Sha256::new();
-    for part in [encounter, &finding.rule_id].into_iter().chain(lines) {
+    let words = wording(&finding.text);
+    let of_stay = lines.is_empty().then_some(words.as_str());
+    for part in [encounter, &finding.rule_id].into_iter().chain(lines).chain(of_stay) {
         hash.update(part.as_bytes());
         hash.update([0xff]);
     }
     let first = hash.finalize().first_chunk().map_or(0, |it| u64::from_be_bytes(*it));
     format!("{first:016x}")
+}
+
+/// What is said of a stay, without the numbers that change from day to day: a rule may say two things.
+fn wording(text: &str) -> String {
+    text.chars().filter(|it| !it.is_ascii_digit()).collect()
 }
 
 /// Who speaks when nobody does.

@@ -44,6 +44,23 @@ fn a_stay_that_needed_no_bed_is_a_clue_for_the_audit() {
     let clue = found.iter().find(|it| it.rule_id == "low-stay");
     let clue = clue.unwrap_or_else(|| panic!("{}", shown(&found)));
     assert_eq!(clue.text, "住院6天仅有检验检查、常规项目与口服药，未见其他治疗");
+    // The same rule has two things to say of a stay: they are two suspicions, answered one by one.
+    house.accept(
+        "ZY2",
+        "inpatient_admission",
+        json!({ "patn_id": "P2", "ipt_no": "ZY2", "mdtrt_id": "H-ZY2",
+        "begntime": "20260510080000", "endtime": "20260516100000" }),
+    );
+    house.accept(
+        "ZY2",
+        "fee_detail_inpatient",
+        json!({ "ipt_no": "ZY2", "feedetl_sn": "1", "cnt": 1,
+        "med_list_codg": "002503020030000", "fee_ocur_time": "20260512100000" }),
+    );
+    let ran = house.run(Scene::MonthlyBatch, "2026-05-20").unwrap();
+    let mut found = house.found();
+    found.retain(|it| it.encounter == "ZY2" && it.rule_id == "low-stay");
+    assert_eq!(found.len(), 2, "{ran:?}\n{}", shown(&found));
 }
 
 #[test]
