@@ -53,6 +53,8 @@ pub fn as_of(records: Vec<Noted>, encounter: &str, until: DateTime) -> AsOf {
 #[must_use]
 pub fn known_at(records: Vec<Noted>, until: DateTime) -> Vec<Noted> {
     let mut records = latest(records);
+    // Of a check the day stays: without it what the check told would pass for what a record tells.
+    records.retain(|it| it.asked().is_none_or(|day| day <= until.date()));
     for record in &mut records {
         record.notes.retain_mut(|note| is_there(note, until));
     }

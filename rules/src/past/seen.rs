@@ -72,7 +72,15 @@ impl Noted {
     /// Whether a check told it, and no record.
     #[must_use]
     pub fn is_of_a_check(&self) -> bool {
-        matches!(self.notes.first(), Some(Note::Asked(_)))
+        self.asked().is_some()
+    }
+
+    /// The day of the check that told it, if one did.
+    pub(super) fn asked(&self) -> Option<Date> {
+        match self.notes.first() {
+            Some(Note::Asked(day)) => Some(*day),
+            _ => None,
+        }
     }
 
     /// The same line of the same item still goes on when it is asked about once more.

@@ -294,6 +294,16 @@ fn an_order_counts_when_it_goes_on_until_a_record_tells_of_it() {
 }
 
 #[test]
+fn what_was_asked_later_was_not_known_then() {
+    let known = |at: &str| {
+        let then = known_at(kept(&[ASKED]), at.parse().unwrap());
+        shown(&gather(then, Some("MZ2")))
+    };
+    assert_eq!(known("2026-04-30T23:59:59"), "");
+    assert!(known("2026-05-01T23:59:59").contains("allergy 磺胺"));
+}
+
+#[test]
 fn a_sale_counts_when_nothing_else_tells_of_it() {
     let sale = r#"drug_sale S1 {"rtal_docno":"D1","fixmedins_bchno":"B1","fixmedins_hilist_id":"YP1",
         "med_list_codg":"NMLC999","rxno":"CF1","sel_retn_cnt":2,"sel_retn_time":"20260501110000","mdtrt_sn":"MZ1"}"#;

@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use jiff::civil::DateTime;
+
 use super::{Note, Noted};
 use crate::facts::{Diagnosis, LabResult, Order};
 
@@ -26,7 +28,9 @@ impl TakenBack {
                 gone.take(before);
             }
         }
-        told.into_values().for_each(|it| gone.take_results(it, &is_void));
+        for it in told.into_values() {
+            gone.take_results(it, &is_void);
+        }
         gone
     }
 
@@ -90,7 +94,7 @@ pub(super) fn is_same_result(one: &LabResult, other: &LabResult) -> bool {
         (Some(one), Some(other)) => one == other,
         _ => one.name.is_some() && one.name == other.name,
     };
-    let day = |it: &LabResult| it.reported.map(|it| it.date());
+    let day = |it: &LabResult| it.reported.map(DateTime::date);
     let is_near = match (day(one), day(other)) {
         (Some(one), Some(other)) => {
             one.until(other).is_ok_and(|it| it.get_days().abs() <= NEAR_DAYS)
