@@ -411,6 +411,20 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_cannot_be_read_is_told_without_its_password() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("url");
+        std::fs::write(&file, "amqp:his:s3cret@mq:5672").unwrap();
+        let url = format!("url = \"file:{}\"", file.display());
+        check(
+            &format!("{LEAST}[forward]\nkind = \"amqp\"\n{url}\n"),
+            &[
+                "agent.toml:6:7: error[A004]: the broker's address or TLS material is not usable: address 1 of 1 does not read amqps://USER:PASSWORD@HOST:PORT/VHOST; what is special in a URL is written as %XX",
+            ],
+        );
+    }
+
+    #[test]
     fn keys_of_channels_are_named_and_fit() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| {
