@@ -400,9 +400,10 @@ impl Link {
         let theirs = seen.get().copied().flatten();
         let ours = access.identity_pem.as_ref().filter(|_| theirs.is_some());
         let ours = ours.and_then(|(pem, _)| pem_holds_until(pem));
-        // Whoever lets us in with a certificate that is over does not mind: no reason to leave.
-        let now = Timestamp::now();
-        let holds_until = theirs.into_iter().chain(ours).filter(|until| *until > now).min();
+        // Whoever lets us in with a certificate that is over does not mind: no reason to leave. Theirs
+        // was judged to the second.
+        let ours = ours.filter(|until| *until > Timestamp::now());
+        let holds_until = theirs.into_iter().chain(ours).min();
         Ok(Link { connection, holds_until, _socket: socket })
     }
 
