@@ -105,7 +105,7 @@ impl Execution {
         }
         let Some(due) = self.due else { return self.say("手工运行".to_owned()) };
         let minutes = (self.started.duration_since(due).as_secs() / 60).max(0);
-        if minutes >= LATE_MINUTES {
+        if minutes >= LATE_MINUTES || self.missed > 0 {
             let late = format!("应在 {} 运行，晚了 {minutes} 分钟", due.strftime("%F %H:%M"));
             let missed = match self.missed {
                 0 => String::new(),

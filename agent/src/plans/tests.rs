@@ -28,6 +28,7 @@ fn a_plan_that_was_missed_is_run_once_and_says_so() {
     assert!((178..=181).contains(&runs[0].missed), "{}", runs[0].missed);
     let log: Vec<&str> = runs[0].log.iter().map(|it| it.text.as_str()).collect();
     assert_eq!(log[0], "开始：回放最近 1 天，规则 drug-sex");
+    assert!(log[1].contains("次到期，只补运行这一次"), "{log:?}");
     assert!(
         log.last().unwrap().starts_with("完成：审查 1 次，读不出 0 次，留下命中 1 条"),
         "{log:?}"
