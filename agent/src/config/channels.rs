@@ -68,8 +68,8 @@ pub(super) const SHIPPED: &[Shipped] = &[
     ),
     shape(
         "hl7",
-        "HL7 v2：就诊 ADT、处方 OMP、检验 ORU",
-        "HL7 v2: visits (ADT), prescriptions (OMP), laboratory results (ORU)",
+        "HL7 v2：就诊 ADT、处方 OMP、ORM、RDE，检验 ORU",
+        "HL7 v2: visits (ADT), prescriptions (OMP, ORM, RDE), laboratory results (ORU)",
     ),
     shape(
         "cda",
