@@ -80,13 +80,10 @@ impl Hl7Header {
         let mut fields = separator
             .map_or_else(Vec::new, |it| rest.split(it).map(str::to_owned).collect::<Vec<String>>());
         let known = fields.get(1).filter(|it| is_sound(it)).cloned();
-        let (separator, delimiters) = match (separator, known) {
-            (Some(separator), Some(delimiters)) => (separator, delimiters),
-            _ => {
-                fields.clear();
-                ('|', "^~\\&".to_owned())
-            }
-        };
+        let (separator, delimiters) = separator.zip(known).unwrap_or_else(|| {
+            fields.clear();
+            ('|', "^~\\&".to_owned())
+        });
         let repetition = delimiters.chars().nth(1).unwrap_or('~');
         let declared = fields.get(17).into_iter().flat_map(|it| it.split(repetition));
         let charset = charset_of(declared.map(str::trim).find(|it| !it.is_empty()));

@@ -26,6 +26,15 @@ enum Place {
     Overflowing,
 }
 
+/// What a look at the buffer came to.
+enum Step {
+    Found(MllpFrame),
+    /// Something was taken out of the buffer; there may be more in it.
+    Passed,
+    /// More must be read.
+    Starved,
+}
+
 /// What was found in the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MllpFrame {
@@ -56,13 +65,15 @@ impl MllpFrames {
     /// The next frame; nothing before more has been read.
     pub fn next_frame(&mut self) -> Option<MllpFrame> {
         loop {
-            let found = match self.place {
-                Place::Between => self.begin()?,
-                Place::Inside => self.end()?,
-                Place::Overflowing => self.overflow()?,
+            let step = match self.place {
+                Place::Between => self.begin(),
+                Place::Inside => self.end(),
+                Place::Overflowing => self.overflow(),
             };
-            if found.is_some() {
-                return found;
+            match step {
+                Step::Found(frame) => return Some(frame),
+                Step::Passed => {}
+                Step::Starved => return None,
             }
         }
     }
@@ -78,47 +89,48 @@ impl MllpFrames {
         std::mem::take(&mut self.stray)
     }
 
-    /// Looks for a frame's beginning. `None` when more must be read.
-    fn begin(&mut self) -> Option<Option<MllpFrame>> {
+    /// Looks for a frame's beginning.
+    fn begin(&mut self) -> Step {
         match self.find(|it| it == START || it == END) {
             Some((at, START)) => {
                 let before = self.cut(at);
                 self.pass_over(&before);
                 self.place = Place::Inside;
-                Some(None)
+                Step::Passed
             }
             Some((at, _)) => {
                 let before = self.cut(at);
                 let message = before.trim_ascii_start();
                 if is_header(message) {
-                    return Some(Some(MllpFrame::Message(message.to_vec())));
+                    return Step::Found(MllpFrame::Message(message.to_vec()));
                 }
                 self.pass_over(&before);
-                Some(None)
+                Step::Passed
             }
             None => {
                 // What may still turn out to be a message without its tab is kept, within bounds.
                 let waits = self.buffer.trim_ascii_start();
-                let hopeless = waits.len() >= HEADERS_BYTES && !is_header(waits);
+                let hopeless =
+                    waits.is_empty() || waits.len() >= HEADERS_BYTES && !is_header(waits);
                 if hopeless || self.buffer.len() > self.frame_bytes_max {
                     let junk = std::mem::take(&mut self.buffer);
                     self.searched = 0;
                     self.pass_over(&junk);
                 }
-                None
+                Step::Starved
             }
         }
     }
 
-    fn end(&mut self) -> Option<Option<MllpFrame>> {
+    fn end(&mut self) -> Step {
         let Some((at, _)) = self.find(|it| it == END) else {
             if self.buffer.len() <= self.frame_bytes_max {
-                return None;
+                return Step::Starved;
             }
             self.buffer.truncate(self.frame_bytes_max.min(KEPT_BYTES));
             self.searched = self.buffer.len();
             self.place = Place::Overflowing;
-            return None;
+            return Step::Starved;
         };
         let mut message = self.cut(at);
         self.place = Place::Between;
@@ -128,22 +140,22 @@ impl MllpFrames {
         }
         if message.len() > self.frame_bytes_max {
             message.truncate(KEPT_BYTES);
-            return Some(Some(MllpFrame::TooLong(message)));
+            return Step::Found(MllpFrame::TooLong(message));
         }
-        Some(Some(MllpFrame::Message(message)))
+        Step::Found(MllpFrame::Message(message))
     }
 
-    fn overflow(&mut self) -> Option<Option<MllpFrame>> {
+    fn overflow(&mut self) -> Step {
         let kept = self.frame_bytes_max.min(KEPT_BYTES);
         let Some((at, _)) = self.find(|it| it == END) else {
             self.buffer.truncate(kept);
             self.searched = kept;
-            return None;
+            return Step::Starved;
         };
         let mut message = self.cut(at);
         message.truncate(kept);
         self.place = Place::Between;
-        Some(Some(MllpFrame::TooLong(message)))
+        Step::Found(MllpFrame::TooLong(message))
     }
 
     fn find(&mut self, is_wanted: impl Fn(u8) -> bool) -> Option<(usize, u8)> {
@@ -217,6 +229,9 @@ mod tests {
         check(&[b"GET / HTTP/1.1\r\n\r\n"], "stray 12");
         check(&[b"\x1C\r\x1C\r\x0BMSH|1\x1C\r"], "[MSH|1] stray 0");
         check(&[b"  ", b"\r\n"], "stray 0");
+        let mut frames = MllpFrames::new(100);
+        frames.push(b"\r\n");
+        assert!(frames.next_frame().is_none() && frames.buffer.is_empty());
     }
 
     #[test]
