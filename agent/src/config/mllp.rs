@@ -76,7 +76,7 @@ fn read(
 ) -> Option<Certificate> {
     let read = Certificate::read(chain, key, clients);
     read.map_err(|error| {
-        to.error("A009", place, format!("the certificate of [channel.mllp]: {error}"))
+        to.error("A009", place, format!("the certificate of [channel.mllp]: {error}"));
     })
     .ok()
 }

@@ -34,12 +34,12 @@ impl Hl7Sender {
     }
 
     /// All frames of the answer; `own` is the application's acknowledgement in the channel's own words.
-    pub(super) fn say(&self, answer: &Answer, own: Option<Vec<u8>>) -> Response {
+    pub(super) fn say(&self, answer: &Answer, own: Option<&[u8]>) -> Response {
         let fate = answer.fate();
         let mut frames = Vec::with_capacity(512);
         for level in self.header.wanted(fate) {
-            let message = match (level, &own) {
-                (Level::Application, Some(own)) => own.clone(),
+            let message = match (level, own) {
+                (Level::Application, Some(own)) => own.to_vec(),
                 _ => self.acknowledgement(level, answer),
             };
             frames.extend(adapters::mllp_frame(&message));

@@ -267,6 +267,6 @@ async fn framed(response: Response) -> Vec<u8> {
     if is_framed { body.into() } else { adapters::mllp_frame(&body) }
 }
 
-const PIECE_BYTES: usize = 16 * 1024;
+const PIECE_BYTES: usize = 4 * 1024;
 /// A line that speaks something else for so long is closed.
 const STRAY_BYTES_MAX: usize = 64 * 1024;

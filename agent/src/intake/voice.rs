@@ -35,7 +35,7 @@ impl Voice<'_> {
         let (kind, status) = (answer.kind(), answer.status());
         let retry_after = answer.retry_after();
         if let Dialect::Hl7(sender) = &self.dialect {
-            return sender.say(&answer, self.acknowledgement(&answer));
+            return sender.say(&answer, self.acknowledgement(&answer).as_deref());
         }
         let in_dialect = self.in_dialect(kind, status, answer.members(), None);
         let Some(mut response) = in_dialect else { return answer.say(&self.dialect) };
