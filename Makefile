@@ -45,6 +45,7 @@ prove: setup-tests ## run the long form of every proof: kills, broker faults, da
 	@cargo build --workspace --all-targets --locked
 	$(say) prove "the long forms; about an hour"
 	@HIS_AGENT_PROVE=long cargo test --workspace --locked --test it -- --nocapture
+	@HIS_AGENT_PROVE=long cargo test --package agent --lib --locked outbox::tests::doctor -- --nocapture
 
 bench: setup-tests ## measure against the limits of this machine
 	$(say) bench "building with optimisation; about 5 minutes on two cores the first time"
