@@ -88,7 +88,7 @@ impl History {
     }
 
     /// Opens the past, or says why it stays unknown: that is no reason not to start. Blocks.
-    pub(crate) fn open(&self, config: &Config, outbox: Outbox) -> Result<(), StoreError> {
+    pub(crate) fn open(&self, config: &Config, outbox: &Outbox) -> Result<(), StoreError> {
         if matches!(self.now(), State::Off) {
             return Ok(());
         }
@@ -126,7 +126,7 @@ impl History {
         })?;
         self.set(State::Closed);
         Ledger::begin_anew(outbox, &key, clock::now().date())?;
-        self.open(config, outbox.clone())
+        self.open(config, outbox)
     }
 
     fn ledger(&self) -> Option<Ledger> {

@@ -166,16 +166,23 @@ pub struct Options {
     /// Bytes of messages that are kept as they came, for as long as [`Outbox::drop_raw_below`] lets
     /// them; longer ones are not, and 0 keeps none.
     pub raw_bytes_max: usize,
-    /// Delivered records stay until [`Outbox::keep_from`] lets them go.
-    pub keep_delivered: bool,
-    /// Nothing is removed before somebody says up to where it was folded: [`Outbox::hold_from`].
-    pub hold_accepted: bool,
-    /// The same until [`Outbox::account_from`] says from where on what was confirmed is accounted for.
-    pub hold_confirmed: bool,
+    /// For whom delivered records stay until they say otherwise.
+    pub holds: Holds,
     /// Compress the log too: about a quarter fewer bytes to the disk, for a fifth of the rate.
     pub compress_log: bool,
     /// Where the key is with which everything is sealed.
     pub key: KeySource,
+}
+
+/// Who has yet to say from where on delivered records are needed: until then none is removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holds {
+    /// Whoever may want them sent once more: [`Outbox::keep_from`].
+    pub delivered: bool,
+    /// Whoever folds them into the past of patients: [`Outbox::hold_from`].
+    pub folded: bool,
+    /// Whoever keeps the account with the platform: [`Outbox::account_from`].
+    pub accounted: bool,
 }
 
 impl Default for Options {
@@ -191,9 +198,7 @@ impl Default for Options {
             block_cache_bytes: 8 << 20,
             history_cache_bytes: 16 << 20,
             raw_bytes_max: 0,
-            keep_delivered: false,
-            hold_accepted: false,
-            hold_confirmed: false,
+            holds: Holds::default(),
             compress_log: false,
             key: KeySource::Beside,
         }
@@ -284,9 +289,9 @@ impl Outbox {
             appended: Notify::new(),
             accepted: Notify::new(),
             // Nobody has said yet from where on: nothing goes before somebody does.
-            held_from: AtomicU64::new(if options.hold_accepted { 0 } else { u64::MAX }),
-            accounted_from: AtomicU64::new(if options.hold_confirmed { 0 } else { u64::MAX }),
-            kept_from: AtomicU64::new(if options.keep_delivered { 0 } else { u64::MAX }),
+            held_from: AtomicU64::new(if options.holds.folded { 0 } else { u64::MAX }),
+            accounted_from: AtomicU64::new(if options.holds.accounted { 0 } else { u64::MAX }),
+            kept_from: AtomicU64::new(if options.holds.delivered { 0 } else { u64::MAX }),
             raw_bytes_max: options.raw_bytes_max,
             room: Room::new(dir, options),
             again: Again::default(),

@@ -22,7 +22,9 @@ use crate::intake::Road;
 use crate::intake::http::{self, Door};
 use crate::intake::mllp::MllpDoor;
 use crate::master_key::KeySource;
-use crate::outbox::{Options as OutboxOptions, Outbox, StoreError, WriterHandle, keep_sealed};
+use crate::outbox::{
+    Holds, Options as OutboxOptions, Outbox, StoreError, WriterHandle, keep_sealed,
+};
 use crate::sets::{Sets, watch};
 use crate::shadow;
 use crate::{checks, history, journey, parked, plans, quality, reconcile, relay};
@@ -53,7 +55,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let opened = move || opening.checks.open(opening.outbox.clone());
     tokio::task::spawn_blocking(opened).await?.context("the log of checks")?;
     let opening = Arc::clone(&road);
-    let opened = move || opening.history.open(&opening.config, opening.outbox.clone());
+    let opened = move || opening.history.open(&opening.config, &opening.outbox);
     tokio::task::spawn_blocking(opened).await?.context("the past of patients")?;
     let opening = Arc::clone(&road);
     let opened = move || opening.journeys.open(&opening.config, opening.outbox.clone());
@@ -178,9 +180,7 @@ fn open_outbox(config: &Config) -> anyhow::Result<(Outbox, WriterHandle)> {
         reserve_bytes: RESERVE_BYTES,
         key: config.outbox.key.clone(),
         raw_bytes_max: if config.messages.raw_keep_days == 0 { 0 } else { RAW_BYTES_MAX },
-        keep_delivered: true,
-        hold_confirmed: true,
-        hold_accepted: config.history.keep_days > 0,
+        holds: Holds { delivered: true, accounted: true, folded: config.history.keep_days > 0 },
         ..OutboxOptions::default()
     };
     let opened =

@@ -29,8 +29,8 @@ pub(crate) fn check() -> Request {
 
 /// The fee list of [`PATIENT`], 200 lines, of last month.
 pub(crate) fn past() -> Request {
-    let last = clock::now().date().first_of_month().yesterday().expect("the calendar goes on");
-    let list = samples::FEE_LIST.replace("2024-05-", &last.strftime("%Y-%m-").to_string());
+    let month = clock::now().date().first_of_month().yesterday().expect("the calendar goes on");
+    let list = samples::FEE_LIST.replace("2024-05-", &month.strftime("%Y-%m-").to_string());
     assert!(list.contains(PATIENT), "the list is that of another patient");
     Request::post("/v1/channels/feelist/messages", "text/xml; charset=utf-8", &list, &[])
 }

@@ -54,7 +54,7 @@ impl Certificates {
             .current_dir(self.folder.path())
             .output()
             .expect("openssl is installed");
-        let told = String::from_utf8_lossy(&output.stderr);
+        let told = output.stderr.escape_ascii().to_string();
         assert!(output.status.success(), "openssl {arguments}: {told}");
     }
 }

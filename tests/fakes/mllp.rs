@@ -80,7 +80,12 @@ impl Acknowledgement {
 
     /// As text, as far as it is UTF-8.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0).into_owned()
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => text.to_owned(),
+            Err(_) => {
+                self.0.iter().map(|&it| if it.is_ascii() { char::from(it) } else { '?' }).collect()
+            }
+        }
     }
 }
 

@@ -97,7 +97,7 @@ fn the_audit_after_discharge_looks_at_who_left_in_the_month() {
     assert!(ratios.contains("医院") && ratios.contains("不足30例"), "{ratios}");
     let stock = agent.beside("stock.csv");
     fs::write(&stock, format!("代码,名称,期初,购入\n{VISIT},诊查,0,1\n")).expect("a file");
-    let stock = stock.to_string_lossy().into_owned();
+    let stock = stock.display().to_string();
     let told = ask(&agent, &["report", "stock", "--month", &day(1)[..6], &stock]);
     assert!(told.contains("售出多于可售1"), "{told}");
 }
@@ -111,7 +111,8 @@ fn start() -> Agent {
     fs::create_dir(agent.mappings().join("ward")).expect("our own folder");
     for (name, when, elements) in MAPPINGS {
         let zero = elements.contains("setl_id").then_some(AMOUNTS).into_iter().flatten();
-        let zeros: String = zero.map(|it| format!("{it} = '\"0\" | decimal'\n")).collect();
+        let zeros: Vec<_> = zero.map(|it| format!("{it} = '\"0\" | decimal'\n")).collect();
+        let zeros = zeros.concat();
         let text = format!(
             "[mapping]\nname = \"ward-{name}\"\nversion = \"1\"\nabout = \"病区\"\nprofile = \"clinical\"\n\
              when = '{when}'\nlane = 'visit'\n\n[[record]]\nentity = \"{name}\"\neach = '{when}'\n\n\
@@ -296,12 +297,12 @@ fn adds_up(agent: &Agent) {
         assert!(total.contains("120"), "{told}");
     }
     let csv = agent.beside("found.csv");
-    ask(agent, &["findings", "--out", &csv.to_string_lossy()]);
+    ask(agent, &["findings", "--out", &csv.display().to_string()]);
     let text = fs::read_to_string(&csv).expect("a table");
     assert_eq!(text.lines().count(), 4, "{text}");
     assert!(text.contains("转科当日两个病区"), "{text}");
     let sheet = agent.beside("found.xlsx");
-    ask(agent, &["findings", "--out", &sheet.to_string_lossy()]);
+    ask(agent, &["findings", "--out", &sheet.display().to_string()]);
     assert!(fs::read(&sheet).expect("a sheet").starts_with(b"PK"));
 }
 

@@ -2,6 +2,7 @@
 //! records stay with a reason that names it, and forwarding goes on by itself once it is mended.
 //!
 //! Nodes that stop, die or hang are in `broker`, certificates in `broker_tls`.
+#![allow(clippy::indexing_slicing)] // a member that is not there reads as null
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -133,7 +134,7 @@ impl World {
         broker.ctl(&["set_permissions", USER, "", ".*", ""]);
         let wire = Wire::to(broker.port());
         let mut setup = Setup::amqp(&broker.url_of(USER, PASSWORD, wire.port()));
-        setup.forward = FORWARD.to_owned();
+        FORWARD.clone_into(&mut setup.forward);
         let agent = Agent::start(setup);
         let obligations = Arc::new(Obligations::default());
         let mut world = World { broker, wire, agent, obligations, load: None };

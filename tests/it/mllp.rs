@@ -1,13 +1,17 @@
 //! HL7 over MLLP: every way in which TCP cuts a stream, `AA` only after the disk, the order of answers
 //! on one connection, who waits and who is closed, and a stop with a message in hand.
+#![allow(clippy::indexing_slicing)] // a member that is not there reads as null
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tests::agent::{Agent, Setup};
 use tests::cases::{Case, Message};
+use tests::certificates::Certificates;
 use tests::chance::Chance;
 use tests::mllp::{Line, framed};
 use tests::platform::Platform;
@@ -119,10 +123,10 @@ fn what_was_acknowledged_outlives_kills_and_power_cuts() {
         } else {
             lost += agent.cut_power();
         }
-        let last = sender.join().expect("a sender does not fail");
-        acknowledged.extend(n + 1..=last);
+        let reached = sender.join().expect("a sender does not fail");
+        acknowledged.extend(n + 1..=reached);
         // The one without an answer is sent again, as a HIS does.
-        n = last;
+        n = reached;
         ends += 1;
         agent.start_again();
     }
@@ -241,6 +245,61 @@ fn a_stop_finishes_the_frame_in_hand_and_closes() {
     let ended = agent.await_end();
     assert_eq!(ended.code, Some(0), "{}", agent.log());
     assert!(ended.took < Duration::from_secs(10), "the stop took {:?}", ended.took);
+}
+
+/// The sender is openssl: another TLS than the agent's.
+#[test]
+fn under_tls_only_known_senders_are_let_in() {
+    let made = Certificates::new();
+    made.sign("server", "mq.test", 3_600);
+    made.sign("sender", "laboratory", 3_600);
+    let file = |name: &str| made.path(name).display().to_string();
+    let more = format!(
+        "cert_file = \"{}\"\nkey_file = \"{}\"\nclient_ca_file = \"{}\"",
+        file("server.pem"),
+        file("server.key"),
+        file("ca.pem")
+    );
+    let (agent, door) = start(Setup::files(), &more);
+    let known = format!("-cert {} -key {}", file("sender.pem"), file("sender.key"));
+    for version in ["-tls1_2", "-tls1_3"] {
+        let told = by_openssl(&made, door, &format!("{version} {known}"));
+        assert_eq!(told.matches("MSA|AA|").count(), 20, "{version}: {told}");
+        assert!(told.contains(&control(20)), "{told}");
+        let told = by_openssl(&made, door, version);
+        assert!(!told.contains("MSA|"), "{version} without a certificate: {told}");
+    }
+    let mut clear = Line::connect(door).expect("the door is open");
+    assert!(clear.write(&framed(&order(30).bytes)).is_err() || clear.is_closed());
+    let told = wait_until(Duration::from_secs(10), || agent.log().contains("I151"));
+    assert!(told, "{}", agent.log());
+    agent.await_drained();
+    assert_eq!(lanes(&agent, 20 * RECORDS).len(), 20);
+}
+
+/// What comes back when openssl sends twenty messages, until the door closes or says no more.
+fn by_openssl(made: &Certificates, door: SocketAddr, more: &str) -> String {
+    let ca = made.path("ca.pem").display().to_string();
+    let command = format!(
+        "s_client -quiet -verify_return_error -verify_hostname mq.test -CAfile {ca} -connect {door} {more}"
+    );
+    let mut client = Command::new("timeout")
+        .args(["5", "openssl"])
+        .args(command.split(' '))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl is installed");
+    let all: Vec<u8> = (1..=20).flat_map(|n| framed(&order(n).bytes)).collect();
+    let mut pipe = client.stdin.take().expect("piped");
+    let sender = thread::spawn(move || {
+        drop(pipe.write_all(&all));
+        pipe
+    });
+    let output = client.wait_with_output().expect("our own child");
+    drop(sender.join());
+    output.stdout.escape_ascii().to_string()
 }
 
 /// An agent with an MLLP door, and where that is.

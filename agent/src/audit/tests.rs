@@ -36,7 +36,7 @@ fn a_stay_that_needed_no_bed_is_a_clue_for_the_audit() {
     house.accept(
         "ZY1",
         "inpatient_discharge",
-        json!({ "mdtrt_id": "H-ZY1", "endtime": "20260516100000" }),
+        &json!({ "mdtrt_id": "H-ZY1", "endtime": "20260516100000" }),
     );
     assert_eq!(house.run(Scene::DailyBatch, "2026-05-12").unwrap().encounters, 1);
     house.run(Scene::MonthlyBatch, "2026-05-20").unwrap();
@@ -48,13 +48,13 @@ fn a_stay_that_needed_no_bed_is_a_clue_for_the_audit() {
     house.accept(
         "ZY2",
         "inpatient_admission",
-        json!({ "patn_id": "P2", "ipt_no": "ZY2", "mdtrt_id": "H-ZY2",
+        &json!({ "patn_id": "P2", "ipt_no": "ZY2", "mdtrt_id": "H-ZY2",
         "begntime": "20260510080000", "endtime": "20260516100000" }),
     );
     house.accept(
         "ZY2",
         "fee_detail_inpatient",
-        json!({ "ipt_no": "ZY2", "feedetl_sn": "1", "cnt": 1,
+        &json!({ "ipt_no": "ZY2", "feedetl_sn": "1", "cnt": 1,
         "med_list_codg": "002503020030000", "fee_ocur_time": "20260512100000" }),
     );
     let ran = house.run(Scene::MonthlyBatch, "2026-05-20").unwrap();
@@ -67,7 +67,7 @@ fn a_stay_that_needed_no_bed_is_a_clue_for_the_audit() {
 fn the_platform_hears_one_pseudonym_of_a_patient() {
     let house = House::open();
     // The insurer's number comes first, and the past knows the patient by it.
-    house.accept("ZY1", "inpatient_discharge", json!({ "mdtrt_id": "H-ZY1", "psn_no": "N1" }));
+    house.accept("ZY1", "inpatient_discharge", &json!({ "mdtrt_id": "H-ZY1", "psn_no": "N1" }));
     house.stay("ZY1");
     house.run(Scene::DailyBatch, "2026-05-11").unwrap();
     let key = PatientKey::open(&house.road.config.history.key_file).unwrap();
@@ -161,7 +161,7 @@ fn only_what_nobody_answered_in_time_escalates_and_only_once() {
     house.accept(
         "ZY2",
         "inpatient_discharge",
-        json!({ "mdtrt_id": "H-ZY2", "endtime": "20260516100000" }),
+        &json!({ "mdtrt_id": "H-ZY2", "endtime": "20260516100000" }),
     );
     house.run(Scene::MonthlyBatch, "2026-05-20").unwrap();
     settled(&house.road, "ZY2").unwrap();
@@ -199,7 +199,7 @@ impl House {
         self.accept(
             name,
             "inpatient_admission",
-            json!({ "patn_id": "P1", "ipt_no": name, "mdtrt_id": insurer,
+            &json!({ "patn_id": "P1", "ipt_no": name, "mdtrt_id": insurer,
             "gend": "2", "brdy": "19680315", "begntime": "20260510080000", "adm_dept_codg": "03" }),
         );
         let care = (10..16).map(|day| ("001201000030000", day, if day == 11 { 2 } else { 1 }));
@@ -210,14 +210,14 @@ impl House {
             self.accept(
                 name,
                 "fee_detail_inpatient",
-                json!({ "ipt_no": name, "feedetl_sn": id, "med_list_codg": code,
+                &json!({ "ipt_no": name, "feedetl_sn": id, "med_list_codg": code,
                 "medins_list_codg": code, "medins_list_name": code, "cnt": count, "pric": 40,
                 "det_item_fee_sumamt": 40 * count, "fee_ocur_time": format!("202605{day}100000") }),
             );
         }
     }
 
-    fn accept(&self, lane: &str, entity: &str, elements: Value) {
+    fn accept(&self, lane: &str, entity: &str, elements: &Value) {
         let key = elements["feedetl_sn"].as_str().unwrap_or(lane).to_owned();
         let digest = <sha2::Sha256 as sha2::Digest>::digest(elements.to_string()).into();
         let tail = format!(r#""entity":"{entity}","elements":{elements},"findings":[]"#);
@@ -284,7 +284,7 @@ fn road(folder: &Path) -> (Arc<Road>, WriterHandle) {
     let (outbox, writer) = Outbox::open(&config.outbox.dir, &Options::default()).unwrap();
     let road = Road::new(config, sets, outbox, Arc::new(ForwardState::default()));
     road.checks.open(road.outbox.clone()).unwrap();
-    road.history.open(&road.config, road.outbox.clone()).unwrap();
+    road.history.open(&road.config, &road.outbox).unwrap();
     (Arc::new(road), writer)
 }
 

@@ -227,7 +227,7 @@ fn an_order_that_goes_on_is_in_the_past_of_its_patient() {
     let folder = tempfile::tempdir().unwrap();
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let (road, writer) = road(folder.path());
-        road.history.open(&road.config, road.outbox.clone()).unwrap();
+        road.history.open(&road.config, &road.outbox).unwrap();
         let past = async || {
             let text = r#"{"patient":{"patn_id":"P1"},"encounter":{"mdtrt_id":"MZ2"}}"#;
             let mut facts = rules::request::read(text).unwrap();

@@ -129,16 +129,18 @@ pub(crate) async fn run<S: Source>(
 
 /// What the outbox still offers though a segment has it: the last run ended before it settled.
 fn settle_through<S: Source>(source: &S, written_to: u64) -> Result<(), StoreError> {
-    while written_to > 0 {
+    if written_to == 0 {
+        return Ok(());
+    }
+    loop {
         let offered = source.oldest(0, SETTLE_AT_ONCE, SETTLE_BYTES_AT_ONCE)?;
         let written: Vec<u64> =
             offered.iter().map(|it| it.seq).filter(|seq| *seq <= written_to).collect();
         if written.is_empty() {
-            break;
+            return Ok(());
         }
         source.settle(&written)?;
     }
-    Ok(())
 }
 
 async fn write_on<S: Source>(

@@ -63,8 +63,8 @@ async fn forget(State(road): State<Arc<Road>>, Json(asked): Json<Asked>) -> Resp
         let patients = ledger.patients(&named, Reach::Disk).map_err(store_error)?;
         let patient = pseudonym(&ledger, &named)?;
         let rows = ledger.forget(&named)?;
-        let names = patients.iter().map(hex).chain(patient.clone()).collect();
-        audit::forget(&road, &names)?;
+        let known_as = patients.iter().map(hex).chain(patient.clone()).collect();
+        audit::forget(&road, &known_as)?;
         Ok((patient, rows))
     };
     match tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::panicked()).flatten() {

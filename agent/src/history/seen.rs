@@ -121,16 +121,18 @@ impl Ledger {
 
     fn write_told(&self, rows: Rows, today: Date) -> Result<u64, StoreError> {
         let day = keys::day_number(today);
-        let changed = rows.into_iter().filter(|(_, (_, _, is_changed))| *is_changed);
+        let new = rows.into_iter().filter(|(_, (_, _, is_changed))| *is_changed);
         let change = |(key, (patient, noted, _)): (Vec<u8>, (Pseudonym, Vec<Noted>, bool))| {
             if noted.is_empty() {
                 return Ok(Change::Remove(key));
             }
             let mut content = Vec::new();
-            noted.iter().for_each(|it| codec::write(it, &mut content));
+            for it in &noted {
+                codec::write(it, &mut content);
+            }
             self.sealed(&patient, key, day, content)
         };
-        let changes: Vec<Change> = changed.map(change).collect::<Result<_, StoreError>>()?;
+        let changes: Vec<Change> = new.map(change).collect::<Result<_, StoreError>>()?;
         self.0.outbox.write_rows(&changes)?;
         Ok(changes.len() as u64)
     }

@@ -135,7 +135,7 @@ fn a_check_of_yesterday_knows_nothing_of_today() {
     drop(ledger);
     let config = config(folder.path());
     let history = History::new(&config);
-    history.open(&config, outbox).unwrap();
+    history.open(&config, &outbox).unwrap();
     for (at, expected) in [("2026-05-01T08:59:59", 0), ("2026-05-01T09:00:00", 1)] {
         let mut facts = asked("P1");
         history.recall_as_of(&mut facts, at.parse().unwrap());
@@ -157,14 +157,14 @@ fn another_key_reads_nothing_and_the_past_is_unknown_until_it_begins_anew() {
     std::fs::rename(folder.path().join("patient.key"), folder.path().join("kept.key")).unwrap();
     let config = config(folder.path());
     let history = History::new(&config);
-    history.open(&config, outbox.clone()).unwrap();
+    history.open(&config, &outbox).unwrap();
     assert_eq!(history.standing(), json!({ "state": "unreadable" }));
     let mut facts = asked("P1");
     recall(&history, &mut facts);
     assert!(facts.history.is_absent(), "unknown, not empty");
 
     std::fs::rename(folder.path().join("kept.key"), folder.path().join("patient.key")).unwrap();
-    history.open(&config, outbox.clone()).unwrap();
+    history.open(&config, &outbox).unwrap();
     recall(&history, &mut facts);
     assert_eq!(facts.history.present().unwrap().orders.len(), 1);
 
@@ -261,7 +261,7 @@ fn a_placeholder_leaves_the_past_unknown() {
     drop(ledger);
     let config = config(folder.path());
     let history = History::new(&config);
-    history.open(&config, outbox).unwrap();
+    history.open(&config, &outbox).unwrap();
     for (id, is_known) in
         [("00000000", false), ("1", false), ("null", false), ("无号", false), ("P2", true)]
     {

@@ -169,7 +169,9 @@ mod tests {
         let mut before = Progress { cursor: 1, next_seq: 10, floor: 1, ..Progress::default() };
         assert_eq!(before.cursor_with(settled), progress.cursor, "all at once");
         if let Some((&(from, end), rest)) = settled.split_last() {
-            rest.iter().for_each(|&(from, end)| before.settle(from, end));
+            for &(from, end) in rest {
+                before.settle(from, end);
+            }
             assert_eq!(before.cursor_with(&[(from, end)]), progress.cursor, "the last one");
         }
         for seq in 0..10 {

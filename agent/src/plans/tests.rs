@@ -194,7 +194,7 @@ fn road(folder: &Path) -> (Arc<Road>, WriterHandle) {
     let (outbox, writer) = Outbox::open(&config.outbox.dir, &Options::default()).unwrap();
     let road = Road::new(config, sets, outbox, Arc::new(ForwardState::default()));
     road.checks.open(road.outbox.clone()).unwrap();
-    road.history.open(&road.config, road.outbox.clone()).unwrap();
+    road.history.open(&road.config, &road.outbox).unwrap();
     (Arc::new(road), writer)
 }
 

@@ -9,7 +9,7 @@ use super::page::Group;
 use super::question::{Answer, Ask};
 use super::*;
 use crate::envelope::{Draft, Envelope, Original, Submission};
-use crate::outbox::{Options, WriterHandle};
+use crate::outbox::{Holds, Options, WriterHandle};
 
 #[tokio::test]
 async fn each_confirmed_record_is_entered_once_over_kills() {
@@ -107,7 +107,8 @@ fn group(it: &Envelope) -> Group {
 }
 
 fn open(folder: &Path) -> (Opened, WriterHandle) {
-    let options = Options { keep_delivered: true, ..Options::default() };
+    let options =
+        Options { holds: Holds { delivered: true, ..Holds::default() }, ..Options::default() };
     let (outbox, writer) = Outbox::open(&folder.join("outbox"), &options).unwrap();
     let key = SigningKey::open(&folder.join("signing.key")).unwrap();
     let (turn, running) = (Mutex::default(), tokio::sync::Mutex::default());

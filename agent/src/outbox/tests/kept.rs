@@ -127,7 +127,7 @@ fn rows_of_days_go_as_a_whole() {
 }
 
 fn keeping() -> Options {
-    Options { keep_delivered: true, ..Options::default() }
+    Options { holds: Holds { delivered: true, ..Holds::default() }, ..Options::default() }
 }
 
 fn now_ms() -> u64 {

@@ -140,7 +140,10 @@ fn damage_found_while_the_disk_is_full_is_named_once_it_has_room() {
 /// A start on a full disk makes room; what is not folded yet must not be what goes.
 #[test]
 fn nothing_goes_at_a_start_before_somebody_has_said_what_was_folded() {
-    let mut house = House::with(Options { hold_accepted: true, ..Options::default() });
+    let mut house = House::with(Options {
+        holds: Holds { folded: true, ..Holds::default() },
+        ..Options::default()
+    });
     house.append("m1", &["a=1"]).unwrap();
     house.append("m2", &["b=1"]).unwrap();
     let outbox = house.outbox();
