@@ -24,6 +24,7 @@ has_libclang() { exists '/usr/lib/llvm-*/lib/libclang*.so*' || exists '/usr/lib/
 has_clang_headers() { exists '/usr/lib/llvm-*/lib/clang/*/include/stddef.h' || exists '/usr/lib*/clang/*/include/stddef.h'; }
 has_rabbitmq() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
 has_curl() { command -v curl >/dev/null; }
+has_openssl() { command -v openssl >/dev/null; }
 has_certificates() { [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ]; }
 
 for what in "${@:-build tests}"; do
@@ -38,6 +39,7 @@ for what in "${@:-build tests}"; do
       tests)
         need has_rabbitmq rabbitmq-server "the tests publish to a real broker"
         need has_curl curl "the tests call the agent as a HIS would"
+        need has_openssl openssl "the tests make certificates, and send under TLS"
         need has_certificates ca-certificates "the forwarder reads the system's certificates"
         ;;
       *) fail "'$part' is neither 'build' nor 'tests'" ;;
@@ -73,7 +75,7 @@ apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "$@" >>"$log"
   tail -n 15 "$log" >&2
   fail "apt-get could not install $list" \
     "No network? apt-get needs a Debian mirror (see /etc/apt/sources.list) for this one step." \
-    "Another release than Debian 12? Install by hand: g++ make libclang-dev rabbitmq-server curl ca-certificates"
+    "Another release than Debian 12? Install by hand: g++ make libclang-dev rabbitmq-server curl openssl ca-certificates"
 }
 
 if [[ $list == *rabbitmq-server* ]] && [ -d /run/systemd/system ]; then
