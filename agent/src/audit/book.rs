@@ -83,6 +83,11 @@ pub(super) fn forget_events_before(id: &str) -> Change {
     Change::RemoveRange(key(b'q', ""), key(b'q', id))
 }
 
+/// What has to be written so that departments are not told of one event any more.
+pub(super) fn forget_event(id: &str) -> Change {
+    Change::Remove(key(b'q', id))
+}
+
 /// What has to be written so that the account of a run is kept.
 pub(super) fn run<T: Serialize>(id: &str, it: &T) -> Change {
     Change::Put(key(b'r', id), bytes(it))

@@ -12,7 +12,7 @@ use jiff::ToSpan as _;
 use rules::past;
 use uuid::{NoContext, Timestamp, Uuid};
 
-use super::page::Page;
+use super::page::{Event, Page};
 use super::states::{Said, State};
 use super::suspicion::Suspicion;
 use super::walk::{self, end_of};
@@ -84,7 +84,24 @@ fn escalate(road: &Arc<Road>, open: Vec<Suspicion>) -> Result<u64, NotRun> {
 /// A patient is forgotten, by all pseudonyms there ever were, and with the patient all suspicions. Gives
 /// how many.
 pub(crate) fn forget(road: &Road, patients: &HashSet<String>) -> Result<u64, NotRun> {
-    remove(road, |it| patients.contains(&it.patient))
+    let mut ids = HashSet::new();
+    let removed = remove(road, |it| {
+        let is_meant = patients.contains(&it.patient);
+        if is_meant {
+            ids.insert(it.id.clone());
+        }
+        is_meant
+    })?;
+    // What departments were told of them goes, too.
+    let mut changes = Vec::new();
+    book::events(&road.outbox, "", |place, event: Event| {
+        if ids.contains(&event.id) {
+            changes.push(book::forget_event(place));
+        }
+        ControlFlow::Continue(())
+    })?;
+    road.outbox.shelve(&changes)?;
+    Ok(removed)
 }
 
 /// Forgets what is closed for longer than the past is kept, and what departments were told long ago.
@@ -99,7 +116,7 @@ pub(super) fn forget_old(road: &Road) -> Result<(), NotRun> {
     Ok(road.outbox.shelve(&[book::forget_events_before(&oldest)])?)
 }
 
-fn remove(road: &Road, is_meant: impl Fn(&Suspicion) -> bool) -> Result<u64, NotRun> {
+fn remove(road: &Road, mut is_meant: impl FnMut(&Suspicion) -> bool) -> Result<u64, NotRun> {
     let _pen = road.audit.pen();
     let (mut changes, mut removed): (Vec<Change>, _) = (Vec::new(), 0);
     book::suspicions(&road.outbox, |it| {

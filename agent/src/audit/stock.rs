@@ -4,7 +4,7 @@
 //!
 //! More charged than there was is a gap: another item was given under this name, or nothing was given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::{Date, DateTime};
 use rules::facts::Order;
@@ -43,12 +43,18 @@ pub(super) fn report(
     month: Date,
 ) -> Result<Table, NotRun> {
     let (first, last) = month_of(month);
-    let mut sold = BTreeMap::new();
+    let (mut sold, mut stays) = (BTreeMap::new(), BTreeSet::new());
     for kind in [Kind::Stay, Kind::Visit] {
         let over = Over { kind, from: before_stays(first), until: end_of(last) };
         walk::walk((audit, history), over, |met| {
             // A stay whose other records name no ward is found among the visits once more.
-            if (met.visit() == Some(rules::facts::VisitKind::Inpatient)) == (kind == Kind::Stay) {
+            // Nobody has admitted some stays; those are known as such in the first walk only.
+            let is_stay = met.visit() == Some(rules::facts::VisitKind::Inpatient);
+            let was_counted = kind == Kind::Visit && stays.contains(&met.found);
+            if is_stay && kind == Kind::Stay {
+                stays.insert(met.found.clone());
+            }
+            if is_stay == (kind == Kind::Stay) && !was_counted {
                 let fees = met.told.facts.fees.present().into_iter().flatten();
                 fees.filter(|it| is_of(it, first)).for_each(|it| add(&mut sold, it));
             }
@@ -95,7 +101,7 @@ fn add(sold: &mut BTreeMap<String, Sold>, line: &Order) {
 
 fn row(item: &Item, sold: Sold) -> Vec<Cell> {
     let quantity = sold.quantity.checked_div(item.units).unwrap_or_default();
-    let left = item.opening + item.bought - quantity;
+    let left = item.opening.saturating_add(item.bought).saturating_sub(quantity);
     let gap = (-left).max(Decimal::ZERO);
     let price = sold.amount.checked_div(quantity).map(|it| rounded(it, 4));
     let markup = price.zip(item.price).and_then(|(sold, bought)| {

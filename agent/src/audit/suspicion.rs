@@ -137,11 +137,14 @@ impl Suspicion {
             now.clone_into(&mut self.since);
             return (self, Turn::Opened);
         };
+        if self.last_day < known.last_day {
+            // A run for an earlier day, made later: what is known of a later day stands.
+            return (known, Turn::Found);
+        }
         let is_changed = known.finding_id != self.finding_id;
         let was_mended = known.state == State::Corrected || known.is_closed_by_agent();
         let answered = !matches!(known.state, State::Open | State::Escalated);
         let turn = if was_mended || answered && is_changed { Turn::Reopened } else { Turn::Found };
-        self.last_day = self.last_day.max(known.last_day);
         self.first_day = known.first_day;
         self.first_run = known.first_run;
         self.first_found_at = known.first_found_at;

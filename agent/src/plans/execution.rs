@@ -76,6 +76,11 @@ pub(crate) struct Line {
 
 impl Execution {
     /// A run that begins now.
+    /// The day it is for: that on which it was due, however late it begins.
+    pub(super) fn day(&self) -> jiff::civil::Date {
+        self.due.unwrap_or(self.started).date()
+    }
+
     pub(super) fn begin(plan: &Plan, due: Option<(DateTime, u32)>, attempt: u32) -> Execution {
         let now = clock::now();
         let mut execution = Execution {

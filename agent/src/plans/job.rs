@@ -59,7 +59,7 @@ fn audit_encounters(
     days_ago: u32,
 ) -> Ended {
     let scene = scene_of(scene).ok_or_else(|| format!("没有审核场景 {scene}"))?;
-    let (first, _) = whole_days(execution.started.date(), days_ago);
+    let (first, _) = whole_days(execution.day(), days_ago);
     let asked = audit::Asked { scene, day: first.date(), encounter: None };
     loop {
         match audit::run(road, &asked) {
@@ -106,7 +106,7 @@ impl Work<'_> {
     /// Every check of the days, a page at a time; `false` when the agent stops.
     fn over_all(&mut self, sets: (&Sets, &Sets)) -> Result<bool, StoreError> {
         let log = self.road.checks.log().ok_or(StoreError::Stopped)?;
-        let (from, to) = whole_days(self.execution.started.date(), self.days);
+        let (from, to) = whole_days(self.execution.day(), self.days);
         self.execution.counts = Report::new(self.rules.iter().cloned());
         let mut after: Option<String> = None;
         loop {

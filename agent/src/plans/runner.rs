@@ -98,8 +98,11 @@ fn pick_up(road: &Road, mut again: Vec<Execution>) -> Result<(Next, Vec<Executio
         return Ok((Next::Run(Box::new(execution)), again));
     }
     for plan in &mut plans {
-        // A clock that was set back must not keep a plan waiting for the time it showed before.
-        plan.seen = plan.seen.min(now);
+        // A clock that was set far back must not keep a plan waiting for the time it showed before; one
+        // that was put right by a little must not have it run twice.
+        if plan.seen.duration_since(now) > SET_BACK_FAR {
+            plan.seen = now;
+        }
     }
     let due = plans.iter().filter_map(|it| Some((it.due(now)?, it)));
     let Some((due, plan)) = due.min_by_key(|((at, _), _)| *at) else {
@@ -160,4 +163,6 @@ fn until_next(due: impl Iterator<Item = DateTime>, now: DateTime) -> Duration {
 
 /// A run is tried once more; what breaks the agent off twice is not tried a third time.
 const ATTEMPTS_MAX: u32 = 2;
+/// Clocks are put right by seconds, or set by hand.
+const SET_BACK_FAR: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 const WAIT_MAX: Duration = Duration::from_secs(30);

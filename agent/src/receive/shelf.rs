@@ -49,6 +49,8 @@ impl Shelf {
             let parts: Vec<&str> = name.split('.').collect();
             match parts.as_slice() {
                 [agent, epoch, _day, "ndjson"] => shelf.remember(&path, agent, epoch)?,
+                // A torn end is cut off, or the next note would be part of it.
+                ["doubles", "jsonl"] => each_line(&path, |_| Ok(()))?,
                 ["rejected", "ndjson"] => shelf.remember_rejected(&path)?,
                 _ => (),
             }

@@ -44,6 +44,9 @@ pub(super) enum Trouble {
         "记录写成文件（网闸），没有回来的路：请平台用 his-agent receive --account 导出这一天的账，带回来用 --answer 给出"
     )]
     NoWayBack,
+    /// The account of the day was let go.
+    #[error("这一天的账已过 [messages] keep_days，不在本机了，不能对")]
+    Forgotten,
     /// The file with the platform's account.
     #[error("{0}")]
     File(String),
@@ -58,6 +61,7 @@ impl Trouble {
             Trouble::Refused(_) | Trouble::Garbled => "O502",
             Trouble::NoWayBack => "O503",
             Trouble::File(_) => "O504",
+            Trouble::Forgotten => "O506",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The platform's side of the account: the records of one day, as they lie on its disk, and what it
 //! answers about them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -70,7 +70,9 @@ impl Book {
             }
             Ask::Leaves { group, ranges } => {
                 let page = self.pages.get(group).map(|(_, ranges)| ranges);
-                let leaves = ranges.iter().filter_map(|it| page?.get(it)).flatten().copied();
+                // Each once, however often it is asked for.
+                let ranges: BTreeSet<&u64> = ranges.iter().collect();
+                let leaves = ranges.into_iter().filter_map(|it| page?.get(it)).flatten().copied();
                 Answer::Leaves { leaves: leaves.collect() }
             }
             Ask::Withdraw { .. } | Ask::Keep { .. } => {

@@ -7,6 +7,7 @@
 //! | key | value |
 //! |---|---|
 //! | `0` `n` | the next record to enter, and the first that ever was: two numbers |
+//! | `0` `f` | the day before which the account was let go |
 //! | day `g` entity 0 channel | count, first and last number; sums |
 //! | day `r` entity 0 channel 0 range | the range's leaves |
 //! | day `x` | rows of this day were damaged: nothing can be said of it |
@@ -33,6 +34,16 @@ pub(super) struct Reached {
     pub(super) next: u64,
     /// The first that was ever entered.
     pub(super) begun: u64,
+}
+
+/// Count and sums by page.
+pub(super) type Waiting = BTreeMap<Group, (u64, Sums)>;
+
+/// A day at one moment.
+pub(super) struct Snapshot {
+    pub(super) pages: BTreeMap<Group, Page>,
+    pub(super) waiting: Waiting,
+    pub(super) reached: Reached,
 }
 
 /// What is kept of a page beside its ranges.
@@ -190,15 +201,33 @@ impl Opened {
 
     /// Lets the account of days before this one go.
     pub(super) fn forget_before(&self, day: u32) -> Result<(), StoreError> {
-        // The first row is no day's.
+        // The first rows are no day's.
         let from = 1_u32.to_be_bytes().to_vec();
-        self.outbox.enter(&[Change::RemoveRange(from, day.to_be_bytes().to_vec())])
+        let forgotten = day.max(self.forgotten()?).to_be_bytes().to_vec();
+        self.outbox.enter(&[
+            Change::RemoveRange(from, day.to_be_bytes().to_vec()),
+            Change::Put(FORGOTTEN.to_vec(), forgotten),
+        ])
     }
 
-    /// Records of a day that are accepted and not confirmed yet, by page.
-    pub(super) fn waiting(&self, day: u32) -> Result<BTreeMap<Group, (u64, Sums)>, StoreError> {
-        let mut waiting: BTreeMap<Group, (u64, Sums)> = BTreeMap::new();
-        let (mut from, end) = (self.outbox.confirmed_to(), self.outbox.next_seq());
+    /// Of days before this one the account is gone: nothing may be concluded from its silence.
+    pub(super) fn forgotten(&self) -> Result<u32, StoreError> {
+        let row = self.outbox.entered(FORGOTTEN)?.unwrap_or_default();
+        Ok(row.try_into().map_or(0, u32::from_be_bytes))
+    }
+
+    /// A day as it stands at one moment: what is entered, what is not, and where the border is.
+    pub(super) fn snapshot(&self, day: u32) -> Result<Snapshot, StoreError> {
+        self.catch_up()?;
+        let _turn = self.turn();
+        let reached = self.reached()?;
+        Ok(Snapshot { pages: self.pages(day)?, waiting: self.waiting(day, reached.next)?, reached })
+    }
+
+    /// Records of a day that are accepted and not entered yet, by page.
+    fn waiting(&self, day: u32, next: u64) -> Result<Waiting, StoreError> {
+        let mut waiting = Waiting::new();
+        let (mut from, end) = (next, self.outbox.next_seq());
         while from < end {
             let accepted = self.outbox.accepted_from(from, RECORDS_AT_ONCE)?;
             for it in accepted.envelopes.iter().filter(|it| day_of(&it.received_at) == day) {
@@ -284,5 +313,6 @@ fn group_in(key: &[u8]) -> Option<(Group, u64)> {
 }
 
 const REACHED: &[u8] = &[0, 0, 0, 0, b'n'];
+const FORGOTTEN: &[u8] = &[0, 0, 0, 0, b'f'];
 /// One change stays small enough not to hold up the outbox's own.
 const RECORDS_AT_ONCE: usize = 1_000;

@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::Opened;
+use super::follow::Snapshot;
 use super::page::Group;
 use super::sums::{self, Sums};
 use crate::outbox::StoreError;
@@ -31,6 +32,9 @@ pub(super) fn read(text: &str) -> Result<Vec<Line>, Vec<String>> {
     let ["channel", "entity", "count", elements @ ..] = head.as_slice() else {
         return Err(vec!["表头要以 channel,entity,count 开头，后面是求和的数据元".to_owned()]);
     };
+    if let Some(it) = elements.iter().find(|it| !sums::is_amount(it)) {
+        return Err(vec![format!("表头的 {it} 不是金额：只求以 amt、_pay、_fee 结尾的数据元的和")]);
+    }
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     for (line, number) in lines {
         match of_line(line, elements) {
@@ -62,9 +66,8 @@ fn of_line(line: &str, elements: &[&str]) -> Option<Line> {
 impl Opened {
     /// Compares a day with the HIS's totals: all that was accepted, confirmed by the platform or not.
     pub(super) fn against_his(&self, day: u32, lines: &[Line]) -> Result<Value, StoreError> {
-        self.catch_up()?;
-        let mut ours: BTreeMap<Group, (u64, Sums)> = self.waiting(day)?;
-        for (group, page) in self.pages(day)? {
+        let Snapshot { pages, waiting: mut ours, .. } = self.snapshot(day)?;
+        for (group, page) in pages {
             let (count, sums) = ours.entry(group).or_default();
             *count += page.count;
             sums::join(sums, &page.sums);
@@ -110,6 +113,8 @@ mod tests {
     fn every_line_that_is_none_is_told() {
         check("his,fee,two,1\nhis,fee\nhis,fee,2,1", "第 2 行 第 3 行");
         assert!(read("").is_err() && read("entity,count\n").is_err());
+        // What is not summed up here would always be nothing.
+        assert!(read("channel,entity,count,cnt\nhis,fee,2,6").is_err());
     }
 
     #[track_caller]

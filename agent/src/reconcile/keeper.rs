@@ -50,7 +50,7 @@ async fn work(road: &Arc<Road>, is_due: bool) -> Duration {
 }
 
 /// The first day whose account stays.
-fn oldest(keep_days: u32) -> u32 {
+pub(super) fn oldest(keep_days: u32) -> u32 {
     let today = clock::now();
     let oldest = today.checked_sub(i64::from(keep_days).days()).unwrap_or(today);
     day_of(&pipeline::stamp(oldest))

@@ -1,6 +1,7 @@
 //! Puts a day right: what is wrong on the platform's side is set aside there, and what it should have
 //! is sent once more, under the same ids and numbers. What is not here any more is named instead.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,14 +74,26 @@ async fn withdraw(
     found: &Differences,
     here: &[Leaf],
 ) -> Result<u64, Trouble> {
-    let is_here = |it: &&Named| here.iter().any(|leaf| leaf.seq == it.leaf.seq);
-    let keep: Vec<Leaf> = found.different.iter().filter(is_here).map(|it| it.leaf).collect();
+    // What is missing may lie there under another day: then it is taken out, and can come anew.
+    let is_here: HashSet<u64> = here.iter().map(|it| it.seq).collect();
+    let wrong = found.missing.iter().chain(&found.different).map(|it| it.leaf);
+    let keep: Vec<Leaf> = wrong.filter(|it| is_here.contains(&it.seq)).collect();
     let unknown: Vec<String> = found.unknown.iter().map(|it| it.leaf.record_id()).collect();
     let doubles: Vec<String> = found.doubled.iter().map(|it| it.record_id.clone()).collect();
     if keep.is_empty() && unknown.is_empty() && doubles.is_empty() {
         return Ok(0);
     }
-    match ask(platform, of, Ask::Withdraw { keep, unknown, doubles }).await? {
+    let mut copies =
+        order(platform, of, Ask::Withdraw { keep: Vec::new(), unknown, doubles }).await?;
+    for some in keep.chunks(LEAVES_AT_ONCE) {
+        let (keep, unknown, doubles) = (some.to_vec(), Vec::new(), Vec::new());
+        copies += order(platform, of, Ask::Withdraw { keep, unknown, doubles }).await?;
+    }
+    Ok(copies)
+}
+
+async fn order(platform: &mut Platform, of: &Day, asked: Ask) -> Result<u64, Trouble> {
+    match ask(platform, of, asked).await? {
         Answer::Withdrawn { copies } => Ok(copies),
         // An order that is on its way across a gate.
         Answer::Kept => Ok(0),
@@ -88,5 +101,7 @@ async fn withdraw(
     }
 }
 
+/// Leaves in one order: it stays below the broker's bound for a message.
+const LEAVES_AT_ONCE: usize = 50_000;
 /// What has not arrived by then arrives by itself; the next comparison will tell.
 const SENT_MAX: Duration = Duration::from_mins(10);

@@ -16,7 +16,7 @@ use super::follow::day_of;
 use super::question::{Answer, Ask, Day};
 use super::repair::repair;
 use super::run::{self, ask, compare, reach, with};
-use super::{his, report};
+use super::{his, keeper, report};
 use crate::control::{done, failed};
 use crate::intake::Road;
 use crate::outbox::StoreError;
@@ -41,7 +41,7 @@ struct Asked {
 
 /// `POST /admin/v1/reconcile`: a day against the platform; put right when it is asked for.
 async fn reconcile(State(road): State<Arc<Road>>, Json(asked): Json<Asked>) -> Response {
-    if day_of(&asked.day) == 1 {
+    if !is_day(&asked.day) {
         return no_day();
     }
     match told(&road, &asked).await {
@@ -49,7 +49,9 @@ async fn reconcile(State(road): State<Arc<Road>>, Json(asked): Json<Asked>) -> R
         Err(trouble) => {
             let status = match trouble {
                 Trouble::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
-                Trouble::File(_) | Trouble::NoWayBack => StatusCode::BAD_REQUEST,
+                Trouble::File(_) | Trouble::NoWayBack | Trouble::Forgotten => {
+                    StatusCode::BAD_REQUEST
+                }
                 _ => StatusCode::SERVICE_UNAVAILABLE,
             };
             failed(status, trouble.code(), &[trouble.to_string()])
@@ -111,9 +113,15 @@ struct Totals {
 
 /// `POST /admin/v1/reconcile/his`: a day against the HIS's own totals.
 async fn against_his(State(road): State<Arc<Road>>, Json(asked): Json<Totals>) -> Response {
-    let day = day_of(&asked.day);
-    if day == 1 {
+    if !is_day(&asked.day) {
         return no_day();
+    }
+    let day = day_of(&asked.day);
+    let oldest = keeper::oldest(road.config.messages.keep_days);
+    let forgotten = with(&road, |opened| opened.forgotten()).await.unwrap_or(u32::MAX);
+    if day < forgotten.max(oldest) {
+        let told = Trouble::Forgotten;
+        return failed(StatusCode::BAD_REQUEST, told.code(), &[told.to_string()]);
     }
     let lines = match his::read(&asked.totals) {
         Ok(lines) => lines,
@@ -126,6 +134,10 @@ async fn against_his(State(road): State<Arc<Road>>, Json(asked): Json<Totals>) -
         }
         Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, error.code(), &[error.to_string()]),
     }
+}
+
+fn is_day(day: &str) -> bool {
+    day.len() == 8 && day_of(day) != 1
 }
 
 fn no_day() -> Response {

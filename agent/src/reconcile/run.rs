@@ -7,13 +7,16 @@ use std::sync::Arc;
 use super::Opened;
 use super::ask::{Platform, Trouble};
 use super::compare::{Differences, Named};
-use super::follow::day_of;
+use super::follow::{Reached, Snapshot, day_of};
+use super::keeper;
 use super::leaf::{Leaf, unhex};
-use super::page::{Group, Page, Totals};
+use super::page::{Group, Page, Totals, range_of};
 use super::question::{Answer, Ask, Day, Question};
+use crate::clock;
 use crate::config::ForwardConfig;
 use crate::intake::Road;
 use crate::outbox::StoreError;
+use crate::pipeline;
 
 /// What came of a comparison.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(super) struct Compared {
     pub(super) ours: BTreeMap<Group, Totals>,
     pub(super) theirs: BTreeMap<Group, Totals>,
     pub(super) differences: Differences,
+    /// When we looked at our side, `YYYYMMDDhhmmss`.
+    pub(super) at: String,
     /// Records of the day that are not confirmed yet.
     pub(super) waiting: u64,
     /// The first record of our account.
@@ -66,12 +71,15 @@ pub(super) async fn compare(
     of: &Day,
 ) -> Result<Compared, Trouble> {
     let day = day_of(&of.day);
-    let (pages, waiting, begun) = with(road, move |opened| {
-        opened.catch_up()?;
-        let waiting = opened.waiting(day)?.values().map(|(count, _)| count).sum();
-        Ok((opened.pages(day)?, waiting, opened.reached()?.begun))
-    })
-    .await?;
+    let at = pipeline::stamp(clock::now());
+    let oldest = keeper::oldest(road.config.messages.keep_days);
+    let (snapshot, forgotten) =
+        with(road, move |opened| Ok((opened.snapshot(day)?, opened.forgotten()?))).await?;
+    if day < forgotten.max(oldest) {
+        return Err(Trouble::Forgotten);
+    }
+    let Snapshot { pages, waiting, reached: Reached { next, begun } } = snapshot;
+    let waiting = waiting.values().map(|(count, _)| count).sum();
     let Answer::Account { pages: theirs, doubled } = ask(platform, of, Ask::Account).await? else {
         return Err(Trouble::Garbled);
     };
@@ -83,6 +91,10 @@ pub(super) async fn compare(
     for group in groups.into_iter().filter(|it| ours.get(it) != theirs.get(it)) {
         let page = pages.get(group).cloned().unwrap_or_default();
         let ranges = differing(platform, of, group, &page).await?;
+        if ranges.is_empty() && !is_same(ours.get(group), theirs.get(group)) {
+            // What says that it differs must say where.
+            return Err(Trouble::Garbled);
+        }
         for some in ranges.chunks(RANGES_AT_ONCE) {
             if named.len().max(named_there.len()) >= RECORDS_MAX {
                 partly = true;
@@ -92,12 +104,23 @@ pub(super) async fn compare(
             let wanted = group.clone();
             let here = with(road, move |opened| leaves_here(opened, day, &wanted, &ranges)).await?;
             let name = |leaf: Leaf| Named { leaf, group: group.clone() };
-            named.extend(here.into_iter().map(name));
+            // What was entered meanwhile was not part of what is compared.
+            named.extend(here.into_iter().filter(|it| it.seq < next).map(name));
             named_there.extend(there.into_iter().map(name));
         }
     }
-    let differences = Differences::between(&named, &named_there, doubled, begun);
-    Ok(Compared { ours, theirs, differences, waiting, begun, partly })
+    // Confirms come out of order, and go on while we ask: behind the border of our account the platform
+    // may have what is ours and is not entered yet.
+    let end = with(road, |opened| Ok(opened.outbox.next_seq())).await?;
+    let differences = Differences::between(&named, &named_there, doubled, (begun, next..end));
+    Ok(Compared { ours, theirs, differences, at, waiting, begun, partly })
+}
+
+/// Whether two sides of a page hold the same records; one without any is one that is not there.
+fn is_same(one: Option<&Totals>, other: Option<&Totals>) -> bool {
+    let records =
+        |it: Option<&Totals>| it.filter(|it| it.count > 0).map(|it| (it.count, it.root.clone()));
+    records(one) == records(other)
 }
 
 /// The ranges of a page that are not the same on both sides.
@@ -111,10 +134,12 @@ async fn differing(
     let Answer::Ranges { ranges } = ask(platform, of, asked).await? else {
         return Err(Trouble::Garbled);
     };
-    let theirs: BTreeMap<u64, Option<[u8; 16]>> =
-        ranges.into_iter().map(|(range, digest)| (range, unhex(&digest))).collect();
+    // A digest that cannot be read is no answer.
+    let read = |(range, digest): (u64, String)| Some((range, unhex(&digest)?));
+    let theirs: Option<BTreeMap<u64, [u8; 16]>> = ranges.into_iter().map(read).collect();
+    let theirs = theirs.ok_or(Trouble::Garbled)?;
     let all: BTreeSet<u64> = page.ranges.keys().chain(theirs.keys()).copied().collect();
-    let differ = |it: &u64| page.ranges.get(it).copied() != theirs.get(it).copied().flatten();
+    let differ = |it: &u64| page.ranges.get(it) != theirs.get(it);
     Ok(all.into_iter().filter(differ).collect())
 }
 
@@ -126,7 +151,10 @@ async fn leaves_there(
 ) -> Result<Vec<Leaf>, Trouble> {
     let asked = Ask::Leaves { group: group.clone(), ranges: ranges.to_vec() };
     match ask(platform, of, asked).await? {
-        Answer::Leaves { leaves } => Ok(leaves),
+        // What was not asked for is compared with nothing, and would look unknown.
+        Answer::Leaves { leaves } if leaves.iter().all(|it| ranges.contains(&range_of(it.seq))) => {
+            Ok(leaves)
+        }
         _ => Err(Trouble::Garbled),
     }
 }

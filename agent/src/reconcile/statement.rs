@@ -9,16 +9,15 @@ use super::Opened;
 use super::leaf::unhex;
 use super::question::{Day, Signed};
 use super::run::Compared;
-use crate::clock;
 use crate::forward::files::{hex, put};
-use crate::pipeline;
 use crate::signing;
 
 impl Opened {
     /// States that a day is balanced. The text is what was compared, and when; `complete` says that the
     /// day was over and nothing of it was still on its way.
     pub(super) fn state(&self, of: &Day, compared: &Compared) -> Signed {
-        let now = pipeline::stamp(clock::now());
+        // At the time at which we looked: a day may end while it is compared.
+        let now = &compared.at;
         let complete = of.day.as_str() < now.get(..8).unwrap_or_default() && compared.waiting == 0;
         let pages: Vec<_> = compared.ours.iter().collect();
         let statement = json!({

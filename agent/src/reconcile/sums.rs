@@ -39,7 +39,7 @@ pub(crate) fn told(sums: &Sums) -> BTreeMap<String, String> {
     sums.iter().map(|(name, sum)| (name.clone(), sum.normalize().to_string())).collect()
 }
 
-fn is_amount(name: &str) -> bool {
+pub(super) fn is_amount(name: &str) -> bool {
     ["amt", "_pay", "_fee"].iter().any(|end| name.ends_with(end))
 }
 

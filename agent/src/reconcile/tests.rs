@@ -34,10 +34,13 @@ async fn each_confirmed_record_is_entered_once_over_kills() {
         writer.close().await.unwrap();
     }
     let (opened, _writer) = open(folder.path());
-    let waiting: u64 = opened.waiting(20_261_122).unwrap().values().map(|(count, _)| count).sum();
+    let snapshot = opened.snapshot(20_261_122).unwrap();
+    let waiting: u64 = snapshot.waiting.values().map(|(count, _)| count).sum();
     assert_eq!((total, waiting), (900, 200));
     same_as_the_platform(&opened);
     opened.forget_before(20_261_122).unwrap();
+    opened.forget_before(20_261_101).unwrap();
+    assert_eq!(opened.forgotten().unwrap(), 20_261_122, "what is gone stays gone");
     assert_eq!((count(&opened, 20_261_121), count(&opened, 20_261_122)), (0, 400));
 }
 

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::Relay;
 use super::exchange::Request;
-use super::{Relay, read};
 use crate::checks::Log;
 use crate::checks::entry::Check;
 use crate::checks::states::{Given, State};
@@ -107,8 +107,8 @@ pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
     let Some(relay) = &road.relay else { return };
     let mut wait = PAUSE;
     while !stop.is_cancelled() {
-        let sending = Arc::clone(&road);
-        let ended = tokio::task::spawn_blocking(move || send_all(&sending)).await;
+        let (sending, ending) = (Arc::clone(&road), stop.clone());
+        let ended = tokio::task::spawn_blocking(move || send_all(&sending, &ending)).await;
         wait = match ended.map_err(|_| StoreError::panicked()).flatten() {
             Ok(true) => PAUSE,
             Ok(false) => (wait * 2).min(PAUSE_MAX),
@@ -127,10 +127,13 @@ pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
 }
 
 /// True when nothing is left that waits for the insurer.
-fn send_all(road: &Road) -> Result<bool, StoreError> {
+fn send_all(road: &Road, stop: &CancellationToken) -> Result<bool, StoreError> {
     let (Some(relay), Some(log)) = (&road.relay, road.checks.log()) else { return Ok(true) };
     let mut is_done = true;
     for (key, bytes) in log.owed(SENT_AT_ONCE)? {
+        if stop.is_cancelled() {
+            return Ok(false);
+        }
         let Ok(owed) = serde_json::from_slice::<Owed>(&bytes) else {
             give_up(log, (&key, &bytes), "", "unreadable")?;
             continue;
@@ -152,6 +155,8 @@ fn send_all(road: &Road) -> Result<bool, StoreError> {
                 let again = serde_json::to_vec(&again).unwrap_or_default();
                 log.settle_owed(&key, &bytes, Some(again))?;
             }
+            // This one was not understood; the next may be.
+            Err(Bureau::Garbled) => is_done = false,
             // The next would fare no better.
             Err(_) => return Ok(false),
         }
@@ -176,7 +181,8 @@ fn send(
     };
     Ok(relay.client.post(&request, Instant::now() + PATIENCE).and_then(|reply| {
         let text = adapters::text(&reply.body, reply.content_type.as_deref(), &relay.limits);
-        read(reply.status, text.ok().as_deref(), bureau::read_receipt)
+        // Whatever the status: only the envelope of the insurer refuses.
+        text.map_err(|_| Bureau::Garbled).and_then(|it| bureau::read_receipt(&it))
     }))
 }
 

@@ -245,10 +245,15 @@ async fn answer(
         Ok(Ok((no, Ok(reloaded)))) => {
             done(&json!({ "change": no, "digest": reloaded.digest.short() }))
         }
-        Ok(
-            Ok((_, Err(problems)))
-            | Err(NotChanged::Broken(problems) | NotChanged::Refused(problems)),
-        ) => refused(&problems),
+        Ok(Ok((no, Err(problems)))) => {
+            let code = problems.first().map_or("A015", |it| it.code);
+            let mut told = vec![format!(
+                "修改 {no} 已写入，尚未生效，不要重做；改正下列问题后运行 his-agent sets reload"
+            )];
+            told.extend(problems.iter().map(ToString::to_string));
+            failed(StatusCode::SERVICE_UNAVAILABLE, code, &told)
+        }
+        Ok(Err(NotChanged::Broken(problems) | NotChanged::Refused(problems))) => refused(&problems),
         Ok(Err(NotChanged::NoPlace(reason) | NotChanged::Unwritable(reason))) => {
             failed(StatusCode::SERVICE_UNAVAILABLE, "I134", &[reason])
         }

@@ -30,7 +30,12 @@ pub fn read_answer(text: &str) -> Result<Vec<Told>, Bureau> {
 /// Reads the answer to a 3103.
 pub fn read_receipt(text: &str) -> Result<(), Bureau> {
     let json = Json::parse(text).map_err(|_| Bureau::Garbled)?;
-    if is_done(&json)? { Ok(()) } else { Err(Bureau::Refused) }
+    if nodes::text(&json, "infcode").is_none() {
+        // A gateway's own words: nobody has looked at the answer yet.
+        return Err(Bureau::Garbled);
+    }
+    let is_taken = is_done(&json)? && nodes::text(&json, "err_msg").is_none();
+    if is_taken { Ok(()) } else { Err(Bureau::Refused) }
 }
 
 /// Puts what the insurer said beside what we say; the worst come first.

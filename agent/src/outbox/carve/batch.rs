@@ -28,7 +28,7 @@ pub(super) fn changes<'a>(record: &'a [u8], mut show: impl FnMut(Change<'a>)) ->
         let key = rest.sized()?;
         let value = if kind == Kind::Delete { &[] } else { rest.sized()? };
         show(Change { family, seqno, kind, key, value, is_sure: true });
-        seqno += 1;
+        seqno = seqno.saturating_add(1);
     }
     Some(())
 }

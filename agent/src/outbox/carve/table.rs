@@ -28,7 +28,7 @@ pub(super) fn read(file: &[u8], listed: Option<u32>, mut show: impl FnMut(Change
     let mut told = Told { family: tail.family.clone(), wounds: Vec::new() };
     let family = tail.family.as_ref().map(|it| it.0).or(listed);
     let mut reading = Reading { file, base: tail.base, family, told: &mut told, show: &mut show };
-    reading.walk(tail.data_end);
+    reading.walk(tail.data_end.min(file.len()));
     if let Some(at) = tail.marks {
         reading.block(at, true);
     }

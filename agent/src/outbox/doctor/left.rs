@@ -224,8 +224,8 @@ impl Left {
         let parked: Option<[u64; 2]> = self.row(PARKED);
         let cursor = cursor.max(self.delivered);
         let next_seq = next.max(cursor).max(self.behind).max(witnessed.map_or(1, |it| it.next_seq));
-        let next_letter = letters.map_or(1, |it| it[0]).max(self.last_letter + 1);
-        let next_parked = parked.map_or(1, |it| it[0]).max(self.last_parked + 1);
+        let next_letter = letters.map_or(1, |it| it[0]).max(self.last_letter.saturating_add(1));
+        let next_parked = parked.map_or(1, |it| it[0]).max(self.last_parked.saturating_add(1));
         Position {
             cursor,
             next_seq,

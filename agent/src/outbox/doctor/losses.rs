@@ -81,7 +81,7 @@ pub(super) fn queue(left: &mut Left) -> Result<Queue, StoreError> {
         let mut scratch = Vec::new();
         match left.open(family, key, value, &mut scratch).and_then(Entry::read) {
             Ok(entry) => {
-                queue.entries.insert(first, first + entry.records.len() as u64);
+                queue.entries.insert(first, first.saturating_add(entry.records.len() as u64));
                 let told = reading::envelopes(first, &entry);
                 let altered = told.into_iter().filter_map(|(seq, it)| it.is_none().then_some(seq));
                 queue.altered.extend(altered);

@@ -43,11 +43,17 @@ pub fn salvage(dir: &Path, options: &Options) -> Result<Salvaged, StoreError> {
     let examined = examined(&mut left)?;
     let growing = beside(dir, "salvaging");
     remove(&growing)?;
-    fill(&mut left, &growing, options)?;
+    // Whoever opened it meanwhile has written what the copy does not have.
+    let filled = fill(&mut left, &growing, options).and_then(|()| lock::refuse_held(dir));
+    if let Err(error) = filled {
+        drop(remove(&growing));
+        return Err(error);
+    }
     let ready = beside(dir, "salvaged");
     remove(&ready)?;
     let (aside, losses) = set_aside_as(dir);
     list(&losses, &examined)?;
+    lock::refuse_held(dir)?;
     let moved = [(&growing, &ready), (&dir.to_owned(), &aside), (&ready, &dir.to_owned())];
     for (from, to) in moved {
         fs::rename(from, to).map_err(|error| moving(&error))?;

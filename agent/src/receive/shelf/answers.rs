@@ -68,11 +68,12 @@ impl Shelf {
         match ask {
             Ask::Withdraw { keep, unknown, doubles } => {
                 self.know(&of, &doubles)?;
-                let copies = self.withdraw(&of, &keep, &unknown)?;
-                Ok(Answer::Withdrawn { copies })
+                readable(
+                    self.withdraw(&of, &keep, &unknown).map(|it| Answer::Withdrawn { copies: it }),
+                )
             }
             Ask::Keep { statement } => self.keep(&of, &statement),
-            ask => Ok(self.book(&of)?.answer(&ask)),
+            ask => readable(self.book(&of).map(|it| it.answer(&ask))),
         }
     }
 
@@ -131,8 +132,8 @@ impl Shelf {
                         .is_some_and(|right| *right != leaf.digest || !kept.insert(leaf.id))
             })?;
         }
-        if copies > 0 {
-            // What is seen is what lies in the files.
+        if copies > 0 || !keep.is_empty() {
+            // What is seen is what lies in the files: what was lost from them may come anew.
             *self = Shelf::open(&self.dir)?;
         }
         Ok(copies)
@@ -145,6 +146,17 @@ impl Shelf {
         let name = format!("statement.{}.{}.{}.json", of.agent, of.epoch, of.day);
         put(&self.dir, &name, &serde_json::to_vec_pretty(signed)?)?;
         Ok(Answer::Kept)
+    }
+}
+
+/// A file with a line that is no record is told to whoever asks, and does not end the receiver.
+fn readable(answer: io::Result<Answer>) -> io::Result<Answer> {
+    match answer {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            tracing::error!(%error, "a file of records cannot be read whole");
+            Ok(Answer::Refused { reason: "a file of this day cannot be read whole".to_owned() })
+        }
+        other => other,
     }
 }
 
@@ -163,7 +175,8 @@ fn read_book(of: &Day, records: &Path, doubles: &Path) -> io::Result<Book> {
     }
     if doubles.exists() {
         each_line(doubles, |line| {
-            let it: Double = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+            // A note that was torn costs a note.
+            let Ok(it) = serde_json::from_slice::<Double>(line) else { return Ok(()) };
             if (&it.agent, &it.epoch, &it.day) == (&of.agent, &of.epoch, &of.day) {
                 note(&mut book, it, &right);
             }
