@@ -11,7 +11,7 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `cron` | [`Cron`](cron::Cron): five fields, and when they are due |
+//! | `cron` | `Cron`: five fields, and when they are due |
 //! | `plan` | a plan and its job, proved |
 //! | `execution` | one run: state, counts, log |
 //! | `book` | what is on disk |

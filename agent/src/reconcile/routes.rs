@@ -118,7 +118,7 @@ async fn against_his(State(road): State<Arc<Road>>, Json(asked): Json<Totals>) -
     }
     let day = day_of(&asked.day);
     let oldest = keeper::oldest(road.config.messages.keep_days);
-    let forgotten = with(&road, |opened| opened.forgotten()).await.unwrap_or(u32::MAX);
+    let forgotten = with(&road, super::Opened::forgotten).await.unwrap_or(u32::MAX);
     if day < forgotten.max(oldest) {
         let told = Trouble::Forgotten;
         return failed(StatusCode::BAD_REQUEST, told.code(), &[told.to_string()]);
