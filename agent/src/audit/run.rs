@@ -219,8 +219,7 @@ impl<'a> Run<'a> {
     ) -> Result<LookedAt, NotRun> {
         let mut looked_at = LookedAt { id: clock::new_id(), is_news: false };
         let stamp = pipeline::stamp(now);
-        for finding in verdict.findings.iter().filter(|it| it.action != Action::Silent) {
-            let it = Suspicion::of(met, finding);
+        for it in suspicions(met, verdict) {
             let known = book::suspicion(&self.road.outbox, &it.id)?;
             let (scene, run) = (self.ran.scene.clone(), self.ran.run_id.clone());
             let (mut it, turn) = it.seen(known, (&run, &scene), (self.day, &stamp));
@@ -309,6 +308,20 @@ pub(super) fn accounts(outbox: &Outbox, is_running: bool) -> Result<Vec<Ran>, No
 /// The name of a scene in files and requests.
 pub(super) fn name_of(scene: Scene) -> &'static str {
     Scene::NAMES.iter().find(|(_, it)| *it == scene).map_or("", |(name, _)| name)
+}
+
+/// What was found, each suspicion once: two findings of a rule about the same lines (one drug that goes
+/// with neither of two others) are one, and it says both.
+fn suspicions(met: &Met, verdict: &Verdict) -> Vec<Suspicion> {
+    let mut all: Vec<Suspicion> = Vec::new();
+    for finding in verdict.findings.iter().filter(|it| it.action != Action::Silent) {
+        let it = Suspicion::of(met, finding);
+        match all.iter_mut().find(|one| one.id == it.id) {
+            Some(one) => one.join(it),
+            None => all.push(it),
+        }
+    }
+    all
 }
 
 fn first_line(met: &Met) -> Option<Date> {

@@ -88,6 +88,18 @@ pub(super) enum Turn {
 }
 
 impl Suspicion {
+    /// Takes in another finding that is this suspicion, too.
+    pub(super) fn join(&mut self, other: Suspicion) {
+        self.text = format!("{}；{}", self.text, other.text);
+        // Whether the grounds have changed is told by all of them, in whatever order they come.
+        let mut ids: Vec<&str> = self.finding_id.split('+').chain([&*other.finding_id]).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        self.finding_id = ids.join("+");
+        let new = other.lines.into_iter().filter(|it| !self.lines.contains(it)).collect::<Vec<_>>();
+        self.lines.extend(new);
+    }
+
     /// What a finding of an encounter is, at first sight.
     pub(super) fn of(met: &Met, finding: &Finding) -> Suspicion {
         let lines: Vec<String> = finding.lines.iter().map(|it| it.rx_id.clone()).collect();
@@ -267,6 +279,36 @@ mod tests {
         let mut escalated = one.0;
         escalated.turn_to(Said::by_agent(State::Escalated, "settled", "t1.7"));
         assert_eq!(told(&found("F2", Some(&escalated), "t2")), "Found escalated since t1.7");
+    }
+
+    #[test]
+    fn a_run_for_an_earlier_day_leaves_what_is_known_of_a_later_one() {
+        let (one, _) = found("F1", None, "t1");
+        let corrected = answered(&one, State::Corrected);
+        let earlier = Suspicion { finding_id: "F0".to_owned(), ..Suspicion::default() };
+        let day = jiff::civil::date(2026, 4, 30);
+        let seen = earlier.seen(Some(corrected), ("R2", "daily_batch"), (day, "t2"));
+        assert_eq!(told(&seen), "Found corrected since t1.5");
+        assert_eq!(seen.0.finding_id, "F1");
+    }
+
+    #[test]
+    fn findings_about_the_same_lines_are_one_in_whatever_order() {
+        let finding = |id: &str, partner: &str| Suspicion {
+            finding_id: id.to_owned(),
+            text: format!("3与{partner}"),
+            lines: vec!["3".to_owned(), partner.to_owned()],
+            ..Suspicion::default()
+        };
+        let joined = |all: [Suspicion; 2]| {
+            let [mut one, other] = all;
+            one.join(other);
+            one
+        };
+        let one = joined([finding("B", "1"), finding("A", "2")]);
+        assert_eq!((&*one.text, &*one.finding_id), ("3与1；3与2", "A+B"));
+        assert_eq!(one.lines, ["3", "1", "2"]);
+        assert_eq!(joined([finding("A", "2"), finding("B", "1")]).finding_id, "A+B");
     }
 
     fn found(id: &str, known: Option<&Suspicion>, now: &str) -> (Suspicion, Turn) {
