@@ -88,7 +88,9 @@
 mod accept;
 mod account;
 mod again;
+mod blocking;
 mod carve;
+mod changes;
 mod command;
 pub mod doctor;
 mod error;
@@ -122,6 +124,8 @@ use tokio::task;
 use tracing::error;
 
 use self::again::Again;
+pub(crate) use self::blocking::blocking;
+pub use self::changes::Change;
 use self::command::{Append, Command, Unreadable};
 pub use self::error::StoreError;
 pub use self::journey::{Kept, Place};
@@ -135,7 +139,6 @@ use self::rotation::Resealing;
 pub(crate) use self::rotation::keep as keep_sealed;
 pub use self::rotation::{DataKey, Sealing};
 pub use self::rows::Accepted;
-pub use self::shelf::Change;
 use self::store::Store;
 pub use self::store::{Reach, RowError};
 use self::writer::Writer;

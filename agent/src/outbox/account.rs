@@ -26,21 +26,7 @@ impl Outbox {
     /// on it, and what a power cut takes is made again.
     pub fn enter(&self, changes: &[Change]) -> Result<(), StoreError> {
         self.may_keep_house()?;
-        let store = self.shared.store()?;
-        let mut batch = store.batch();
-        for change in changes {
-            match change {
-                Change::Put(key, row) => {
-                    batch.seal(Family::Account, key, format::kept(row));
-                }
-                Change::Remove(key) => batch.delete(Family::Account, key),
-                Change::RemoveRange(from, end) => batch.delete_keys(Family::Account, from, end),
-            }
-        }
-        if batch.is_empty() {
-            return Ok(());
-        }
-        batch.write(Durability::Buffered).inspect_err(|error| self.shared.refused(error))
+        self.change(Family::Account, changes, Durability::Buffered)
     }
 
     /// A row. Unlike a journey's, a damaged one is an error: an account must not be short in silence.

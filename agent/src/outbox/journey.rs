@@ -197,22 +197,8 @@ impl Outbox {
     /// anew need not be.
     pub fn note(&self, changes: &[Change], synced: bool) -> Result<(), StoreError> {
         self.may_keep_house()?;
-        let store = self.shared.store()?;
-        let mut batch = store.batch();
-        for change in changes {
-            match change {
-                Change::Put(key, row) => {
-                    batch.seal(Family::Journey, key, format::kept(row));
-                }
-                Change::Remove(key) => batch.delete(Family::Journey, key),
-                Change::RemoveRange(from, end) => batch.delete_keys(Family::Journey, from, end),
-            }
-        }
-        if batch.is_empty() {
-            return Ok(());
-        }
         let how = if synced { Durability::Synced } else { Durability::Buffered };
-        batch.write(how).inspect_err(|error| self.shared.refused(error))
+        self.change(Family::Journey, changes, how)
     }
 
     /// A row. Damaged bytes count as absent, and are named in the log.

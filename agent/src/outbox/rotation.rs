@@ -7,13 +7,12 @@
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::task;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::format::Keyring;
 use super::store::{Chunk, Durability, Family};
-use super::{Outbox, RESEALED, StoreError, format, keyring, opening};
+use super::{Outbox, RESEALED, StoreError, blocking, format, keyring, opening};
 use crate::master_key::MasterKey;
 
 /// A data key, for people.
@@ -155,8 +154,7 @@ impl Outbox {
 pub(crate) async fn keep(outbox: Outbox, stop: CancellationToken) {
     loop {
         let working = outbox.clone();
-        let worked = task::spawn_blocking(move || working.reseal_some()).await;
-        let pause = match worked.map_err(|_| StoreError::panicked()).flatten() {
+        let pause = match blocking(move || working.reseal_some()).await {
             Ok(true) => Some(PAUSE),
             Ok(false) => None,
             Err(error) if error.is_full() => Some(PAUSE_WHEN_FULL),

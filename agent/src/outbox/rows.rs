@@ -62,19 +62,7 @@ impl Outbox {
     /// Makes changes of rows, all or nothing, without waiting for the disk.
     pub fn write_rows(&self, changes: &[Change]) -> Result<(), StoreError> {
         self.may_keep_house()?;
-        let store = self.shared.store()?;
-        let mut batch = store.batch();
-        for change in changes {
-            match change {
-                Change::Put(key, bytes) => batch.put(Family::History, key, bytes),
-                Change::Remove(key) => batch.delete(Family::History, key),
-                Change::RemoveRange(from, end) => batch.delete_keys(Family::History, from, end),
-            }
-        }
-        if batch.is_empty() {
-            return Ok(());
-        }
-        batch.write(Durability::Buffered).inspect_err(|error| self.shared.refused(error))
+        self.change(Family::History, changes, Durability::Buffered)
     }
 
     /// A row.

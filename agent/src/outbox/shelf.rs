@@ -11,23 +11,11 @@ use tracing::error;
 
 use super::format;
 use super::store::{Durability, Family, Store, WalkError};
-use super::{Outbox, StoreError};
-
-/// One change of the shelf.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Sets a key.
-    Put(Vec<u8>, Vec<u8>),
-    /// Removes a key.
-    Remove(Vec<u8>),
-    /// Removes all keys from the first on and below the second.
-    RemoveRange(Vec<u8>, Vec<u8>),
-}
+use super::{Change, Outbox, StoreError};
 
 impl Outbox {
     /// Makes changes, all or nothing. Returns after the disk has synced. While room is short only
-    /// what takes none is done. When the disk refuses, the
-    /// outbox refuses everything from then on, since both share one log.
+    /// what takes none is done.
     pub fn shelve(&self, changes: &[Change]) -> Result<(), StoreError> {
         if let Some(refusal) = self.refusal() {
             return Err(refusal);
@@ -35,21 +23,7 @@ impl Outbox {
         let grows = changes.iter().any(|it| matches!(it, Change::Put(..)));
         let room = &self.shared.room;
         if grows { room.admit() } else { room.admit_upkeep() }?;
-        let store = self.shared.store()?;
-        let mut batch = store.batch();
-        for change in changes {
-            match change {
-                Change::Put(key, bytes) => {
-                    batch.seal(Family::Shelf, key, format::kept(bytes));
-                }
-                Change::Remove(key) => batch.delete(Family::Shelf, key),
-                Change::RemoveRange(from, end) => batch.delete_keys(Family::Shelf, from, end),
-            }
-        }
-        if batch.is_empty() {
-            return Ok(());
-        }
-        batch.write(Durability::Synced).inspect_err(|error| self.shared.refused(error))
+        self.change(Family::Shelf, changes, Durability::Synced)
     }
 
     /// What is kept under a key. Damaged bytes count as absent, and are named in the log.
