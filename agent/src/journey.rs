@@ -48,7 +48,7 @@ pub(crate) use self::keeper::keep;
 pub(crate) use self::repair::send_again;
 pub(crate) use self::replay::carry_out;
 use crate::config::Config;
-use crate::outbox::{Outbox, StoreError};
+use crate::outbox::Outbox;
 use crate::patient_key::PatientKey;
 
 /// What the doors, the keeper and the commands share.
@@ -127,11 +127,4 @@ impl Opened {
 /// Ids are written with and without hyphens.
 fn same_id(id: &str) -> String {
     uuid::Uuid::try_parse(id.trim()).map_or_else(|_| id.trim().to_owned(), |it| it.to_string())
-}
-
-/// Work that reads the disk, on a thread that may block.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::panicked()).flatten()
 }

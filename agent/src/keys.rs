@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::control::{done, failed};
 use crate::intake::Road;
 use crate::master_key::MasterKey;
-use crate::outbox::{Outbox, Sealing, StoreError};
+use crate::outbox::{Outbox, Sealing, StoreError, blocking};
 
 pub(crate) fn routes() -> Router<Arc<Road>> {
     Router::new()
@@ -66,8 +66,7 @@ async fn answer(
     work: impl FnOnce(&Outbox) -> Result<Sealing, StoreError> + Send + 'static,
 ) -> Response {
     let outbox = road.outbox.clone();
-    let worked = tokio::task::spawn_blocking(move || work(&outbox)).await;
-    match worked.map_err(|_| StoreError::panicked()).flatten() {
+    match blocking(move || work(&outbox)).await {
         Ok(sealing) => done(&told(sealing)),
         Err(error) => {
             let status = StatusCode::INTERNAL_SERVER_ERROR;

@@ -23,6 +23,7 @@
 //! | [`keys`] | the keys of the store, for operators |
 //! | [`master_key`] | the key, kept outside the store, without which nothing in it can be read |
 //! | [`relay`] | the insurer's own review, asked beside ours, and doctors' answers on their way to it |
+//! | `pace` | how those who follow the outbox take turns with the road |
 //! | [`patient_key`] | the key under which a patient is known in stores that outlive a visit |
 //! | [`parked`] | messages that wait for a local code to be mapped: listed, judged again, released |
 //! | [`plans`] | what is run by itself, when, and what came of it |
@@ -61,6 +62,7 @@ pub mod journey;
 pub mod keys;
 pub mod master_key;
 pub mod outbox;
+mod pace;
 pub mod parked;
 pub mod patient_key;
 pub mod pipeline;

@@ -18,7 +18,7 @@ use super::entry::Check;
 use super::log::Log;
 use crate::control::{done, failed};
 use crate::intake::Road;
-use crate::outbox::StoreError;
+use crate::outbox::{StoreError, blocking};
 use crate::pipeline;
 
 /// Which page is wanted.
@@ -43,8 +43,7 @@ pub(super) async fn requests(State(road): State<Arc<Road>>, Query(page): Query<P
         let log = road.checks.log().ok_or(StoreError::Stopped)?;
         read(log, from, to, page.after.as_deref())
     };
-    let reading = tokio::task::spawn_blocking(work).await;
-    match reading.map_err(|_| StoreError::panicked()).flatten() {
+    match blocking(work).await {
         Ok(checks) => done(&json!({ "checks": checks })),
         Err(error) => {
             let status = StatusCode::INTERNAL_SERVER_ERROR;

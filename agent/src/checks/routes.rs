@@ -24,7 +24,7 @@ use super::why;
 use crate::clock;
 use crate::control::{done, failed};
 use crate::intake::Road;
-use crate::outbox::StoreError;
+use crate::outbox::{StoreError, blocking};
 use crate::pipeline;
 
 pub(crate) fn routes() -> Router<Arc<Road>> {
@@ -58,8 +58,7 @@ async fn list(State(road): State<Arc<Road>>, Query(wanted): Query<Wanted>) -> Re
     road.checks.flush().await;
     let Some(log) = road.checks.log().cloned() else { return failed_to_read(&StoreError::Stopped) };
     let Some((from, to)) = wanted.span() else { return wrong_span() };
-    let reading = tokio::task::spawn_blocking(move || wanted.checks(&log, from, to)).await;
-    match reading.map_err(|_| StoreError::panicked()).flatten() {
+    match blocking(move || wanted.checks(&log, from, to)).await {
         Ok(checks) => done(&json!({ "checks": checks })),
         Err(error) => failed_to_read(&error),
     }
@@ -70,8 +69,7 @@ async fn statistics(State(road): State<Arc<Road>>, Query(wanted): Query<Wanted>)
     road.checks.flush().await;
     let Some(log) = road.checks.log().cloned() else { return failed_to_read(&StoreError::Stopped) };
     let Some((from, to)) = wanted.span() else { return wrong_span() };
-    let reading = tokio::task::spawn_blocking(move || Statistics::read(&log, from, to)).await;
-    match reading.map_err(|_| StoreError::panicked()).flatten() {
+    match blocking(move || Statistics::read(&log, from, to)).await {
         Ok(statistics) => done(&statistics.to_json(wanted.rule.as_deref())),
         Err(error) => failed_to_read(&error),
     }
@@ -146,8 +144,7 @@ async fn show(State(road): State<Arc<Road>>, Path(id): Path<String>) -> Response
     road.checks.flush().await;
     let Some(log) = road.checks.log().cloned() else { return failed_to_read(&StoreError::Stopped) };
     let asked = id.clone();
-    let reading = tokio::task::spawn_blocking(move || trace(&log, &asked)).await;
-    match reading.map_err(|_| StoreError::panicked()).flatten() {
+    match blocking(move || trace(&log, &asked)).await {
         Ok(Some(trace)) => done(&trace),
         Ok(None) => {
             let id: String = id.chars().take(50).collect();

@@ -14,7 +14,7 @@ use super::again;
 use super::entry::{Check, Found};
 use crate::control::{done, failed};
 use crate::intake::Road;
-use crate::outbox::StoreError;
+use crate::outbox::{StoreError, blocking};
 
 /// `GET /admin/v1/checks/{id}/explain`: every finding, and what every undecided rule lacks.
 pub(super) async fn whole(State(road): State<Arc<Road>>, Path(id): Path<String>) -> Response {
@@ -37,8 +37,7 @@ async fn answer(road: Arc<Road>, id: String, finding: Option<String>) -> Respons
         let check = log.get(&asked)?;
         Ok(check.map(|check| why(&road, &check, finding.as_deref())))
     };
-    let working = tokio::task::spawn_blocking(work).await;
-    match working.map_err(|_| StoreError::panicked()).flatten() {
+    match blocking(work).await {
         Ok(Some(Ok(told))) => done(&told),
         Ok(Some(Err(reason))) => failed(StatusCode::NOT_FOUND, "I113", &[reason]),
         Ok(None) => {

@@ -9,7 +9,7 @@ use super::ledger::{Folded, Ledger};
 use crate::audit;
 use crate::clock;
 use crate::intake::Road;
-use crate::outbox::StoreError;
+use crate::outbox::{StoreError, blocking};
 
 /// Follows until told to stop. What it does not come to is found again at the next start.
 pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
@@ -38,8 +38,7 @@ pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
 /// Takes some in, and says how long to let others have the processor: as long as it took.
 async fn fold_some(road: &Arc<Road>, ledger: Ledger) -> Duration {
     let begun = Instant::now();
-    let folding = tokio::task::spawn_blocking(move || ledger.fold(clock::now().date()));
-    match folding.await.map_err(|_| StoreError::panicked()).flatten() {
+    match blocking(move || ledger.fold(clock::now().date())).await {
         Ok(folded) => {
             tell(&folded);
             escalate(road, folded.settled).await;

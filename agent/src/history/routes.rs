@@ -22,7 +22,7 @@ use crate::audit;
 use crate::clock;
 use crate::control::{done, failed};
 use crate::intake::Road;
-use crate::outbox::{Reach, StoreError};
+use crate::outbox::{Reach, StoreError, blocking};
 
 pub(crate) fn routes() -> Router<Arc<Road>> {
     Router::new()
@@ -49,7 +49,7 @@ async fn show(State(road): State<Arc<Road>>, Json(asked): Json<Asked>) -> Respon
     let Some(ledger) = road.history.ledger() else { return not_open() };
     let Asked { patient, unmask } = asked;
     let reading = move || told(&ledger, &past::named_by(&patient), unmask);
-    match tokio::task::spawn_blocking(reading).await.map_err(|_| StoreError::panicked()).flatten() {
+    match blocking(reading).await {
         Ok(Some(told)) => done(&told),
         Ok(None) => nobody(),
         Err(error) => store_failed(&error),
@@ -67,7 +67,7 @@ async fn forget(State(road): State<Arc<Road>>, Json(asked): Json<Asked>) -> Resp
         audit::forget(&road, &known_as)?;
         Ok((patient, rows))
     };
-    match tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::panicked()).flatten() {
+    match blocking(work).await {
         Ok((Some(patient), rows)) => {
             tracing::warn!(patient, rows, "the past of a patient was forgotten");
             done(&json!({ "patient": patient, "rows": rows }))
@@ -82,7 +82,7 @@ async fn reset(State(road): State<Arc<Road>>) -> Response {
         road.history.begin_anew(&road.config, &road.outbox)?;
         Ok(road.history.standing())
     };
-    match tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::panicked()).flatten() {
+    match blocking(work).await {
         Ok(standing) => {
             tracing::warn!("the past of all patients was removed and begins anew");
             done(&standing)

@@ -9,27 +9,17 @@ use tokio_util::sync::CancellationToken;
 use super::Opened;
 use crate::config::MessagesConfig;
 use crate::intake::Road;
-use crate::outbox::{StoreError, day_of};
+use crate::outbox::{StoreError, blocking, day_of};
+use crate::pace::{self, FOLLOW_EVERY};
 
 /// Follows and looks after until told to stop. What it does not come to is found at the next start.
 pub(crate) async fn keep(road: Arc<Road>, stop: CancellationToken) {
-    let mut look_at = Instant::now();
-    while !stop.is_cancelled() {
-        let is_due = Instant::now() >= look_at;
-        if is_due {
-            look_at = Instant::now() + LOOK_EVERY;
-        }
-        let wait = work(&road, is_due).await;
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(wait) => {}
-        }
-    }
+    pace::keep(stop, |is_due| work(Arc::clone(&road), is_due)).await;
 }
 
 /// Some work, and how long to let others have the processor.
-async fn work(road: &Arc<Road>, is_due: bool) -> Duration {
-    let (road, begun) = (Arc::clone(road), Instant::now());
+async fn work(road: Arc<Road>, is_due: bool) -> Duration {
+    let begun = Instant::now();
     let working = move || {
         let Some(opened) = road.journeys.opened() else { return Ok(0) };
         let followed = opened.follow()?;
@@ -40,9 +30,9 @@ async fn work(road: &Arc<Road>, is_due: bool) -> Duration {
         }
         Ok(followed)
     };
-    match tokio::task::spawn_blocking(working).await.map_err(|_| StoreError::panicked()).flatten() {
-        Ok(0) | Err(StoreError::Stopped) => FOLLOW_EVERY,
-        Ok(_) => begun.elapsed().min(PAUSE_MAX),
+    match blocking(working).await {
+        Ok(followed) => pace::rest(followed as u64, begun.elapsed()),
+        Err(StoreError::Stopped) => FOLLOW_EVERY,
         Err(error) => {
             tracing::error!(%error, "the journeys of messages were not looked after");
             FOLLOW_EVERY
@@ -100,6 +90,3 @@ pub(super) fn now_ms() -> u64 {
 }
 
 const DAY_MS: u64 = 86_400_000;
-const FOLLOW_EVERY: Duration = Duration::from_secs(1);
-const LOOK_EVERY: Duration = Duration::from_secs(10);
-const PAUSE_MAX: Duration = Duration::from_millis(100);

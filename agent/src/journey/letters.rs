@@ -10,10 +10,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Opened, blocking, keeper, rows};
+use super::{Opened, keeper, rows};
 use crate::envelope::{DeadLetter, Original, Receipt, Stage, Submission};
 use crate::intake::{self, Road};
-use crate::outbox::{Change, StoreError};
+use crate::outbox::{Change, StoreError, blocking};
 use crate::pipeline::{self, Accepted, Inbound, Parked, Verdict};
 use crate::sets::Channel;
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
+use super::Journeys;
 use super::letters::Said;
 use super::replay::Wanted;
-use super::{Journeys, blocking};
 use crate::intake::Road;
-use crate::outbox::StoreError;
+use crate::outbox::{StoreError, blocking};
 
 impl Journeys {
     /// Begins a replay of these records, also of such that a later revision has replaced: the platform

@@ -18,13 +18,13 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::query::{Asked, Query};
-use super::{Opened, Subject, blocking, keeper, letters::Said, rows};
+use super::{Opened, Subject, keeper, letters::Said, rows};
 use crate::clock;
 use crate::config::ForwardConfig;
 use crate::envelope::Envelope;
 use crate::forward::files;
 use crate::intake::Road;
-use crate::outbox::{Change, StoreError};
+use crate::outbox::{Change, StoreError, blocking};
 
 /// What is to go out once more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,12 +15,12 @@ use super::letters::{Said, Tried};
 use super::query::{Asked, Query};
 use super::replay::Wanted;
 use super::show::Shown;
-use super::{Opened, blocking, forecast};
+use super::{Opened, forecast};
 use crate::clock;
 use crate::control::{done, failed};
 use crate::envelope::Receipt;
 use crate::intake::Road;
-use crate::outbox::StoreError;
+use crate::outbox::{StoreError, blocking};
 
 pub(crate) fn routes() -> Router<Arc<Road>> {
     Router::new()

@@ -15,7 +15,7 @@ use super::question::{Answer, Ask, Day, Question};
 use crate::clock;
 use crate::config::ForwardConfig;
 use crate::intake::Road;
-use crate::outbox::StoreError;
+use crate::outbox::{StoreError, blocking};
 use crate::pipeline;
 
 /// What came of a comparison.
@@ -183,8 +183,7 @@ pub(super) async fn with<T: Send + 'static>(
     work: impl FnOnce(&Opened) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     let road = Arc::clone(road);
-    let working = move || work(road.accounts.opened()?);
-    tokio::task::spawn_blocking(working).await.map_err(|_| StoreError::panicked()).flatten()
+    blocking(move || work(road.accounts.opened()?)).await
 }
 
 /// Sixteen thousand records: an answer stays below two megabytes.

@@ -23,7 +23,7 @@ use crate::checks::states::{Given, State};
 use crate::checks::tracked::Tracked;
 use crate::clock;
 use crate::intake::Road;
-use crate::outbox::StoreError;
+use crate::outbox::{StoreError, blocking};
 use crate::pipeline;
 
 /// One answer that the insurer has to get.
@@ -108,8 +108,7 @@ pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
     let mut wait = PAUSE;
     while !stop.is_cancelled() {
         let (sending, ending) = (Arc::clone(&road), stop.clone());
-        let ended = tokio::task::spawn_blocking(move || send_all(&sending, &ending)).await;
-        wait = match ended.map_err(|_| StoreError::panicked()).flatten() {
+        wait = match blocking(move || send_all(&sending, &ending)).await {
             Ok(true) => PAUSE,
             Ok(false) => (wait * 2).min(PAUSE_MAX),
             Err(error) => {
