@@ -14,6 +14,7 @@
 //! | [`platform`] | the central platform: `his-agent receive` and what it counted |
 //! | [`rabbitmq`] | the platform's broker, a real one |
 //! | [`process`] | signals, and waits with an end |
+//! | [`visit`] | the smallest HIS: one message, one record, one local code |
 //! | [`wire`] | the network between agent and broker, good or bad |
 //! | [`certificates`] | the platform's certificate authority |
 //! | [`chance`] | random moments that can be had again |
@@ -34,6 +35,7 @@ mod ports;
 mod power;
 pub mod process;
 pub mod rabbitmq;
+pub mod visit;
 pub mod wire;
 
 pub use ports::free as free_port;

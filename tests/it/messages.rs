@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tests::agent::{Agent, Setup};
-use tests::cases::Message;
 use tests::command::Ran;
 use tests::his::{Answer, Caller};
 use tests::platform::Platform;
 use tests::rabbitmq::RabbitMq;
+use tests::visit::{self, agent, visit};
 
 #[test]
 fn every_message_is_found_and_tells_where_it_is() {
@@ -269,61 +269,7 @@ fn messages(agent: &Agent, arguments: &[&str]) -> Ran {
     agent.ask(&[&["messages"], arguments].concat())
 }
 
-fn agent(setup: Setup) -> Agent {
-    let channel = "[[channel]]\nname = \"v\"\nmappings = [\"v/\"]";
-    let mut agent = Agent::prepare(Setup {
-        sets: Some("fallback_messages = 0".to_owned()),
-        channels: channel.to_owned(),
-        ..setup
-    });
-    let folder = agent.mappings().join("v");
-    fs::create_dir_all(folder.join("codes")).expect("our own folder");
-    fs::write(folder.join("visit.toml"), MAPPING).expect("our own folder");
-    fs::write(folder.join("codes/sex.csv"), "local,standard\n男,1\n女,2\n")
-        .expect("our own folder");
-    agent.start_again();
-    agent
-}
-
-fn visit(name: &str, patient: &str, encounter: &str, sex: &str) -> String {
-    format!(
-        "<a><name>{name}</name><id>{patient}</id><no>{encounter}</no><sex>{sex}</sex>\
-         <time>2026-01-02 08:30:00</time><dept>d</dept></a>"
-    )
-}
-
 fn send(agent: &Agent, body: &str) -> Answer {
     let mut caller = Caller::connect(agent.his()).expect("the agent listens");
-    let message = Message {
-        channel: "v".to_owned(),
-        content_type: Some("text/xml".to_owned()),
-        bytes: body.as_bytes().to_vec(),
-        records: Vec::new(),
-    };
-    caller.send(&message).expect("the agent answers")
+    caller.send(&visit::message(body)).expect("the agent answers")
 }
-
-const MAPPING: &str = r#"[mapping]
-name = "visit"
-profile = "clinical"
-lane = 'no'
-
-[codes.sex]
-domain = "gend"
-unknown = "park"
-
-[[record]]
-entity = "outpatient_registration"
-each = "a"
-key = ['id']
-
-[record.elements]
-psn_name = 'name'
-patn_id = 'id'
-ipt_otp_no = 'no'
-mdtrt_sn = 'no'
-gend = 'sex | code("sex")'
-begntime = 'time | datetime("yyyy-MM-dd HH:mm:ss")'
-dept_code = 'dept'
-dept_name = 'dept'
-"#;

@@ -14,6 +14,7 @@ use tests::chance::Chance;
 use tests::command::{Ran, run};
 use tests::his::{Caller, Receipt};
 use tests::platform::{Delivered, Platform};
+use tests::visit::{self, MAP, visit};
 
 /// Visits, each with its order; 50 codes; one message in ten has a code that is mapped.
 const LANES: u64 = 1_000;
@@ -206,20 +207,7 @@ fn agent() -> Agent {
 }
 
 fn agent_with(mains: bool) -> Agent {
-    let channel = "[[channel]]\nname = \"v\"\nmappings = [\"v/\"]";
-    let mut agent = Agent::prepare(Setup {
-        sets: Some("fallback_messages = 0".to_owned()),
-        forward: channel.to_owned(),
-        mains,
-        ..Setup::files()
-    });
-    let folder = agent.mappings().join("v");
-    fs::create_dir_all(folder.join("codes")).expect("our own folder");
-    fs::write(folder.join("visit.toml"), MAPPING).expect("our own folder");
-    fs::write(folder.join("codes/sex.csv"), "local,standard\n男,1\n女,2\n")
-        .expect("our own folder");
-    agent.start_again();
-    agent
+    visit::agent(Setup { mains, ..Setup::files() })
 }
 
 fn caller(agent: &Agent) -> Caller {
@@ -232,15 +220,7 @@ fn message(n: u64) -> Message {
     let (lane, place) = (n / A_LANE, n % A_LANE);
     let unknown = (lane * (A_LANE - 1) + place) % CODES;
     let sex = if place == A_LANE - 1 { "男".to_owned() } else { format!("X{unknown:02}") };
-    let body = format!(
-        "<a><name>n</name><id>P{n}</id><no>V{lane}</no><sex>{sex}</sex><time>2026-01-02 08:30:00</time><dept>d</dept></a>"
-    );
-    Message {
-        channel: "v".to_owned(),
-        content_type: Some("text/xml".to_owned()),
-        bytes: body.into_bytes(),
-        records: Vec::new(),
-    }
+    visit::message(visit("n", &format!("P{n}"), &format!("V{lane}"), &sex))
 }
 
 fn send(caller: &mut Caller, n: u64) -> Receipt {
@@ -315,30 +295,3 @@ fn told(ran: &Ran, code: i32, parts: &[&str]) {
 fn text(path: &std::path::Path) -> &str {
     path.to_str().expect("our folders have plain names")
 }
-
-const MAP: &str = "v/codes/sex.csv";
-
-const MAPPING: &str = r#"[mapping]
-name = "visit"
-profile = "clinical"
-lane = 'no'
-
-[codes.sex]
-domain = "gend"
-unknown = "park"
-
-[[record]]
-entity = "outpatient_registration"
-each = "a"
-key = ['id']
-
-[record.elements]
-psn_name = 'name'
-patn_id = 'id'
-ipt_otp_no = 'no'
-mdtrt_sn = 'no'
-gend = 'sex | code("sex")'
-begntime = 'time | datetime("yyyy-MM-dd HH:mm:ss")'
-dept_code = 'dept'
-dept_name = 'dept'
-"#;
