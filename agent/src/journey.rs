@@ -21,7 +21,7 @@
 //! | `show` | all that is known of one |
 //! | `mask` | a message with its values hidden |
 //! | `letters`, `causes` | dead letters: send on, edited or not; discard; how many of what cause |
-//! | `replay` | delivered records once more |
+//! | `replay`, `ranges` | delivered records once more; which of them |
 //! | `repair` | the same for what the platform was found to lack |
 //! | `routes` | what operators may ask |
 
@@ -33,6 +33,7 @@ mod letters;
 mod list;
 mod mask;
 mod query;
+mod ranges;
 mod repair;
 mod replay;
 pub(crate) mod routes;

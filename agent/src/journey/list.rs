@@ -51,17 +51,11 @@ impl Opened {
     }
 
     /// Messages that gave records, the latest that are wanted.
-    pub(super) fn accepted(&self, query: &Query, read_to: u64) -> Result<Vec<Found>, StoreError> {
+    fn accepted(&self, query: &Query, read_to: u64) -> Result<Vec<Found>, StoreError> {
         let mut found = Vec::new();
         for day in (query.days[0]..=query.days[1]).rev() {
-            let is_wanted = |it: &Found| {
-                query.fits(&it.row.received_at, &it.row.channel)
-                    && query.asked.code.is_none()
-                    && query.wants(self.state_of(it, read_to))
-                    && has_entity(&it.row, query.asked.entity.as_deref())
-            };
             let room = query.limit.saturating_sub(found.len());
-            found.extend(self.of_day(query, day, is_wanted, room)?.into_iter().rev());
+            found.extend(self.last_of_day(query, day, read_to, room)?.into_iter().rev());
             if found.len() >= query.limit {
                 break;
             }
@@ -69,35 +63,71 @@ impl Opened {
         Ok(found)
     }
 
+    /// Shows every message of some days that gave records and is wanted, until told to stop.
+    pub(super) fn each_accepted(
+        &self,
+        query: &Query,
+        mut show: impl FnMut(Found) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let mut is_over = false;
+        for day in query.days[0]..=query.days[1] {
+            self.each_of_day(query, day, 0, |found| {
+                let told = show(found);
+                is_over = told.is_break();
+                told
+            })?;
+            if is_over {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// The last that are wanted of a day, in their order: a day may have millions.
-    fn of_day(
+    fn last_of_day(
         &self,
         query: &Query,
         day: u32,
-        is_wanted: impl Fn(&Found) -> bool,
+        read_to: u64,
         at_most: usize,
     ) -> Result<VecDeque<Found>, StoreError> {
         let mut last = VecDeque::new();
-        let mut take = |it: Option<Found>| {
-            let Some(it) = it.filter(&is_wanted) else { return };
+        self.each_of_day(query, day, read_to, |it| {
             last.push_back(it);
             if last.len() > at_most {
                 last.pop_front();
             }
-        };
-        if let Some(seqs) = self.led_to(query, day)? {
-            for seq in seqs {
-                let key = rows::message(day, seq);
-                take(self.outbox.noted(&key)?.and_then(|row| read(&key, &row)));
-            }
-        } else {
-            let [from, end] = rows::messages(day);
-            self.outbox.walk_journey([&from, &end], |key, row| {
-                take(read(key, row));
-                ControlFlow::Continue(())
-            })?;
-        }
+            ControlFlow::Continue(())
+        })?;
         Ok(last)
+    }
+
+    fn each_of_day(
+        &self,
+        query: &Query,
+        day: u32,
+        read_to: u64,
+        mut show: impl FnMut(Found) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let is_wanted = |it: &Found| {
+            query.fits(&it.row.received_at, &it.row.channel)
+                && query.asked.code.is_none()
+                && query.wants(self.state_of(it, read_to))
+                && has_entity(&it.row, query.asked.entity.as_deref())
+        };
+        let mut take =
+            |it: Option<Found>| it.filter(is_wanted).map_or(ControlFlow::Continue(()), &mut show);
+        let Some(seqs) = self.led_to(query, day)? else {
+            let [from, end] = rows::messages(day);
+            return self.outbox.walk_journey([&from, &end], |key, row| take(read(key, row)));
+        };
+        for seq in seqs {
+            let key = rows::message(day, seq);
+            if take(self.outbox.noted(&key)?.and_then(|row| read(&key, &row))).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The messages of a day that key, encounter and patient lead to; `None` when none of these is

@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::list::Found;
 use super::query::{Asked, Query};
+use super::ranges::{self, RANGES_INSIDE, Range};
 use super::{Opened, Subject, keeper, letters::Said, rows};
 use crate::clock;
 use crate::config::ForwardConfig;
@@ -51,8 +53,12 @@ pub(super) struct Replay {
     at: String,
     wanted: Wanted,
     state: Progress,
-    /// The numbers of the records, in ranges of first and last, in their order.
-    ranges: Vec<[u64; 2]>,
+    /// The numbers of the records, in their order; where these are many, rows of their own have them.
+    ranges: Vec<Range>,
+    /// Whether rows of their own have them.
+    apart: bool,
+    /// How many ids were named, once the ids themselves are not needed any more.
+    named: usize,
     /// All below have arrived.
     next_seq: u64,
     records: u64,
@@ -79,22 +85,15 @@ impl Replay {
         let Wanted { asked, ids, rate, said, .. } = &self.wanted;
         json!({
             "replay": self.number, "at": self.at, "state": self.state, "by": said.by,
-            "reason": said.reason, "asked": asked.masked(), "ids": ids.len(), "rate": rate.unwrap_or(RATE),
+            "reason": said.reason, "asked": asked.masked(), "ids": ids.len().max(self.named), "rate": rate.unwrap_or(RATE),
             "records": self.records, "arrived": self.arrived, "superseded": self.superseded,
             "gone": self.gone, "waiting": self.waiting,
         })
     }
 
-    fn seqs(&self) -> impl Iterator<Item = u64> {
-        self.ranges.iter().flat_map(|[first, last]| *first..=*last)
-    }
-
     fn add(&mut self, seq: u64) {
         self.records += 1;
-        match self.ranges.last_mut().filter(|it| it[1].saturating_add(1) == seq) {
-            Some(range) => range[1] = seq,
-            None => self.ranges.push([seq, seq]),
-        }
+        ranges::add(&mut self.ranges, seq);
     }
 }
 
@@ -108,18 +107,10 @@ impl Opened {
             Ok(query) => Query { limit: usize::MAX, ..query },
             Err(reason) => return Ok(Err(reason)),
         };
-        let mut seqs = BTreeSet::new();
-        let found = if wanted.ids.is_empty() {
-            self.accepted(&query, 0)?
-        } else {
-            self.named(&wanted.ids)?
-        };
-        let entity = query.asked.entity.as_deref();
-        for it in &found {
-            let of_entity = it.seqs().zip(&it.row.records);
-            let of_entity =
-                of_entity.filter(|(_, record)| entity.is_none_or(|it| it == record.entity));
-            seqs.extend(of_entity.map(|(seq, _)| seq));
+        let seqs = self.numbers(&query, &wanted.ids)?;
+        if seqs.len() > RECORDS_MAX {
+            let reason = format!("超过 {RECORDS_MAX} 条记录：用 --from、--to 等条件分几次重发");
+            return Ok(Err(reason));
         }
         let at = crate::pipeline::stamp(now);
         let mut replay = Replay { at, wanted, ..Replay::default() };
@@ -127,17 +118,36 @@ impl Opened {
         Ok(Ok(replay))
     }
 
-    fn named(&self, ids: &[String]) -> Result<Vec<super::list::Found>, StoreError> {
-        let mut found = Vec::new();
-        for id in ids {
-            let mut of_id = self.by_id(id)?;
-            // The id of a record means that record, and that of a message all of it.
-            for it in &mut of_id {
-                narrow(it, id);
+    /// The numbers of the records that are meant; a few too many where there are more than can be sent
+    /// in one go.
+    fn numbers(&self, query: &Query, ids: &[String]) -> Result<BTreeSet<u64>, StoreError> {
+        let mut seqs = BTreeSet::new();
+        let entity = query.asked.entity.as_deref();
+        let mut take = |it: &Found| {
+            let of_entity = it.seqs().zip(&it.row.records);
+            let of_entity =
+                of_entity.filter(|(_, record)| entity.is_none_or(|it| it == record.entity));
+            seqs.extend(of_entity.map(|(seq, _)| seq));
+            if seqs.len() > RECORDS_MAX {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             }
-            found.extend(of_id);
+        };
+        if ids.is_empty() {
+            self.each_accepted(query, |it| take(&it))?;
+            return Ok(seqs);
         }
-        Ok(found)
+        for id in ids {
+            for mut it in self.by_id(id)? {
+                // The id of a record means that record, and that of a message all of it.
+                narrow(&mut it, id);
+                if take(&it).is_break() {
+                    return Ok(seqs);
+                }
+            }
+        }
+        Ok(seqs)
     }
 
     /// Leaves out what is gone, what waits anyway, what a business key asked for does not mean, and
@@ -222,6 +232,12 @@ impl Opened {
         if replay.records == 0 {
             replay.state = Progress::Done;
         }
+        replay.named = replay.wanted.ids.len();
+        replay.wanted.ids = Vec::new();
+        replay.apart = replay.ranges.len() > RANGES_INSIDE;
+        if replay.apart {
+            self.keep_apart(replay.number, &std::mem::take(&mut replay.ranges))?;
+        }
         self.keep_replay(&replay, true)?;
         let Replay { number, records, .. } = replay;
         tracing::warn!(number, records, by = replay.wanted.said.by, "a replay begins");
@@ -267,7 +283,19 @@ impl Opened {
             Change::RemoveRange(rows::replay(0), rows::replay(forgotten)),
             Change::Put(rows::replay(replay.number), row),
         ];
-        self.outbox.note(&changes, synced)
+        self.outbox.note(&changes, synced)?;
+        if replay.state == Progress::Running {
+            return Ok(());
+        }
+        self.forget_apart([replay.number, replay.number.saturating_add(1)])
+    }
+
+    /// The next records of a replay, so many at most.
+    fn next_of(&self, replay: &Replay, at_most: usize) -> Result<Vec<u64>, StoreError> {
+        if replay.apart {
+            return self.apart_from(replay.number, replay.next_seq, at_most);
+        }
+        Ok(ranges::from(&replay.ranges, replay.next_seq, at_most))
     }
 
     /// Notes how far a replay is, unless somebody has stopped it.
@@ -284,7 +312,7 @@ impl Opened {
 }
 
 /// Leaves of a message only the record of this id, if it is a record's.
-fn narrow(found: &mut super::list::Found, id: &str) {
+fn narrow(found: &mut Found, id: &str) {
     let wanted = crate::outbox::id_bytes(id);
     if let Some(at) = found.row.records.iter().position(|it| it.id == wanted) {
         let record = found.row.records.swap_remove(at);
@@ -314,12 +342,11 @@ pub(crate) async fn carry_out(road: Arc<Road>, stop: CancellationToken) {
 }
 
 async fn run(road: &Arc<Road>, mut replay: Replay, stop: &CancellationToken) {
-    let left: Vec<u64> = replay.seqs().filter(|seq| *seq >= replay.next_seq).collect();
     let rate = usize::try_from(replay.wanted.rate.unwrap_or(RATE)).unwrap_or(1).max(1);
     let at_once = rate.div_ceil(TICKS_A_SECOND).min(IN_HAND_MAX);
-    for chunk in left.chunks(at_once) {
-        let sent = send(road, chunk).await;
-        let sent = match sent {
+    loop {
+        let (chunk, sent) = match send_next(road, &replay, at_once).await {
+            Ok((chunk, _)) if chunk.is_empty() => break,
             Ok(sent) => sent,
             Err(error) => {
                 tracing::error!(%error, number = replay.number, "a replay cannot go on");
@@ -327,7 +354,7 @@ async fn run(road: &Arc<Road>, mut replay: Replay, stop: &CancellationToken) {
             }
         };
         let pause = Duration::from_micros(chunk.len() as u64 * 1_000_000 / rate as u64);
-        if stopped_within(stop, pause).await || !arrived(road, chunk, stop).await {
+        if stopped_within(stop, pause).await || !arrived(road, &chunk, stop).await {
             return; // it goes on from here at the next start
         }
         replay.arrived += sent;
@@ -349,6 +376,21 @@ async fn went_on(road: &Arc<Road>, replay: &Replay) -> bool {
     let noted =
         blocking(move || road.journeys.opened().map_or(Ok(false), |it| it.went_on(&replay)));
     noted.await.unwrap_or(false)
+}
+
+/// Hands the next records over; gives their numbers, and how many of them are still there.
+async fn send_next(
+    road: &Arc<Road>,
+    replay: &Replay,
+    at_most: usize,
+) -> Result<(Vec<u64>, u64), StoreError> {
+    let (reading, of) = (Arc::clone(road), replay.clone());
+    let next = blocking(move || {
+        reading.journeys.opened().map_or(Ok(Vec::new()), |it| it.next_of(&of, at_most))
+    });
+    let chunk = next.await?;
+    let sent = if chunk.is_empty() { 0 } else { send(road, &chunk).await? };
+    Ok((chunk, sent))
 }
 
 /// Hands over those records that are still there: to the forwarder, or into files of their own where
@@ -402,6 +444,8 @@ async fn stopped_within(stop: &CancellationToken, pause: Duration) -> bool {
 
 /// Records a second: a tenth of what a broker takes, so that what is new hardly notices.
 const RATE: u32 = 200;
+/// One replay has so many records at most: what it means is held in memory while it is planned.
+const RECORDS_MAX: usize = 1_000_000;
 const TICKS_A_SECOND: usize = 5;
 /// Records handed over before those before them have arrived.
 const IN_HAND_MAX: usize = 256;

@@ -14,6 +14,7 @@
 //! |---|---|
 //! | `F` | the number of the next record to follow |
 //! | `R` number | a replay, as JSON |
+//! | `Q` number of a replay, last record | ranges of records of it, where they are many |
 
 use uuid::Uuid;
 
@@ -141,6 +142,10 @@ pub(super) fn followed() -> Vec<u8> {
 
 pub(super) fn replay(number: u64) -> Vec<u8> {
     [&day_and_letter(0, b'R')[..], &number.to_be_bytes()].concat()
+}
+
+pub(super) fn stretch(replay: u64, last_seq: u64) -> Vec<u8> {
+    [&day_and_letter(0, b'Q')[..], &replay.to_be_bytes(), &last_seq.to_be_bytes()].concat()
 }
 
 pub(super) fn replays() -> [Vec<u8>; 2] {

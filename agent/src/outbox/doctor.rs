@@ -15,10 +15,12 @@
 //! lose part of it: the daemon stands up with whatever is left. What is missing then shows as in any
 //! damaged store: numbers have no gaps, so reading names what is not there.
 
+mod counting;
 mod export;
 mod left;
 mod lock;
 mod losses;
+mod marks;
 mod salvage;
 
 use std::path::Path;
@@ -90,7 +92,7 @@ impl Examined {
 
 /// Reads everything of a store that nobody has open. Changes nothing.
 pub fn examine(dir: &Path, key: &KeySource) -> Result<Examined, StoreError> {
-    lock::refuse_held(dir)?;
+    let _held = lock::take_to_read(dir)?;
     examined(&mut Left::of(dir, key)?)
 }
 

@@ -70,19 +70,22 @@ impl Reading<'_, '_> {
         if is_sure {
             self.base = self.base.or(Some(block.base));
         }
-        let Some(entries) = entries(&block.bytes) else { return Some(block.end) };
-        for (key, value) in &entries {
-            if key.starts_with(PROPERTY) {
-                self.learn(&entries);
-                break;
-            }
-            self.show_entry(key, value, is_sure);
+        // Looked through first: of what does not hang together nothing is shown.
+        let mut is_properties = false;
+        let look = |key: &[u8], _: &[u8]| is_properties |= key.starts_with(PROPERTY);
+        if each_entry(&block.bytes, look).is_none() {
+            return Some(block.end);
+        }
+        if is_properties {
+            self.learn(&block.bytes);
+        } else {
+            each_entry(&block.bytes, |key, value| self.show_entry(key, value, is_sure));
         }
         Some(block.end)
     }
 
-    fn learn(&mut self, entries: &[(Vec<u8>, &[u8])]) {
-        if let Some(family) = family_of(entries) {
+    fn learn(&mut self, properties: &[u8]) {
+        if let Some(family) = family_of(properties) {
             self.family = Some(family.0);
             self.told.family = Some(family);
         }
@@ -133,7 +136,7 @@ fn block_at(file: &[u8], at: usize, sum: Sum) -> Option<Block<'_>> {
     let (bytes, taken) = lz4::inflate(head.0, length)?;
     let length = rest.len() - head.0.len() + taken;
     let base = fits(length, LZ4)?;
-    entries(&bytes)?;
+    each_entry(&bytes, |_, _| ())?;
     Some(Block { bytes: Cow::Owned(bytes), base, end: at + length + TRAILER })
 }
 
@@ -193,11 +196,15 @@ fn skip_entry(rest: &mut Bytes<'_>) -> Option<()> {
     rest.take(value).map(drop)
 }
 
-/// The entries of a block; `None` if they do not hang together.
-fn entries(block: &[u8]) -> Option<Vec<(Vec<u8>, &[u8])>> {
+/// Shows the entries of a block; `None` if they do not hang together.
+///
+/// A key is written as what is new of it behind what it shares with the one before. Damage may make
+/// a small block spell out keys without end, so that what they come to has a bound: the engine
+/// writes every so many keys in full.
+fn each_entry<'a>(block: &'a [u8], mut show: impl FnMut(&[u8], &'a [u8])) -> Option<()> {
     let restarts = (u32_at(block, block.len().checked_sub(4)?) & RESTARTS) as usize;
     let end = block.len().checked_sub(restarts.checked_mul(4)?.checked_add(4)?)?;
-    let (mut found, mut key) = (Vec::new(), Vec::new());
+    let (mut key, mut spelled) = (Vec::new(), 0_usize);
     let mut rest = Bytes(block.get(..end)?);
     while !rest.0.is_empty() {
         let (shared, own, value) = (rest.length()?, rest.length()?, rest.length()?);
@@ -206,9 +213,24 @@ fn entries(block: &[u8]) -> Option<Vec<(Vec<u8>, &[u8])>> {
         }
         key.truncate(shared);
         key.extend_from_slice(rest.take(own)?);
-        found.push((key.clone(), rest.take(value)?));
+        spelled = spelled.saturating_add(key.len());
+        if spelled > block.len().saturating_mul(KEYS_OF_ONE_SPELLING) {
+            return None;
+        }
+        show(&key, rest.take(value)?);
     }
-    Some(found)
+    Some(())
+}
+
+/// The value of a key in a block that is looked through once or twice.
+fn value_of<'a>(block: &'a [u8], name: &[u8]) -> Option<Bytes<'a>> {
+    let mut found = None;
+    each_entry(block, |key, value| {
+        if key == name {
+            found = found.or(Some(Bytes(value)));
+        }
+    })?;
+    found
 }
 
 /// What the table's end tells; where it is damaged, as much as can be guessed.
@@ -240,29 +262,23 @@ impl Tail {
             let base = fitting(file, at, length, 0, Sum::Of(Some(base)))?;
             Some((file.get(at..at + length)?, base))
         };
-        let index = entries(of(at, length)?.0)?;
+        let index = of(at, length)?.0;
         let handle = |name: &[u8]| {
-            let found = index.iter().find(|(key, _)| key == name)?;
-            let mut handle = Bytes(found.1);
+            let mut handle = value_of(index, name)?;
             Some((handle.length()?, handle.length()?))
         };
         let (at, length) = handle(b"rocksdb.properties")?;
-        let properties = entries(of(at, length)?.0)?;
-        let data_end =
-            property(&properties, b"rocksdb.data.size").and_then(|mut it| it.length())?;
-        let family = Some(family_of(&properties)?);
+        let properties = of(at, length)?.0;
+        let data_end = value_of(properties, b"rocksdb.data.size").and_then(|mut it| it.length())?;
+        let family = Some(family_of(properties)?);
         let marks = handle(b"rocksdb.range_del").map(|it| it.0);
         Some(Tail { base: Some(base), data_end, marks, family, is_damaged: false })
     }
 }
 
-fn property<'a>(properties: &[(Vec<u8>, &'a [u8])], name: &[u8]) -> Option<Bytes<'a>> {
-    properties.iter().find(|(key, _)| key == name).map(|(_, value)| Bytes(value))
-}
-
-fn family_of(properties: &[(Vec<u8>, &[u8])]) -> Option<(u32, String)> {
-    let mut number = property(properties, b"rocksdb.column.family.id")?;
-    let name = property(properties, b"rocksdb.column.family.name")?;
+fn family_of(properties: &[u8]) -> Option<(u32, String)> {
+    let mut number = value_of(properties, b"rocksdb.column.family.id")?;
+    let name = value_of(properties, b"rocksdb.column.family.name")?;
     let number = u32::try_from(number.number()?).ok()?;
     Some((number, str::from_utf8(name.0).ok()?.to_owned()))
 }
@@ -283,3 +299,51 @@ const RESTARTS: u32 = (1 << 28) - 1;
 const UNIFORM: u32 = 1 << 29;
 /// A block holds at least one value, however large.
 const BLOCK_BYTES_MAX: usize = 256 << 20;
+/// The engine writes every 16th key in full; no block has more of keys than so many times its bytes.
+const KEYS_OF_ONE_SPELLING: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_put_together_from_what_they_share() {
+        check(&[(0, "ab", "1"), (1, "c", "2"), (2, "", "3")], "ab=1 ac=2 ac=3");
+        check(&[(0, "ab", "1"), (3, "c", "2")], "none");
+    }
+
+    #[test]
+    fn a_small_block_does_not_spell_out_keys_without_end() {
+        let long = "k".repeat(1 << 12);
+        let mut entries = vec![(0, long.as_str(), "")];
+        entries.extend(std::iter::repeat_n((1 << 12, "", ""), 1 << 12));
+        check(&entries, "none");
+    }
+
+    #[track_caller]
+    fn check(entries: &[(usize, &str, &str)], expected: &str) {
+        let mut block = Vec::new();
+        for (shared, own, value) in entries {
+            for length in [*shared, own.len(), value.len()] {
+                put_length(&mut block, length);
+            }
+            block.extend_from_slice(own.as_bytes());
+            block.extend_from_slice(value.as_bytes());
+        }
+        block.extend([[0; 4], 1_u32.to_le_bytes()].concat());
+        let mut shown = Vec::new();
+        let told = each_entry(&block, |key, value| {
+            let [key, value] = [key, value].map(String::from_utf8_lossy);
+            shown.push(format!("{key}={value}"));
+        });
+        assert_eq!(told.map_or("none".to_owned(), |()| shown.join(" ")), expected);
+    }
+
+    fn put_length(block: &mut Vec<u8>, mut length: usize) {
+        while length > 0x7f {
+            block.push(u8::try_from(length & 0x7f).unwrap_or(0) | 0x80);
+            length >>= 7;
+        }
+        block.push(u8::try_from(length).unwrap_or(0));
+    }
+}

@@ -20,7 +20,7 @@ use crate::master_key::KeySource;
 ///
 /// The lines name patients: whoever asks for them chooses where they go.
 pub fn export(dir: &Path, key: &KeySource, out: &mut dyn Write) -> Result<Examined, StoreError> {
-    lock::refuse_held(dir)?;
+    let _held = lock::take_to_read(dir)?;
     let mut left = Left::of(dir, key)?;
     let cursor = left.position().cursor;
     let mut written = Ok(());

@@ -12,14 +12,17 @@ use super::super::vault::Vault;
 use super::super::witness::{Testimony, Witness};
 use super::super::{CURSOR, EPOCH, LETTERS, PARKED, StoreError, TAIL, keyring};
 use super::Harm;
+use super::counting::{self, Counting, Part};
+use super::marks::Marks;
 use crate::master_key::KeySource;
 
 pub(super) struct Left {
     carving: Carving,
-    /// By the family's number and the key.
-    counting: BTreeMap<(u8, Vec<u8>), Counting>,
-    /// Marks that removed ranges: family, first key, key behind the last, the change's number.
-    marks: Vec<(u8, Vec<u8>, Vec<u8>, u64)>,
+    /// How many changes the files tell of, by the family's number.
+    changes: BTreeMap<u8, u64>,
+    /// All keys there are, if they are few enough to be held.
+    counting: Option<Counting>,
+    marks: Marks,
     /// Values out of blocks whose sum does not fit, which have proved themselves.
     proved: BTreeMap<(u8, Vec<u8>), Vec<u8>>,
     pub(super) meta: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -33,10 +36,11 @@ pub(super) struct Left {
     last_parked: u64,
 }
 
-#[derive(Clone, Copy)]
-struct Counting {
-    seqno: u64,
-    is_there: bool,
+/// Values out of blocks whose sum does not fit, by their places.
+#[derive(Default)]
+struct Unsure {
+    values: BTreeMap<(u8, Vec<u8>), Vec<Vec<u8>>>,
+    bytes: usize,
 }
 
 /// How far the store had come.
@@ -59,8 +63,9 @@ impl Left {
         let heard = Witness::hear(dir).map_err(|error| unread(&error))?;
         let mut left = Left {
             carving,
-            counting: BTreeMap::new(),
-            marks: Vec::new(),
+            changes: BTreeMap::new(),
+            counting: None,
+            marks: Marks::default(),
             proved: BTreeMap::new(),
             meta: BTreeMap::new(),
             vault: None,
@@ -70,69 +75,90 @@ impl Left {
             last_letter: 0,
             last_parked: 0,
         };
-        left.count(dir, key)?;
-        left.look_for_numbers()?;
+        let unsure = left.look_through()?;
+        left.vault = keyring::of_what_is_left(&left.meta, dir, key)?;
+        left.prove(unsure)?;
+        left.count_records()?;
         Ok(left)
     }
 
-    /// Finds the change that counts of each key.
-    fn count(&mut self, dir: &Path, key: &KeySource) -> Result<(), StoreError> {
-        let (mut counting, mut marks) = (BTreeMap::new(), Vec::new());
-        let (mut unsure, mut meta) = (Vec::new(), BTreeMap::<Vec<u8>, (u64, Vec<u8>)>::new());
-        let carved = self.carving.changes(|family, change| {
+    /// Reads everything once: how many changes there are, the marks, the few values there is one of,
+    /// and every number that anything tells of, since none may be given out twice. What was removed
+    /// tells of its number all the same.
+    fn look_through(&mut self) -> Result<Unsure, StoreError> {
+        let (mut unsure, mut meta) =
+            (Unsure::default(), BTreeMap::<Vec<u8>, (u64, Vec<u8>)>::new());
+        let mut carving = self.carving.clone();
+        let carved = carving.changes(|family, change| {
             let Change { seqno, kind, key, value, is_sure, .. } = change;
-            let place = (family.number(), key.to_vec());
-            if !is_sure {
-                if kind == Kind::Put {
-                    unsure.push((family, key.to_vec(), value.to_vec()));
+            match kind {
+                Kind::Put if !is_sure => unsure.keep(family, key, value),
+                _ if !is_sure => {}
+                Kind::DeleteRange => self.marks.note(family.number(), key, value, seqno),
+                Kind::Put | Kind::Delete => {
+                    *self.changes.entry(family.number()).or_default() += 1;
+                    self.hear(family, key, value);
+                    if family == Family::Meta && meta.get(key).is_none_or(|it| it.0 <= seqno) {
+                        let value = if kind == Kind::Put { value.to_vec() } else { Vec::new() };
+                        meta.insert(key.to_vec(), (seqno, value));
+                    }
                 }
-                return;
-            }
-            if kind == Kind::DeleteRange {
-                marks.push((family.number(), key.to_vec(), value.to_vec(), seqno));
-                return;
-            }
-            if family == Family::Meta && meta.get(key).is_none_or(|it| it.0 <= seqno) {
-                let value = if kind == Kind::Put { value.to_vec() } else { Vec::new() };
-                meta.insert(key.to_vec(), (seqno, value));
-            }
-            let found = Counting { seqno, is_there: kind == Kind::Put };
-            let known = counting.entry(place).or_insert(found);
-            if known.seqno < seqno {
-                *known = found;
             }
         });
         carved.map_err(|error| unread(&error))?;
-        for ((family, key), it) in &mut counting {
-            let covers = |(of, first, end, seqno): &(u8, Vec<u8>, Vec<u8>, u64)| {
-                of == family && *seqno > it.seqno && first <= key && key < end
-            };
-            it.is_there &= !marks.iter().any(covers);
-        }
+        self.carving = carving;
+        self.marks.settle();
         let meta = meta.into_iter().map(|(key, (_, value))| (key, value));
         self.meta = meta.filter(|(_, value)| !value.is_empty()).collect();
-        (self.counting, self.marks) = (counting, marks);
-        self.vault = keyring::of_what_is_left(&self.meta, dir, key)?;
-        for (family, key, value) in unsure {
-            self.prove(family, key, value);
-        }
-        Ok(())
+        Ok(unsure)
     }
 
-    /// Takes a value out of a damaged block if it is what was stored at this very place.
-    fn prove(&mut self, family: Family, key: Vec<u8>, value: Vec<u8>) {
-        let place = (family.number(), key);
-        let is_sealed = value.first() == Some(&SEALED);
-        let is_removed = self
-            .marks
-            .iter()
-            .any(|(of, first, end, _)| *of == place.0 && *first <= place.1 && place.1 < *end);
-        if !is_sealed || is_removed || self.counting.contains_key(&place) {
-            return;
+    /// What a change tells of numbers, without opening what is sealed.
+    fn hear(&mut self, family: Family, key: &[u8], value: &[u8]) {
+        match family {
+            Family::Dead => self.last_letter = self.last_letter.max(number(key).unwrap_or(0)),
+            Family::Parked => self.last_parked = self.last_parked.max(number(key).unwrap_or(0)),
+            Family::Seen => {
+                let last = |takes: Vec<Take>| takes.iter().map(|it| it.seq).max().unwrap_or(0);
+                let behind = format::open_takes(value).map_or(0, last).saturating_add(1);
+                self.behind = self.behind.max(behind);
+            }
+            Family::Journey => {
+                // A day, `c`, and the number up to which all was delivered then.
+                if let [_, _, _, _, b'c', rest @ ..] = key {
+                    self.delivered = self.delivered.max(number(rest).unwrap_or(0));
+                }
+            }
+            _ => {}
         }
-        if self.open(family, &place.1, &value, &mut Vec::new()).is_ok() {
-            self.proved.insert(place, value);
+    }
+
+    /// Takes values out of damaged blocks if they are what was stored at this very place, and no
+    /// change of it is known for sure.
+    fn prove(&mut self, mut unsure: Unsure) -> Result<(), StoreError> {
+        if unsure.values.is_empty() {
+            return Ok(());
         }
+        let carved = self.carving.clone().changes(|family, change| {
+            if change.is_sure && change.kind != Kind::DeleteRange {
+                unsure.values.remove(&(family.number(), change.key.to_vec()));
+            }
+        });
+        carved.map_err(|error| unread(&error))?;
+        for (place, values) in unsure.values {
+            let family = FAMILIES.into_iter().find(|it| it.number() == place.0);
+            let Some(family) = family.filter(|_| !self.marks.removed(place.0, &place.1, 0)) else {
+                continue;
+            };
+            let opens = |it: &Vec<u8>| {
+                it.first() == Some(&SEALED)
+                    && self.open(family, &place.1, it, &mut Vec::new()).is_ok()
+            };
+            if let Some(value) = values.into_iter().rev().find(opens) {
+                self.proved.insert(place, value);
+            }
+        }
+        Ok(())
     }
 
     /// Shows every key of some families with the value that counts, in no order.
@@ -141,20 +167,16 @@ impl Left {
         families: &[Family],
         mut show: impl FnMut(&Left, Family, &[u8], &[u8]),
     ) -> Result<(), StoreError> {
-        let mut shown = std::collections::HashSet::new();
-        let mut carving = self.carving.clone();
-        let carved = carving.changes(|family, change| {
-            if !families.contains(&family) || change.kind != Kind::Put || !change.is_sure {
-                return;
+        if let Some(mut all) = self.all_counted()? {
+            self.show(families, &mut all, &mut show)?;
+            self.counting = Some(all);
+        } else {
+            let changes = families.iter().filter_map(|it| self.changes.get(&it.number())).sum();
+            for part in Part::all(changes, counting::keys_at_once()) {
+                let mut counted = self.counted(families, part)?;
+                self.show(families, &mut counted, &mut show)?;
             }
-            let place = (family.number(), change.key.to_vec());
-            let counts = self.counting.get(&place);
-            let counts = counts.is_some_and(|it| it.is_there && it.seqno == change.seqno);
-            if counts && shown.insert(place) {
-                show(self, family, change.key, change.value);
-            }
-        });
-        carved.map_err(|error| unread(&error))?;
+        }
         for ((number, key), value) in &self.proved {
             let family = families.iter().find(|it| it.number() == *number);
             if let Some(family) = family {
@@ -162,6 +184,49 @@ impl Left {
             }
         }
         Ok(())
+    }
+
+    /// Which change of each key counts, of all families; `None` when these are too many to be held.
+    fn all_counted(&mut self) -> Result<Option<Counting>, StoreError> {
+        if self.changes.values().sum::<u64>() > counting::keys_at_once() {
+            return Ok(None);
+        }
+        match self.counting.take() {
+            Some(counting) => Ok(Some(counting)),
+            None => self.counted(&FAMILIES, Part::WHOLE).map(Some),
+        }
+    }
+
+    fn counted(&self, families: &[Family], part: Part) -> Result<Counting, StoreError> {
+        let mut counting = Counting::of(part);
+        let carved = self.carving.clone().changes(|family, change| {
+            if families.contains(&family) && change.is_sure && change.kind != Kind::DeleteRange {
+                counting.note(family, change.key, change.seqno, change.kind);
+            }
+        });
+        carved.map_err(|error| unread(&error))?;
+        Ok(counting)
+    }
+
+    fn show(
+        &self,
+        families: &[Family],
+        counting: &mut Counting,
+        show: &mut impl FnMut(&Left, Family, &[u8], &[u8]),
+    ) -> Result<(), StoreError> {
+        counting.begin();
+        let carved = self.carving.clone().changes(|family, change| {
+            let Change { seqno, kind, key, value, is_sure, .. } = change;
+            if families.contains(&family)
+                && kind == Kind::Put
+                && is_sure
+                && counting.counts(family, key, seqno)
+                && !self.marks.removed(family.number(), key, seqno)
+            {
+                show(self, family, key, value);
+            }
+        });
+        carved.map_err(|error| unread(&error))
     }
 
     /// The content of a value.
@@ -178,39 +243,18 @@ impl Left {
         }
     }
 
-    /// Every number that anything tells of counts: none may be given out twice.
-    fn look_for_numbers(&mut self) -> Result<(), StoreError> {
-        let (mut behind, mut delivered, mut letter, mut parked) = (0, 0, 0, 0);
-        let families = [Family::Queue, Family::Seen, Family::Journey];
-        self.each(&families, |left, family, key, value| match family {
-            Family::Queue => {
-                let Some(first) = number(key) else { return };
-                let mut scratch = Vec::new();
-                let entry = left.open(family, key, value, &mut scratch);
-                let entry = entry.and_then(format::Entry::read);
-                let records = entry.map_or(1, |it| it.records.len() as u64);
-                behind = behind.max(first.saturating_add(records));
-            }
-            Family::Seen => {
-                let last = |takes: Vec<Take>| takes.iter().map(|it| it.seq).max().unwrap_or(0);
-                behind = behind.max(format::open_takes(value).map_or(0, last).saturating_add(1));
-            }
-            // A day, `c`, and the number up to which all was delivered then.
-            _ => {
-                if let [_, _, _, _, b'c', rest @ ..] = key {
-                    delivered = delivered.max(number(rest).unwrap_or(0));
-                }
-            }
+    /// An entry's key tells of its first record only.
+    fn count_records(&mut self) -> Result<(), StoreError> {
+        let mut behind = self.behind;
+        self.each(&[Family::Queue], |left, family, key, value| {
+            let Some(first) = number(key) else { return };
+            let mut scratch = Vec::new();
+            let entry = left.open(family, key, value, &mut scratch);
+            let entry = entry.and_then(format::Entry::read);
+            let records = entry.map_or(1, |it| it.records.len() as u64);
+            behind = behind.max(first.saturating_add(records));
         })?;
-        for (family, key) in self.counting.keys() {
-            if *family == Family::Dead.number() {
-                letter = letter.max(number(key).unwrap_or(0));
-            } else if *family == Family::Parked.number() {
-                parked = parked.max(number(key).unwrap_or(0));
-            }
-        }
-        (self.behind, self.delivered) = (behind, delivered);
-        (self.last_letter, self.last_parked) = (letter, parked);
+        self.behind = behind;
         Ok(())
     }
 
@@ -266,6 +310,17 @@ impl Left {
     }
 }
 
+impl Unsure {
+    /// A damaged place tells of so much at most; what is more is missed by its numbers.
+    fn keep(&mut self, family: Family, key: &[u8], value: &[u8]) {
+        self.bytes = self.bytes.saturating_add(key.len() + value.len());
+        if self.bytes <= UNSURE_BYTES_MAX {
+            let place = (family.number(), key.to_vec());
+            self.values.entry(place).or_default().push(value.to_vec());
+        }
+    }
+}
+
 /// A key that is a number.
 pub(super) fn number(key: &[u8]) -> Option<u64> {
     key.try_into().ok().map(u64::from_be_bytes)
@@ -275,5 +330,6 @@ pub(super) fn unread(error: &std::io::Error) -> StoreError {
     StoreError::of_disk("read the store", error.to_string())
 }
 
-const _: () =
-    assert!(FAMILIES.len() == 10, "a new family may hold numbers too: see `look_for_numbers`");
+const _: () = assert!(FAMILIES.len() == 10, "a new family may hold numbers too: see `hear`");
+/// Of values in damaged blocks that are held until it is known whether they count.
+const UNSURE_BYTES_MAX: usize = 256 << 20;

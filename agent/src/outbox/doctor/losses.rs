@@ -52,7 +52,7 @@ pub struct Counted {
 /// The queue by its numbers.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// First number and the number behind the last, of entries that can be read.
+    /// First number and the number behind the last, of stretches of entries that can be read.
     entries: BTreeMap<u64, u64>,
     /// Entries that cannot, and why.
     damaged: BTreeMap<u64, String>,
@@ -61,6 +61,20 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    /// Takes an entry in; one that touches others becomes a stretch with them.
+    fn join(&mut self, mut first: u64, mut end: u64) {
+        if let Some((&before, _)) =
+            self.entries.range(..=first).next_back().filter(|it| *it.1 >= first)
+        {
+            end = end.max(self.entries.remove(&before).unwrap_or(end));
+            first = before;
+        }
+        if let Some(behind) = self.entries.remove(&end) {
+            end = behind;
+        }
+        self.entries.insert(first, end);
+    }
+
     /// How many records can be read: below the cursor, and from it on.
     pub(super) fn readable(&self, cursor: u64) -> [u64; 2] {
         let (mut delivered, mut waiting) = (0, 0);
@@ -81,7 +95,7 @@ pub(super) fn queue(left: &mut Left) -> Result<Queue, StoreError> {
         let mut scratch = Vec::new();
         match left.open(family, key, value, &mut scratch).and_then(Entry::read) {
             Ok(entry) => {
-                queue.entries.insert(first, first.saturating_add(entry.records.len() as u64));
+                queue.join(first, first.saturating_add(entry.records.len() as u64));
                 let told = reading::envelopes(first, &entry);
                 let altered = told.into_iter().filter_map(|(seq, it)| it.is_none().then_some(seq));
                 queue.altered.extend(altered);

@@ -7,7 +7,8 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use super::super::carve;
 use super::super::format;
 use super::super::letters;
+use super::super::room::Reserve;
 use super::super::store::{Batch, Durability, FAMILIES, Family, Store};
 use super::super::witness::{Testimony, Witness};
 use super::super::{CURSOR, EPOCH, LETTERS, Options, PARKED, StoreError, TAIL, keyring};
@@ -38,22 +40,16 @@ pub struct Salvaged {
 
 /// Makes a new store of what is left of one that nobody has open, and puts it in its place.
 pub fn salvage(dir: &Path, options: &Options) -> Result<Salvaged, StoreError> {
-    lock::refuse_held(dir)?;
+    // Held to the end: whoever opened it meanwhile would write what the copy does not have.
+    let _held = lock::take(dir)?;
     let mut left = Left::of(dir, &options.key)?;
     let examined = examined(&mut left)?;
     let growing = beside(dir, "salvaging");
-    remove(&growing)?;
-    // Whoever opened it meanwhile has written what the copy does not have.
-    let filled = fill(&mut left, &growing, options).and_then(|()| lock::refuse_held(dir));
-    if let Err(error) = filled {
-        drop(remove(&growing));
-        return Err(error);
-    }
+    grow(&mut left, dir, &growing, options)?;
     let ready = beside(dir, "salvaged");
     remove(&ready)?;
     let (aside, losses) = set_aside_as(dir);
-    list(&losses, &examined)?;
-    lock::refuse_held(dir)?;
+    list(&losses, &examined).and_then(|()| own_like(dir, &losses))?;
     let moved = [(&growing, &ready), (&dir.to_owned(), &aside), (&ready, &dir.to_owned())];
     for (from, to) in moved {
         fs::rename(from, to).map_err(|error| moving(&error))?;
@@ -103,6 +99,59 @@ pub(in super::super) fn is_in_danger(dir: &Path) -> Result<Option<&'static str>,
     }
     let is_wounded = found.has_wounded_log().map_err(|error| unread(&error))?;
     Ok(is_wounded.then_some("a log is damaged before its end"))
+}
+
+/// Makes the new store. A disk that is full gives up what is held in reserve on it first.
+fn grow(left: &mut Left, dir: &Path, growing: &Path, options: &Options) -> Result<(), StoreError> {
+    let grown = giving_up_reserve(dir, || {
+        remove(growing)?;
+        fill(left, growing, options)
+    });
+    let grown = grown.and_then(|()| own_like(dir, growing));
+    if grown.is_err() {
+        drop(remove(growing));
+    }
+    grown.map_err(|error| match error {
+        StoreError::Full { cause } => StoreError::Full { cause: wanting(dir, &cause) },
+        other => other,
+    })
+}
+
+/// Tries once more if the disk is full and held a reserve.
+fn giving_up_reserve(
+    dir: &Path,
+    mut attempt: impl FnMut() -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    match attempt() {
+        Err(error) if error.is_full() && Reserve::new(dir, 0).release() => attempt(),
+        done => done,
+    }
+}
+
+/// What it takes: a new store beside the damaged one is about as large.
+fn wanting(dir: &Path, cause: &str) -> String {
+    let files = fs::read_dir(dir).into_iter().flatten().flatten();
+    let bytes: u64 = files.filter_map(|it| it.metadata().ok()).map(|it| it.len()).sum();
+    format!("a new store beside this one takes up to {} MiB ({cause})", bytes.div_ceil(1 << 20))
+}
+
+/// Gives what root has made to whom the store belongs: else the daemon could not open it.
+fn own_like(dir: &Path, made: &Path) -> Result<(), StoreError> {
+    let given = fs::metadata(dir).and_then(|owner| give(made, owner.uid(), owner.gid()));
+    given.map_err(|error| moving(&error))
+}
+
+fn give(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    let is = fs::symlink_metadata(path)?;
+    if (is.uid(), is.gid()) != (uid, gid) {
+        chown(path, Some(uid), Some(gid))?;
+    }
+    if is.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), uid, gid)?;
+        }
+    }
+    Ok(())
 }
 
 fn fill(left: &mut Left, dir: &Path, options: &Options) -> Result<(), StoreError> {
@@ -230,7 +279,7 @@ fn remove(dir: &Path) -> Result<(), StoreError> {
     fs::remove_dir_all(dir).map_err(|error| moving(&error))
 }
 
-fn moving(error: &std::io::Error) -> StoreError {
+fn moving(error: &io::Error) -> StoreError {
     StoreError::of_disk("put the new store in its place", error.to_string())
 }
 
@@ -242,3 +291,35 @@ fn sync_parent(dir: &Path) -> Result<(), StoreError> {
 /// Stores set aside within one second.
 const TRIES: u32 = 1_000;
 const BATCH_BYTES_MAX: usize = 4 << 20;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_gives_up_its_reserve_once() {
+        check(true, 1, "grown after 2");
+        check(true, 2, "O107 after 2");
+        check(false, 1, "O107 after 1");
+        check(true, 0, "grown after 1");
+    }
+
+    #[track_caller]
+    fn check(has_reserve: bool, full_times: u32, expected: &str) {
+        let dir = tempfile::tempdir().unwrap();
+        let reserve = dir.path().join("reserve");
+        if has_reserve {
+            fs::write(&reserve, "space").unwrap();
+        }
+        let mut tries = 0;
+        let grown = giving_up_reserve(dir.path(), || {
+            tries += 1;
+            let cause = || "No space left on device".to_owned();
+            if tries <= full_times { Err(StoreError::Full { cause: cause() }) } else { Ok(()) }
+        });
+        let told = grown.map_or_else(|error| error.code(), |()| "grown");
+        assert_eq!(format!("{told} after {tries}"), expected);
+        assert_eq!(reserve.exists(), has_reserve && tries == 1);
+    }
+}
