@@ -33,7 +33,7 @@ pub struct Asked {
     /// `daily_batch` and `pre_settlement` look at who is in hospital on the day; `monthly_batch` and
     /// `settlement` at who left, or came as an outpatient, in the month of the day.
     pub scene: Scene,
-    /// The day at whose end everything is looked at.
+    /// The day at whose end everything is looked at; any day of the month where the scene is about one.
     pub day: Date,
     /// Only this encounter, whatever the scene.
     pub encounter: Option<String>,
@@ -47,7 +47,7 @@ pub struct Ran {
     pub run_id: String,
     /// The scene.
     pub scene: String,
-    /// The day, `YYYYMMDD`.
+    /// The day at whose end everything was looked at, `YYYYMMDD`.
     pub day: String,
     /// The one encounter it was about.
     pub encounter: Option<String>,
@@ -112,17 +112,18 @@ impl<'a> Run<'a> {
     fn new(road: &'a Arc<Road>, asked: &Asked) -> Run<'a> {
         let sets = road.sets.load_full();
         let stamp = |day: Date| day.strftime("%Y%m%d").to_string();
+        let day = last_day(asked, clock::now().date());
         let ran = Ran {
             run_id: clock::new_id(),
             scene: name_of(asked.scene).to_owned(),
-            day: stamp(asked.day),
+            day: stamp(day),
             encounter: asked.encounter.clone(),
             started: pipeline::stamp(clock::now()),
             since: road.history.since().map(stamp),
             rules_version: sets.rules.version(),
             ..Ran::default()
         };
-        Run { road, sets, writer: writer(road), scene: asked.scene, day: asked.day, ran }
+        Run { road, sets, writer: writer(road), scene: asked.scene, day, ran }
     }
 
     fn over_all(&mut self, asked: &Asked) -> Result<(), NotRun> {
@@ -150,7 +151,7 @@ impl<'a> Run<'a> {
     }
 
     fn is_of_month(&self) -> bool {
-        matches!(self.scene, Scene::MonthlyBatch | Scene::Settlement)
+        is_of_month(self.scene)
     }
 
     /// Who is in hospital on the day; or who left, or came as an outpatient, in its month.
@@ -324,8 +325,43 @@ fn suspicions(met: &Met, verdict: &Verdict) -> Vec<Suspicion> {
     all
 }
 
+fn is_of_month(scene: Scene) -> bool {
+    matches!(scene, Scene::MonthlyBatch | Scene::Settlement)
+}
+
+/// The day at whose end everything is looked at: of a month its last one, whichever of its days was
+/// said. A month that is not over ends today, so that nothing is told of days to come.
+fn last_day(asked: &Asked, today: Date) -> Date {
+    if !is_of_month(asked.scene) {
+        return asked.day;
+    }
+    asked.day.last_of_month().min(today.max(asked.day))
+}
+
 fn first_line(met: &Met) -> Option<Date> {
     let facts = &met.told.facts;
     let lines = facts.orders.present().into_iter().chain(facts.fees.present()).flatten();
     lines.filter_map(|it| it.begins).map(DateTime::date).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn a_month_is_looked_at_to_its_end_or_to_today() {
+        check(Scene::DailyBatch, date(2026, 5, 12), "2026-05-12");
+        check(Scene::PreSettlement, date(2026, 6, 20), "2026-06-20");
+        check(Scene::MonthlyBatch, date(2026, 5, 12), "2026-05-31");
+        check(Scene::Settlement, date(2026, 6, 1), "2026-06-15");
+        check(Scene::MonthlyBatch, date(2026, 6, 20), "2026-06-20");
+    }
+
+    #[track_caller]
+    fn check(scene: Scene, day: Date, expected: &str) {
+        let asked = Asked { scene, day, encounter: None };
+        assert_eq!(last_day(&asked, date(2026, 6, 15)).to_string(), expected);
+    }
 }

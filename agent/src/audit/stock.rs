@@ -148,13 +148,21 @@ pub(super) fn items(rows: &[Vec<String>]) -> Result<Vec<Item>, Vec<String>> {
         ]);
     };
     let (mut items, mut problems) = (Vec::new(), Vec::new());
+    let mut line_by_code = BTreeMap::new();
     for (line, row) in rows {
         let cell = |at: usize| {
             let place = places.get(at).copied().flatten()?;
             row.get(place).map(|it| it.trim()).filter(|it| !it.is_empty())
         };
         match item(cell) {
-            Ok(item) => items.push(item),
+            Ok(item) => match line_by_code.insert(item.code.clone(), line) {
+                None => items.push(item),
+                // Each of the two would be charged with everything that was sold.
+                Some(first) => problems.push(format!(
+                    "第 {line} 行：代码 {} 与第 {first} 行重复，合成一行",
+                    item.code
+                )),
+            },
             Err(what) => problems.push(format!("第 {line} 行：{what}")),
         }
     }
@@ -219,6 +227,17 @@ mod tests {
         let table: [&[&str]; 4] =
             [&["代码", "期初", "购入"], &["YP1", "x", "1"], &[""], &["", "1", "1"]];
         wrong(&table, "第 2 行：期初不是数，或小于0; 第 4 行：缺代码");
+        let table: [&[&str]; 5] = [
+            &["代码", "期初", "购入"],
+            &["YP1", "1", "1"],
+            &["YP2", "1", "1"],
+            &[" YP1 ", "2", "2"],
+            &["YP1", "3", "3"],
+        ];
+        wrong(
+            &table,
+            "第 4 行：代码 YP1 与第 2 行重复，合成一行; 第 5 行：代码 YP1 与第 4 行重复，合成一行",
+        );
     }
 
     #[track_caller]

@@ -63,6 +63,22 @@ fn a_stay_that_needed_no_bed_is_a_clue_for_the_audit() {
     assert_eq!(found.len(), 2, "{ran:?}\n{}", shown(&found));
 }
 
+/// A month is looked at as it was at its end, for one encounter as for all of them.
+#[test]
+fn one_encounter_in_its_month_is_seen_to_the_end_of_the_month() {
+    let house = House::open();
+    house.stay("ZY1");
+    let left = json!({ "mdtrt_id": "H-ZY1", "endtime": "20260516100000" });
+    house.accept("ZY1", "inpatient_discharge", &left);
+    let (scene, encounter) = (Scene::MonthlyBatch, Some("ZY1".to_owned()));
+    let asked = Asked { scene, day: day("2026-05-12"), encounter };
+    assert_eq!(run(&house.road, &asked).unwrap().day, "20260531");
+    let found = house.found();
+    let texts: Vec<&str> =
+        found.iter().filter(|it| it.rule_id == "low-stay").map(|it| it.text.as_str()).collect();
+    assert_eq!(texts, ["住院6天仅有检验检查、常规项目与口服药，未见其他治疗"]);
+}
+
 #[test]
 fn the_platform_hears_one_pseudonym_of_a_patient() {
     let house = House::open();
