@@ -80,8 +80,7 @@ impl Family for DailyDose {
 
 fn judge_row(case: &Case<'_>, of_row: &[Match<'_>]) -> Outcome {
     let Some(row) = of_row.first().map(|found| found.row) else { return Outcome::NotApplicable };
-    let lines: Vec<_> =
-        of_row.iter().map(|found| found.line).filter(|line| line.is_systemic()).collect();
+    let lines = sum::given(of_row);
     // A sum of earlier orders alone is not this session's.
     let Some(first) = lines.iter().find(|line| line.order.current) else {
         return Outcome::NotApplicable;
@@ -272,6 +271,25 @@ mod tests {
         let request = r#"{"orders":[{"rx_id":"1","hosplist_code":"PRED","drug_used_sdose":"10","drug_used_dosunt":"mg","drug_used_frqu":"QD","first_sdose":"20"}]}"#;
         BENCH.check_weight(request, "3 reason");
         BENCH.check_weight(&request.replace("\"10\"", "\"15\""), "2 reason");
+    }
+
+    #[test]
+    fn what_was_taken_back_is_not_given() {
+        let order = |id: u32| {
+            format!(
+                r#"{{"rx_id":"{id}","hosplist_code":"PRED","drug_used_sdose":"10","drug_used_dosunt":"mg","drug_used_frqu":"QD","cnt":"2"}}"#
+            )
+        };
+        let refund = |count: u32| {
+            format!(
+                r#""fees":[{{"rx_id":"F1","refd_rx_id":"1","hosplist_code":"PRED","cnt":"-{count}"}}]"#
+            )
+        };
+        let (two, one) = (format!("{},{}", order(1), order(2)), order(1));
+        let hit = "hit 1,2: 【泼尼松】合计日剂量20mg，超过10mg（泼尼松片10mg，泼尼松片10mg）";
+        BENCH.check(&format!(r#"{{"orders":[{two}],{}}}"#, refund(1)), hit);
+        BENCH.check(&format!(r#"{{"orders":[{two}],{}}}"#, refund(2)), "pass");
+        BENCH.check(&format!(r#"{{"orders":[{one}],{}}}"#, refund(2)), "nothing");
     }
 
     #[test]

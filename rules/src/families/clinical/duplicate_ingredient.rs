@@ -64,7 +64,7 @@ impl Family for DuplicateIngredient {
                 outcomes.extend(pair(case, first, second));
             }
         }
-        if case.rule.rows.is_empty() && taken(case).nth(1).is_some() {
+        if case.rule.rows.is_empty() && may_contain(case).nth(1).is_some() {
             outcomes.extend(unknown_lines(case));
         }
         if outcomes.is_empty() {
@@ -113,9 +113,14 @@ fn classes<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
     kinds.collect()
 }
 
+/// Those that may contain anything: a service or a device contains nothing that could be given twice.
+fn may_contain<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Line<'a>> {
+    taken(case).filter(|line| line.may_be_drug() || line.has_known_ingredients())
+}
+
 /// Lines of which nobody knows what they contain could duplicate any other.
 fn unknown_lines(case: &Case<'_>) -> Option<Outcome> {
-    let lines = taken(case).filter(|line| !line.has_known_ingredients());
+    let lines = may_contain(case).filter(|line| !line.has_known_ingredients());
     let missing: Vec<_> = lines.map(|line| line.path("drug_ingd")).collect();
     (!missing.is_empty()).then_some(Outcome::Unknown { missing })
 }
@@ -302,6 +307,17 @@ mod tests {
             "hit 2: 【布洛芬缓释胶囊】与【YP405】均含布洛芬",
         );
         check(&CLASS, &["IBU", "YP404"], "unknown orders[2].drug_ingd");
+    }
+
+    #[test]
+    fn a_service_contains_nothing() {
+        let service = r#"JC1","hilist_code":"003301000020000"#;
+        let device = r#"HC1","hilist_code":"C0301051930300003720000001"#;
+        check(&SAME, &["IBU", service, device], "pass");
+        check(&SAME, &[service, device], "pass");
+        check(&SAME, &["YP404", service], "pass");
+        check(&SAME, &["IBU", service, "YP404"], "unknown orders[3].drug_ingd");
+        check(&CLASS, &["IBU", service], "pass");
     }
 
     #[test]

@@ -41,6 +41,12 @@ pub(super) fn by_row<'a, 'm>(matches: &'m [Match<'a>]) -> impl Iterator<Item = &
     matches.chunk_by(|one, other| one.row.key == other.row.key && one.row.line == other.row.line)
 }
 
+/// The lines of a row that add up: what acts on the whole body and was not taken back.
+pub(super) fn given<'a>(of_row: &[Match<'a>]) -> Vec<&'a Line<'a>> {
+    let lines = of_row.iter().map(|found| found.line);
+    lines.filter(|line| line.is_systemic() && !line.is_cancelled()).collect()
+}
+
 /// The lines that are taken on a day; what has no end goes on.
 pub(super) fn taken_on<'a>(day: Date, lines: &[&'a Line<'a>]) -> Vec<&'a Line<'a>> {
     let is_taken =

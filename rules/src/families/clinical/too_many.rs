@@ -67,7 +67,8 @@ impl Family for TooMany {
 
 fn judge_class(case: &Case<'_>, name: &str, matches: &[&Match<'_>]) -> Outcome {
     let Some(row) = matches.first().map(|found| found.row) else { return Outcome::NotApplicable };
-    let lines: Vec<&Line<'_>> = matches.iter().map(|found| found.line).collect();
+    let lines = matches.iter().map(|found| found.line).filter(|line| !line.is_cancelled());
+    let lines: Vec<&Line<'_>> = lines.collect();
     // The fullest of the days on which something of this session is taken.
     let days = lines.iter().map(|anchor| taken_on(anchor.begins, &lines));
     let of_session = days.filter(|of_day| of_day.iter().any(|line| line.order.current));

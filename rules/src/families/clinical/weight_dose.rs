@@ -178,9 +178,8 @@ fn judge_single(case: &Case<'_>, found: &Match<'_>) -> Option<Outcome> {
 fn judge_day(case: &Case<'_>, of_row: &[Match<'_>]) -> Option<Outcome> {
     let [_, measure] = MEASURES;
     let row = of_row.first()?.row;
-    let fitting = of_row.iter().map(|found| found.line).filter(|line| line.is_systemic());
-    let lines: Vec<_> =
-        fitting.filter(|line| population::fits(case, row, line) == Fits::Yes).collect();
+    let mut lines = sum::given(of_row);
+    lines.retain(|line| population::fits(case, row, line) == Fits::Yes);
     let first = lines.iter().find(|line| line.order.current)?;
     let size = match size(case, row, first, measure)? {
         Ok(size) => size,
