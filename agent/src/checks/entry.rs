@@ -103,6 +103,10 @@ pub struct Found {
     pub amount: Option<String>,
     /// The lines it is about, those that violate first.
     pub lines: Vec<String>,
+    /// Of these the ones that do not violate themselves: what the others do not go with. An older log
+    /// does not say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub involved: Vec<String>,
     /// It was answered for before and not shown again.
     pub acknowledged: bool,
     /// `bureau` when the insurer's own review found it; nothing for our own.
@@ -190,9 +194,15 @@ fn found(finding: &Finding, acknowledged: bool) -> Found {
         basis: finding.basis.clone(),
         amount: finding.amount.map(|it| it.to_string()),
         lines: finding.lines.iter().map(|it| it.rx_id.clone()).collect(),
+        involved: involved(finding),
         acknowledged,
         origin: (finding.origin == Origin::Bureau).then(|| finding.origin.name().to_owned()),
     }
+}
+
+fn involved(finding: &Finding) -> Vec<String> {
+    let is_involved = |id: &String| !finding.violating().any(|it| it.rx_id == *id);
+    finding.lines.iter().map(|it| it.rx_id.clone()).filter(is_involved).collect()
 }
 
 #[cfg(test)]

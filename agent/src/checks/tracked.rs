@@ -43,6 +43,9 @@ pub struct Tracked {
     pub text: String,
     /// The lines it is about.
     pub lines: Vec<String>,
+    /// Of these the ones that do not violate themselves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub involved: Vec<String>,
     /// `bureau` when the insurer's own review found it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
@@ -80,6 +83,7 @@ impl Tracked {
         self.action.clone_from(&found.action);
         self.text.clone_from(&found.text);
         self.lines.clone_from(&found.lines);
+        self.involved.clone_from(&found.involved);
         if found.acknowledged {
             return;
         }
