@@ -21,7 +21,7 @@ pub use as_of::{AsOf, as_of, known_at, names_of};
 pub use gather::gather;
 pub use merge::merge;
 pub use read::{is_told_by, named_by, notes_of, who_is_it_about};
-pub use seen::{Seen, answered, proposed, seen};
+pub use seen::{Seen, answered, proposed, seen, told_in_all};
 
 use jiff::civil::{Date, DateTime};
 

@@ -53,15 +53,9 @@ impl Ledger {
         let _turn = self.turn();
         let mut rows = Rows::new();
         for it in seen {
-            let Some(patient) = self.whose(&past::named_by(&it.patn_id))? else { continue };
-            let key = keys::asked(&patient, &it.encounter);
-            if !rows.contains_key(&key) {
-                rows.insert(key.clone(), (patient, self.told_before(&patient, &key)?, false));
-            }
-            if let Some((_, known, is_changed)) = rows.get_mut(&key) {
-                let all = it.onto(known);
-                *is_changed |= all != *known;
-                *known = all;
+            let named = past::named_by(&it.patn_id);
+            if let Some(row) = self.row_of(&mut rows, &named, &it.encounter)? {
+                row.now = it.onto(&row.now);
             }
         }
         self.write_told(rows, today)
@@ -69,14 +63,10 @@ impl Ledger {
 
     pub(super) fn hear(&self, about: &AboutLines, today: Date) -> Result<(), StoreError> {
         let _turn = self.turn();
-        let named = past::named_by(&about.patn_id);
         let mut rows = Rows::new();
-        // It may have been asked before anybody knew whose id it is.
-        for patient in self.whose(&named)?.into_iter().chain(self.as_asked(&named)) {
-            let key = keys::asked(&patient, &about.encounter);
-            let mut known = self.told_before(&patient, &key)?;
-            let is_changed = past::answered(&mut known, &about.lines, about.goes_on);
-            rows.insert(key, (patient, known, is_changed));
+        let named = past::named_by(&about.patn_id);
+        if let Some(row) = self.row_of(&mut rows, &named, &about.encounter)? {
+            past::answered(&mut row.now, &about.lines, about.goes_on);
         }
         self.write_told(rows, today).map(drop)
     }
@@ -89,16 +79,16 @@ impl Ledger {
         (reach, horizon): (Reach, u32),
     ) -> Result<Vec<Noted>, RowError> {
         let mut found = Vec::new();
-        for patient in self.as_asked(named).iter().chain(patients) {
-            let cipher = Cipher::of(&self.0.key, patient);
-            let [from, end] = keys::all_asked(patient);
+        for patient in self.places(named, patients) {
+            let cipher = Cipher::of(&self.0.key, &patient);
+            let [from, end] = keys::all_asked(&patient);
             self.0.outbox.walk_rows([&from, &end], reach, |key, value| {
                 let told = open(&cipher, key, value).filter(|(day, _)| *day >= horizon);
                 found.extend(told.into_iter().flat_map(|(_, noted)| noted));
                 ControlFlow::Continue(())
             })?;
         }
-        Ok(found)
+        Ok(past::told_in_all(found))
     }
 
     /// The stand-in for a patient whom no record knows by this id.
@@ -107,9 +97,37 @@ impl Ledger {
         Some(links::pseudonym(&self.0.key, &self.0.org, "asked", id))
     }
 
-    fn whose(&self, named: &Named) -> Result<Option<Pseudonym>, StoreError> {
-        let known = self.patients(named, Reach::Disk).map_err(store_error)?;
-        Ok(known.into_iter().next().or_else(|| self.as_asked(named)))
+    /// Where it may stand what checks told of a patient, the place where it is written now last: before
+    /// records knew the id it was written elsewhere, and so it was before two patients were found to
+    /// be one.
+    fn places(&self, named: &Named, patients: &[Pseudonym]) -> Vec<Pseudonym> {
+        self.as_asked(named).into_iter().chain(patients.iter().rev().copied()).collect()
+    }
+
+    /// The row of an encounter, with everything that was told of it under other names of the patient.
+    fn row_of<'a>(
+        &self,
+        rows: &'a mut Rows,
+        named: &Named,
+        encounter: &str,
+    ) -> Result<Option<&'a mut Row>, StoreError> {
+        let patients = self.patients(named, Reach::Disk).map_err(store_error)?;
+        let places = self.places(named, &patients);
+        let Some(patient) = places.last().copied() else { return Ok(None) };
+        let row = rows.entry(keys::asked(&patient, encounter)).or_insert_with(|| Row::of(patient));
+        let mut told_before = Vec::new();
+        for place in places {
+            let key = keys::asked(&place, encounter);
+            if row.before.contains_key(&key) {
+                continue;
+            }
+            let told = self.told_before(&place, &key)?;
+            told_before.extend(told.iter().cloned());
+            row.before.insert(key, told);
+        }
+        told_before.append(&mut row.now);
+        row.now = past::told_in_all(told_before);
+        Ok(Some(row))
     }
 
     fn told_before(&self, patient: &Pseudonym, key: &[u8]) -> Result<Vec<Noted>, StoreError> {
@@ -119,24 +137,49 @@ impl Ledger {
         Ok(opened.map(|(_, noted)| noted).unwrap_or_default())
     }
 
+    /// Writes what is new, and takes away what stood in other places: it stands in one now.
     fn write_told(&self, rows: Rows, today: Date) -> Result<u64, StoreError> {
         let day = keys::day_number(today);
-        let new = rows.into_iter().filter(|(_, (_, _, is_changed))| *is_changed);
-        let change = |(key, (patient, noted, _)): (Vec<u8>, (Pseudonym, Vec<Noted>, bool))| {
-            if noted.is_empty() {
-                return Ok(Change::Remove(key));
+        let (mut changes, mut written) = (Vec::new(), 0);
+        for (key, row) in rows {
+            let elsewhere = row.before.iter().filter(|(it, told)| **it != key && !told.is_empty());
+            let gone = elsewhere.map(|(it, _)| Change::Remove(it.clone()));
+            let before = changes.len();
+            changes.extend(gone);
+            if row.before.get(&key) != Some(&row.now) {
+                changes.push(self.told(&row, key, day)?);
             }
-            let mut content = Vec::new();
-            for it in &noted {
-                codec::write(it, &mut content);
-            }
-            self.sealed(&patient, key, day, content)
-        };
-        let changes: Vec<Change> = new.map(change).collect::<Result<_, StoreError>>()?;
+            written += u64::from(changes.len() > before);
+        }
         self.0.outbox.write_rows(&changes)?;
-        Ok(changes.len() as u64)
+        Ok(written)
+    }
+
+    fn told(&self, row: &Row, key: Vec<u8>, day: u32) -> Result<Change, StoreError> {
+        if row.now.is_empty() {
+            return Ok(Change::Remove(key));
+        }
+        let mut content = Vec::new();
+        for it in &row.now {
+            codec::write(it, &mut content);
+        }
+        self.sealed(&row.patient, key, day, content)
     }
 }
 
-/// By their keys: whose row it is, what stands in it, and whether that is new.
-type Rows = BTreeMap<Vec<u8>, (Pseudonym, Vec<Noted>, bool)>;
+/// By their keys.
+type Rows = BTreeMap<Vec<u8>, Row>;
+
+/// What checks told of one encounter.
+struct Row {
+    patient: Pseudonym,
+    /// What stands on disk, by the keys of all places that were looked at.
+    before: BTreeMap<Vec<u8>, Vec<Noted>>,
+    now: Vec<Noted>,
+}
+
+impl Row {
+    fn of(patient: Pseudonym) -> Row {
+        Row { patient, before: BTreeMap::new(), now: Vec::new() }
+    }
+}

@@ -430,7 +430,7 @@ fn what_a_check_told_is_known_to_the_next_one() {
     house.ask("P1", "MZ3");
     assert_eq!(house.told("P1"), "orders YP9 diagnoses E11 E11 E11 allergies 磺胺");
     let removed = house.ledger.forget(&past::named_by("P1")).unwrap();
-    assert_eq!((removed, house.rows_of_checks()), (6, 0));
+    assert_eq!((removed, house.rows_of_checks()), (5, 0), "what was asked of one visit is one row");
     assert_eq!(house.told("P1"), "nobody");
 }
 
@@ -457,11 +457,55 @@ fn a_line_that_goes_on_counts_until_its_record_is_there() {
     assert_eq!(house.of("P1"), "");
 }
 
+/// The HIS asks before it sends any record of the patient, the doctor answers, the record comes, and the
+/// same is asked once more.
+#[test]
+fn an_answer_given_before_the_first_record_holds_when_it_is_asked_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    house.ask("P1", "MZ1");
+    house.answer("P1", true);
+    let visit = json!({ "mdtrt_sn": "MZ1", "patn_id": "P1" });
+    house.accept("MZ1", &[("outpatient_registration", "MZ1", visit)]);
+    house.ask("P1", "MZ1");
+    assert_eq!((house.of("P1").as_str(), house.rows_of_checks()), ("YP1", 1), "in one place now");
+    assert_eq!(house.ask("P1", "MZ1"), 0);
+    house.answer("P1", false);
+    assert_eq!(house.of("P1"), "");
+}
+
+#[test]
+fn of_two_patients_who_became_one_the_later_word_holds() {
+    for (first, later) in [("P1", "N1"), ("N1", "P1")] {
+        let folder = tempfile::tempdir().unwrap();
+        let house = House::open(folder.path());
+        let line = |id: &str| json!({ id: if id == "patn_id" { "P1" } else { "N1" }, "rx_detl_id": "YP9", "cnt": 1 });
+        house.accept("A", &[("outpatient_prescription", "A|1", line("patn_id"))]);
+        house.accept("B", &[("outpatient_prescription", "B|1", line("psn_no"))]);
+        house.ask_of(first, "MZ1", "E11");
+        house.ask_of(later, "MZ1", "I10");
+        house.answer(first, true);
+        let both = json!({ "mdtrt_sn": "C", "patn_id": "P1", "psn_no": "N1" });
+        house.accept("C", &[("outpatient_registration", "C", both)]);
+        house.ask_of(later, "MZ1", "J18");
+        for id in [first, later] {
+            let expected = "orders YP1 YP9 YP9 diagnoses J18 allergies 磺胺";
+            assert_eq!(house.told(id), expected, "{id}");
+        }
+        house.answer(later, false);
+        assert_eq!(house.of(first), "YP9 YP9", "{first}");
+    }
+}
+
 impl House {
     fn ask(&self, patient: &str, encounter: &str) -> u64 {
+        self.ask_of(patient, encounter, "E11")
+    }
+
+    fn ask_of(&self, patient: &str, encounter: &str, disease: &str) -> u64 {
         let text = format!(
             r#"{{"patient":{{"patn_id":"{patient}"}},"encounter":{{"mdtrt_id":"{encounter}"}},
-            "diagnoses":[{{"dise_codg":"E11"}}],"allergies":[{{"algs":"磺胺"}}],
+            "diagnoses":[{{"dise_codg":"{disease}"}}],"allergies":[{{"algs":"磺胺"}}],
             "orders":[{{"rx_id":"R1","hosplist_code":"YP1"}}]}}"#
         );
         let facts = rules::request::read(&text).unwrap();

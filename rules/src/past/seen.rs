@@ -8,6 +8,8 @@
 //! All of one encounter stands together. A group that is sent again stands in place of what was said
 //! of it before, results are added, and a line keeps its id.
 
+use std::collections::HashMap;
+
 use jiff::civil::{Date, DateTime};
 
 use super::gather::latest;
@@ -103,6 +105,19 @@ impl Noted {
             _ => None,
         })
     }
+}
+
+/// What checks told of one patient in several places, as one: of the same the later stands, and of one
+/// day the one in the later place. A line that goes on in an earlier one goes on.
+#[must_use]
+pub fn told_in_all(mut places: Vec<Noted>) -> Vec<Noted> {
+    places.sort_by_key(Noted::asked);
+    let mut known: HashMap<u64, Noted> = HashMap::new();
+    for it in &mut places {
+        it.goes_on_as(known.get(&it.identity));
+        known.insert(it.identity, it.clone());
+    }
+    latest(places)
 }
 
 /// Takes in what the doctor answered about lines of an encounter: they go on, or they do not and are
