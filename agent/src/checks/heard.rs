@@ -49,7 +49,9 @@ fn meant(tracked: &Tracked) -> Option<(bool, Vec<String>)> {
     let is_involved = |it: &String| tracked.involved.contains(it);
     match tracked.state {
         State::Continued | State::SelfPay => Some((true, all.collect())),
-        State::Changed | State::Voided => Some((false, all.filter(|it| !is_involved(it)).collect())),
+        State::Changed | State::Voided => {
+            Some((false, all.filter(|it| !is_involved(it)).collect()))
+        }
         State::Open | State::Ignored => None,
     }
 }
