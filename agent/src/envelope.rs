@@ -11,11 +11,12 @@
 //! record ids and revisions, so whoever holds an envelope holds something that is on disk.
 
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flate2::Crc;
+use crc32fast::Hasher;
 pub use mappings::UnknownCode;
 use uuid::Uuid;
 
@@ -55,7 +56,7 @@ impl Sum {
     /// The sum of a record's parts.
     #[must_use]
     pub fn of(names: [&str; 3], digest: &[u8; 32], tail: &[u8]) -> Sum {
-        let mut sum = Crc::new();
+        let mut sum = Hasher::new();
         for name in names {
             // With its length, or "ab" + "c" would be "a" + "bc".
             sum.update(&(name.len() as u64).to_be_bytes());
@@ -63,7 +64,7 @@ impl Sum {
         }
         sum.update(digest);
         sum.update(tail);
-        Sum(sum.sum())
+        Sum(sum.finalize())
     }
 }
 
@@ -160,9 +161,28 @@ impl fmt::Display for ReceiptStatus {
     }
 }
 
-/// A stored record on its way to the platform.
+/// A stored record on its way to the platform. A clone is the same one: several rooms have it in hand
+/// at a time, and it was read once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Envelope {
+pub struct Envelope(Arc<Record>);
+
+impl From<Record> for Envelope {
+    fn from(record: Record) -> Envelope {
+        Envelope(Arc::new(record))
+    }
+}
+
+impl Deref for Envelope {
+    type Target = Record;
+
+    fn deref(&self) -> &Record {
+        &self.0
+    }
+}
+
+/// What is in an envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
     /// The record's number in this outbox.
     pub seq: u64,
     /// The record's id, the same on every resend.

@@ -102,6 +102,7 @@ mod opening;
 mod parked;
 mod progress;
 mod reading;
+mod recent;
 mod room;
 mod rotation;
 mod rows;
@@ -132,7 +133,8 @@ pub use self::journey::{Kept, Place};
 pub(crate) use self::journey::{day_and_letter, day_of, id_bytes, ms_of};
 use self::opening::Opened;
 use self::progress::Progress;
-use self::reading::Span;
+use self::reading::{Found, Span};
+use self::recent::Recent;
 pub use self::room::{Mark, Outlook, RoomStatus};
 use self::room::{Room, Watcher};
 use self::rotation::Resealing;
@@ -263,6 +265,8 @@ struct Shared {
     room: Room,
     /// Delivered records that go out once more.
     again: Again,
+    /// What was read lately, for those who come after.
+    recent: Recent,
     /// Why nothing is accepted any more.
     refusal: watch::Sender<Option<StoreError>>,
     /// Bytes of submissions in the channel.
@@ -298,6 +302,7 @@ impl Outbox {
             raw_bytes_max: options.raw_bytes_max,
             room: Room::new(dir, options),
             again: Again::default(),
+            recent: Recent::default(),
             refusal: watch::Sender::new(None),
             queued_bytes: AtomicUsize::new(0),
             queued_bytes_max: options.waiting_bytes_max,
@@ -380,7 +385,7 @@ impl Outbox {
             if span.from >= span.end || records_max == 0 {
                 return Ok(Vec::new());
             }
-            let mut found = reading::read(&store, span)?;
+            let mut found = self.shared.read(&store, span)?;
             for stretch in found.unreadable {
                 self.set_aside(stretch);
             }
@@ -538,6 +543,22 @@ impl Shared {
     fn store(&self) -> Result<Arc<Store>, StoreError> {
         let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
         store.as_ref().map(Arc::clone).ok_or_else(|| self.reason())
+    }
+
+    /// Reads a part of the queue, of which somebody may just have read the begin.
+    fn read(&self, store: &Store, span: Span) -> Result<Found, StoreError> {
+        if span.end.saturating_sub(span.from) > recent::NEAR {
+            return reading::read(store, span);
+        }
+        let mut envelopes = self.recent.from(span.from, span.records_max, span.bytes_max);
+        let Some(rest) = span.behind(&envelopes) else {
+            let next = envelopes.last().map_or(span.from, |it| it.seq + 1);
+            return Ok(Found { envelopes, next, ..Found::default() });
+        };
+        let mut found = reading::read(store, rest)?;
+        self.recent.keep(&found.envelopes);
+        envelopes.append(&mut found.envelopes);
+        Ok(Found { envelopes, ..found })
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {

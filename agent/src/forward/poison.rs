@@ -5,11 +5,11 @@
 
 use super::error::Confirm;
 use super::state::ForwardState;
-use crate::envelope::{DeadLetter, Envelope, Stage};
+use crate::envelope::{DeadLetter, Envelope, Record, Stage};
 
 /// What is kept of it.
 pub(super) fn letter(envelope: &Envelope, answer: &Confirm) -> DeadLetter {
-    let Envelope { record_id, seq, revision, entity, .. } = envelope;
+    let Record { record_id, seq, revision, entity, .. } = &**envelope;
     let bytes = envelope.body.len();
     let detail = serde_json::json!([{
         "record_id": record_id, "seq": seq, "revision": revision, "entity": entity, "bytes": bytes,
@@ -29,7 +29,7 @@ pub(super) fn letter(envelope: &Envelope, answer: &Confirm) -> DeadLetter {
 
 /// Says that it is done.
 pub(super) fn tell(state: &ForwardState, envelope: &Envelope, answer: &Confirm) {
-    let Envelope { record_id, seq, entity, .. } = envelope;
+    let Record { record_id, seq, entity, .. } = &**envelope;
     tracing::error!(code = answer.code(), record_id, seq, entity, %answer, "set aside as a dead letter");
     state.set_aside();
 }

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::options::Poison;
 use super::*;
+use crate::envelope::Record;
 
 #[tokio::test(start_paused = true)]
 async fn a_quiet_road_delivers_one_by_one() {
@@ -393,7 +394,7 @@ fn envelope(text: &str) -> Envelope {
     let (seq, lane) = name.split_at(digits);
     let lane = lane.trim_start_matches('-').to_owned();
     let body = format!("{{\"record_id\":\"r{seq}\",\"seq\":{seq}}}");
-    Envelope {
+    let record = Record {
         seq: seq.parse().unwrap(),
         record_id: format!("r{seq}"),
         revision: 1,
@@ -407,7 +408,8 @@ fn envelope(text: &str) -> Envelope {
         message_id: "m".to_owned(),
         received_at: "20261122101530".to_owned(),
         body: Bytes::from(body),
-    }
+    };
+    record.into()
 }
 
 /// An outbox in memory.

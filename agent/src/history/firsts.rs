@@ -13,9 +13,14 @@ use super::ledger::Ledger;
 use super::links::{self, store_error};
 use crate::outbox::{Change, Reach, StoreError};
 
-/// First uses that a change writes, by their keys; `None`: it takes the row away.
+/// First uses that a change writes.
 #[derive(Default)]
-pub(super) struct Firsts(BTreeMap<Vec<u8>, Option<(Pseudonym, Noted)>>);
+pub(super) struct Firsts {
+    /// By their keys; `None`: it takes the row away.
+    rows: BTreeMap<Vec<u8>, Option<(Pseudonym, Noted)>>,
+    /// Who is one patient with whom on disk: nobody else changes that meanwhile.
+    others: BTreeMap<Pseudonym, Vec<Pseudonym>>,
+}
 
 impl Firsts {
     /// Takes in what a record says. `changes` tell who became one patient meanwhile.
@@ -39,7 +44,7 @@ impl Firsts {
                     encounter: noted.encounter.clone(),
                     notes: vec![Note::First(Box::new(first_use(line)))],
                 };
-                self.0.insert(keys::first(patient, item), Some((*patient, first)));
+                self.rows.insert(keys::first(patient, item), Some((*patient, first)));
             }
         }
         Ok(())
@@ -53,7 +58,7 @@ impl Firsts {
             codec::write(&noted, &mut content);
             ledger.sealed(&patient, key, keys::NEVER, content)
         };
-        self.0.into_iter().map(change).collect()
+        self.rows.into_iter().map(change).collect()
     }
 
     /// The record said it before and says it anew, or not any more.
@@ -64,15 +69,15 @@ impl Firsts {
         identity: u64,
         changes: &[Change],
     ) -> Result<(), StoreError> {
-        let others = links::others_now(ledger.outbox(), patient, changes)?;
+        let others = self.others(ledger, patient, changes)?;
         for one in others.iter().chain([patient]) {
             for (key, known) in ledger.firsts(one, Reach::Disk).map_err(store_error)? {
-                if known.identity == identity && !self.0.contains_key(&key) {
-                    self.0.insert(key, None);
+                if known.identity == identity && !self.rows.contains_key(&key) {
+                    self.rows.insert(key, None);
                 }
             }
         }
-        for first in self.0.values_mut() {
+        for first in self.rows.values_mut() {
             if first.as_ref().is_some_and(|(_, it)| it.identity == identity) {
                 *first = None;
             }
@@ -82,7 +87,7 @@ impl Firsts {
 
     /// Whether the patient, under whichever number, has used the item before.
     fn is_known(
-        &self,
+        &mut self,
         ledger: &Ledger,
         patient: &Pseudonym,
         item: &str,
@@ -91,7 +96,7 @@ impl Firsts {
         if self.has(ledger, patient, item)? {
             return Ok(true);
         }
-        for other in links::others_now(ledger.outbox(), patient, changes)? {
+        for other in self.others(ledger, patient, changes)? {
             if self.has(ledger, &other, item)? {
                 return Ok(true);
             }
@@ -99,9 +104,24 @@ impl Firsts {
         Ok(false)
     }
 
+    /// Everybody who is the same patient. The lines of one visit ask for it one after the other.
+    fn others(
+        &mut self,
+        ledger: &Ledger,
+        patient: &Pseudonym,
+        changes: &[Change],
+    ) -> Result<Vec<Pseudonym>, StoreError> {
+        if !self.others.contains_key(patient) {
+            let on_disk = links::others(ledger.outbox(), patient, Reach::Disk);
+            self.others.insert(*patient, on_disk.map_err(store_error)?);
+        }
+        let on_disk = self.others.get(patient).into_iter().flatten().copied();
+        Ok(on_disk.chain(links::joining(patient, changes)).collect())
+    }
+
     fn has(&self, ledger: &Ledger, patient: &Pseudonym, item: &str) -> Result<bool, StoreError> {
         let key = keys::first(patient, item);
-        if let Some(first) = self.0.get(&key) {
+        if let Some(first) = self.rows.get(&key) {
             return Ok(first.is_some());
         }
         Ok(ledger.outbox().row(&key, Reach::Disk).map_err(store_error)?.is_some())

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::civil::{Date, DateTime};
 use rules::past::{self, Named, Note, Noted};
+use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -218,11 +219,10 @@ impl Ledger {
         if !past::is_told_by(&envelope.entity) {
             return None;
         }
-        let body: Value = serde_json::from_slice(&envelope.body).ok()?;
-        let elements = body.get("elements")?;
+        let Body { elements } = serde_json::from_slice(&envelope.body).ok()?;
         let received: DateTime = pipeline::moment(&envelope.received_at)?;
-        let notes = past::notes_of(&envelope.entity, elements, received);
-        let mut named = past::who_is_it_about(elements);
+        let notes = past::notes_of(&envelope.entity, &elements, received);
+        let mut named = past::who_is_it_about(&elements);
         if !envelope.lane.is_empty() && !named.encounters.contains(&envelope.lane) {
             named.encounters.push(envelope.lane.clone());
         }
@@ -384,6 +384,12 @@ impl Ledger {
 
 fn is_settled(noted: &Noted) -> bool {
     noted.notes.iter().any(|it| matches!(it, Note::Settled(_)))
+}
+
+/// What is read of a record's JSON.
+#[derive(Deserialize)]
+struct Body {
+    elements: Value,
 }
 
 /// What came of one patient in one message.

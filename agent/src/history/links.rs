@@ -98,13 +98,18 @@ pub(super) fn others_now(
     changes: &[Change],
 ) -> Result<Vec<Pseudonym>, StoreError> {
     let mut others = others(outbox, patient, Reach::Disk).map_err(store_error)?;
+    others.extend(joining(patient, changes));
+    Ok(others)
+}
+
+/// Whoever becomes this one in a change that is still in the making.
+pub(super) fn joining(patient: &Pseudonym, changes: &[Change]) -> impl Iterator<Item = Pseudonym> {
     let [members, _] = keys::members(patient);
-    let joined = changes.iter().filter_map(|it| match it {
+    let joined = changes.iter().filter_map(move |it| match it {
         Change::Put(key, _) if key.starts_with(&members) => keys::other_of(key),
         _ => None,
     });
-    others.extend(joined.take(OTHERS_MAX));
-    Ok(others)
+    joined.take(OTHERS_MAX)
 }
 
 /// Follows an id to its patient, and the patient to the one it was found to be.

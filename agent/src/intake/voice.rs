@@ -37,7 +37,10 @@ impl Voice<'_> {
         if let Dialect::Hl7(sender) = &self.dialect {
             return sender.say(&answer, self.acknowledgement(&answer).as_deref());
         }
-        let in_dialect = self.in_dialect(kind, status, answer.members(), None);
+        // Most dialects have no words of their own, and then there is nothing to put together.
+        let own = self.answers().is_some();
+        let in_dialect =
+            own.then(|| self.in_dialect(kind, status, answer.members(), None)).flatten();
         let Some(mut response) = in_dialect else { return answer.say(&self.dialect) };
         if let Some(wait) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));

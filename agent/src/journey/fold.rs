@@ -33,13 +33,19 @@ impl Opened {
             return Ok(0);
         }
         let mut changes = vec![Change::Put(rows::followed(), accepted.next.to_be_bytes().to_vec())];
-        let mut messages = accepted.envelopes.chunk_by(is_of_one_message);
-        messages.by_ref().for_each(|it| self.write(it, &mut changes));
+        let mut leads = Vec::with_capacity(accepted.envelopes.len() * 3);
+        for message in accepted.envelopes.chunk_by(is_of_one_message) {
+            self.write(message, &mut changes, &mut leads);
+        }
+        // In the order in which they will lie: keys that are far apart each find their place anew.
+        leads.sort_unstable();
+        leads.dedup();
+        changes.extend(leads.into_iter().map(|key| Change::Put(key, Vec::new())));
         self.outbox.note(&changes, false)?;
         Ok(accepted.envelopes.len().max(1))
     }
 
-    fn write(&self, envelopes: &[Envelope], changes: &mut Vec<Change>) {
+    fn write(&self, envelopes: &[Envelope], changes: &mut Vec<Change>, leads: &mut Vec<Vec<u8>>) {
         let Some(first) = envelopes.first() else { return };
         let (day, seq) = (rows::day_of_id(&first.message_id), first.seq);
         let record = |it: &Envelope| Record {
@@ -54,7 +60,7 @@ impl Opened {
             records: envelopes.iter().map(record).collect(),
         };
         changes.push(Change::Put(rows::message(day, seq), row.to_bytes()));
-        let mut leads = vec![rows::lead(day, self.hash(Subject::Id, &first.message_id), seq)];
+        leads.push(rows::lead(day, self.hash(Subject::Id, &first.message_id), seq));
         for it in envelopes {
             let of_record = rows::day_of_id(&it.record_id);
             leads.push(rows::lead(of_record, self.hash(Subject::Id, &it.record_id), seq));
@@ -67,9 +73,6 @@ impl Opened {
             lead(Subject::Encounter, &it.lane);
             patients(it).for_each(|id| lead(Subject::Patient, &id));
         }
-        leads.sort_unstable();
-        leads.dedup();
-        changes.extend(leads.into_iter().map(|key| Change::Put(key, Vec::new())));
     }
 }
 

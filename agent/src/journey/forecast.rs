@@ -12,7 +12,7 @@ pub(super) fn told(road: &Road, opened: &Opened) -> Result<Value, StoreError> {
     let (config, outbox) = (&road.config.messages, &opened.outbox);
     let today = day_of(keeper::now_ms());
     let Kept { first_seq, end_seq, bytes } = outbox.kept()?;
-    let records_since = outbox.record(first_seq)?.map(|it| it.received_at);
+    let records_since = outbox.record(first_seq)?.map(|it| it.received_at.clone());
     let records_days = records_since.as_deref().and_then(days_since).unwrap_or(1);
     let raw = outbox.raw_extent()?;
     let raw_bytes = raw.map_or(0, |it| it.0);

@@ -13,7 +13,7 @@ use super::command::Unreadable;
 use super::format::{Damage, Entry, Stored};
 use super::store::{Family, Store, WalkError};
 use super::{OutboxStatus, StoreError, TAIL, opening};
-use crate::envelope::{Envelope, Sum};
+use crate::envelope::{Envelope, Record, Sum};
 
 /// The part of the queue to read.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +28,18 @@ pub(super) struct Span {
     pub(super) records_max: usize,
     /// Bytes of bodies wanted at most; one record is given however large it is.
     pub(super) bytes_max: usize,
+}
+
+impl Span {
+    /// What is left to read behind its first records; `None` if that is nothing.
+    pub(super) fn behind(self, found: &[Envelope]) -> Option<Span> {
+        let Some(last) = found.last() else { return Some(self) };
+        let bytes = found.iter().map(|it| it.body.len()).sum();
+        let records_max = self.records_max.saturating_sub(found.len());
+        let bytes_max = self.bytes_max.saturating_sub(bytes);
+        let rest = Span { from: last.seq + 1, records_max, bytes_max, ..self };
+        (rest.from < self.end && records_max > 0 && bytes_max > 0).then_some(rest)
+    }
 }
 
 /// What was found.
@@ -249,7 +261,7 @@ fn first_key(
 
 fn envelope(seq: u64, entry: &Entry<'_>, record: &Stored<'_>) -> Envelope {
     let record_id = record.record_id.to_string();
-    Envelope {
+    let record = Record {
         seq,
         revision: record.revision,
         entity: record.entity.to_owned(),
@@ -263,7 +275,8 @@ fn envelope(seq: u64, entry: &Entry<'_>, record: &Stored<'_>) -> Envelope {
         received_at: entry.received_at.to_owned(),
         body: body(&record_id, seq, record.revision, record.tail),
         record_id,
-    }
+    };
+    record.into()
 }
 
 fn body(record_id: &str, seq: u64, revision: u32, tail: &str) -> Bytes {
@@ -273,10 +286,14 @@ fn body(record_id: &str, seq: u64, revision: u32, tail: &str) -> Bytes {
 }
 
 fn hexadecimal(digest: &[u8; 32]) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('0');
-    digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let digit =
+        |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble });
+    let mut text = String::with_capacity(2 * digest.len());
+    for byte in digest {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 #[cfg(test)]

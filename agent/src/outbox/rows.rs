@@ -38,13 +38,21 @@ impl Outbox {
     /// Records that were accepted from a number on, whatever became of them since.
     pub fn accepted_from(&self, from: u64, records_max: usize) -> Result<Accepted, StoreError> {
         let store = self.shared.store()?;
-        let end = self.next_seq();
+        let (lowest, end) = {
+            let progress = self.shared.progress();
+            (progress.lowest, progress.next_seq)
+        };
         if from >= end {
             return Ok(Accepted { next: from, ..Accepted::default() });
         }
         // Whatever lies below is removed or known: an entry that began there is looked for.
         let span = Span { floor: 0, from, end, records_max, bytes_max: ACCEPTED_BYTES_MAX };
-        let found = reading::read(&store, span)?;
+        // What is removed is gone, also for whoever could still find it in memory.
+        let found = if from < lowest {
+            reading::read(&store, span)?
+        } else {
+            self.shared.read(&store, span)?
+        };
         let missing = found.unreadable.iter().map(|it| it.end_seq - it.first_seq).sum();
         Ok(Accepted { envelopes: found.envelopes, next: found.next, missing })
     }

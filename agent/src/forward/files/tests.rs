@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use bytes::Bytes;
 
 use super::*;
+use crate::envelope::Record;
 use crate::receive;
 
 #[tokio::test(start_paused = true)]
@@ -160,7 +161,7 @@ fn envelope(seq: u64) -> Envelope {
     let body = format!(
         "{{\"record_id\":\"r{seq}\",\"seq\":{seq},\"revision\":1,\"entity\":\"rx\",\"elements\":{{}}}}"
     );
-    Envelope {
+    let record = Record {
         seq,
         record_id: format!("r{seq}"),
         revision: 1,
@@ -174,5 +175,6 @@ fn envelope(seq: u64) -> Envelope {
         message_id: "m".to_owned(),
         received_at: "20261122101530".to_owned(),
         body: Bytes::from(body),
-    }
+    };
+    record.into()
 }
