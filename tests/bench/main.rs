@@ -5,8 +5,9 @@
 //! receipts and checks a bare HTTP echo, for storing a raw file, for forwarding a bare publisher, for
 //! judging a bare walk over the same XML.
 //!
-//! `cargo bench --package tests` runs all parts in about four minutes, and `cargo bench --package tests
-//! -- knowledge receipts forward check judge idle append` those that are named.
+//! `cargo bench --package tests` runs all parts in about eight minutes, and `cargo bench --package tests
+//! -- knowledge receipts forward check judge idle append queue drain` those that are named.
+//! `HIS_AGENT_BENCH_QUEUE` says how many records a long queue has: a million, if it says nothing.
 //! `HIS_AGENT_BENCH_BINARY` names another binary to measure, such as the last release.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its table")]
@@ -17,7 +18,9 @@ mod bare_publisher;
 mod check;
 mod client;
 mod daemon;
+mod drain;
 mod echo;
+mod fill;
 mod forward;
 mod idle;
 mod judge;
@@ -26,6 +29,7 @@ mod load;
 mod many;
 mod national;
 mod process;
+mod queue;
 mod receipts;
 mod samples;
 mod site;
@@ -41,14 +45,16 @@ type Part = (&'static str, fn(&Site) -> Vec<Row>);
 
 /// The part that measures this process's memory comes before those that use it. The broker is started
 /// by the first part that needs it, so the parts without one come first.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 9] = [
     ("knowledge", knowledge::run),
     ("judge", judge::run),
     ("idle", idle::run),
     ("append", append::run),
+    ("queue", queue::run),
     ("check", check::run),
     ("receipts", receipts::run),
     ("forward", forward::run),
+    ("drain", drain::run),
 ];
 
 fn main() -> ExitCode {

@@ -58,10 +58,19 @@ pub(crate) fn process_cpu(id: u32) -> Duration {
 
 /// Memory of a process that is in RAM, in megabytes.
 pub(crate) fn resident_megabytes(id: u32) -> f64 {
+    megabytes(id, "VmRSS:")
+}
+
+/// The most it ever was.
+pub(crate) fn peak_megabytes(id: u32) -> f64 {
+    megabytes(id, "VmHWM:")
+}
+
+fn megabytes(id: u32, name: &str) -> f64 {
     let status = read(&format!("/proc/{id}/status"));
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u32>().ok());
-    f64::from(kibibytes.expect("a living process has VmRSS")) * 1024.0 / 1e6
+    f64::from(kibibytes.expect("a living process has both")) * 1024.0 / 1e6
 }
 
 /// How many processes wanted a core, on average over the last minute.
