@@ -74,7 +74,8 @@ impl Hl7Header {
     #[must_use]
     pub fn of(message: &[u8]) -> Hl7Header {
         let line = hl7::header_line(message);
-        let text = crate::text(line, None, &Limits::default()).unwrap_or_default();
+        let text = crate::text(line, None, &Limits::default());
+        let text = text.unwrap_or_else(|_| readable(line));
         let rest = text.trim_start_matches('\u{feff}').strip_prefix("MSH").unwrap_or_default();
         let separator = rest.chars().next().filter(char::is_ascii_punctuation);
         let mut fields = separator
@@ -251,6 +252,18 @@ fn condition_of(code: &str, fate: Fate) -> (&'static str, &'static str) {
     }
 }
 
+/// A header with half a character, or in an encoding that nobody knows: every piece
+/// that is plain is kept, the others are empty. The number of the message stands among the plain ones.
+fn readable(line: &[u8]) -> String {
+    let separator = line.get(3).copied().filter(u8::is_ascii_punctuation).unwrap_or(b'|');
+    let text = |piece: &[u8]| match str::from_utf8(piece) {
+        Ok(text) if piece.is_ascii() => text.to_owned(),
+        _ => String::new(),
+    };
+    let pieces: Vec<String> = line.split(|it| *it == separator).map(text).collect();
+    pieces.join(char::from(separator).encode_utf8(&mut [0; 4]))
+}
+
 fn is_sound(delimiters: &str) -> bool {
     let plain = |it: char| it.is_ascii_punctuation();
     (1..=5).contains(&delimiters.len()) && delimiters.chars().all(plain)
@@ -341,6 +354,18 @@ mod tests {
         let header = Hl7Header::of(&bytes);
         assert_eq!((header.field(3), header.field(10)), ("東華", "M7"));
         assert_eq!(header.charset, AnswerCharset::Gbk);
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_decoded_is_answered_by_its_number() {
+        // Half a character, as in fields of a fixed length, and bytes of no encoding at all.
+        for name in [&b"\xff\xfe\xff"[..], b"\xe4\xb8\xad\xff", b"\xe4 \xd6"] {
+            let bytes = [b"MSH|^~\\&|", name, b"|A|AGENT|B|2024||ADT^A04|M7|P|2.4\rPID|1"].concat();
+            assert!(crate::text(hl7::header_line(&bytes), None, &Limits::default()).is_err());
+            let header = Hl7Header::of(&bytes);
+            let fields = [3, 4, 5, 6, 9, 10, 12].map(|it| header.field(it));
+            assert_eq!(fields, ["", "A", "AGENT", "B", "ADT^A04", "M7", "2.4"], "{name:x?}");
+        }
     }
 
     #[track_caller]

@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use adapters::Limits;
 use bytes::Bytes;
 use http::{HeaderMap, header};
-use rules::insurance::bureau::{self, Told};
+use rules::insurance::bureau;
 use rules::verdict::Bureau;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
@@ -60,7 +60,7 @@ struct Health {
 
 /// A request under way.
 pub(crate) struct Asked {
-    asking: Option<JoinHandle<Result<Vec<Told>, Bureau>>>,
+    asking: Option<JoinHandle<Result<bureau::Answer, Bureau>>>,
     health: Arc<Mutex<Health>>,
     until: Instant,
 }
@@ -164,7 +164,7 @@ impl Relay {
 
 impl Asked {
     /// The findings of the insurer, or why there are none to be had.
-    pub(crate) async fn told(self) -> Result<Vec<Told>, Bureau> {
+    pub(crate) async fn told(self) -> Result<bureau::Answer, Bureau> {
         let told = match self.asking {
             None => Err(Bureau::Spared),
             Some(asking) => {
@@ -177,7 +177,7 @@ impl Asked {
                 told
             }
         };
-        let outcome = told.as_ref().err().map_or(Bureau::Answered, |it| *it).name();
+        let outcome = bureau::outcome(&told).name();
         metrics::counter!("his_agent_relay_total", "outcome" => outcome).increment(1);
         told
     }

@@ -41,11 +41,33 @@ pub struct Asked {
     pub task_id: Option<String>,
 }
 
+/// Which of the two services is asked; their fields are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Service {
+    /// 事前: 3101, 3660.
+    #[default]
+    Before,
+    /// 事中: 3102, 3661.
+    During,
+}
+
+impl Service {
+    /// By the number of the transaction.
+    #[must_use]
+    pub fn of(infno: &str) -> Service {
+        match infno {
+            "3102" | "3661" => Service::During,
+            _ => Service::Before,
+        }
+    }
+}
+
 /// Reads a request: one `Facts` per patient. Errors only when there is nothing to judge.
-pub fn read(text: &str, region: &Region) -> Result<Asked, Vec<InputFinding>> {
-    let json = Json::parse(text).map_err(|sentence| vec![request::not_json(&sentence)])?;
+pub fn read(text: &str, service: Service, region: &Region) -> Result<Asked, Vec<InputFinding>> {
+    let mut json = Json::parse(text).map_err(|sentence| vec![request::not_json(&sentence)])?;
+    nodes::restate(&mut json);
     let data = nodes::data(&json);
-    let patients = nodes::entries(&data, &nodes::PATIENTS);
+    let patients = nodes::entries(data, &nodes::PATIENTS);
     if patients.is_empty() {
         return Err(vec![InputFinding {
             code: "C103",
@@ -54,17 +76,18 @@ pub fn read(text: &str, region: &Region) -> Result<Asked, Vec<InputFinding>> {
             expected: "发送参保人信息patient_dtos".to_owned(),
         }]);
     }
-    let scenario = nodes::text(&data, "trig_scen").or_else(|| nodes::text(&data, "trigScen"));
-    let message = Message { region, scenario, insured_at: nodes::text(&json, "insuplc_admdvs") };
+    let scenario = nodes::text(data, "trig_scen").or_else(|| nodes::text(data, "trigScen"));
+    let message = Message { region, service, scenario, insured_at: nodes::text(&json, "insuplc_admdvs") };
     let mut refused = Vec::new();
     let patients = patients.iter().map(|it| message.facts_of(it, &mut refused)).collect();
-    let task_id = nodes::text(&data, "task_id").map(str::to_owned);
+    let task_id = nodes::text(data, "task_id").map(str::to_owned);
     if refused.is_empty() { Ok(Asked { patients, task_id }) } else { Err(refused) }
 }
 
 /// What holds for every patient of a message.
 struct Message<'a> {
     region: &'a Region,
+    service: Service,
     scenario: Option<&'a str>,
     insured_at: Option<&'a str>,
 }
@@ -88,7 +111,7 @@ impl Message<'_> {
         }
         let past = |it: &&Json<'_>| current.is_none_or(|current| !std::ptr::eq(*it, current));
         facts.history = self.history(encounters.iter().filter(past));
-        facts.scene = scene(self.scenario, &facts);
+        facts.scene = self.scene(&facts);
         self.doubt_scenario(&mut reading);
         facts.data_findings = reading.data_findings;
         refused.extend(reading.problems);
@@ -106,6 +129,16 @@ impl Message<'_> {
             let maternity = |sent: &str| self.region.maternity(sent);
             let expected = "发送本地区代码表中的生育状态";
             patient.maternity = reading.code(object, "matn_stas", maternity, expected);
+        }
+    }
+
+    /// The visit tells more than the scenario, except that something is being paid for. Who names
+    /// none and asks the service for that is about to pay.
+    fn scene(&self, facts: &Facts) -> Option<Scene> {
+        match (scene_asked_for(self.scenario), self.service) {
+            (Some(paying @ (Scene::Settlement | Scene::PreSettlement)), _) => Some(paying),
+            (None, Service::During) if self.scenario.is_none() => Some(Scene::PreSettlement),
+            (of_visit, _) => of_visit.filter(|_| facts.scene().is_none()),
         }
     }
 
@@ -253,14 +286,6 @@ fn items<T>(
     let items = entries.filter_map(|(at, json)| read(&nodes::at(&format!("{name}[{at}]"), json)));
     let items: Vec<T> = items.collect();
     if items.is_empty() { Group::Empty } else { Group::Present(items) }
-}
-
-/// The visit tells more than the scenario, except that something is being paid for.
-fn scene(scenario: Option<&str>, facts: &Facts) -> Option<Scene> {
-    match scene_asked_for(scenario)? {
-        paying @ (Scene::Settlement | Scene::PreSettlement) => Some(paying),
-        of_visit => facts.scene().is_none().then_some(of_visit),
-    }
 }
 
 /// The scene of a `trig_scen`; none for several at once, of which the visit decides.

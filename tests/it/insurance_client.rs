@@ -49,11 +49,15 @@ fn a_client_may_answer_for_what_it_was_told() {
 }
 
 /// The number in the envelope, and the addresses under which gateways offer it.
-const ADDRESSES: [(&str, &str); 6] = [
+const ADDRESSES: [(&str, &str); 10] = [
     ("3101", "/insurance"),
     ("3102", "/insurance"),
     ("3101", "/insurance/3101"),
     ("3102", "/insurance/3102"),
+    ("3660", "/insurance"),
+    ("3661", "/insurance"),
+    ("3660", "/insurance/3660"),
+    ("3661", "/insurance/3661"),
     ("3101", "/fsi/api/riskConService/beforeAnalyze"),
     ("3102", "/fsi/api/riskConService/courseAnalyze"),
 ];
@@ -77,8 +81,9 @@ impl Request {
     fn body(&self) -> Value {
         let mut body = envelope(self.infno);
         let patient = self.patient();
-        body["input"] = json!({ "data": { "trig_scen": "2", "patient_dtos": self.of(patient) } });
-        body
+        let data = json!({ "trig_scen": "2", "patient_dtos": self.of(patient) });
+        body["input"] = json!({ "data": data });
+        if ["3660", "3661"].contains(&self.infno) { islander(body) } else { body }
     }
 
     fn of(&self, entry: Value) -> Value {
@@ -136,6 +141,26 @@ impl Request {
         }
         order
     }
+}
+
+/// One region numbers the two differently and has names of its own for the nodes and the person.
+fn islander(body: Value) -> Value {
+    let mut text = body.to_string();
+    for (national, own) in [
+        ("trig_scen", "trigScen"),
+        ("patient_dtos", "patientDtos"),
+        ("fsi_encounter_dtos", "encounterDtos"),
+        ("fsi_order_dtos", "orderDtos"),
+        ("fsi_diagnose_dtos", "diagnoseDtos"),
+        ("fsi_operation_dtos", "operationDtos"),
+        ("patn_id", "psn_no"),
+        ("patn_name", "psn_name"),
+        ("extend_order_map", "extendOrderMap"),
+    ] {
+        text = text.replace(&format!("\"{national}\":"), &format!("\"{own}\":"));
+    }
+    text = text.replace(r#""med_mdtrt_type":"#, r#""cvlserv_flag":"0","med_mdtrt_type":"#);
+    serde_json::from_str(&text).expect("names alone were changed")
 }
 
 fn envelope(infno: &str) -> Value {

@@ -32,6 +32,13 @@ fn findings_of_both_stand_in_one_answer() {
     // 3102 may live elsewhere.
     ask(&agent, "3102");
     assert_eq!(bureau.asked()[1].path, "/course");
+    // The address alone may say which of the two it is.
+    let mut unnumbered = request("3102");
+    unnumbered.as_object_mut().expect("an envelope").remove("infno");
+    post(&agent, "/fsi/api/riskConService/courseAnalyze", &unnumbered);
+    assert_eq!(bureau.asked()[2].path, "/course");
+    post(&agent, "/fsi/api/riskConService/beforeAnalyze", &unnumbered);
+    assert_eq!(bureau.asked()[3].path, "/insurance/3101");
     // The log tells them apart, and nothing is made up about what is not ours.
     let check_id = shown_check(&agent);
     let told = agent.ask(&["checks", "show", &check_id]);
@@ -43,12 +50,15 @@ fn findings_of_both_stand_in_one_answer() {
 fn whatever_the_insurer_does_our_own_answer_leaves_in_time() {
     let slow = Manner::Says(findings("JR1"), Duration::from_secs(20));
     let refusal = Manner::Says(r#"{"infcode":-1,"err_msg":"x"}"#.to_owned(), Duration::ZERO);
+    let other = r#"{"infcode":0,"output":{"violations":[{"a":1}]}}"#.to_owned();
+    let other = Manner::Says(other, Duration::ZERO);
     let page = Manner::Says("<html>".to_owned(), Duration::ZERO);
     for (manner, expected) in [
         (slow, "late"),
         (Manner::HangsUp, "unreachable"),
         (Manner::Babbles, "garbled"),
         (page, "garbled"),
+        (other, "garbled"),
         (refusal, "refused"),
     ] {
         let bureau = Bureau::start(manner.clone());

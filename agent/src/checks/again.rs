@@ -3,6 +3,7 @@
 use adapters::Limits;
 use jiff::civil::DateTime;
 use rules::Facts;
+use rules::insurance::Service;
 
 use super::entry::{Check, Door};
 use crate::pipeline::{self, Inbound, Parked, Verdict};
@@ -18,7 +19,7 @@ pub fn facts(check: &Check, sets: &Sets, org: &str, limits: &Limits) -> Option<(
     let facts = match check.door {
         Door::Canonical => rules::request::read(&text()?).ok()?,
         Door::National => {
-            let asked = rules::insurance::read(&text()?, &sets.region).ok()?;
+            let asked = rules::insurance::read(&text()?, service(check), &sets.region).ok()?;
             asked.patients.into_iter().nth(check.part)?
         }
         Door::Channel => {
@@ -39,6 +40,11 @@ pub fn facts(check: &Check, sets: &Sets, org: &str, limits: &Limits) -> Option<(
         }
     };
     Some((facts, asked_at))
+}
+
+/// A log of before has no number: its transactions were all taken for the first.
+fn service(check: &Check) -> Service {
+    check.infno.as_deref().map_or(Service::Before, Service::of)
 }
 
 #[cfg(test)]

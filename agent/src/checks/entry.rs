@@ -30,6 +30,9 @@ pub struct Check {
     pub channel: Option<String>,
     /// What the caller said the bytes were.
     pub content_type: Option<String>,
+    /// The transaction, at the national door; it may stand in the address alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub infno: Option<String>,
     /// Where in the care process, as rules name it.
     pub scene: Option<String>,
     /// `complete`, `partial` or `degraded`.

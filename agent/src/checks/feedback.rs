@@ -30,7 +30,13 @@ pub fn read(text: &str) -> Result<Vec<Given>, Vec<Unreadable>> {
 /// Reads the input of 3103, with or without its envelope; lists and single objects.
 pub fn read_3103(text: &str) -> Result<Vec<Given>, Vec<Unreadable>> {
     let json = parse(text)?;
-    let data = json.pointer("/input/data").or_else(|| json.get("data")).unwrap_or(&json);
+    let input = match json.get("input") {
+        Some(Value::String(text)) => parse(text)?,
+        Some(Value::Null) | None => Value::Null,
+        Some(input) => input.clone(),
+    };
+    let outer = if input.is_null() { &json } else { &input };
+    let data = outer.get("data").unwrap_or(outer);
     let Some(warns) = data.get("warns").filter(|it| !it.is_null()) else {
         return Err(vec![unreadable("input.data.warns", "", "发送处理数据集合 warns")]);
     };
@@ -159,6 +165,9 @@ mod tests {
             );
             check(read_3103(&format!(r#"{{"data":{data}}}"#)), "F1 continued r");
             check(read_3103(&data), "F1 continued r");
+            check(read_3103(&format!(r#"{{"infno":3103,"input":{data}}}"#)), "F1 continued r");
+            let text = Value::from(format!(r#"{{"data":{data}}}"#));
+            check(read_3103(&format!(r#"{{"infno":"3103","input":{text}}}"#)), "F1 continued r");
         }
         check(read_3103("{}"), "input.data.warns ``: 发送处理数据集合 warns");
     }

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use jiff::civil::DateTime;
+use rules::insurance::Service;
 use rules::past;
 use rules::rule::Action;
 use rules::verdict::Origin;
@@ -34,6 +35,8 @@ pub(super) struct Question {
     door: Door,
     channel: Option<String>,
     content_type: Option<String>,
+    /// The transaction, at the national door.
+    infno: Option<&'static str>,
 }
 
 /// What a check came to.
@@ -62,7 +65,19 @@ impl Question {
             door,
             channel: channel.map(str::to_owned),
             content_type: content_type(headers),
+            infno: None,
         }
+    }
+
+    /// The transaction that it is about: its number stands in the message, or in the address alone.
+    pub(super) fn about(self, infno: &str) -> Question {
+        let known = ["3101", "3102", "3660", "3661"].into_iter().find(|it| *it == infno);
+        Question { infno: known, ..self }
+    }
+
+    /// Whether the transaction is of those that check what is about to be paid for.
+    pub(super) fn service(&self) -> Service {
+        self.infno.map_or(Service::Before, Service::of)
     }
 
     /// Asks for the patient's past, and leaves most of the time for the judging.
@@ -143,6 +158,7 @@ impl Question {
                 door: self.door,
                 channel: self.channel.clone(),
                 content_type: self.content_type.clone(),
+                infno: self.infno.map(str::to_owned),
                 request_of: (part > 0).then(|| self.id.clone()),
                 request: if part == 0 { request.clone() } else { Bytes::new() },
                 ..Check::default()

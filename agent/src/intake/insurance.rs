@@ -20,39 +20,70 @@ use crate::clock;
 use crate::pipeline;
 use crate::relay::Asked;
 
-/// `POST /insurance`, `/insurance/{infno}` and the two risk-control addresses.
+/// `POST /insurance` and `/insurance/{infno}`.
 pub(super) async fn call(
     State(road): State<Arc<Road>>,
     number: Option<Path<String>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let question = Question::new(&road, Door::National, None, &headers);
-    let (bytes, text) = match read_text(&road, &headers, body).await {
+    let at = Address { infno: number.map(|Path(it)| it), usual: "3101" };
+    answer(&road, at, headers, body).await
+}
+
+/// `POST /fsi/api/riskConService/beforeAnalyze`.
+pub(super) async fn before(
+    State(road): State<Arc<Road>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    answer(&road, Address { infno: None, usual: "3101" }, headers, body).await
+}
+
+/// `POST /fsi/api/riskConService/courseAnalyze`.
+pub(super) async fn course(
+    State(road): State<Arc<Road>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    answer(&road, Address { infno: None, usual: "3102" }, headers, body).await
+}
+
+/// What the address says of the transaction.
+struct Address {
+    infno: Option<String>,
+    /// What is meant here by a message that has no number; some callers leave it out.
+    usual: &'static str,
+}
+
+async fn answer(road: &Arc<Road>, at: Address, headers: HeaderMap, body: Body) -> Response {
+    let question = Question::new(road, Door::National, None, &headers);
+    let (bytes, text) = match read_text(road, &headers, body).await {
         Ok(came) => came,
         Err(answer) => return answer.about(&question.id).say(&Dialect::Json),
     };
     let came = stamp();
-    let number = number.map(|Path(it)| it).or_else(|| infno(&text));
+    let number = at.infno.or_else(|| infno(&text));
+    let infno = number.as_deref().unwrap_or(at.usual);
     let mut come_again = false;
-    let answer = match number.as_deref() {
-        // The two have the same fields; some callers leave the number out at these addresses.
-        None | Some("3101" | "3102" | "3660" | "3661") => {
+    let answer = match infno {
+        // The fields of all are the same.
+        "3101" | "3102" | "3660" | "3661" => {
+            let question = question.about(infno);
             let asked = || {
-                let infno = number.as_deref().unwrap_or("3101");
                 let relay = road.relay.as_ref()?;
                 Some(relay.ask(infno, &headers, &bytes, question.until()))
             };
-            judge(&road, &question, (&bytes, &text), &came, asked).await
+            judge(road, &question, (&bytes, &text), &came, asked).await
         }
-        Some("3103") => match feedback::national(&road, &text).await {
+        "3103" => match feedback::national(road, &text).await {
             Ok(()) => insurance::write_answer(&[], &reply(&question, &came, &stamp())),
             Err((sentence, status)) => {
                 come_again = status == StatusCode::SERVICE_UNAVAILABLE;
                 failure(&sentence, &question, &came)
             }
         },
-        Some(other) => failure(
+        other => failure(
             &format!("不支持的交易编号 {}：这里接受 3101、3102、3103、3660 和 3661", clip(other)),
             &question,
             &came,
@@ -75,7 +106,7 @@ async fn judge(
     ask_insurer: impl FnOnce() -> Option<Asked>,
 ) -> String {
     let sets = road.sets.load_full();
-    match insurance::read(text, &sets.region) {
+    match insurance::read(text, question.service(), &sets.region) {
         Ok(asked) => {
             let insurer = ask_insurer();
             let mut evaluated = Vec::with_capacity(asked.patients.len());
@@ -136,15 +167,19 @@ fn stamp() -> String {
     format!("{}000", pipeline::stamp(clock::now()))
 }
 
+/// The number in the envelope: a text or a number, and blank is none.
 fn infno(text: &str) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Envelope {
+        #[serde(alias = "INFNO")]
         infno: Option<Value>,
     }
-    match serde_json::from_str::<Envelope>(text).ok()?.infno? {
-        Value::String(number) => Some(number),
-        number => Some(number.to_string()),
-    }
+    let number = match serde_json::from_str::<Envelope>(text).ok()?.infno? {
+        Value::String(number) => number.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        _ => String::new(),
+    };
+    Some(number).filter(|it| !it.is_empty())
 }
 
 fn clip(text: &str) -> String {

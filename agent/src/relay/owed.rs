@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::ToSpan as _;
-use rules::insurance::bureau;
+use rules::insurance::{Service, bureau};
 use rules::verdict::Bureau;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -71,7 +71,7 @@ impl Owed {
         let mut envelope = request
             .filter(|it| it.contains_key("input"))
             .unwrap_or_else(|| Map::from_iter([("fixmedins_code".to_owned(), Value::from(org))]));
-        let during = matches!(envelope.get("infno").and_then(Value::as_str), Some("3102" | "3661"));
+        let during = is_during(check, &envelope);
         let now = clock::now();
         let fixmedins = envelope.get("fixmedins_code").and_then(Value::as_str).unwrap_or(org);
         let number = clock::new_id();
@@ -99,6 +99,32 @@ impl Owed {
         let oldest = clock::now().checked_sub(KEPT_DAYS.days());
         let since = pipeline::moment(&self.since);
         since.zip(oldest.ok()).is_some_and(|(since, oldest)| since < oldest)
+    }
+}
+
+/// Whether the finding came of a check of what was about to be paid for: by the number of the
+/// transaction, wherever it stood, else by the scene of the request, else by that of the check.
+fn is_during(check: Option<&Check>, envelope: &Map<String, Value>) -> bool {
+    let number = envelope.get("infno").and_then(text_of);
+    let number = check.and_then(|it| it.infno.clone()).or(number);
+    if let Some(number) = number.as_deref().filter(|it| TRANSACTIONS.contains(it)) {
+        return Service::of(number) == Service::During;
+    }
+    let data = envelope.get("input").map(|it| it.get("data").unwrap_or(it));
+    let scene = data.and_then(|it| it.get("trig_scen").or_else(|| it.get("trigScen")));
+    match scene.and_then(text_of).and_then(|it| it.parse().ok()) {
+        Some(1..=5) => false,
+        Some(6..=10u8) => true,
+        _ => check.and_then(|it| it.scene.as_deref()).is_some_and(|it| PAYING.contains(&it)),
+    }
+}
+
+/// Numbers are numbers or texts.
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()).filter(|it| !it.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 
@@ -207,9 +233,57 @@ fn count(outcome: &'static str) {
 
 /// What the insurer reads where nobody gave a reason of his own.
 const SELF_PAY: &str = "转自费，患者已知情同意";
+const TRANSACTIONS: [&str; 4] = ["3101", "3102", "3660", "3661"];
+/// The scenes in which somebody pays.
+const PAYING: [&str; 2] = ["settlement", "pre_settlement"];
 const SENT_AT_ONCE: usize = 256;
 const REFUSED_MAX: u32 = 5;
 const KEPT_DAYS: i32 = 7;
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_mins(1);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    /// Numbers are numbers or texts, and stand in the message, in the address, or nowhere.
+    #[test]
+    fn before_and_during() {
+        check(None, r#"{"infno":"3101","input":{}}"#, "", "1");
+        check(None, r#"{"infno":"3102","input":{}}"#, "", "2");
+        check(None, r#"{"infno":3102,"input":{}}"#, "", "2");
+        check(None, r#"{"infno":3661,"input":{}}"#, "", "2");
+        check(Some("3102"), r#"{"input":{"data":{}}}"#, "", "2");
+        check(Some("3102"), r#"{"input":{"data":{"trig_scen":"2"}}}"#, "", "2");
+        check(None, r#"{"input":{"data":{"trig_scen":"5"}}}"#, "", "1");
+        check(None, r#"{"input":{"data":{"trig_scen":"6"}}}"#, "", "2");
+        check(None, r#"{"input":{"data":{"trig_scen":10}}}"#, "", "2");
+        check(None, r#"{"input":{"trigScen":"07"}}"#, "", "2");
+        check(None, r#"{"input":{"data":{}}}"#, "settlement", "2");
+        check(None, r#"{"input":{"data":{}}}"#, "outpatient", "1");
+    }
+
+    #[track_caller]
+    fn check(infno: Option<&str>, request: &str, scene: &str, expected: &str) {
+        let kept = Check {
+            infno: infno.map(str::to_owned),
+            request: Bytes::copy_from_slice(request.as_bytes()),
+            scene: Some(scene.to_owned()),
+            ..Check::default()
+        };
+        let owed = Owed {
+            finding_id: "JR1".to_owned(),
+            check_id: String::new(),
+            dspo_way: "1".to_owned(),
+            reason: None,
+            by: None,
+            since: String::new(),
+            refused: 0,
+        };
+        let said = owed.message(Some(&kept), &adapters::Limits::default(), "H1");
+        assert_eq!(said["input"]["data"]["warn_type"], expected, "{request}");
+        assert_eq!(said["infno"], "3103");
+    }
+}

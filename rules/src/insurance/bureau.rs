@@ -1,7 +1,8 @@
 //! The answer of the insurer's own 3101 or 3102, put beside ours.
 //!
 //! Answers differ as much as requests do: `output` is an object or the text of one, `result` a list,
-//! one object or nothing, numbers are numbers or texts. A finding keeps the id that the insurer gave
+//! one object or nothing, or left out around its list; numbers are numbers or texts. What is there and
+//! cannot be read is told as such: it is not the same as nothing. A finding keeps the id that the insurer gave
 //! it, so that a 3103 about it finds its way back. Nobody says what the doctor has to do about it:
 //! it is shown, and does not block.
 
@@ -20,11 +21,27 @@ pub struct Told {
     finding: Finding,
 }
 
+/// An answer that could be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Answer {
+    told: Vec<Told>,
+    /// Nothing of it was left out because it could not be read, or was too much.
+    is_whole: bool,
+}
+
 /// Reads an answer: its findings, or why there are none to be had.
-pub fn read_answer(text: &str) -> Result<Vec<Told>, Bureau> {
+pub fn read_answer(text: &str) -> Result<Answer, Bureau> {
     let json = Json::parse(text).map_err(|_| Bureau::Garbled)?;
     let results = results(&json)?;
-    Ok(results.iter().filter_map(told).take(FINDINGS_MAX).collect())
+    let said = results.iter().filter(|it| !is_blank(it));
+    let mut answer = Answer { told: Vec::new(), is_whole: true };
+    for it in said {
+        match told(it) {
+            Some(told) if answer.told.len() < FINDINGS_MAX => answer.told.push(told),
+            _ => answer.is_whole = false,
+        }
+    }
+    if answer.told.is_empty() && !answer.is_whole { Err(Bureau::Garbled) } else { Ok(answer) }
 }
 
 /// Reads the answer to a 3103.
@@ -38,16 +55,26 @@ pub fn read_receipt(text: &str) -> Result<(), Bureau> {
     if is_taken { Ok(()) } else { Err(Bureau::Refused) }
 }
 
+/// What came of asking.
+#[must_use]
+pub fn outcome(answer: &Result<Answer, Bureau>) -> Bureau {
+    match answer {
+        Ok(answer) if answer.is_whole => Bureau::Answered,
+        Ok(_) => Bureau::Garbled,
+        Err(why) => *why,
+    }
+}
+
 /// Puts what the insurer said beside what we say; the worst come first.
-pub fn merge(verdicts: &mut [&mut Verdict], answer: Result<Vec<Told>, Bureau>) {
-    let outcome = *answer.as_ref().err().unwrap_or(&Bureau::Answered);
+pub fn merge(verdicts: &mut [&mut Verdict], answer: Result<Answer, Bureau>) {
+    let outcome = outcome(&answer);
     for verdict in verdicts.iter_mut() {
         verdict.bureau = Some(outcome);
         if outcome != Bureau::Answered && verdict.outcome == Completeness::Complete {
             verdict.outcome = Completeness::Partial;
         }
     }
-    for it in answer.into_iter().flatten() {
+    for it in answer.unwrap_or_default().told {
         let at = whose(verdicts, &it);
         if let Some(verdict) = verdicts.get_mut(at)
             && verdict.findings.iter().all(|known| known.id != it.finding.id)
@@ -68,22 +95,67 @@ fn whose(verdicts: &[&mut Verdict], told: &Told) -> usize {
     place.or_else(|| verdicts.iter().position(patient)).unwrap_or(0)
 }
 
-fn results<'a>(json: &'a Json<'a>) -> Result<Vec<Json<'a>>, Bureau> {
+fn results(json: &Json<'_>) -> Result<Vec<Json<'static>>, Bureau> {
     let is_done = is_done(json)?;
-    let parsed = match json.get("output") {
-        Some(Json::Text(text)) if !text.trim().is_empty() => {
-            Some(Json::parse(text).map_err(|_| Bureau::Garbled)?)
-        }
-        Some(output @ (Json::Object(_) | Json::List(_))) => Some(output.clone()),
-        _ => None,
+    let results = match json.get("output") {
+        Some(output) => findings_in(output, 0)?,
+        None => Vec::new(),
     };
-    let result = parsed.as_ref().and_then(|it| it.get("result"));
-    let results: Vec<Json<'a>> = result.map(|it| it.as_items().to_vec()).unwrap_or_default();
     // One region answers success with an error in words, and means failure.
     if is_done && (!results.is_empty() || nodes::text(json, "err_msg").is_none()) {
         return Ok(results);
     }
     Err(Bureau::Refused)
+}
+
+/// The entries of an output: under `result`, or where some gateways leave them, with `data` around
+/// them or with nothing. What holds something else is not an answer that found nothing.
+fn findings_in(json: &Json<'_>, depth: usize) -> Result<Vec<Json<'static>>, Bureau> {
+    if is_blank(json) {
+        return Ok(Vec::new());
+    }
+    if depth > DEPTH_MAX {
+        return Err(Bureau::Garbled);
+    }
+    match json {
+        Json::Text(text) => {
+            let inner = Json::parse(text).map_err(|_| Bureau::Garbled)?;
+            findings_in(&inner, depth + 1)
+        }
+        Json::List(items) if items.iter().any(|it| it.get("result").is_some()) => {
+            let found = items.iter().map(|it| findings_in(it, depth + 1));
+            Ok(found.collect::<Result<Vec<_>, _>>()?.concat())
+        }
+        Json::List(items) => Ok(items.iter().map(Json::to_static).collect()),
+        Json::Object(_) => match json.get("result").or_else(|| json.get("data")) {
+            Some(inner) => findings_in(inner, depth + 1),
+            None if is_finding(json) => Ok(vec![json.to_static()]),
+            None if holds_nodes(json) => Err(Bureau::Garbled),
+            None => Ok(Vec::new()),
+        },
+        Json::Null | Json::Bool(_) | Json::Number(_) => Err(Bureau::Garbled),
+    }
+}
+
+/// Null, an empty text, list or object: for some that is how nothing was found.
+fn is_blank(json: &Json<'_>) -> bool {
+    match json {
+        Json::Null => true,
+        Json::Text(text) => text.trim().is_empty(),
+        Json::List(items) => items.iter().all(is_blank),
+        Json::Object(members) => members.iter().all(|(_, it)| is_blank(it)),
+        Json::Bool(_) | Json::Number(_) => false,
+    }
+}
+
+fn is_finding(json: &Json<'_>) -> bool {
+    FINDS.iter().any(|name| nodes::text(json, name).is_some())
+}
+
+/// A number of the task beside nothing is still nothing; a list beside nothing is not.
+fn holds_nodes(json: &Json<'_>) -> bool {
+    let Json::Object(members) = json else { return false };
+    members.iter().any(|(_, it)| matches!(it, Json::List(_) | Json::Object(_)) && !is_blank(it))
 }
 
 /// Success or failure by the envelope; a gateway's own words are a refusal.
@@ -97,9 +169,12 @@ fn is_done(json: &Json<'_>) -> Result<bool, Bureau> {
 
 fn told(json: &Json<'_>) -> Option<Told> {
     let text = |name: &str| nodes::text(json, name).map(str::to_owned);
-    let (rule_name, cont) = (text("rule_name"), text("vola_cont"));
-    // What neither names a rule nor says anything is no finding.
-    let content = cont.or_else(|| rule_name.clone())?;
+    if !is_finding(json) {
+        return None;
+    }
+    let rule_name = text("rule_name");
+    let content = text("vola_cont").or_else(|| rule_name.clone());
+    let content = content.unwrap_or_else(|| wordless(text("rule_id").as_deref()));
     let details = nodes::entries(json, &["judge_result_detail_dtos"]);
     let (patn_id, mdtrt_id) = (text("patn_id"), text("mdtrt_id"));
     let id = text("jr_id").unwrap_or_else(|| {
@@ -126,6 +201,14 @@ fn told(json: &Json<'_>) -> Option<Told> {
     Some(Told { patn_id, mdtrt_id, finding })
 }
 
+/// A finding that does not say what it is about must be seen all the same.
+fn wordless(rule_id: Option<&str>) -> String {
+    match rule_id {
+        Some(rule) => format!("医保端命中规则{rule}，没有写明内容"),
+        None => "医保端有一条提示，没有写明内容".to_owned(),
+    }
+}
+
 fn line(json: &Json<'_>) -> FindingLine {
     FindingLine {
         rx_id: clip(nodes::text(json, "rx_id").unwrap_or_default(), ID_CHARACTERS_MAX),
@@ -150,6 +233,10 @@ fn behaviour(code: Option<&str>) -> Behaviour {
     if code == Some("1") { Behaviour::Encounter } else { Behaviour::Item }
 }
 
+/// What makes an entry a finding: any one of these.
+const FINDS: [&str; 4] = ["vola_cont", "rule_name", "rule_id", "jr_id"];
+/// Texts of texts of texts.
+const DEPTH_MAX: usize = 4;
 /// More findings than any doctor reads.
 const FINDINGS_MAX: usize = 500;
 const LINES_MAX: usize = 2_000;
@@ -180,6 +267,39 @@ mod tests {
         check(&answer(&format!(r#"{{"result":{bare}}}"#)), "own id  3 2 - x [ -]");
     }
 
+    /// Findings that do not stand where the interface has them are findings all the same.
+    #[test]
+    fn findings_in_other_places() {
+        let one = "JR1 R9 2 1 21.50 开药112天 [1 21.5]";
+        let text = |it: String| serde_json::Value::from(it).to_string();
+        check(&answer(&format!("[{FINDING}]")), one);
+        check(&answer(FINDING), one);
+        check(&answer(&text(format!("[{FINDING}]"))), one);
+        check(&answer(&format!(r#"{{"result":{}}}"#, text(format!("[{FINDING}]")))), one);
+        check(&answer(&format!(r#"{{"data":{{"result":[{FINDING}]}}}}"#)), one);
+        check(&answer(&format!(r#"[{{"result":[{FINDING}]}},{{"result":[]}}]"#)), one);
+        for nothing in ["[]", "{}", "\"\"", r#"{"result":""}"#, r#"{"result":{}}"#, "[null]"] {
+            check(&answer(nothing), "");
+        }
+        check(&answer(r#"{"result":[{},null]}"#), "");
+        // It names a rule by number only: there is something, and nobody says what.
+        let dumb = r#"{"jr_id":"JR2","rule_id":"R7","sev_deg":"1"}"#;
+        let told = "JR2 R7 1 2 - 医保端命中规则R7，没有写明内容 []";
+        check(&answer(&format!(r#"{{"result":[{dumb}]}}"#)), told);
+        check(&answer(&format!(r#"{{"result":[{{"jr_id":"JR2"}}]}}"#)), "JR2  3 2 - 医保端有一条提示，没有写明内容 []");
+    }
+
+    /// What is there and cannot be read is not the same as nothing.
+    #[test]
+    fn findings_that_cannot_be_read() {
+        check(&answer(r#"{"result":"见附件"}"#), "garbled");
+        check(&answer(r#"{"result":["开药112天"]}"#), "garbled");
+        check(&answer(r#"{"findings":[{"a":1}]}"#), "garbled");
+        check(&answer(r#"{"result":7}"#), "garbled");
+        check(&answer("7"), "garbled");
+        check(&answer(&format!(r#"{{"result":[{FINDING},7]}}"#)), "JR1 R9 2 1 21.50 开药112天 [1 21.5] and more");
+    }
+
     #[test]
     fn what_is_no_answer() {
         check(r#"{"infcode":-1,"err_msg":"x"}"#, "refused");
@@ -205,6 +325,11 @@ mod tests {
         assert_eq!((one.findings.len(), other.findings.len()), (0, 1), "and once");
         assert_eq!(other.findings.first().unwrap().origin, Origin::Bureau);
         assert_eq!((other.bureau, other.outcome), (Some(Bureau::Answered), Completeness::Complete));
+        let mut third = verdict("P1", "M1");
+        let told = read_answer(&answer(&format!(r#"{{"result":[{FINDING},7]}}"#)));
+        merge(&mut [&mut third], told);
+        assert_eq!((third.findings.len(), third.bureau), (1, Some(Bureau::Garbled)));
+        assert_eq!(third.outcome, Completeness::Partial, "and some of it nobody has read");
         merge(&mut [&mut one], Err(Bureau::Late));
         assert_eq!((one.bureau, one.outcome), (Some(Bureau::Late), Completeness::Partial));
     }
@@ -216,7 +341,10 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &str) {
         let told = match read_answer(text) {
-            Ok(told) => told.iter().map(|it| shown(&it.finding)).collect::<Vec<_>>().join("; "),
+            Ok(answer) => {
+                let found: Vec<_> = answer.told.iter().map(|it| shown(&it.finding)).collect();
+                found.join("; ") + if answer.is_whole { "" } else { " and more" }
+            }
             Err(why) => why.name().to_owned(),
         };
         assert_eq!(told, expected, "{text}");

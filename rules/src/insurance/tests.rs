@@ -139,7 +139,7 @@ const FULL: &str = include_str!("tests/full.json");
 
 #[test]
 fn every_field_is_read() {
-    let asked = read(FULL, &Region::default()).unwrap();
+    let asked = read(FULL, Service::Before, &Region::default()).unwrap();
     assert_eq!(asked.task_id.as_deref(), Some("T1"));
     let facts = asked.patients.first().unwrap();
     assert_eq!(facts.data_findings, []);
@@ -215,10 +215,56 @@ fn shapes_of_the_wild() {
         expected
     );
     assert_eq!(facts_of(&national.replace(r#""medins_lv":"5""#, r#""medins_lv":"05""#)), expected);
+    // Texts further in, lists of one, names in capitals.
+    let data = json["input"]["data"].clone();
+    let patients = data["patient_dtos"].to_string();
+    for odd in [
+        serde_json::json!({"input": {"data": data.to_string()}}),
+        serde_json::json!({"input": {"data": {"patient_dtos": patients, "trig_scen": "2"}}}),
+        serde_json::json!({"input": [{"data": [data]}]}),
+    ] {
+        assert_eq!(facts_of(&odd.to_string()), expected, "{odd}");
+    }
+    assert_eq!(facts_of(&capital_names(&json).to_string()), expected);
+    let text = serde_json::json!({"INPUT": capital_names(&json["input"]).to_string()});
+    assert_eq!(facts_of(&text.to_string()), expected);
     // What is not there is null for some.
     let nulls = national.replace(r#""trig_scen":"2""#, r#""trig_scen":null,"syscode":null"#);
     assert_eq!(facts_of(&nulls), expected);
     check_error(r#"{"input":"{"}"#, "C103");
+}
+
+fn capital_names(json: &serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match json {
+        Value::Object(members) => {
+            members.iter().map(|(name, it)| (name.to_uppercase(), capital_names(it))).collect()
+        }
+        Value::Array(items) => items.iter().map(capital_names).collect(),
+        other => other.clone(),
+    }
+}
+
+/// Who asks the service for what is about to be paid, and names no scene.
+#[test]
+fn the_service_says_what_the_scene_leaves_open() {
+    let text = message_of_one_line();
+    let silent = text.replace(r#","trig_scen":"2""#, r#","rule_ids":["R1"]"#);
+    for (service, text, scene) in [
+        (Service::Before, &text, Scene::Outpatient),
+        (Service::During, &text, Scene::Outpatient),
+        (Service::Before, &silent, Scene::Outpatient),
+        (Service::During, &silent, Scene::PreSettlement),
+    ] {
+        let asked = read(text, service, &Region::default()).unwrap();
+        assert_eq!(asked.patients.first().unwrap().scene(), Some(scene), "{service:?}");
+    }
+    assert_eq!(["3101", "3660", "3102", "3661"].map(Service::of), [
+        Service::Before,
+        Service::Before,
+        Service::During,
+        Service::During
+    ]);
 }
 
 #[test]
@@ -360,7 +406,7 @@ fn message_of_one_line() -> String {
 }
 
 fn facts_of(text: &str) -> Vec<Facts> {
-    read(text, &Region::default()).unwrap().patients
+    read(text, Service::Before, &Region::default()).unwrap().patients
 }
 
 fn judged(text: &str) -> Verdict {
@@ -371,6 +417,6 @@ fn judged(text: &str) -> Verdict {
 #[track_caller]
 fn check_error(text: &str, expected: &str) {
     let codes: Vec<_> =
-        read(text, &Region::default()).unwrap_err().iter().map(|f| f.code).collect();
+        read(text, Service::Before, &Region::default()).unwrap_err().iter().map(|f| f.code).collect();
     assert_eq!(codes, [expected]);
 }
