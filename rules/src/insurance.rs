@@ -165,7 +165,12 @@ impl Message<'_> {
         request::refuse_too_many(&orders, "fsi_order_dtos", reading);
         line::tell_apart(&mut orders);
         line::take_back(&mut orders);
-        if orders.is_empty() { Group::Empty } else { Group::Present(orders) }
+        match orders.is_empty() {
+            false => Group::Present(orders),
+            // Lines that nobody can read are not the same as no lines.
+            true if nodes::is_unreadable(json) => Group::Absent,
+            true => Group::Empty,
+        }
     }
 
     /// The doctor is written on every line; the first line of this session speaks for all.
@@ -283,9 +288,14 @@ fn items<T>(
     let Some(json) = nodes::node(object.json, names) else { return Group::Absent };
     let name = names.first().copied().unwrap_or_default();
     let entries = json.as_items().iter().enumerate();
-    let items = entries.filter_map(|(at, json)| read(&nodes::at(&format!("{name}[{at}]"), json)));
+    let objects = entries.filter(|(_, json)| matches!(json, Json::Object(_)));
+    let items = objects.filter_map(|(at, json)| read(&nodes::at(&format!("{name}[{at}]"), json)));
     let items: Vec<T> = items.collect();
-    if items.is_empty() { Group::Empty } else { Group::Present(items) }
+    match items.is_empty() {
+        false => Group::Present(items),
+        true if nodes::is_unreadable(json) => Group::Absent,
+        true => Group::Empty,
+    }
 }
 
 /// The scene of a `trig_scen`; none for several at once, of which the visit decides.
@@ -299,6 +309,8 @@ fn scene_asked_for(scenario: Option<&str>) -> Option<Scene> {
     }
 }
 
+/// How the place of a line begins that is no line.
+const LINE: &str = "fsi_order_dtos[";
 /// Where the scenario stands.
 const SCENARIO: &str = "input.data.trig_scen";
 

@@ -56,25 +56,6 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Restates names that are written in capitals throughout; some callers write every name so.
-    pub(crate) fn lower_names(&mut self) {
-        match self {
-            Json::List(items) => items.iter_mut().for_each(Json::lower_names),
-            Json::Object(members) => {
-                for (name, value) in members {
-                    let is_capital = |it: u8| !it.is_ascii_lowercase();
-                    if name.as_bytes().first().is_some_and(u8::is_ascii_uppercase)
-                        && name.bytes().all(is_capital)
-                    {
-                        *name = Cow::Owned(name.to_ascii_lowercase());
-                    }
-                    value.lower_names();
-                }
-            }
-            _ => {}
-        }
-    }
-
     /// The same value on its own, free of the text it was read from.
     pub(crate) fn to_static(&self) -> Json<'static> {
         let own = |it: &Cow<'_, str>| Cow::Owned(it.clone().into_owned());

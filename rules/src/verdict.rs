@@ -39,6 +39,8 @@ pub struct Verdict {
     pub not_run: Vec<String>,
     /// What came of asking the insurer's own review, where it was asked.
     pub bureau: Option<Bureau>,
+    /// What the request lacked that the insurer demands, in words; it was not asked then.
+    pub bureau_missing: Vec<String>,
     /// Those of them that ended in a fault: for the log, with [`RULE_BROKE`].
     pub broken: Vec<String>,
     /// The packs in force.
@@ -134,6 +136,8 @@ pub enum Bureau {
     Refused,
     /// It was not asked: it has failed several times, or too many wait for it.
     Spared,
+    /// It was not asked: the request lacks what it demands.
+    Lacking,
 }
 
 impl Bureau {
@@ -147,6 +151,7 @@ impl Bureau {
             Bureau::Garbled => "garbled",
             Bureau::Refused => "refused",
             Bureau::Spared => "spared",
+            Bureau::Lacking => "lacking",
         }
     }
 
@@ -160,6 +165,7 @@ impl Bureau {
             Bureau::Garbled => Some("医保端审查未完成：答复读不出"),
             Bureau::Refused => Some("医保端审查未完成：医保端拒绝"),
             Bureau::Spared => Some("医保端审查未完成：连续失败，暂停转发"),
+            Bureau::Lacking => Some("医保端未审查：缺少"),
         }
     }
 }
@@ -307,9 +313,20 @@ impl Verdict {
             writer.objects("data_findings", &self.data_findings, write_input_finding);
             writer.texts("not_run", &self.not_run);
             writer.maybe_text("bureau", self.bureau.map(Bureau::name));
+            writer.maybe_text("bureau_text", self.bureau_text().as_deref());
             writer.text("rules_version", &self.rules_version);
             writer.raw("elapsed_us", &elapsed_us.to_string());
         })
+    }
+
+    /// Why the insurer's own review has not said anything, where it was to be asked.
+    #[must_use]
+    pub fn bureau_text(&self) -> Option<String> {
+        let text = self.bureau?.text()?;
+        if self.bureau_missing.is_empty() {
+            return Some(text.to_owned());
+        }
+        Some(format!("{text}{}", self.bureau_missing.join("、")))
     }
 
     /// The findings that the doctor sees.

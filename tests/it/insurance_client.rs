@@ -34,6 +34,60 @@ fn a_client_is_told_why_in_its_own_envelope() {
     check_refused(&agent, &unknown.to_string(), "2204");
 }
 
+/// Gateways and their clients differ in everything that is not the message.
+#[test]
+fn a_client_may_have_manners_of_its_own() {
+    let agent = Agent::start(Setup::files());
+    let request = Request { infno: "3101", shape: Shape::Lists, sex: "2", dose: true };
+    let mut body = request.body();
+    let hit = "hit drug-sex 违规项 RX1-1 58.80 of 58.80";
+    for address in [
+        "/insurance/",
+        "/insurance/3101/",
+        "/insurance?infno=3101",
+        "/fsi/api/riskConService/beforeAnalyze/",
+        "/fsi/api/riskConService/courseAnalyze/",
+    ] {
+        check(&agent, address, &request, hit);
+    }
+    // The number may be a number, or blank, or stand in the gateway's header alone.
+    for infno in [json!(3101), json!(""), Value::Null] {
+        body["infno"] = infno;
+        assert_eq!(post(&agent, "/insurance", &body.to_string())["infcode"], 0);
+    }
+    let data = r#"{"data":{"warn_type":"1","warns":[{"warn_rslt_id":"X","dspo_way":"2"}]}}"#;
+    let headers = [("_api_name", "3103")];
+    let said = his::post_json(agent.his(), "/insurance", &headers, data).expect("an answer").json();
+    assert!(said["err_msg"].as_str().unwrap_or_default().contains("没有问题 X"), "{said}");
+    // Nodes as texts, and names in capitals.
+    let mut odd = request.body();
+    odd["input"]["data"] = json!(odd["input"]["data"].to_string());
+    let odd = odd.to_string();
+    for text in [odd.clone(), odd.replace("\"infno\":", "\"INFNO\":").replace("\"input\":", "\"INPUT\":")] {
+        let said = post(&agent, "/insurance", &text);
+        assert_eq!(said["output"]["result"][0]["rule_id"], "drug-sex", "{said}");
+    }
+    // Lines that nobody can read are no prescription in which nothing was found.
+    let mut unread = request.body();
+    let patient = &mut unread["input"]["data"]["patient_dtos"][0];
+    patient["fsi_encounter_dtos"][0]["fsi_order_dtos"] = json!("见附件");
+    let said = post(&agent, "/insurance", &unread.to_string());
+    assert!(said["warn_msg"].as_str().unwrap_or_default().contains("未审查"), "{said}");
+}
+
+/// Bytes that are in no encoding are refused in the envelope that the client reads.
+#[test]
+fn a_client_reads_nothing_but_its_envelope() {
+    let agent = Agent::start(Setup::files());
+    let mut caller = his::Caller::connect(agent.his()).expect("the agent listens");
+    let headers = [("Content-Type", "application/json")];
+    let answer = caller.call("POST", "/insurance", &headers, b"{\"a\":\"\xff\xff\"}");
+    let answer = answer.expect("an answer");
+    let said = answer.json();
+    assert_eq!((answer.status, &said["infcode"]), (200, &json!(-1)), "{said}");
+    assert!(said["err_msg"].as_str().unwrap_or_default().contains("编码"), "{said}");
+}
+
 #[test]
 fn a_client_may_answer_for_what_it_was_told() {
     let agent = Agent::start(Setup::files());

@@ -11,7 +11,6 @@ use http::{HeaderMap, StatusCode, header};
 use rules::insurance::{self, Reply, bureau};
 use serde_json::Value;
 
-use super::answer::Dialect;
 use super::checks::{Question, json, read_text};
 use super::feedback;
 use super::{NO_ROOM_RETRY_AFTER, Road};
@@ -60,10 +59,17 @@ async fn answer(road: &Arc<Road>, at: Address, headers: HeaderMap, body: Body) -
     let question = Question::new(road, Door::National, None, &headers);
     let (bytes, text) = match read_text(road, &headers, body).await {
         Ok(came) => came,
-        Err(answer) => return answer.about(&question.id).say(&Dialect::Json),
+        // Whoever speaks the interface reads its envelope and nothing else.
+        Err(answer) => {
+            let status = match answer.status() {
+                StatusCode::BAD_REQUEST => StatusCode::OK,
+                other => other,
+            };
+            return json(status, failure(answer.message(), &question, &stamp()));
+        }
     };
     let came = stamp();
-    let number = at.infno.or_else(|| infno(&text));
+    let number = at.infno.or_else(|| infno(&text)).or_else(|| named(&headers));
     let infno = number.as_deref().unwrap_or(at.usual);
     let mut come_again = false;
     let answer = match infno {
@@ -180,6 +186,13 @@ fn infno(text: &str) -> Option<String> {
         _ => String::new(),
     };
     Some(number).filter(|it| !it.is_empty())
+}
+
+/// One gateway's callers name the transaction in a header; another's have one name there for all.
+fn named(headers: &HeaderMap) -> Option<String> {
+    let name = headers.get("_api_name")?.to_str().ok()?.trim();
+    let is_number = name.len() == 4 && name.bytes().all(|it| it.is_ascii_digit());
+    is_number.then(|| name.to_owned())
 }
 
 fn clip(text: &str) -> String {

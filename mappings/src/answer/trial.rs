@@ -19,6 +19,8 @@ const NASTY: &str = "甲<b>&\"']]>\\|^~\n\t--?>𠮷";
 /// The members of `check`.
 pub(super) const CHECK_MEMBERS: &[&str] = &[
     "action",
+    "bureau",
+    "bureau_text",
     "check_id",
     "data_findings",
     "elapsed_us",
@@ -207,7 +209,7 @@ fn verdict(kind: AnswerKind, text: Option<&str>) -> (Value, Vec<String>) {
     let unknown = if text.is_some() { vec![unknown] } else { Vec::new() };
     let verdict = json!({
         "check_id": "01JD", "outcome": outcome, "findings": hits, "unknown": unknown, "questions": [], "tasks": [],
-        "data_findings": [], "not_run": [], "rules_version": "starter", "elapsed_us": 17,
+        "data_findings": [], "not_run": [], "bureau": "late", "bureau_text": free, "rules_version": "starter", "elapsed_us": 17,
     });
     let order = json!({
         "rx_id": free, "rxno": text, "group": text, "code": text, "name": text,

@@ -86,9 +86,12 @@ fn unfinished(verdicts: &[Verdict]) -> &'static str {
 /// some clients take a success with an error message for a failure.
 fn warning(verdicts: &[Verdict]) -> String {
     let data = verdicts.iter().flat_map(|it| &it.data_findings);
-    let scenario = data.filter(|it| it.path == super::SCENARIO).map(|it| it.expected.clone());
-    let bureau = verdicts.iter().find_map(|it| it.bureau?.text()).map(str::to_owned);
-    let mut said: Vec<String> = bureau.into_iter().chain(scenario.take(1)).collect();
+    let scenario =
+        data.clone().filter(|it| it.path == super::SCENARIO).map(|it| it.expected.clone());
+    let lines = data.filter(|it| it.path.starts_with(super::LINE) && it.code == "C102");
+    let lines = lines.map(|it| format!("{}未审查：{}，{}", it.path, it.found, it.expected));
+    let bureau = verdicts.iter().find_map(Verdict::bureau_text);
+    let mut said: Vec<String> = bureau.into_iter().chain(scenario.take(1)).chain(lines).collect();
     for unknown in verdicts.iter().flat_map(Verdict::shown_unknown) {
         let text = unknown.text();
         if !said.contains(&text) {

@@ -18,6 +18,9 @@ pub(super) fn order(
     region: &Region,
     reading: &mut Reading,
 ) -> Option<Order> {
+    if *json == Json::Null {
+        return None;
+    }
     if !matches!(json, Json::Object(_)) {
         reading.fault("C102", at.to_owned(), "不是对象".to_owned(), "发送一个JSON对象");
         return None;
@@ -37,7 +40,7 @@ pub(super) fn order(
     if order.department_code.is_none() {
         order.department_code = reading.text(&object, "drord_dept_codg");
     }
-    if let Some(json) = nodes::node(json, &["extend_order_map", "extendOrderMap"]) {
+    if let Some(json) = nodes::node(json, &nodes::EXTENSION).and_then(|it| it.as_items().first()) {
         read_extension(&nodes::at(&object.path_of("extend_order_map"), json), &mut order, reading);
     }
     Some(order)

@@ -267,6 +267,48 @@ fn the_service_says_what_the_scene_leaves_open() {
     ]);
 }
 
+/// Nodes as texts are read; what cannot be read is unknown and told, and an empty text is nothing.
+#[test]
+fn nodes_that_are_texts() {
+    let text = |json: &str| serde_json::Value::from(json).to_string();
+    let line = LINE.replace(
+        "\"cnt\":\"4\"",
+        r#""cnt":"4","extend_order_map":{"o_prdDays":"40","o_sinDosDscr":"0.5mg"}"#,
+    );
+    let expected = facts_of(&message(&patient(&encounter_json(&format!("[{line}]")))));
+    let extension = r#"{"o_prdDays":"40","o_sinDosDscr":"0.5mg"}"#;
+    for extension in [text(extension), format!("[{extension}]")] {
+        let line = line.replace(r#"{"o_prdDays":"40","o_sinDosDscr":"0.5mg"}"#, &extension);
+        assert_eq!(facts_of(&message(&patient(&encounter_json(&line)))), expected, "{extension}");
+    }
+    let lines = text(&format!("[{line}]"));
+    assert_eq!(facts_of(&message(&patient(&encounter_json(&lines)))), expected);
+    let encounter = text(&encounter_json(&line));
+    assert_eq!(facts_of(&message(&patient(&encounter))), expected);
+    check_lines(&format!("[null,{LINE}]"), "1 line", "");
+    check_lines("\"\"", "none", "");
+    check_lines("[]", "none", "");
+    check_lines("\"见附件\"", "not asked", "fsi_order_dtos[0]未审查：不是对象");
+    check_lines("[\"x\",7]", "not asked", "fsi_order_dtos[1]未审查：不是对象");
+    check_lines(&format!("[{LINE},7]"), "1 line", "fsi_order_dtos[1]未审查：不是对象");
+    let blank = encounter_json("[]").replace("\"fsi_diagnose_dtos\":[]", "\"fsi_diagnose_dtos\":\"\"");
+    assert_eq!(facts_of(&message(&patient(&blank))).first().unwrap().diagnoses, Group::Empty);
+    check_error(&message("\"\""), "C103");
+}
+
+#[track_caller]
+fn check_lines(orders: &str, expected: &str, warning: &str) {
+    let text = message(&patient(&encounter_json(orders)));
+    let told = match &facts_of(&text).first().unwrap().orders {
+        Group::Present(lines) => format!("{} line", lines.len()),
+        Group::Empty => "none".to_owned(),
+        Group::Absent => "not asked".to_owned(),
+    };
+    assert_eq!(told, expected, "{orders}");
+    let answer = write_answer(&[judged(&text)], &Reply::default());
+    assert!(answer.contains(warning), "{answer}");
+}
+
 #[test]
 fn both_tables_of_titles_are_read() {
     for (code, title) in
