@@ -14,6 +14,7 @@ mod messages;
 pub mod mllp;
 mod operators;
 mod stream;
+pub(crate) mod told;
 mod voice;
 
 use std::sync::Arc;

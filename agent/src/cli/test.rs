@@ -1,6 +1,7 @@
 //! `his-agent test`: the cases that lie beside mappings and rules.
 
 mod answers;
+mod checks;
 mod difference;
 mod watch;
 
@@ -135,7 +136,9 @@ fn mapping_cases(
             }
         }
     }
-    answers::run(&answers::Tree { root, files, vendor, catalogs }, arguments.update, tally)
+    let tree = answers::Tree { root, files, vendor, catalogs };
+    answers::run(&tree, arguments.update, tally)?;
+    checks::run(&tree, arguments.update, tally)
 }
 
 /// Every file of a folder `cases` below a folder whose name is wanted, in order.

@@ -86,6 +86,16 @@ pub(super) const SHIPPED: &[Shipped] = &[
         "药卫士、大通 BS 审方：表单里的两份 XML，字段名待核对",
         "Review requests of 药卫士 and 大通 BS: two XML documents in a form; names unconfirmed",
     ),
+    shape(
+        "yiyao",
+        "逸曜审方：表单里的一份 XML，答 root、message、infos，代码待核对",
+        "Review requests of 逸曜: one XML document in a form; codes unconfirmed",
+    ),
+    shape(
+        "bsxml",
+        "创业 BSXml 审方：SOAP 的一个参数，或单独一份 XML，明细的字段名待核对",
+        "BSXml of 创业: one parameter of a SOAP call, or XML by itself; names of lines unconfirmed",
+    ),
     Shipped {
         name: "view",
         zh: "视图导出的 CSV，中文列名",

@@ -9,10 +9,11 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use mappings::{AnswerKind, Answers, Spoken, Told, check_variable};
-use rules::{Completeness, Facts, Verdict as CheckVerdict};
+use rules::{Facts, Verdict as CheckVerdict};
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Dialect};
+use super::told::{kind_of, orders};
 use crate::pipeline::{self, Reading};
 use crate::sets::Channel;
 
@@ -160,35 +161,4 @@ impl Voice<'_> {
         text.push('}');
         text
     }
-}
-
-/// What was found comes before what could not be judged: the doctor must see it.
-fn kind_of(verdict: &CheckVerdict) -> AnswerKind {
-    if verdict.shown().next().is_some() {
-        AnswerKind::Hit
-    } else if verdict.outcome == Completeness::Degraded {
-        AnswerKind::Degraded
-    } else if verdict.outcome == Completeness::Partial {
-        AnswerKind::Unknown
-    } else {
-        AnswerKind::Passed
-    }
-}
-
-/// The orders that were asked about, each as JSON.
-fn orders(facts: &Facts) -> Vec<String> {
-    let orders = facts.orders.present().into_iter().flatten();
-    let order = |it: &rules::facts::Order| {
-        json!({
-            "rx_id": it.rx_id,
-            "rxno": it.rxno,
-            "group": it.group,
-            "code": it.hospital_code.as_ref().or(it.national_code.as_ref()),
-            "name": it.name,
-            "specification": it.specification,
-            "amount": it.amount.map(|it| it.to_string()),
-        })
-        .to_string()
-    };
-    orders.map(order).collect()
 }

@@ -17,9 +17,13 @@ pub(super) struct Tree<'a> {
     pub(super) catalogs: Catalogs,
 }
 
+/// What an answer is written down in.
+pub(super) fn is_out(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|it| it == "out")
+}
+
 /// Runs every case of an answer below `root`; `update` writes what came out instead.
 pub(super) fn run(tree: &Tree<'_>, update: bool, tally: &mut Tally) -> Result<(), Vec<Problem>> {
-    let is_out = |name: &str| Path::new(name).extension().is_some_and(|it| it == "out");
     let is_answer = |name: &str| name.contains(".answer.") && is_out(name);
     for expectation in super::cases(tree.root, is_answer) {
         let set = tree.set(&expectation)?;
@@ -36,7 +40,7 @@ pub(super) fn run(tree: &Tree<'_>, update: bool, tally: &mut Tally) -> Result<()
 
 impl Tree<'_> {
     /// The mappings and the answers that lie beside a case.
-    fn set(&self, expectation: &Path) -> Result<MappingSet, Vec<Problem>> {
+    pub(super) fn set(&self, expectation: &Path) -> Result<MappingSet, Vec<Problem>> {
         let folder = format!("{}{}", self.vendor, super::vendor_of(self.root, expectation));
         let (set, _) = MappingSet::load(self.files, &self.catalogs, std::slice::from_ref(&folder))?;
         let own = format!("{folder}answer.toml");
@@ -76,7 +80,7 @@ fn holds(expectation: &Path, set: &MappingSet, update: bool) -> Result<(), Strin
 }
 
 /// `NAME.in.*` beside the case.
-fn message(expectation: &Path, stem: &str) -> Option<PathBuf> {
+pub(super) fn message(expectation: &Path, stem: &str) -> Option<PathBuf> {
     let begins = format!("{stem}.in.");
     let entries = fs::read_dir(expectation.parent()?).ok()?.flatten().map(|it| it.path());
     let mut named = entries.filter(|it| {
@@ -86,7 +90,7 @@ fn message(expectation: &Path, stem: &str) -> Option<PathBuf> {
 }
 
 /// The first place that differs, with what stands around it; blanks and line ends count.
-fn difference(expected: &[u8], said: &[u8]) -> String {
+pub(super) fn difference(expected: &[u8], said: &[u8]) -> String {
     let at = expected.iter().zip(said).take_while(|(a, b)| a == b).count();
     let around = |bytes: &[u8]| {
         let Ok(text) = std::str::from_utf8(bytes) else {
