@@ -5,6 +5,7 @@
 
 mod archive;
 pub(crate) mod books;
+pub(crate) mod named;
 mod opening;
 mod region;
 mod reload;
@@ -22,6 +23,7 @@ use adapters::{Prepare, StreamPath, WireFormat};
 use mappings::{Catalogs, MappingSet};
 use rules::RuleSet;
 use rules::insurance::Region;
+use rules::overlay::own::Resting;
 use schemas::{Files, Problem};
 
 use crate::config::{ChannelConfig, Config};
@@ -108,6 +110,7 @@ impl Sets {
         problems.dedup(); // two channels that share a mapping share its faults
         match rules {
             Some(rules) if problems.is_empty() => {
+                warnings.extend(rules.resting().iter().flat_map(Resting::warnings));
                 let region = region::of(catalogs.default_catalog());
                 Ok(Sets { catalogs, channels, rules, region, digest, texts, warnings })
             }

@@ -54,6 +54,8 @@ pub enum Condition {
     Diagnosis {
         /// The branches.
         branches: Vec<String>,
+        /// Sets that hold further branches.
+        sets: Vec<Key>,
         /// Whether a disease of the past counts.
         ever: bool,
     },
@@ -179,9 +181,8 @@ impl Condition {
             Condition::Item(items)
             | Condition::Past { items, .. }
             | Condition::Count { items, .. } => items.iter().collect(),
-            Condition::Compare { .. } | Condition::Diagnosis { .. } | Condition::Lab { .. } => {
-                Vec::new()
-            }
+            Condition::Diagnosis { sets, .. } => sets.iter().collect(),
+            Condition::Compare { .. } | Condition::Lab { .. } => Vec::new(),
         }
     }
 

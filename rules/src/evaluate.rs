@@ -7,18 +7,20 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 
 use crate::facts::{Diagnosis, Facts, Group, InputFinding, Surgery};
 use crate::families::law::prescription_days::{DAYS_DIFFER, days_that_differ};
 use crate::family::{Case, LooksAt, Match, Outcome, Rows};
+use crate::icd;
 use crate::index::{Identity, RowRef};
-use crate::knowledge::Row;
+use crate::knowledge::{Key, Row};
 use crate::pack::RuleSet;
 use crate::record::record;
 use crate::rule::Rule;
 use crate::scope::{Fit, Scope};
 use crate::session::{Line, LineKind, Session};
+use crate::sets::CodeSets;
 use crate::text::Text;
 use crate::verdict::{Completeness, Verdict};
 
@@ -38,8 +40,8 @@ pub fn evaluate_while(
 ) -> Verdict {
     let session = Session::new(facts, &rules.drugs, &rules.sets, now);
     let found = rows_about(rules, &session);
-    let diagnoses = rows_about_diagnoses(rules, facts);
-    let surgeries = rows_about_surgeries(rules, facts);
+    let diagnoses = rows_about_diagnoses(rules, facts, now.date());
+    let surgeries = rows_about_surgeries(rules, facts, now.date());
     let mut verdict = begin(rules, facts, &session);
     for (at, general) in rules.rules.iter().enumerate() {
         let set_here = general.as_set_for(facts, now.date());
@@ -95,8 +97,8 @@ pub(crate) fn look_at<T>(
     let session = Session::new(facts, &rules.drugs, &rules.sets, now);
     let found = rows_about(rules, &session);
     let (matches, _) = matches_of(at, rule, &found, &session, facts, now);
-    let diagnoses = rows_about_diagnoses(rules, facts);
-    let surgeries = rows_about_surgeries(rules, facts);
+    let diagnoses = rows_about_diagnoses(rules, facts, now.date());
+    let surgeries = rows_about_surgeries(rules, facts, now.date());
     let case = Case {
         rule,
         matches: &matches,
@@ -158,22 +160,38 @@ fn rows_about(rules: &RuleSet, session: &Session<'_>) -> Vec<(RowRef, usize)> {
 }
 
 /// Every (row, diagnosis) pair, by rule. Suspected and excluded diagnoses are no diagnoses.
-fn rows_about_diagnoses<'a>(rules: &RuleSet, facts: &'a Facts) -> Vec<(RowRef, &'a Diagnosis)> {
+fn rows_about_diagnoses<'a>(
+    rules: &RuleSet,
+    facts: &'a Facts,
+    on: Date,
+) -> Vec<(RowRef, &'a Diagnosis)> {
     let made = facts.diagnoses.present().map_or(&[][..], Vec::as_slice);
     let mut found = Vec::new();
     for diagnosis in made.iter().filter(|d| !d.suspected && !d.excluded) {
         let Some(code) = &diagnosis.code else { continue };
-        rules.index.rows_about_diagnosis(code, |row| found.push((row, diagnosis)));
+        rules.index.rows_about_diagnosis(code, |row| {
+            if is_of_the_day(rules, row, code, on) {
+                found.push((row, diagnosis));
+            }
+        });
     }
     found.sort_by_key(|(row, _)| *row);
     found
 }
 
-fn rows_about_surgeries<'a>(rules: &RuleSet, facts: &'a Facts) -> Vec<(RowRef, &'a Surgery)> {
+fn rows_about_surgeries<'a>(
+    rules: &RuleSet,
+    facts: &'a Facts,
+    on: Date,
+) -> Vec<(RowRef, &'a Surgery)> {
     let mut found = Vec::new();
     for surgery in facts.surgeries.present().map_or(&[][..], Vec::as_slice) {
         let Some(code) = &surgery.code else { continue };
-        rules.index.rows_about_surgery(code, |row| found.push((row, surgery)));
+        rules.index.rows_about_surgery(code, |row| {
+            if is_of_the_day(rules, row, code, on) {
+                found.push((row, surgery));
+            }
+        });
     }
     found.sort_by_key(|(row, _)| *row);
     found
@@ -223,7 +241,7 @@ fn matches_of<'a>(
             || !session.is_looked_at(line, rule.family.looks_at());
         // A charge is judged by what was in force on its day, whenever it is audited.
         let on = if line.kind == LineKind::Charge { line.begins } else { now.date() };
-        if is_out || !row.applies(on) {
+        if is_out || !row.applies(on) || !is_of_its_day(rule, row, line, session.sets) {
             continue;
         }
         match row.fits(facts, now.date()) {
@@ -233,6 +251,25 @@ fn matches_of<'a>(
         }
     }
     (matches, open)
+}
+
+/// Rows are found by every version of the sets they name; whether a line is in the one of its day is
+/// asked here.
+fn is_of_its_day(rule: &Rule, row: &Row, line: &Line<'_>, sets: &CodeSets) -> bool {
+    let partners = rule.family.partners().iter().flat_map(|it| row.parameters.keys(it));
+    let mut keys = std::iter::once(&row.key).chain(partners);
+    let is_dated = |key: &Key| matches!(key, Key::Set(name) if sets.is_dated(name));
+    !keys.clone().any(is_dated) || keys.any(|key| line.is_about(key, sets))
+}
+
+/// The same of a diagnosis or an operation, which are of the day of the check.
+fn is_of_the_day(rules: &RuleSet, row: RowRef, code: &str, on: Date) -> bool {
+    let row = rules.rules.get(row.rule()).and_then(|rule| rule.rows.get(row.row()));
+    let Some(Row { key: Key::Set(name), .. }) = row else { return true };
+    rules.sets.members(name, on).iter().any(|member| {
+        let is_coded = matches!(member, Key::Diagnosis(_) | Key::Surgery(_));
+        is_coded && icd::plain(code).starts_with(member.text())
+    })
 }
 
 /// Where nobody knows whether the rule holds here, a hit is no hit, and a pass is a pass all the same.

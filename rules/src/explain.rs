@@ -8,6 +8,7 @@ mod arithmetic;
 mod behind;
 mod inputs;
 mod lacking;
+mod named;
 mod tell;
 
 use jiff::civil::DateTime;
@@ -41,6 +42,8 @@ pub struct Explanation {
     pub parameters: Vec<(&'static str, String)>,
     /// Why the hospital set it so, where it did.
     pub set_here: Vec<String>,
+    /// The named sets that the rule or these rows refer to, each with the version that was in force.
+    pub sets: Vec<String>,
     /// The rows without which there would be no finding.
     pub rows: Vec<RowBehind>,
     /// What was read of the request, masked where it identifies a person.
@@ -108,6 +111,7 @@ fn of_case(
             .filter(|it| holds(&it.scope))
             .filter_map(|it| it.reason.clone())
             .collect(),
+        sets: named::of(case, finding),
         rows: hit.map_or_else(Vec::new, |hit| behind::rows(files, case, hit)),
         inputs: inputs::of(case, finding),
         steps: arithmetic::steps(case, finding),

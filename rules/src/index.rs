@@ -3,6 +3,8 @@
 //! The cost of a check grows with the lines and the rules, not with the rows: a line is looked up
 //! by hospital code, national code, three prefixes and its ingredients.
 
+use std::collections::BTreeSet;
+
 use crate::hash::Table;
 use crate::icd;
 use crate::knowledge::{ATC_LENGTHS, CLASS_LENGTHS, Confidence, Key, PREFIX_LENGTHS};
@@ -109,7 +111,12 @@ impl Index {
 
     fn add_expanded(&mut self, key: &Key, sets: &CodeSets, row: RowRef) {
         match key {
-            Key::Set(name) => sets.members(name).iter().for_each(|member| self.add(member, row)),
+            Key::Set(name) => {
+                // Whether it is one of the version of the day is asked when the row is found. What stays
+                // in the next version is there once.
+                let members: BTreeSet<&Key> = sets.every_member(name).collect();
+                members.into_iter().for_each(|member| self.add(member, row));
+            }
             key => self.add(key, row),
         }
     }

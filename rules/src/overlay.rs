@@ -4,6 +4,7 @@
 //! overlay/<pack>/changes.csv      one line for each change: number, time, author, reason, what
 //! overlay/<pack>/import-7.csv     the rows that change 7 brought in
 //! overlay/own/rule-8.toml         the rule of the hospital's own that change 8 made
+//! overlay/own/set-9.toml          the version of a named set that change 9 made
 //! ```
 //!
 //! The log is only appended to; a rollback is a line as well. Changes are applied in order when the
@@ -15,6 +16,7 @@ mod apply;
 mod cells;
 mod log;
 pub mod own;
+pub mod set;
 
 use std::collections::BTreeMap;
 

@@ -18,6 +18,7 @@ use crate::family::Rows;
 use crate::index::Index;
 use crate::knowledge::{self, Confidence, Key, Row};
 use crate::overlay;
+use crate::overlay::own::Resting;
 use crate::rule::Rule;
 use crate::sets::CodeSets;
 use crate::setting;
@@ -48,6 +49,7 @@ pub struct RuleSet {
     pub(crate) drugs: DrugTable,
     pub(crate) sets: CodeSets,
     pub(crate) index: Index,
+    resting: Vec<Resting>,
     warnings: Vec<Problem>,
 }
 
@@ -68,10 +70,12 @@ impl RuleSet {
             }
         }
         packs.extend(overlay::own::pack(files));
-        overlay::own::add(files, &mut rules, &mut problems);
+        let mut resting = overlay::set::add(files, &mut sets, &mut problems);
+        resting.extend(overlay::own::add(files, &mut rules, &mut problems));
+        resting.extend(overlay::own::without_their_sets(files, &mut rules, &sets));
         rules.iter_mut().for_each(end_superseded);
-        let mut warnings = overlay::apply(files, &mut rules, &mut problems);
-        setting::read(files, &packs, &mut rules, &mut problems);
+        let mut warnings = overlay::apply(files, &mut rules, &resting, &mut problems);
+        setting::read(files, &packs, (&mut rules, &resting), &mut problems);
         // The hospital's own come last: whatever they cost, no deadline is taken from the others.
         rules.sort_by_key(|rule| rule.family.id() == "custom");
         for rule in &rules {
@@ -81,8 +85,9 @@ impl RuleSet {
             return Err(problems);
         }
         warnings.extend(unknown_ingredients(&rules, &drugs));
+        warnings.extend(resting.iter().flat_map(Resting::warnings));
         let index = Index::new(&rules, &sets);
-        Ok(RuleSet { packs, rules, drugs, sets, index, warnings })
+        Ok(RuleSet { packs, rules, drugs, sets, index, resting, warnings })
     }
 
     /// The packs that come with the program.
@@ -105,9 +110,19 @@ impl RuleSet {
         &self.drugs
     }
 
+    /// The named sets.
+    pub fn sets(&self) -> &CodeSets {
+        &self.sets
+    }
+
     /// What somebody should look at, though the set is usable.
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
+    }
+
+    /// Rules of the hospital's own that do not fit, and why.
+    pub fn resting(&self) -> &[Resting] {
+        &self.resting
     }
 
     /// The versions of all packs: `starter 2026.1`.
@@ -289,9 +304,8 @@ fn unknown_sets(rule: &Rule, sets: &CodeSets, problems: &mut Vec<Problem>) {
     let in_rule = rule.parameters.all_keys().map(|key| (key, 1));
     for (key, line) in in_rows.chain(in_rule) {
         let Key::Set(name) = key else { continue };
-        if !sets.has(name) {
+        if let Some(message) = sets.fault_of(name) {
             let file = format!("packs/{}/{}.csv", rule.pack, rule.id);
-            let message = format!("no pack has a set `{name}` (sets/{name}.csv)");
             problems.push(Problem::error("R110", file, (line, 1), message));
         }
     }
@@ -302,7 +316,7 @@ fn add_sets(files: &Files, pack: &Pack, sets: &mut CodeSets, problems: &mut Vec<
     for (path, text) in files.iter() {
         let name = path.strip_prefix(&folder).and_then(|name| name.strip_suffix(".csv"));
         if let Some(name) = name {
-            sets.read(name, path, text, problems);
+            sets.read((name, &pack.name), (path, text), problems);
         }
     }
 }

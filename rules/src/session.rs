@@ -301,7 +301,10 @@ impl<'a> Line<'a> {
                 atc.is_some_and(|code| code.starts_with(branch.as_str()))
             }
             Key::Ingredient(name) => self.contains(name),
-            Key::Set(name) => sets.members(name).iter().any(|member| self.is_about(member, sets)),
+            Key::Set(name) => {
+                let members = sets.members(name, self.begins);
+                members.iter().any(|member| self.is_about(member, sets))
+            }
             Key::Diagnosis(_) | Key::Surgery(_) => false,
         }
     }

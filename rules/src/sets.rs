@@ -1,34 +1,121 @@
-//! Named sets of items: one list that many rows and parameters refer to.
+//! Named sets of items: one list that many rows, parameters and conditions refer to.
 //!
-//! `packs/<pack>/sets/<name>.csv` has the columns `match`, `key`, `item`, `source`. A member is any key
-//! that a knowledge row may hang on, but no other set.
+//! A pack's set is a table, `packs/<pack>/sets/<name>.csv`, with the columns `match`, `key`, `item`,
+//! `source`. The hospital's own come one version after the other, each for its days; see
+//! [`overlay::set`](crate::overlay::set). A member is any key that a knowledge row may hang on, but no
+//! other set.
+//!
+//! `set:NAME` is whatever version is in force on the day of the line that is asked about, of several
+//! the latest; `set:NAME@3` is version 3 on every day.
 
 use std::collections::HashMap;
 
+use jiff::civil::Date;
 use schemas::Problem;
 
 use crate::knowledge::Key;
 use crate::table::{self, Header};
 
-/// All sets of all packs, by name.
+/// All sets, by name; of the hospital's own each version once more by name and number.
 #[derive(Debug, Default)]
-pub struct CodeSets(HashMap<String, Vec<Key>>);
+pub struct CodeSets(HashMap<String, Vec<SetVersion>>);
+
+/// What a set holds on some days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetVersion {
+    /// The number of the change that made it; 0 for a set of a pack.
+    pub number: u32,
+    /// Its name for people; nothing for a set of a pack.
+    pub title: Option<String>,
+    /// The document it was made of, or the pack.
+    pub source: String,
+    /// Who made it; nobody for a set of a pack.
+    pub author: Option<String>,
+    /// The first day; from ever without.
+    pub from: Option<Date>,
+    /// The last day; for ever without.
+    pub until: Option<Date>,
+    /// What it holds.
+    pub members: Vec<Key>,
+}
+
+impl SetVersion {
+    /// Whether it is in force on a day.
+    #[must_use]
+    pub fn holds_on(&self, day: Date) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
+    }
+}
 
 impl CodeSets {
-    /// The members; none of a set that does not exist, which the loader has refused.
+    /// The version in force on a day, of several the latest.
     #[must_use]
-    pub fn members(&self, name: &str) -> &[Key] {
+    pub fn version(&self, name: &str, on: Date) -> Option<&SetVersion> {
+        self.versions(name).iter().rev().find(|it| it.holds_on(on))
+    }
+
+    /// The members on a day; none of a set that does not exist, which the loader has refused.
+    #[must_use]
+    pub fn members(&self, name: &str, on: Date) -> &[Key] {
+        self.version(name, on).map_or(&[], |it| it.members.as_slice())
+    }
+
+    /// The members of all versions, one that stayed more than once.
+    pub fn every_member(&self, name: &str) -> impl Iterator<Item = &Key> {
+        self.versions(name).iter().flat_map(|it| &it.members)
+    }
+
+    /// Every version, the earliest first.
+    #[must_use]
+    pub fn versions(&self, name: &str) -> &[SetVersion] {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether there is such a set.
+    /// The names of all sets, without those of single versions.
     #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> =
+            self.0.keys().map(String::as_str).filter(|it| !it.contains(PINNED)).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// What is wrong with a name that a key refers to.
+    pub(crate) fn fault_of(&self, name: &str) -> Option<String> {
+        if self.0.contains_key(name) {
+            return None;
+        }
+        let (set, version) = name.split_once(PINNED).unwrap_or((name, ""));
+        let known = self.versions(set);
+        if known.is_empty() {
+            return Some(format!(
+                "no pack has a set `{set}` (sets/{set}.csv), nor has the hospital"
+            ));
+        }
+        let numbers: Vec<_> = known.iter().map(|it| it.number.to_string()).collect();
+        Some(format!("set `{set}` has no version `{version}`; it has {}", numbers.join(", ")))
+    }
+
+    /// Whether what a set holds depends on the day.
+    pub(crate) fn is_dated(&self, name: &str) -> bool {
+        let versions = self.versions(name);
+        versions.len() > 1 || versions.iter().any(|it| it.from.or(it.until).is_some())
+    }
+
+    /// Adds a version of the hospital's own, which comes after those there are.
+    pub(crate) fn add(&mut self, name: &str, version: SetVersion) {
+        let pinned = SetVersion { from: None, until: None, ..version.clone() };
+        self.0.insert(format!("{name}{PINNED}{}", version.number), vec![pinned]);
+        self.0.entry(name.to_owned()).or_default().push(version);
     }
 
     /// Adds `sets/<name>.csv`. An overlay's set takes the place of the one it names.
-    pub(crate) fn read(&mut self, name: &str, file: &str, text: &str, problems: &mut Vec<Problem>) {
+    pub(crate) fn read(
+        &mut self,
+        (name, pack): (&str, &str),
+        (file, text): (&str, &str),
+        problems: &mut Vec<Problem>,
+    ) {
         let column = |name, required| Header { name, required };
         let known = [
             column("match", true),
@@ -41,16 +128,34 @@ impl CodeSets {
             let kind = cells.required("match", problems);
             let key = cells.required("key", problems);
             let Some((kind, key)) = kind.zip(key) else { return };
-            match Key::of(kind, key) {
-                Ok(Key::Set(_)) => problems.push(cells.problem(
-                    "R204",
-                    "match",
-                    "a set does not hold other sets".to_owned(),
-                )),
+            match member(kind, key) {
                 Ok(key) => members.push(key),
-                Err((code, message)) => problems.push(cells.problem(code, "key", message)),
+                Err((code, message)) => {
+                    let column = if code == "R204" { "match" } else { "key" };
+                    problems.push(cells.problem(code, column, message));
+                }
             }
         });
-        self.0.insert(name.to_owned(), members);
+        let version = SetVersion {
+            number: 0,
+            title: None,
+            source: pack.to_owned(),
+            author: None,
+            from: None,
+            until: None,
+            members,
+        };
+        self.0.insert(name.to_owned(), vec![version]);
     }
 }
+
+/// A member by its kind, or what is wrong with it.
+pub(crate) fn member(kind: &str, key: &str) -> Result<Key, (&'static str, String)> {
+    match Key::of(kind, key) {
+        Ok(Key::Set(_)) => Err(("R204", "a set does not hold other sets".to_owned())),
+        other => other,
+    }
+}
+
+/// Between the name of a set and the number of one version.
+pub(crate) const PINNED: char = '@';

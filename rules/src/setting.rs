@@ -23,6 +23,7 @@ use schemas::{Files, Problem};
 use toml::de::DeValue;
 
 use crate::facts::Facts;
+use crate::overlay::own::Resting;
 use crate::pack::Pack;
 use crate::rule::{Action, Rule, scalar};
 use crate::scope::{Fit, Scope};
@@ -44,12 +45,17 @@ pub struct Setting {
 const OWN_KEYS: [&str; 6] = ["rules", "enabled", "severity", "action", "reason", "parameters"];
 
 /// Reads the settings of all packs, then those of the overlays, and gives them to their rules.
-pub(crate) fn read(files: &Files, packs: &[Pack], rules: &mut [Rule], problems: &mut Vec<Problem>) {
+pub(crate) fn read(
+    files: &Files,
+    packs: &[Pack],
+    (rules, resting): (&mut [Rule], &[Resting]),
+    problems: &mut Vec<Problem>,
+) {
     for folder in ["packs", "overlay"] {
         for pack in packs {
             let file = format!("{folder}/{}/settings.toml", pack.folder);
             if let Some(text) = files.get(&file) {
-                read_file(Source { file: &file, text }, rules, problems);
+                read_file(Source { file: &file, text }, (&mut *rules, resting), problems);
             }
         }
     }
@@ -59,7 +65,11 @@ pub(crate) fn read(files: &Files, packs: &[Pack], rules: &mut [Rule], problems: 
     }
 }
 
-fn read_file(source: Source<'_>, rules: &mut [Rule], problems: &mut Vec<Problem>) {
+fn read_file(
+    source: Source<'_>,
+    (rules, resting): (&mut [Rule], &[Resting]),
+    problems: &mut Vec<Problem>,
+) {
     let tree = source.parse(problems);
     let root = Table { source, members: tree.get_ref(), at: tree.span() };
     root.only(&["setting"], problems);
@@ -75,6 +85,7 @@ fn read_file(source: Source<'_>, rules: &mut [Rule], problems: &mut Vec<Problem>
         for (id, at) in names {
             match rules.iter_mut().find(|rule| rule.id == id) {
                 Some(rule) => rule.settings.extend(setting(&table, &scope, rule, problems)),
+                None if resting.iter().any(|it| it.rule == id) => {}
                 None => problems.push(source.error("R111", &at, format!("no rule `{id}`"))),
             }
         }

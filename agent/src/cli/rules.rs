@@ -10,6 +10,7 @@ mod import;
 mod overlay;
 mod own;
 mod plan;
+mod set;
 mod shadow;
 mod stats;
 mod suppress;
@@ -36,6 +37,8 @@ enum Command {
     Delete(own::Delete),
     /// 规则的 JSON Schema；--form 是表单的说明 | what can be written
     Schema(own::Schema),
+    /// 命名集合：一份清单，许多规则和知识点引用；各版有生效日期 | named sets, versioned
+    Set(set::Arguments),
     /// 本院对规则和知识点的修改：列出，增、改、停、限，撤销 | the hospital's changes to rules and rows
     Overlay(overlay::Arguments),
     /// 导入公布的知识点表：先预览，再写入 | a published table: preview, then apply
@@ -62,6 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Command::Edit(it) => own::edit(it),
         Command::Delete(it) => own::delete(it),
         Command::Schema(it) => own::schema(it),
+        Command::Set(it) => set::run(it),
         Command::Overlay(it) => overlay::run(it),
         Command::Import(it) => import::run(it),
         Command::Backtest(it) => backtest::run(it),

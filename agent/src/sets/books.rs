@@ -1,13 +1,15 @@
 //! The folder of a hospital's changes, opened by one person at a time.
 //!
-//! A change is proved with everything else before it is written: what would not load, and what would
-//! have no effect, is told and not written. Whoever changes something has the daemon take it in
-//! afterwards.
+//! A change is proved with everything else before it is written: what would not load, what would have
+//! no effect, and what would make a rule rest, is told and not written. Whoever changes something has
+//! the daemon take it in afterwards. Changes that do not fit a new program any more can be taken back:
+//! it is what comes out that has to be right.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use rules::overlay::{CellList, Change, Log, What, log_of, own};
+use rules::overlay::{CellList, Change, Log, What, log_of, own, set};
 use schemas::Problem;
 
 use super::{Sets, Texts};
@@ -21,8 +23,11 @@ pub(crate) struct Books {
     config: Config,
     folder: PathBuf,
     texts: Texts,
-    /// What is in force according to the files.
+    /// What is in force according to the files; without the hospital's changes when it is these that
+    /// cannot be loaded.
     pub(crate) sets: Sets,
+    /// What rests now; `None` when the changes cannot be loaded.
+    resting: Option<BTreeSet<String>>,
     // Two people who change rules at the same time must not write over each other's lines.
     _turn: File,
 }
@@ -55,8 +60,23 @@ impl Books {
         let folder = folder(config)?;
         let turn = turn(&folder)?;
         let texts = Texts::read(config).map_err(NotChanged::Broken)?;
-        let sets = Sets::prove(config, texts.clone()).map_err(NotChanged::Broken)?;
-        Ok(Books { config: config.clone(), folder, texts, sets, _turn: turn })
+        let (sets, resting) = match Sets::prove(config, texts.clone()) {
+            Ok(sets) => {
+                let resting = sets.rules.resting().iter().map(|it| it.rule.clone()).collect();
+                (sets, Some(resting))
+            }
+            Err(problems) => {
+                let without = Sets::prove(config, without_changes(&texts));
+                (without.map_err(|_| NotChanged::Broken(problems))?, None)
+            }
+        };
+        Ok(Books { config: config.clone(), folder, texts, sets, resting, _turn: turn })
+    }
+
+    /// Whether there is such a rule, one that rests among them.
+    pub(crate) fn knows(&self, rule: &str) -> Result<bool, NotChanged> {
+        let is_there = self.sets.rules.rules().iter().any(|it| it.id == rule);
+        Ok(is_there || own::versions(&self.log(own::PACK)?).contains_key(rule))
     }
 
     /// The log of a pack as it is.
@@ -79,33 +99,49 @@ impl Books {
     }
 
     /// Makes a rule of the hospital's own, or the next version of it; gives the change's number.
-    pub(crate) fn define(mut self, text: &str, by: &By, is_new: bool) -> Result<u32, NotChanged> {
-        let no = self.log(own::PACK)?.next();
-        let name = format!("rule-{no}.toml");
+    pub(crate) fn define(self, text: &str, by: &By, is_new: bool) -> Result<u32, NotChanged> {
+        let log = self.log(own::PACK)?;
+        let name = format!("rule-{}.toml", log.next());
         let file = own::file_of(&name);
         let rule = rules::form::definition(&file, text).map_err(NotChanged::Refused)?;
         let id = rule.get("id").and_then(serde_json::Value::as_str).unwrap_or_default();
-        let is_plain = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_' | b'.');
-        if id.is_empty() || id.len() > ID_MAX || !id.bytes().all(is_plain) {
-            let message = format!("规则标识 `{id}`：用字母、数字和 - _ .，不超过 {ID_MAX} 字");
-            return Err(NotChanged::Unfit(message));
+        is_good("规则", id)?;
+        let known = self.sets.rules.rules().iter().find(|it| it.id == id);
+        if let Some(known) = known.filter(|it| it.pack != own::PACK) {
+            let pack = &known.pack;
+            return unfit(format!(
+                "`{id}` 是规则包 {pack} 的规则：换一个标识，或用 rules overlay edit 改它"
+            ));
         }
-        match (self.sets.rules.rules().iter().find(|it| it.id == id), is_new) {
-            (Some(known), _) if known.pack != own::PACK => {
-                let message = format!(
-                    "`{id}` 是规则包 {} 的规则：换一个标识，或用 rules overlay edit 改它",
-                    known.pack
-                );
-                return Err(NotChanged::Unfit(message));
-            }
-            (Some(_), true) => {
-                return Err(NotChanged::Unfit(format!("已有规则 `{id}`：用 edit 改它")));
-            }
-            (None, false) => {
-                return Err(NotChanged::Unfit(format!("没有本院规则 `{id}`：用 add 新增")));
-            }
-            _ => {}
+        match (own::versions(&log).contains_key(id), is_new) {
+            (true, true) => unfit(format!("已有规则 `{id}`：用 edit 改它")),
+            (false, false) => unfit(format!("没有本院规则 `{id}`：用 add 新增")),
+            (true, false) | (false, true) => self.put_version((id, name), text, by),
         }
+    }
+
+    /// Makes a named set of the hospital's own, or the next version of it; gives the change's number.
+    pub(crate) fn define_set(self, text: &str, by: &By, is_new: bool) -> Result<u32, NotChanged> {
+        let log = self.log(own::PACK)?;
+        let name = format!("set-{}.toml", log.next());
+        let id = set::id_of(&own::file_of(&name), text).map_err(NotChanged::Refused)?;
+        is_good("集合", &id)?;
+        match (set::versions(&log).any(|(known, _)| known == id), is_new) {
+            (true, true) => unfit(format!("已有集合 `{id}`：用 edit 写下一版")),
+            (false, false) => unfit(format!("没有本院集合 `{id}`：用 add 新增")),
+            (true, false) | (false, true) => {
+                self.put_version((&format!("{}{id}", set::PREFIX), name), text, by)
+            }
+        }
+    }
+
+    fn put_version(
+        mut self,
+        (id, name): (&str, String),
+        text: &str,
+        by: &By,
+    ) -> Result<u32, NotChanged> {
+        let no = self.log(own::PACK)?.next();
         let mut cells = CellList::default();
         cells.push("file", &name);
         let change = Change { no, rule: id.to_owned(), cells, ..by.begin(What::Define) };
@@ -113,12 +149,24 @@ impl Books {
         Ok(no)
     }
 
-    /// Takes a rule of the hospital's own away; gives the change's number.
-    pub(crate) fn remove(mut self, rule: &str, by: &By) -> Result<u32, NotChanged> {
-        if self.pack_of(rule)? != own::PACK {
-            let message = format!("`{rule}` 是自带的规则，不能删：用 rules overlay disable 停用");
-            return Err(NotChanged::Unfit(message));
+    /// Takes a rule of the hospital's own away, one that rests as well; gives the change's number.
+    pub(crate) fn remove(self, rule: &str, by: &By) -> Result<u32, NotChanged> {
+        let is_own = own::versions(&self.log(own::PACK)?).contains_key(rule);
+        if !is_own && self.pack_of(rule)? != own::PACK {
+            return unfit(format!("`{rule}` 是自带的规则，不能删：用 rules overlay disable 停用"));
         }
+        self.put_removal(rule, by)
+    }
+
+    /// Takes a named set of the hospital's own away with all its versions; gives the change's number.
+    pub(crate) fn remove_set(self, id: &str, by: &By) -> Result<u32, NotChanged> {
+        if !set::versions(&self.log(own::PACK)?).any(|(known, _)| known == id) {
+            return unfit(format!("没有本院集合 `{id}`：规则包的集合不能删"));
+        }
+        self.put_removal(&format!("{}{id}", set::PREFIX), by)
+    }
+
+    fn put_removal(mut self, rule: &str, by: &By) -> Result<u32, NotChanged> {
         let no = self.log(own::PACK)?.next();
         let change = Change { no, rule: rule.to_owned(), ..by.begin(What::Remove) };
         self.append(own::PACK, &[change], &[])?;
@@ -166,7 +214,8 @@ impl Books {
         self.put(&format!("{pack}/settings.toml"), text)
     }
 
-    /// Whether all is well with the changes; a change without effect is a mistake as well.
+    /// Whether all is well with the changes; a change without effect is a mistake as well, and so is one
+    /// by which a rule comes to rest.
     fn prove(&self, log: &str, changes: &[Change]) -> Result<(), NotChanged> {
         let sets = Sets::prove(&self.config, self.texts.clone()).map_err(NotChanged::Refused)?;
         let first = changes.first().map_or(0, |change| change.no);
@@ -175,8 +224,14 @@ impl Books {
             let rest = it.message.strip_prefix("change ").and_then(|it| it.split_once(' '));
             rest.and_then(|(no, _)| no.parse().ok()).is_some_and(|no: u32| no >= first)
         };
-        let idle: Vec<_> = ours.filter(new).cloned().collect();
-        if idle.is_empty() { Ok(()) } else { Err(NotChanged::Refused(idle)) }
+        let is_made = |id: &str| changes.iter().any(|it| it.what == What::Define && it.rule == id);
+        let comes_to_rest = |id: &str| {
+            is_made(id) || self.resting.as_ref().is_some_and(|before| !before.contains(id))
+        };
+        let resting = sets.rules.resting().iter().filter(|it| comes_to_rest(&it.rule));
+        let faults = resting.flat_map(|it| it.faults.clone());
+        let wrong: Vec<_> = ours.filter(new).cloned().chain(faults).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(NotChanged::Refused(wrong)) }
     }
 
     fn put(&self, name: &str, text: &str) -> Result<(), NotChanged> {
@@ -202,6 +257,26 @@ impl By {
             line: 0,
         }
     }
+}
+
+/// The texts as they came with the program.
+fn without_changes(texts: &Texts) -> Texts {
+    let shipped = texts.rules.iter().filter(|(path, _)| !path.starts_with("overlay/"));
+    Texts { rules: shipped.collect(), ..texts.clone() }
+}
+
+fn is_good(what: &str, id: &str) -> Result<(), NotChanged> {
+    let is_plain = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_' | b'.');
+    if id.is_empty() || id.len() > ID_MAX || !id.bytes().all(is_plain) {
+        return Err(NotChanged::Unfit(format!(
+            "{what}标识 `{id}`：用字母、数字和 - _ .，不超过 {ID_MAX} 字"
+        )));
+    }
+    Ok(())
+}
+
+fn unfit<T>(reason: String) -> Result<T, NotChanged> {
+    Err(NotChanged::Unfit(reason))
 }
 
 fn folder(config: &Config) -> Result<PathBuf, NotChanged> {

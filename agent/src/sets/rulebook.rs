@@ -12,12 +12,14 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use rules::form;
+use rules::overlay::own::Resting;
 use rules::overlay::{CellList, Change, Log, What, log_of, own};
 use rules::rule::Rule;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::books::{Books, By, NotChanged};
+use super::named;
 use super::routes::refused;
 use super::{Sets, reload};
 use crate::control::{done, failed};
@@ -29,6 +31,7 @@ pub(crate) fn routes() -> Router<Arc<Road>> {
         .route("/admin/v1/rules/schema", get(async || done(&form::schema())))
         .route("/admin/v1/rules/form", get(async || done(&form::fields())))
         .route("/admin/v1/rules/rollback", post(roll_back))
+        .merge(named::routes())
         .route("/admin/v1/rules/{id}", get(show).put(put).delete(remove))
         .route("/admin/v1/rules/{id}/changes", post(change))
 }
@@ -37,7 +40,14 @@ pub(crate) fn routes() -> Router<Arc<Road>> {
 async fn list(State(road): State<Arc<Road>>) -> Response {
     let sets = road.sets.load();
     let rules: Vec<Value> = sets.rules.rules().iter().map(in_short).collect();
-    done(&json!({ "version": sets.rules.version(), "rules": rules }))
+    let resting: Vec<Value> = sets.rules.resting().iter().map(at_rest).collect();
+    done(&json!({ "version": sets.rules.version(), "rules": rules, "resting": resting }))
+}
+
+/// A rule or set of the hospital's own that cannot be used as it is written, and why.
+pub(crate) fn at_rest(it: &Resting) -> Value {
+    let why: Vec<String> = it.faults.iter().map(ToString::to_string).collect();
+    json!({ "id": it.rule, "why": why })
 }
 
 /// A rule in a line of a list.
@@ -61,13 +71,11 @@ async fn show(State(road): State<Arc<Road>>, Path(id): Path<String>) -> Response
 
 /// Everything there is to say of a rule.
 pub(crate) fn whole(sets: &Sets, id: &str) -> Option<Value> {
-    let rule = sets.rules.rules().iter().find(|it| it.id == id)?;
-    let file = log_of(&rule.pack);
-    let log = sets.texts.rules.get(&file).map(|text| Log::read(&file, text, &mut Vec::new()));
-    let log = log.unwrap_or_default();
-    let rolled_back = log.rolled_back();
-    let ours = log.changes().iter().filter(|it| it.rule == id);
-    let changes: Vec<Value> = ours.map(|it| told(it, rolled_back.contains(&it.no))).collect();
+    let Some(rule) = sets.rules.rules().iter().find(|it| it.id == id) else {
+        return whole_at_rest(sets, id);
+    };
+    let log = log(sets, &rule.pack);
+    let changes = changes(&log, id);
     let version = own::versions(&log).get(id).filter(|_| rule.pack == own::PACK).copied();
     let toml = version.and_then(|it| sets.texts.rules.get(&own::file_of(it.cells.get("file")?)));
     let in_force = form::to_json(rule);
@@ -79,6 +87,32 @@ pub(crate) fn whole(sets: &Sets, id: &str) -> Option<Value> {
         "rule": written, "in_force": in_force, "toml": toml, "rows": rule.rows.len(),
         "form": form::fields_of(rule.family), "changes": changes,
     }))
+}
+
+/// What there is to say of a rule that rests: enough to write its next version.
+fn whole_at_rest(sets: &Sets, id: &str) -> Option<Value> {
+    let resting = sets.rules.resting().iter().find(|it| it.rule == id)?;
+    let log = log(sets, own::PACK);
+    let version = own::versions(&log).get(id).copied()?;
+    let toml = version.cells.get("file").and_then(|it| sets.texts.rules.get(&own::file_of(it)));
+    Some(json!({
+        "id": id, "pack": own::PACK, "version": version.no, "toml": toml.unwrap_or_default(),
+        "resting": at_rest(resting).get("why"), "changes": changes(&log, id),
+    }))
+}
+
+/// The log of a pack in force; one that cannot be read refuses the set, so this one can.
+pub(crate) fn log(sets: &Sets, pack: &str) -> Log {
+    let file = log_of(pack);
+    let text = sets.texts.rules.get(&file);
+    text.map(|text| Log::read(&file, text, &mut Vec::new())).unwrap_or_default()
+}
+
+/// Every change of a rule or set, the oldest first.
+pub(crate) fn changes(log: &Log, id: &str) -> Vec<Value> {
+    let rolled_back = log.rolled_back();
+    let ours = log.changes().iter().filter(|it| it.rule == id);
+    ours.map(|it| told(it, rolled_back.contains(&it.no))).collect()
 }
 
 fn told(change: &Change, is_rolled_back: bool) -> Value {
@@ -93,13 +127,13 @@ fn told(change: &Change, is_rolled_back: bool) -> Value {
 
 /// Who and why, in every request that changes something.
 #[derive(Deserialize)]
-struct Signed {
+pub(super) struct Signed {
     author: String,
     reason: String,
 }
 
 impl Signed {
-    fn by(self) -> Result<By, NotChanged> {
+    pub(super) fn by(self) -> Result<By, NotChanged> {
         if self.author.trim().is_empty() || self.reason.trim().is_empty() {
             return Err(NotChanged::Unfit("写明修改人 author 和理由 reason".to_owned()));
         }
@@ -137,7 +171,7 @@ async fn put(
         if named.get("id").and_then(Value::as_str) != Some(&id) {
             return Err(NotChanged::Unfit(format!("地址里的标识是 {id}，规则里的不是")));
         }
-        let is_new = !books.sets.rules.rules().iter().any(|it| it.id == id);
+        let is_new = !books.knows(&id)?;
         books.define(&text, &written.signed.by()?, is_new)
     })
     .await
@@ -219,7 +253,7 @@ async fn roll_back(State(road): State<Arc<Road>>, Json(body): Json<Value>) -> Re
     .await
 }
 
-fn read<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, NotChanged> {
+pub(super) fn read<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, NotChanged> {
     serde_json::from_value(body).map_err(|error| NotChanged::Unfit(error.to_string()))
 }
 
@@ -232,7 +266,7 @@ fn cells(given: &BTreeMap<String, String>) -> CellList {
 }
 
 /// Makes a change and takes it in.
-async fn answer(
+pub(super) async fn answer(
     road: Arc<Road>,
     change: impl FnOnce(Books) -> Result<u32, NotChanged> + Send + 'static,
 ) -> Response {

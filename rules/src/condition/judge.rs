@@ -9,6 +9,7 @@ use crate::family::Case;
 use crate::icd::Diagnosed;
 use crate::knowledge::Key;
 use crate::session::{Line, LineKind};
+use crate::sets::CodeSets;
 use crate::window::Window;
 
 use super::element::{Element, Found, Value};
@@ -75,7 +76,12 @@ impl Condition {
                 compare(element, *operator, operand, subject)
             }
             Condition::Item(items) => item(items, subject),
-            Condition::Diagnosis { branches, ever } => diagnosis(branches, *ever, subject),
+            Condition::Diagnosis { branches, sets, ever } if sets.is_empty() => {
+                diagnosis(branches, *ever, subject)
+            }
+            Condition::Diagnosis { branches, sets, ever } => {
+                diagnosis(&with_sets(branches, sets, subject), *ever, subject)
+            }
             Condition::Past { items, within } => past(items, *within, subject),
             Condition::Count { items, operator, number } => {
                 count(items, |many| operator.holds(&Decimal::from(many), number), subject)
@@ -142,11 +148,11 @@ fn item(items: &[Key], subject: &Subject<'_>) -> Truth {
     if items.iter().any(|key| line.is_about(key, sets)) {
         return Truth::Yes;
     }
-    let missing: BTreeSet<String> = items.iter().filter_map(|key| lacks(line, key)).collect();
+    let missing: BTreeSet<String> = items.iter().filter_map(|key| lacks(line, key, sets)).collect();
     if missing.is_empty() { Truth::No } else { Truth::Unknown(missing) }
 }
 
-fn lacks(line: &Line<'_>, key: &Key) -> Option<String> {
+fn lacks(line: &Line<'_>, key: &Key, sets: &CodeSets) -> Option<String> {
     let element = match key {
         Key::Hospital(_) => line.order.hospital_code.is_none().then_some("hosplist_code"),
         Key::Code(_) | Key::Prefix(_) | Key::Class(_) => {
@@ -159,7 +165,11 @@ fn lacks(line: &Line<'_>, key: &Key) -> Option<String> {
             let atc = line.product.and_then(|product| product.atc.as_ref());
             (line.may_be_drug() && atc.is_none()).then_some("atc")
         }
-        Key::Set(_) | Key::Diagnosis(_) | Key::Surgery(_) => None,
+        Key::Set(name) => {
+            let mut members = sets.members(name, line.begins).iter();
+            return members.find_map(|member| lacks(line, member, sets));
+        }
+        Key::Diagnosis(_) | Key::Surgery(_) => None,
     };
     element.map(|element| line.path(element))
 }
@@ -175,7 +185,7 @@ fn count(items: &[Key], holds: impl Fn(usize) -> bool, subject: &Subject<'_>) ->
     for line in session.lines.iter().filter(counted) {
         if items.iter().any(|key| line.is_about(key, session.sets)) {
             many += 1;
-        } else if let Some(missing) = items.iter().find_map(|key| lacks(line, key)) {
+        } else if let Some(missing) = items.iter().find_map(|key| lacks(line, key, session.sets)) {
             open.push(missing);
         }
     }
@@ -184,6 +194,17 @@ fn count(items: &[Key], holds: impl Fn(usize) -> bool, subject: &Subject<'_>) ->
         return Truth::Unknown(open.into_iter().collect());
     }
     Truth::of(holds_now)
+}
+
+/// The branches, and those that sets hold on the day of the line or of the check.
+fn with_sets(branches: &[String], sets: &[Key], subject: &Subject<'_>) -> Vec<String> {
+    let on = subject.line.map_or(subject.case.now.date(), |line| line.begins);
+    let members = sets.iter().flat_map(|it| subject.case.session.sets.members(it.text(), on));
+    let held = members.filter_map(|it| match it {
+        Key::Diagnosis(branch) => Some(branch.as_str().to_owned()),
+        _ => None,
+    });
+    branches.iter().cloned().chain(held).collect()
 }
 
 fn diagnosis(branches: &[String], ever: bool, subject: &Subject<'_>) -> Truth {

@@ -89,10 +89,8 @@ fn condition(value: &DeValue<'_>, depth: usize, left: &mut usize) -> Result<Cond
         }
         "element" => Ok(part.comparison()?),
         "item" => Ok(Condition::Item(part.keys("item")?)),
-        "diagnosis" => Ok(Condition::Diagnosis { branches: part.texts("diagnosis")?, ever: false }),
-        "diagnosis_ever" => {
-            Ok(Condition::Diagnosis { branches: part.texts("diagnosis_ever")?, ever: true })
-        }
+        "diagnosis" => Ok(part.diagnosis("diagnosis", false)?),
+        "diagnosis_ever" => Ok(part.diagnosis("diagnosis_ever", true)?),
         "past" => Ok(Condition::Past { items: part.keys("past")?, within: part.within()? }),
         "count" => Ok(Condition::Count {
             items: part.keys("count")?,
@@ -195,6 +193,18 @@ impl<'a> Part<'a> {
                 })
             })
             .collect()
+    }
+
+    /// Branches, and sets of branches.
+    fn diagnosis(&self, key: &str, ever: bool) -> Result<Condition, String> {
+        let (mut branches, mut sets) = (Vec::new(), Vec::new());
+        for text in self.texts(key)? {
+            match text.strip_prefix("set:") {
+                Some(name) => sets.push(Key::Set(name.trim().into())),
+                None => branches.push(text),
+            }
+        }
+        Ok(Condition::Diagnosis { branches, sets, ever })
     }
 
     fn within(&self) -> Result<Window, String> {

@@ -29,6 +29,7 @@ pub fn to_json(explained: &Explanation) -> String {
         writer.text("basis", &finding.basis);
         writer.objects("parameters", &explained.parameters, pairs);
         writer.texts("set_here", &explained.set_here);
+        writer.texts("sets", &explained.sets);
         writer.objects("rows", &explained.rows, |writer, row| {
             writer.text("at", &row.at);
             writer.text("key", &row.key);
@@ -66,6 +67,9 @@ pub fn to_text(explained: &Explanation) -> String {
     }
     for reason in &explained.set_here {
         let _ = writeln!(out, "  此处另有设置：{reason}");
+    }
+    for set in &explained.sets {
+        let _ = writeln!(out, "  集合 {set}");
     }
     for row in &explained.rows {
         let cells: Vec<_> = row.cells.iter().map(|(zh, value)| format!("{zh} = {value}")).collect();

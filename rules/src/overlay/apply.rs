@@ -6,16 +6,18 @@ use std::sync::Arc;
 use schemas::{Files, Problem};
 
 use super::log::{Change, What};
-use super::{log_of, logs, own, unread};
+use super::{log_of, logs, own, set, unread};
 use crate::knowledge::{self, Key, Row};
 use crate::parameter::Column;
 use crate::rule::{Action, Rule};
 use crate::scope::Scope;
 
-/// Applies every overlay; warnings are about changes that have nothing left to change.
+/// Applies every overlay; warnings are about changes that have nothing left to change. What was said of
+/// a rule that rests waits with it.
 pub(crate) fn apply(
     files: &Files,
     rules: &mut [Rule],
+    resting: &[own::Resting],
     problems: &mut Vec<Problem>,
 ) -> Vec<Problem> {
     let logs = logs(files, problems);
@@ -24,8 +26,14 @@ pub(crate) fn apply(
         let file = log_of(&pack);
         for change in log.in_force().filter(|it| !log.is_settled(it)) {
             let site = Site { files, file: &file, pack: &pack, change };
+            if change.rule.starts_with(set::PREFIX) && change.what == What::Define {
+                continue; // the set came of it
+            }
             let rule = rules.iter_mut().find(|rule| rule.id == change.rule && rule.pack == pack);
             let Some(rule) = rule else {
+                if pack == own::PACK && resting.iter().any(|it| it.rule == change.rule) {
+                    continue;
+                }
                 let message = format!("pack `{pack}` has no rule `{}`", change.rule);
                 warnings.push(site.warning(&message));
                 continue;

@@ -7,17 +7,19 @@
 //!
 //! The latest version in force is the rule. What the same log says of it besides (a trial, a
 //! restriction, other settings) stays in force over its versions and ends when it is removed; to take
-//! a version back brings the one before back.
+//! a version back brings the one before back. A version that does not fit the program any more rests.
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use schemas::{Files, Problem};
+use schemas::{Files, Problem, ProblemSeverity};
 
 use super::log::{Change, Log, What};
-use super::log_of;
+use super::{log_of, set};
+use crate::knowledge::Key;
 use crate::pack::Pack;
 use crate::rule::Rule;
+use crate::sets::CodeSets;
 use crate::tree::{Source, Table};
 
 /// The pack of these rules.
@@ -33,7 +35,8 @@ pub fn file_of(name: &str) -> String {
 #[must_use]
 pub fn versions(log: &Log) -> BTreeMap<&str, &Change> {
     let defined = log.in_force().filter(|it| it.what == What::Define && !log.is_settled(it));
-    defined.map(|it| (it.rule.as_str(), it)).collect()
+    let rules = defined.filter(|it| !it.rule.starts_with(set::PREFIX));
+    rules.map(|it| (it.rule.as_str(), it)).collect()
 }
 
 /// The pack of these rules when there is a log of them; its version is the number of changes.
@@ -50,26 +53,104 @@ pub(crate) fn pack(files: &Files) -> Option<Pack> {
     })
 }
 
-/// Adds the rules; what the log itself has wrong is told by whoever applies it.
-pub(crate) fn add(files: &Files, rules: &mut Vec<Rule>, problems: &mut Vec<Problem>) {
-    let Some(log) = read(files) else { return };
+/// A rule of the hospital's own, or a named set, that cannot be used as it is written. It rests, and
+/// the others go on: an update of the program, which may bring a rule of the same name, must not stop
+/// a hospital.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resting {
+    /// The rule, or `set:` and the set, as the log names it.
+    pub rule: String,
+    /// What is wrong with it.
+    pub faults: Vec<Problem>,
+}
+
+impl Resting {
+    pub(crate) fn new(rule: &str, faults: Vec<Problem>) -> Resting {
+        Resting { rule: rule.to_owned(), faults }
+    }
+
+    /// What somebody should look at: it forbids nothing but the rule itself.
+    pub fn warnings(&self) -> impl Iterator<Item = Problem> {
+        self.faults.iter().map(|it| Problem {
+            severity: ProblemSeverity::Warning,
+            message: format!("`{}` rests until it is edited or deleted: {}", self.rule, it.message),
+            ..it.clone()
+        })
+    }
+}
+
+/// Adds the rules, and gives those that rest; what the log itself has wrong is told by whoever applies
+/// it.
+pub(crate) fn add(
+    files: &Files,
+    rules: &mut Vec<Rule>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Resting> {
+    let Some(log) = read(files) else { return Vec::new() };
+    let mut resting = Vec::new();
     for (id, change) in versions(&log) {
-        let name = change.cells.get("file").unwrap_or_default();
-        let file = file_of(name);
-        let Some(text) = files.get(&file) else {
-            let message = format!("the file `{name}` of this rule is missing");
-            problems.push(Problem::error("R505", log_of(PACK), (change.line, 1), message));
-            continue;
-        };
-        let Some(rule) = one(Source { file: &file, text }, id, problems) else { continue };
-        match rules.iter().find(|it| it.id == rule.id) {
-            None => rules.push(rule),
-            Some(known) => {
-                let message = format!("rule `{id}` is already in pack `{}`", known.pack);
-                problems.push(Problem::error("R106", &file, (1, 1), message));
-            }
+        let Some((file, text)) = file(files, change, problems) else { continue };
+        let mut faults = Vec::new();
+        let rule = one(Source { file: &file, text }, id, &mut faults);
+        if let Some(known) = rules.iter().find(|it| it.id == id) {
+            let message = format!("rule `{id}` is already in pack `{}`", known.pack);
+            faults.push(Problem::error("R106", &file, (1, 1), message));
+        }
+        match rule.filter(|_| faults.is_empty()) {
+            Some(rule) => rules.push(rule),
+            None => resting.push(Resting::new(id, faults)),
         }
     }
+    resting
+}
+
+/// Takes out the rules that name a set, or a version of one, which there is not: they rest.
+pub(crate) fn without_their_sets(
+    files: &Files,
+    rules: &mut Vec<Rule>,
+    sets: &CodeSets,
+) -> Vec<Resting> {
+    let Some(log) = read(files) else { return Vec::new() };
+    let versions = versions(&log);
+    let mut resting = Vec::new();
+    rules.retain(|rule| {
+        let version = versions.get(rule.id.as_str()).filter(|_| rule.pack == PACK);
+        let Some((file, text)) = version.and_then(|it| file(files, it, &mut Vec::new())) else {
+            return true;
+        };
+        let source = Source { file: &file, text };
+        let named = rule.parameters.all_keys().filter_map(|key| match key {
+            Key::Set(name) => Some(name.as_str()),
+            _ => None,
+        });
+        let fault = |name: &str| {
+            let at = text.find(&format!("set:{name}")).unwrap_or_default();
+            Some(source.error("R110", &(at..at), sets.fault_of(name)?))
+        };
+        let faults: Vec<Problem> = named.filter_map(fault).collect();
+        let fits = faults.is_empty();
+        if !fits {
+            resting.push(Resting::new(&rule.id, faults));
+        }
+        fits
+    });
+    resting
+}
+
+/// The file of a version, and its text.
+pub(super) fn file<'a>(
+    files: &'a Files,
+    change: &Change,
+    problems: &mut Vec<Problem>,
+) -> Option<(String, &'a str)> {
+    let name = change.cells.get("file").unwrap_or_default();
+    let file = file_of(name);
+    let Some(text) = files.get(&file) else {
+        let message = format!("the file `{name}` of this rule is missing");
+        problems.push(Problem::error("R505", log_of(PACK), (change.line, 1), message));
+        return None;
+    };
+    Some((file, text))
 }
 
 /// The one rule of a file.
@@ -92,7 +173,7 @@ fn one(source: Source<'_>, id: &str, problems: &mut Vec<Problem>) -> Option<Rule
     Some(rule)
 }
 
-fn read(files: &Files) -> Option<Log> {
+pub(super) fn read(files: &Files) -> Option<Log> {
     let file = log_of(PACK);
     files.get(&file).map(|text| Log::read(&file, text, &mut Vec::new()))
 }
@@ -125,36 +206,61 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_and_refuses_the_set() {
+    fn a_log_that_is_wrong_refuses_the_set() {
         check(
             "define,long,file=9.toml",
             "overlay/own/changes.csv:2:1: error[R505]: the file `9.toml` of this rule is missing",
         );
         check(
-            "define,other,file=1.toml",
-            "overlay/own/1.toml:2:6: error[R506]: the log calls this rule `other`, not `long`",
-        );
-        check(
-            "define,drug-sex,file=3.toml",
-            "overlay/own/3.toml:1:1: error[R106]: rule `drug-sex` is already in pack `starter`",
-        );
-        check(
             "define,long,",
             "overlay/own/changes.csv:2:42: error[R504]: `define` says nothing in `cells`",
         );
-        check(
+    }
+
+    #[test]
+    fn a_rule_that_does_not_fit_rests_and_the_others_go_on() {
+        rests(
+            "define,other,file=1.toml",
+            "overlay/own/1.toml:2:6: warning[R506]: `other` rests until it is edited or deleted: the log calls this rule `other`, not `long`",
+        );
+        rests(
+            "define,drug-sex,file=3.toml",
+            "overlay/own/3.toml:1:1: warning[R106]: `drug-sex` rests until it is edited or deleted: rule `drug-sex` is already in pack `starter`",
+        );
+        // Whatever else was said of it rests with it.
+        rests(
+            "define,drug-sex,file=3.toml\nedit,drug-sex,severity=2",
+            "overlay/own/3.toml:1:1: warning[R106]: `drug-sex` rests until it is edited or deleted: rule `drug-sex` is already in pack `starter`",
+        );
+        rests(
             "define,long,file=4.toml",
-            "overlay/own/4.toml:1:1: error[R506]: the file of a rule holds one `[[rule]]`",
+            "overlay/own/4.toml:1:1: warning[R506]: `long` rests until it is edited or deleted: the file of a rule holds one `[[rule]]`",
         );
         // The part of the condition, not the whole of it.
-        check(
+        rests(
             "define,long,file=5.toml",
-            "overlay/own/5.toml:12:35: error[R104]: `when.all[1].not`: no element `orders.medc_day`; did you mean `orders.medc_days`?",
+            "overlay/own/5.toml:12:35: warning[R104]: `long` rests until it is edited or deleted: `when.all[1].not`: no element `orders.medc_day`; did you mean `orders.medc_days`?",
         );
+        rests(
+            "define,long,file=6.toml",
+            "overlay/own/6.toml:11:28: warning[R110]: `long` rests until it is edited or deleted: no pack has a set `gone` (sets/gone.csv), nor has the hospital",
+        );
+        check("define,long,file=5.toml\nremove,long,", "own 2:");
+        check("define,long,file=5.toml\ndefine,long,file=1.toml", "own 2: long N1 reason on");
     }
 
     #[track_caller]
-    fn check(changes: &str, expected: &str) {
+    fn rests(changes: &str, expected: &str) {
+        let set = load(changes).unwrap_or_else(|it| panic!("{it:?}"));
+        assert!(set.rules().iter().all(|it| it.pack != PACK));
+        assert!(set.rules().iter().any(|it| it.id == "drug-sex" && it.pack == "starter"));
+        let told: Vec<_> = set.resting().iter().flat_map(Resting::warnings).collect();
+        assert_eq!(told.first().unwrap().to_string(), expected, "{changes}");
+        assert!(set.warnings().contains(told.first().unwrap()), "{:?}", set.warnings());
+        assert!(set.warnings().iter().all(|it| it.code != "R302"), "{:?}", set.warnings());
+    }
+
+    fn load(changes: &str) -> Result<RuleSet, Vec<Problem>> {
         let mut files = Files::from_shipped(crate::SHIPPED);
         let named = |name: &str| RULE.replace("\"N\"", &format!("\"{name}\""));
         let broken = RULE.replace(
@@ -167,6 +273,8 @@ mod tests {
             named("N3").replace("long", "drug-sex"),
             String::new(),
             broken,
+            RULE.replace("{ element", "{ any = [{ item = [\"set:gone\"] }, { element")
+                .replace("7 }", "7 }] }"),
         ];
         let mut log = Log::header();
         for (no, line) in (1..).zip(changes.lines()) {
@@ -180,7 +288,12 @@ mod tests {
             files.insert(file_of(&format!("{no}.toml")), text);
         }
         files.insert(log_of(PACK), log);
-        let told = match RuleSet::load(&files) {
+        RuleSet::load(&files)
+    }
+
+    #[track_caller]
+    fn check(changes: &str, expected: &str) {
+        let told = match load(changes) {
             Err(problems) => problems.first().unwrap().to_string(),
             Ok(set) => {
                 assert!(set.warnings().iter().all(|it| it.code != "R302"), "{:?}", set.warnings());

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use rules::form;
+use rules::overlay::own::PACK;
 use serde_json::Value;
 
 use super::super::{ConfigArgument, Exit};
 use super::books::Books;
 use super::overlay::By;
-use crate::sets::rulebook;
+use crate::sets::{Sets, rulebook};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
@@ -93,7 +94,22 @@ pub(super) fn list(arguments: &List) -> Exit {
         let (pack, family, action) = (&rule.pack, rule.family.id(), rule.action.name());
         say!("{pack}\t{}\t{standing}\t{action}\t{family}\t{}", rule.id, rule.name);
     }
+    if arguments.pack.as_deref().is_none_or(|it| it == PACK) {
+        tell_resting(&sets, arguments.json);
+    }
     Exit::Ok
+}
+
+/// What the program cannot use as the hospital wrote it, last, since it is there to be mended.
+fn tell_resting(sets: &Sets, json: bool) {
+    for it in sets.rules.resting() {
+        if json {
+            say!("{}", rulebook::at_rest(it));
+            continue;
+        }
+        let why = it.faults.first().map(ToString::to_string).unwrap_or_default();
+        say!("{PACK}\t{}\t不能用\t\t\t{why}", it.rule);
+    }
 }
 
 pub(super) fn show(arguments: &Show) -> Exit {
@@ -167,7 +183,7 @@ pub(super) fn schema(arguments: &Schema) -> Exit {
     Exit::Ok
 }
 
-fn read(file: &Path) -> Result<String, Exit> {
+pub(super) fn read(file: &Path) -> Result<String, Exit> {
     let mut text = String::new();
     let read = if file == Path::new("-") {
         std::io::stdin().read_to_string(&mut text)

@@ -14,7 +14,7 @@ use crate::control;
 use crate::forward::ForwardState;
 use crate::intake::Road;
 use crate::outbox::{Options, Outbox, WriterHandle};
-use crate::sets::Sets;
+use crate::sets::{Sets, reload};
 
 const ADDRESS: &str = "/admin/v1/rules/long-antimicrobial";
 
@@ -106,6 +106,82 @@ fn what_is_wrong_is_refused_whole_with_its_place() {
     assert!(!house.folder.path().join("overlay/own").exists(), "nothing was written");
 }
 
+/// An update brings a rule of the same name, or refuses what an older program took.
+#[test]
+fn what_does_not_fit_a_new_program_rests_and_is_taken_back() {
+    let house = House::new();
+    house.put("own/rule-1.toml", &toml("drug-sex", "atc:J01"));
+    house.put("own/changes.csv", &log("define,drug-sex,,,,file=rule-1.toml"));
+    reload(&house.road).unwrap();
+    let listed = house.ask("GET", "/admin/v1/rules", &Value::Null);
+    assert_eq!(listed["data"]["resting"][0]["id"], "drug-sex", "{listed}");
+    let why = listed["data"]["resting"][0]["why"][0].as_str().unwrap();
+    assert!(why.ends_with("error[R106]: rule `drug-sex` is already in pack `starter`"), "{why}");
+    let told = house.ask("DELETE", "/admin/v1/rules/drug-sex", &signed(json!({})));
+    assert_eq!(told["data"]["change"], 2, "{told}");
+    house.refuses("DELETE", "/admin/v1/rules/drug-sex", &signed(json!({})), "I133", "不能删");
+
+    // A rule whose element is gone is given its next version.
+    house.put("own/rule-3.toml", &toml("long-antimicrobial", "colour:red"));
+    let lines = "define,drug-sex,,,,file=rule-1.toml\nremove,drug-sex,,,,\ndefine,long-antimicrobial,,,,file=rule-3.toml";
+    house.put("own/changes.csv", &log(lines));
+    reload(&house.road).unwrap();
+    assert!(house.shown("toml").as_str().unwrap().contains("colour:red"));
+    assert!(house.shown("resting/0").as_str().unwrap().contains("R104"));
+    let told = house.ask("PUT", ADDRESS, &signed(json!({ "rule": rule(7) })));
+    assert_eq!(told["data"]["change"], 4, "{told}");
+    assert_eq!(house.shown("rule/parameters/when/all/1/value"), 7);
+
+    // What the hospital set in a shipped rule cannot be loaded any more: only the change helps.
+    house.put("starter/changes.csv", &log("edit,drug-sex,,,,severity=9"));
+    assert!(reload(&house.road).is_err());
+    house.refuses("PUT", ADDRESS, &signed(json!({ "rule": rule(9) })), "R204", "severity");
+    let back = signed(json!({ "pack": "starter", "no": 1 }));
+    let told = house.ask("POST", "/admin/v1/rules/rollback", &back);
+    assert_eq!(told["data"]["change"], 2, "{told}");
+    assert!(reload(&house.road).is_ok());
+}
+
+#[test]
+fn a_set_is_made_given_a_next_version_and_kept_while_a_rule_names_it() {
+    let house = House::new();
+    let address = "/admin/v1/rules/sets/watched";
+    let set = |from: &str, item: &str| {
+        let text = format!(
+            "[[set]]\nid = \"watched\"\nname = \"重点监控\"\nsource = \"药事会\"\nfrom = \"{from}\"\nmembers = [\"{item}\"]\n"
+        );
+        signed(json!({ "toml": text }))
+    };
+    assert_eq!(house.ask("PUT", address, &set("2026-01-01", "atc:J01"))["data"]["change"], 1);
+    assert_eq!(house.ask("PUT", address, &set("2030-01-01", "atc:J02"))["data"]["change"], 2);
+    let told = house.ask("GET", address, &Value::Null);
+    assert_eq!(told["data"]["versions"][0]["members"][0], "atc:J01", "{told}");
+    assert_eq!(told["data"]["versions"][1]["from"], "2030-01-01", "{told}");
+    assert_eq!(told["data"]["changes"][1]["author"], "赵药师", "{told}");
+    let listed = house.ask("GET", "/admin/v1/rules/sets", &Value::Null);
+    let all = listed["data"]["sets"].as_array().unwrap();
+    let ours = all.iter().find(|it| it["id"] == "watched").unwrap();
+    assert_eq!((&ours["in_force"], &ours["versions"]), (&json!(1), &json!(2)), "{ours}");
+
+    let naming = |set: &str| signed(json!({ "toml": toml("long-antimicrobial", set) }));
+    house.refuses("PUT", ADDRESS, &naming("set:watched@7"), "R110", "no version `7`; it has 1, 2");
+    house.refuses("PUT", ADDRESS, &naming("set:other"), "R110", "rule-3.toml:");
+    assert_eq!(house.ask("PUT", ADDRESS, &naming("set:watched@2"))["data"]["change"], 3);
+    house.refuses("DELETE", address, &signed(json!({})), "R110", "watched");
+    let back = signed(json!({ "pack": "own", "no": 2 }));
+    house.refuses("POST", "/admin/v1/rules/rollback", &back, "R110", "no version `2`; it has 1");
+    assert_eq!(house.ask("PUT", ADDRESS, &naming("set:watched"))["data"]["change"], 4);
+    assert_eq!(house.ask("POST", "/admin/v1/rules/rollback", &back)["data"]["change"], 5);
+    house.ask("DELETE", ADDRESS, &signed(json!({})));
+    assert_eq!(house.ask("DELETE", address, &signed(json!({})))["data"]["change"], 7);
+    assert_eq!(house.ask("GET", address, &Value::Null)["detail"][0]["code"], "I133");
+    let of_pack =
+        set("2026-01-01", "atc:J01")["toml"].as_str().unwrap().replace("watched", "aconite");
+    let of_pack = signed(json!({ "toml": of_pack }));
+    house.refuses("PUT", "/admin/v1/rules/sets/aconite", &of_pack, "R106", "aconite");
+    house.refuses("DELETE", "/admin/v1/rules/sets/aconite", &signed(json!({})), "I133", "不能删");
+}
+
 /// A house whose rules somebody looks after.
 struct House {
     folder: tempfile::TempDir,
@@ -118,6 +194,12 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let (road, writer) = road(folder.path());
         House { folder, road, _writer: writer }
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        let path = self.folder.path().join("overlay").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
 
     fn ask(&self, method: &str, address: &str, body: &Value) -> Value {
@@ -172,6 +254,21 @@ fn rule(days: u32) -> Value {
             ] },
         },
     })
+}
+
+/// A rule about one key, as its file says it.
+fn toml(id: &str, key: &str) -> String {
+    format!(
+        "[[rule]]\nid = \"{id}\"\nfamily = \"custom\"\nname = \"N\"\nbasis = \"b\"\nseverity = 3\naction = \"reason\"\n\
+        [rule.parameters]\nfor = \"order\"\ntext = \"t\"\nwhen = {{ item = [\"{key}\"] }}\n"
+    )
+}
+
+/// A log of these changes.
+fn log(changes: &str) -> String {
+    let lines = (1..).zip(changes.lines());
+    let lines = lines.map(|(no, it)| format!("{no},2026-11-22T09:00:00,赵药师,b,{it}\n"));
+    format!("{}{}", rules::overlay::Log::header(), lines.collect::<String>())
 }
 
 fn signed(mut body: Value) -> Value {

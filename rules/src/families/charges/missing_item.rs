@@ -183,7 +183,7 @@ fn unmapped(case: &Case<'_>, found: &Match<'_>, around: &Around) -> Vec<String> 
 fn is_national(key: &Key, sets: &CodeSets) -> bool {
     match key {
         Key::Code(_) | Key::Prefix(_) | Key::Class(_) => true,
-        Key::Set(name) => sets.members(name).iter().any(|member| is_national(member, sets)),
+        Key::Set(name) => sets.every_member(name).any(|member| is_national(member, sets)),
         _ => false,
     }
 }

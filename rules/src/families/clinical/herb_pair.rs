@@ -96,7 +96,7 @@ fn named(case: &Case<'_>, line: &Line<'_>, keys: &[Key]) -> String {
     let is_meant = |root: &&&str| {
         let key = Key::Ingredient((**root).into());
         keys.iter().any(|wanted| match wanted {
-            Key::Set(name) => case.session.sets.members(name).contains(&key),
+            Key::Set(name) => case.session.sets.members(name, line.begins).contains(&key),
             wanted => *wanted == key,
         })
     };

@@ -119,7 +119,7 @@ fn was_used(case: &Case<'_>, found: &Match<'_>, days: u32) -> bool {
 fn is_written(case: &Case<'_>, keys: &[Key]) -> bool {
     let sets = case.session.sets;
     let members = keys.iter().flat_map(|key| match key {
-        Key::Set(name) => sets.members(name),
+        Key::Set(name) => sets.members(name, case.now.date()),
         key => std::slice::from_ref(key),
     });
     let names: Vec<&str> = members
