@@ -308,14 +308,14 @@ impl Verdict {
                 writer.text("rule_id", &task.rule_id);
                 writer.texts("lines", &task.lines);
                 writer.text("text", &task.text);
-                writer.raw("due_hours", &task.due_hours.to_string());
+                writer.raw("due_hours", task.due_hours);
             });
             writer.objects("data_findings", &self.data_findings, write_input_finding);
             writer.texts("not_run", &self.not_run);
             writer.maybe_text("bureau", self.bureau.map(Bureau::name));
             writer.maybe_text("bureau_text", self.bureau_text().as_deref());
             writer.text("rules_version", &self.rules_version);
-            writer.raw("elapsed_us", &elapsed_us.to_string());
+            writer.raw("elapsed_us", elapsed_us);
         })
     }
 
@@ -352,8 +352,8 @@ impl Verdict {
     pub(crate) fn write_finding(&self, writer: &mut Writer, finding: &Finding) {
         writer.text("jr_id", &finding.id);
         writer.text("rule_id", &finding.rule_id);
-        writer.text("rule_name", &clip(&finding.rule_name, 200));
-        writer.text("vola_cont", &clip(&finding.text, 500));
+        writer.text("rule_name", clip(&finding.rule_name, 200));
+        writer.text("vola_cont", clip(&finding.text, 500));
         writer.text("patn_id", self.patn_id.as_deref().unwrap_or_default());
         writer.text("mdtrt_id", self.mdtrt_id.as_deref().unwrap_or_default());
         let lines = finding.lines.iter().enumerate();
@@ -368,7 +368,7 @@ impl Verdict {
         writer.amount("vola_amt", finding.amount.unwrap_or_default());
         writer.text("vola_amt_stas", if finding.amount.is_some() { "1" } else { "0" });
         writer.text("sev_deg", finding.severity.code());
-        writer.text("vola_evid", &clip(&finding.basis, 500));
+        writer.text("vola_evid", clip(&finding.basis, 500));
         writer.text("vola_bhvr_type", finding.behaviour.code());
     }
 }
@@ -389,8 +389,9 @@ fn write_input_finding(writer: &mut Writer, finding: &InputFinding) {
 }
 
 /// The declared lengths count characters.
-pub(crate) fn clip(text: &str, characters_max: usize) -> String {
-    text.chars().take(characters_max).collect()
+pub(crate) fn clip(text: &str, characters_max: usize) -> &str {
+    let end = text.char_indices().nth(characters_max).map(|(at, _)| at);
+    end.and_then(|it| text.get(..it)).unwrap_or(text)
 }
 
 #[cfg(test)]

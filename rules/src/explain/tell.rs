@@ -101,7 +101,7 @@ pub fn unknown_to_json(unknown: &Unknown) -> String {
         writer.objects("send", lacking(unknown), |writer, it| {
             writer.text("path", &it.path);
             writer.text("name", &it.zh);
-            writer.raw("example", &serde_json::Value::from(it.example).to_string());
+            writer.raw("example", serde_json::Value::from(it.example));
             writer.text("canonical", &it.canonical);
             writer.maybe_text("national", it.national.as_deref());
         });

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::verdict::{Bureau, Finding, FindingLine, Role, Verdict, clip};
+use crate::verdict::{Bureau, Finding, FindingLine, Role, Unknown, Verdict, clip};
 use crate::write::Writer;
 
 /// What the answer's envelope says besides the findings.
@@ -21,29 +21,28 @@ pub struct Reply<'a> {
 /// The national answer: `infcode` 0 and one result for each finding that the doctor sees.
 #[must_use]
 pub fn write_answer(verdicts: &[Verdict], reply: &Reply<'_>) -> String {
+    envelope("0", unfinished(verdicts), &warning(verdicts), reply, |writer| {
+        writer.member("output", |writer| write_output(writer, verdicts, reply));
+    })
+}
+
+fn write_output(writer: &mut Writer, verdicts: &[Verdict], reply: &Reply<'_>) {
     let results = verdicts.iter().flat_map(|v| v.shown().map(move |finding| (v, finding)));
-    let output = Writer::object(|writer| {
-        writer.objects("result", results, |writer, (verdict, finding)| {
-            verdict.write_finding(writer, &with_a_detail(finding));
-            writer.text("task_id", reply.task_id);
-        });
-        // More than the standard asks: without it, "not checked" would look like "nothing found".
-        match verdicts {
-            [verdict] => write_unjudged(writer, verdict),
-            _ => {
-                writer.objects(
-                    "unjudged",
-                    verdicts.iter().filter(|it| is_unjudged(it)),
-                    |w, it| {
-                        w.text("patn_id", it.patn_id.as_deref().unwrap_or_default());
-                        w.text("mdtrt_id", it.mdtrt_id.as_deref().unwrap_or_default());
-                        write_unjudged(w, it);
-                    },
-                );
-            }
-        }
+    writer.objects("result", results, |writer, (verdict, finding)| {
+        verdict.write_finding(writer, &with_a_detail(finding));
+        writer.text("task_id", reply.task_id);
     });
-    envelope("0", unfinished(verdicts), &warning(verdicts), &output, reply)
+    // More than the standard asks: without it, "not checked" would look like "nothing found".
+    match verdicts {
+        [verdict] => write_unjudged(writer, verdict),
+        _ => {
+            writer.objects("unjudged", verdicts.iter().filter(|it| is_unjudged(it)), |w, it| {
+                w.text("patn_id", it.patn_id.as_deref().unwrap_or_default());
+                w.text("mdtrt_id", it.mdtrt_id.as_deref().unwrap_or_default());
+                write_unjudged(w, it);
+            });
+        }
+    }
 }
 
 /// The details are mandatory: a finding about the visit has one that names no line.
@@ -91,11 +90,17 @@ fn warning(verdicts: &[Verdict]) -> String {
     let lines = data.filter(|it| it.path.starts_with(super::LINE) && it.code == "C102");
     let lines = lines.map(|it| format!("{}未审查：{}，{}", it.path, it.found, it.expected));
     let bureau = verdicts.iter().find_map(Verdict::bureau_text);
-    let mut said: Vec<String> = bureau.into_iter().chain(scenario.take(1)).chain(lines).collect();
-    for unknown in verdicts.iter().flat_map(Verdict::shown_unknown) {
-        let text = unknown.text();
-        if !said.contains(&text) {
-            said.push(text);
+    let unknown = verdicts.iter().flat_map(Verdict::shown_unknown).map(Unknown::text);
+    let mut said: Vec<String> = Vec::new();
+    let mut characters = 0;
+    for sentence in bureau.into_iter().chain(scenario.take(1)).chain(lines).chain(unknown) {
+        // Nobody is told more than that, and often there is much more.
+        if characters > MESSAGE_CHARACTERS_MAX {
+            break;
+        }
+        if !said.contains(&sentence) {
+            characters += sentence.chars().count() + 1;
+            said.push(sentence);
         }
     }
     said.join("；")
@@ -104,18 +109,24 @@ fn warning(verdicts: &[Verdict]) -> String {
 /// The national answer to a request that could not be judged.
 #[must_use]
 pub fn write_failure(message: &str, reply: &Reply<'_>) -> String {
-    envelope("-1", message, "", "null", reply)
+    envelope("-1", message, "", reply, |writer| writer.raw("output", "null"))
 }
 
-fn envelope(infcode: &str, error: &str, warning: &str, output: &str, reply: &Reply<'_>) -> String {
+fn envelope(
+    infcode: &str,
+    error: &str,
+    warning: &str,
+    reply: &Reply<'_>,
+    write_output: impl FnOnce(&mut Writer),
+) -> String {
     Writer::object(|writer| {
         writer.raw("infcode", infcode);
         writer.text("inf_refmsgid", reply.inf_refmsgid);
         writer.text("refmsg_time", reply.refmsg_time);
         writer.text("respond_time", reply.respond_time);
-        writer.text("err_msg", &clip(error, MESSAGE_CHARACTERS_MAX));
-        writer.text("warn_msg", &clip(warning, MESSAGE_CHARACTERS_MAX));
-        writer.raw("output", output);
+        writer.text("err_msg", clip(error, MESSAGE_CHARACTERS_MAX));
+        writer.text("warn_msg", clip(warning, MESSAGE_CHARACTERS_MAX));
+        write_output(writer);
     })
 }
 

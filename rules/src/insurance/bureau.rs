@@ -185,15 +185,15 @@ fn told(json: &Json<'_>) -> Option<Told> {
         id.finish()
     });
     let finding = Finding {
-        id: clip(&id, ID_CHARACTERS_MAX),
-        rule_id: clip(&text("rule_id").unwrap_or_default(), ID_CHARACTERS_MAX),
+        id: clip(&id, ID_CHARACTERS_MAX).to_owned(),
+        rule_id: clip(&text("rule_id").unwrap_or_default(), ID_CHARACTERS_MAX).to_owned(),
         official_code: None,
-        rule_name: clip(&rule_name.unwrap_or_default(), 200),
+        rule_name: clip(&rule_name.unwrap_or_default(), 200).to_owned(),
         severity: severity(nodes::text(json, "sev_deg")),
         action: Action::Hint,
         behaviour: behaviour(nodes::text(json, "vola_bhvr_type")),
-        text: clip(&content, 500),
-        basis: clip(&text("vola_evid").unwrap_or_default(), 500),
+        text: clip(&content, 500).to_owned(),
+        basis: clip(&text("vola_evid").unwrap_or_default(), 500).to_owned(),
         amount: nodes::text(json, "vola_amt").and_then(decimal),
         lines: details.iter().take(LINES_MAX).map(line).collect(),
         origin: Origin::Bureau,
@@ -211,7 +211,7 @@ fn wordless(rule_id: Option<&str>) -> String {
 
 fn line(json: &Json<'_>) -> FindingLine {
     FindingLine {
-        rx_id: clip(nodes::text(json, "rx_id").unwrap_or_default(), ID_CHARACTERS_MAX),
+        rx_id: clip(nodes::text(json, "rx_id").unwrap_or_default(), ID_CHARACTERS_MAX).to_owned(),
         role: match nodes::text(json, "vola_item_type") {
             Some("2") => Role::Involved,
             _ => Role::Violating,
