@@ -29,6 +29,7 @@
 //! | `codec`, `fields` | what is kept, as bytes |
 //! | `cipher` | how it is sealed |
 //! | `recall` | the past of a check's patient |
+//! | `remembered` | pasts in memory, until a row of theirs changes |
 //! | `fold` | the task that follows the outbox |
 //! | `routes` | what operators may ask: show, forget, begin anew |
 
@@ -43,6 +44,7 @@ mod keys;
 mod ledger;
 mod links;
 mod recall;
+mod remembered;
 pub(crate) mod routes;
 mod seen;
 

@@ -17,6 +17,8 @@ mod line;
 mod nodes;
 mod region;
 
+use std::sync::Arc;
+
 use jiff::civil::Time;
 
 use crate::facts::{
@@ -201,7 +203,7 @@ impl Message<'_> {
             if let Group::Present(lines) = self.lines(json, &mut reading) {
                 let mdtrt_id = of_visit.mdtrt_id.clone();
                 let past = |it| Order { mdtrt_id: mdtrt_id.clone(), current: false, ..it };
-                history.orders.extend(lines.into_iter().map(past));
+                history.orders.extend(lines.into_iter().map(past).map(Arc::new));
             }
             let main_diagnosis = reading.text(&object, "dscg_main_dise_codg");
             history.stays.push(stay(of_visit, main_diagnosis));

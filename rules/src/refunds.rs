@@ -78,9 +78,16 @@ fn are_of_one(one: &Order, other: &Order, encounter: Option<&str>) -> bool {
 }
 
 fn is_equal(line: &Order, refund: &Order) -> bool {
-    let code = |order: &Order| order.hospital_code.clone().or_else(|| order.national_code.clone());
-    let is_same_item = code(line).is_some() && code(line) == code(refund);
-    is_same_item && line.price == refund.price && line.mdtrt_id == refund.mdtrt_id
+    let code = item_code(line);
+    code.is_some()
+        && code == item_code(refund)
+        && line.price == refund.price
+        && line.mdtrt_id == refund.mdtrt_id
+}
+
+/// What an item is called by, the hospital's own code first.
+pub(crate) fn item_code(order: &Order) -> Option<&str> {
+    order.hospital_code.as_deref().or(order.national_code.as_deref())
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@
 //! A group left out was not asked; an empty list or object means asked, and none. Numbers may be
 //! strings or JSON numbers and are exact either way. Names that are not ours are ignored.
 
+use std::sync::Arc;
+
 use crate::facts::{Allergy, Facts, Group, History, InputFinding, Order, Scene};
 use crate::groups;
 use crate::json::Json;
@@ -174,7 +176,7 @@ fn charged(object: &Object<'_>, list: &str, reading: &mut Reading) -> Option<Ord
 fn history(root: &Object<'_>, reading: &mut Reading) -> History {
     History {
         since: reading.date(root, "since"),
-        orders: plain(list(root, "orders", reading, past)),
+        orders: plain(list(root, "orders", reading, past)).into_iter().map(Arc::new).collect(),
         stays: plain(list(root, "stays", reading, groups::stay)),
         diagnoses: plain(list(root, "diagnoses", reading, groups::diagnosis)),
         allergies: plain(list(root, "allergies", reading, groups::allergy)),

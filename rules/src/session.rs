@@ -136,7 +136,7 @@ impl<'a> Session<'a> {
         let body_kg = facts.patient.present().and_then(|patient| patient.weight_kg);
         let mut lines = lines(sent, drugs, (now.date(), body_kg), &mut data_findings);
         // The past is not the doctor's to correct now: its doubts are not told again.
-        let past = past.iter().map(|order| (LineKind::Past, order));
+        let past = past.iter().map(|order| (LineKind::Past, &**order));
         let mut past = lines_of_the_past(past, drugs, now.date());
         let encounter = facts.encounter.present().and_then(|it| it.mdtrt_id.as_deref());
         net_of_refunds(&mut lines, &mut past, encounter);

@@ -117,7 +117,9 @@ mod tests {
 
     #[test]
     fn texts_read_as_what_they_were() {
-        for text in ["", "plain", "药品", "a\"b", "\\", "line\nline", "\t\u{1}\u{1f}", "\u{7f}\u{2028}"] {
+        for text in
+            ["", "plain", "药品", "a\"b", "\\", "line\nline", "\t\u{1}\u{1f}", "\u{7f}\u{2028}"]
+        {
             let mut out = String::new();
             quote(&mut out, text);
             assert_eq!(out, serde_json::Value::from(text).to_string());

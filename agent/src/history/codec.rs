@@ -2,6 +2,8 @@
 
 mod stay;
 
+use std::sync::Arc;
+
 use rules::facts::{
     Allergy, AllergySeverity, Diagnosis, LabResult, Order, Route, SkinTest, Stay, VisitKind,
 };
@@ -134,9 +136,9 @@ fn read_note(kind: u8, content: &[u8]) -> Option<Note> {
     let last = |tag| Fields(content).filter(|(it, _)| *it == tag).last().map(|(_, it)| it);
     let text = |tag| last(tag).and_then(fields::text);
     Some(match kind {
-        1 => Note::Order(Box::new(read_order(content))),
-        2 => Note::Charge(Box::new(read_order(content)), text(0xf0)),
-        3 => Note::First(Box::new(read_order(content))),
+        1 => Note::Order(Arc::new(read_order(content))),
+        2 => Note::Charge(Arc::new(read_order(content)), text(0xf0)),
+        3 => Note::First(Arc::new(read_order(content))),
         4 => {
             let names = Fields(content).filter(|(tag, _)| *tag == 0xf0);
             let names = names.filter_map(|(_, it)| fields::text(it)).collect();
@@ -155,9 +157,9 @@ fn read_note(kind: u8, content: &[u8]) -> Option<Note> {
         15 => Note::Asked(fields::day(last(1)?)?),
         16 => {
             let goes_on = last(0xf0).and_then(fields::flag).unwrap_or(false);
-            Note::Proposed(Box::new(read_order(content)), goes_on)
+            Note::Proposed(Arc::new(read_order(content)), goes_on)
         }
-        17 => Note::Sale(Box::new(read_order(content))),
+        17 => Note::Sale(Arc::new(read_order(content))),
         _ => return None,
     })
 }
@@ -467,7 +469,7 @@ mod tests {
         order.current = false;
         order.doctor_code = Some("2046".to_owned());
         let history = facts.history.present().unwrap();
-        let order = Box::new(order);
+        let order = Arc::new(order);
         let made = "2026-05-01T09:08:07".parse().unwrap();
         let noted = Noted {
             identity: 7,
@@ -522,7 +524,7 @@ mod tests {
             begins: Some("2026-05-01T09:08:07".parse().unwrap()),
             ..Order::default()
         };
-        let notes = vec![Note::Order(Box::new(order))];
+        let notes = vec![Note::Order(Arc::new(order))];
         let mut bytes = Vec::new();
         write(&Noted { identity: 1, encounter: "E".to_owned(), notes }, &mut bytes);
         let hex: Vec<String> = bytes.iter().map(|it| format!("{it:02x}")).collect();

@@ -191,7 +191,7 @@ impl Ledger {
 
     /// The patient whom this one was found to be.
     fn one_of(&self, patient: Pseudonym) -> Result<Pseudonym, RowError> {
-        let one = links::patient_of(&self.0.outbox, patient, Reach::Disk)?;
+        let one = links::patient_of(&self.0.outbox, patient, Reach::Disk, &mut Vec::new())?;
         Ok(one.unwrap_or(patient))
     }
 }

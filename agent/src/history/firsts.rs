@@ -3,6 +3,7 @@
 //! together are not on disk yet, and one of them may take back what another has said.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rules::facts::Order;
 use rules::past::{Note, Noted};
@@ -42,7 +43,7 @@ impl Firsts {
                 let first = Noted {
                     identity: noted.identity,
                     encounter: noted.encounter.clone(),
-                    notes: vec![Note::First(Box::new(first_use(line)))],
+                    notes: vec![Note::First(Arc::new(first_use(line)))],
                 };
                 self.rows.insert(keys::first(patient, item), Some((*patient, first)));
             }

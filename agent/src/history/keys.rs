@@ -20,6 +20,8 @@ use sha2::{Digest as _, Sha256};
 
 pub(super) type Pseudonym = [u8; 16];
 
+/// The letter of what checks told.
+pub(super) const ASKED: u8 = b'Q';
 pub(super) const CURSOR: &[u8] = b"C";
 pub(super) const KEY: &[u8] = b"K";
 pub(super) const SINCE: &[u8] = b"S";
@@ -46,11 +48,11 @@ pub(super) fn firsts(patient: &Pseudonym) -> [Vec<u8>; 2] {
 /// What checks told of an encounter.
 pub(super) fn asked(patient: &Pseudonym, encounter: &str) -> Vec<u8> {
     let digest = Sha256::digest([&patient[..], encounter.as_bytes()].concat());
-    [b"Q", &patient[..], digest.get(..8).unwrap_or_default()].concat()
+    [&[ASKED], &patient[..], digest.get(..8).unwrap_or_default()].concat()
 }
 
 pub(super) fn all_asked(patient: &Pseudonym) -> [Vec<u8>; 2] {
-    span(b'Q', patient)
+    span(ASKED, patient)
 }
 
 pub(super) fn link(id: &Pseudonym) -> Vec<u8> {
@@ -105,6 +107,13 @@ impl Kind {
             );
         if is_of_stay { Kind::Stay } else { Kind::Visit }
     }
+}
+
+/// Whose a row is of those that a past is made of, and its letter.
+pub(super) fn owner(key: &[u8]) -> Option<(u8, Pseudonym)> {
+    let (letter, rest) = key.split_first()?;
+    let is_read = matches!(*letter, b'R' | b'F' | ASKED | b'L' | b'M');
+    Some((*letter, *rest.first_chunk()?)).filter(|_| is_read)
 }
 
 /// The other patient of a key that [`member`] made.

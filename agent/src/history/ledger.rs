@@ -15,6 +15,7 @@ use super::codec;
 use super::firsts::Firsts;
 use super::keys::{self, Pseudonym};
 use super::links::{self, Ids, Links, store_error};
+use super::remembered::Remembered;
 use crate::envelope::Envelope;
 use crate::outbox::{Accepted, Change, Outbox, Reach, RowError, StoreError};
 use crate::patient_key::PatientKey;
@@ -33,6 +34,7 @@ pub(super) struct Inner {
     /// Held by whoever writes.
     links: Mutex<Links>,
     since: Mutex<Option<Date>>,
+    pub(super) remembered: Remembered,
 }
 
 /// What a fold came to.
@@ -69,8 +71,15 @@ impl Ledger {
     ) -> Result<Ledger, NotOpen> {
         let store = |error| NotOpen::Store(store_error(error));
         let proof = key.derive("history proof", &[]);
-        let inner =
-            Inner { outbox, key, org, keep_days, links: Mutex::default(), since: Mutex::default() };
+        let inner = Inner {
+            outbox,
+            key,
+            org,
+            keep_days,
+            links: Mutex::default(),
+            since: Mutex::default(),
+            remembered: Remembered::default(),
+        };
         let ledger = Ledger(Arc::new(inner));
         match ledger.value(keys::KEY).map_err(store)? {
             None => ledger.begin(&proof, today).map_err(NotOpen::Store)?,
@@ -120,10 +129,18 @@ impl Ledger {
 
     /// Lets days go whose term is over.
     pub(super) fn forget_old(&self, today: Date) {
+        self.0.remembered.forget();
         self.0.outbox.forget_rows_before(self.horizon(today));
     }
 
-    fn horizon(&self, today: Date) -> u32 {
+    /// Makes changes of rows, and no past that was read before holds any more.
+    pub(super) fn change_rows(&self, changes: &[Change]) -> Result<(), StoreError> {
+        let made = self.0.outbox.write_rows(changes);
+        self.0.remembered.changed(changes);
+        made
+    }
+
+    pub(super) fn horizon(&self, today: Date) -> u32 {
         keys::day_number(today).saturating_sub(self.0.keep_days)
     }
 
@@ -207,7 +224,7 @@ impl Ledger {
             )?);
         }
         changes.extend(indexed.into_iter().map(|(key, value)| Change::Put(key, value)));
-        self.0.outbox.write_rows(&changes)?;
+        self.change_rows(&changes)?;
         if folded.missing > 0 {
             *self.since_now() = Some(today);
         }
@@ -261,7 +278,8 @@ impl Ledger {
         today: Date,
     ) -> Result<Option<Vec<Noted>>, RowError> {
         let patients = self.patients(named, reach)?;
-        let mut found = self.told_of(named, &patients, (reach, self.horizon(today)))?;
+        let under = self.places(named, &patients);
+        let mut found = self.told_of(&under, (reach, self.horizon(today)))?;
         if patients.is_empty() && found.is_empty() {
             return Ok(None);
         }
@@ -300,9 +318,20 @@ impl Ledger {
 
     /// The patients that are one, the one first.
     pub(super) fn patients(&self, named: &Named, reach: Reach) -> Result<Vec<Pseudonym>, RowError> {
+        self.patients_by(named, reach, &mut Vec::new())
+    }
+
+    /// The same, and all ids and patients that say so.
+    pub(super) fn patients_by(
+        &self,
+        named: &Named,
+        reach: Reach,
+        looked_at: &mut Vec<Pseudonym>,
+    ) -> Result<Vec<Pseudonym>, RowError> {
         for id in self.ids(named).all() {
-            if let Some(patient) = links::patient_of(&self.0.outbox, id, reach)? {
+            if let Some(patient) = links::patient_of(&self.0.outbox, id, reach, looked_at)? {
                 let others = links::others(&self.0.outbox, &patient, reach)?;
+                looked_at.extend([patient].iter().chain(&others));
                 return Ok([patient].into_iter().chain(others).collect());
             }
         }
@@ -335,7 +364,8 @@ impl Ledger {
             changes.push(Change::Remove(keys::link(patient)));
             changes.push(Change::Remove(keys::alias(patient)));
         }
-        self.0.outbox.write_rows(&changes)?;
+        self.change_rows(&changes)?;
+        self.0.remembered.forget();
         links.clear();
         for patient in &all {
             for [from, end] in

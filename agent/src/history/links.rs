@@ -72,8 +72,9 @@ pub(super) fn patient_of(
     outbox: &Outbox,
     id: Pseudonym,
     reach: Reach,
+    looked_at: &mut Vec<Pseudonym>,
 ) -> Result<Option<Pseudonym>, RowError> {
-    Ok(stored(outbox, id, reach)?.map(|it| it.patient))
+    Ok(follow(outbox, id, reach, |it| looked_at.push(it))?.map(|it| it.patient))
 }
 
 /// Patients whose pasts are this one's too.
@@ -114,9 +115,19 @@ pub(super) fn joining(patient: &Pseudonym, changes: &[Change]) -> impl Iterator<
 
 /// Follows an id to its patient, and the patient to the one it was found to be.
 fn stored(outbox: &Outbox, id: Pseudonym, reach: Reach) -> Result<Option<Link>, RowError> {
+    follow(outbox, id, reach, |_| {})
+}
+
+fn follow(
+    outbox: &Outbox,
+    id: Pseudonym,
+    reach: Reach,
+    mut look_at: impl FnMut(Pseudonym),
+) -> Result<Option<Link>, RowError> {
     let mut found = None;
     let mut next = id;
     for _ in 0..FOLLOWED_MAX {
+        look_at(next);
         let Some(value) = outbox.row(&keys::link(&next), reach)? else { break };
         let Some(link) = keys::undated(&value).and_then(|(_, rest)| read(rest)) else { break };
         found = Some(link);

@@ -71,17 +71,16 @@ impl Ledger {
         self.write_told(rows, today).map(drop)
     }
 
-    /// What checks told of these patients, and of whoever was named so before records knew the id.
+    /// What checks told of a patient, in all [places](Ledger::places) where it stands.
     pub(super) fn told_of(
         &self,
-        named: &Named,
-        patients: &[Pseudonym],
+        places: &[Pseudonym],
         (reach, horizon): (Reach, u32),
     ) -> Result<Vec<Noted>, RowError> {
         let mut found = Vec::new();
-        for patient in self.places(named, patients) {
-            let cipher = Cipher::of(&self.0.key, &patient);
-            let [from, end] = keys::all_asked(&patient);
+        for patient in places {
+            let cipher = Cipher::of(&self.0.key, patient);
+            let [from, end] = keys::all_asked(patient);
             self.0.outbox.walk_rows([&from, &end], reach, |key, value| {
                 let told = open(&cipher, key, value).filter(|(day, _)| *day >= horizon);
                 found.extend(told.into_iter().flat_map(|(_, noted)| noted));
@@ -100,7 +99,7 @@ impl Ledger {
     /// Where it may stand what checks told of a patient, the place where it is written now last: before
     /// records knew the id it was written elsewhere, and so it was before two patients were found to
     /// be one.
-    fn places(&self, named: &Named, patients: &[Pseudonym]) -> Vec<Pseudonym> {
+    pub(super) fn places(&self, named: &Named, patients: &[Pseudonym]) -> Vec<Pseudonym> {
         self.as_asked(named).into_iter().chain(patients.iter().rev().copied()).collect()
     }
 
@@ -151,7 +150,7 @@ impl Ledger {
             }
             written += u64::from(changes.len() > before);
         }
-        self.0.outbox.write_rows(&changes)?;
+        self.change_rows(&changes)?;
         Ok(written)
     }
 

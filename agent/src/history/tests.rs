@@ -1,5 +1,7 @@
 //! The past over a real store: what accepted records leave behind, and who can read it.
 
+mod remembered;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -346,7 +348,19 @@ impl House {
     }
 
     fn of(&self, patient: &str) -> String {
-        shown(self.ledger.read(&past::named_by(patient), Reach::Disk, day()).unwrap())
+        shown(self.read(patient))
+    }
+
+    /// What the rows say; and what is remembered must be the same, whatever happened before.
+    fn read(&self, patient: &str) -> Option<Vec<Noted>> {
+        let named = past::named_by(patient);
+        let found = self.ledger.read(&named, Reach::Disk, day()).unwrap();
+        let fresh = found.clone().map(|it| past::gather(it, None)).unwrap_or_default();
+        for _ in 0..2 {
+            let remembered = self.ledger.past(&named, None, Reach::Disk, day()).unwrap();
+            assert_eq!(remembered.as_deref().cloned().unwrap_or_default(), fresh);
+        }
+        found
     }
 
     /// The items whose first use is kept.
@@ -355,7 +369,7 @@ impl House {
         let firsts = found.unwrap().into_iter().flat_map(|it| it.notes);
         let mut items: Vec<String> = firsts
             .filter_map(|note| match note {
-                past::Note::First(line) => line.hospital_code,
+                past::Note::First(line) => line.hospital_code.clone(),
                 _ => None,
             })
             .collect();
@@ -387,7 +401,8 @@ fn order<'a>(number: &str, item: &str) -> (&'a str, &'a str, Value) {
 fn shown(found: Option<Vec<Noted>>) -> String {
     let Some(found) = found else { return "nobody".to_owned() };
     let history = past::gather(found, None);
-    let items: Vec<_> = history.orders.into_iter().filter_map(|it| it.hospital_code).collect();
+    let items: Vec<_> =
+        history.orders.into_iter().filter_map(|it| it.hospital_code.clone()).collect();
     items.join(" ")
 }
 
@@ -524,10 +539,9 @@ impl House {
     }
 
     fn told(&self, patient: &str) -> String {
-        let found = self.ledger.read(&past::named_by(patient), Reach::Disk, day()).unwrap();
-        let Some(found) = found else { return "nobody".to_owned() };
+        let Some(found) = self.read(patient) else { return "nobody".to_owned() };
         let it = past::gather(found, None);
-        let orders = it.orders.into_iter().filter_map(|it| it.hospital_code);
+        let orders = it.orders.into_iter().filter_map(|it| it.hospital_code.clone());
         let diagnoses = it.diagnoses.into_iter().filter_map(|it| it.code);
         let allergies = it.allergies.into_iter().filter_map(|it| it.text);
         let words = |it: Vec<String>| it.join(" ");

@@ -1,5 +1,7 @@
 //! What was seen of the patient before this session, by the agent's own store or the caller.
 
+use std::sync::Arc;
+
 use jiff::civil::{Date, DateTime};
 
 use rust_decimal::Decimal;
@@ -12,7 +14,7 @@ pub struct History {
     /// From this day on it is complete; `None` when nobody can say.
     pub since: Option<Date>,
     /// Lines ordered or charged earlier, of other encounters and of this one; never of this session.
-    pub orders: Vec<Order>,
+    pub orders: Vec<Arc<Order>>,
     /// Visits and stays before this one.
     pub stays: Vec<Stay>,
     /// Diagnoses of other encounters, with their day.

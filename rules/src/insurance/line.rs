@@ -9,6 +9,7 @@ use crate::groups;
 use crate::json::Json;
 use crate::number::decimal;
 use crate::reading::{Object, Reading};
+use crate::refunds::item_code;
 use crate::unit::Unit;
 
 /// A line; `None` when it is no object.
@@ -107,9 +108,6 @@ pub(super) fn take_back(orders: &mut [Order]) {
 }
 
 fn is_same_item(order: &Order, refund: &Order) -> bool {
-    let code = |it: &Order| it.hospital_code.clone().or_else(|| it.national_code.clone());
-    !order.voided
-        && code(order).is_some()
-        && code(order) == code(refund)
-        && order.price == refund.price
+    let code = item_code(order);
+    !order.voided && code.is_some() && code == item_code(refund) && order.price == refund.price
 }

@@ -45,7 +45,7 @@ pub fn as_of(records: Vec<Noted>, encounter: &str, until: DateTime) -> AsOf {
     }
     let kept = gather(records, Some(encounter));
     let mut told = seen.told(encounter);
-    merge(kept, &mut told.facts);
+    merge(&kept, None, &mut told.facts);
     told
 }
 

@@ -5,6 +5,7 @@
 //! back; of anything else the charges are kept, since only they know on which days it was done.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
@@ -13,17 +14,17 @@ use crate::session::ItemKind;
 
 /// A charge, and the id of the order it charges for, when it says so.
 pub(super) struct Charge {
-    pub(super) line: Order,
+    pub(super) line: Arc<Order>,
     pub(super) charges_for: Option<String>,
 }
 
 /// Orders and charges as lines, each use once.
-pub(super) fn once(mut orders: Vec<Order>, charges: Vec<Charge>) -> Vec<Order> {
+pub(super) fn once(mut orders: Vec<Arc<Order>>, charges: Vec<Charge>) -> Vec<Arc<Order>> {
     if charges.is_empty() {
         return orders;
     }
     let places = Places::of(&orders, &charges);
-    let mut by_order: HashMap<usize, Vec<Order>> = HashMap::new();
+    let mut by_order: HashMap<usize, Vec<Arc<Order>>> = HashMap::new();
     let mut lines = Vec::with_capacity(charges.len());
     for charge in charges {
         match places.order_of(&charge) {
@@ -34,9 +35,9 @@ pub(super) fn once(mut orders: Vec<Order>, charges: Vec<Charge>) -> Vec<Order> {
     for (place, order) in orders.iter_mut().enumerate() {
         let Some(charges) = by_order.remove(&place) else { continue };
         if is_drug(order, &charges) {
-            take_back(order, &charges);
+            take_back(Arc::make_mut(order), &charges);
         } else {
-            order.voided = true;
+            Arc::make_mut(order).voided = true;
             lines.extend(charges);
         }
     }
@@ -46,7 +47,7 @@ pub(super) fn once(mut orders: Vec<Order>, charges: Vec<Charge>) -> Vec<Order> {
 }
 
 /// What was given back of an order is not there any more.
-fn take_back(order: &mut Order, charges: &[Order]) {
+fn take_back(order: &mut Order, charges: &[Arc<Order>]) {
     if order.national_code.is_none() {
         order.national_code = charges.iter().find_map(|it| it.national_code.clone());
     }
@@ -60,7 +61,7 @@ fn take_back(order: &mut Order, charges: &[Order]) {
 }
 
 /// By its national code; without one, what has a dose or runs for days is a drug.
-fn is_drug(order: &Order, charges: &[Order]) -> bool {
+fn is_drug(order: &Order, charges: &[Arc<Order>]) -> bool {
     let codes = charges.iter().map(|it| it.national_code.as_deref());
     let code = codes.chain([order.national_code.as_deref()]).flatten().next();
     match code.and_then(ItemKind::of) {
@@ -78,7 +79,7 @@ struct Places {
 }
 
 impl Places {
-    fn of(orders: &[Order], charges: &[Charge]) -> Places {
+    fn of(orders: &[Arc<Order>], charges: &[Charge]) -> Places {
         let mut places =
             Places { by_id: HashMap::new(), by_item: HashMap::new(), of_charge: HashMap::new() };
         for (place, order) in orders.iter().enumerate() {

@@ -10,6 +10,7 @@
 //! - A laboratory result has the day of its report; when that is void, it is gone.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::civil::DateTime;
 
@@ -80,12 +81,12 @@ impl Reports {
 /// A history in the making; everything still knows its encounter.
 #[derive(Default)]
 struct Past {
-    orders: Vec<Order>,
+    orders: Vec<Arc<Order>>,
     charges: Vec<Charge>,
-    firsts: Vec<Order>,
-    sales: Vec<Order>,
+    firsts: Vec<Arc<Order>>,
+    sales: Vec<Arc<Order>>,
     /// Lines that only a check told of, and that go on.
-    proposed: Vec<Order>,
+    proposed: Vec<Arc<Order>>,
     surgeries: Vec<(String, Surgery)>,
     weights: Vec<(String, Patient)>,
     taken_back: TakenBack,
@@ -104,19 +105,12 @@ struct Visit {
 impl Past {
     fn take(&mut self, note: Note, encounter: &str, reports: &Reports) {
         match note {
-            Note::Order(mut order) => {
-                order.mdtrt_id.get_or_insert_with(|| encounter.to_owned());
-                self.orders.push(*order);
+            Note::Order(order) => self.orders.push(of_encounter(order, encounter)),
+            Note::Charge(line, charges_for) => {
+                self.charges.push(Charge { line: of_encounter(line, encounter), charges_for });
             }
-            Note::Charge(mut line, charges_for) => {
-                line.mdtrt_id.get_or_insert_with(|| encounter.to_owned());
-                self.charges.push(Charge { line: *line, charges_for });
-            }
-            Note::First(line) => self.firsts.push(*line),
-            Note::Sale(mut line) => {
-                line.mdtrt_id.get_or_insert_with(|| encounter.to_owned());
-                self.sales.push(*line);
-            }
+            Note::First(line) => self.firsts.push(line),
+            Note::Sale(line) => self.sales.push(of_encounter(line, encounter)),
             Note::Surgery(it) => self.surgeries.push((encounter.to_owned(), *it)),
             Note::Stay(stay, mut names) => {
                 names.push(encounter.to_owned());
@@ -166,8 +160,8 @@ impl Past {
             Note::Proposed(mut line, true) => {
                 let is_same = |of: &str| self.is_same_encounter(of, encounter);
                 if !self.tells_of(&line, is_same) && !self.taken_back.has_line(&line, is_same) {
-                    line.mdtrt_id = Some(encounter.to_owned());
-                    self.proposed.push(*line);
+                    Arc::make_mut(&mut line).mdtrt_id = Some(encounter.to_owned());
+                    self.proposed.push(line);
                 }
             }
             _ => {}
@@ -229,10 +223,9 @@ impl Past {
         }
         for order in &mut orders {
             let Some(of) = &order.mdtrt_id else { continue };
-            if names.contains(of) {
-                order.mdtrt_id = encounter.map(str::to_owned);
-            } else if let Some(id) = name_of(&self.visits, of) {
-                order.mdtrt_id = Some(id.to_owned());
+            let called = if names.contains(of) { encounter } else { name_of(&self.visits, of) };
+            if let Some(called) = called.filter(|it| it != of) {
+                Arc::make_mut(order).mdtrt_id = Some(called.to_owned());
             }
         }
         orders.sort_by_key(|it| it.begins);
@@ -256,7 +249,7 @@ impl Past {
 
     /// Sales of which nothing else tells: a hospital's pharmacy charges for what it hands out, and
     /// tells of that too.
-    fn sold_only(&mut self) -> Vec<Order> {
+    fn sold_only(&mut self) -> Vec<Arc<Order>> {
         let sales = std::mem::take(&mut self.sales);
         let is_told = |it: &Order| {
             let encounter = it.mdtrt_id.as_deref().unwrap_or_default();
@@ -296,17 +289,29 @@ fn of_these<T>(all: Vec<(String, T)>, names: &HashSet<String>) -> impl Iterator<
 }
 
 /// Whether the line of a first use, or one before it, is still there.
-fn is_known(first: &Order, orders: &[Order]) -> bool {
-    let item = |it: &Order| (it.hospital_code.clone(), it.national_code.clone(), it.name.clone());
-    orders.iter().any(|it| it.begins <= first.begins && item(it) == item(first))
+fn is_known(first: &Order, orders: &[Arc<Order>]) -> bool {
+    let is_same = |it: &Order| {
+        (&it.hospital_code, &it.national_code, &it.name)
+            == (&first.hospital_code, &first.national_code, &first.name)
+    };
+    orders.iter().any(|it| it.begins <= first.begins && is_same(it))
 }
 
 /// The last order of each id in its encounter.
-fn latest_orders(orders: Vec<Order>) -> Vec<Order> {
-    let id = |order: &Order| (order.mdtrt_id.clone(), order.rx_id.clone());
+fn latest_orders(orders: Vec<Arc<Order>>) -> Vec<Arc<Order>> {
     let mut seen = HashSet::with_capacity(orders.len());
-    let mut latest: Vec<Order> =
-        orders.into_iter().rev().filter(|it| it.rx_id.is_empty() || seen.insert(id(it))).collect();
+    let mut is_latest = |it: &Arc<Order>| {
+        it.rx_id.is_empty() || seen.insert((it.mdtrt_id.clone(), it.rx_id.clone()))
+    };
+    let mut latest: Vec<_> = orders.into_iter().rev().filter(&mut is_latest).collect();
     latest.reverse();
     latest
+}
+
+/// A line that does not say of which encounter it is, is of the one it was accepted under.
+fn of_encounter(mut line: Arc<Order>, encounter: &str) -> Arc<Order> {
+    if line.mdtrt_id.is_none() {
+        Arc::make_mut(&mut line).mdtrt_id = Some(encounter.to_owned());
+    }
+    line
 }

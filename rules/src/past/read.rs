@@ -1,5 +1,7 @@
 //! Reads the records that say something about a patient's past.
 
+use std::sync::Arc;
+
 use jiff::civil::{Date, DateTime};
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -180,7 +182,7 @@ fn order(mut order: Order, received: DateTime) -> Note {
         order.days = Some(days.min(Decimal::from(run)));
     }
     order.current = false;
-    Note::Order(Box::new(order))
+    Note::Order(Arc::new(order))
 }
 
 fn inpatient_order(object: &Object<'_>, reading: &mut Reading) -> Order {
@@ -226,7 +228,7 @@ fn charge(object: &Object<'_>, received: DateTime, reading: &mut Reading) -> Not
     line.doctor_code = reading.text(object, "bilg_dr_codg");
     line.begins = line.begins.or_else(|| reading.moment(object, "fee_date")).or(Some(received));
     let charges_for = reading.text(object, "drord_no");
-    Note::Charge(Box::new(line), charges_for)
+    Note::Charge(Arc::new(line), charges_for)
 }
 
 /// What a pharmacy gave back is negative, as in a charge.
@@ -246,7 +248,7 @@ fn sale(object: &Object<'_>, received: DateTime, reading: &mut Reading) -> Note 
         begins: reading.moment(object, "sel_retn_time").or(Some(received)),
         ..Order::default()
     };
-    Note::Sale(Box::new(line))
+    Note::Sale(Arc::new(line))
 }
 
 fn visit(object: &Object<'_>, reading: &mut Reading) -> Note {

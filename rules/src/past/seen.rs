@@ -9,6 +9,7 @@
 //! of it before, results are added, and a line keeps its id.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::civil::{Date, DateTime};
 
@@ -142,6 +143,15 @@ pub fn proposed(noted: &[Noted]) -> impl Iterator<Item = &Order> {
     noted.iter().filter_map(Noted::proposed).filter(|(_, goes_on)| !goes_on).map(|(line, _)| line)
 }
 
+/// What of it makes a difference to a history: what a check proposed and nobody has answered for is
+/// shown to operators, and counts for nothing. Once it is [told in all](told_in_all).
+#[must_use]
+pub fn what_counts(mut told: Vec<Noted>) -> Vec<Noted> {
+    let counts = |it: &Note| !matches!(it, Note::Asked(_) | Note::Proposed(_, false));
+    told.retain(|it| it.notes.iter().any(counts));
+    told
+}
+
 struct Pen {
     encounter: String,
     day: Date,
@@ -191,7 +201,7 @@ impl Pen {
             let id = line.rx_id.clone();
             line.begins = line.begins.or_else(|| Some(self.day.to_datetime(MIDNIGHT)));
             line.current = false;
-            let proposed = (!line.voided).then(|| Note::Proposed(Box::new(line), false));
+            let proposed = (!line.voided).then(|| Note::Proposed(Arc::new(line), false));
             self.say(&["order", &id], proposed);
         }
     }

@@ -152,13 +152,13 @@ fn placeholders_name_nobody() {
 fn merged(order: &str, expected: &str) {
     let text = format!(r#"{{"encounter":{{"mdtrt_id":"MZ1"}},"orders":[{order}]}}"#);
     let mut facts = crate::request::read(&text).unwrap();
-    merge(gather(noted(&[DRUG], "MZ1"), Some("MZ1")), &mut facts);
+    merge(&gather(noted(&[DRUG], "MZ1"), Some("MZ1")), None, &mut facts);
     assert_eq!(shown(facts.history.present().unwrap()), expected, "{order}");
     let sent = r#"{"rx_id":"S1","hosplist_code":"YP5"}"#;
     let text = format!(r#"{{"history":{{"since":"20260101","orders":[{sent}]}}}}"#);
     let mut facts = crate::request::read(&text).unwrap();
-    let kept = History { since: Some("2025-06-01".parse().unwrap()), ..History::default() };
-    merge(kept, &mut facts);
+    let since = Some("2025-06-01".parse().unwrap());
+    merge(&History::default(), since, &mut facts);
     let history = facts.history.present().unwrap();
     assert_eq!((history.orders.len(), history.since), (1, Some("2025-06-01".parse().unwrap())));
     let _: Facts = Facts { encounter: Group::Present(Encounter::default()), ..facts };
@@ -323,7 +323,7 @@ fn operations_of_the_encounter_are_filled_in() {
     let filled = |encounter: &str, sent: &str| {
         let text = format!(r#"{{"encounter":{{"mdtrt_id":"{encounter}"}}{sent}}}"#);
         let mut facts = crate::request::read(&text).unwrap();
-        merge(gather(noted(&[operation], "MZ1"), Some(encounter)), &mut facts);
+        merge(&gather(noted(&[operation], "MZ1"), Some(encounter)), None, &mut facts);
         let codes = facts.surgeries.present().into_iter().flatten();
         codes.filter_map(|it| it.code.clone()).collect::<Vec<_>>().join(" ")
     };

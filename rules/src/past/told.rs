@@ -3,6 +3,7 @@
 //! back is gone also where a check had told it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::civil::DateTime;
 
@@ -12,7 +13,7 @@ use crate::facts::{Diagnosis, LabResult, Order};
 /// What records told and took back again, with the encounter.
 #[derive(Default)]
 pub(super) struct TakenBack {
-    lines: Vec<(String, Order)>,
+    lines: Vec<(String, Arc<Order>)>,
     diagnoses: Vec<(String, Diagnosis)>,
     labs: Vec<LabResult>,
 }
@@ -38,7 +39,7 @@ impl TakenBack {
         for note in &record.notes {
             match note {
                 Note::Order(line) | Note::Charge(line, _) => {
-                    self.lines.push((record.encounter.clone(), (**line).clone()));
+                    self.lines.push((record.encounter.clone(), Arc::clone(line)));
                 }
                 Note::Diagnosis(it) => self.diagnoses.push((record.encounter.clone(), it.clone())),
                 Note::Lab(it, _) => self.labs.push(it.clone()),
