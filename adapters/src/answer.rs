@@ -6,23 +6,10 @@
 //! client reads.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
-use crate::soap::{SoapCall, SoapVersion};
-
-/// How the result stands in the answer, where a service differs from .NET's habit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResultStyle<'a> {
-    /// The result element's name; `None` for the operation's name and `Result`.
-    pub name: Option<&'a str>,
-    /// False where the result element is in no namespace, as JAX-WS and rpc services have it.
-    pub is_qualified: bool,
-}
-
-impl Default for ResultStyle<'_> {
-    fn default() -> Self {
-        ResultStyle { name: None, is_qualified: true }
-    }
-}
+use crate::AnswerCharset;
+use crate::soap::{SoapCall, SoapHolds, SoapReply, SoapStyle, SoapVersion};
 
 /// What the operation's result holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +18,15 @@ pub enum SoapResult<'a> {
     Text(&'a str),
     /// Elements, well-formed, that stand in the result as they are.
     Elements(&'a str),
+}
+
+/// What the results of a service may say besides the answer itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SoapOutcome<'a> {
+    /// 0, or the code of what is wrong.
+    pub code: &'a str,
+    /// One sentence.
+    pub message: &'a str,
 }
 
 /// Whose fault it was.
@@ -68,50 +64,112 @@ impl FaultKind {
     }
 }
 
-/// The Content-Type of answers in a version.
-pub const fn soap_content_type(version: SoapVersion) -> &'static str {
-    match version {
-        SoapVersion::V11 => "text/xml; charset=utf-8",
-        SoapVersion::V12 => "application/soap+xml; charset=utf-8",
-    }
+/// The Content-Type of answers in a version and an encoding.
+pub fn soap_content_type(version: SoapVersion, charset: AnswerCharset) -> String {
+    let media = match version {
+        SoapVersion::V11 => "text/xml",
+        SoapVersion::V12 => "application/soap+xml",
+    };
+    format!("{media}; charset={}", charset.label())
 }
 
-/// The answer to a call: `OperationResponse` holding `OperationResult` holding the text.
+/// The answer to a call: the text as the result of its operation, in UTF-8.
 pub fn soap_answer(call: &SoapCall, result_text: &str) -> String {
-    soap_answer_in(call, ResultStyle::default(), result_text)
-}
-
-/// The answer to a call, in the style that its service is described in.
-pub fn soap_answer_in(call: &SoapCall, style: ResultStyle<'_>, result_text: &str) -> String {
-    soap_answer_told(call, style, SoapResult::Text(result_text), "utf-8")
+    let none = SoapOutcome::default();
+    soap_answer_told(call, SoapResult::Text(result_text), none, "utf-8")
 }
 
 /// The answer to a call, its result text or elements, declared in the encoding that the caller of
 /// this function is going to write it in.
 pub fn soap_answer_told(
     call: &SoapCall,
-    style: ResultStyle<'_>,
     result: SoapResult<'_>,
+    outcome: SoapOutcome<'_>,
     charset: &str,
 ) -> String {
-    let operation = &call.operation;
-    let default_name = format!("{operation}Result");
-    let name = style.name.unwrap_or(&default_name);
-    let reset = if style.is_qualified || call.namespace.is_empty() { "" } else { " xmlns=\"\"" };
-    let namespace = escape_text(&call.namespace);
     let content = match result {
         SoapResult::Text(text) => Cow::Owned(escape_text(text)),
         SoapResult::Elements(elements) => Cow::Borrowed(elements),
     };
-    envelope_in(
-        call.version,
-        charset,
-        &format!(
-            "<{operation}Response xmlns=\"{namespace}\"><{name}{reset}>{content}</{name}>\
-             </{operation}Response>"
-        ),
-    )
+    if call.is_form {
+        let namespace = declared("", &call.namespace);
+        return format!(
+            "<?xml version=\"1.0\" encoding=\"{charset}\"?><string{namespace}>{content}</string>"
+        );
+    }
+    let told = Told { content: &content, outcome };
+    envelope_in(call.version, charset, &response(call, &told))
 }
+
+/// What goes into the results.
+struct Told<'a> {
+    content: &'a str,
+    outcome: SoapOutcome<'a>,
+}
+
+/// The body's element, with the results in it.
+fn response(call: &SoapCall, told: &Told<'_>) -> String {
+    let SoapReply { response, style, is_qualified, .. } = &*call.reply;
+    let mut out = String::with_capacity(told.content.len() + 256);
+    match style {
+        SoapStyle::Bare => results(call, &declared("", &call.namespace), told, &mut out),
+        SoapStyle::Document if *is_qualified || call.namespace.is_empty() => {
+            let _ = write!(out, "<{response}{}>", declared("", &call.namespace));
+            results(call, "", told, &mut out);
+            let _ = write!(out, "</{response}>");
+        }
+        _ => {
+            let prefix = if call.namespace.is_empty() { "" } else { "m:" };
+            let namespace = declared("m", &call.namespace);
+            let encoding = if *style == SoapStyle::Encoded { encoding(call.version) } else { "" };
+            let _ = write!(out, "<{prefix}{response}{namespace}{encoding}>");
+            let kind = if *style == SoapStyle::Encoded { XSI_STRING } else { "" };
+            results(call, kind, told, &mut out);
+            let _ = write!(out, "</{prefix}{response}>");
+        }
+    }
+    out
+}
+
+fn results(call: &SoapCall, attributes: &str, told: &Told<'_>, out: &mut String) {
+    for part in &call.reply.results {
+        let name = &part.name;
+        let _ = write!(out, "<{name}{attributes}>");
+        match part.holds {
+            SoapHolds::Text => out.push_str(told.content),
+            SoapHolds::Code => escape_text_into(told.outcome.code, out),
+            SoapHolds::Message => escape_text_into(told.outcome.message, out),
+        }
+        let _ = write!(out, "</{name}>");
+    }
+}
+
+/// The declaration of a namespace, if there is one.
+fn declared(prefix: &str, namespace: &str) -> String {
+    let colon = if prefix.is_empty() { "" } else { ":" };
+    match namespace {
+        "" => String::new(),
+        uri => format!(" xmlns{colon}{prefix}=\"{}\"", escape_text(uri)),
+    }
+}
+
+/// Says by which rules the results are encoded, and names what their types are named by.
+const fn encoding(version: SoapVersion) -> &'static str {
+    match version {
+        SoapVersion::V11 => {
+            " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
+             xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\" \
+             soap:encodingStyle=\"http://schemas.xmlsoap.org/soap/encoding/\""
+        }
+        SoapVersion::V12 => {
+            " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
+             xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\" \
+             soap:encodingStyle=\"http://www.w3.org/2003/05/soap-encoding\""
+        }
+    }
+}
+
+const XSI_STRING: &str = " xsi:type=\"xsd:string\"";
 
 /// A fault in the caller's version, with a sentence for the HIS developer.
 pub fn soap_fault(version: SoapVersion, kind: FaultKind, text: &str) -> String {
@@ -177,17 +235,14 @@ fn envelope_in(version: SoapVersion, charset: &str, body: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
     use crate::{Input, Limits, WireFormat, decode};
 
     #[test]
     fn an_answer_repeats_what_was_called() {
-        let call = |version, namespace: &str| SoapCall {
-            version,
-            namespace: namespace.to_owned(),
-            operation: "CallInterface".to_owned(),
-        };
+        let call = |version, namespace: &str| SoapCall::new(version, namespace, "CallInterface");
         assert_eq!(
             soap_answer(&call(SoapVersion::V11, "http://tempuri.org/"), "<a>成功 & \"1\"</a>"),
             "<?xml version=\"1.0\" encoding=\"utf-8\"?>\
@@ -196,14 +251,50 @@ mod tests {
              &lt;a&gt;成功 &amp; &quot;1&quot;&lt;/a&gt;</CallInterfaceResult>\
              </CallInterfaceResponse></soap:Body></soap:Envelope>"
         );
-        let unqualified = ResultStyle { name: Some("return"), is_qualified: false };
-        let answer = soap_answer_in(&call(SoapVersion::V12, "WebService"), unqualified, "0");
-        assert!(answer.contains("<return xmlns=\"\">0</return>"), "{answer}");
-        assert!(answer.contains("xmlns:soap=\"http://www.w3.org/2003/05/soap-envelope\""));
         let elements = SoapResult::Elements("<code>0</code>");
-        let answer = soap_answer_told(&call(SoapVersion::V11, "u"), unqualified, elements, "gbk");
-        assert!(answer.contains("<return xmlns=\"\"><code>0</code></return>"), "{answer}");
+        let call = call(SoapVersion::V12, "u");
+        let answer = soap_answer_told(&call, elements, SoapOutcome::default(), "gbk");
+        assert!(answer.contains("<CallInterfaceResult><code>0</code></C"), "{answer}");
         assert!(answer.starts_with("<?xml version=\"1.0\" encoding=\"gbk\"?>"), "{answer}");
+        assert!(answer.contains("xmlns:soap=\"http://www.w3.org/2003/05/soap-envelope\""));
+    }
+
+    #[test]
+    fn each_style_has_its_own_form() {
+        let unqualified = |it: &mut SoapReply| it.is_qualified = false;
+        says(unqualified, "u", "<m:FResponse xmlns:m=\"u\"><r>0</r></m:FResponse>");
+        says(unqualified, "", "<FResponse><r>0</r></FResponse>");
+        says(|it| it.style = SoapStyle::Bare, "u", "<r xmlns=\"u\">0</r>");
+        let rpc = |it: &mut SoapReply| it.style = SoapStyle::Rpc;
+        says(rpc, "u", "<m:FResponse xmlns:m=\"u\"><r>0</r></m:FResponse>");
+        let encoded = |it: &mut SoapReply| it.style = SoapStyle::Encoded;
+        says(
+            encoded,
+            "u",
+            "<m:FResponse xmlns:m=\"u\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
+             xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\" \
+             soap:encodingStyle=\"http://schemas.xmlsoap.org/soap/encoding/\">\
+             <r xsi:type=\"xsd:string\">0</r></m:FResponse>",
+        );
+        let several = |it: &mut SoapReply| {
+            it.results = ["code:c", "r", "message:m"].map(|it| it.parse().unwrap()).into();
+        };
+        says(several, "u", "<FResponse xmlns=\"u\"><c>12</c><r>0</r><m>a&lt;b</m></FResponse>");
+    }
+
+    #[track_caller]
+    fn says(change: impl Fn(&mut SoapReply), namespace: &str, expected: &str) {
+        let mut reply = SoapReply::habit("F");
+        reply.results = vec!["r".parse().unwrap()];
+        change(&mut reply);
+        let call = SoapCall::new(SoapVersion::V11, namespace, "F");
+        let call = SoapCall { reply: reply.into(), ..call };
+        let outcome = SoapOutcome { code: "12", message: "a<b" };
+        let answer = soap_answer_told(&call, SoapResult::Text("0"), outcome, "utf-8");
+        let body = answer.split("<soap:Body>").nth(1).unwrap().split("</soap:Body>").next();
+        assert_eq!(body, Some(expected));
+        let form = SoapCall { is_form: true, ..call };
+        assert!(soap_answer(&form, "0").ends_with(">0</string>"));
     }
 
     #[test]

@@ -75,6 +75,8 @@ pub static CODES: &[CodeEntry] = &[
     VERSION_MISMATCH,
     MUST_UNDERSTAND,
     NO_OPERATION,
+    UNKNOWN_OPERATION,
+    WRONG_NAMESPACE,
     UNCLOSED_QUOTE,
     AFTER_QUOTE,
     TOO_MANY_CELLS,
@@ -463,6 +465,20 @@ pub(crate) const NO_OPERATION: CodeEntry = CodeEntry {
     zh: "SOAP Body 缺失，或其中没有方法",
     en: "the envelope has no body or its body no operation",
     remedy_zh: "请在 Body 中放入要调用的方法元素",
+};
+
+pub(crate) const UNKNOWN_OPERATION: CodeEntry = CodeEntry {
+    code: "D605",
+    zh: "这个服务没有所调用的方法",
+    en: "the service has no such operation",
+    remedy_zh: "请核对方法名、SOAPAction 和地址；方法写在通道的 [[channel.soap.operation]] 里",
+};
+
+pub(crate) const WRONG_NAMESPACE: CodeEntry = CodeEntry {
+    code: "D606",
+    zh: "方法的命名空间不是这个服务的",
+    en: "the operation is in a namespace that is not the service's",
+    remedy_zh: "请把通道 [channel.soap] 的 namespace 改成客户端编译时用的那个，一个字符也不能差，或写进 also_namespaces",
 };
 
 // Delimited text, and what fields are wrapped in.

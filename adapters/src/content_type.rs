@@ -13,6 +13,8 @@ use crate::error::DecodeError;
 pub struct ContentType {
     media: String,
     charset: Option<String>,
+    action: Option<String>,
+    operation: Option<String>,
 }
 
 impl ContentType {
@@ -20,8 +22,17 @@ impl ContentType {
     pub fn parse(header: Option<&str>) -> ContentType {
         let mut parts = header.unwrap_or_default().split(';');
         let media = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
-        let charset = parts.find_map(charset_parameter);
-        ContentType { media, charset }
+        let mut told = ContentType { media, ..ContentType::default() };
+        for (name, value) in parts.filter_map(parameter) {
+            let slot = match name.to_ascii_lowercase().as_str() {
+                "charset" => &mut told.charset,
+                "action" => &mut told.action,
+                "operation" => &mut told.operation,
+                _ => continue,
+            };
+            slot.get_or_insert(value);
+        }
+        told
     }
 
     /// The media type in lower case, the empty string if there was none.
@@ -32,6 +43,17 @@ impl ContentType {
     /// The charset parameter without its quotes.
     pub fn charset(&self) -> Option<&str> {
         self.charset.as_deref()
+    }
+
+    /// What a SOAP 1.2 caller, or the header `SOAPAction`, says is called.
+    pub(crate) fn action(&self) -> Option<&str> {
+        self.action.as_deref()
+    }
+
+    /// The operation that the address of a form post names: the door writes it here, so that it is
+    /// kept with the message's bytes.
+    pub(crate) fn operation(&self) -> Option<&str> {
+        self.operation.as_deref()
     }
 
     /// True for `application/x-www-form-urlencoded`.
@@ -52,13 +74,10 @@ impl ContentType {
     }
 }
 
-fn charset_parameter(parameter: &str) -> Option<String> {
-    let (name, value) = parameter.split_once('=')?;
-    if !name.trim().eq_ignore_ascii_case("charset") {
-        return None;
-    }
+fn parameter(text: &str) -> Option<(&str, String)> {
+    let (name, value) = text.split_once('=')?;
     let value = value.trim().trim_matches(|quote| quote == '"' || quote == '\'').trim();
-    (!value.is_empty()).then(|| value.to_owned())
+    (!value.is_empty()).then(|| (name.trim(), value.to_owned()))
 }
 
 const FILE_FAMILIES: &[&str] = &["image/", "audio/", "video/", "font/", "multipart/"];

@@ -274,6 +274,12 @@ impl Document {
         NodeId(id)
     }
 
+    /// Gives a node another name.
+    pub(crate) fn rename(&mut self, id: NodeId, name: &str) {
+        let name = self.store(name);
+        self.node_mut(id).name = name;
+    }
+
     /// Sets a node's namespace URI.
     pub fn set_namespace(&mut self, id: NodeId, uri: &str) {
         let kept = self.keep(uri);

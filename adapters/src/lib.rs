@@ -50,7 +50,7 @@ use codes::{BODY_TOO_LARGE, EMPTY_BODY, TRAILING_NULS, WRONG_CONTENT_TYPE, WRONG
 
 pub use acknowledgement::{Acknowledgement, Fate, Hl7Header, Level, Trouble};
 pub use answer::{
-    FaultKind, ResultStyle, SoapResult, escape_text, escape_text_into, soap_answer, soap_answer_in,
+    FaultKind, SoapOutcome, SoapResult, escape_text, escape_text_into, soap_answer,
     soap_answer_told, soap_content_type, soap_fault,
 };
 pub use charset::{Charset, CharsetDecision, Unencodable, Why, encode_answer};
@@ -69,7 +69,10 @@ pub use prepare::Prepare;
 pub use secret::{Keys, Secret};
 pub use sheet::{SheetCell, is_workbook, read_sheet, write_sheet};
 pub use signature::SignMethod;
-pub use soap::{SoapCall, SoapVersion, soap_version_of};
+pub use soap::{
+    SoapCall, SoapHolds, SoapOperation, SoapPart, SoapReply, SoapService, SoapStyle, SoapVersion,
+    default_action, is_xml_name, soap_version_of, wsdl,
+};
 pub use stream::{BadStreamPath, StreamError, StreamItem, StreamPath, XmlStream};
 
 /// A body as it arrived, and what is known about it.
@@ -83,6 +86,8 @@ pub struct Input<'a> {
     pub content_type: Option<&'a str>,
     /// What to repair before it is read: nothing, unless the channel says otherwise.
     pub prepare: &'a Prepare,
+    /// The service that SOAP calls are meant for, if it is described.
+    pub service: Option<&'a SoapService>,
 }
 
 impl<'a> Input<'a> {
@@ -92,7 +97,7 @@ impl<'a> Input<'a> {
         format: WireFormat,
         content_type: Option<&'a str>,
     ) -> Input<'a> {
-        Input { bytes, format, content_type, prepare: &prepare::NOTHING }
+        Input { bytes, format, content_type, prepare: &prepare::NOTHING, service: None }
     }
 }
 
@@ -119,7 +124,7 @@ pub fn decode(input: &Input<'_>, limits: &Limits) -> Result<Decoded, DecodeError
     let bytes = input.prepare.unwrapped(input.bytes, limits)?;
     expect_size(&bytes, limits)?;
     let input = &Input { bytes: &bytes, ..*input };
-    if input.format.wants_form(input.bytes, &content_type) {
+    if wants_form(input, &content_type) {
         decode_form(input, &content_type, limits)
     } else {
         decode_text(input, &content_type, limits)
@@ -148,12 +153,19 @@ pub fn source_text(input: &Input<'_>, limits: &Limits) -> Result<String, DecodeE
     content_type.expect_message()?;
     let bytes = input.prepare.unwrapped(input.bytes, limits)?;
     let input = &Input { bytes: &bytes, ..*input };
-    if input.format.wants_form(input.bytes, &content_type) {
+    if wants_form(input, &content_type) {
         return Ok(form::as_places(input.bytes));
     }
     let (decoded, _) = characters(input.bytes, &content_type, &mut Vec::new())?;
     let is_framed = hl7::begins_message(decoded.as_bytes());
     Ok(input.prepare.strip(&decoded, is_framed, &mut Vec::new()).into_owned())
+}
+
+/// A form whose address named an operation is one in a channel of SOAP, too.
+fn wants_form(input: &Input<'_>, content_type: &ContentType) -> bool {
+    let is_called = input.service.is_some() && content_type.operation().is_some();
+    input.format.wants_form(input.bytes, content_type)
+        || is_called && WireFormat::Form.wants_form(input.bytes, content_type)
 }
 
 fn decode_form(
@@ -164,8 +176,15 @@ fn decode_form(
     let mut notes = Vec::new();
     let body = without_trailing_nuls(input.bytes, &mut notes);
     let charset = content_type.charset();
-    let (document, charset) = form::read(body, charset, input.prepare, limits, &mut notes)?;
-    Ok(Decoded { document, format: WireFormat::Form, charset, call: None, notes })
+    let (mut document, charset) = form::read(body, charset, input.prepare, limits, &mut notes)?;
+    let call = match (input.service, content_type.operation()) {
+        (Some(service), Some(name)) => Some(soap::take_form(service, name, &mut document)?),
+        _ => None,
+    };
+    Ok(in_callers_words(
+        input,
+        Decoded { document, format: WireFormat::Form, charset, call, notes },
+    ))
 }
 
 fn decode_text(
@@ -181,8 +200,9 @@ fn decode_text(
     let text = text_without_trailing_nuls(whole.get(cut..).unwrap_or_default(), &mut notes);
     let mut document = Document::with_capacity(text.len());
     let format = input.format.settle(text, content_type);
+    let called = Called { service: input.service, action: content_type.action() };
     let read = format.and_then(|format| {
-        read_text((input.format, format), text, &mut document, limits, &mut notes)
+        read_text((input.format, format), text, called, &mut document, limits, &mut notes)
     });
     let (format, call) = read.map_err(|error| {
         error.moved(cut).located(&whole, |before| {
@@ -192,7 +212,23 @@ fn decode_text(
         })
     })?;
     document.move_offsets(0, cut);
-    Ok(Decoded { document, format, charset, call, notes })
+    Ok(in_callers_words(input, Decoded { document, format, charset, call, notes }))
+}
+
+/// A service may answer in the encoding that it is called in.
+fn in_callers_words(input: &Input<'_>, mut decoded: Decoded) -> Decoded {
+    if input.service.is_some_and(|it| it.answers_as_called) {
+        let charset = AnswerCharset::of_caller(&decoded);
+        decoded.call = decoded.call.map(|it| SoapCall { charset, ..it });
+    }
+    decoded
+}
+
+/// What else than the body says what is called.
+#[derive(Clone, Copy)]
+struct Called<'a> {
+    service: Option<&'a SoapService>,
+    action: Option<&'a str>,
 }
 
 fn characters<'a>(
@@ -209,6 +245,7 @@ fn characters<'a>(
 fn read_text(
     (wanted, format): (WireFormat, WireFormat),
     text: &str,
+    called: Called<'_>,
     document: &mut Document,
     limits: &Limits,
     notes: &mut Vec<Note>,
@@ -220,7 +257,7 @@ fn read_text(
         WireFormat::Csv => delimited::read(text, &Delimited::csv(), document, root, limits)?,
         _ => {
             xml::read(text, document, root, limits, notes)?;
-            return settle_envelope(wanted, document);
+            return settle_envelope(wanted, called, document);
         }
     }
     Ok((format, None))
@@ -229,6 +266,7 @@ fn read_text(
 /// Takes the SOAP envelope off where there should or may be one.
 fn settle_envelope(
     wanted: WireFormat,
+    called: Called<'_>,
     document: &mut Document,
 ) -> Result<(WireFormat, Option<SoapCall>), DecodeError> {
     let is_soap = match wanted {
@@ -238,7 +276,8 @@ fn settle_envelope(
         _ => return Err(DecodeError::new(&WRONG_FORMAT)),
     };
     if is_soap {
-        soap::take_call(document).map(|call| (WireFormat::Soap, Some(call)))
+        soap::take_call(document, called.service, called.action)
+            .map(|call| (WireFormat::Soap, Some(call)))
     } else {
         Ok((WireFormat::Xml, None))
     }

@@ -5,11 +5,24 @@
 //! qualified or not. What else stands in the body (the multi-reference elements of rpc/encoded)
 //! and the operation's own attributes (`encodingStyle`) are passed over.
 
-use std::fmt;
+mod call;
+mod service;
+mod wsdl;
 
+use std::fmt;
+use std::sync::Arc;
+
+use crate::AnswerCharset;
 use crate::codes::{MUST_UNDERSTAND, NO_OPERATION, NOT_AN_ENVELOPE, VERSION_MISMATCH};
 use crate::document::{Document, Kind, NodeId};
 use crate::error::DecodeError;
+
+pub(crate) use call::take_form;
+pub use service::{
+    SoapHolds, SoapOperation, SoapPart, SoapReply, SoapService, SoapStyle, default_action,
+    is_xml_name,
+};
+pub use wsdl::wsdl;
 
 /// The SOAP version of a call; its answer must be of the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,15 +56,21 @@ impl fmt::Display for SoapVersion {
     }
 }
 
-/// What a SOAP request calls. The answer repeats all three.
+/// What a SOAP request calls, and how that is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SoapCall {
     /// The version of the envelope.
     pub version: SoapVersion,
-    /// The operation's namespace, as it was written; the empty string for none.
+    /// The namespace to answer in: the operation's, or the service's where the caller wrote none.
     pub namespace: String,
     /// The operation's local name.
     pub operation: String,
+    /// How the service's answers look.
+    pub reply: Arc<SoapReply>,
+    /// Whether it came as a form, and is answered by one element without an envelope.
+    pub is_form: bool,
+    /// The encoding to answer in.
+    pub charset: AnswerCharset,
 }
 
 /// The version of a request that may be too broken to decode, so that its fault can be answered in
@@ -79,8 +98,13 @@ pub(crate) fn is_envelope(document: &Document) -> bool {
         .is_some_and(|root| version_of(document, root).is_some())
 }
 
-/// Takes the envelope off: the parameters become the children of the root.
-pub(crate) fn take_call(document: &mut Document) -> Result<SoapCall, DecodeError> {
+/// Takes the envelope off: the parameters become the children of the root. A service that is known
+/// says which operations there are; `action` is what the headers say.
+pub(crate) fn take_call(
+    document: &mut Document,
+    service: Option<&SoapService>,
+    action: Option<&str>,
+) -> Result<SoapCall, DecodeError> {
     let envelope = document
         .children(document.root())
         .next()
@@ -93,15 +117,10 @@ pub(crate) fn take_call(document: &mut Document) -> Result<SoapCall, DecodeError
     }
     let body = part(document, envelope, "Body", version)?
         .ok_or_else(|| fault_at(&NO_OPERATION, document, envelope))?;
-    let operation =
-        elements(document, body).next().ok_or_else(|| fault_at(&NO_OPERATION, document, body))?;
-    let call = SoapCall {
-        version,
-        namespace: document.namespace(operation).unwrap_or_default().to_owned(),
-        operation: document.name(operation).to_owned(),
-    };
-    document.lift_children(operation);
-    Ok(call)
+    match service {
+        Some(service) => call::take_of(service, action, document, body, version),
+        None => call::take_any(document, body, version),
+    }
 }
 
 fn version_of(document: &Document, envelope: NodeId) -> Option<SoapVersion> {

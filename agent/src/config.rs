@@ -13,13 +13,15 @@ mod read;
 mod relay;
 mod secrets;
 mod section;
+mod soap;
 mod unwrap;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use adapters::{Keys, Limits, Prepare, StreamPath, WireFormat};
+use adapters::{Keys, Limits, Prepare, SoapService, StreamPath, WireFormat};
 use schemas::Problem;
 
 use crate::forward::AmqpOptions;
@@ -28,6 +30,7 @@ use crate::outbox::Mark;
 use crate::relay::Target;
 
 pub use mllp::MllpConfig;
+pub use soap::{Lead, LeadsTo, SoapConfig};
 
 /// Everything the daemon was told.
 #[derive(Clone, Debug)]
@@ -140,6 +143,8 @@ pub struct ChannelConfig {
     pub check_deadline: Option<Duration>,
     /// Its door for HL7 over MLLP, if it has one.
     pub mllp: Option<MllpConfig>,
+    /// The service that its HIS calls, if it is described.
+    pub soap: Option<SoapConfig>,
 }
 
 /// `[outbox]`
@@ -271,6 +276,15 @@ impl Config {
         let named = |name| self.channels.iter().find(|it| it.name == name);
         let own = channel.and_then(named).and_then(|it| it.check_deadline);
         own.unwrap_or(self.check.deadline)
+    }
+
+    /// The service whose calls a channel reads: its own, or the first that has an operation lead to it.
+    pub(crate) fn service_of(&self, channel: &ChannelConfig) -> Option<Arc<SoapService>> {
+        let leads_here = |door: &&SoapConfig| {
+            door.leads.iter().any(|it| it.channel.as_deref() == Some(&channel.name))
+        };
+        let others = || self.channels.iter().filter_map(|it| it.soap.as_ref()).find(leads_here);
+        channel.soap.as_ref().or_else(others).map(|it| Arc::clone(&it.service))
     }
 
     /// Reads a configuration and proves it; `file` is only named in problems.

@@ -13,6 +13,7 @@ mod insurance;
 mod messages;
 pub mod mllp;
 mod operators;
+mod soap;
 mod stream;
 pub(crate) mod told;
 mod voice;

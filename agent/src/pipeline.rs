@@ -130,10 +130,11 @@ pub fn judge(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits) -> Verdi
         format: channel.format,
         content_type: inbound.content_type,
         prepare: &channel.prepare,
+        service: channel.soap.as_deref(),
     };
     match adapters::decode(&input, limits) {
         Ok(decoded) => restate(channel, inbound, limits, decoded),
-        Err(error) => Verdict::Refuse(undecodable(&error)),
+        Err(error) => Verdict::Refuse(advised(undecodable(&error), channel)),
     }
 }
 
@@ -300,6 +301,26 @@ pub(crate) fn undecodable(error: &DecodeError) -> Refusal {
         observed: Observed::default(),
     }
 }
+
+/// Whoever calls a service wrongly is told how it is called.
+fn advised(mut refusal: Refusal, channel: &Channel) -> Refusal {
+    let Some(service) = &channel.soap else { return refusal };
+    match refusal.code {
+        UNKNOWN_OPERATION => {
+            let names: Vec<&str> = service.operations.iter().map(|it| it.name.as_str()).collect();
+            let _ = write!(refusal.message, "本服务的方法：{}。", names.join("、"));
+        }
+        WRONG_NAMESPACE => {
+            let _ = write!(refusal.message, "本服务的命名空间：\"{}\"。", service.namespace);
+        }
+        _ => {}
+    }
+    refusal
+}
+
+/// `adapters` codes that the service itself knows more about.
+const UNKNOWN_OPERATION: &str = "D605";
+const WRONG_NAMESPACE: &str = "D606";
 
 fn unmappable(error: &MapError, reading: Reading) -> Refusal {
     Refusal {

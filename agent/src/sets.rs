@@ -19,7 +19,7 @@ pub(crate) mod watch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use adapters::{Prepare, StreamPath, WireFormat};
+use adapters::{Prepare, SoapService, StreamPath, WireFormat};
 use mappings::{Catalogs, MappingSet};
 use rules::RuleSet;
 use rules::insurance::Region;
@@ -64,6 +64,8 @@ pub struct Channel {
     pub prepare: Prepare,
     /// The element that repeats in bodies too long to be held.
     pub stream: Option<StreamPath>,
+    /// The service that SOAP calls are meant for, if it is described.
+    pub soap: Option<Arc<SoapService>>,
     /// The mappings that are asked, in order.
     pub mappings: MappingSet,
     /// The twelve digits of the set it belongs to: every record says by which set it was made.
@@ -98,7 +100,7 @@ impl Sets {
         let mut channels = BTreeMap::new();
         let mut warnings = Vec::new();
         for channel in &config.channels {
-            match load_channel(channel, &texts.mappings, &catalogs, &digest) {
+            match load_channel(config, channel, &texts.mappings, &catalogs, &digest) {
                 Ok((channel, found)) => {
                     warnings.extend(found);
                     channels.insert(channel.name.to_string(), Arc::new(channel));
@@ -120,6 +122,7 @@ impl Sets {
 }
 
 fn load_channel(
+    config: &Config,
     channel: &ChannelConfig,
     files: &Files,
     catalogs: &Catalogs,
@@ -141,7 +144,8 @@ fn load_channel(
     let name = Arc::from(channel.name.as_str());
     let set = Arc::from(digest.short());
     let (prepare, stream) = (channel.prepare.clone(), channel.stream.clone());
-    Ok((Channel { name, format: channel.format, prepare, stream, mappings, set }, warnings))
+    let soap = config.service_of(channel);
+    Ok((Channel { name, format: channel.format, prepare, stream, soap, mappings, set }, warnings))
 }
 
 /// The same mapping may have its keys in one channel and lack them in another.

@@ -22,7 +22,7 @@ mod trial;
 
 use std::collections::BTreeMap;
 
-use adapters::{AnswerCharset, Document, Reference, ResultStyle, SoapCall, SoapResult};
+use adapters::{AnswerCharset, Document, Reference, SoapCall, SoapOutcome, SoapResult};
 
 pub use case::{AnswerCase, answer_case};
 pub use check::check_variable;
@@ -170,7 +170,7 @@ impl Answers {
     fn speak(&self, template: &str, told: &Told<'_>) -> Result<Spoken, AnswerError> {
         let charset = self.charset.unwrap_or(told.caller);
         let text = self.text(template, told, charset)?.last;
-        let (text, content_type) = self.in_soap(text, told.call, charset);
+        let (text, content_type) = self.in_soap(text, told, charset);
         let reference = if told.call.is_some() { Reference::Xml } else { self.outer.reference() };
         Ok(Spoken {
             status: self.status(told.kind),
@@ -211,24 +211,35 @@ impl Answers {
         }
     }
 
-    fn in_soap(
-        &self,
-        text: String,
-        call: Option<&SoapCall>,
-        charset: AnswerCharset,
-    ) -> (String, String) {
-        let Some(call) = call else {
+    fn in_soap(&self, text: String, told: &Told<'_>, charset: AnswerCharset) -> (String, String) {
+        let Some(call) = told.call else {
             return (text, format!("{}; charset={}", self.content_type, charset.label()));
         };
-        let soap_type = adapters::soap_content_type(call.version);
-        let content_type = soap_type.replace("utf-8", charset.label());
+        let content_type = adapters::soap_content_type(call.version, charset);
         let result = match self.soap {
             SoapUse::Result => SoapResult::Text(&text),
             SoapUse::Raw => SoapResult::Elements(&text),
             SoapUse::Whole => return (text, content_type),
         };
-        let style = ResultStyle::default();
-        (adapters::soap_answer_told(call, style, result, charset.label()), content_type)
+        let (code, message) = told.outcome(call);
+        let outcome = SoapOutcome { code: &code, message: &message };
+        (adapters::soap_answer_told(call, result, outcome, charset.label()), content_type)
+    }
+}
+
+impl Told<'_> {
+    /// Code and sentence, for the few services whose results say them apart from the text.
+    fn outcome(&self, call: &SoapCall) -> (String, String) {
+        if !call.reply.tells_outcome() {
+            return (String::new(), String::new());
+        }
+        let members: serde_json::Value = serde_json::from_str(self.variables).unwrap_or_default();
+        let text = |name: &str| match members.get(name) {
+            Some(serde_json::Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => String::new(),
+        };
+        (text("code"), text("message"))
     }
 }
 

@@ -5,6 +5,7 @@ mod hl7;
 mod malformed;
 mod never_panics;
 mod shapes;
+mod soap_service;
 mod stream;
 
 use std::fmt::Write;

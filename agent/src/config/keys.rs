@@ -403,6 +403,64 @@ keys! {
     client_ca_file Nothing "\"/etc/his-agent/tls/senders-ca.pem\""
         "只接受由这些 CA 签发证书的发送方（双向 TLS），PEM 文件。"
         "Takes only senders whose certificates these CAs have signed (mutual TLS), a PEM file."
+
+    ["channel.soap" ""]
+    namespace Must "\"http://tempuri.org/\""
+        "HIS 编译时所用服务的 targetNamespace，一个字符也不能差；没有命名空间写空字符串。有这一段才提供 WSDL。"
+        "The targetNamespace that the HIS was compiled with, to the letter; empty for none. The service is described when this table is there."
+    also_namespaces Nothing "[\"www.zysoft.com.cn\"]"
+        "同一服务的其他命名空间；用哪个来就用哪个答。"
+        "Other namespaces that the service is called in; each is answered in itself."
+    service Default "\"Service\""
+        "WSDL 里的服务名。"
+        "The service's name in the WSDL."
+    style Default "\"document\""
+        "document（参数包在方法名元素里）、bare（Body 里直接是参数）、rpc（rpc/literal）或 encoded（rpc/encoded）。"
+        "document (parameters in an element named after the operation), bare (parameters in the body), rpc (rpc/literal) or encoded (rpc/encoded)."
+    qualified Default "true"
+        "elementFormDefault：true 是 qualified（.NET），false 是 unqualified（Java JAX-WS）。"
+        "elementFormDefault: true is qualified (.NET), false unqualified (Java JAX-WS)."
+    describe Default "[\"1.1\", \"1.2\"]"
+        "WSDL 里写哪些：SOAP 1.1、1.2，form 是 HTTP POST 表单；没写的照样能调。"
+        "What the WSDL offers: SOAP 1.1, 1.2, and form for HTTP POST; what is left out is answered all the same."
+    paths Nothing "[\"/x/Service.asmx\"]"
+        "除 /soap/通道名 以外的地址，不分大小写；写原来服务的路径，HIS 就只需改主机和端口。"
+        "Addresses besides /soap/NAME, in any case: with the old service's path a HIS has to change host and port only."
+    address Nothing "\"http://192.168.1.10:8700/x/Service.asmx\""
+        "WSDL 里的服务地址；不写就按请求的 Host 头生成。"
+        "The address in the WSDL; without one it is made from the request's Host header."
+    trust_forwarded Default "false"
+        "前面有反向代理时，生成地址是否相信它的 X-Forwarded-Host、X-Forwarded-Proto。"
+        "Whether a proxy's X-Forwarded-Host and X-Forwarded-Proto are believed when the address is made."
+    answer_as_called Default "false"
+        "答复是否用来文的编码（GBK 来 GBK 答）；缺省一律 UTF-8，各种客户端都读得懂。"
+        "Whether answers are in the caller's encoding, GBK to GBK; otherwise UTF-8, which every client reads."
+    get Default "false"
+        "是否也接受 GET 服务地址/方法?参数=值；参数会留在代理和日志里，确实需要才开。"
+        "Whether GET ADDRESS/Operation?name=value is taken, too; parameters then stay in logs of proxies."
+
+    ["channel.soap.operation" ""]
+    name Must "\"CallInterface\""
+        "方法名，与原服务一致。"
+        "The operation's name, as the old service has it."
+    parameters Nothing "[\"msgHeader\", \"msgBody\"]"
+        "参数名，按顺序；来文的名字全都对不上时按顺序认。"
+        "The parameters' names in their order; by that order they are taken when no name of a call fits."
+    results Nothing "[\"CallInterfaceResult\"]"
+        "结果元素名，不写是 方法名Result；多个结果时 code:名字 放代码（0 是成功），message:名字 放说明，只写名字的放答复正文。"
+        "Names of the results, NAME and Result when left out; code:NAME holds the code (0 is success), message:NAME a sentence, a name alone the answer."
+    response Nothing "\"CallInterfaceResponse\""
+        "包住结果的元素名，不写是 方法名Response。"
+        "The element around the results, NAME and Response when left out."
+    action Nothing "\"http://tempuri.org/CallInterface\""
+        "soapAction，可以为空；不写是 命名空间/方法名。"
+        "The soapAction, which may be empty; namespace/NAME when left out."
+    to Default "\"messages\""
+        "messages 入库并答回执，checks 审查、不入库，答审查结果。"
+        "messages are stored and answered with a receipt; checks are judged, not stored, and answered with the verdict."
+    channel Nothing "\"his-check\""
+        "用另一个通道的映射和答复模板；不写就用本通道的。"
+        "Another channel whose mappings and answers are used; this one's when left out."
 }
 
 /// The shipped `config/agent.toml`: every key explained, what must be given given, the rest
@@ -439,7 +497,8 @@ fn channels(out: &mut String) {
     for key in KEYS.iter().filter(|it| it.is_of_channel()) {
         if key.section != table {
             table = key.section;
-            let _ = write!(out, "\n# ---- 以下写在 [{table}] 里 | in [{table}] ----\n");
+            let shown = if table == OPERATION { format!("[{table}]") } else { table.to_owned() };
+            let _ = write!(out, "\n# ---- 以下写在 [{shown}] 里 | in [{shown}] ----\n");
         }
         explain(key, out);
         let _ = writeln!(out, "# {} = {}", key.name, key.without.value());
@@ -448,6 +507,9 @@ fn channels(out: &mut String) {
         channel.write(out);
     }
 }
+
+/// The one table in a channel of which there may be several.
+const OPERATION: &str = "channel.soap.operation";
 
 fn explain(key: &Key, out: &mut String) {
     let _ = write!(out, "\n# {}\n# {}\n", key.zh, key.en);
@@ -531,7 +593,7 @@ mod tests {
                 format!("{:?}", config.channels),
                 "[ChannelConfig { name: \"a\", format: Auto, prepare: Prepare { unwrap: [], \
                  skip_to: None, strip_controls: false, strip_nuls: false }, keys: {}, stream: None, \
-                 mappings: [], answer: None, check_deadline: None, mllp: None }]"
+                 mappings: [], answer: None, check_deadline: None, mllp: None, soap: None }]"
             );
         }
     }
@@ -584,6 +646,7 @@ mod tests {
             .chain(include_str!("unwrap.rs").lines())
             .chain(include_str!("relay.rs").lines())
             .chain(include_str!("mllp.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
+            .chain(include_str!("soap.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .flat_map(str::split_whitespace)
             .collect();
         let read: BTreeSet<&str> = GETTERS
@@ -669,6 +732,10 @@ mod tests {
             "hospital" => format!("{}{line}", LEAST.replace(&format!("\n{} = ", key.name), "\n# ")),
             "channel" => format!("{LEAST}[[channel]]\n{line}"),
             "channel.mllp" => format!("{LEAST}[[channel]]\nname = \"a\"\n[channel.mllp]\n{line}"),
+            "channel.soap" => format!("{LEAST}[[channel]]\nname = \"a\"\n[channel.soap]\n{line}"),
+            OPERATION => format!(
+                "{LEAST}[[channel]]\nname = \"a\"\n[channel.soap]\n[[channel.soap.operation]]\n{line}"
+            ),
             section => format!("{LEAST}[{section}]\n{kind}{line}"),
         }
     }

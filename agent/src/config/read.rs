@@ -13,6 +13,7 @@ use super::mllp;
 use super::relay::relay;
 use super::secrets;
 use super::section::{Complaints, Section};
+use super::soap;
 use super::unwrap::unwrap;
 use super::{
     ChannelConfig, CheckConfig, Config, ControlConfig, HistoryConfig, Hospital, Listen, LogConfig,
@@ -49,6 +50,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         stop_deadline: root.duration("stop_deadline_ms", 30_000, 100..=600_000, &mut to),
     };
     mllp::prove(&config.channels, &config.listen, &mut to);
+    soap::prove(&config.channels, &mut to);
     root.finish(&mut to);
     if to.problems.is_empty() { Ok(config) } else { Err(to.problems) }
 }
@@ -189,6 +191,7 @@ fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelC
             answer: section.text("answer", to),
             check_deadline: check_deadline(&mut section, to),
             mllp: mllp::mllp(&mut section, to),
+            soap: soap::soap(&mut section, to),
         };
         let place = section.offset_of("name");
         if !channel.name.chars().all(|it| it.is_ascii_alphanumeric() || it == '-' || it == '_') {

@@ -6,7 +6,10 @@
 
 use std::time::Duration;
 
-use adapters::{FaultKind, SoapCall, SoapVersion, Trouble, WireFormat};
+use adapters::{
+    AnswerCharset, FaultKind, Reference, SoapCall, SoapOutcome, SoapResult, SoapService,
+    SoapVersion, Trouble, WireFormat,
+};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -31,6 +34,8 @@ pub enum Dialect {
     Soap(SoapCall),
     /// SOAP, but the call could not be read: a fault of this version.
     SoapFault(SoapVersion, FaultKind),
+    /// The sentence alone: a form post that calls an operation has no word for a fault.
+    Text,
     /// Acknowledgements over MLLP.
     Hl7(Box<Hl7Sender>),
 }
@@ -42,6 +47,20 @@ impl Dialect {
             (_, Some(call)) => Dialect::Soap(call.clone()),
             (WireFormat::Xml | WireFormat::Soap, None) => Dialect::Xml,
             (_, None) => Dialect::Json,
+        }
+    }
+
+    /// The dialect of a message that could not be read, at the address of a service.
+    pub fn unread(service: Option<&SoapService>, content_type: Option<&str>) -> Dialect {
+        let told = content_type.unwrap_or_default().to_ascii_lowercase();
+        match service {
+            None => Dialect::Json,
+            Some(_) if told.contains("; operation=") => Dialect::Text,
+            Some(_) if told.starts_with("application/json") => Dialect::Json,
+            Some(_) if told.starts_with("application/soap+xml") => {
+                Dialect::SoapFault(SoapVersion::V12, FaultKind::Client)
+            }
+            Some(_) => Dialect::SoapFault(SoapVersion::V11, FaultKind::Client),
         }
     }
 }
@@ -306,35 +325,48 @@ impl Answer {
     /// Says it in the caller's words.
     pub fn say(self, dialect: &Dialect) -> Response {
         let retry_after = self.retry_after;
-        let (status, content_type, text) = match dialect {
+        let mut response = match dialect {
             Dialect::Json => {
-                (self.status, "application/json; charset=utf-8", Value::from(self.body).to_string())
+                let text = Value::from(self.body).to_string();
+                spoken(self.status, "application/json; charset=utf-8", text)
             }
             Dialect::Xml => {
                 let text = format!("<?xml version=\"1.0\" encoding=\"utf-8\"?>{}", xml(self.body));
-                (self.status, "text/xml; charset=utf-8", text)
+                spoken(self.status, "text/xml; charset=utf-8", text)
             }
-            Dialect::Soap(call) => self.say_soap(call),
+            Dialect::Soap(call) => {
+                let text = xml(self.body.clone());
+                self.say_soap(call, &text)
+            }
             Dialect::SoapFault(version, kind) => self.say_soap_fault(*version, *kind),
+            Dialect::Text => spoken(self.status, "text/plain; charset=utf-8", self.told()),
             Dialect::Hl7(sender) => return sender.say(&self, None),
         };
-        let mut response =
-            (status, [(header::CONTENT_TYPE, content_type)], Body::from(text)).into_response();
         if let Some(wait) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
         }
         response
     }
 
+    /// Says it as JSON: to a SOAP caller as the text of its result.
+    pub(super) fn say_json(self, call: Option<&SoapCall>) -> Response {
+        let Some(call) = call else { return self.say(&Dialect::Json) };
+        let text = Value::from(self.body.clone()).to_string();
+        self.say_soap(call, &text)
+    }
+
     /// A SOAP client shows its programmer nothing of a body behind a status of 4xx: what the agent
     /// has to say about the message is a result like any other. "Busy" and faults of our own are
     /// faults, so that nobody takes them for a receipt.
-    fn say_soap(self, call: &SoapCall) -> (StatusCode, &'static str, String) {
+    fn say_soap(self, call: &SoapCall, text: &str) -> Response {
         if self.status.is_server_error() {
-            return self.say_soap_fault(call.version, FaultKind::Server);
+            return match call.is_form {
+                true => self.say(&Dialect::Text),
+                false => self.say_soap_fault(call.version, FaultKind::Server),
+            };
         }
-        let text = adapters::soap_answer(call, &xml(self.body));
-        (StatusCode::OK, adapters::soap_content_type(call.version), text)
+        let code = self.body.get("code").map(Value::to_string).unwrap_or_default();
+        soap_result(call, text, SoapOutcome { code: &code, message: self.message() })
     }
 
     /// The sentence, our code to look it up by, and the request to ask about.
@@ -346,19 +378,30 @@ impl Answer {
         format!("{} [{} {}]", text(self.body.get("message")), text(code), text(request))
     }
 
-    fn say_soap_fault(
-        self,
-        version: SoapVersion,
-        kind: FaultKind,
-    ) -> (StatusCode, &'static str, String) {
+    fn say_soap_fault(self, version: SoapVersion, kind: FaultKind) -> Response {
         let message = self.told();
+        // What is read once more and taken is no fault of the caller's.
+        let kind =
+            if self.status == StatusCode::SERVICE_UNAVAILABLE { FaultKind::Server } else { kind };
         let status = match self.status {
             StatusCode::SERVICE_UNAVAILABLE => self.status,
             _ => StatusCode::INTERNAL_SERVER_ERROR, // SOAP 1.1 section 6.2 asks for 500
         };
         let text = adapters::soap_fault(version, kind, &message);
-        (status, adapters::soap_content_type(version), text)
+        spoken(status, &adapters::soap_content_type(version, AnswerCharset::Utf8), text)
     }
+}
+
+/// A text as the result of an operation, in the encoding that its service answers in.
+pub(super) fn soap_result(call: &SoapCall, text: &str, outcome: SoapOutcome<'_>) -> Response {
+    let result = SoapResult::Text(text);
+    let text = adapters::soap_answer_told(call, result, outcome, call.charset.label());
+    let bytes = adapters::encode_referring(&text, call.charset, Reference::Xml);
+    spoken(StatusCode::OK, &adapters::soap_content_type(call.version, call.charset), bytes)
+}
+
+fn spoken(status: StatusCode, content_type: &str, body: impl Into<Body>) -> Response {
+    (status, [(header::CONTENT_TYPE, content_type)], body.into()).into_response()
 }
 
 fn envelope(code: u8, message: &str, name: &str, content: Value) -> Map<String, Value> {

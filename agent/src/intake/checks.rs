@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use adapters::{SoapCall, SoapOutcome};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -17,8 +18,8 @@ use rules::verdict::Origin;
 use rules::verdict::RULE_BROKE;
 use rules::{Facts, Finding, InputFinding, Verdict as CheckVerdict};
 
-use super::answer::{Answer, Dialect, Fault};
-use super::messages::{content_type, unknown_channel};
+use super::answer::{Answer, Dialect, Fault, soap_result};
+use super::messages::{content_type, unknown_channel, unread_dialect};
 use super::voice::Voice;
 use super::{Road, read_body};
 use crate::checks::entry::{Check, Door};
@@ -185,12 +186,16 @@ impl Question {
         data
     }
 
-    fn answer(&self, data: &str) -> Response {
+    /// A SOAP caller reads it in the result of its operation.
+    fn answer(&self, data: &str, call: Option<&SoapCall>) -> Response {
         let body = format!(
             "{{\"code\":0,\"message\":\"成功\",\"data\":{data},\"request_id\":\"{}\"}}",
             self.id
         );
-        json(StatusCode::OK, body)
+        match call {
+            Some(call) => soap_result(call, &body, SoapOutcome { code: "0", message: "成功" }),
+            None => json(StatusCode::OK, body),
+        }
     }
 
     /// What cannot be judged at all is refused element by element.
@@ -220,7 +225,7 @@ pub(super) async fn check(
         Ok(mut facts) => {
             question.recall(&road, &mut facts).await;
             let judged = question.judge(&road, &sets, &facts);
-            let answer = question.answer(&question.data(&judged));
+            let answer = question.answer(&question.data(&judged), None);
             question.keep(&road, &bytes, [(facts, judged)]);
             answer
         }
@@ -241,11 +246,14 @@ pub(super) async fn check_message(
     let Some(channel) = sets.channels.get(&name) else {
         return unknown_channel(&sets, &name, &question.id);
     };
+    let content_type = content_type(&headers);
     let bytes = match read_body(&road, body).await {
         Ok(bytes) => bytes,
-        Err(answer) => return answer.about(&question.id).say(&Dialect::Json),
+        Err(answer) => {
+            let dialect = Dialect::unread(channel.soap.as_deref(), content_type.as_deref());
+            return answer.about(&question.id).say(&dialect);
+        }
     };
-    let content_type = content_type(&headers);
     let inbound = Inbound {
         message_id: &question.id,
         received_at: clock::now(),
@@ -271,7 +279,8 @@ pub(super) async fn check_message(
             let told = question.data(&judged);
             let voice = voice(Some(&accepted.reading));
             let in_dialect = voice.say_check(&judged.verdict, &told, &facts);
-            let answer = in_dialect.unwrap_or_else(|| question.answer(&told));
+            let call = accepted.reading.call.as_ref();
+            let answer = in_dialect.unwrap_or_else(|| question.answer(&told, call));
             question.keep(&road, &bytes, [(facts, judged)]);
             answer
         }
@@ -279,7 +288,19 @@ pub(super) async fn check_message(
             let message = refusal.message.clone();
             let fault = Fault::unacceptable(refusal.status(), refusal.code, message);
             let answer = Answer::findings(&fault, &refusal.findings).about(&question.id);
-            voice(refusal.reading.as_ref()).say(answer)
+            match &refusal.reading {
+                Some(reading) => {
+                    let call = reading.call.as_ref();
+                    voice(Some(reading)).say_or(answer, |it| it.say_json(call))
+                }
+                None => {
+                    let content_type = content_type.as_deref();
+                    match unread_dialect(channel, &bytes, content_type, refusal.fault) {
+                        dialect @ (Dialect::SoapFault(..) | Dialect::Text) => answer.say(&dialect),
+                        _ => voice(None).say(answer),
+                    }
+                }
+            }
         }
     }
 }

@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::answer::{Answer, Dialect, Fault};
-use super::{Road, checks, feedback, insurance, messages, operators};
+use super::{Road, checks, feedback, insurance, messages, operators, soap};
 use crate::clock;
 
 /// A bound address that does not serve yet: ports are taken before anything runs.
@@ -126,7 +126,6 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 pub fn his_routes(road: &Arc<Road>) -> Router {
     Router::new()
         .route("/v1/channels/{channel}/messages", post(messages::receive))
-        .route("/soap/{channel}", post(messages::receive))
         .route("/v1/checks", post(checks::check))
         .route("/v1/feedback", post(feedback::feedback))
         .route("/v1/channels/{channel}/checks", post(checks::check_message))
@@ -139,7 +138,8 @@ pub fn his_routes(road: &Arc<Road>) -> Router {
         .route("/fsi/api/riskConService/beforeAnalyze/", post(insurance::before))
         .route("/fsi/api/riskConService/courseAnalyze", post(insurance::course))
         .route("/fsi/api/riskConService/courseAnalyze/", post(insurance::course))
-        .fallback(unknown_address)
+        // `/soap/NAME` and the addresses that services had before.
+        .fallback(soap::serve)
         .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::clone(road))
 }

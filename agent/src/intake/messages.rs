@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use adapters::{Hl7Header, WireFormat};
+use adapters::{FaultKind, Hl7Header, WireFormat};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -25,7 +25,7 @@ use crate::sets::{self, Channel, Seen, Sets};
 /// not hold up everybody's prescriptions.
 const INLINE_BYTES_MAX: usize = 256 * 1024;
 
-/// `POST /v1/channels/{channel}/messages` and `POST /soap/{channel}`.
+/// `POST /v1/channels/{channel}/messages`, and what the SOAP door leads here.
 pub(super) async fn receive(
     State(road): State<Arc<Road>>,
     Path(channel): Path<String>,
@@ -38,8 +38,9 @@ pub(super) async fn receive(
     let Some(channel) = sets.channels.get(&channel).cloned() else {
         return unknown_channel(&sets, &channel, &message_id);
     };
+    let unread = || Dialect::unread(channel.soap.as_deref(), content_type(&headers).as_deref());
     let Ok(_room) = road.messages.try_acquire() else {
-        return busy(&channel, &message_id);
+        return busy(&channel, &message_id, &unread());
     };
     if channel.stream.is_some() {
         let (received_at, content_type) = (clock::now(), content_type(&headers));
@@ -48,7 +49,7 @@ pub(super) async fn receive(
     }
     let bytes = match read_body(&road, body).await {
         Ok(bytes) => bytes,
-        Err(answer) => return answer.about(&message_id).say(&Dialect::Json),
+        Err(answer) => return answer.about(&message_id).say(&unread()),
     };
     let message = Message {
         id: message_id,
@@ -216,7 +217,7 @@ impl Message {
     }
 
     async fn refuse(&self, road: &Road, channel: &Channel, refusal: Refusal) -> Response {
-        let dialect = self.dialect_of(&refusal);
+        let dialect = self.dialect_of(channel, &refusal);
         let voice = Voice { dialect, ..self.voice(road, channel, refusal.reading.as_ref()) };
         // An empty body is a health probe more often than a message: there is nothing to keep.
         if !self.bytes.iter().all(u8::is_ascii_whitespace) {
@@ -266,17 +267,16 @@ impl Message {
         Some(Dialect::Hl7(Box::new(sender)))
     }
 
-    fn dialect_of(&self, refusal: &Refusal) -> Dialect {
+    fn dialect_of(&self, channel: &Channel, refusal: &Refusal) -> Dialect {
         if let Some(acknowledgement) = self.acknowledgement(refusal.reading.as_ref()) {
             return acknowledgement;
         }
         match &refusal.reading {
             Some(reading) => Dialect::of(reading.format, reading.call.as_ref()),
-            None => match adapters::soap_version_of(&self.bytes) {
-                Some(version) => Dialect::SoapFault(version, refusal.fault),
-                None if self.bytes.trim_ascii_start().starts_with(b"<") => Dialect::Xml,
-                None => Dialect::Json,
-            },
+            None => {
+                let content_type = self.content_type.as_deref();
+                unread_dialect(channel, &self.bytes, content_type, refusal.fault)
+            }
         }
     }
 
@@ -340,9 +340,26 @@ fn count_busy(channel: &Channel) {
     metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => "busy").increment(1);
 }
 
-fn busy(channel: &Channel, message_id: &str) -> Response {
+fn busy(channel: &Channel, message_id: &str, dialect: &Dialect) -> Response {
     count_busy(channel);
-    Answer::fault(&Fault::busy()).about(message_id).say(&Dialect::Json)
+    Answer::fault(&Fault::busy()).about(message_id).say(dialect)
+}
+
+/// How to answer what nobody could read: what its bytes look like, then what its headers say.
+pub(super) fn unread_dialect(
+    channel: &Channel,
+    bytes: &[u8],
+    content_type: Option<&str>,
+    fault: FaultKind,
+) -> Dialect {
+    if let Some(version) = adapters::soap_version_of(bytes) {
+        return Dialect::SoapFault(version, fault);
+    }
+    match Dialect::unread(channel.soap.as_deref(), content_type) {
+        Dialect::Json if bytes.trim_ascii_start().starts_with(b"<") => Dialect::Xml,
+        Dialect::SoapFault(version, _) => Dialect::SoapFault(version, fault),
+        other => other,
+    }
 }
 
 /// A header that is no text is as good as none: the bytes decide anyway.

@@ -33,6 +33,15 @@ pub(super) struct Voice<'a> {
 impl Voice<'_> {
     /// Says an answer.
     pub(super) fn say(&self, answer: Answer) -> Response {
+        self.say_or(answer, |it| it.say(&self.dialect))
+    }
+
+    /// Says an answer, in other words where the dialect has none.
+    pub(super) fn say_or(
+        &self,
+        answer: Answer,
+        otherwise: impl FnOnce(Answer) -> Response,
+    ) -> Response {
         let (kind, status) = (answer.kind(), answer.status());
         let retry_after = answer.retry_after();
         if let Dialect::Hl7(sender) = &self.dialect {
@@ -42,7 +51,7 @@ impl Voice<'_> {
         let own = self.answers().is_some();
         let in_dialect =
             own.then(|| self.in_dialect(kind, status, answer.members(), None)).flatten();
-        let Some(mut response) = in_dialect else { return answer.say(&self.dialect) };
+        let Some(mut response) = in_dialect else { return otherwise(answer) };
         if let Some(wait) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
         }

@@ -59,11 +59,7 @@ fn said(
     called: bool,
     files: &Files,
 ) -> Option<Problem> {
-    let call = SoapCall {
-        version: SoapVersion::V11,
-        namespace: "http://tempuri.org/".to_owned(),
-        operation: "CallInterface".to_owned(),
-    };
+    let call = SoapCall::new(SoapVersion::V11, "http://tempuri.org/", "CallInterface");
     // A dialect that writes the whole SOAP body has nobody else to answer.
     if !called && answers.soap == SoapUse::Whole {
         return None;

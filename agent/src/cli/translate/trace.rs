@@ -28,8 +28,11 @@ pub(super) fn run(
             return Exit::Unavailable;
         }
     };
-    let input =
-        Input { prepare: &channel.prepare, ..Input::new(&bytes, channel.format, content_type) };
+    let input = Input {
+        prepare: &channel.prepare,
+        service: channel.soap.as_deref(),
+        ..Input::new(&bytes, channel.format, content_type)
+    };
     let decoded = match adapters::decode(&input, &config.listen.limits) {
         Ok(decoded) => decoded,
         Err(error) => {

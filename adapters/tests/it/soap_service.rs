@@ -1,0 +1,165 @@
+//! Calls of a described service: what clients send, and what the mapping then sees.
+
+use std::sync::Arc;
+
+use adapters::{
+    Input, Limits, SoapCall, SoapOperation, SoapReply, SoapService, SoapStyle, SoapVersion,
+    WireFormat, decode, default_action, soap_answer, wsdl,
+};
+
+#[test]
+fn parameters_are_found_however_they_are_written() {
+    let told = "CallInterface {http://tempuri.org/} msgHeader=h msgBody=b";
+    let called = |inner: &str| {
+        body(&format!("<CallInterface xmlns='http://tempuri.org/'>{inner}</CallInterface>"))
+    };
+    check(&called("<msgHeader>h</msgHeader><msgBody>b</msgBody>"), "", told);
+    check(&called("<msgHeader xmlns=''>h</msgHeader><msgBody xmlns=''>b</msgBody>"), "", told);
+    let other = "CallInterface {http://tempuri.org/} msgBody=b msgHeader=h";
+    check(&called("\n <msgBody>b</msgBody>\n <msgHeader>h</msgHeader>\n"), "", other);
+    check(&called("<MSGHEADER>h</MSGHEADER><msgbody>b</msgbody>"), "", told);
+    check(&called("<in0>h</in0><in1>b</in1>"), "", told);
+    check(
+        &called("<CallInterface><msgHeader>h</msgHeader><msgBody>b</msgBody></CallInterface>"),
+        "",
+        told,
+    );
+    // One name that is known and one that is not: nothing is guessed.
+    check(
+        &called("<msgHeader>h</msgHeader><x>b</x>"),
+        "",
+        "CallInterface {http://tempuri.org/} msgHeader=h x=b",
+    );
+    check(
+        &body(
+            "<m:CallInterface xmlns:m='http://tempuri.org/' \
+             s:encodingStyle='http://schemas.xmlsoap.org/soap/encoding/' \
+             xmlns:i='http://www.w3.org/2001/XMLSchema-instance' xmlns:x='http://www.w3.org/2001/XMLSchema'>\
+             <msgHeader i:type='x:string'>h</msgHeader><msgBody href='#1'/></m:CallInterface>\
+             <multiRef id='1'>b</multiRef>",
+        ),
+        "",
+        told,
+    );
+}
+
+#[test]
+fn the_operation_is_the_first_element_and_then_the_action() {
+    let told = "CallInterface {http://tempuri.org/} msgHeader=h msgBody=b";
+    let inner = "<msgHeader>h</msgHeader><msgBody>b</msgBody>";
+    let other =
+        body(&format!("<t:callinterface xmlns:t='http://tempuri.org/'>{inner}</t:callinterface>"));
+    check(&other, "", told);
+    let foreign = body(&format!("<Request xmlns='http://tempuri.org/'>{inner}</Request>"));
+    check(&foreign, "", "D605");
+    check(&foreign, "http://tempuri.org/CallInterface", told);
+    check(&foreign, "\"urn:CallInterface\"", told);
+    check(&foreign, "urn:Other", "D605");
+    // The first element is asked before the action.
+    check(&other, "http://tempuri.org/HelloWorld", told);
+    // The parameters themselves stand in the body.
+    check(&body(inner), "", "CallInterface {http://tempuri.org/} msgHeader=h msgBody=b");
+    check(&body(""), "http://tempuri.org/HelloWorld", "HelloWorld {http://tempuri.org/}");
+    check(&body(""), "", "D604");
+}
+
+#[test]
+fn the_namespace_is_the_services_or_one_it_is_known_by() {
+    let called = |uri: &str| body(&format!("<HelloWorld xmlns='{uri}'/>"));
+    check(&called("http://tempuri.org/"), "", "HelloWorld {http://tempuri.org/}");
+    check(&called(""), "", "HelloWorld {http://tempuri.org/}");
+    check(&called("www.zysoft.com.cn"), "", "HelloWorld {www.zysoft.com.cn}");
+    check(&called("http://tempuri.org"), "", "D606");
+}
+
+#[test]
+fn forms_call_the_operation_of_their_address() {
+    let as_form = "application/x-www-form-urlencoded; operation=CallInterface";
+    let told = "CallInterface {http://tempuri.org/} msgHeader=<a/> msgBody=成功";
+    assert_eq!(picture(b"msgHeader=%3Ca%2F%3E&msgBody=%E6%88%90%E5%8A%9F", as_form), told);
+    assert_eq!(picture(b"msgheader=<a/>&MSGBODY=%B3%C9%B9%A6", as_form), told);
+    let unknown = "application/x-www-form-urlencoded; operation=Nothing";
+    assert_eq!(picture(b"a=1", unknown), "D605");
+    let call = SoapCall { is_form: true, ..SoapCall::new(SoapVersion::V11, "u&", "F") };
+    assert_eq!(
+        soap_answer(&call, "<a/>"),
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?><string xmlns=\"u&amp;\">&lt;a/&gt;</string>"
+    );
+}
+
+#[test]
+fn the_description_is_one_document_in_every_style() {
+    for style in [SoapStyle::Document, SoapStyle::Bare, SoapStyle::Rpc, SoapStyle::Encoded] {
+        for namespace in ["http://tempuri.org/", "WebService", ""] {
+            let service = SoapService {
+                style,
+                namespace: namespace.to_owned(),
+                describes_forms: true,
+                ..service()
+            };
+            let text = wsdl(&service, "http://h:1/x?a=1&b=2");
+            let input = Input::new(text.as_bytes(), WireFormat::Xml, None);
+            decode(&input, &Limits::default()).unwrap_or_else(|error| panic!("{error}\n{text}"));
+            assert!(!text.contains("import") && !text.contains("xmlns:tns=\"\""), "{text}");
+            assert_eq!(text.contains("targetNamespace"), !namespace.is_empty());
+            assert_eq!(text.matches("location=\"http://h:1/x?a=1&amp;b=2\"").count(), 3);
+        }
+    }
+}
+
+fn service() -> SoapService {
+    let namespace = "http://tempuri.org/";
+    let operation = |name: &str, parameters: &[&str]| SoapOperation {
+        name: name.to_owned(),
+        parameters: parameters.iter().map(|it| (*it).to_owned()).collect(),
+        action: default_action(namespace, name),
+        reply: Arc::new(SoapReply::habit(name)),
+    };
+    SoapService {
+        name: "Service".to_owned(),
+        namespace: namespace.to_owned(),
+        also: vec!["www.zysoft.com.cn".to_owned()],
+        style: SoapStyle::Document,
+        is_qualified: true,
+        described: vec![SoapVersion::V11, SoapVersion::V12],
+        describes_forms: false,
+        answers_as_called: false,
+        operations: vec![
+            operation("HelloWorld", &[]),
+            operation("CallInterface", &["msgHeader", "msgBody"]),
+        ],
+    }
+}
+
+fn body(inner: &str) -> String {
+    let envelope = "http://schemas.xmlsoap.org/soap/envelope/";
+    format!("<s:Envelope xmlns:s='{envelope}'><s:Body>{inner}</s:Body></s:Envelope>")
+}
+
+#[track_caller]
+fn check(body: &str, action: &str, expected: &str) {
+    let content_type = match action {
+        "" => "text/xml; charset=utf-8".to_owned(),
+        action => format!("text/xml; charset=utf-8; action={action}"),
+    };
+    assert_eq!(picture(body.as_bytes(), &content_type), expected);
+}
+
+/// `operation {namespace} parameter=value ...`, or the code of what is wrong.
+fn picture(body: &[u8], content_type: &str) -> String {
+    let service = service();
+    let input =
+        Input { service: Some(&service), ..Input::new(body, WireFormat::Soap, Some(content_type)) };
+    let decoded = match decode(&input, &Limits::default()) {
+        Ok(decoded) => decoded,
+        Err(error) => return error.code().to_owned(),
+    };
+    let SoapCall { operation, namespace, .. } = decoded.call.expect("a call");
+    let document = &decoded.document;
+    let mut out = format!("{operation} {{{namespace}}}");
+    for it in document.children(document.root()) {
+        let value = document.value(it).unwrap_or_default();
+        out.push_str(&format!(" {}={value}", document.name(it)));
+    }
+    out
+}

@@ -1,0 +1,316 @@
+//! The SOAP door: the service a HIS was compiled against, at the address it was compiled with.
+//!
+//! What is called leads to the message door or to a check, by the operation; those answer in the
+//! caller's own SOAP. Here the operation is found, the description served, and what only the headers
+//! and the address say is written into the content type, so that it is kept with the bytes.
+
+use std::sync::Arc;
+
+use adapters::{Input, SoapOperation, SoapService};
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+
+use super::answer::{Answer, Dialect, Fault};
+use super::{Road, checks, messages, read_body};
+use crate::clock;
+use crate::config::{ChannelConfig, LeadsTo, SoapConfig};
+
+/// Any request to `/soap/...`, and to any address that nobody else has.
+pub(super) async fn serve(
+    State(road): State<Arc<Road>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let path = decoded(uri.path());
+    let query = uri.query().unwrap_or_default();
+    let Some(place) = Place::find(&road.config.channels, &path) else {
+        return elsewhere(road, method, &path, headers, body).await;
+    };
+    let place = Place { base: uri.path(), ..place };
+    match method {
+        Method::POST => place.call(&road, headers, body).await,
+        Method::GET | Method::HEAD => match place.operation {
+            Some(_) if place.door.takes_get => {
+                place.call(&road, headers, Body::from(query.to_owned())).await
+            }
+            None if asks_for_wsdl(query) => place.describe(&road, &headers),
+            None => place.page(&road, &headers),
+            Some(_) => wrong_method(),
+        },
+        _ => wrong_method(),
+    }
+}
+
+/// A service and what of it is meant.
+struct Place<'a> {
+    channel: &'a ChannelConfig,
+    door: &'a SoapConfig,
+    /// The operation that the address names.
+    operation: Option<&'a str>,
+    /// The address's path, as it was asked for.
+    base: &'a str,
+}
+
+impl<'a> Place<'a> {
+    fn find(channels: &'a [ChannelConfig], path: &'a str) -> Option<Place<'a>> {
+        let doors = channels.iter().filter_map(|it| Some((it, it.soap.as_ref()?)));
+        for (channel, door) in doors {
+            let own = format!("/soap/{}", channel.name);
+            for base in std::iter::once(&own).chain(&door.paths) {
+                if let Some(operation) = behind(path, base) {
+                    return Some(Place { channel, door, operation, base: path });
+                }
+            }
+        }
+        None
+    }
+
+    /// Finds out what is called, and hands it to the road where that leads.
+    async fn call(&self, road: &Arc<Road>, mut headers: HeaderMap, body: Body) -> Response {
+        let service = &*self.door.service;
+        note_call(&mut headers, self.operation);
+        let (operation, body) = match (self.operation, self.leads_one_way()) {
+            (Some(name), _) => (service.operation(name), body),
+            (None, true) => (service.operations.first(), body),
+            (None, false) => match read_body(road, body).await {
+                Ok(bytes) => (self.called(road, &headers, &bytes), Body::from(bytes)),
+                Err(answer) => {
+                    let dialect = unread(Some(service), headers.get(header::CONTENT_TYPE));
+                    return answer.about(&clock::new_id()).say(&dialect);
+                }
+            },
+        };
+        let place = operation.and_then(|operation| {
+            service.operations.iter().position(|it| it.name == operation.name)
+        });
+        let lead = place.and_then(|it| self.door.leads.get(it));
+        let channel = lead.and_then(|it| it.channel.as_ref()).unwrap_or(&self.channel.name);
+        let (state, path) = (State(Arc::clone(road)), Path(channel.clone()));
+        match lead.map(|it| it.to) {
+            Some(LeadsTo::Checks) => checks::check_message(state, path, headers, body).await,
+            // What calls nothing that there is, is refused there and kept.
+            _ => messages::receive(state, path, headers, body).await,
+        }
+    }
+
+    fn leads_one_way(&self) -> bool {
+        self.door.leads.windows(2).all(|it| it.first() == it.last())
+    }
+
+    /// The operation that a body calls, if it can be read.
+    fn called(&self, road: &Road, headers: &HeaderMap, bytes: &Bytes) -> Option<&SoapOperation> {
+        let content_type = messages::content_type(headers);
+        let input = Input {
+            prepare: &self.channel.prepare,
+            service: Some(&self.door.service),
+            ..Input::new(bytes, self.channel.format, content_type.as_deref())
+        };
+        let decoded = adapters::decode(&input, &road.config.listen.limits).ok()?;
+        self.door.service.operation(&decoded.call?.operation)
+    }
+
+    fn describe(&self, road: &Road, headers: &HeaderMap) -> Response {
+        let text = adapters::wsdl(&self.door.service, &self.address(road, headers));
+        ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], text).into_response()
+    }
+
+    /// What a person sees who opens the address.
+    fn page(&self, road: &Road, headers: &HeaderMap) -> Response {
+        let address = adapters::escape_text(&self.address(road, headers));
+        let names = self.door.service.operations.iter().map(|it| format!("<li>{}</li>", it.name));
+        let page = format!(
+            "<!DOCTYPE html><html lang=\"zh\"><meta charset=\"utf-8\"><title>{name}</title>\
+             <h1>{name}</h1><p>这是前置机的 SOAP 服务，用 POST 调用。</p><ul>{list}</ul>\
+             <p><a href=\"{address}?wsdl\">{address}?wsdl</a></p></html>",
+            name = self.door.service.name,
+            list = names.collect::<String>(),
+        );
+        ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+    }
+
+    /// An address that the caller can reach: the one it has just reached.
+    fn address(&self, road: &Road, headers: &HeaderMap) -> String {
+        if let Some(address) = &self.door.address {
+            return address.clone();
+        }
+        let text = |name: &str| headers.get(name).and_then(|it| it.to_str().ok());
+        let of_proxy = |name| text(name).filter(|_| self.door.trusts_forwarded).map(first);
+        let scheme = of_proxy("x-forwarded-proto").filter(|it| *it == "https").unwrap_or("http");
+        let host = of_proxy("x-forwarded-host").or_else(|| text("host")).filter(|it| is_host(it));
+        let host = host.map_or_else(|| road.config.listen.his.to_string(), str::to_owned);
+        format!("{scheme}://{host}{}", self.base)
+    }
+}
+
+/// The dialect of an answer to what nobody has read yet.
+pub(super) fn unread(service: Option<&SoapService>, content_type: Option<&HeaderValue>) -> Dialect {
+    let text = content_type.and_then(|it| it.to_str().ok()).unwrap_or_default();
+    Dialect::unread(service, Some(text))
+}
+
+/// What the header and the address say of a call; the content type has room for both.
+fn note_call(headers: &mut HeaderMap, operation: Option<&str>) {
+    let action = headers.get("soapaction").and_then(|it| it.to_str().ok()).map(unquoted);
+    let action = action.filter(|it| !it.is_empty() && !it.contains([';', '"']));
+    let given = messages::content_type(headers);
+    let noted = match (operation, action) {
+        (Some(operation), _) => {
+            let charset = given.as_deref().and_then(|it| it.split_once(';')).map(|it| it.1);
+            let charset = charset.map(|it| format!(";{it}")).unwrap_or_default();
+            format!("application/x-www-form-urlencoded{charset}; operation={operation}")
+        }
+        (None, Some(action)) => match given {
+            Some(it) if it.contains("action=") => return,
+            Some(it) => format!("{it}; action=\"{action}\""),
+            None => format!("text/xml; action=\"{action}\""),
+        },
+        (None, None) => return,
+    };
+    if let Ok(noted) = HeaderValue::from_str(&noted) {
+        headers.insert(header::CONTENT_TYPE, noted);
+    }
+}
+
+fn unquoted(text: &str) -> &str {
+    text.trim().trim_matches(['"', '\'']).trim()
+}
+
+/// What is behind the service's own address: nothing, or an operation.
+fn behind<'p>(path: &'p str, base: &str) -> Option<Option<&'p str>> {
+    let (start, rest) = path.split_at_checked(base.len())?;
+    if !start.eq_ignore_ascii_case(base) {
+        return None;
+    }
+    match rest.strip_prefix('/') {
+        None if rest.is_empty() => Some(None),
+        Some("") => Some(None),
+        Some(operation) if !operation.contains('/') => Some(Some(operation)),
+        _ => None,
+    }
+}
+
+/// `wsdl`, `WSDL`, `wsdl=1`, `singleWsdl`, alone or among others.
+fn asks_for_wsdl(query: &str) -> bool {
+    let mut names = query.split('&').map(|it| it.split('=').next().unwrap_or_default());
+    names.any(|it| it.eq_ignore_ascii_case("wsdl") || it.eq_ignore_ascii_case("singlewsdl"))
+}
+
+/// The first of a list that proxies make.
+fn first(list: &str) -> &str {
+    list.split(',').next().unwrap_or_default().trim()
+}
+
+fn is_host(text: &str) -> bool {
+    let plain =
+        |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | '_' | ':' | '[' | ']');
+    !text.is_empty() && text.chars().all(plain)
+}
+
+/// Percent escapes undone; what is no text then is left as it was.
+fn decoded(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [first, behind @ ..] = rest {
+        rest = behind;
+        let escaped = match (first, behind) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        match escaped {
+            Some((high, low)) => {
+                bytes.push(high << 4 | low);
+                rest = rest.get(2..).unwrap_or_default();
+            }
+            None => bytes.push(*first),
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| path.to_owned())
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|it| u8::try_from(it).ok())
+}
+
+/// Channels without a description take any call.
+async fn elsewhere(
+    road: Arc<Road>,
+    method: Method,
+    path: &str,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let name = path.strip_prefix("/soap/").filter(|it| !it.is_empty() && !it.contains('/'));
+    match name {
+        Some(name) if method == Method::POST => {
+            messages::receive(State(road), Path(name.to_owned()), headers, body).await
+        }
+        Some(name)
+            if method == Method::GET && road.config.channels.iter().any(|it| it.name == name) =>
+        {
+            let message = format!(
+                "通道 {name} 没有写 [channel.soap]，所以没有 WSDL；POST 照样接收。写法见手册 doors-soap.md"
+            );
+            let fault = Fault::new(StatusCode::NOT_FOUND, 13, "I105", message);
+            Answer::fault(&fault).about(&clock::new_id()).say(&Dialect::Json)
+        }
+        Some(_) if method != Method::GET => wrong_method(),
+        _ => {
+            let answer = Answer::fault(&Fault::unknown_address());
+            answer.about(&clock::new_id()).say(&Dialect::Json)
+        }
+    }
+}
+
+fn wrong_method() -> Response {
+    Answer::fault(&Fault::wrong_method()).about(&clock::new_id()).say(&Dialect::Json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let check = |path: &str, expected: Option<Option<&str>>| {
+            assert_eq!(behind(path, "/x/Service.asmx"), expected, "{path}");
+        };
+        check("/x/Service.asmx", Some(None));
+        check("/X/service.ASMX/", Some(None));
+        check("/x/Service.asmx/CallInterface", Some(Some("CallInterface")));
+        check("/x/Service.asmx/a/b", None);
+        check("/x/Service.asmxx", None);
+        check("/x/头", None);
+        assert_eq!(decoded("/x/%E5%A4%B4%2x%"), "/x/头%2x%");
+    }
+
+    #[test]
+    fn queries_that_ask_for_the_description() {
+        for query in ["wsdl", "WSDL", "wsdl=1", "WSDL=1&CacheUserName=a", "singleWsdl"] {
+            assert!(asks_for_wsdl(query), "{query}");
+        }
+        assert!(!asks_for_wsdl("") && !asks_for_wsdl("op=wsdl"));
+    }
+
+    #[test]
+    fn what_is_called_is_kept_with_the_content_type() {
+        let check = |given: &[(&'static str, &'static str)], operation, expected: &str| {
+            let mut headers: HeaderMap = HeaderMap::new();
+            for (name, value) in given {
+                headers.insert(*name, HeaderValue::from_static(value));
+            }
+            note_call(&mut headers, operation);
+            assert_eq!(messages::content_type(&headers).unwrap_or_default(), expected);
+        };
+        let xml = ("content-type", "text/xml; charset=utf-8");
+        check(&[xml, ("soapaction", "\"u/F\"")], None, "text/xml; charset=utf-8; action=\"u/F\"");
+        check(&[xml, ("soapaction", "\"\"")], None, "text/xml; charset=utf-8");
+        check(&[("soapaction", "F")], None, "text/xml; action=\"F\"");
+        let form = "application/x-www-form-urlencoded; charset=gbk; operation=F";
+        check(&[("content-type", "text/plain; charset=gbk")], Some("F"), form);
+    }
+}
