@@ -271,6 +271,7 @@ fn settle_envelope(
 ) -> Result<(WireFormat, Option<SoapCall>), DecodeError> {
     let is_soap = match wanted {
         WireFormat::Soap => true,
+        WireFormat::Auto if called.service.is_some() => soap::means_envelope(document),
         WireFormat::Auto => soap::is_envelope(document),
         WireFormat::Xml => false,
         _ => return Err(DecodeError::new(&WRONG_FORMAT)),

@@ -128,6 +128,13 @@ fn version_of(document: &Document, envelope: NodeId) -> Option<SoapVersion> {
     SoapVersion::of_namespace(uri)
 }
 
+/// True when the root element is called Envelope: at the address of a service that is meant as one,
+/// however its namespace is written, and must be answered by a fault and not by data.
+pub(crate) fn means_envelope(document: &Document) -> bool {
+    let root = document.children(document.root()).next();
+    root.is_some_and(|it| document.name(it) == "Envelope")
+}
+
 /// The envelope's header or body, which must be in the envelope's own namespace.
 fn part(
     document: &Document,

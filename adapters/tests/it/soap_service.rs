@@ -61,6 +61,14 @@ fn the_operation_is_the_first_element_and_then_the_action() {
     check(&body(inner), "", "CallInterface {http://tempuri.org/} msgHeader=h msgBody=b");
     check(&body(""), "http://tempuri.org/HelloWorld", "HelloWorld {http://tempuri.org/}");
     check(&body(""), "", "D604");
+    // What SOAP::Lite writes when it is told the version too late.
+    let bare =
+        "<Envelope xmlns:soap='http://schemas.xmlsoap.org/soap/envelope/'><Body/></Envelope>";
+    let service = service();
+    let input =
+        Input { service: Some(&service), ..Input::new(bare.as_bytes(), WireFormat::Auto, None) };
+    let error = decode(&input, &Limits::default()).map(|_| ()).expect_err("no namespace");
+    assert_eq!(error.code(), "D602");
 }
 
 #[test]

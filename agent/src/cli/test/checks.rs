@@ -46,6 +46,7 @@ fn channel(mappings: MappingSet) -> Channel {
         format: WireFormat::Auto,
         prepare: Prepare::default(),
         stream: None,
+        soap: None,
         mappings,
         set: Arc::from("case"),
     }
