@@ -16,6 +16,7 @@ mod section;
 mod soap;
 mod unwrap;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -244,6 +245,10 @@ pub struct RelayConfig {
     pub feedback_url: Option<Target>,
     /// The certificates that are trusted.
     pub ca_file: Option<PathBuf>,
+    /// Whether checks that came in other words are restated as 3101 and asked too.
+    pub restate: bool,
+    /// What the hospital states of itself there, by the names of the interface.
+    pub stated: BTreeMap<String, String>,
     /// What the gateway knows the hospital by: headers and their secret values.
     pub headers: Vec<(String, String)>,
 }
@@ -256,6 +261,8 @@ impl std::fmt::Debug for RelayConfig {
             .field("course_url", &self.course_url)
             .field("feedback_url", &self.feedback_url)
             .field("ca_file", &self.ca_file)
+            .field("restate", &self.restate)
+            .field("stated", &self.stated)
             .field("headers", &headers)
             .finish()
     }

@@ -462,16 +462,17 @@ const ELEMENT_BYTES: usize = 36;
 
 /// What a check may look at, out of the records that a message became.
 pub fn facts(accepted: &Accepted) -> Facts {
-    let records: Vec<(String, serde_json::Value)> = accepted
-        .drafts
-        .iter()
-        .filter_map(|draft| {
-            let record: serde_json::Value =
-                serde_json::from_str(&format!("{{{}}}", draft.tail)).ok()?;
-            Some((draft.entity.clone(), record.get("elements")?.clone()))
-        })
-        .collect();
-    rules::facts_from_records(&records)
+    rules::facts_from_records(&records(accepted))
+}
+
+/// The records of a message, as entity and elements.
+pub fn records(accepted: &Accepted) -> Vec<(String, serde_json::Value)> {
+    let record = |draft: &Draft| {
+        let record: serde_json::Value =
+            serde_json::from_str(&format!("{{{}}}", draft.tail)).ok()?;
+        Some((draft.entity.clone(), record.get("elements")?.clone()))
+    };
+    accepted.drafts.iter().filter_map(record).collect()
 }
 
 /// `YYYYMMDDhhmmss`, the standard's notation of a moment.

@@ -29,7 +29,10 @@ use std::time::{Duration, Instant};
 use adapters::Limits;
 use bytes::Bytes;
 use http::{HeaderMap, header};
+use jiff::civil::DateTime;
+use rules::Facts;
 use rules::insurance::bureau;
+use rules::insurance::restate::{Sender, Source, restate};
 use rules::verdict::Bureau;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
@@ -37,6 +40,9 @@ use tokio::task::JoinHandle;
 use self::exchange::{Client, Request};
 pub use self::target::Target;
 use crate::config::RelayConfig;
+use crate::intake::Road;
+use crate::sets::Sets;
+use crate::{clock, pipeline};
 
 /// What the doors and the sender share.
 #[derive(Debug)]
@@ -113,6 +119,38 @@ impl Relay {
         Asked { asking: Some(asking), health, until }
     }
 
+    /// The same for a check that came in other words; `None` where that is not wanted. What is
+    /// demanded and missing is told in place of an answer.
+    pub(crate) fn ask_restated(
+        &self,
+        source: Source<'_>,
+        facts: &Facts,
+        road: &Road,
+        sets: &Sets,
+        until: Instant,
+    ) -> Option<Result<Asked, Vec<String>>> {
+        if !self.config.restate {
+            return None;
+        }
+        let (hospital, now) = (&road.config.hospital, clock::now());
+        let sender = Sender {
+            org: &hospital.code,
+            org_name: &hospital.name,
+            msgid: &msgid(&hospital.code, now),
+            now,
+            stated: &self.config.stated,
+        };
+        let catalog = sets.catalogs.default_catalog();
+        let restated = restate(source, facts, catalog, &sender);
+        if restated.is_err() {
+            let outcome = Bureau::Lacking.name();
+            metrics::counter!("his_agent_relay_total", "outcome" => outcome).increment(1);
+        }
+        Some(restated.map(|it| {
+            self.ask(it.infno, &HeaderMap::new(), &Bytes::from(it.text), until)
+        }))
+    }
+
     /// An answer is owed to the insurer since now.
     pub(crate) fn wake(&self) {
         self.owed.notify_one();
@@ -181,6 +219,13 @@ impl Asked {
         metrics::counter!("his_agent_relay_total", "outcome" => outcome).increment(1);
         told
     }
+}
+
+/// The number of a message: provider, time, and four digits that tell two of one second apart.
+fn msgid(org: &str, now: DateTime) -> String {
+    let number = clock::new_id();
+    let number = number.get(number.len().saturating_sub(4)..).unwrap_or_default();
+    format!("{org}{}{number}", pipeline::stamp(now))
 }
 
 /// A gateway that fails in words of its own has refused.

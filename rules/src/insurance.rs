@@ -16,6 +16,7 @@ pub mod bureau;
 mod line;
 mod nodes;
 mod region;
+pub mod restate;
 
 use std::sync::Arc;
 

@@ -210,6 +210,11 @@ impl Reading {
 }
 
 /// The digits of a date or time; `None` when it is not written as one.
+/// A moment in any of the manners in which one is written.
+pub(crate) fn moment_of(text: &str) -> Option<DateTime> {
+    calendar(&moment_digits(text)?)
+}
+
 fn moment_digits(text: &str) -> Option<Cow<'_, str>> {
     if is_written_out(text.as_bytes()) {
         return Some(Cow::Owned(text.bytes().filter(u8::is_ascii_digit).map(char::from).collect()));

@@ -134,13 +134,84 @@ fn what_the_insurer_refuses_is_not_lost_in_silence() {
     assert!(agent.log().contains("JR1"));
 }
 
+/// A check in other words is asked there as 3101; where something is missing that it demands, nobody
+/// is asked, and the doctor reads what.
+#[test]
+fn a_check_in_other_words_is_asked_there_too() {
+    let bureau = Bureau::start(Manner::Says(findings("JR1"), Duration::ZERO));
+    let agent = agent(&bureau, &format!("[check]\ndeadline_ms = 1000\n[relay]\nrestate = true\n{STATED}"));
+    let said = post(&agent, "/v1/checks", &canonical());
+    let found = said["data"]["findings"].as_array().expect("a list").iter();
+    let found: Vec<&str> = found.filter_map(|it| it["jr_id"].as_str()).collect();
+    assert!(found.contains(&"JR1"), "{said}");
+    assert_eq!(said["data"]["bureau"], "answered", "{said}");
+    let asked = bureau.asked().pop().expect("it was asked");
+    assert_eq!((asked.path.as_str(), &asked.body["infno"]), ("/insurance/3101", &json!("3101")));
+    let patient = &asked.body["input"]["data"]["patient_dtos"][0];
+    assert_eq!(patient["patn_name"], "测试甲");
+    assert_eq!(patient["fsi_encounter_dtos"][0]["fsi_order_dtos"][0]["rx_id"], "RX1-1");
+    // What the doctor says of it goes there in an envelope of our own.
+    let body = json!({ "jr_id": "JR1", "state": "changed" });
+    let answered = post(&agent, "/v1/feedback", &body);
+    assert_eq!(answered["data"]["feedback"][0]["status"], "recorded", "{answered}");
+    assert!(wait_until(Duration::from_secs(20), || agent_owes_nothing(&agent)), "{}", agent.log());
+    let last = bureau.asked().pop().expect("a 3103");
+    assert_eq!((&last.body["infno"], &last.body["recer_sys_code"]), (&json!("3103"), &json!("YBXT")));
+    // Without the kind of catalogue nobody is asked.
+    let before = bureau.asked().len();
+    let mut lacking = canonical();
+    lacking["orders"][0].as_object_mut().expect("a line").remove("hilist_type");
+    let said = post(&agent, "/v1/checks", &lacking);
+    assert_eq!(said["data"]["bureau_text"], "医保端未审查：缺少目录类别", "{said}");
+    assert_eq!((&said["data"]["outcome"], bureau.asked().len()), (&json!("partial"), before));
+}
+
+/// A channel's dialect says it too.
+#[test]
+fn a_dialect_tells_what_the_insurer_lacked() {
+    let bureau = Bureau::start(Manner::Says(findings("JR1"), Duration::ZERO));
+    let more = format!("[check]\ndeadline_ms = 1000\n[relay]\nrestate = true\n{STATED}");
+    let agent = agent(&bureau, &more);
+    let review = std::fs::read(tests::cases::mappings().join("pass/cases/review.in.txt"));
+    let mut caller = his::Caller::connect(agent.his()).expect("the agent listens");
+    let headers = [("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")];
+    let review = review.expect("the case is shipped");
+    let answer = caller.call("POST", "/v1/channels/pass/checks", &headers, &review);
+    let text = answer.expect("an answer").text().to_string();
+    assert!(text.contains("\"HighestSlcode\":-1"), "{text}");
+    assert!(text.contains("医保端未审查：缺少"), "{text}");
+    assert_eq!(bureau.asked().len(), 0);
+}
+
+const STATED: &str = "stated = { mdtrtarea_admvs = \"430100\", recer_sys_code = \"YBXT\", infver = \"1.0.0\", \
+    opter_type = \"1\", poolarea = \"430100\", medins_admdvs = \"430100\", medins_type = \"A1\", \
+    medins_lv = \"5\", med_type = \"11\", matn_stas = \"0\", setl_totlnum = \"1\", insutype = \"310\", \
+    reim_flag = \"2\", out_setl_flag = \"0\", long_drord_flag = \"0\", chrg_type = \"09\", \
+    drord_bhvr = \"0\", hilist_lv = \"02\", hilist_pric = \"58.80\", ownpay_amt = \"0\", selfpay_amt = \"0\" }\n";
+
+/// Everything that the insurer demands, in canonical words, but what the hospital states of itself.
+fn canonical() -> Value {
+    let order = json!({ "rx_id": "RX1-1", "rxno": "RX1", "hilist_code": "XG04CBD247E002010101503",
+        "hilist_type": "101", "hosplist_code": "YP000502", "hosplist_name": "度他雄胺软胶囊", "cnt": "1",
+        "pric": "58.80", "sumamt": "58.80", "spec": "0.5mg×7粒/盒", "spec_unt": "盒",
+        "drord_begn_date": "20250610092500" });
+    json!({ "patient": { "patn_id": "P0001", "patn_name": "测试甲", "gend": "2", "brdy": "19600101" },
+        "encounter": { "mdtrt_id": "MZ1", "med_mdtrt_type": "1", "adm_date": "20250610091000",
+            "adm_dept_codg": "A03", "adm_dept_name": "内科" },
+        "diagnoses": [{ "dise_codg": "I10.x00", "dise_name": "高血压", "maindise_flag": "1",
+            "diag_time": "20250610092000" }],
+        "prescriber": { "drord_dr_codg": "D1", "drord_dr_name": "测试医师", "drord_dr_profttl": "232" },
+        "orders": [order] })
+}
+
 /// One that waits long for the insurer unless it is told otherwise.
 fn agent(bureau: &Bureau, more: &str) -> Agent {
     let check = if more.is_empty() { "[check]\ndeadline_ms = 1000\n" } else { more };
     let key = std::env::temp_dir().join(format!("bureau-apikey-{}", std::process::id()));
     std::fs::write(&key, "A1\n").expect("the temp folder takes a file");
+    let (check, relay) = check.split_once("[relay]\n").unwrap_or((check, ""));
     let relay = format!(
-        "{check}[relay]\nurl = \"{0}/insurance/{{infno}}\"\ncourse_url = \"{0}/course\"\n\
+        "{check}[[channel]]\nname = \"pass\"\nmappings = [\"pass/\"]\n[relay]\n{relay}url = \"{0}/insurance/{{infno}}\"\ncourse_url = \"{0}/course\"\n\
          headers = {{ apikey = \"file:{1}\" }}\n",
         bureau.url(),
         key.display()

@@ -12,6 +12,8 @@ pub(super) fn relay(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Rela
         course_url: target(section.text("course_url", to), "course_url", &section, to),
         feedback_url: target(section.text("feedback_url", to), "feedback_url", &section, to),
         ca_file: section.text("ca_file", to).map(Into::into),
+        restate: section.switch("restate", false, to),
+        stated: section.secrets("stated", to).into_iter().map(|(name, it, _)| (name, it)).collect(),
         headers: secrets::headers(&mut section, to),
     };
     let targets = [

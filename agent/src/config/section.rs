@@ -97,7 +97,10 @@ impl<'t, 'i> Section<'t, 'i> {
         });
         let texts: Option<Vec<_>> = texts.collect();
         texts.filter(|it| !it.is_empty()).unwrap_or_else(|| {
-            let what = "a table of names, each with file:PATH, env:NAME or credential:NAME";
+            let what = match key {
+                "stated" => "a table of names, each with a text in quotes",
+                _ => "a table of names, each with file:PATH, env:NAME or credential:NAME",
+            };
             wrong(key, value, what, to).unwrap_or_default()
         })
     }

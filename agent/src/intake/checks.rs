@@ -11,11 +11,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use jiff::civil::DateTime;
-use rules::insurance::Service;
+use rules::insurance::restate::Source;
+use rules::insurance::{Service, bureau};
 use rules::past;
 use rules::rule::Action;
-use rules::verdict::Origin;
-use rules::verdict::RULE_BROKE;
+use rules::verdict::{Bureau, Origin, RULE_BROKE};
 use rules::{Facts, Finding, InputFinding, Verdict as CheckVerdict};
 
 use super::answer::{Answer, Dialect, Fault, soap_result};
@@ -25,6 +25,7 @@ use super::{Road, read_body};
 use crate::checks::entry::{Check, Door};
 use crate::clock;
 use crate::pipeline::{self, Inbound, Parked, Verdict};
+use crate::relay::Asked;
 use crate::sets::Sets;
 
 /// One check between question and answer.
@@ -93,12 +94,40 @@ impl Question {
         self.asked + self.deadline.saturating_sub(margin)
     }
 
-    /// Judges until the deadline; what is not decided by then is told as such.
-    pub(super) fn judge(&self, road: &Road, sets: &Sets, facts: &Facts) -> Judged {
-        self.judged(road, self.evaluate(sets, facts))
+    /// Asks the insurer as well, where that is wanted of checks in these words.
+    fn ask_insurer(
+        &self,
+        road: &Road,
+        sets: &Sets,
+        source: Source<'_>,
+        facts: &Facts,
+    ) -> Option<Result<Asked, Vec<String>>> {
+        let relay = road.relay.as_ref()?;
+        relay.ask_restated(source, facts, road, sets, self.until())
     }
 
-    /// The same, before anything is told of it.
+    /// Judges until the deadline; what is not decided by then is told as such. What the insurer
+    /// says by then stands beside it.
+    async fn judge(
+        &self,
+        road: &Road,
+        sets: &Sets,
+        facts: &Facts,
+        insurer: Option<Result<Asked, Vec<String>>>,
+    ) -> Judged {
+        let mut verdict = self.evaluate(sets, facts);
+        match insurer {
+            Some(Ok(asked)) => bureau::merge(&mut [&mut verdict], asked.told().await),
+            Some(Err(lacking)) => {
+                verdict.bureau_missing = lacking;
+                bureau::merge(&mut [&mut verdict], Err(Bureau::Lacking));
+            }
+            None => {}
+        }
+        self.judged(road, verdict)
+    }
+
+    /// The rules' own verdict, before anything is told of it.
     pub(super) fn evaluate(&self, sets: &Sets, facts: &Facts) -> CheckVerdict {
         let in_time = || {
             #[cfg(test)]
@@ -223,8 +252,9 @@ pub(super) async fn check(
     let sets = road.sets.load_full();
     match rules::request::read(&text) {
         Ok(mut facts) => {
+            let insurer = question.ask_insurer(&road, &sets, Source::Canonical(&text), &facts);
             question.recall(&road, &mut facts).await;
-            let judged = question.judge(&road, &sets, &facts);
+            let judged = question.judge(&road, &sets, &facts, insurer).await;
             let answer = question.answer(&question.data(&judged), None);
             question.keep(&road, &bytes, [(facts, judged)]);
             answer
@@ -273,9 +303,11 @@ pub(super) async fn check_message(
     match &pipeline::judge(channel, &inbound, &road.config.listen.limits) {
         // What a code means that nobody has mapped is not known: a rule that needs it says so.
         Verdict::Accept(accepted) | Verdict::Park(Parked { accepted, .. }) => {
-            let mut facts = pipeline::facts(accepted);
+            let records = pipeline::records(accepted);
+            let mut facts = rules::facts_from_records(&records);
+            let insurer = question.ask_insurer(&road, &sets, Source::Records(&records), &facts);
             question.recall(&road, &mut facts).await;
-            let judged = question.judge(&road, &sets, &facts);
+            let judged = question.judge(&road, &sets, &facts, insurer).await;
             let told = question.data(&judged);
             let voice = voice(Some(&accepted.reading));
             let in_dialect = voice.say_check(&judged.verdict, &told, &facts);

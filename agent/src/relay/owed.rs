@@ -4,6 +4,7 @@
 //! sent in the envelope of the request that brought the finding, until the insurer takes it. What it
 //! refuses several times, or what is a week old, is given up and named.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -63,20 +64,24 @@ impl Owed {
     }
 
     /// The 3103, in the envelope of the request that brought the finding.
-    fn message(&self, check: Option<&Check>, limits: &adapters::Limits, org: &str) -> Value {
+    fn message(
+        &self,
+        check: Option<&Check>,
+        limits: &adapters::Limits,
+        org: &str,
+        stated: &BTreeMap<String, String>,
+    ) -> Value {
         let text = check
             .and_then(|it| adapters::text(&it.request, it.content_type.as_deref(), limits).ok());
         let request: Option<Map<String, Value>> =
             text.and_then(|it| serde_json::from_str(&it).ok());
         let mut envelope = request
             .filter(|it| it.contains_key("input"))
-            .unwrap_or_else(|| Map::from_iter([("fixmedins_code".to_owned(), Value::from(org))]));
+            .unwrap_or_else(|| own_envelope(org, stated));
         let during = is_during(check, &envelope);
         let now = clock::now();
         let fixmedins = envelope.get("fixmedins_code").and_then(Value::as_str).unwrap_or(org);
-        let number = clock::new_id();
-        let number = number.get(number.len().saturating_sub(4)..).unwrap_or_default();
-        let msgid = format!("{fixmedins}{}{number}", pipeline::stamp(now));
+        let msgid = super::msgid(fixmedins, now);
         envelope.insert("infno".to_owned(), json!("3103"));
         envelope.insert("msgid".to_owned(), json!(msgid));
         envelope
@@ -100,6 +105,13 @@ impl Owed {
         let since = pipeline::moment(&self.since);
         since.zip(oldest.ok()).is_some_and(|(since, oldest)| since < oldest)
     }
+}
+
+/// For a check that came in other words: the envelope that it was asked in.
+fn own_envelope(org: &str, stated: &BTreeMap<String, String>) -> Map<String, Value> {
+    let of_hospital = ENVELOPE.iter().filter_map(|name| stated.get_key_value(*name));
+    let of_hospital = of_hospital.map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+    Map::from_iter(of_hospital.chain([("fixmedins_code".to_owned(), Value::from(org))]))
 }
 
 /// Whether the finding came of a check of what was about to be paid for: by the number of the
@@ -197,7 +209,8 @@ fn send(
 ) -> Result<Result<(), Bureau>, StoreError> {
     let Some(target) = relay.target("3103").cloned() else { return Ok(Ok(())) };
     let check = log.get(&owed.check_id)?;
-    let body = owed.message(check.as_ref(), &relay.limits, org).to_string();
+    let stated = &relay.config.stated;
+    let body = owed.message(check.as_ref(), &relay.limits, org, stated).to_string();
     let request = Request {
         path: target.path("3103"),
         target,
@@ -233,6 +246,17 @@ fn count(outcome: &'static str) {
 
 /// What the insurer reads where nobody gave a reason of his own.
 const SELF_PAY: &str = "转自费，患者已知情同意";
+/// What of the envelope the hospital states of itself.
+const ENVELOPE: [&str; 8] = [
+    "mdtrtarea_admvs",
+    "insuplc_admdvs",
+    "recer_sys_code",
+    "signtype",
+    "infver",
+    "opter_type",
+    "opter",
+    "opter_name",
+];
 const TRANSACTIONS: [&str; 4] = ["3101", "3102", "3660", "3661"];
 /// The scenes in which somebody pays.
 const PAYING: [&str; 2] = ["settlement", "pre_settlement"];
@@ -282,7 +306,7 @@ mod tests {
             since: String::new(),
             refused: 0,
         };
-        let said = owed.message(Some(&kept), &adapters::Limits::default(), "H1");
+        let said = owed.message(Some(&kept), &adapters::Limits::default(), "H1", &BTreeMap::new());
         assert_eq!(said["input"]["data"]["warn_type"], expected, "{request}");
         assert_eq!(said["infno"], "3103");
     }
