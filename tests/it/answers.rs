@@ -16,6 +16,19 @@ answer = "pinyin/answers/dialect.toml"
 name = "winning"
 mappings = ["techservice/"]
 answer = "techservice/answers/dialect.toml"
+[[channel]]
+name = "yaowei"
+mappings = ["yaowei/"]
+[[channel]]
+name = "yiyao"
+mappings = ["yiyao/"]
+[[channel]]
+name = "bsxml"
+mappings = ["bsxml/"]
+[[channel]]
+name = "webapi"
+mappings = ["webapi/"]
+answer = "webapi/answers/dialect.toml"
 "#;
 
 #[test]
@@ -52,6 +65,36 @@ fn a_review_is_answered_in_the_words_of_its_dialect() {
     says(&ask("checks", "psJSONStr={"), 200, "{\"HighestSlcode\":-10,");
     let unknown = review.replacen("\"Sex\":\"男\"", "\"Sex\":\"<\\\"男\"", 1);
     says(&ask("checks", &unknown), 200, "psJSONStr/Patient/Sex");
+}
+
+/// The same prescription for thirty days, as five review products put it: each reads of it in its own
+/// words, and of what was not checked as well. A request that nobody can read is told, and never a pass.
+#[test]
+fn every_dialect_has_words_for_a_check() {
+    let agent = agent();
+    let form = "application/x-www-form-urlencoded; charset=utf-8";
+    let days = "【苯磺酸氨氯地平片】30日用量，一般不超过7日，请注明理由";
+    let ask = |channel: &str, content_type: &str, body: &[u8]| {
+        post(&agent, &format!("{channel}/checks"), content_type, body)
+    };
+    for (channel, content_type, case, hit, not_read) in [
+        ("pass", form, "long.in.txt", "\"HighestSlcode\":2,\"MustUseReason\":1", "\"HighestSlcode\":-10"),
+        ("yaowei", form, "long.in.txt", "<oeridid>CF202405150007-1</oeridid>", "<errormsg>"),
+        ("yiyao", form, "long.in.txt", "<message><recipe_id><![CDATA[CF1]]></recipe_id><infos><info>", "未审查"),
+        ("bsxml", "text/xml", "soap-with-a-head.in.xml", "&lt;OrderId&gt;701&lt;/OrderId&gt;", "Fault"),
+        ("webapi", "application/json", "long.in.json", "{\"output_out\":\"[{\\\"code\\\":\\\"2\\\"", "\"code\""),
+    ] {
+        let body = bytes(&format!("{channel}/cases/{case}"));
+        let answer = ask(channel, content_type, &body);
+        says(&answer, 200, hit);
+        says(&answer, 200, days);
+        // Metformin without a kidney value is not checked whole.
+        says(&answer, 200, "未审查");
+        let half = body.get(..body.len() / 2).expect("the half of it is there");
+        let refused = ask(channel, content_type, half);
+        assert!(refused.text().contains(not_read), "{channel}: {}", refused.text());
+        assert!(!refused.text().contains("\\\"code\\\":\\\"0\\\""), "{channel}: {}", refused.text());
+    }
 }
 
 #[test]
