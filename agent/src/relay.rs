@@ -146,9 +146,7 @@ impl Relay {
             let outcome = Bureau::Lacking.name();
             metrics::counter!("his_agent_relay_total", "outcome" => outcome).increment(1);
         }
-        Some(restated.map(|it| {
-            self.ask(it.infno, &HeaderMap::new(), &Bytes::from(it.text), until)
-        }))
+        Some(restated.map(|it| self.ask(it.infno, &HeaderMap::new(), &Bytes::from(it.text), until)))
     }
 
     /// An answer is owed to the insurer since now.

@@ -80,7 +80,8 @@ pub fn read(text: &str, service: Service, region: &Region) -> Result<Asked, Vec<
         }]);
     }
     let scenario = nodes::text(data, "trig_scen").or_else(|| nodes::text(data, "trigScen"));
-    let message = Message { region, service, scenario, insured_at: nodes::text(&json, "insuplc_admdvs") };
+    let message =
+        Message { region, service, scenario, insured_at: nodes::text(&json, "insuplc_admdvs") };
     let mut refused = Vec::new();
     let patients = patients.iter().map(|it| message.facts_of(it, &mut refused)).collect();
     let task_id = nodes::text(data, "task_id").map(str::to_owned);

@@ -65,9 +65,9 @@ impl<'a> Json<'a> {
             Json::Number(text) => Json::Number(own(text)),
             Json::Text(text) => Json::Text(own(text)),
             Json::List(items) => Json::List(items.iter().map(Json::to_static).collect()),
-            Json::Object(members) => Json::Object(
-                members.iter().map(|(name, it)| (own(name), it.to_static())).collect(),
-            ),
+            Json::Object(members) => {
+                Json::Object(members.iter().map(|(name, it)| (own(name), it.to_static())).collect())
+            }
         }
     }
 

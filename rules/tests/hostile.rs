@@ -54,7 +54,11 @@ fn the_national_message_may_be_hostile() {
             let mut changed = base.clone();
             *changed.pointer_mut(&place).unwrap() = hostile;
             let text = changed.to_string();
-            let Ok(asked) = insurance::read(&text, insurance::Service::Before, &insurance::Region::default()) else { continue };
+            let Ok(asked) =
+                insurance::read(&text, insurance::Service::Before, &insurance::Region::default())
+            else {
+                continue;
+            };
             for facts in asked.patients {
                 let verdict = judge(&rules, &facts, &text);
                 let answer = insurance::write_answer(&[verdict], &insurance::Reply::default());

@@ -26,7 +26,7 @@ mappings = ["yiyao/"]
 name = "bsxml"
 mappings = ["bsxml/"]
 [[channel]]
-name = "webapi"
+name = "rows"
 mappings = ["webapi/"]
 answer = "webapi/answers/dialect.toml"
 "#;
@@ -78,11 +78,35 @@ fn every_dialect_has_words_for_a_check() {
         post(&agent, &format!("{channel}/checks"), content_type, body)
     };
     for (channel, content_type, case, hit, not_read) in [
-        ("pass", form, "long.in.txt", "\"HighestSlcode\":2,\"MustUseReason\":1", "\"HighestSlcode\":-10"),
+        (
+            "pass",
+            form,
+            "long.in.txt",
+            "\"HighestSlcode\":2,\"MustUseReason\":1",
+            "\"HighestSlcode\":-10",
+        ),
         ("yaowei", form, "long.in.txt", "<oeridid>CF202405150007-1</oeridid>", "<errormsg>"),
-        ("yiyao", form, "long.in.txt", "<message><recipe_id><![CDATA[CF1]]></recipe_id><infos><info>", "未审查"),
-        ("bsxml", "text/xml", "soap-with-a-head.in.xml", "&lt;OrderId&gt;701&lt;/OrderId&gt;", "Fault"),
-        ("webapi", "application/json", "long.in.json", "{\"output_out\":\"[{\\\"code\\\":\\\"2\\\"", "\"code\""),
+        (
+            "yiyao",
+            form,
+            "long.in.txt",
+            "<message><recipe_id><![CDATA[CF1]]></recipe_id><infos><info>",
+            "未审查",
+        ),
+        (
+            "bsxml",
+            "text/xml",
+            "soap-with-a-head.in.xml",
+            "&lt;OrderId&gt;701&lt;/OrderId&gt;",
+            "Fault",
+        ),
+        (
+            "rows",
+            "application/json",
+            "../../webapi/cases/long.in.json",
+            "{\"output_out\":\"[{\\\"code\\\":\\\"2\\\"",
+            "\"code\"",
+        ),
     ] {
         let body = bytes(&format!("{channel}/cases/{case}"));
         let answer = ask(channel, content_type, &body);
@@ -93,7 +117,11 @@ fn every_dialect_has_words_for_a_check() {
         let half = body.get(..body.len() / 2).expect("the half of it is there");
         let refused = ask(channel, content_type, half);
         assert!(refused.text().contains(not_read), "{channel}: {}", refused.text());
-        assert!(!refused.text().contains("\\\"code\\\":\\\"0\\\""), "{channel}: {}", refused.text());
+        assert!(
+            !refused.text().contains("\\\"code\\\":\\\"0\\\""),
+            "{channel}: {}",
+            refused.text()
+        );
     }
 }
 

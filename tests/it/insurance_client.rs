@@ -63,7 +63,9 @@ fn a_client_may_have_manners_of_its_own() {
     let mut odd = request.body();
     odd["input"]["data"] = json!(odd["input"]["data"].to_string());
     let odd = odd.to_string();
-    for text in [odd.clone(), odd.replace("\"infno\":", "\"INFNO\":").replace("\"input\":", "\"INPUT\":")] {
+    for text in
+        [odd.clone(), odd.replace("\"infno\":", "\"INFNO\":").replace("\"input\":", "\"INPUT\":")]
+    {
         let said = post(&agent, "/insurance", &text);
         assert_eq!(said["output"]["result"][0]["rule_id"], "drug-sex", "{said}");
     }

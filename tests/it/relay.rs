@@ -32,6 +32,10 @@ fn findings_of_both_stand_in_one_answer() {
     // 3102 may live elsewhere.
     ask(&agent, "3102");
     assert_eq!(bureau.asked()[1].path, "/course");
+    // The log tells them apart, and nothing is made up about what is not ours.
+    let check_id = shown_check(&agent);
+    let told = agent.ask(&["checks", "show", &check_id]);
+    assert!(told.stdout.contains("R900001"), "{}", told.stdout);
     // The address alone may say which of the two it is.
     let mut unnumbered = request("3102");
     unnumbered.as_object_mut().expect("an envelope").remove("infno");
@@ -39,10 +43,6 @@ fn findings_of_both_stand_in_one_answer() {
     assert_eq!(bureau.asked()[2].path, "/course");
     post(&agent, "/fsi/api/riskConService/beforeAnalyze", &unnumbered);
     assert_eq!(bureau.asked()[3].path, "/insurance/3101");
-    // The log tells them apart, and nothing is made up about what is not ours.
-    let check_id = shown_check(&agent);
-    let told = agent.ask(&["checks", "show", &check_id]);
-    assert!(told.stdout.contains("R900001"), "{}", told.stdout);
 }
 
 /// Slow, silent, down, or out of its mind: the doctor is answered by us, in time, and told so.
@@ -139,7 +139,8 @@ fn what_the_insurer_refuses_is_not_lost_in_silence() {
 #[test]
 fn a_check_in_other_words_is_asked_there_too() {
     let bureau = Bureau::start(Manner::Says(findings("JR1"), Duration::ZERO));
-    let agent = agent(&bureau, &format!("[check]\ndeadline_ms = 1000\n[relay]\nrestate = true\n{STATED}"));
+    let agent =
+        agent(&bureau, &format!("[check]\ndeadline_ms = 1000\n[relay]\nrestate = true\n{STATED}"));
     let said = post(&agent, "/v1/checks", &canonical());
     let found = said["data"]["findings"].as_array().expect("a list").iter();
     let found: Vec<&str> = found.filter_map(|it| it["jr_id"].as_str()).collect();
@@ -156,7 +157,10 @@ fn a_check_in_other_words_is_asked_there_too() {
     assert_eq!(answered["data"]["feedback"][0]["status"], "recorded", "{answered}");
     assert!(wait_until(Duration::from_secs(20), || agent_owes_nothing(&agent)), "{}", agent.log());
     let last = bureau.asked().pop().expect("a 3103");
-    assert_eq!((&last.body["infno"], &last.body["recer_sys_code"]), (&json!("3103"), &json!("YBXT")));
+    assert_eq!(
+        (&last.body["infno"], &last.body["recer_sys_code"]),
+        (&json!("3103"), &json!("YBXT"))
+    );
     // Without the kind of catalogue nobody is asked.
     let before = bureau.asked().len();
     let mut lacking = canonical();

@@ -46,7 +46,10 @@ fn the_national_check_gets_the_answer_that_the_page_shows() {
     let page = read("docs/check.md");
     let rules = RuleSet::shipped().unwrap();
     let region = insurance::Region::default();
-    let patients = insurance::read(&block(&page, "request-3101"), insurance::Service::Before, &region).unwrap().patients;
+    let patients =
+        insurance::read(&block(&page, "request-3101"), insurance::Service::Before, &region)
+            .unwrap()
+            .patients;
     let verdicts: Vec<_> = patients.iter().map(|it| evaluate(&rules, it, now())).collect();
     let reply = Reply {
         inf_refmsgid: "0198",

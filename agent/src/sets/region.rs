@@ -39,7 +39,8 @@ mod tests {
         let text = format!(
             r#"{{"patient_dtos":{{"fsi_encounter_dtos":{{"mdtrt_id":"M","matn_stas":"{code}","fsi_order_dtos":{line}}}}}}}"#
         );
-        let asked = rules::insurance::read(&text, rules::insurance::Service::Before, &region).unwrap();
+        let asked =
+            rules::insurance::read(&text, rules::insurance::Service::Before, &region).unwrap();
         let facts = asked.patients.first().unwrap();
         let maternity = facts.patient.present().unwrap().maternity;
         let order = facts.orders.present().unwrap().first().unwrap();

@@ -286,7 +286,10 @@ mod tests {
         let dumb = r#"{"jr_id":"JR2","rule_id":"R7","sev_deg":"1"}"#;
         let told = "JR2 R7 1 2 - 医保端命中规则R7，没有写明内容 []";
         check(&answer(&format!(r#"{{"result":[{dumb}]}}"#)), told);
-        check(&answer(&format!(r#"{{"result":[{{"jr_id":"JR2"}}]}}"#)), "JR2  3 2 - 医保端有一条提示，没有写明内容 []");
+        check(
+            &answer(&format!(r#"{{"result":[{{"jr_id":"JR2"}}]}}"#)),
+            "JR2  3 2 - 医保端有一条提示，没有写明内容 []",
+        );
     }
 
     /// What is there and cannot be read is not the same as nothing.
@@ -297,7 +300,10 @@ mod tests {
         check(&answer(r#"{"findings":[{"a":1}]}"#), "garbled");
         check(&answer(r#"{"result":7}"#), "garbled");
         check(&answer("7"), "garbled");
-        check(&answer(&format!(r#"{{"result":[{FINDING},7]}}"#)), "JR1 R9 2 1 21.50 开药112天 [1 21.5] and more");
+        check(
+            &answer(&format!(r#"{{"result":[{FINDING},7]}}"#)),
+            "JR1 R9 2 1 21.50 开药112天 [1 21.5] and more",
+        );
     }
 
     #[test]

@@ -69,7 +69,11 @@ pub fn restate(
     };
     let mut work = Work { facts, catalog, sender, parts, lacking: Vec::new() };
     let text = work.message();
-    if work.lacking.is_empty() { Ok(Restated { infno: work.infno(), text }) } else { Err(work.lacking) }
+    if work.lacking.is_empty() {
+        Ok(Restated { infno: work.infno(), text })
+    } else {
+        Err(work.lacking)
+    }
 }
 
 /// The objects in which values are looked for.
@@ -85,9 +89,7 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn of_request(json: &'a Json<'a>) -> Parts<'a> {
         let one = |name: &str| json.get(name).cloned();
-        let many = |name: &str| {
-            json.get(name).map(|it| it.as_items().to_vec()).unwrap_or_default()
-        };
+        let many = |name: &str| json.get(name).map(|it| it.as_items().to_vec()).unwrap_or_default();
         Parts {
             patient: one("patient"),
             encounter: one("encounter"),
@@ -190,11 +192,7 @@ impl Work<'_> {
     }
 
     /// The elements of an entity; what is demanded and missing is noted.
-    fn members(
-        &mut self,
-        entity: &str,
-        find: impl Fn(&Self, &str) -> Option<String>,
-    ) -> Members {
+    fn members(&mut self, entity: &str, find: impl Fn(&Self, &str) -> Option<String>) -> Members {
         let catalog = self.catalog;
         let elements = catalog.entity(entity).map(Entity::elements).unwrap_or_default();
         let mut members = Members::new();
@@ -437,7 +435,10 @@ mod tests {
         let line = |it: &Facts| it.orders.present().unwrap().first().unwrap().clone();
         let (theirs, ours) = (line(facts), line(&own));
         assert_eq!((theirs.rx_id, theirs.national_code), (ours.rx_id, ours.national_code));
-        assert_eq!((theirs.quantity, theirs.price, theirs.begins), (ours.quantity, ours.price, ours.begins));
+        assert_eq!(
+            (theirs.quantity, theirs.price, theirs.begins),
+            (ours.quantity, ours.price, ours.begins)
+        );
         assert_eq!(facts.patient.present().unwrap().birth, own.patient.present().unwrap().birth);
         assert_eq!(facts.diagnoses.present().unwrap().len(), 1);
         for part in [
@@ -464,8 +465,13 @@ mod tests {
         check(&REQUEST.replace("19600101", " "), STATED, "出生日期");
         check(&REQUEST.replace(r#""patn_name":"测试甲","#, ""), STATED, "姓名");
         // Each once, however many lines lack it.
-        let twice = REQUEST.replace(r#""orders":["#, r#""orders":[{"rx_id":"2","hosplist_code":"Y","sumamt":1},"#);
-        check(&twice, STATED, "处方号 医保目录代码 医保目录名称 医院目录名称 数量 单价 规格 数量单位 医嘱开始日期");
+        let twice = REQUEST
+            .replace(r#""orders":["#, r#""orders":[{"rx_id":"2","hosplist_code":"Y","sumamt":1},"#);
+        check(
+            &twice,
+            STATED,
+            "处方号 医保目录代码 医保目录名称 医院目录名称 数量 单价 规格 数量单位 医嘱开始日期",
+        );
     }
 
     #[test]
@@ -478,12 +484,22 @@ mod tests {
 
     #[test]
     fn records_of_a_channel() {
-        let record = |entity: &str, text: &str| (entity.to_owned(), serde_json::from_str(text).unwrap());
+        let record =
+            |entity: &str, text: &str| (entity.to_owned(), serde_json::from_str(text).unwrap());
         let records = [
-            record("outpatient_registration", r#"{"patn_id":"P1","psn_name":"测试甲","gend":"1","brdy":"19600101","mdtrt_sn":"MZ1","begntime":"20250610091000","dept_code":"A03","dept_name":"内科","dr_name":"测试医师"}"#),
-            record("outpatient_diagnosis", r#"{"diag_code":"I10","diag_name":"高血压","maindiag_flag":"1","diag_time":"20250610092000"}"#),
+            record(
+                "outpatient_registration",
+                r#"{"patn_id":"P1","psn_name":"测试甲","gend":"1","brdy":"19600101","mdtrt_sn":"MZ1","begntime":"20250610091000","dept_code":"A03","dept_name":"内科","dr_name":"测试医师"}"#,
+            ),
+            record(
+                "outpatient_diagnosis",
+                r#"{"diag_code":"I10","diag_name":"高血压","maindiag_flag":"1","diag_time":"20250610092000"}"#,
+            ),
             record("outpatient_prescription", r#"{"rxno":"RX1","rx_srt_no":1,"vali_flag":"0"}"#),
-            record("outpatient_prescription", r#"{"rxno":"RX1","rx_srt_no":2,"rx_detl_id":"Y1","rx_detl_name":"药","drug_spec":"1mg","cnt":1,"cnt_unt":"盒","pric":1.5,"det_item_fee_sumamt":1.5,"rx_prsc_time":"20250610092500","prsc_dr_code":"D1","prsc_dept_code":"A03","prsc_dept_name":"内科"}"#),
+            record(
+                "outpatient_prescription",
+                r#"{"rxno":"RX1","rx_srt_no":2,"rx_detl_id":"Y1","rx_detl_name":"药","drug_spec":"1mg","cnt":1,"cnt_unt":"盒","pric":1.5,"det_item_fee_sumamt":1.5,"rx_prsc_time":"20250610092500","prsc_dr_code":"D1","prsc_dept_code":"A03","prsc_dept_name":"内科"}"#,
+            ),
         ];
         let facts = crate::facts_from_records(&records);
         let stated = format!("{STATED} drord_dr_profttl=232");

@@ -259,12 +259,10 @@ fn the_service_says_what_the_scene_leaves_open() {
         let asked = read(text, service, &Region::default()).unwrap();
         assert_eq!(asked.patients.first().unwrap().scene(), Some(scene), "{service:?}");
     }
-    assert_eq!(["3101", "3660", "3102", "3661"].map(Service::of), [
-        Service::Before,
-        Service::Before,
-        Service::During,
-        Service::During
-    ]);
+    assert_eq!(
+        ["3101", "3660", "3102", "3661"].map(Service::of),
+        [Service::Before, Service::Before, Service::During, Service::During]
+    );
 }
 
 /// Nodes as texts are read; what cannot be read is unknown and told, and an empty text is nothing.
@@ -291,7 +289,8 @@ fn nodes_that_are_texts() {
     check_lines("\"见附件\"", "not asked", "fsi_order_dtos[0]未审查：不是对象");
     check_lines("[\"x\",7]", "not asked", "fsi_order_dtos[1]未审查：不是对象");
     check_lines(&format!("[{LINE},7]"), "1 line", "fsi_order_dtos[1]未审查：不是对象");
-    let blank = encounter_json("[]").replace("\"fsi_diagnose_dtos\":[]", "\"fsi_diagnose_dtos\":\"\"");
+    let blank =
+        encounter_json("[]").replace("\"fsi_diagnose_dtos\":[]", "\"fsi_diagnose_dtos\":\"\"");
     assert_eq!(facts_of(&message(&patient(&blank))).first().unwrap().diagnoses, Group::Empty);
     check_error(&message("\"\""), "C103");
 }
@@ -458,7 +457,10 @@ fn judged(text: &str) -> Verdict {
 
 #[track_caller]
 fn check_error(text: &str, expected: &str) {
-    let codes: Vec<_> =
-        read(text, Service::Before, &Region::default()).unwrap_err().iter().map(|f| f.code).collect();
+    let codes: Vec<_> = read(text, Service::Before, &Region::default())
+        .unwrap_err()
+        .iter()
+        .map(|f| f.code)
+        .collect();
     assert_eq!(codes, [expected]);
 }

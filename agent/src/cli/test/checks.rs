@@ -94,11 +94,7 @@ impl Case<'_> {
         }
     }
 
-    fn answer(
-        &self,
-        accepted: &pipeline::Accepted,
-        rules: &RuleSet,
-    ) -> Result<Vec<u8>, String> {
+    fn answer(&self, accepted: &pipeline::Accepted, rules: &RuleSet) -> Result<Vec<u8>, String> {
         let facts = pipeline::facts(accepted);
         let mut verdict = rules::evaluate(rules, &facts, ASKED_AT);
         if let Ok(named) = fs::read_to_string(self.beside("check.rules")) {
