@@ -8,6 +8,8 @@ mod report;
 
 use std::path::Path;
 
+use jiff::civil::DateTime;
+use rules::Facts;
 use schemas::{Files, Problem};
 
 pub(crate) use self::report::{COLUMNS, Hit, Report, quoted};
@@ -15,7 +17,7 @@ use crate::checks::again;
 use crate::checks::entry::Check;
 use crate::clock;
 use crate::config::Config;
-use crate::history::History;
+use crate::history::KnownThen;
 use crate::pipeline;
 use crate::sets::{Sets, Texts, read_folder};
 
@@ -62,12 +64,13 @@ fn exchange(texts: &mut Texts, folder: &Path) -> Result<(), Vec<Problem>> {
     Ok(())
 }
 
-/// Judges a check by both, and counts; gives what either found. The past of patients is the daemon's:
-/// without it, a check knows what its caller sent.
+/// Judges a check by both, and counts; gives what either found. `past` says what was known of the patient
+/// at the moment: the daemon asks its store, the command has it from the daemon. Without it, a check
+/// knows what its caller sent.
 pub(crate) fn judge(
     config: &Config,
     (old, new): (&Sets, &Sets),
-    (check, past): (&Check, Option<&History>),
+    (check, past): (&Check, impl FnOnce(&Facts, DateTime) -> Option<KnownThen>),
     report: &mut Report,
 ) -> Vec<Hit> {
     // A request that somebody wrote by hand was asked now.
@@ -80,8 +83,8 @@ pub(crate) fn judge(
         report.unreadable();
         return Vec::new();
     };
-    if let Some(history) = past {
-        history.recall_as_of(&mut facts, now);
+    if let Some(past) = past(&facts, now) {
+        past.fill(&mut facts);
     }
     let before = rules::evaluate(&old.rules, &facts, now);
     if std::ptr::eq(old, new) {

@@ -60,6 +60,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use self::entry::Check;
 pub(crate) use self::keeper::{keep, tell};
 pub use self::kept::{from_json, to_json};
+pub(crate) use self::kept::{past_in, with_past};
 use self::links::Uploaded;
 pub use self::log::Log;
 use self::records::Writer;

@@ -29,6 +29,7 @@
 //! | `codec`, `fields` | what is kept, as bytes |
 //! | `cipher` | how it is sealed |
 //! | `recall` | the past of a check's patient |
+//! | `then` | what was known of a patient at a moment |
 //! | `remembered` | pasts in memory, until a row of theirs changes |
 //! | `fold` | the task that follows the outbox |
 //! | `routes` | what operators may ask: show, forget, begin anew |
@@ -47,6 +48,7 @@ mod recall;
 mod remembered;
 pub(crate) mod routes;
 mod seen;
+mod then;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -58,6 +60,7 @@ pub(crate) use self::fold::follow;
 pub(crate) use self::keys::Kind;
 use self::ledger::{Ledger, NotOpen};
 pub(crate) use self::seen::AboutLines;
+pub(crate) use self::then::KnownThen;
 use crate::clock;
 use crate::config::Config;
 use crate::outbox::{Outbox, StoreError};

@@ -14,9 +14,11 @@ use jiff::civil::DateTime;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::again;
 use super::entry::Check;
 use super::log::Log;
 use crate::control::{done, failed};
+use crate::history::KnownThen;
 use crate::intake::Road;
 use crate::outbox::{StoreError, blocking};
 use crate::pipeline;
@@ -30,6 +32,9 @@ pub(super) struct Page {
     to: String,
     /// The last check of the page before.
     after: Option<String>,
+    /// With what was known of the patient at the moment, as far as it is kept.
+    #[serde(default)]
+    past: bool,
 }
 
 /// `GET /admin/v1/checks/requests`
@@ -41,7 +46,8 @@ pub(super) async fn requests(State(road): State<Arc<Road>>, Query(page): Query<P
     };
     let work = move || {
         let log = road.checks.log().ok_or(StoreError::Stopped)?;
-        read(log, from, to, page.after.as_deref())
+        let past = |check: &Check| page.past.then(|| past_of(&road, check)).flatten();
+        read(log, (from, to), page.after.as_deref(), past)
     };
     match blocking(work).await {
         Ok(checks) => done(&json!({ "checks": checks })),
@@ -55,14 +61,16 @@ pub(super) async fn requests(State(road): State<Arc<Road>>, Query(page): Query<P
 /// So many checks or bytes as make a page; one at least, however large it is.
 fn read(
     log: &Log,
-    from: DateTime,
-    to: DateTime,
+    (from, to): (DateTime, DateTime),
     after: Option<&str>,
+    past: impl Fn(&Check) -> Option<KnownThen>,
 ) -> Result<Vec<Value>, StoreError> {
     let (mut checks, mut bytes) = (Vec::new(), 0);
     log.following(after, from, to, |check| {
+        let told = with_past(to_json(&check), past(&check).as_ref());
         bytes += check.request.len();
-        checks.push(to_json(&check));
+        bytes += told.get(PAST).and_then(Value::as_str).map_or(0, str::len);
+        checks.push(told);
         let is_full = checks.len() >= CHECKS_A_PAGE || bytes >= BYTES_A_PAGE;
         if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
@@ -81,6 +89,26 @@ pub fn to_json(check: &Check) -> Value {
         members.insert(name.to_owned(), Value::from(request));
     }
     told
+}
+
+/// What was known of the patient then: the request names it, and only the daemon can read its past.
+fn past_of(road: &Road, check: &Check) -> Option<KnownThen> {
+    let (org, limits) = (&road.config.hospital.code, &road.config.listen.limits);
+    let (facts, at) = again::facts(check, &road.sets.load(), org, limits)?;
+    road.history.known_then(&facts, at)
+}
+
+/// The same check with what was known of its patient.
+pub(crate) fn with_past(mut told: Value, past: Option<&KnownThen>) -> Value {
+    if let (Some(members), Some(past)) = (told.as_object_mut(), past) {
+        members.insert(PAST.to_owned(), Value::from(past.to_text()));
+    }
+    told
+}
+
+/// What [`with_past`] added.
+pub(crate) fn past_in(told: &Value) -> Option<KnownThen> {
+    KnownThen::from_text(told.get(PAST)?.as_str()?)
 }
 
 /// Reads what [`to_json`] wrote; a line without the form of a check is a canonical request.
@@ -113,6 +141,7 @@ fn unhex(text: &str) -> Option<Bytes> {
     bytes.filter(|_| rest.is_empty()).map(Bytes::from)
 }
 
+const PAST: &str = "past";
 const CHECKS_A_PAGE: usize = 200;
 const BYTES_A_PAGE: usize = 4 << 20;
 

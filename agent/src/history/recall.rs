@@ -10,6 +10,7 @@ use rules::{Facts, Group, facts};
 use super::keys::Pseudonym;
 use super::ledger::Ledger;
 use super::remembered::{Asked, Known, Past};
+use super::then::KnownThen;
 use super::{History, State};
 use crate::clock;
 use crate::outbox::{Reach, RowError};
@@ -44,13 +45,17 @@ impl History {
     /// Fills the history of a check that was made at a moment, as far as it was known then. Blocks, and
     /// takes the time that it takes: nobody waits for it.
     pub(crate) fn recall_as_of(&self, facts: &mut Facts, at: DateTime) {
-        let Some(ledger) = self.ledger() else { return };
-        let Some(named) = named(facts) else { return };
-        if let Ok(found) = ledger.read(&named, Reach::Disk, clock::now().date()) {
-            let known = past::known_at(found.unwrap_or_default(), at);
-            let kept = past::gather(known, encounter(facts).as_deref());
-            past::merge(&kept, ledger.since(), facts);
+        if let Some(then) = self.known_then(facts, at) {
+            then.fill(facts);
         }
+    }
+
+    /// What was known at a moment of whom a check is about; `None` when nobody can say. Blocks.
+    pub(crate) fn known_then(&self, facts: &Facts, at: DateTime) -> Option<KnownThen> {
+        let ledger = self.ledger()?;
+        let found = ledger.read(&named(facts)?, Reach::Disk, clock::now().date()).ok()?;
+        let noted = past::known_at(found.unwrap_or_default(), at);
+        Some(KnownThen { noted, since: ledger.since() })
     }
 
     async fn ask_the_disk(
@@ -155,7 +160,7 @@ fn named(facts: &Facts) -> Option<Named> {
     named.patn_id.is_some().then_some(named)
 }
 
-fn encounter(facts: &Facts) -> Option<String> {
+pub(super) fn encounter(facts: &Facts) -> Option<String> {
     facts.encounter.present().and_then(|it| it.mdtrt_id.clone())
 }
 

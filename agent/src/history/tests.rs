@@ -142,6 +142,12 @@ fn a_check_of_yesterday_knows_nothing_of_today() {
         let mut facts = asked("P1");
         history.recall_as_of(&mut facts, at.parse().unwrap());
         assert_eq!(facts.history.present().unwrap().orders.len(), expected, "{at}");
+        // The same for a command, which has it as a text.
+        let past = history.known_then(&asked("P1"), at.parse().unwrap()).unwrap();
+        assert_eq!(KnownThen::from_text(&past.to_text()).as_ref(), Some(&past));
+        let mut again = asked("P1");
+        past.fill(&mut again);
+        assert_eq!(again, facts, "{at}");
     }
     let mut nobody = rules::request::read("{}").unwrap();
     history.recall_as_of(&mut nobody, "2026-05-02T00:00:00".parse().unwrap());

@@ -4,6 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rules::Facts;
+
 use super::book;
 use super::execution::{Execution, State};
 use super::plan::{Job, scene_of, whole_days};
@@ -130,8 +132,10 @@ impl Work<'_> {
         let mut goes_on = true;
         for check in page {
             let begun = Instant::now();
-            let (config, past) = (&self.road.config, Some(&self.road.history));
-            for hit in backtest::judge(config, sets, (check, past), &mut self.execution.counts) {
+            let road = self.road;
+            let past = |facts: &Facts, at| road.history.known_then(facts, at);
+            let counts = &mut self.execution.counts;
+            for hit in backtest::judge(&road.config, sets, (check, past), counts) {
                 if self.execution.rows >= ROWS_MAX {
                     self.execution.rows_not_kept += 1;
                     continue;

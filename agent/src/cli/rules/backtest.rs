@@ -2,15 +2,17 @@
 //!
 //! The candidate is the rules in force with a pack in the place of its namesake, or with one rule
 //! switched on. Both judge the same request at the same moment; only this program works for it, not
-//! the daemon, which hands out the requests a page at a time.
+//! the daemon, which hands out the requests a page at a time, with what it knew of the patient then.
 
 mod hits;
 mod source;
 
 use std::path::PathBuf;
 
+use rules::Facts;
+
 use self::hits::Hits;
-use self::source::Source;
+use self::source::{Kept, Source};
 use super::super::{Exit, tell};
 use crate::backtest::{self, Report};
 use crate::config::Config;
@@ -71,8 +73,9 @@ fn backtest(arguments: &Arguments) -> Result<Report, Exit> {
     let mut source = Source::open(arguments, &config)?;
     let mut report = Report::new(named);
     let mut hits = Hits::create(arguments.hits.as_deref())?;
-    while let Some(check) = source.next()? {
-        for hit in backtest::judge(&config, (&old, &new), (&check, None), &mut report) {
+    while let Some(Kept { check, past }) = source.next()? {
+        let asked = (&check, |_: &Facts, _| past);
+        for hit in backtest::judge(&config, (&old, &new), asked, &mut report) {
             hits.write(&hit)?;
         }
         if report.checks.is_multiple_of(CHECKS_BETWEEN_WORDS) {

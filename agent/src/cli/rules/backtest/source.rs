@@ -13,9 +13,10 @@ use super::super::super::Exit;
 use super::super::super::sets::unanswered;
 use super::Arguments;
 use crate::checks::entry::Check;
-use crate::checks::{from_json, to_json};
+use crate::checks::{from_json, past_in, to_json, with_past};
 use crate::config::Config;
 use crate::control::client;
+use crate::history::KnownThen;
 use crate::pipeline;
 
 pub(super) struct Source {
@@ -29,13 +30,31 @@ enum From {
         from: String,
         to: String,
         after: Option<String>,
-        page: VecDeque<Check>,
+        page: VecDeque<Kept>,
     },
     File {
         lines: Lines<BufReader<File>>,
         path: PathBuf,
         line: u64,
     },
+}
+
+/// A check, and what was known of its patient then, where the daemon could say.
+pub(super) struct Kept {
+    pub(super) check: Check,
+    pub(super) past: Option<KnownThen>,
+}
+
+impl Kept {
+    /// Reads a check as the daemon tells it, or as `--save` has written it.
+    fn read(told: Value, line: &str) -> Option<Kept> {
+        let past = past_in(&told);
+        Some(Kept { check: from_json(told, line)?, past })
+    }
+
+    fn line(&self) -> Value {
+        with_past(to_json(&self.check), self.past.as_ref())
+    }
 }
 
 impl Source {
@@ -52,22 +71,23 @@ impl Source {
     }
 
     /// The next check; `None` after the last.
-    pub(super) fn next(&mut self) -> Result<Option<Check>, Exit> {
+    pub(super) fn next(&mut self) -> Result<Option<Kept>, Exit> {
         let next = match &mut self.from {
             From::File { lines, path, line } => next_line(lines, path, line)?,
             From::Daemon { socket, from, to, after, page } => {
                 if page.is_empty() {
                     let place = after.as_ref().map(|it| format!("&after={it}")).unwrap_or_default();
-                    let address = format!("/admin/v1/checks/requests?from={from}&to={to}{place}");
+                    let address =
+                        format!("/admin/v1/checks/requests?past=true&from={from}&to={to}{place}");
                     *page = read_page(socket, &address)?;
                 }
                 let next = page.pop_front();
-                *after = next.as_ref().map(|it| it.check_id.clone());
+                *after = next.as_ref().map(|it| it.check.check_id.clone());
                 next
             }
         };
-        if let (Some(check), Some((file, path))) = (&next, &mut self.save) {
-            writeln!(file, "{}", to_json(check)).map_err(|error| unusable(path, &error))?;
+        if let (Some(kept), Some((file, path))) = (&next, &mut self.save) {
+            writeln!(file, "{}", kept.line()).map_err(|error| unusable(path, &error))?;
         }
         Ok(next)
     }
@@ -77,15 +97,15 @@ fn next_line(
     lines: &mut Lines<BufReader<File>>,
     path: &Path,
     number: &mut u64,
-) -> Result<Option<Check>, Exit> {
+) -> Result<Option<Kept>, Exit> {
     for line in lines {
         let line = line.map_err(|error| unusable(path, &error))?;
         *number += 1;
         if line.trim().is_empty() {
             continue;
         }
-        let check = serde_json::from_str(&line).ok().and_then(|told| from_json(told, &line));
-        return check.map(Some).ok_or_else(|| {
+        let kept = serde_json::from_str(&line).ok().and_then(|told| Kept::read(told, &line));
+        return kept.map(Some).ok_or_else(|| {
             eprintln!("{}: 第{number}行不是审查，也不是规范请求", path.display());
             Exit::Data
         });
@@ -93,10 +113,10 @@ fn next_line(
     Ok(None)
 }
 
-fn read_page(socket: &Path, address: &str) -> Result<VecDeque<Check>, Exit> {
+fn read_page(socket: &Path, address: &str) -> Result<VecDeque<Kept>, Exit> {
     let told = client::get(socket, address).map_err(|error| unanswered(&error))?;
     let checks = told.get("checks").and_then(Value::as_array).into_iter().flatten();
-    Ok(checks.filter_map(|it| from_json(it.clone(), "")).collect())
+    Ok(checks.filter_map(|it| Kept::read(it.clone(), "")).collect())
 }
 
 /// Both ends as moments.
@@ -121,4 +141,27 @@ fn create(path: &Path) -> Result<(File, PathBuf), Exit> {
 pub(super) fn unusable(path: &Path, error: &std::io::Error) -> Exit {
     eprintln!("{}: {error}", path.display());
     Exit::Unavailable
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_known_of_the_patient_is_saved_with_the_request() {
+        check(KnownThen::from_text("2026-11-01 "), "2026-11-01 ");
+        check(None, "none");
+        let by_hand = r#"{"orders":[]}"#;
+        let kept = Kept::read(serde_json::from_str(by_hand).unwrap(), by_hand).unwrap();
+        assert_eq!((kept.check.request.as_ref(), kept.past), (by_hand.as_bytes(), None));
+    }
+
+    #[track_caller]
+    fn check(past: Option<KnownThen>, expected: &str) {
+        let kept = Kept { check: Check { check_id: "C1".to_owned(), ..Check::default() }, past };
+        let again = Kept::read(kept.line(), "").unwrap();
+        assert_eq!(again.check, kept.check);
+        assert_eq!(again.past.map_or("none".to_owned(), |it| it.to_text()), expected);
+    }
 }
