@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use rust_decimal::Decimal;
 use schemas::Problem;
 
+use crate::atc::AtcTable;
 use crate::drug_kind::DrugKind;
 use crate::facts::{Order, Title};
 use crate::hash::Table;
@@ -136,6 +137,8 @@ pub struct DrugTable {
     name: Table<Text, usize>,
     /// Every ingredient of every product.
     ingredients: HashSet<String>,
+    /// Where ingredients stand in the anatomical classification.
+    pub(crate) atc: AtcTable,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -336,7 +339,7 @@ fn kinds(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Vec<DrugKind> {
     kinds
 }
 
-const FORMS: [(&str, Form); 5] = [
+pub(crate) const FORMS: [(&str, Form); 5] = [
     ("口服", Form::Oral),
     ("注射", Form::Injection),
     ("外用", Form::Topical),
@@ -376,7 +379,7 @@ fn split(text: &str) -> Vec<&str> {
     text.split('+').map(str::trim).collect()
 }
 
-fn word<T: Copy>(
+pub(crate) fn word<T: Copy>(
     cells: &Cells<'_>,
     name: &str,
     known: &[(&str, T)],

@@ -22,7 +22,7 @@ use crate::scope::{Fit, Scope};
 use crate::session::{Line, LineKind, Session};
 use crate::sets::CodeSets;
 use crate::text::Text;
-use crate::verdict::{Completeness, Verdict};
+use crate::verdict::{Completeness, Audience, Verdict};
 
 /// Judges every rule that is on and fits the scene.
 #[must_use]
@@ -356,12 +356,9 @@ fn unidentified(case: &Case<'_>, needs: Identity) -> Vec<Text> {
         if needs.hospital && line.order.hospital_code.is_none() {
             missing.push(line.shared_path("hosplist_code"));
         }
-        if needs.atc && line.may_be_drug() && !line.is_herbal() {
-            match line.product {
-                None => missing.push(line.shared_path("hosplist_code")),
-                Some(product) if product.atc.is_none() => missing.push(line.shared_path("atc")),
-                Some(_) => {}
-            }
+        if needs.atc && line.may_be_drug() && !line.is_herbal() && line.lacks_atc() {
+            let of_product = if line.product.is_some() { "atc" } else { "hosplist_code" };
+            missing.push(line.shared_path(of_product));
         }
     }
     missing
@@ -397,14 +394,13 @@ fn uncoded(case: &Case<'_>, needs: Identity) -> Vec<Text> {
     missing
 }
 
-/// Worst first: severity, then action; equal ones stay in the order of the rules.
+/// Worst first: severity, then action; equal ones stay in the order of the rules. Complete is only
+/// what lacked nothing, whether or not the doctor is told of it.
 fn finish(mut verdict: Verdict) -> Verdict {
     verdict.findings.sort_by_key(|finding| (finding.severity, finding.action));
     verdict.outcome = if !verdict.not_run.is_empty() {
         Completeness::Degraded
-    } else if verdict.unknown.iter().all(|unknown| unknown.is_silent)
-        && verdict.questions.is_empty()
-    {
+    } else if verdict.unknown.iter().all(|unknown| unknown.told_to == Audience::Log) {
         Completeness::Complete
     } else {
         Completeness::Partial

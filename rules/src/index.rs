@@ -1,7 +1,7 @@
 //! From an order line to the knowledge rows about it, by hash and never by search.
 //!
 //! The cost of a check grows with the lines and the rules, not with the rows: a line is looked up
-//! by hospital code, national code, three prefixes and its ingredients.
+//! by hospital code, national code, three prefixes, its ingredients and their classes.
 
 use std::collections::BTreeSet;
 
@@ -187,7 +187,7 @@ impl Index {
         if let Some(class) = line.national_code().and_then(|code| code.get(1..)) {
             branches(class, &CLASS_LENGTHS).for_each(|class| look_up(&self.class, class));
         }
-        if let Some(atc) = line.product.and_then(|product| product.atc.as_deref()) {
+        for atc in line.atc_codes() {
             branches(atc, &ATC_LENGTHS).for_each(|branch| look_up(&self.atc, branch));
         }
         line.ingredient_names().for_each(|ingredient| look_up(&self.ingredient, ingredient));

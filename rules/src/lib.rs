@@ -18,6 +18,7 @@
 //! never blocks and never looks like a pass: it is *unknown*, with the names of what is missing.
 
 pub mod age;
+mod atc;
 pub mod cases;
 pub mod codes;
 pub mod condition;

@@ -1,7 +1,7 @@
 //! Rule packs: folders of data that become one proved set of rules.
 //!
 //! `packs/<pack>/pack.toml` says what the pack is, `rules.toml` lists its rules, `<rule>.csv` holds
-//! the knowledge rows of a rule, `drugs.csv` a drug table, `cases.toml` inputs with the verdict they
+//! the knowledge rows of a rule, `drugs.csv` a drug table, `ingredients.csv` their classes, `cases.toml` inputs with the verdict they
 //! must get. A set is loaded whole or not at all, and every fault is told with its place. What a
 //! hospital changes one by one is logged in an [`overlay`]. What it writes anew lies in a pack of its
 //! own that `overlays` the shipped one: a rule of the same id replaces it (and keeps its rows unless
@@ -68,6 +68,10 @@ impl RuleSet {
             if let Some(text) = files.get(&file) {
                 drugs.read(&file, text, pack.overlays.is_some(), &mut problems);
             }
+            let file = format!("packs/{}/ingredients.csv", pack.folder);
+            if let Some(text) = files.get(&file) {
+                drugs.atc.read(&file, text, pack.overlays.is_some(), &mut problems);
+            }
         }
         packs.extend(overlay::own::pack(files));
         let mut resting = overlay::set::add(files, &mut sets, &mut problems);
@@ -133,6 +137,9 @@ impl RuleSet {
         versions.join(", ")
     }
 }
+
+/// What a pack knows of drugs, whichever rules it has.
+const DRUG_TABLES: [&str; 2] = ["drugs.csv", "ingredients.csv"];
 
 /// The packs in the order in which they apply: what overlays comes after what it changes.
 fn packs(files: &Files, problems: &mut Vec<Problem>) -> Vec<Pack> {
@@ -208,7 +215,7 @@ fn add_rules(files: &Files, pack: &Pack, rules: &mut Vec<Rule>, problems: &mut V
     }
     for (path, _) in files.iter().filter(|(path, _)| path.starts_with(&folder)) {
         let is_rows = path.rsplit_once('.').is_some_and(|(_, kind)| kind == "csv")
-            && path != format!("{folder}drugs.csv")
+            && !DRUG_TABLES.iter().any(|name| *path == format!("{folder}{name}"))
             && !path.starts_with(&format!("{folder}sets/"));
         if is_rows && !used.contains(path) {
             let message = "no rule of this pack has the name of this file";

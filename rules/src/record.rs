@@ -11,7 +11,7 @@ use crate::finding_id::FindingId;
 use crate::hash::Fast;
 use crate::rule::{Action, OnMissing, Rule, Severity};
 use crate::text::Text;
-use crate::verdict::{Finding, FindingLine, Origin, Question, Role, Task, Unknown, Verdict};
+use crate::verdict::{Finding, FindingLine, Origin, Question, Role, Task, Audience, Unknown, Verdict};
 
 /// Files the outcomes of one rule. A rule passed only if nothing hit and nothing stayed open.
 pub(crate) fn record(verdict: &mut Verdict, case: &Case<'_>, outcomes: Vec<Outcome>) {
@@ -57,11 +57,10 @@ fn tells_of_unidentified(rule: &Rule) -> bool {
 /// What the rule says about missing data holds for what it lacks, not for drugs in no table.
 fn file_unknown(verdict: &mut Verdict, case: &Case<'_>, missing: Vec<Text>, unlisted: Vec<Text>) {
     let rule = case.rule;
-    let is_told = rule.on_missing == OnMissing::Report && rule.action != Action::Silent;
     let mut unknown = Unknown {
         rule_id: rule.id.clone(),
         rule_name: rule.name.clone(),
-        is_silent: missing.is_empty() || !is_told,
+        told_to: told_to(rule, &missing),
         missing: each_once(missing),
     };
     if !unknown.missing.is_empty() {
@@ -78,6 +77,15 @@ fn file_unknown(verdict: &mut Verdict, case: &Case<'_>, missing: Vec<Text>, unli
         unknown.missing = each_once(unknown.missing);
     }
     verdict.unknown.push(unknown);
+}
+
+/// A doctor is told what a reporting rule lacks, and is not told what another will ask.
+fn told_to(rule: &Rule, missing: &[Text]) -> Audience {
+    match rule.on_missing {
+        _ if rule.action == Action::Silent => Audience::Log,
+        OnMissing::Report if !missing.is_empty() => Audience::Doctor,
+        _ => Audience::Program,
+    }
 }
 
 /// Lists of a few dozen, of which hardly any has a path twice.

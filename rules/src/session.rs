@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use crate::age::BirthRange;
+use crate::atc::AtcTable;
 use crate::drug::{DrugTable, Form, Product};
 use crate::drug_kind::DrugKind;
 use crate::facts::{Facts, InputFinding, Order, Route};
@@ -115,6 +116,8 @@ pub struct Line<'a> {
     paths: RefCell<Vec<(&'static str, Text)>>,
     specification: OnceCell<Option<Specification>>,
     ingredient_bits: OnceCell<u64>,
+    atc: &'a AtcTable,
+    ingredient_classes: Vec<&'a str>,
 }
 
 impl<'a> Session<'a> {
@@ -178,7 +181,10 @@ fn lines<'a>(
             paths: RefCell::default(),
             specification: OnceCell::new(),
             ingredient_bits: OnceCell::new(),
+            atc: &drugs.atc,
+            ingredient_classes: Vec::new(),
         };
+        line.ingredient_classes = line.classes_by_ingredients();
         line.doubt_the_dose(findings);
         line
     });
@@ -296,10 +302,7 @@ impl<'a> Line<'a> {
                 let of_code = self.national_code().and_then(|code| code.get(1..));
                 of_code.is_some_and(|code| code.starts_with(class.as_str()))
             }
-            Key::Atc(branch) => {
-                let atc = self.product.and_then(|product| product.atc.as_deref());
-                atc.is_some_and(|code| code.starts_with(branch.as_str()))
-            }
+            Key::Atc(branch) => self.atc_codes().any(|code| code.starts_with(branch.as_str())),
             Key::Ingredient(name) => self.contains(name),
             Key::Set(name) => {
                 let members = sets.members(name, self.begins);
@@ -329,6 +332,32 @@ impl<'a> Line<'a> {
             None => (&[][..], self.order.ingredients.as_slice()),
         };
         of_product.iter().map(|i| i.name.as_str()).chain(sent.iter().map(String::as_str))
+    }
+
+    /// Where it stands in the anatomical classification: by the drug table, else by what it contains.
+    pub(crate) fn atc_codes(&self) -> impl Iterator<Item = &'a str> {
+        let of_product = self.product.and_then(|product| product.atc.as_deref());
+        of_product.into_iter().chain(self.ingredient_classes.iter().copied())
+    }
+
+    /// What the classes of its ingredients are, where no product says its own.
+    fn classes_by_ingredients(&self) -> Vec<&'a str> {
+        if self.product.is_some_and(|product| product.atc.is_some()) {
+            return Vec::new();
+        }
+        let form = self.form();
+        let codes = self.ingredient_names().flat_map(|name| self.atc.codes(name, form));
+        codes.map(Text::as_str).collect()
+    }
+
+    /// Whether nobody can say of some part of it where it stands in that classification.
+    pub(crate) fn lacks_atc(&self) -> bool {
+        if self.product.is_some_and(|product| product.atc.is_some()) {
+            return false;
+        }
+        let form = self.form();
+        let mut names = self.ingredient_names();
+        !self.has_known_ingredients() || names.any(|name| self.atc.codes(name, form).is_empty())
     }
 
     /// One bit for each ingredient; two may share one. Rows ask hundreds of lines for theirs, and

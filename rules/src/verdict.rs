@@ -50,7 +50,7 @@ pub struct Verdict {
 /// How much of the check was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Completeness {
-    /// Every rule decided.
+    /// Every rule decided, also those that would not have told the doctor what they lack.
     #[default]
     Complete,
     /// Some rule lacked data.
@@ -217,8 +217,19 @@ pub struct Unknown {
     pub rule_name: String,
     /// Paths of the missing elements.
     pub missing: Vec<Text>,
-    /// Not shown to the doctor.
-    pub is_silent: bool,
+    /// Who is told.
+    pub told_to: Audience,
+}
+
+/// Who is told that a rule could not decide. Whoever is not, it was not checked all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// The doctor, in a sentence.
+    Doctor,
+    /// Programs, briefly: the doctor is asked instead, or could do nothing about it.
+    Program,
+    /// Nobody but the log: the rule is on trial, and no answer depends on it.
+    Log,
 }
 
 impl Unknown {
@@ -284,7 +295,7 @@ pub struct Task {
 }
 
 impl Verdict {
-    /// The canonical answer. Silent findings and silent unknowns are for the log only.
+    /// The canonical answer. What rules on trial found or could not decide is for the log only.
     #[must_use]
     pub fn to_json(&self, check_id: &str, elapsed_us: u64) -> String {
         Writer::object(|writer| {
@@ -297,6 +308,10 @@ impl Verdict {
                 writer.text("origin", finding.origin.name());
             });
             self.write_unknown(writer);
+            writer.objects("not_checked", self.not_checked(), |writer, (rules, missing)| {
+                writer.texts("rule_ids", &rules);
+                writer.texts("missing", missing);
+            });
             writer.objects("questions", &self.questions, |writer, question| {
                 writer.text("question_id", &question.id);
                 writer.text("rule_id", &question.rule_id);
@@ -336,7 +351,20 @@ impl Verdict {
 
     /// The rules that could not decide, as far as the doctor is told.
     pub(crate) fn shown_unknown(&self) -> impl Iterator<Item = &Unknown> {
-        self.unknown.iter().filter(|unknown| !unknown.is_silent)
+        self.unknown.iter().filter(|unknown| unknown.told_to == Audience::Doctor)
+    }
+
+    /// The other rules that could not decide, in short: those that lack the same in one entry.
+    fn not_checked(&self) -> Vec<(Vec<&str>, &[Text])> {
+        let mut entries: Vec<(Vec<&str>, &[Text])> = Vec::new();
+        for unknown in self.unknown.iter().filter(|unknown| unknown.told_to == Audience::Program) {
+            let same = entries.iter_mut().find(|(_, missing)| *missing == unknown.missing);
+            match same {
+                Some((rules, _)) => rules.push(&unknown.rule_id),
+                None => entries.push((vec![&unknown.rule_id], &unknown.missing)),
+            }
+        }
+        entries
     }
 
     pub(crate) fn write_unknown(&self, writer: &mut Writer) {
@@ -408,7 +436,7 @@ mod tests {
         let facts = request::read(request).unwrap();
         let verdict = evaluate(&starter(), &facts, NOW.parse().unwrap());
         let id = verdict.findings.first().unwrap().id.clone();
-        let expected = r#"{"check_id":"C1","outcome":"complete","findings":[{"jr_id":"ID","rule_id":"drug-sex","rule_name":"药品区分性别使用","vola_cont":"【度他雄胺软胶囊】限男性使用，患者性别为女","patn_id":"P\"1","mdtrt_id":"M1","judge_result_detail_dtos":[{"jrd_id":"ID-1","patn_id":"P\"1","mdtrt_id":"M1","rx_id":"1","vola_item_type":"1","vola_amt":58.80}],"vola_amt":58.80,"vola_amt_stas":"1","sev_deg":"1","vola_evid":"GZ10000301004000 药品区分性别使用；知识点第1批（2025-05-23）","vola_bhvr_type":"2","official_code":"GZ10000301004000","action":"confirm","origin":"local"}],"unknown":[],"questions":[],"tasks":[],"data_findings":[{"code":"C307","path":"orders[1].drug_used_frqu","found":"饭前","expected":"发送QD、BID、TID、Q8H、QOD、PRN等频次"}],"not_run":[],"rules_version":"starter 2026.1","elapsed_us":17}"#;
+        let expected = r#"{"check_id":"C1","outcome":"complete","findings":[{"jr_id":"ID","rule_id":"drug-sex","rule_name":"药品区分性别使用","vola_cont":"【度他雄胺软胶囊】限男性使用，患者性别为女","patn_id":"P\"1","mdtrt_id":"M1","judge_result_detail_dtos":[{"jrd_id":"ID-1","patn_id":"P\"1","mdtrt_id":"M1","rx_id":"1","vola_item_type":"1","vola_amt":58.80}],"vola_amt":58.80,"vola_amt_stas":"1","sev_deg":"1","vola_evid":"GZ10000301004000 药品区分性别使用；知识点第1批（2025-05-23）","vola_bhvr_type":"2","official_code":"GZ10000301004000","action":"confirm","origin":"local"}],"unknown":[],"not_checked":[],"questions":[],"tasks":[],"data_findings":[{"code":"C307","path":"orders[1].drug_used_frqu","found":"饭前","expected":"发送QD、BID、TID、Q8H、QOD、PRN等频次"}],"not_run":[],"rules_version":"starter 2026.1","elapsed_us":17}"#;
         assert_eq!(verdict.to_json("C1", 17).replace(&id, "ID"), expected);
     }
 }

@@ -162,8 +162,7 @@ fn lacks(line: &Line<'_>, key: &Key, sets: &CodeSets) -> Option<String> {
             (line.may_be_drug() && !line.has_known_ingredients()).then_some("drug_ingd")
         }
         Key::Atc(_) => {
-            let atc = line.product.and_then(|product| product.atc.as_ref());
-            (line.may_be_drug() && atc.is_none()).then_some("atc")
+            (line.may_be_drug() && line.lacks_atc()).then_some("atc")
         }
         Key::Set(name) => {
             let mut members = sets.members(name, line.begins).iter();

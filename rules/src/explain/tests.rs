@@ -3,6 +3,7 @@
 use super::*;
 use crate::families::bench::{Bench, NOW, starter};
 use crate::rule::{Action, OnMissing};
+use crate::verdict::Audience;
 use crate::{evaluate, request};
 
 const DUTASTERIDE: &str = r#"{"patient":{"gend":"2","brdy":"19680315"},"encounter":{"mdtrt_id":"M1","med_mdtrt_type":"1"},
@@ -136,7 +137,7 @@ fn check_trial(allergies: &str, on_missing: OnMissing, in_earnest: [usize; 3]) {
     for (action, expected) in [(Action::Reason, in_earnest), (Action::Silent, [0, 0, 0])] {
         rules.rules[0].action = action;
         let verdict = evaluate(&rules, &facts, NOW.parse().unwrap());
-        let unknown = verdict.unknown.iter().filter(|it| !it.is_silent).count();
+        let unknown = verdict.unknown.iter().filter(|it| it.told_to == Audience::Doctor).count();
         let seen = [verdict.shown().count(), verdict.questions.len(), unknown];
         assert_eq!(seen, expected, "{on_missing:?} {action:?}");
     }

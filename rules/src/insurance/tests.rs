@@ -6,7 +6,7 @@ use crate::facts::Title;
 use crate::families::bench::{NOW, starter};
 use crate::frequency::Frequency;
 use crate::unit::Unit;
-use crate::verdict::Verdict;
+use crate::verdict::{Audience, Verdict};
 
 const LINE: &str = r#"{"rx_id":"RX0001-1","rxno":"RX0001","hilist_code":"XG04CBD247E002010101503",
     "hilist_name":"度他雄胺软胶囊","hosplist_code":"YP000502","hosplist_name":"度他雄胺软胶囊","cnt":"4",
@@ -48,7 +48,7 @@ fn what_the_message_does_not_carry_is_unknown() {
     let unknown: Vec<_> = verdict
         .unknown
         .iter()
-        .filter(|unknown| !unknown.is_silent)
+        .filter(|unknown| unknown.told_to == Audience::Doctor)
         .map(|u| format!("{} {}", u.rule_id, u.missing.join(",")))
         .collect();
     assert_eq!(unknown, ["prescription-days orders[RX0001-1].drug_used_sdose"]);

@@ -13,10 +13,11 @@ use crate::facts::{Allergy as Recorded, AllergySeverity};
 use crate::families::clinical::allergy_text::{Said, read};
 use crate::families::clinical::contact::is_now;
 use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows};
-use crate::knowledge::Row;
+use crate::knowledge::{Key, Row};
 use crate::parameter::{Column, ColumnKind};
 use crate::rule::{Action, Severity};
 use crate::session::Line;
+use crate::text::Text;
 
 /// The family `allergy`.
 pub struct Allergy;
@@ -148,7 +149,7 @@ enum Relation {
 
 fn judge_allergy(case: &Case<'_>, piece: &Piece<'_>, lines: &[&Line<'_>]) -> Vec<Outcome> {
     let text = piece.text;
-    let mut hits: Vec<Outcome> = Vec::new();
+    let (mut hits, mut missing): (Vec<Outcome>, Vec<Text>) = Default::default();
     for line in lines {
         let by_row = case
             .matches
@@ -159,12 +160,31 @@ fn judge_allergy(case: &Case<'_>, piece: &Piece<'_>, lines: &[&Line<'_>]) -> Vec
         let closest = by_row.chain(itself).min_by_key(|(relation, _)| *relation);
         if let Some((relation, row)) = closest {
             hits.push(Outcome::Hit(hit(case, piece, line, relation, row)));
+        } else {
+            missing.extend(unidentified(case, text, line));
         }
     }
     if hits.is_empty() && !is_placed(case, text) {
         hits.extend(not_placed(text, lines));
+    } else if !missing.is_empty() {
+        hits.push(Outcome::Unidentified { missing });
     }
     hits
+}
+
+/// What a drug is not known by that could be the one reacted to, or one of its class.
+fn unidentified(case: &Case<'_>, text: &str, line: &Line<'_>) -> Option<Text> {
+    let not_drugs = case.rule.parameters.list("not_drugs");
+    if text.is_empty() || not_drugs.iter().any(|word| text.contains(word.as_str())) {
+        return None;
+    }
+    if !line.has_known_ingredients() {
+        return Some(line.shared_path("drug_ingd"));
+    }
+    let by_class = |row: &Row| matches!(row.key, Key::Atc(_)) && names(row, text);
+    let mut in_force = case.rule.rows.iter().filter(|row| row.applies(case.now.date()));
+    let is_open = !line.is_herbal() && line.lacks_atc() && in_force.any(by_class);
+    is_open.then(|| line.shared_path("hosplist_code"))
 }
 
 fn names(row: &Row, text: &str) -> bool {
@@ -290,6 +310,21 @@ mod tests {
         check("IBU", allergy, "", "pass");
         weight("AMO", allergy, "", "2 reason");
         weight("CEZ", allergy, "", "3 hint");
+    }
+
+    #[test]
+    fn a_drug_that_nobody_knows_is_not_passed() {
+        let penicillin = r#"[{"algs":"青霉素 皮疹"}]"#;
+        check("NEW", penicillin, "", "unknown orders[1].drug_ingd");
+        check("NEW", r#"[{"algs":"海鲜"}]"#, "", "pass");
+        let by_ingredient = |name: &str, expected: &str| {
+            let request = request("NEW", penicillin, "")
+                .replace("\"NEW\"", &format!("\"NEW\",\"drug_ingd\":\"{name}\""));
+            BENCH.check(&request, expected);
+        };
+        // The class of an ingredient that is in no table is not known; its name is.
+        by_ingredient("哌拉西林", "unknown orders[1].hosplist_code");
+        by_ingredient("青霉素", "hit 1: 患者有「青霉素 皮疹」过敏史，【NEW】含该成分");
     }
 
     #[test]
