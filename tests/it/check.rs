@@ -60,9 +60,9 @@ fn a_prescription_in_the_vendors_own_words_can_be_checked() {
 #[test]
 fn the_national_interface_is_answered_in_every_form_it_comes_in() {
     let agent = Agent::start(Setup::files());
-    let hit = "0: drug-sex; unknown: prescription-days";
-    let pass = "0: ; unknown: prescription-days";
-    let unknown = "0: ; unknown: drug-sex prescription-days";
+    let hit = "0: drug-sex; unknown: allergy prescription-days";
+    let pass = "0: ; unknown: allergy prescription-days";
+    let unknown = "0: ; unknown: allergy drug-sex prescription-days";
     for form in [Form::Lists, Form::Objects] {
         check_national(agent.his(), "/insurance", &form.request(&json!("2")), hit);
         check_national(agent.his(), "/insurance", &form.request(&json!(2)), hit);

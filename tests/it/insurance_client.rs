@@ -14,9 +14,9 @@ fn a_client_of_the_interface_needs_only_a_new_address() {
         for (infno, address) in ADDRESSES {
             let ask = |sex, dose| Request { infno, shape, sex, dose };
             // A drug for men, given to a woman; given to a man; to somebody whose sex nobody states.
-            check(&agent, address, &ask("2", true), "hit drug-sex 违规项 RX1-1 58.80 of 58.80");
-            check(&agent, address, &ask("1", true), "nothing found");
-            check(&agent, address, &ask("9", true), "not judged drug-sex");
+            check(&agent, address, &ask("2", true), "hit drug-sex 违规项 RX1-1 58.80 of 58.80; not judged allergy");
+            check(&agent, address, &ask("1", true), "not judged allergy");
+            check(&agent, address, &ask("9", true), "not judged allergy; not judged drug-sex");
         }
     }
 }
@@ -101,7 +101,7 @@ fn a_client_may_answer_for_what_it_was_told() {
     feedback["input"] = json!({ "data": { "warn_type": "1", "warns": warns } });
     assert_eq!(post(&agent, "/insurance", &feedback.to_string())["infcode"], 0);
     // Who has answered is not asked again.
-    check(&agent, "/insurance", &request, "nothing found");
+    check(&agent, "/insurance", &request, "not judged allergy");
 }
 
 /// The number in the envelope, and the addresses under which gateways offer it.
