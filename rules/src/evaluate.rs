@@ -22,7 +22,7 @@ use crate::scope::{Fit, Scope};
 use crate::session::{Line, LineKind, Session};
 use crate::sets::CodeSets;
 use crate::text::Text;
-use crate::verdict::{Completeness, Audience, Verdict};
+use crate::verdict::{Audience, Completeness, Verdict};
 
 /// Judges every rule that is on and fits the scene.
 #[must_use]

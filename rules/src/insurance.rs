@@ -168,7 +168,8 @@ impl Message<'_> {
         let mut orders: Vec<Order> = lines.filter_map(read).collect();
         request::refuse_too_many(&orders, "fsi_order_dtos", reading);
         line::tell_apart(&mut orders);
-        line::take_back(&mut orders);
+        let is_before = scene_asked_for(self.scenario).is_none_or(Scene::is_before);
+        line::take_back(&mut orders, is_before, reading);
         match orders.is_empty() {
             false => Group::Present(orders),
             // Lines that nobody can read are not the same as no lines.

@@ -11,7 +11,9 @@ use crate::finding_id::FindingId;
 use crate::hash::Fast;
 use crate::rule::{Action, OnMissing, Rule, Severity};
 use crate::text::Text;
-use crate::verdict::{Finding, FindingLine, Origin, Question, Role, Task, Audience, Unknown, Verdict};
+use crate::verdict::{
+    Audience, Finding, FindingLine, Origin, Question, Role, Task, Unknown, Verdict,
+};
 
 /// Files the outcomes of one rule. A rule passed only if nothing hit and nothing stayed open.
 pub(crate) fn record(verdict: &mut Verdict, case: &Case<'_>, outcomes: Vec<Outcome>) {

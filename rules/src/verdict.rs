@@ -312,20 +312,9 @@ impl Verdict {
                 writer.texts("rule_ids", &rules);
                 writer.texts("missing", missing);
             });
-            writer.objects("questions", &self.questions, |writer, question| {
-                writer.text("question_id", &question.id);
-                writer.text("rule_id", &question.rule_id);
-                writer.text("rule_name", &question.rule_name);
-                writer.text("text", &question.text);
-                writer.texts("missing", &question.missing);
-            });
-            writer.objects("tasks", &self.tasks, |writer, task| {
-                writer.text("rule_id", &task.rule_id);
-                writer.texts("lines", &task.lines);
-                writer.text("text", &task.text);
-                writer.raw("due_hours", task.due_hours);
-            });
-            writer.objects("data_findings", &self.data_findings, write_input_finding);
+            self.write_questions(writer);
+            self.write_tasks(writer);
+            self.write_data_findings(writer);
             writer.texts("not_run", &self.not_run);
             writer.maybe_text("bureau", self.bureau.map(Bureau::name));
             writer.maybe_text("bureau_text", self.bureau_text().as_deref());
@@ -374,6 +363,29 @@ impl Verdict {
             writer.text("text", &unknown.text());
             writer.texts("missing", &unknown.missing);
         });
+    }
+
+    pub(crate) fn write_questions(&self, writer: &mut Writer) {
+        writer.objects("questions", &self.questions, |writer, question| {
+            writer.text("question_id", &question.id);
+            writer.text("rule_id", &question.rule_id);
+            writer.text("rule_name", &question.rule_name);
+            writer.text("text", &question.text);
+            writer.texts("missing", &question.missing);
+        });
+    }
+
+    pub(crate) fn write_tasks(&self, writer: &mut Writer) {
+        writer.objects("tasks", &self.tasks, |writer, task| {
+            writer.text("rule_id", &task.rule_id);
+            writer.texts("lines", &task.lines);
+            writer.text("text", &task.text);
+            writer.raw("due_hours", task.due_hours);
+        });
+    }
+
+    pub(crate) fn write_data_findings(&self, writer: &mut Writer) {
+        writer.objects("data_findings", &self.data_findings, write_input_finding);
     }
 
     /// The members that the national result has; amounts nobody sent are 0 with status 异常.

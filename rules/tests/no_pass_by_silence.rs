@@ -47,7 +47,8 @@ fn a_drug_that_is_known_by_its_ingredient_alone() {
 #[test]
 fn what_the_doctor_is_not_told_is_listed_in_short() {
     // Nobody maps the drug: a rule of charges would tell of each such drug, and does so here.
-    let request = r#"{"allergies":[],"orders":[{"rx_id":"1","hosplist_code":"NEW1","medc_days":"3"}]}"#;
+    let request =
+        r#"{"allergies":[],"orders":[{"rx_id":"1","hosplist_code":"NEW1","medc_days":"3"}]}"#;
     check(request, "herb-pair", "not checked orders[1].drug_ingd");
     check(request, "disease", "not checked orders[1].drug_ingd");
     let answer = answer(request);

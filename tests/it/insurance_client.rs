@@ -14,7 +14,12 @@ fn a_client_of_the_interface_needs_only_a_new_address() {
         for (infno, address) in ADDRESSES {
             let ask = |sex, dose| Request { infno, shape, sex, dose };
             // A drug for men, given to a woman; given to a man; to somebody whose sex nobody states.
-            check(&agent, address, &ask("2", true), "hit drug-sex 违规项 RX1-1 58.80 of 58.80; not judged allergy");
+            check(
+                &agent,
+                address,
+                &ask("2", true),
+                "hit drug-sex 违规项 RX1-1 58.80 of 58.80; not judged allergy",
+            );
             check(&agent, address, &ask("1", true), "not judged allergy");
             check(&agent, address, &ask("9", true), "not judged allergy; not judged drug-sex");
         }
@@ -88,6 +93,37 @@ fn a_client_reads_nothing_but_its_envelope() {
     let said = answer.json();
     assert_eq!((answer.status, &said["infcode"]), (200, &json!(-1)), "{said}");
     assert!(said["err_msg"].as_str().unwrap_or_default().contains("编码"), "{said}");
+}
+
+/// A birth date to come, a quantity below nothing, a drug that takes an attestation: three sentences on
+/// the doctor's screen, and three lists for the program.
+#[test]
+fn a_client_is_told_what_is_asked_and_what_is_doubted() {
+    let agent = Agent::start(Setup::files());
+    let request = Request { infno: "3101", shape: Shape::Lists, sex: "1", dose: false };
+    let mut body = request.body();
+    let patient = &mut body["input"]["data"]["patient_dtos"][0];
+    patient["brdy"] = json!("2130-01-01");
+    let mut lines = vec![request.order(), request.order()];
+    for (line, (id, code, name, count)) in lines.iter_mut().zip([
+        ("A", "XJ01MAM122B002010101600", "盐酸莫西沙星注射液", "-3"),
+        ("B", "XS01EEQ092G010010101322", "曲伏前列素滴眼液", "1"),
+    ]) {
+        (line["rx_id"], line["hilist_code"]) = (json!(id), json!(code));
+        (line["hilist_name"], line["hosplist_name"]) = (json!(name), json!(name));
+        (line["hosplist_code"], line["cnt"]) = (json!(""), json!(count));
+    }
+    patient["fsi_encounter_dtos"][0]["fsi_order_dtos"] = json!(lines);
+    let said = post(&agent, "/insurance", &body.to_string());
+    let warning = said["warn_msg"].as_str().expect("a text");
+    for told in ["请核对出生日期", "请核对明细A的数量：-3", "药品限二线使用"]
+    {
+        assert!(warning.contains(told), "{told}: {said}");
+    }
+    let doubted = said["output"]["data_findings"].as_array().expect("a list");
+    let doubted: Vec<&str> = doubted.iter().filter_map(|it| it["path"].as_str()).collect();
+    assert_eq!(doubted, ["orders[A].cnt", "patient.brdy"], "{said}");
+    assert_eq!(said["output"]["questions"][0]["missing"][0], "orders[B].attst_flag", "{said}");
 }
 
 #[test]

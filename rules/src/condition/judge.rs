@@ -161,9 +161,7 @@ fn lacks(line: &Line<'_>, key: &Key, sets: &CodeSets) -> Option<String> {
         Key::Ingredient(_) => {
             (line.may_be_drug() && !line.has_known_ingredients()).then_some("drug_ingd")
         }
-        Key::Atc(_) => {
-            (line.may_be_drug() && line.lacks_atc()).then_some("atc")
-        }
+        Key::Atc(_) => (line.may_be_drug() && line.lacks_atc()).then_some("atc"),
         Key::Set(name) => {
             let mut members = sets.members(name, line.begins).iter();
             return members.find_map(|member| lacks(line, member, sets));

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
+use crate::facts::InputFinding;
 use crate::verdict::{Bureau, Finding, FindingLine, Role, Unknown, Verdict, clip};
+use crate::vocabulary;
 use crate::write::Writer;
 
 /// What the answer's envelope says besides the findings.
@@ -56,6 +58,16 @@ fn with_a_detail(finding: &Finding) -> Cow<'_, Finding> {
 
 fn write_unjudged(writer: &mut Writer, verdict: &Verdict) {
     verdict.write_unknown(writer);
+    // What the interface does not know either is written only where there is some.
+    if !verdict.questions.is_empty() {
+        verdict.write_questions(writer);
+    }
+    if !verdict.tasks.is_empty() {
+        verdict.write_tasks(writer);
+    }
+    if !verdict.data_findings.is_empty() {
+        verdict.write_data_findings(writer);
+    }
     if !verdict.not_run.is_empty() {
         writer.texts("not_run", &verdict.not_run);
     }
@@ -65,7 +77,9 @@ fn write_unjudged(writer: &mut Writer, verdict: &Verdict) {
 
 fn is_unjudged(verdict: &Verdict) -> bool {
     let is_asked_in_vain = verdict.bureau.is_some_and(|it| it.text().is_some());
-    !verdict.not_run.is_empty() || is_asked_in_vain || verdict.shown_unknown().next().is_some()
+    let is_open = verdict.shown_unknown().next().is_some() || !verdict.questions.is_empty();
+    let is_doubted = !verdict.data_findings.is_empty() || !verdict.tasks.is_empty();
+    !verdict.not_run.is_empty() || is_asked_in_vain || is_open || is_doubted
 }
 
 /// A check that the deadline cut off, or of which a rule failed, must not look like a pass. The doctor may go on (`infcode` 0);
@@ -81,21 +95,20 @@ fn unfinished(verdicts: &[Verdict]) -> &'static str {
     }
 }
 
-/// What could not be judged, in the member that the interface has for remarks. It is not `err_msg`:
-/// some clients take a success with an error message for a failure.
+/// What the doctor should know beside the findings, in the member that the interface has for remarks:
+/// what was not believed, what is asked and owed, what could not be judged. It is not `err_msg`: some
+/// clients take a success with an error message for a failure.
 fn warning(verdicts: &[Verdict]) -> String {
-    let data = verdicts.iter().flat_map(|it| &it.data_findings);
-    let scenario =
-        data.clone().filter(|it| it.path == super::SCENARIO).map(|it| it.expected.clone());
-    let lines = data.filter(|it| it.path.starts_with(super::LINE) && it.code == "C102");
-    let lines = lines.map(|it| format!("{}未审查：{}，{}", it.path, it.found, it.expected));
     let bureau = verdicts.iter().find_map(Verdict::bureau_text);
-    let unknown = verdicts.iter().flat_map(Verdict::shown_unknown).map(Unknown::text);
+    let data = verdicts.iter().flat_map(|it| &it.data_findings).map(doubt);
+    let asked = verdicts.iter().flat_map(|it| &it.questions).map(|it| it.text.clone());
+    let owed = verdicts.iter().flat_map(|it| &it.tasks).map(|it| it.text.clone());
+    let open = verdicts.iter().flat_map(Verdict::shown_unknown).map(Unknown::text);
     let mut said: Vec<String> = Vec::new();
     let mut characters = 0;
-    for sentence in bureau.into_iter().chain(scenario.take(1)).chain(lines).chain(unknown) {
+    for sentence in bureau.into_iter().chain(data).chain(asked).chain(owed).chain(open) {
         // Nobody is told more than that, and often there is much more.
-        if characters > MESSAGE_CHARACTERS_MAX {
+        if characters > WARNING_CHARACTERS_MAX {
             break;
         }
         if !said.contains(&sentence) {
@@ -104,6 +117,22 @@ fn warning(verdicts: &[Verdict]) -> String {
         }
     }
     said.join("；")
+}
+
+/// 「请核对明细RX1的数量：-3」.
+fn doubt(data: &InputFinding) -> String {
+    if data.path == super::SCENARIO {
+        return data.expected.clone();
+    }
+    if data.path.starts_with(super::LINE) && data.code == "C102" {
+        return format!("{}未审查：{}，{}", data.path, data.found, data.expected);
+    }
+    let element = vocabulary::element_zh(&data.path).unwrap_or(&data.path);
+    let line = ["orders[", "fees["].iter().find_map(|list| data.path.strip_prefix(list));
+    match line.and_then(|rest| rest.split_once("].")) {
+        Some((rx_id, _)) => format!("请核对明细{rx_id}的{element}：{}", data.found),
+        None => format!("请核对{element}：{}", data.found),
+    }
 }
 
 /// The national answer to a request that could not be judged.
@@ -125,10 +154,14 @@ fn envelope(
         writer.text("refmsg_time", reply.refmsg_time);
         writer.text("respond_time", reply.respond_time);
         writer.text("err_msg", clip(error, MESSAGE_CHARACTERS_MAX));
-        writer.text("warn_msg", clip(warning, MESSAGE_CHARACTERS_MAX));
+        writer.text("warn_msg", clip(warning, WARNING_CHARACTERS_MAX));
         write_output(writer);
     })
 }
 
-/// The length that the interface declares for `err_msg`; `warn_msg` has none of its own.
+/// The length that the interface declares for `err_msg`.
 const MESSAGE_CHARACTERS_MAX: usize = 200;
+
+/// The interface declares none for `warn_msg`; more than this nobody reads on a screen. The lists of
+/// the output hold all of it.
+const WARNING_CHARACTERS_MAX: usize = 500;

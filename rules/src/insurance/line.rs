@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use super::nodes;
 use super::region::Region;
-use crate::facts::Order;
+use crate::facts::{InputFinding, Order};
 use crate::groups;
 use crate::json::Json;
 use crate::number::decimal;
@@ -83,11 +83,13 @@ pub(super) fn tell_apart(orders: &mut [Order]) {
     }
 }
 
-/// What was taken back counts no more, and the lines that take it back are nothing to judge.
-pub(super) fn take_back(orders: &mut [Order]) {
+/// What was taken back counts no more, and the lines that take it back are nothing to judge. Where
+/// no line of the item is there to be lessened, before anything is paid for, the line is an order with
+/// a quantity that cannot be: the drug is judged, and the quantity is not known.
+pub(super) fn take_back(orders: &mut [Order], is_before: bool, reading: &mut Reading) {
     for at in 0..orders.len() {
         let (before, rest) = orders.split_at_mut(at);
-        let Some(refund) = rest.first_mut() else { return };
+        let Some((refund, behind)) = rest.split_first_mut() else { return };
         let Some(mut left) = refund.quantity.filter(Decimal::is_sign_negative).map(|it| -it) else {
             continue;
         };
@@ -104,6 +106,24 @@ pub(super) fn take_back(orders: &mut [Order]) {
             let rest = |amount: Decimal| Some((amount - taken * order.price?).max(Decimal::ZERO));
             order.amount = order.amount.and_then(rest);
         }
+        if !left.is_zero() {
+            let has_taken = refund.quantity != Some(-left);
+            let is_alone = !has_taken && !behind.iter().any(|it| is_same_item(it, refund));
+            doubt_the_quantity(refund, is_before && is_alone, reading);
+        }
+    }
+}
+
+fn doubt_the_quantity(refund: &mut Order, is_order: bool, reading: &mut Reading) {
+    reading.data_findings.push(InputFinding {
+        code: "C301",
+        path: format!("orders[{}].cnt", refund.rx_id),
+        found: refund.quantity.unwrap_or_default().to_string(),
+        expected: "核对数量：前面没有同一项目、同一单价的明细可以冲减这么多".to_owned(),
+    });
+    if is_order {
+        refund.voided = false;
+        (refund.quantity, refund.amount, refund.own_pay) = (None, None, None);
     }
 }
 

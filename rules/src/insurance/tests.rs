@@ -343,21 +343,24 @@ fn what_was_taken_back_counts_no_more() {
     let of = |id: &str, quantity: &str| {
         LINE.replace("RX0001-1", id).replace("\"cnt\":\"4\"", &format!("\"cnt\":\"{quantity}\""))
     };
-    check_taken_back(&[of("a", "4"), of("b", "-4")], "");
-    check_taken_back(&[of("a", "4"), of("b", "-1")], "a 3 64.50");
-    check_taken_back(&[of("a", "4"), of("b", "4"), of("c", "-5")], "a 3 64.50");
-    check_taken_back(&[of("b", "-4"), of("a", "4")], "a 4 86.00");
+    check_taken_back(&[of("a", "4"), of("b", "-4")], "", "");
+    check_taken_back(&[of("a", "4"), of("b", "-1")], "a 3 64.50", "");
+    check_taken_back(&[of("a", "4"), of("b", "4"), of("c", "-5")], "a 3 64.50", "");
+    check_taken_back(&[of("b", "-4"), of("a", "4")], "a 4 86.00", "C301 -4");
+    check_taken_back(&[of("a", "4"), of("b", "-5")], "", "C301 -5");
 }
 
 #[track_caller]
-fn check_taken_back(lines: &[String], expected: &str) {
+fn check_taken_back(lines: &[String], expected: &str, doubted: &str) {
     let facts = facts_of(&message(&patient(&encounter_json(&format!("[{}]", lines.join(","))))));
     let orders = facts.first().unwrap().orders.present().unwrap();
     let left = orders.iter().filter(|it| !it.voided);
     let left =
         left.map(|it| format!("{} {} {}", it.rx_id, it.quantity.unwrap(), it.amount.unwrap()));
     assert_eq!(left.collect::<Vec<_>>().join(", "), expected);
-    assert_eq!(facts.first().unwrap().data_findings, []);
+    let doubts = facts.first().unwrap().data_findings.iter();
+    let doubts: Vec<_> = doubts.map(|it| format!("{} {}", it.code, it.found)).collect();
+    assert_eq!(doubts.join(", "), doubted);
 }
 
 #[test]
@@ -366,7 +369,7 @@ fn a_refund_without_prices_takes_back_no_more_than_it_is_for() {
         let line = LINE.replace("RX0001-1", id).replace(r#""pric":21.50,"#, "");
         line.replace("\"cnt\":\"4\"", &format!("\"cnt\":\"{quantity}\""))
     };
-    check_taken_back(&[of("a", "4"), of("b", "4"), of("c", "-4")], "a 4 86.00");
+    check_taken_back(&[of("a", "4"), of("b", "4"), of("c", "-4")], "a 4 86.00", "");
 }
 
 /// Whoever is still here repeats the day of admission; whoever settles has left.
@@ -463,4 +466,47 @@ fn check_error(text: &str, expected: &str) {
         .map(|f| f.code)
         .collect();
     assert_eq!(codes, [expected]);
+}
+
+/// One message with three faults: not one of them is passed over.
+#[test]
+fn what_is_asked_and_what_is_doubted_is_told() {
+    let line = |id: &str, code: &str, name: &str, count: &str| {
+        format!(
+            r#"{{"rx_id":"{id}","rxno":"R","hilist_code":"{code}","hilist_name":"{name}","cnt":"{count}","pric":"10","sumamt":"10",
+            "drord_begn_date":"2026-05-15 09:25:00","curr_drord_flag":"1"}}"#
+        )
+    };
+    let lines = format!(
+        "[{},{}]",
+        line("A", "XJ01MAM122B002010101600", "盐酸莫西沙星注射液", "-3"),
+        line("B", "XS01EEQ092G010010101322", "曲伏前列素滴眼液", "1"),
+    );
+    let message = message(&patient(&encounter_json(&lines)).replace("1960-01-01", "2030-01-01"));
+    let facts = facts_of(&message).remove(0);
+    let verdict = evaluate(&crate::RuleSet::shipped().unwrap(), &facts, NOW.parse().unwrap());
+    let hits: Vec<_> = verdict.findings.iter().map(|it| it.rule_id.clone()).collect();
+    let answer: serde_json::Value =
+        serde_json::from_str(&write_answer(&[verdict], &Reply::default())).unwrap();
+    let said = answer["warn_msg"].as_str().unwrap();
+    for told in [
+        "请核对出生日期：2***1",
+        "请核对明细A的数量：-3",
+        "请补充医师对限定条件的确认，用于审查药品限二线使用",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    let lists = ["data_findings", "questions", "unknown"].map(|list| {
+        let entries = answer["output"][list].as_array().unwrap().iter();
+        let shown = entries.map(|it| {
+            let name = if list == "data_findings" { &it["path"] } else { &it["rule_id"] };
+            name.as_str().unwrap().to_owned()
+        });
+        shown.collect::<Vec<_>>().join(" ")
+    });
+    assert_eq!(lists[0], "orders[A].cnt patient.brdy");
+    assert!(lists[1].contains("fund-second-line"), "{answer}");
+    // The drug is judged all the same, with what is known of it.
+    assert!(lists[2].contains("prescription-days"), "{answer}");
+    assert_eq!(hits, ["completeness"]);
 }
