@@ -65,6 +65,23 @@ impl Age {
         None
     }
 
+    /// Whether a birth date cannot be that of somebody of this age: beyond what counting from one at
+    /// birth, or an age written some time ago, makes of it. A birth date that cannot be is no matter.
+    pub(crate) fn contradicts(self, birth: Date, on: Date) -> bool {
+        let slack = match self.smallest {
+            Smallest::Year => 2.years(),
+            Smallest::Month => 2.months(),
+            Smallest::Day => 30.days(),
+        };
+        let (Some(_), Some(range)) = (BirthRange::exact(birth, on), BirthRange::from_age(self, on))
+        else {
+            return false;
+        };
+        let first = range.earliest.checked_sub(slack).unwrap_or(range.earliest);
+        let last = range.latest.checked_add(slack).unwrap_or(range.latest);
+        birth < first || birth > last
+    }
+
     fn span(self) -> Span {
         self.years.years().months(self.months).days(self.days)
     }

@@ -55,6 +55,12 @@ pub static CODES: &[CodeEntry] = &[
         "unreadable age text",
         "发送出生日期，或如「34岁」「3岁2月」「28天」的年龄",
     ),
+    entry(
+        "C311",
+        "几个值互相矛盾",
+        "values that contradict each other",
+        "核对这几个值；矛盾的值都不采信，用到它们的规则无法判断",
+    ),
     entry("R101", "文件不是可读的TOML", "not readable TOML", "按提示的行列修正"),
     entry("R102", "不认识的键", "unknown key", "删除或改正键名"),
     entry("R103", "缺少必需的键", "a required key is missing", "补上该键"),
@@ -170,6 +176,7 @@ mod tests {
             include_str!("overlay/apply.rs"),
             include_str!("overlay/log.rs"),
             include_str!("verdict.rs"),
+            include_str!("contradiction.rs"),
         ]
         .concat();
         let unused: Vec<_> = CODES

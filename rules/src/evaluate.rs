@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jiff::civil::{Date, DateTime};
 
+use crate::contradiction;
 use crate::facts::{Diagnosis, Facts, Group, InputFinding, Surgery};
 use crate::families::law::prescription_days::{DAYS_DIFFER, days_that_differ};
 use crate::family::{Case, LooksAt, Match, Outcome, Rows};
@@ -38,6 +39,8 @@ pub fn evaluate_while(
     now: DateTime,
     mut go_on: impl FnMut() -> bool,
 ) -> Verdict {
+    let believed = contradiction::left_out(facts, now.date());
+    let facts = &*believed;
     let session = Session::new(facts, &rules.drugs, &rules.sets, now);
     let found = rows_about(rules, &session);
     let diagnoses = rows_about_diagnoses(rules, facts, now.date());
@@ -87,6 +90,8 @@ pub(crate) fn look_at<T>(
     id: &str,
     look: impl FnOnce(&Case<'_>, &Rule, &[Outcome]) -> T,
 ) -> Option<T> {
+    let believed = contradiction::left_out(facts, now.date());
+    let facts = &*believed;
     let at = rules.rules.iter().position(|rule| rule.id == id)?;
     let general = rules.rules.get(at)?;
     let set_here = general.as_set_for(facts, now.date());

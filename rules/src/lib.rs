@@ -22,6 +22,7 @@ mod atc;
 pub mod cases;
 pub mod codes;
 pub mod condition;
+mod contradiction;
 mod dose;
 pub mod drug;
 pub mod drug_kind;

@@ -217,6 +217,8 @@ pub(crate) fn element_zh(path: &str) -> Option<&'static str> {
         "drug_used_way_code" | "drug_used_way_name" => "给药途径",
         "medc_days" => "用药天数",
         "drord_begn_date" => "开始时间",
+        "drord_stop_date" => "停止时间",
+        "sumamt" => "金额",
         "rights" => "处方权",
         "skin_test_rslt" => "皮试结果",
         "drip_spd" | "pump_spd" => "滴速",

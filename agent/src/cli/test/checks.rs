@@ -10,6 +10,7 @@ use std::sync::Arc;
 use adapters::{Limits, Prepare, WireFormat};
 use jiff::civil::DateTime;
 use mappings::{MappingSet, Told, check_variable};
+use rules::verdict::Audience;
 use rules::{Completeness, RuleSet, Verdict};
 use schemas::{Files, Problem};
 
@@ -122,7 +123,7 @@ impl Case<'_> {
 fn keep_only(verdict: &mut Verdict, named: &[&str]) {
     verdict.findings.retain(|it| named.contains(&it.rule_id.as_str()));
     verdict.unknown.retain(|it| named.contains(&it.rule_id.as_str()));
-    let is_open = verdict.unknown.iter().any(|it| !it.is_silent);
+    let is_open = verdict.unknown.iter().any(|it| it.told_to != Audience::Log);
     verdict.outcome = if is_open { Completeness::Partial } else { Completeness::Complete };
 }
 
