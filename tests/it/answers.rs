@@ -26,7 +26,7 @@ mappings = ["yiyao/"]
 name = "bsxml"
 mappings = ["bsxml/"]
 [[channel]]
-name = "rows"
+name = "strings"
 mappings = ["webapi/"]
 answer = "webapi/answers/dialect.toml"
 "#;
@@ -68,13 +68,14 @@ fn a_review_is_answered_in_the_words_of_its_dialect() {
 }
 
 /// The same prescription for thirty days, as five review products put it: each reads of it in its own
-/// words, and of what was not checked as well. A request that nobody can read is told, and never a pass.
+/// words. A request that nobody can read is told as such, and never looks like a pass.
 #[test]
 fn every_dialect_has_words_for_a_check() {
     let agent = agent();
     let form = "application/x-www-form-urlencoded; charset=utf-8";
     let days = "【苯磺酸氨氯地平片】30日用量，一般不超过7日，请注明理由";
-    let ask = |channel: &str, content_type: &str, body: &[u8]| {
+    let ask = |vendor: &str, content_type: &str, body: &[u8]| {
+        let channel = if vendor == "webapi" { "strings" } else { vendor };
         post(&agent, &format!("{channel}/checks"), content_type, body)
     };
     for (channel, content_type, case, hit, not_read) in [
@@ -101,19 +102,17 @@ fn every_dialect_has_words_for_a_check() {
             "Fault",
         ),
         (
-            "rows",
+            "webapi",
             "application/json",
-            "../../webapi/cases/long.in.json",
+            "long.in.json",
             "{\"output_out\":\"[{\\\"code\\\":\\\"2\\\"",
-            "\"code\"",
+            "JSON 没有结束",
         ),
     ] {
         let body = bytes(&format!("{channel}/cases/{case}"));
         let answer = ask(channel, content_type, &body);
         says(&answer, 200, hit);
         says(&answer, 200, days);
-        // Metformin without a kidney value is not checked whole.
-        says(&answer, 200, "未审查");
         let half = body.get(..body.len() / 2).expect("the half of it is there");
         let refused = ask(channel, content_type, half);
         assert!(refused.text().contains(not_read), "{channel}: {}", refused.text());
