@@ -74,6 +74,8 @@ use crate::patient_key::PatientKey;
 pub struct Checks {
     org: Arc<str>,
     key_file: PathBuf,
+    /// Whether screens are told.
+    tells_screens: bool,
     opened: OnceLock<Opened>,
     notes: mpsc::Sender<Note>,
     /// Until the keeper takes it.
@@ -113,6 +115,7 @@ impl Checks {
         Checks {
             org: Arc::from(config.hospital.code.as_str()),
             key_file: config.history.key_file.clone(),
+            tells_screens: config.events.keep_days > 0,
             opened: OnceLock::new(),
             notes,
             receiver: Mutex::new(Some(receiver)),
@@ -132,6 +135,9 @@ impl Checks {
             io::Error::new(it.kind(), format!("{}: {it}", self.key_file.display()))
         })?;
         let log = Log::open(outbox).map_err(io::Error::other)?;
+        if !self.tells_screens {
+            log.feed().turn_off();
+        }
         drop(self.opened.set(Opened { log, key }));
         Ok(())
     }

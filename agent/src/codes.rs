@@ -83,6 +83,10 @@ codes! {
     "I151" "MLLP 端口上来的不是 MLLP，连接已关闭" "what comes at an MLLP port is no MLLP" "核对对方的协议：每份报文前面是字节 0B，后面是 1C 0D；有证书的门只接受 TLS，没有证书的门不接受 TLS"
     "I152" "MLLP 的一帧没有在时限内收完，或应答没有被收走，连接已关闭" "an MLLP frame did not end in time, or its answer was not taken" "对方要送出帧尾 1C 0D，并读取应答；网络慢时调大 frame_timeout_ms。没有得到应答的报文由对方重送"
     "I153" "MLLP 连接在一帧中间断开，这份报文没有接收" "an MLLP connection broke inside a frame" "对方重送即可；常出现时查网络和对方的超时设置"
+    "I161" "不能收事件或读记录：令牌、来源地址或网页来源不对" "may not listen or read: token, address or origin" "核对 Authorization: Bearer 令牌、[[caller]] 的 addresses 和 departments；网页核对 [events] origins"
+    "I162" "收事件的屏幕到了上限" "too many listeners" "按 Retry-After 等待后重连；需要时调大 [events] listeners_max"
+    "I163" "一个屏幕长时间不收事件，已断开" "a listener took nothing and was cut off" "屏幕重连后从断处接着收，不会丢；常出现时查网络和那个屏幕"
+    "I164" "收事件的请求写法不对" "what was asked of events is not readable" "按提示改正参数；WebSocket 核对握手"
 
     "O101" "等待落盘的报文过多" "too much waits for the disk" "答复是 503，稍后重送；常出现时查磁盘速度，或调大 waiting_max"
     "O102" "发件箱正在关闭" "the outbox is closing" "前置机正在停止；启动后重送"

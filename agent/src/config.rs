@@ -5,6 +5,7 @@
 //! What each key means, and its default, stands in one table ([`keys`]) from which the shipped
 //! `config/agent.toml` is written; a test keeps the two equal.
 
+mod callers;
 mod channels;
 mod forward;
 pub mod keys;
@@ -25,11 +26,13 @@ use std::time::Duration;
 use adapters::{Keys, Limits, Prepare, SoapService, StreamPath, WireFormat};
 use schemas::Problem;
 
+use crate::callers::Caller;
 use crate::forward::AmqpOptions;
 use crate::master_key::KeySource;
 use crate::outbox::Mark;
 use crate::relay::Target;
 
+pub use callers::EventsConfig;
 pub use mllp::MllpConfig;
 pub use soap::{Lead, LeadsTo, SoapConfig};
 
@@ -60,6 +63,10 @@ pub struct Config {
     pub history: HistoryConfig,
     /// The insurer's own review.
     pub relay: RelayConfig,
+    /// Who may listen and read.
+    pub callers: Vec<Caller>,
+    /// What is told to ward screens.
+    pub events: EventsConfig,
     /// What is logged.
     pub log: LogConfig,
     /// How long a stop may take before what is left stays for the next start.

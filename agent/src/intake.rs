@@ -29,6 +29,7 @@ use tokio::sync::Semaphore;
 use crate::audit::Audit;
 use crate::checks::Checks;
 use crate::config::Config;
+use crate::events::Events;
 use crate::forward::ForwardState;
 use crate::history::History;
 use crate::journey::Journeys;
@@ -42,7 +43,7 @@ use crate::sets::{Reloads, Sets};
 use crate::shadow::Shadow;
 use answer::{Answer, Fault};
 pub(crate) use feedback::taken as take_feedback;
-pub(crate) use operators::standing;
+pub(crate) use operators::{alerts, standing};
 
 /// What the doors share.
 #[derive(Debug)]
@@ -75,6 +76,8 @@ pub struct Road {
     pub relay: Option<Relay>,
     /// What audits of whole encounters share.
     pub audit: Audit,
+    /// What ward screens share.
+    pub events: Events,
     /// What is run by itself.
     pub plans: Plans,
     /// What the platform has confirmed, day by day.
@@ -99,6 +102,7 @@ impl Road {
         let parking = Parking::default();
         let checks = Checks::new(&config);
         let history = History::new(&config);
+        let events = Events::new(&config.events);
         let shadow = Shadow::default();
         let relay = Relay::new(&config.relay, &config.listen.limits);
         Road {
@@ -116,6 +120,7 @@ impl Road {
             journeys: Journeys::default(),
             relay,
             audit: Audit::default(),
+            events,
             plans: Plans::default(),
             accounts: Accounts::default(),
             quality,

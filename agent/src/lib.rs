@@ -16,7 +16,9 @@
 //! | [`control`] | the unix socket by which commands reach the running daemon |
 //! | [`config`] | `agent.toml`, proved; every fault told at once |
 //! | `backtest` | what other rules would have said in the checks that were made |
+//! | [`callers`] | who may listen and read |
 //! | [`checks`] | what became of every check: log, findings' states, the way to the platform |
+//! | [`events`] | findings and alerts, told to ward screens as they happen |
 //! | [`journey`] | what became of each message: listed, shown, sent on, replayed |
 //! | [`audit`] | whole encounters judged day by day and after discharge, and what became of it |
 //! | [`history`] | the past of each patient, folded from accepted records, for checks |
@@ -47,6 +49,7 @@
 mod aead;
 pub mod audit;
 mod backtest;
+pub mod callers;
 pub mod checks;
 pub mod cli;
 pub mod clock;
@@ -55,6 +58,7 @@ pub mod config;
 pub mod control;
 mod durable_folder;
 pub mod envelope;
+pub mod events;
 pub mod forward;
 pub mod history;
 pub mod intake;

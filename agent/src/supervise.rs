@@ -27,7 +27,7 @@ use crate::outbox::{
 };
 use crate::sets::{Sets, watch};
 use crate::shadow;
-use crate::{checks, history, journey, parked, plans, quality, reconcile, relay};
+use crate::{checks, events, history, journey, parked, plans, quality, reconcile, relay};
 
 /// A running agent.
 #[derive(Debug)]
@@ -93,6 +93,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(journey::carry_out(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(keep_sealed(road.outbox.clone(), forward_stop.clone())),
         tokio::spawn(relay::owed::follow(Arc::clone(&road), forward_stop.clone())),
+        tokio::spawn(events::watch(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(plans::keep(Arc::clone(&road), doors_stop.clone())),
     ];
     let mut doors = vec![
@@ -146,6 +147,7 @@ impl Running {
         self.doors_stop.cancel();
         self.road.parking.stop();
         self.road.audit.stop();
+        self.road.events.stop();
         for door in self.doors {
             if door.await.is_err() {
                 tracing::error!("a door ended in a panic");

@@ -99,6 +99,7 @@ pub(crate) fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter
             "发送医疗机构等级代码1到14",
         ),
         began: reading.moment(object, "begntime").or_else(|| reading.moment(object, "adm_date")),
+        bed: reading.text(object, "bedno"),
         insutype: reading.text(object, "insutype"),
         insurance_region: reading.text(object, "insuplc_admdvs"),
         long_prescription: reading.flag(object, "long_rx_flag").or(chronic),

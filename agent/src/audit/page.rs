@@ -10,6 +10,7 @@ use super::suspicion::Suspicion;
 use super::{NotRun, book};
 use crate::checks::records::{Looked, Sheaf, Writer};
 use crate::clock;
+use crate::events::event::{Event as Told, Kind};
 use crate::intake::Road;
 use crate::outbox::Change;
 use crate::pipeline;
@@ -41,13 +42,15 @@ pub(super) struct Page<'a> {
     road: &'a Road,
     changes: Vec<Change>,
     sheaf: Option<Sheaf<'a>>,
+    /// The same, for screens.
+    told: Vec<Told>,
     now: String,
 }
 
 impl<'a> Page<'a> {
     pub(super) fn new(road: &'a Road, writer: Option<&'a Writer>, now: DateTime) -> Page<'a> {
         let sheaf = writer.map(|it| it.sheaf(&clock::new_id(), now));
-        Page { road, changes: Vec::new(), sheaf, now: pipeline::stamp(now) }
+        Page { road, changes: Vec::new(), sheaf, told: Vec::new(), now: pipeline::stamp(now) }
     }
 
     /// Keeps a suspicion, and tells its department what happened.
@@ -56,6 +59,7 @@ impl<'a> Page<'a> {
         let Some(what) = what else { return };
         let event = self.event(it, what);
         self.changes.push(book::event(&event.place, &event));
+        self.told.push(event.shown_to_screens(it));
     }
 
     /// The platform gets what was found, once for every time that it is opened.
@@ -86,7 +90,7 @@ impl<'a> Page<'a> {
     /// Writes everything. Returns after the disk has synced.
     pub(super) fn write(self) -> Result<(), NotRun> {
         let log = self.road.checks.log().ok_or(NotRun::Stopped)?;
-        log.shelve_and_tell(self.changes, self.sheaf)?;
+        log.shelve_and_tell(self.changes, self.sheaf, self.told)?;
         self.road.checks.tell_soon();
         Ok(())
     }
@@ -111,6 +115,26 @@ impl<'a> Page<'a> {
 }
 
 impl Event {
+    fn shown_to_screens(&self, it: &Suspicion) -> Told {
+        Told {
+            kind: Kind::Suspicion,
+            what: self.what.clone(),
+            at: self.at.clone(),
+            id: self.id.clone(),
+            department: self.department.clone(),
+            severity: Some(self.severity.clone()),
+            encounter: Some(self.encounter.clone()),
+            doctor: self.doctor.clone(),
+            scene: Some(it.scene.clone()),
+            rule: Some(self.rule_name.clone()),
+            text: Some(self.text.clone()),
+            lines: it.lines.clone(),
+            amount: self.amount.clone(),
+            reason: self.reason.clone(),
+            ..Told::default()
+        }
+    }
+
     pub(super) fn to_json(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
     }

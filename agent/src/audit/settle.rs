@@ -101,6 +101,9 @@ pub(crate) fn forget(road: &Road, patients: &HashSet<String>) -> Result<u64, Not
         ControlFlow::Continue(())
     })?;
     road.outbox.shelve(&changes)?;
+    if let Some(log) = road.checks.log() {
+        log.feed().forget(&road.outbox, |id| ids.contains(id))?;
+    }
     Ok(removed)
 }
 

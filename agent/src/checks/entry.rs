@@ -43,6 +43,9 @@ pub struct Check {
     pub encounter: Option<String>,
     /// Department of the encounter.
     pub department: Option<String>,
+    /// The bed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bed: Option<String>,
     /// Who orders.
     pub doctor: Option<String>,
     /// What was found, silent and acknowledged findings among it.
@@ -147,6 +150,7 @@ impl Check {
             outcome: verdict.outcome.name().to_owned(),
             encounter: verdict.mdtrt_id.clone(),
             department: encounter.and_then(|it| it.department_code.clone()),
+            bed: encounter.and_then(|it| it.bed.clone()),
             doctor: facts.prescriber.present().and_then(|it| it.code.clone()),
             findings: shown.chain(acknowledged.iter().map(|it| found(it, true))).collect(),
             unknown: verdict.unknown.iter().map(undecided).collect(),

@@ -158,6 +158,9 @@ fn look_after_now(road: &Road, log: &Log) -> Result<(), StoreError> {
     }
     let terms = [before(check.log_keep), before(road.config.hospital.evidence_keep)];
     while log.forget(terms, check.log_bytes_max, ms)? {}
+    let days = i64::from(road.config.events.keep_days);
+    let oldest = pipeline::stamp(now.checked_sub(days.days()).unwrap_or(now));
+    log.feed().forget_before(&road.outbox, &oldest)?;
     Ok(())
 }
 

@@ -18,6 +18,8 @@ use super::pen::Pen;
 use super::records::{Sheaf, Writer};
 use super::states::{Given, Step};
 use super::tracked::Tracked;
+use crate::events::event::Event;
+use crate::events::feed::Feed;
 use crate::outbox::{Change, Outbox, StoreError};
 
 /// The log of checks; clones are handles on the same one.
@@ -30,6 +32,8 @@ struct Inner {
     /// One change at a time, since each begins with what the one before has left; and the number
     /// that the next records to tell will get.
     turn: Mutex<u64>,
+    /// What screens are told, written in the same change as what it tells of.
+    feed: Arc<Feed>,
     acknowledged: Acknowledged,
     /// Encounters that have findings, as hashes: whose orders are worth a link. A chance meeting
     /// only costs a look at the disk.
@@ -74,7 +78,8 @@ impl Log {
             next = keys::number_of(key).map_or(next, |it| it.saturating_add(1));
         })?;
         let (turn, encounters) = (Mutex::new(next), RwLock::new(encounters));
-        Ok(Log(Arc::new(Inner { outbox, turn, acknowledged, encounters })))
+        let feed = Arc::new(Feed::open(&outbox)?);
+        Ok(Log(Arc::new(Inner { outbox, turn, feed, acknowledged, encounters })))
     }
 
     /// Keeps checks. With a writer, the platform is told of them.
@@ -84,7 +89,7 @@ impl Log {
         writer: Option<&Writer>,
     ) -> Result<(), StoreError> {
         let mut turn = self.turn();
-        let mut pen = Pen::new(&self.0.outbox, *turn);
+        let mut pen = Pen::new(&self.0.outbox, &self.0.feed, *turn);
         for check in checks {
             pen.check(check, writer)?;
         }
@@ -172,7 +177,7 @@ impl Log {
         writer: Option<&Writer>,
     ) -> Result<Vec<Answered>, StoreError> {
         let mut turn = self.turn();
-        let mut pen = Pen::new(&self.0.outbox, *turn);
+        let mut pen = Pen::new(&self.0.outbox, &self.0.feed, *turn);
         let mut told = Vec::with_capacity(answers.len());
         for given in answers {
             told.push(pen.answer(given, writer)?);
@@ -189,11 +194,13 @@ impl Log {
         &self,
         changes: Vec<Change>,
         sheaf: Option<Sheaf<'_>>,
+        events: Vec<Event>,
     ) -> Result<(), StoreError> {
         let mut turn = self.turn();
-        let mut pen = Pen::new(&self.0.outbox, *turn);
+        let mut pen = Pen::new(&self.0.outbox, &self.0.feed, *turn);
         pen.add(changes);
         pen.tell(sheaf);
+        pen.announce(events);
         *turn = pen.write(&self.0.acknowledged)?;
         Ok(())
     }
@@ -219,7 +226,7 @@ impl Log {
             return Ok(0);
         }
         let mut turn = self.turn();
-        let mut pen = Pen::new(&self.0.outbox, *turn);
+        let mut pen = Pen::new(&self.0.outbox, &self.0.feed, *turn);
         for key in &late {
             pen.ignore(key, now, writer)?;
         }
@@ -247,7 +254,7 @@ impl Log {
         };
         let Some(due) = hours.iter().find(has_to_go) else { return Ok(false) };
         let turn = self.turn();
-        let mut pen = Pen::new(&self.0.outbox, *turn);
+        let mut pen = Pen::new(&self.0.outbox, &self.0.feed, *turn);
         if is_evidence(due) {
             pen.thin_hour(due.begun)?;
         } else {
@@ -329,6 +336,11 @@ impl Log {
             found.extend(id.map(str::to_owned));
         })?;
         Ok(found)
+    }
+
+    /// What screens are told.
+    pub(crate) fn feed(&self) -> &Arc<Feed> {
+        &self.0.feed
     }
 
     pub(super) fn outbox(&self) -> &Outbox {

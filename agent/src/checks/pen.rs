@@ -15,6 +15,8 @@ use super::states::{AGENT, Given, State, Step};
 use super::tracked::Tracked;
 use crate::clock;
 use crate::envelope::{Draft, Original, Submission, Sum};
+use crate::events::event::Event;
+use crate::events::feed::Feed;
 use crate::outbox::{Change, Outbox, StoreError};
 use crate::pipeline;
 use crate::relay::owed::Owed;
@@ -22,6 +24,9 @@ use crate::relay::owed::Owed;
 /// A change in the making.
 pub(super) struct Pen<'a> {
     outbox: &'a Outbox,
+    feed: &'a Feed,
+    /// What screens are told of it.
+    events: Vec<Event>,
     changes: Vec<Change>,
     findings: BTreeMap<String, Tracked>,
     /// Findings that this change forgets.
@@ -32,9 +37,10 @@ pub(super) struct Pen<'a> {
 
 impl<'a> Pen<'a> {
     /// `next` is the number that the next records to tell get.
-    pub(super) fn new(outbox: &'a Outbox, next: u64) -> Pen<'a> {
+    pub(super) fn new(outbox: &'a Outbox, feed: &'a Feed, next: u64) -> Pen<'a> {
         let (findings, hours) = (BTreeMap::new(), Hours::new());
-        Pen { outbox, changes: Vec::new(), findings, forgotten: Vec::new(), hours, next }
+        let (changes, events, forgotten) = (Vec::new(), Vec::new(), Vec::new());
+        Pen { outbox, feed, events, changes, findings, forgotten, hours, next }
     }
 
     /// Keeps a check, and where its findings stand now.
@@ -59,6 +65,7 @@ impl<'a> Pen<'a> {
             tracked.seen(check, found);
             if tracked.opened_by != was {
                 self.changes.push(Change::Put(keys::open(id, &found.id), Vec::new()));
+                self.events.push(Event::opened(check, found, &tracked));
             }
             if let Some(encounter) = &check.encounter {
                 let key = keys::of_encounter(encounter, &found.id);
@@ -86,6 +93,7 @@ impl<'a> Pen<'a> {
         let step = tracked.answer(given);
         if step == Step::Taken {
             self.close(&tracked);
+            self.events.push(Event::answered(&tracked, given));
             if let Some(owed) = Owed::of(&tracked, given) {
                 let json = serde_json::to_vec(&owed).unwrap_or_default();
                 self.changes.push(Change::Put(keys::owed(&finding_id), json));
@@ -203,7 +211,9 @@ impl<'a> Pen<'a> {
             let row = [checks.to_be_bytes(), bytes.to_be_bytes()].concat();
             self.changes.push(Change::Put(keys::hour(*hour), row));
         }
+        self.changes.extend(self.feed.changes(&self.events));
         self.outbox.shelve(&self.changes)?;
+        self.feed.publish(self.events);
         // Only what is on disk is acted upon.
         for (id, tracked) in self.findings {
             match Answer::of(&tracked) {
@@ -245,6 +255,11 @@ impl<'a> Pen<'a> {
             *bytes = bytes.saturating_add(more);
         }
         Ok(())
+    }
+
+    /// Events that are not the log's.
+    pub(super) fn announce(&mut self, events: Vec<Event>) {
+        self.events.extend(events);
     }
 
     /// Changes that are not the log's.

@@ -31,6 +31,13 @@ pub struct Tracked {
     pub patient: Option<String>,
     /// The encounter.
     pub encounter: Option<String>,
+    /// The department that asked, its bed and its doctor, as last told.
+    pub department: Option<String>,
+    /// The bed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bed: Option<String>,
+    /// Who orders.
+    pub doctor: Option<String>,
     /// The rule.
     pub rule_id: String,
     /// Its name.
@@ -78,6 +85,9 @@ impl Tracked {
     /// A check has come to it once more.
     pub(super) fn seen(&mut self, check: &Check, found: &Found) {
         self.last_check.clone_from(&check.check_id);
+        self.department.clone_from(&check.department);
+        self.bed.clone_from(&check.bed);
+        self.doctor.clone_from(&check.doctor);
         self.rule_name.clone_from(&found.rule_name);
         self.severity.clone_from(&found.severity);
         self.action.clone_from(&found.action);

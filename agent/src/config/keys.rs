@@ -46,6 +46,11 @@ impl Without {
 }
 
 impl Key {
+    /// Whether it stands in a table of which there may be many or none.
+    fn is_of_list(&self) -> bool {
+        LISTS.contains(&self.section)
+    }
+
     /// Whether it stands in a `[[channel]]` or a table inside one.
     fn is_of_channel(&self) -> bool {
         self.section == "channel" || self.section.starts_with("channel.")
@@ -332,6 +337,43 @@ keys! {
         "转发时加的请求头，值写 file:、env: 或 credential:；调用方自己的 _api_*、x-tif-*、apikey 头原样带过去。"
         "Headers to add, their values by file:, env: or credential:; a caller's own _api_*, x-tif-* and apikey go along as they are."
 
+    ["events" ""]
+    callers Default "[]"
+        "哪些调用者可以收事件（[[caller]] 的 name）；空表示只有本机可以。"
+        "Who may listen, by the names of [[caller]]; only this machine when empty."
+    show Default "[\"encounter\", \"bed\", \"doctor\", \"rule\", \"text\", \"lines\", \"reason\"]"
+        "事件里除问题编号、科室、严重程度和处理方式外还写什么；另有 amount、scene；患者姓名和证件号从不写。"
+        "What events tell besides finding, department, severity and action; amount and scene can be added; never a patient's name or number."
+    keep_days Default "7"
+        "事件留多少天，断线的屏幕在这之内可以接着收；0 表示不产生事件。"
+        "How many days events stay for listeners that come back; 0 makes none."
+    listeners_max Default "128"
+        "同时最多多少个屏幕，多出的答 503。"
+        "Listeners at one time; further ones are answered 503."
+    heartbeat_ms Default "15000"
+        "没有事件时每隔多少毫秒送一次心跳。"
+        "Milliseconds of silence before a heartbeat is sent."
+    patience_ms Default "30000"
+        "送出的内容多少毫秒没有被收走就断开；屏幕重连后从断处接着收。"
+        "Milliseconds a listener may leave what it was sent; it is cut off then, and goes on where it was."
+    origins Default "[]"
+        "别的网站的页面也要收事件时写它的来源，例如 http://his.example。"
+        "Origins of other web sites whose pages may listen, such as http://his.example."
+
+    ["caller" ""]
+    name Must "\"ward-screens\""
+        "调用者的名字，写在日志和别处的 callers 里。"
+        "The caller's name, for logs and for `callers` elsewhere."
+    token_sha256 Nothing "\"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\""
+        "令牌的 SHA-256（printf %s 令牌 | sha256sum）；调用时带 Authorization: Bearer 令牌。"
+        "SHA-256 of its token (printf %s TOKEN | sha256sum); it calls with Authorization: Bearer TOKEN."
+    addresses Default "[]"
+        "只许从这些地址调用；与令牌都写时两者都要对。"
+        "Where it may call from; with a token, both must be right."
+    departments Default "[]"
+        "只给它看这些科室的事件；空表示全部。"
+        "Departments whose events it may hear; all when empty."
+
     ["log" ""]
     level Default "\"info\""
         "日志级别：error、warn、info、debug，或按模块写 warn,agent=debug；环境变量 HIS_AGENT_LOG 优先。"
@@ -478,7 +520,9 @@ pub fn example() -> String {
     for key in KEYS.iter().filter(|it| !it.is_of_channel()) {
         let begins = before.is_none_or(|it| it.section != key.section);
         if begins && !key.section.is_empty() {
-            let _ = write!(out, "\n[{}]\n", key.section);
+            let heading = if key.is_of_list() { LIST_HEAD } else { "" };
+            let (open, close) = if key.is_of_list() { ("# [[", "]]") } else { ("[", "]") };
+            let _ = write!(out, "\n{heading}{open}{}{close}\n", key.section);
         } else if before.is_some_and(|it| it.kind != key.kind) {
             let kind = key.kind;
             let _ = write!(
@@ -488,7 +532,8 @@ pub fn example() -> String {
         }
         explain(key, &mut out);
         // With another `kind` than the default one, not even a required key may stand in the file.
-        let given = matches!(key.without, Without::Must(_)) && key.kind.is_empty();
+        let given =
+            matches!(key.without, Without::Must(_)) && key.kind.is_empty() && !key.is_of_list();
         let mark = if given { "" } else { "# " };
         let _ = writeln!(out, "{mark}{} = {}", key.name, key.without.value());
         before = Some(key);
@@ -528,6 +573,11 @@ const HEAD: &str = "\
 # The configuration of his-agent. Commented lines show the defaults. Wrong keys and values are told,
 # all at once, before anything starts: his-agent validate --config THIS-FILE
 ";
+
+/// Tables that are written as often as needed.
+const LISTS: [&str; 1] = ["caller"];
+
+const LIST_HEAD: &str = "# ---- 每个一段，可以没有 | one table each, or none ----\n";
 
 const CHANNELS_HEAD: &str = "
 # 通道：一个来源系统一个 [[channel]]，地址是 /v1/channels/通道名/messages 和 /soap/通道名。
@@ -651,6 +701,7 @@ mod tests {
             .chain(include_str!("secrets.rs").lines())
             .chain(include_str!("unwrap.rs").lines())
             .chain(include_str!("relay.rs").lines())
+            .chain(include_str!("callers.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("mllp.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("soap.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .flat_map(str::split_whitespace)
@@ -713,7 +764,9 @@ mod tests {
     fn defaults(text: &str, kind: &str) -> String {
         let stated: BTreeSet<String> = KEYS
             .iter()
-            .filter(|it| !it.is_of_channel() && (it.kind.is_empty() || it.kind == kind))
+            .filter(|it| {
+                !it.is_of_channel() && !it.is_of_list() && (it.kind.is_empty() || it.kind == kind)
+            })
             .filter(|it| matches!(it.without, Without::Default(_)))
             .map(|it| format!("# {} = {}", it.name, it.without.value()))
             .collect();
@@ -737,6 +790,7 @@ mod tests {
             "" => format!("{line}{LEAST}"),
             "hospital" => format!("{}{line}", LEAST.replace(&format!("\n{} = ", key.name), "\n# ")),
             "channel" => format!("{LEAST}[[channel]]\n{line}"),
+            list if LISTS.contains(&list) => format!("{LEAST}[[{list}]]\n{line}"),
             "channel.mllp" => format!("{LEAST}[[channel]]\nname = \"a\"\n[channel.mllp]\n{line}"),
             "channel.soap" => format!("{LEAST}[[channel]]\nname = \"a\"\n[channel.soap]\n{line}"),
             OPERATION => format!(

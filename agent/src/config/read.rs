@@ -8,6 +8,7 @@ use adapters::{Keys, Limits, Prepare, StreamPath, WireFormat};
 use schemas::Problem;
 use toml::de::DeTable;
 
+use super::callers::{callers, events};
 use super::forward::forward;
 use super::mllp;
 use super::relay::relay;
@@ -33,6 +34,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
     }
     let mut root = Section::new("", 0, Some(table.get_ref()));
     let outbox = outbox(&mut root, &mut to);
+    let callers = callers(&mut root, &mut to);
     let config = Config {
         hospital: hospital(&mut root, &mut to),
         listen: listen(&mut root, &mut to),
@@ -46,6 +48,8 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         check: check(&mut root, &mut to),
         messages: messages(&mut root, &mut to),
         relay: relay(&mut root, &mut to),
+        events: events(&mut root, &callers, &mut to),
+        callers,
         log: log(&mut root, &mut to),
         stop_deadline: root.duration("stop_deadline_ms", 30_000, 100..=600_000, &mut to),
     };

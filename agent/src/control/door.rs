@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::callers::Seat;
 use crate::intake::http::connection;
 
 /// A bound socket that does not serve yet.
@@ -50,7 +51,8 @@ impl ControlDoor {
             let Ok(room) = Arc::clone(&connections).try_acquire_owned() else {
                 continue; // closing it says so; commands come one at a time
             };
-            let connection = connection(stream, router.clone(), HEAD_TIMEOUT, stop.clone());
+            let connection =
+                connection((stream, Seat::new(None)), router.clone(), HEAD_TIMEOUT, stop.clone());
             tasks.spawn(async move {
                 connection.await;
                 drop(room);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::{get, post};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,7 +24,8 @@ use tower::ServiceExt as _;
 
 use super::answer::{Answer, Dialect, Fault};
 use super::{Road, checks, feedback, insurance, messages, operators, soap};
-use crate::clock;
+use crate::callers::Seat;
+use crate::{clock, events};
 
 /// A bound address that does not serve yet: ports are taken before anything runs.
 #[derive(Debug)]
@@ -55,13 +56,13 @@ impl Door {
         let tasks = TaskTracker::new();
         loop {
             let Some(room) = self.room(&stop).await else { break };
-            let stream = tokio::select! {
+            let (stream, seat) = tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     // A receipt is one small packet: waiting to fill it would add 40 ms to every
                     // answer. Who has gone already is found out by the connection.
-                    Ok((stream, _)) => {
+                    Ok((stream, peer)) => {
                         drop(stream.set_nodelay(true));
-                        stream
+                        (stream, Seat::new(Some(peer)))
                     }
                     Err(error) => {
                         // Out of descriptors, most likely: waiting lets others close theirs.
@@ -72,7 +73,8 @@ impl Door {
                 },
                 () = stop.cancelled() => break,
             };
-            let connection = connection(stream, router.clone(), self.head_timeout, stop.clone());
+            let connection =
+                connection((stream, seat), router.clone(), self.head_timeout, stop.clone());
             tasks.spawn(async move {
                 connection.await;
                 drop::<OwnedSemaphorePermit>(room);
@@ -93,26 +95,36 @@ impl Door {
 
 /// Serves one connection to its end, whatever it runs over.
 pub(crate) async fn connection(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    (stream, seat): (impl AsyncRead + AsyncWrite + Unpin + Send + 'static, Seat),
     router: Router,
     head_timeout: Duration,
     stop: CancellationToken,
 ) {
-    let service = TowerToHyperService::new(
-        router.map_request(|request: http::Request<Incoming>| request.map(axum::body::Body::new)),
-    );
+    let seat = Arc::new(seat);
+    let cut = seat.cut.clone();
+    let service = TowerToHyperService::new(router.map_request(
+        move |mut request: http::Request<Incoming>| {
+            request.extensions_mut().insert(Arc::clone(&seat));
+            request.map(axum::body::Body::new)
+        },
+    ));
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut serving = pin!(serving);
     let served = tokio::select! {
         served = serving.as_mut() => served,
         () = stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            tokio::select! {
+                served = serving => served,
+                () = cut.cancelled() => return,
+            }
         }
+        () = cut.cancelled() => return,
     };
     if let Err(error) = served {
         tracing::debug!(%error, "connection ended");
@@ -129,6 +141,7 @@ pub fn his_routes(road: &Arc<Road>) -> Router {
         .route("/v1/checks", post(checks::check))
         .route("/v1/feedback", post(feedback::feedback))
         .route("/v1/channels/{channel}/checks", post(checks::check_message))
+        .route("/v1/events", get(events::door::listen))
         .route("/insurance", post(insurance::call))
         // Some clients end every address with a slash.
         .route("/insurance/", post(insurance::call))

@@ -60,7 +60,7 @@ pub(crate) fn standing(road: &Road) -> Value {
         "forward": {
             "state": forward.word(),
             "trouble": forward.trouble.as_ref().map(told),
-            "alerts": alerts(road, &forward),
+            "alerts": lasting(road, &forward).into_iter().map(told).collect::<Vec<_>>(),
             "connected": forward.connected,
             "peer": forward.peer,
             "blocked": forward.blocked,
@@ -130,9 +130,20 @@ fn told(trouble: &Trouble) -> Value {
 }
 
 /// What has kept records from leaving for longer than an operator wants to sleep through.
-fn alerts(road: &Road, forward: &ForwardStatus) -> Vec<Value> {
+fn lasting<'a>(road: &Road, forward: &'a ForwardStatus) -> Vec<&'a Trouble> {
     let ForwardConfig::Amqp(options) = &road.config.forward else { return Vec::new() };
-    forward.lasting(options.alert_after).into_iter().map(told).collect()
+    forward.lasting(options.alert_after)
+}
+
+/// What somebody should look at now, by code: one line each.
+pub(crate) fn alerts(road: &Road) -> Vec<(&'static str, String)> {
+    let forward = road.forward.status();
+    let mut alerts: Vec<_> =
+        lasting(road, &forward).into_iter().map(|it| (it.code, it.reason.clone())).collect();
+    if !road.outbox.room().accepting {
+        alerts.push(("O107", "磁盘空间不足，暂停接收；已接收的不受影响".to_owned()));
+    }
+    alerts
 }
 
 /// Prometheus text. Gauges are read when they are asked for.
@@ -163,7 +174,7 @@ fn tell_forwarding(road: &Road) {
     let forward = road.forward.status();
     metrics::gauge!("his_agent_forward_connected").set(if forward.connected { 1.0 } else { 0.0 });
     metrics::gauge!("his_agent_forward_held").set(whole(forward.held));
-    metrics::gauge!("his_agent_forward_alerts").set(whole(alerts(road, &forward).len() as u64));
+    metrics::gauge!("his_agent_forward_alerts").set(whole(lasting(road, &forward).len() as u64));
     for word in WORDS {
         let is = if forward.word() == word { 1.0 } else { 0.0 };
         metrics::gauge!("his_agent_forward_state", "state" => word).set(is);

@@ -17,6 +17,8 @@ pub struct Encounter {
     pub department_name: Option<String>,
     /// The campus, where an institution has several.
     pub campus: Option<String>,
+    /// The bed, as the ward names it.
+    pub bed: Option<String>,
     /// Level of the institution.
     pub hospital_level: Option<HospitalLevel>,
     /// When it began.
