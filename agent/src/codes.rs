@@ -35,6 +35,7 @@ codes! {
     "A017" "候选的文件在开始比较以后又变了" "the candidate has changed since the comparison began" "重新执行 shadow start，比较过再启用"
     "A018" "没有地方放候选：用的是程序自带的映射" "the mappings built in have no folder to be exchanged" "在配置里写明 [sets] mappings 目录，重启后再启用"
     "A019" "映射目录换不了" "the folder of mappings could not be exchanged" "核对映射目录及其上一级目录的权限；挂载点和符号链接请手工换"
+    "A021" "[[query]] 写了标准里没有的实体或数据元" "a [[query]] names an entity or element that the dictionary does not have" "按提示的近似名改正；his-agent schema export --as markdown 列出全部"
 
     "F101" "连不上消息队列" "the broker cannot be reached" "核对地址、端口和防火墙；记录留在发件箱里，连上后自动继续"
     "F102" "消息队列拒绝了连接" "the broker refused the connection" "核对用户、口令、虚拟主机和连接数上限"
@@ -87,6 +88,8 @@ codes! {
     "I162" "收事件的屏幕到了上限" "too many listeners" "按 Retry-After 等待后重连；需要时调大 [events] listeners_max"
     "I163" "一个屏幕长时间不收事件，已断开" "a listener took nothing and was cut off" "屏幕重连后从断处接着收，不会丢；常出现时查网络和那个屏幕"
     "I164" "收事件的请求写法不对" "what was asked of events is not readable" "按提示改正参数；WebSocket 核对握手"
+    "I171" "没有配置读这种记录" "no query reads such records" "核对 entity 或 query；医院在 [[query]] 里配置"
+    "I172" "读记录的请求写法不对" "what was asked of records is not readable" "按提示改正；key、patient、from 至少写一个"
 
     "O101" "等待落盘的报文过多" "too much waits for the disk" "答复是 503，稍后重送；常出现时查磁盘速度，或调大 waiting_max"
     "O102" "发件箱正在关闭" "the outbox is closing" "前置机正在停止；启动后重送"

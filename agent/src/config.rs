@@ -10,6 +10,7 @@ mod channels;
 mod forward;
 pub mod keys;
 mod mllp;
+mod query;
 mod read;
 mod relay;
 mod secrets;
@@ -34,6 +35,7 @@ use crate::relay::Target;
 
 pub use callers::EventsConfig;
 pub use mllp::MllpConfig;
+pub use query::QueryConfig;
 pub use soap::{Lead, LeadsTo, SoapConfig};
 
 /// Everything the daemon was told.
@@ -65,6 +67,8 @@ pub struct Config {
     pub relay: RelayConfig,
     /// Who may listen and read.
     pub callers: Vec<Caller>,
+    /// What other systems may read.
+    pub queries: Vec<QueryConfig>,
     /// What is told to ward screens.
     pub events: EventsConfig,
     /// What is logged.

@@ -23,7 +23,8 @@ use serde_json::{Value, json};
 pub(crate) use self::door::ControlDoor;
 use crate::intake::{self, Road};
 use crate::{
-    audit, checks, clock, history, journey, keys, parked, plans, quality, reconcile, sets, shadow,
+    audit, checks, clock, history, journey, keys, parked, plans, quality, query, reconcile, sets,
+    shadow,
 };
 
 /// Everything that can be asked, by address.
@@ -43,6 +44,7 @@ pub fn routes(road: &Arc<Road>) -> Router {
         .merge(keys::routes())
         .merge(parked::routes())
         .merge(plans::routes::routes())
+        .merge(query::routes())
         .merge(sets::rulebook::routes())
         .merge(reconcile::routes::routes())
         .fallback(unknown_address)

@@ -37,11 +37,13 @@ use crate::outbox::Outbox;
 use crate::parked::Parking;
 use crate::plans::Plans;
 use crate::quality::Quality;
+use crate::query::Queries;
 use crate::reconcile::Accounts;
 use crate::relay::Relay;
 use crate::sets::{Reloads, Sets};
 use crate::shadow::Shadow;
 use answer::{Answer, Fault};
+pub(crate) use checks::json;
 pub(crate) use feedback::taken as take_feedback;
 pub(crate) use operators::{alerts, standing};
 
@@ -76,6 +78,8 @@ pub struct Road {
     pub relay: Option<Relay>,
     /// What audits of whole encounters share.
     pub audit: Audit,
+    /// What other systems that read share.
+    pub queries: Queries,
     /// What ward screens share.
     pub events: Events,
     /// What is run by itself.
@@ -121,6 +125,7 @@ impl Road {
             relay,
             audit: Audit::default(),
             events,
+            queries: Queries::default(),
             plans: Plans::default(),
             accounts: Accounts::default(),
             quality,

@@ -27,6 +27,7 @@
 //! | [`relay`] | the insurer's own review, asked beside ours, and doctors' answers on their way to it |
 //! | `pace` | how those who follow the outbox take turns with the road |
 //! | [`patient_key`] | the key under which a patient is known in stores that outlive a visit |
+//! | [`openapi`] | what can be asked at the doors, for programs and for people |
 //! | [`parked`] | messages that wait for a local code to be mapped: listed, judged again, released |
 //! | [`plans`] | what is run by itself, when, and what came of it |
 //! | [`sets`] | schemas, mappings, code maps and rules, loaded as one |
@@ -34,6 +35,7 @@
 //! | [`supervise`] | starts the road, stops it in road order |
 //! | [`reconcile`] | the account with the platform: what it has, record by record, and what is missing |
 //! | [`quality`] | what the sources' data is like, counted by channel, entity, element and day |
+//! | [`query`] | what other systems may read of the records that are kept |
 //! | [`telemetry`] | logs and metrics, never a patient's value |
 //! | [`clock`] | the one clock |
 //! | [`codes`] | the codes of the daemon and what to do about each |
@@ -65,6 +67,7 @@ pub mod intake;
 pub mod journey;
 pub mod keys;
 pub mod master_key;
+pub mod openapi;
 pub mod outbox;
 mod pace;
 pub mod parked;
@@ -72,6 +75,7 @@ pub mod patient_key;
 pub mod pipeline;
 pub mod plans;
 pub mod quality;
+pub mod query;
 pub mod receive;
 pub mod reconcile;
 pub mod relay;

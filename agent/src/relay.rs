@@ -18,7 +18,7 @@
 //! | `exchange`, `reply` | one request and its answer |
 //! | `owed` | doctors' answers to the insurer's findings, on their way |
 
-mod exchange;
+pub(crate) mod exchange;
 pub(crate) mod owed;
 mod reply;
 mod target;

@@ -27,6 +27,7 @@ use rules::overlay::own::Resting;
 use schemas::{Files, Problem};
 
 use crate::config::{ChannelConfig, Config};
+use crate::query;
 pub use opening::Opened;
 pub(crate) use reload::reload_after;
 pub use reload::{Reloaded, Reloads, Told, reload, reload_again};
@@ -108,6 +109,7 @@ impl Sets {
                 Err(found) => problems.extend(found),
             }
         }
+        problems.extend(query::prove(&config.queries, catalogs.default_catalog()));
         problems.sort();
         problems.dedup(); // two channels that share a mapping share its faults
         match rules {

@@ -17,6 +17,7 @@ mod load;
 mod moment;
 mod places;
 mod raw;
+mod record;
 mod request;
 mod trial;
 
@@ -31,6 +32,7 @@ use escape::Escape;
 pub use kind::AnswerKind;
 pub(crate) use load::load;
 pub(crate) use raw::RawList;
+pub use record::RecordTemplate;
 pub(crate) use request::{Request, RequestList};
 
 use crate::scene::Context;

@@ -54,7 +54,8 @@ mod walk;
 
 pub use amend::{NewCode, amended, cell as csv_cell, read_new_codes};
 pub use answer::{
-    AnswerCase, AnswerError, AnswerKind, Answers, Spoken, Told, answer_case, check_variable,
+    AnswerCase, AnswerError, AnswerKind, Answers, RecordTemplate, Spoken, Told, answer_case,
+    check_variable,
 };
 pub use case::{outcome as case_outcome, read_keys as case_keys};
 pub use catalogs::Catalogs;

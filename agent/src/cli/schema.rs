@@ -5,6 +5,7 @@ use mappings::Catalogs;
 use schemas::{Catalog, Files, export};
 
 use super::{Exit, tell};
+use crate::openapi::{self, Door};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -22,6 +23,9 @@ enum Action {
         /// 地区版本 | profile
         #[arg(long, default_value = "national")]
         profile: String,
+        /// 哪个门，用于 openapi | which door, with openapi
+        #[arg(long, value_enum, default_value = "his")]
+        door: Door,
     },
 }
 
@@ -33,10 +37,16 @@ enum Form {
     Markdown,
     /// 映射文件，供编辑器补全和检查 | of mapping files, for editors to complete and check
     MappingSchema,
+    /// 各地址的请求和答复，OpenAPI 3.1 | requests and answers of the doors, OpenAPI 3.1
+    Openapi,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let Action::Export { form, profile } = &arguments.action;
+    let Action::Export { form, profile, door } = &arguments.action;
+    if matches!(form, Form::Openapi) {
+        let document = openapi::document(*door);
+        return print(&serde_json::to_string_pretty(&document).unwrap_or_default());
+    }
     let files = Files::from_shipped(schemas::SHIPPED);
     if matches!(form, Form::MappingSchema) {
         return match Catalogs::load(&files, profile) {
@@ -50,7 +60,9 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     };
     match form {
         Form::Markdown => print(&export::markdown(&catalog)),
-        Form::JsonSchema | Form::MappingSchema => print(&export::json_schema(&catalog)),
+        Form::JsonSchema | Form::MappingSchema | Form::Openapi => {
+            print(&export::json_schema(&catalog))
+        }
     }
 }
 

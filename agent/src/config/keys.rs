@@ -374,6 +374,29 @@ keys! {
         "只给它看这些科室的事件；空表示全部。"
         "Departments whose events it may hear; all when empty."
 
+    ["query" ""]
+    name Must "\"prescriptions\""
+        "查询的名字，写在日志里；调用时可以写 query=名字。"
+        "The query's name, for the log; callers may write query=NAME."
+    callers Must "[\"ward-screens\"]"
+        "哪些调用者可以用（[[caller]] 的 name）。"
+        "Who may ask it, by the names of [[caller]]."
+    entity Must "\"fee_detail_outpatient\""
+        "读哪一种记录。"
+        "The entity that is read."
+    elements Must "[\"rxno\", \"psn_no\", \"cnt\"]"
+        "给出哪些数据元。"
+        "The elements that are told."
+    unmasked Nothing "[\"psn_no\"]"
+        "能认出人的数据元默认只露首尾，确需明文的写在这里。"
+        "Elements that identify a person show only first and last character, unless they are named here."
+    patient_by Nothing "[\"psn_no\", \"certno\", \"patn_id\", \"medcasno\"]"
+        "按患者查时比较哪些数据元；不写时就是例子里的这些。"
+        "The elements by which a patient is asked for; those of the example when left out."
+    rows_max Default "100"
+        "一页最多多少条。"
+        "Records of one page."
+
     ["log" ""]
     level Default "\"info\""
         "日志级别：error、warn、info、debug，或按模块写 warn,agent=debug；环境变量 HIS_AGENT_LOG 优先。"
@@ -575,7 +598,7 @@ const HEAD: &str = "\
 ";
 
 /// Tables that are written as often as needed.
-const LISTS: [&str; 1] = ["caller"];
+const LISTS: [&str; 2] = ["caller", "query"];
 
 const LIST_HEAD: &str = "# ---- 每个一段，可以没有 | one table each, or none ----\n";
 
@@ -701,6 +724,7 @@ mod tests {
             .chain(include_str!("secrets.rs").lines())
             .chain(include_str!("unwrap.rs").lines())
             .chain(include_str!("relay.rs").lines())
+            .chain(include_str!("query.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("callers.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("mllp.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("soap.rs").lines().take_while(|it| *it != "#[cfg(test)]"))

@@ -11,6 +11,7 @@ use toml::de::DeTable;
 use super::callers::{callers, events};
 use super::forward::forward;
 use super::mllp;
+use super::query::queries;
 use super::relay::relay;
 use super::secrets;
 use super::section::{Complaints, Section};
@@ -48,6 +49,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         check: check(&mut root, &mut to),
         messages: messages(&mut root, &mut to),
         relay: relay(&mut root, &mut to),
+        queries: queries(&mut root, &callers, &mut to),
         events: events(&mut root, &callers, &mut to),
         callers,
         log: log(&mut root, &mut to),

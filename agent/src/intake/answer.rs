@@ -142,7 +142,7 @@ impl Fault {
 
     /// The address is right, the method is not.
     pub fn wrong_method() -> Fault {
-        let message = "这个地址只接受 POST".to_owned();
+        let message = "这个地址不接受这个方法：各地址的方法见 /openapi".to_owned();
         Fault::new(StatusCode::METHOD_NOT_ALLOWED, 15, "I106", message)
     }
 

@@ -354,7 +354,7 @@ pub(super) async fn read_text(
     }
 }
 
-pub(super) fn json(status: StatusCode, body: String) -> Response {
+pub(crate) fn json(status: StatusCode, body: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
 }
 

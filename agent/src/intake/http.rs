@@ -25,7 +25,7 @@ use tower::ServiceExt as _;
 use super::answer::{Answer, Dialect, Fault};
 use super::{Road, checks, feedback, insurance, messages, operators, soap};
 use crate::callers::Seat;
-use crate::{clock, events};
+use crate::{clock, events, openapi, query};
 
 /// A bound address that does not serve yet: ports are taken before anything runs.
 #[derive(Debug)]
@@ -142,6 +142,7 @@ pub fn his_routes(road: &Arc<Road>) -> Router {
         .route("/v1/feedback", post(feedback::feedback))
         .route("/v1/channels/{channel}/checks", post(checks::check_message))
         .route("/v1/events", get(events::door::listen))
+        .route("/v1/records", get(query::door::records))
         .route("/insurance", post(insurance::call))
         // Some clients end every address with a slash.
         .route("/insurance/", post(insurance::call))
@@ -151,6 +152,7 @@ pub fn his_routes(road: &Arc<Road>) -> Router {
         .route("/fsi/api/riskConService/beforeAnalyze/", post(insurance::before))
         .route("/fsi/api/riskConService/courseAnalyze", post(insurance::course))
         .route("/fsi/api/riskConService/courseAnalyze/", post(insurance::course))
+        .merge(openapi::routes(openapi::Door::His))
         // `/soap/NAME` and the addresses that services had before.
         .fallback(soap::serve)
         .method_not_allowed_fallback(wrong_method)
@@ -159,7 +161,11 @@ pub fn his_routes(road: &Arc<Road>) -> Router {
 
 /// What operators can reach.
 pub fn operator_routes(road: &Arc<Road>) -> Router {
-    operators::routes().fallback(unknown_address).with_state(Arc::clone(road))
+    operators::routes()
+        .merge(openapi::routes(openapi::Door::Operators))
+        .fallback(unknown_address)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Arc::clone(road))
 }
 
 async fn unknown_address() -> Response {

@@ -14,9 +14,9 @@ use sha2::{Digest as _, Sha256};
 use tracing::error;
 use uuid::Uuid;
 
-use super::StoreError;
 use super::format::{self, Take};
 use super::store::{Batch, Family, Store};
+use super::{Outbox, StoreError};
 use crate::envelope::{Draft, Submission};
 
 /// A record's identity, cut to what makes chance collisions irrelevant.
@@ -27,13 +27,35 @@ pub(super) fn identities(submission: &Submission) -> Vec<Identity> {
     submission.drafts.iter().map(|draft| identity(&submission.channel, draft)).collect()
 }
 
-fn identity(channel: &str, draft: &Draft) -> Identity {
+impl Outbox {
+    /// The numbers of the records taken in under a business key, as far as they are remembered. The
+    /// records themselves may be gone.
+    pub fn numbers_of(
+        &self,
+        channel: &str,
+        entity: &str,
+        key: &str,
+    ) -> Result<Vec<u64>, StoreError> {
+        let store = self.shared.store()?;
+        let identity = cut(&named([channel, entity, key]).finalize().into());
+        let found = store.get_many(Family::Seen, &[identity])?;
+        let takes = found.into_iter().flat_map(opened);
+        Ok(takes.map(|take| take.seq).collect())
+    }
+}
+
+fn named(parts: [&str; 3]) -> Sha256 {
     let mut hash = Sha256::new();
-    for part in [channel, &draft.entity, &draft.key] {
+    for part in parts {
         // With its length, or "ab" + "c" would be "a" + "bc".
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
+    hash
+}
+
+fn identity(channel: &str, draft: &Draft) -> Identity {
+    let mut hash = named([channel, &draft.entity, &draft.key]);
     if draft.key.is_empty() {
         // Without a business key nothing is a correction of anything.
         hash.update(draft.digest);

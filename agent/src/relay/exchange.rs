@@ -21,18 +21,18 @@ use super::target::Target;
 
 /// Speaks to one insurer.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     tls: Option<Arc<ClientConfig>>,
     idle: Mutex<Vec<Kept>>,
 }
 
 /// What is sent.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) target: Target,
-    pub(super) path: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: bytes::Bytes,
+pub(crate) struct Request {
+    pub(crate) target: Target,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: bytes::Bytes,
 }
 
 #[derive(Debug)]
@@ -57,18 +57,18 @@ enum Failure {
 
 impl Client {
     /// `ca_file` has the certificates that are trusted for `https`.
-    pub(super) fn new(ca_file: Option<&Path>) -> io::Result<Client> {
+    pub(crate) fn new(ca_file: Option<&Path>) -> io::Result<Client> {
         let tls = ca_file.map(trusting).transpose()?.map(Arc::new);
         Ok(Client { tls, idle: Mutex::default() })
     }
 
     /// For a `ca_file` that cannot be used.
-    pub(super) fn without_tls() -> Client {
+    pub(crate) fn without_tls() -> Client {
         Client { tls: None, idle: Mutex::default() }
     }
 
     /// Sends a request and reads its answer, by `until`.
-    pub(super) fn post(&self, request: &Request, until: Instant) -> Result<Reply, Bureau> {
+    pub(crate) fn post(&self, request: &Request, until: Instant) -> Result<Reply, Bureau> {
         if let Some(stream) = self.kept(&request.target) {
             match self.exchange(request, stream, until) {
                 Err(Failure::Nothing(_)) if Instant::now() < until => {}

@@ -5,12 +5,12 @@ use std::io;
 
 /// An answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) content_type: Option<String>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) content_type: Option<String>,
+    pub(crate) body: Vec<u8>,
     /// The connection may be used again.
-    pub(super) keeps_open: bool,
+    pub(crate) keeps_open: bool,
 }
 
 /// How far the reading is.

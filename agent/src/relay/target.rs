@@ -18,7 +18,7 @@ pub struct Target {
 
 impl Target {
     /// The path for one transaction.
-    pub(super) fn path(&self, infno: &str) -> String {
+    pub(crate) fn path(&self, infno: &str) -> String {
         self.path.replace("{infno}", infno)
     }
 

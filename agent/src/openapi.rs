@@ -1,0 +1,287 @@
+//! Every REST door as OpenAPI 3.1, for programs, and as a page, for people. Both are written from the
+//! tables here; a test holds them equal to the routes that the sources name, in both directions.
+//!
+//! A new route is a line in `operations` or `control`; the test names it until it is there.
+
+mod control;
+mod operations;
+mod page;
+mod schemas;
+
+use axum::Router;
+use axum::response::{Html, IntoResponse as _, Response};
+use axum::routing::get;
+use http::header;
+use serde_json::{Map, Value, json};
+
+/// Who can reach an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Door {
+    /// HIS 和别的系统 | the HIS and other systems
+    His,
+    /// 运维：健康、就绪、指标 | operators: health, readiness, metrics
+    Operators,
+    /// 本机命令用的套接字 | the socket of the commands
+    Control,
+}
+
+/// One thing that can be asked.
+#[derive(Clone, Copy, Debug)]
+struct Operation {
+    verb: &'static str,
+    path: &'static str,
+    /// Under which heading it stands.
+    tag: &'static str,
+    /// What it does, one sentence.
+    zh: &'static str,
+    query: &'static [Parameter],
+    body: Body,
+    /// What it answers when it is done.
+    done: Says,
+    /// Other statuses; each with the common words of a refusal unless said otherwise here.
+    refusals: &'static [u16],
+    /// Whether callers may have to say who they are.
+    knows_callers: bool,
+}
+
+/// One member of the address behind the question mark.
+#[derive(Clone, Copy, Debug)]
+struct Parameter {
+    name: &'static str,
+    zh: &'static str,
+    /// A JSON Schema.
+    schema: &'static str,
+    must: bool,
+}
+
+/// What is sent.
+#[derive(Clone, Copy, Debug)]
+enum Body {
+    None,
+    /// JSON of this schema.
+    Json(&'static str),
+    /// Whatever the channel understands.
+    Message,
+}
+
+/// What is answered.
+#[derive(Clone, Copy, Debug)]
+enum Says {
+    /// JSON of this schema.
+    Json(&'static str),
+    /// In the caller's own words.
+    Dialect(&'static str),
+    Text,
+    Html,
+    Events,
+}
+
+impl Door {
+    fn operations(self) -> impl Iterator<Item = &'static Operation> {
+        let (own, shared) = match self {
+            Door::His => (operations::HIS, operations::EVERYWHERE),
+            Door::Operators => (operations::OPERATORS, operations::EVERYWHERE),
+            Door::Control => (control::CONTROL, &[][..]),
+        };
+        own.iter().chain(shared)
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Door::His => "前置机：HIS 和别的系统",
+            Door::Operators => "前置机：运维",
+            Door::Control => "前置机：本机命令的套接字",
+        }
+    }
+}
+
+/// The two addresses under which a door tells of itself.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(door: Door) -> Router<S> {
+    Router::new()
+        .route("/openapi.json", get(move || describe(door)))
+        .route("/openapi", get(move || show(door)))
+}
+
+async fn describe(door: Door) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
+    (headers, document(door).to_string()).into_response()
+}
+
+async fn show(door: Door) -> Html<String> {
+    Html(page::write(door))
+}
+
+/// The whole of a door.
+#[must_use]
+pub fn document(door: Door) -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for it in door.operations() {
+        let path = paths.entry(it.path).or_insert_with(|| json!({}));
+        if let Some(verbs) = path.as_object_mut() {
+            verbs.insert(it.verb.to_owned(), it.described());
+        }
+    }
+    let mut schemas: Map<String, Value> =
+        schemas::SCHEMAS.iter().map(|(name, text)| ((*name).to_owned(), parsed(text))).collect();
+    schemas.retain(|name, _| is_used(&paths, name) || name == "Problem");
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": door.title(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "成功和失败是同一个信封；code 按 T/CIIA 046-2024 附录A，detail 里是前置机的代码。",
+        },
+        "servers": [{ "url": "/" }],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+        },
+    })
+}
+
+fn is_used(paths: &Map<String, Value>, name: &str) -> bool {
+    let reference = format!("\"#/components/schemas/{name}\"");
+    paths.values().any(|it| it.to_string().contains(&reference))
+}
+
+/// Texts of the tables; a test reads all of them.
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+impl Operation {
+    fn described(&self) -> Value {
+        let mut told = Map::new();
+        told.insert("operationId".to_owned(), json!(self.id()));
+        told.insert("tags".to_owned(), json!([self.tag]));
+        told.insert("summary".to_owned(), json!(self.zh));
+        let parameters: Vec<Value> =
+            self.in_path().chain(self.query.iter().map(Parameter::described)).collect();
+        if !parameters.is_empty() {
+            told.insert("parameters".to_owned(), json!(parameters));
+        }
+        if let Some(content) = self.body.content() {
+            let body = json!({ "required": true, "content": content });
+            told.insert("requestBody".to_owned(), body);
+        }
+        if self.knows_callers {
+            told.insert("security".to_owned(), json!([{}, { "token": [] }]));
+        }
+        told.insert("responses".to_owned(), Value::Object(self.responses()));
+        Value::Object(told)
+    }
+
+    /// `get_v1_records`, from verb and path.
+    fn id(&self) -> String {
+        let words = self.path.split(|it: char| !it.is_ascii_alphanumeric());
+        let words: Vec<&str> = words.filter(|it| !it.is_empty()).collect();
+        format!("{}_{}", self.verb, words.join("_"))
+    }
+
+    fn names_in_path(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split('/').filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'))
+    }
+
+    fn in_path(&self) -> impl Iterator<Item = Value> {
+        self.names_in_path().map(|name| {
+            let schema = json!({ "type": "string", "minLength": 1 });
+            json!({ "name": name, "in": "path", "required": true, "schema": schema })
+        })
+    }
+
+    fn responses(&self) -> Map<String, Value> {
+        let done = json!({ "description": "成功", "content": self.done.content() });
+        let mut all = Map::from_iter([("200".to_owned(), done)]);
+        for status in self.refusals {
+            let content = match (self.done, status) {
+                // The caller's dialect tells faults, too.
+                (Says::Dialect(_), _) => Says::Dialect("Refusal").content(),
+                (Says::Text, _) => Says::Text.content(),
+                _ => Says::Json("Refusal").content(),
+            };
+            let response = match status {
+                101 => json!({ "description": meaning(*status) }),
+                503 => json!({ "description": meaning(*status), "content": content, "headers": {
+                    "Retry-After": { "description": "多少秒后再来", "schema": { "type": "integer" } },
+                } }),
+                _ => json!({ "description": meaning(*status), "content": content }),
+            };
+            all.insert(status.to_string(), response);
+        }
+        all
+    }
+}
+
+impl Parameter {
+    fn described(&self) -> Value {
+        json!({
+            "name": self.name, "in": "query", "required": self.must,
+            "description": self.zh, "schema": parsed(self.schema),
+        })
+    }
+}
+
+impl Body {
+    fn content(self) -> Option<Value> {
+        match self {
+            Body::None => None,
+            Body::Json(name) => Some(json!({ "application/json": { "schema": reference(name) } })),
+            Body::Message => {
+                let types = ["application/json", "text/xml", "application/octet-stream"];
+                Some(
+                    types
+                        .iter()
+                        .map(|it| ((*it).to_owned(), json!({})))
+                        .collect::<Map<_, _>>()
+                        .into(),
+                )
+            }
+        }
+    }
+}
+
+impl Says {
+    fn content(self) -> Value {
+        match self {
+            Says::Json(name) => json!({ "application/json": { "schema": reference(name) } }),
+            Says::Dialect(name) => json!({
+                "application/json": { "schema": reference(name) },
+                "text/xml": {}, "application/soap+xml": {}, "*/*": {},
+            }),
+            Says::Text => json!({ "text/plain": { "schema": { "type": "string" } } }),
+            Says::Html => json!({ "text/html": { "schema": { "type": "string" } } }),
+            Says::Events => json!({ "text/event-stream": { "schema": { "type": "string" } } }),
+        }
+    }
+}
+
+/// What a status means here.
+fn meaning(status: u16) -> &'static str {
+    match status {
+        101 => "换成 WebSocket",
+        400 => "读不懂",
+        401 => "令牌或来源地址不对",
+        403 => "没有权限",
+        404 => "没有",
+        408 => "没有在时限内收完",
+        409 => "与现状冲突",
+        413 => "太大",
+        415 => "格式不对",
+        422 => "内容不能接受，detail 逐条说明",
+        431 => "请求头太大",
+        500 => "前置机出错",
+        502 => "对方出错",
+        503 => "忙、没有空间或正在停止，按 Retry-After 再来",
+        504 => "超时",
+        _ => "其他",
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

@@ -1,0 +1,162 @@
+//! What can be asked over the network, door by door.
+
+use super::{Body, Operation, Parameter, Says};
+
+/// An operation that takes nothing and is never refused; others say where they differ.
+const PLAIN: Operation = Operation {
+    verb: "get",
+    path: "/",
+    tag: "本接口",
+    zh: "",
+    query: &[],
+    body: Body::None,
+    done: Says::Json("Done"),
+    refusals: &[],
+    knows_callers: false,
+};
+
+const MESSAGE: Operation = Operation {
+    verb: "post",
+    tag: "报文",
+    body: Body::Message,
+    done: Says::Dialect("Receipt"),
+    refusals: &[400, 404, 408, 413, 415, 422, 500, 503],
+    ..PLAIN
+};
+
+const NATIONAL: Operation = Operation {
+    verb: "post",
+    tag: "审查",
+    body: Body::Json("NationalRequest"),
+    done: Says::Dialect("NationalAnswer"),
+    refusals: &[400, 408, 413, 503],
+    ..PLAIN
+};
+
+const fn optional(name: &'static str, zh: &'static str, schema: &'static str) -> Parameter {
+    Parameter { name, zh, schema, must: false }
+}
+
+/// The HIS and other systems.
+pub(super) const HIS: &[Operation] = &[
+    Operation {
+        path: "/v1/channels/{channel}/messages",
+        zh: "收一份报文，用通道自己的格式；落盘以后才答复回执",
+        ..MESSAGE
+    },
+    Operation {
+        path: "/soap/{channel}",
+        zh: "同上，给 SOAP 客户端；答复用请求的 SOAP 版本和命名空间",
+        ..MESSAGE
+    },
+    Operation {
+        path: "/v1/channels/{channel}/checks",
+        zh: "审查一张处方，用 HIS 自己的格式提问和答复",
+        tag: "审查",
+        done: Says::Dialect("CheckAnswer"),
+        ..MESSAGE
+    },
+    Operation {
+        path: "/v1/checks",
+        verb: "post",
+        zh: "审查一张处方，标准的提问和答复",
+        tag: "审查",
+        body: Body::Json("CheckRequest"),
+        done: Says::Json("CheckAnswer"),
+        refusals: &[400, 408, 413, 422],
+        ..PLAIN
+    },
+    Operation {
+        path: "/v1/feedback",
+        verb: "post",
+        zh: "医生对问题的处置",
+        tag: "审查",
+        body: Body::Json("Feedback"),
+        refusals: &[400, 404, 408, 409, 413, 422, 500, 503],
+        ..PLAIN
+    },
+    Operation { path: "/insurance", zh: "国家接口，交易编号在报文里", ..NATIONAL },
+    Operation {
+        path: "/insurance/{infno}", zh: "国家接口，交易编号在地址里", ..NATIONAL
+    },
+    Operation {
+        path: "/fsi/api/riskConService/beforeAnalyze",
+        zh: "国家接口的事前提醒地址",
+        ..NATIONAL
+    },
+    Operation {
+        path: "/fsi/api/riskConService/courseAnalyze",
+        zh: "国家接口的事中预警地址",
+        ..NATIONAL
+    },
+    Operation {
+        path: "/v1/events",
+        zh: "问题、疑点和告警的实时推送：SSE，或升级为 WebSocket；见 docs/events.md",
+        tag: "推送",
+        query: &[
+            optional("department", "科室编码，逗号分隔", r#"{"type":"string"}"#),
+            optional(
+                "kinds",
+                "finding、suspicion、alert，逗号分隔",
+                r#"{"type":"string","pattern":"^(finding|suspicion|alert)(,(finding|suspicion|alert))*$"}"#,
+            ),
+            optional("after", "上次收到的 event；0 是保留的全部", r#"{"type":"string"}"#),
+            optional("token", "令牌，不能设请求头时用", r#"{"type":"string"}"#),
+        ],
+        done: Says::Events,
+        refusals: &[101, 400, 401, 403, 503],
+        knows_callers: true,
+        ..PLAIN
+    },
+    Operation {
+        path: "/v1/records",
+        zh: "读前置机还保留的记录：按业务主键、患者或时间；能读什么由 [[query]] 配置，每次调用都留痕",
+        tag: "查询",
+        query: &[
+            optional("entity", "实体；与 query 至少写一个", r#"{"type":"string"}"#),
+            optional("query", "[[query]] 的 name", r#"{"type":"string"}"#),
+            optional("key", "业务主键；key、patient、from 至少写一个", r#"{"type":"string"}"#),
+            optional("patient", "患者标识，与 patient_by 的数据元比较", r#"{"type":"string"}"#),
+            optional("from", "从何时收到，YYYYMMDD 或 YYYYMMDDhhmmss", MOMENT),
+            optional("to", "到何时；日期指当天结束", MOMENT),
+            optional("after", "上一页的 next", r#"{"type":"string"}"#),
+            optional("limit", "一页多少条", r#"{"type":"integer","minimum":1}"#),
+            optional("token", "令牌，不能设请求头时用", r#"{"type":"string"}"#),
+        ],
+        done: Says::Json("Records"),
+        refusals: &[400, 401, 404, 500, 503],
+        knows_callers: true,
+        ..PLAIN
+    },
+];
+
+const MOMENT: &str = r#"{"type":"string","pattern":"^([0-9]{8}|[0-9]{14})$"}"#;
+
+/// Operators.
+pub(super) const OPERATORS: &[Operation] = &[
+    Operation { path: "/healthz", zh: "进程活着", tag: "运维", done: Says::Text, ..PLAIN },
+    Operation {
+        path: "/readyz",
+        zh: "能不能收；连同各部分的现状。不能收时答 503，内容相同",
+        tag: "运维",
+        done: Says::Json("Standing"),
+        refusals: &[503],
+        ..PLAIN
+    },
+    Operation {
+        path: "/metrics",
+        zh: "Prometheus 指标",
+        tag: "运维",
+        done: Says::Text,
+        refusals: &[404],
+        ..PLAIN
+    },
+];
+
+/// At both doors of the network.
+pub(super) const EVERYWHERE: &[Operation] = &[
+    Operation { path: "/openapi.json", zh: "这份说明", done: Says::Json("Document"), ..PLAIN },
+    Operation {
+        path: "/openapi", zh: "这份说明，给人看的页面", done: Says::Html, ..PLAIN
+    },
+];

@@ -1,0 +1,129 @@
+//! The tables against the routes: by the sources, and by asking.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body as Sent;
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::config::Config;
+use crate::control as socket;
+use crate::forward::ForwardState;
+use crate::intake::{Road, http};
+use crate::outbox::{Options, Outbox};
+use crate::sets::Sets;
+
+const SOAP: &str = "/soap/{channel}";
+const DOORS: [Door; 3] = [Door::His, Door::Operators, Door::Control];
+
+/// A route that is added in the sources must be told, and what is told must be in the sources.
+#[test]
+fn every_route_is_told_and_everything_told_is_a_route() {
+    // SOAP has an address for every channel, by the last resort of the router.
+    let mut named = BTreeSet::from([format!("post {SOAP}")]);
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut named);
+    let told: BTreeSet<String> = DOORS
+        .into_iter()
+        .flat_map(Door::operations)
+        .map(|it| format!("{} {}", it.verb, it.path))
+        .collect();
+    let untold: Vec<_> = named.difference(&told).collect();
+    let unknown: Vec<_> = told.difference(&named).collect();
+    assert!(untold.is_empty(), "in no table of agent/src/openapi: {untold:?}");
+    assert!(unknown.is_empty(), "told, and no route: {unknown:?}");
+}
+
+/// Every path is known to the router of its own door.
+#[tokio::test]
+async fn every_door_knows_its_paths() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = \"{}/outbox\"\n",
+        folder.path().display()
+    );
+    let config = Config::parse("agent.toml", &text).unwrap();
+    let sets = Sets::load(&config).unwrap();
+    let (outbox, _writer) = Outbox::open(&config.outbox.dir, &Options::default()).unwrap();
+    let road = Arc::new(Road::new(config, sets, outbox, Arc::new(ForwardState::default())));
+    let routers = [http::his_routes(&road), http::operator_routes(&road), socket::routes(&road)];
+    for (door, router) in DOORS.into_iter().zip(routers) {
+        for it in door.operations().filter(|it| it.path != SOAP) {
+            let status = ask(&router, "TRACE", it.path).await;
+            assert_eq!(status, 405, "{door:?} {}", it.path);
+        }
+        assert_eq!(ask(&router, "TRACE", "/no/such/path").await, 404);
+    }
+}
+
+async fn ask(router: &Router, method: &str, path: &str) -> u16 {
+    let path: String = path.replace(['{', '}'], "");
+    let request = ::http::Request::builder().method(method).uri(path).body(Sent::empty()).unwrap();
+    router.clone().oneshot(request).await.unwrap().status().as_u16()
+}
+
+#[test]
+fn the_documents_are_whole() {
+    for (name, text) in schemas::SCHEMAS {
+        assert!(parsed(text).is_object(), "{name} is no JSON");
+    }
+    for door in DOORS {
+        let document = document(door);
+        let text = document.to_string();
+        let mut ids = BTreeSet::new();
+        for it in door.operations() {
+            assert!(!it.zh.is_empty() && ids.insert(it.id()), "{}", it.path);
+            it.query.iter().for_each(|it| assert!(parsed(it.schema).is_object(), "{}", it.name));
+        }
+        for reference in text.split("#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().unwrap();
+            assert!(document["components"]["schemas"][name].is_object(), "{door:?}: {name}");
+        }
+        let page = page::write(door);
+        assert!(door.operations().all(|it| page.contains(it.zh)));
+        assert!(!page.contains("http://") && !page.contains("https://"), "nothing from elsewhere");
+    }
+}
+
+/// `get /v1/events` for each `.route("/v1/events", get(…))`, tests left out.
+fn sources(folder: &Path, named: &mut BTreeSet<String>) {
+    for path in fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()) {
+        let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+        if path.is_dir() {
+            sources(&path, named);
+        } else if name.ends_with(".rs") && name != "tests.rs" {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("\nmod tests {").next().unwrap();
+            let code: String = code.split_whitespace().collect();
+            for route in code.split(".route(\"").skip(1) {
+                let Some((path, rest)) = route.split_once("\",") else { continue };
+                // Some clients end every address with a slash.
+                let path = path.trim_end_matches('/');
+                named.extend(verbs(rest).into_iter().map(|verb| format!("{verb} {path}")));
+            }
+        }
+    }
+}
+
+/// The verbs of `get(a).post(b))…`.
+fn verbs(text: &str) -> Vec<String> {
+    let (mut verbs, mut depth, mut word) = (Vec::new(), 0_i32, String::new());
+    for it in text.chars() {
+        match it {
+            '(' => {
+                if depth == 0 {
+                    verbs.push(std::mem::take(&mut word));
+                }
+                depth += 1;
+            }
+            ')' if depth == 0 => break,
+            ')' => depth -= 1,
+            _ if depth == 0 && it != '.' => word.push(it),
+            _ => {}
+        }
+    }
+    verbs
+}

@@ -1,0 +1,67 @@
+//! What other systems may read of the records that are kept: by business key, by patient, by time, as
+//! `[[query]]` says and without a line of code.
+//!
+//! ```text
+//! GET /v1/records --caller, query--> find: by key, or page by page through what is kept
+//!                                      `--> book: who has asked what, how many --sync--> answer
+//! ```
+//!
+//! What waits for the platform is there, and what was delivered as long as `[messages]` keeps it. No
+//! answer leaves before the asking is in the book, and no value that was asked for ever gets there.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `door` | `GET /v1/records`: who asks, and what for |
+//! | `find` | the records, in bounded steps |
+//! | `told` | what of a record is told: chosen elements, persons masked |
+//! | `book` | who has asked |
+
+mod book;
+pub(crate) mod door;
+mod find;
+mod told;
+
+pub(crate) use self::book::routes;
+use schemas::Problem;
+use tokio::sync::Semaphore;
+
+use crate::config::QueryConfig;
+
+/// What askers share.
+#[derive(Debug)]
+pub struct Queries {
+    /// Reading takes the disk's time: few at once, so that messages and checks do not notice.
+    room: Semaphore,
+}
+
+impl Default for Queries {
+    fn default() -> Queries {
+        Queries { room: Semaphore::new(AT_ONCE) }
+    }
+}
+
+const AT_ONCE: usize = 2;
+
+/// A query that names what the dictionary does not have would never find anything.
+pub(crate) fn prove(queries: &[QueryConfig], catalog: &schemas::Catalog) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut wrong = |message: String| {
+        problems.push(Problem::error("A021", "agent.toml", (1, 1), message));
+    };
+    for query in queries {
+        let Some(entity) = catalog.entity(&query.entity) else {
+            wrong(format!("[[query]] `{}`: there is no entity `{}`", query.name, query.entity));
+            continue;
+        };
+        for name in query.elements.iter().filter(|it| entity.element(it).is_none()) {
+            let names = entity.elements().iter().map(|it| it.name());
+            let hint = mappings::suggestion(name, names);
+            wrong(format!("[[query]] `{}`: {} has no `{name}`{hint}", query.name, query.entity));
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

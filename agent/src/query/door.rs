@@ -1,0 +1,179 @@
+//! `GET /v1/records`: who asks, and what for.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use jiff::ToSpan as _;
+use serde::Deserialize;
+
+use super::book::{self, Call};
+use super::find::{self, Found, Wanted};
+use crate::callers::{self, Caller, Seat};
+use crate::clock;
+use crate::config::QueryConfig;
+use crate::events::door::{refuse, unknown_caller};
+use crate::intake::Road;
+use crate::intake::answer::Fault;
+use crate::intake::json;
+use crate::outbox::StoreError;
+use crate::pipeline;
+
+/// What is asked for.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Asked {
+    /// The entity; or the query by its name.
+    entity: Option<String>,
+    query: Option<String>,
+    key: Option<String>,
+    patient: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+    token: Option<String>,
+}
+
+/// `GET /v1/records`
+pub(crate) async fn records(
+    State(road): State<Arc<Road>>,
+    Extension(seat): Extension<Arc<Seat>>,
+    headers: HeaderMap,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Response {
+    let Ok(Query(asked)) = asked else {
+        return refuse(&wrong("地址里问号后面的参数读不懂"));
+    };
+    let token = callers::token(&headers, asked.token.as_deref());
+    let (query, caller) = match choose(&road, &asked, &seat, token) {
+        Ok((query, caller)) => (query.clone(), caller.name.clone()),
+        Err(fault) => return refuse(&fault),
+    };
+    let wanted = match asked.wanted(&query, road.outbox.epoch()) {
+        Ok(wanted) => wanted,
+        Err(what) => return refuse(&wrong(what)),
+    };
+    if asked.patient.is_some() && !is_of_patients(&road, &query) {
+        return refuse(&wrong("这种记录里没有 patient_by 的数据元，不能按患者查"));
+    }
+    let Ok(_room) = road.queries.room.try_acquire() else { return refuse(&Fault::busy()) };
+    let call = asked.call(caller, &query);
+    let (working, id) = (Arc::clone(&road), call.id.clone());
+    let work = move || {
+        let found = find::find(&working, &query, &wanted)?;
+        // Nobody reads what is not written down.
+        book::write(&working.outbox, &Call { rows: found.rows.len(), ..call })?;
+        Ok::<Found, StoreError>(found)
+    };
+    let found = tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::panicked());
+    match found.flatten() {
+        Ok(found) => json(StatusCode::OK, answer(&road, &found, &id)),
+        Err(error) => refuse(&Fault::not_stored(&error).0),
+    }
+}
+
+/// Whether its records say whose they are.
+fn is_of_patients(road: &Road, query: &QueryConfig) -> bool {
+    let sets = road.sets.load();
+    let entity = sets.catalogs.default_catalog().entity(&query.entity);
+    entity.is_some_and(|entity| query.patient_by.iter().any(|it| entity.element(it).is_some()))
+}
+
+/// The first query of that entity, or name, that this caller may ask.
+fn choose<'a>(
+    road: &'a Road,
+    asked: &Asked,
+    seat: &Seat,
+    token: Option<&str>,
+) -> Result<(&'a QueryConfig, &'a Caller), Fault> {
+    if asked.entity.is_none() && asked.query.is_none() {
+        return Err(wrong("写 entity=实体，或 query=[[query]] 的 name"));
+    }
+    let is =
+        |wanted: &Option<String>, it: &str| wanted.as_deref().is_none_or(|wanted| wanted == it);
+    let all = road.config.queries.iter();
+    let mut fitting =
+        all.filter(|it| is(&asked.entity, &it.entity) && is(&asked.query, &it.name)).peekable();
+    if fitting.peek().is_none() {
+        return Err(Fault::new(StatusCode::NOT_FOUND, 13, "I171", UNKNOWN.to_owned()));
+    }
+    let callers = &road.config.callers;
+    fitting
+        .find_map(|it| Some((it, callers::find(callers, &it.callers, seat, token)?)))
+        .ok_or_else(unknown_caller)
+}
+
+impl Asked {
+    fn wanted(&self, query: &QueryConfig, epoch: &str) -> Result<Wanted, &'static str> {
+        if self.key.is_none() && self.patient.is_none() && self.from.is_none() {
+            return Err("写 key=业务主键、patient=患者标识、from=时间 中的一个");
+        }
+        let after = match &self.after {
+            None => None,
+            Some(text) => Some(number_in(text, epoch).ok_or("after 原样取自上一页的 next")?),
+        };
+        Ok(Wanted {
+            key: self.key.clone(),
+            patient: self.patient.clone(),
+            from: self.from.as_deref().map(|it| moment(it, 0)).transpose()?,
+            to: self.to.as_deref().map(|it| moment(it, 1)).transpose()?,
+            after,
+            rows_max: self.limit.unwrap_or(query.rows_max).clamp(1, query.rows_max),
+        })
+    }
+
+    fn call(&self, caller: String, query: &QueryConfig) -> Call {
+        let by = [("key", self.key.is_some()), ("patient", self.patient.is_some())];
+        let mut by: Vec<String> =
+            by.iter().filter(|(_, is)| *is).map(|(name, _)| (*name).to_owned()).collect();
+        by.extend(self.from.is_some().then(|| "time".to_owned()));
+        Call {
+            id: clock::new_id(),
+            at: pipeline::stamp(clock::now()),
+            caller,
+            query: query.name.clone(),
+            entity: query.entity.clone(),
+            by,
+            from: self.from.clone(),
+            to: self.to.clone(),
+            rows: 0,
+        }
+    }
+}
+
+/// `YYYYMMDDhhmmss`, or a day: its begin, or with 1 the begin of the next.
+fn moment(text: &str, days: i32) -> Result<String, &'static str> {
+    if pipeline::moment(text).is_some() {
+        return Ok(text.to_owned());
+    }
+    let day = pipeline::moment(&format!("{text}000000")).ok_or(TIME)?;
+    day.checked_add(days.days()).map(pipeline::stamp).map_err(|_| TIME)
+}
+
+fn answer(road: &Road, found: &Found, id: &str) -> String {
+    let next = found.next.map(|it| place(it, road.outbox.epoch()));
+    format!(
+        "{{\"code\":0,\"message\":\"成功\",\"data\":{{\"records\":[{}],\"next\":{}}},\"request_id\":\"{id}\"}}",
+        found.rows.join(","),
+        serde_json::Value::from(next),
+    )
+}
+
+/// A number means something only together with the store's id.
+fn place(number: u64, epoch: &str) -> String {
+    format!("{}-{number}", epoch.get(..8).unwrap_or(epoch))
+}
+
+fn number_in(text: &str, epoch: &str) -> Option<u64> {
+    let number: u64 = text.rsplit_once('-')?.1.parse().ok().filter(|it| *it < u64::MAX)?;
+    (place(number, epoch) == text).then_some(number)
+}
+
+fn wrong(what: &str) -> Fault {
+    Fault::unacceptable(StatusCode::BAD_REQUEST, "I172", what.to_owned())
+}
+
+const UNKNOWN: &str = "没有配置读这种记录的 [[query]]";
+const TIME: &str = "from 和 to 写成 YYYYMMDD 或 YYYYMMDDhhmmss";

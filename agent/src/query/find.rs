@@ -1,0 +1,127 @@
+//! Finds records: by key at once, otherwise page by page through what is kept. Each call looks at a
+//! bounded stretch and says where the next one begins.
+
+use std::sync::Arc;
+
+use crate::clock;
+use crate::config::QueryConfig;
+use crate::envelope::Envelope;
+use crate::intake::Road;
+use crate::outbox::{StoreError, day_of};
+use crate::pipeline;
+
+use super::told;
+
+/// What is looked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) key: Option<String>,
+    pub(super) patient: Option<String>,
+    /// `YYYYMMDDhhmmss`, the first and behind the last.
+    pub(super) from: Option<String>,
+    pub(super) to: Option<String>,
+    /// Behind this number.
+    pub(super) after: Option<u64>,
+    pub(super) rows_max: usize,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Each as JSON text.
+    pub(super) rows: Vec<String>,
+    /// Where to go on; nothing when all is told.
+    pub(super) next: Option<u64>,
+}
+
+/// Blocks.
+pub(super) fn find(
+    road: &Arc<Road>,
+    query: &QueryConfig,
+    wanted: &Wanted,
+) -> Result<Found, StoreError> {
+    match &wanted.key {
+        Some(key) => by_key(road, query, (key, wanted)),
+        None => walk(road, query, wanted),
+    }
+}
+
+/// All revisions of a business key, whatever channel they came by.
+fn by_key(
+    road: &Arc<Road>,
+    query: &QueryConfig,
+    (key, wanted): (&str, &Wanted),
+) -> Result<Found, StoreError> {
+    let mut numbers = Vec::new();
+    for channel in &road.config.channels {
+        numbers.extend(road.outbox.numbers_of(&channel.name, &query.entity, key)?);
+    }
+    numbers.sort_unstable();
+    let lowest = road.outbox.lowest_seq().max(wanted.after.map_or(0, |it| it + 1));
+    let mut found = Found::default();
+    let mut numbers = numbers.into_iter().filter(|it| *it >= lowest).peekable();
+    while let Some(number) = numbers.next() {
+        let read = road.outbox.accepted_from(number, 1)?;
+        let record = read.envelopes.first().filter(|it| it.seq == number && it.key == key);
+        let Some(record) = record.filter(|it| fits(it, query, wanted)) else { continue };
+        found.rows.push(told::told(road, query, record));
+        if found.rows.len() >= wanted.rows_max {
+            found.next = numbers.peek().map(|_| number);
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn walk(road: &Arc<Road>, query: &QueryConfig, wanted: &Wanted) -> Result<Found, StoreError> {
+    let end = road.outbox.next_seq();
+    let mut next = match wanted.after {
+        Some(after) => after + 1,
+        None => begin(road, wanted.from.as_deref())?,
+    };
+    next = next.max(road.outbox.lowest_seq());
+    let stop = next.saturating_add(LOOKED_AT_MAX);
+    let mut found = Found::default();
+    while next < end && next < stop {
+        let read = road.outbox.accepted_from(next, STEP)?;
+        for record in read.envelopes.iter().filter(|it| fits(it, query, wanted)) {
+            found.rows.push(told::told(road, query, record));
+            if found.rows.len() >= wanted.rows_max {
+                found.next = Some(record.seq);
+                return Ok(found);
+            }
+        }
+        if read.next <= next {
+            break;
+        }
+        next = read.next;
+    }
+    found.next = (next < end).then_some(next - 1);
+    Ok(found)
+}
+
+/// What came on a day was delivered on that day or later: all before it need not be looked at.
+fn begin(road: &Road, from: Option<&str>) -> Result<u64, StoreError> {
+    let Some(from) = from.and_then(pipeline::moment) else { return Ok(0) };
+    let day = |moment| {
+        let ms = u64::try_from(clock::instant(moment).as_millisecond()).unwrap_or(0);
+        day_of(ms)
+    };
+    let today = day(clock::now());
+    // Days in the rows are days somewhere: one more to be sure.
+    road.outbox
+        .first_delivered_on(day(from).saturating_sub(1).max(today.saturating_sub(DAYS_MAX)), today)
+}
+
+fn fits(record: &Envelope, query: &QueryConfig, wanted: &Wanted) -> bool {
+    let at = record.received_at.as_str();
+    record.entity == query.entity
+        && wanted.from.as_deref().is_none_or(|from| from <= at)
+        && wanted.to.as_deref().is_none_or(|to| at < to)
+        && wanted.patient.as_deref().is_none_or(|it| told::is_about(record, &query.patient_by, it))
+}
+
+/// Numbers that one call looks at: some hundred milliseconds.
+const LOOKED_AT_MAX: u64 = 20_000;
+const STEP: usize = 512;
+const DAYS_MAX: u32 = 3_650;
