@@ -41,7 +41,7 @@ use schemas::Problem;
 
 use crate::config::Config;
 use crate::sets::Sets;
-use crate::write;
+use crate::{telemetry, write};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +158,7 @@ pub fn main() -> ExitCode {
 }
 
 fn code(exit: Exit) -> ExitCode {
+    telemetry::flush();
     ExitCode::from(exit as u8)
 }
 

@@ -1,13 +1,17 @@
 //! Logs and metrics: what may be told of a message (its id, its channel, its size, its codes) and
 //! never a value of a patient.
 
+mod behind;
+
 use std::io::IsTerminal as _;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
+use self::behind::Behind;
 use crate::clock;
 use crate::config::LogConfig;
 
@@ -19,13 +23,28 @@ pub fn log(config: &LogConfig) {
     let quiet = crate::forward::broker::LOG_FILTER;
     let filter = EnvFilter::try_new(format!("{level},{quiet}"))
         .unwrap_or_else(|_| EnvFilter::new(format!("info,{quiet}")));
+    let behind = Behind::start();
+    let writer = match &behind {
+        Some(behind) => BoxMakeWriter::new(behind.clone()),
+        None => BoxMakeWriter::new(std::io::stderr),
+    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_ansi(std::io::stderr().is_terminal())
         .with_timer(ChinaTime);
     // The only way to fail is that logging was set up before, by a test for instance.
-    let _ = if config.json { builder.json().try_init() } else { builder.try_init() };
+    let begun = if config.json { builder.json().try_init() } else { builder.try_init() };
+    if let (Ok(()), Some(behind)) = (begun, behind) {
+        drop(behind::LOG.set(behind));
+    }
+}
+
+/// Waits until the log is written, before the process ends; for a bounded time.
+pub(crate) fn flush() {
+    if let Some(behind) = behind::LOG.get() {
+        behind.flush();
+    }
 }
 
 /// RFC 3339 in China time, whatever zone the machine is set to.

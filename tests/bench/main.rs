@@ -33,6 +33,7 @@ mod queue;
 mod receipts;
 mod samples;
 mod site;
+mod strain;
 mod table;
 
 use std::process::ExitCode;
@@ -45,13 +46,14 @@ type Part = (&'static str, fn(&Site) -> Vec<Row>);
 
 /// The part that measures this process's memory comes before those that use it. The broker is started
 /// by the first part that needs it, so the parts without one come first.
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     ("knowledge", knowledge::run),
     ("judge", judge::run),
     ("idle", idle::run),
     ("append", append::run),
     ("queue", queue::run),
     ("check", check::run),
+    ("strain", strain::run),
     ("receipts", receipts::run),
     ("forward", forward::run),
     ("drain", drain::run),
@@ -64,6 +66,9 @@ fn main() -> ExitCode {
     if let [echo::ARGUMENT, port] = words.as_slice() {
         echo::serve(port);
         return ExitCode::SUCCESS;
+    }
+    if let [strain::ARGUMENT, path] = words.as_slice() {
+        strain::saturate(path);
     }
     let is_part = |word: &&str| PARTS.iter().any(|(name, _)| name == word);
     if let Some(unknown) = words.iter().find(|word| !is_part(word)) {
