@@ -118,6 +118,8 @@ pub struct Line<'a> {
     ingredient_bits: OnceCell<u64>,
     atc: &'a AtcTable,
     ingredient_classes: Vec<&'a str>,
+    /// Numbers by which several families find the same drug among hundreds of lines.
+    pub(crate) prints: OnceCell<(Option<u64>, Option<u64>)>,
 }
 
 impl<'a> Session<'a> {
@@ -167,8 +169,10 @@ fn lines<'a>(
     (today, body_kg): (Date, Option<Decimal>),
     findings: &mut Vec<InputFinding>,
 ) -> Vec<Line<'a>> {
+    // A line is large and the past is long: it should not be moved while the list grows.
+    let mut lines = Vec::with_capacity(sent.size_hint().1.unwrap_or_default());
     let kept = sent.filter(|(_, order)| !order.voided).enumerate();
-    let lines = kept.map(|(position, (kind, order))| {
+    lines.extend(kept.map(|(position, (kind, order))| {
         let mut line = Line {
             position,
             kind,
@@ -183,12 +187,13 @@ fn lines<'a>(
             ingredient_bits: OnceCell::new(),
             atc: &drugs.atc,
             ingredient_classes: Vec::new(),
+            prints: OnceCell::new(),
         };
         line.ingredient_classes = line.classes_by_ingredients();
         line.doubt_the_dose(findings);
         line
-    });
-    lines.collect()
+    }));
+    lines
 }
 
 fn lines_of_the_past<'a>(

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
+use rules::Verdict;
 use rules::insurance::{self, Reply, bureau};
 use serde_json::Value;
 
@@ -83,7 +84,7 @@ async fn answer(road: &Arc<Road>, at: Address, headers: HeaderMap, body: Body) -
             judge(road, &question, (&bytes, &text), &came, asked).await
         }
         "3103" => match feedback::national(road, &text).await {
-            Ok(()) => insurance::write_answer(&[], &reply(&question, &came, &stamp())),
+            Ok(()) => insurance::write_answer::<Verdict>(&[], &reply(&question, &came, &stamp())),
             Err((sentence, status)) => {
                 come_again = status == StatusCode::SERVICE_UNAVAILABLE;
                 failure(&sentence, &question, &came)
@@ -130,7 +131,7 @@ async fn judge(
                 .into_iter()
                 .map(|(facts, verdict)| (facts, question.judged(road, verdict)))
                 .collect();
-            let verdicts: Vec<_> = judged.iter().map(|(_, it)| it.verdict.clone()).collect();
+            let verdicts: Vec<_> = judged.iter().map(|(_, it)| &it.verdict).collect();
             let now = stamp();
             let mut reply = reply(question, came, &now);
             if let Some(task_id) = &asked.task_id {

@@ -1,6 +1,6 @@
 //! The national answer: the envelope, one result for each finding, and what could not be judged.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 
 use crate::facts::InputFinding;
 use crate::verdict::{Bureau, Finding, FindingLine, Role, Unknown, Verdict, clip};
@@ -22,13 +22,14 @@ pub struct Reply<'a> {
 
 /// The national answer: `infcode` 0 and one result for each finding that the doctor sees.
 #[must_use]
-pub fn write_answer(verdicts: &[Verdict], reply: &Reply<'_>) -> String {
-    envelope("0", unfinished(verdicts), &warning(verdicts), reply, |writer| {
-        writer.member("output", |writer| write_output(writer, verdicts, reply));
+pub fn write_answer<V: Borrow<Verdict>>(verdicts: &[V], reply: &Reply<'_>) -> String {
+    let verdicts: Vec<&Verdict> = verdicts.iter().map(Borrow::borrow).collect();
+    envelope("0", unfinished(&verdicts), &warning(&verdicts), reply, |writer| {
+        writer.member("output", |writer| write_output(writer, &verdicts, reply));
     })
 }
 
-fn write_output(writer: &mut Writer, verdicts: &[Verdict], reply: &Reply<'_>) {
+fn write_output(writer: &mut Writer, verdicts: &[&Verdict], reply: &Reply<'_>) {
     let results = verdicts.iter().flat_map(|v| v.shown().map(move |finding| (v, finding)));
     writer.objects("result", results, |writer, (verdict, finding)| {
         verdict.write_finding(writer, &with_a_detail(finding));
@@ -84,9 +85,9 @@ fn is_unjudged(verdict: &Verdict) -> bool {
 
 /// A check that the deadline cut off, or of which a rule failed, must not look like a pass. The doctor may go on (`infcode` 0);
 /// the message, which clients show, says that not everything was looked at.
-fn unfinished(verdicts: &[Verdict]) -> &'static str {
+fn unfinished(verdicts: &[&Verdict]) -> &'static str {
     let cut_off = |verdict: &Verdict| verdict.not_run.len() > verdict.broken.len();
-    if verdicts.iter().any(cut_off) {
+    if verdicts.iter().any(|it| cut_off(it)) {
         "审查超时，部分规则未检查，结果不完整"
     } else if verdicts.iter().any(|verdict| !verdict.broken.is_empty()) {
         "部分规则出错未检查，结果不完整"
@@ -98,12 +99,12 @@ fn unfinished(verdicts: &[Verdict]) -> &'static str {
 /// What the doctor should know beside the findings, in the member that the interface has for remarks:
 /// what was not believed, what is asked and owed, what could not be judged. It is not `err_msg`: some
 /// clients take a success with an error message for a failure.
-fn warning(verdicts: &[Verdict]) -> String {
-    let bureau = verdicts.iter().find_map(Verdict::bureau_text);
+fn warning(verdicts: &[&Verdict]) -> String {
+    let bureau = verdicts.iter().find_map(|it| it.bureau_text());
     let data = verdicts.iter().flat_map(|it| &it.data_findings).map(doubt);
     let asked = verdicts.iter().flat_map(|it| &it.questions).map(|it| it.text.clone());
     let owed = verdicts.iter().flat_map(|it| &it.tasks).map(|it| it.text.clone());
-    let open = verdicts.iter().flat_map(Verdict::shown_unknown).map(Unknown::text);
+    let open = verdicts.iter().flat_map(|it| it.shown_unknown()).map(Unknown::text);
     let mut said: Vec<String> = Vec::new();
     let mut characters = 0;
     for sentence in bureau.into_iter().chain(data).chain(asked).chain(owed).chain(open) {

@@ -191,15 +191,19 @@ fn judge_days(
     is_named: bool,
 ) -> Outcome {
     let computed = days_supply(line);
+    let written_or_computed = line.order.days.max(computed.as_ref().ok().copied());
+    let Some(days) = written_or_computed else {
+        return lacks(computed.err().unwrap_or_default(), is_named);
+    };
     let is_as_needed = line.order.frequency == Some(Frequency::AsNeeded);
     let before = days_before(case, line);
-    let days = match (line.order.days.max(computed.as_ref().ok().copied()), computed) {
-        (Some(days), Err(missing)) if is_as_needed && days + before <= max => {
-            return lacks(missing, is_named);
-        }
-        (Some(days), _) | (None, Ok(days)) => days + before,
-        (None, Err(missing)) => return lacks(missing, is_named),
-    };
+    let days = days + before;
+    if let Err(missing) = computed
+        && is_as_needed
+        && days <= max
+    {
+        return lacks(missing, is_named);
+    }
     let at_home =
         if is_excused(case, line) { AtHome::default() } else { AtHome::of(case, past, line) };
     let is_smallest = case.rule.parameters.flag("min_pack_ok")

@@ -76,7 +76,9 @@ impl<'a> Dispensed<'a> {
     pub(super) fn of(case: &Case<'a>) -> Dispensed<'a> {
         let past = case.session.past.iter();
         let kept = past.filter(|line| !line.is_refund() && !line.is_cancelled());
-        Dispensed(kept.map(|line| (prints_of(line), line)).collect())
+        let mut dispensed = Vec::with_capacity(case.session.past.len());
+        dispensed.extend(kept.map(|line| (prints_of(line), line)));
+        Dispensed(dispensed)
     }
 
     fn of_drug<'l>(
@@ -97,8 +99,11 @@ impl<'a> Dispensed<'a> {
 }
 
 fn prints_of(line: &Line<'_>) -> Prints {
-    let code = line.national_code().map(name_part);
-    (line.ingredient_names().min().map(hash::print), code.map(hash::print))
+    let prints = || {
+        let code = line.national_code().map(name_part);
+        (line.ingredient_names().min().map(hash::print), code.map(hash::print))
+    };
+    *line.prints.get_or_init(prints)
 }
 
 /// What is left at home of a drug on the day on which a line starts.
