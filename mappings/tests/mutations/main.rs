@@ -49,8 +49,8 @@ const FAMILIES: [Family; 9] = [
 /// compiler loses turns the test red.
 const REFUSED_PERCENT_MIN: usize = 77;
 
-/// Refused at load or caught by a case. What is promised is 95.
-const CAUGHT_PERCENT_MIN: usize = 95;
+/// Refused at load or caught by a case. What is promised is 95; the floor stands just below as well.
+const CAUGHT_PERCENT_MIN: usize = 96;
 
 /// In how many places a kind is tried at most.
 const PLACES: usize = 3;
