@@ -4,6 +4,7 @@ use schemas::Files;
 
 use crate::family::{Case, Hit, Outcome};
 use crate::knowledge::{Confidence, Row};
+use crate::overlay::own;
 use crate::rule::Rule;
 
 /// A knowledge row behind a finding.
@@ -103,6 +104,9 @@ fn row_at(files: &Files, rule: &Rule, row: &Row) -> String {
 
 /// Where the rule is written.
 pub(super) fn rule_at(files: &Files, rule: &Rule) -> String {
+    if let Some(path) = own::path_of(files, rule) {
+        return path;
+    }
     let path = format!("packs/{}/rules.toml", rule.pack);
     let quoted = format!("\"{}\"", rule.id);
     let is_id = |line: &str| {

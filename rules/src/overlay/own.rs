@@ -137,6 +137,13 @@ pub(crate) fn without_their_sets(
     resting
 }
 
+/// Where a rule of the hospital's own is written; nowhere here when it is of another pack.
+pub(crate) fn path_of(files: &Files, rule: &Rule) -> Option<String> {
+    let log = read(files).filter(|_| rule.pack == PACK)?;
+    let version = versions(&log).get(rule.id.as_str()).copied()?;
+    version.cells.get("file").map(file_of)
+}
+
 /// The file of a version, and its text.
 pub(super) fn file<'a>(
     files: &'a Files,

@@ -304,6 +304,7 @@ mod tests {
             let found = ours.find(|it| it.lines.iter().any(|it| it.rx_id == code));
             let Some(found) = found else { return format!("{code} no") };
             let why = explain::explain(set, files, &facts, now, found).unwrap();
+            assert_eq!(why.rule_at, "overlay/own/rule.toml");
             let version = why.sets.first().and_then(|it| it.split_once(' ')).unwrap().1.to_owned();
             format!("{code} hit {version}")
         };
