@@ -114,8 +114,9 @@ impl Index {
             Key::Set(name) => {
                 // Whether it is one of the version of the day is asked when the row is found. What stays
                 // in the next version is there once.
-                let members: BTreeSet<&Key> = sets.every_member(name).collect();
-                members.into_iter().for_each(|member| self.add(member, row));
+                for member in sets.every_member(name).collect::<BTreeSet<_>>() {
+                    self.add(member, row);
+                }
             }
             key => self.add(key, row),
         }

@@ -147,6 +147,8 @@ const ONE: &str = "the file of a set holds one `[[set]]`";
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::overlay::log_of;
     use crate::overlay::own::{PACK, file_of};
@@ -272,7 +274,7 @@ mod tests {
             if let (true, Ok(which)) = (what == "define", which.parse()) {
                 files.insert(file_of(&format!("set-{no}.toml")), text(which));
             }
-            log.push_str(&format!("{no},2026-11-22T09:00:00,赵药师,b,{what},{rule},,,,{cells}\n"));
+            writeln!(log, "{no},2026-11-22T09:00:00,赵药师,b,{what},{rule},,,,{cells}").unwrap();
         }
         let when = match key {
             "diagnosis" => "{ diagnosis = [\"set:watched\"] }".to_owned(),
