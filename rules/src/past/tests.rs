@@ -293,6 +293,18 @@ fn an_order_counts_when_it_goes_on_until_a_record_tells_of_it() {
     told(&known, &[], "MZ2", rest);
 }
 
+/// Asked under an id that nobody knew yet, answered, and asked once more under its patient.
+#[test]
+fn what_stands_in_two_places_is_one_and_an_answer_holds() {
+    let rest = "diagnosis E11 2026-05-01; allergy 磺胺; lab CR 90 2026-05-01";
+    let (mut early, late) = (kept(&[ASKED]), kept(&[ASKED]));
+    answered(&mut early, &["R1".to_owned()], true);
+    let counted = format!("R1 YP1 x2 ?d 2026-05-01; {rest}");
+    told(&told_in_all([early.clone(), late].concat()), &[], "MZ2", &counted);
+    let other = kept(&[&ASKED.replace("YP1", "YP2")]);
+    told(&told_in_all([early, other].concat()), &[], "MZ2", rest);
+}
+
 #[test]
 fn what_was_asked_later_was_not_known_then() {
     let known = |at: &str| {
