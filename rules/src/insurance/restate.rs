@@ -136,8 +136,8 @@ type Members = Vec<(String, String)>;
 impl Work<'_> {
     fn message(&mut self) -> String {
         let envelope = self.envelope();
-        let patient = self.members("fsi_patient", |work, name| work.of_patient(name));
-        let encounter = self.members("fsi_encounter", |work, name| work.of_encounter(name));
+        let patient = self.members("fsi_patient", Work::of_patient);
+        let encounter = self.members("fsi_encounter", Work::of_encounter);
         let diagnoses: Vec<Members> = (0..self.parts.diagnoses.len())
             .map(|at| self.members("fsi_diagnose", |work, name| work.of_diagnosis(at, name)))
             .collect();
@@ -146,21 +146,21 @@ impl Work<'_> {
             .collect();
         let encounter = Writer::object(|writer| {
             write(writer, &encounter);
-            writer.objects("fsi_diagnose_dtos", &diagnoses, |writer, it| write(writer, it));
-            writer.objects("fsi_order_dtos", &orders, |writer, it| write(writer, it));
+            writer.objects("fsi_diagnose_dtos", &diagnoses, write);
+            writer.objects("fsi_order_dtos", &orders, write);
             writer.raw("fsi_operation_dtos", "[]");
         });
         let patient = Writer::object(|writer| {
             write(writer, &patient);
-            writer.raw("fsi_encounter_dtos", &format!("[{encounter}]"));
+            writer.raw("fsi_encounter_dtos", format!("[{encounter}]"));
         });
         let data = Writer::object(|writer| {
-            writer.raw("patient_dtos", &format!("[{patient}]"));
+            writer.raw("patient_dtos", format!("[{patient}]"));
             writer.text("trig_scen", &self.scenario());
         });
         Writer::object(|writer| {
             write(writer, &envelope);
-            writer.raw("input", &format!("{{\"data\":{data}}}"));
+            writer.raw("input", format!("{{\"data\":{data}}}"));
         })
     }
 
