@@ -21,6 +21,7 @@ setup: ## put missing tools in place and compile RocksDB, once per machine (10 m
 
 setup-tests: setup
 	@packaging/setup/debian.sh tests
+	@packaging/setup/soap-clients.sh
 
 build: setup ## build the release binary (5 minutes the first time)
 	$(say) build "the release binary; about 5 minutes on two cores the first time"

@@ -70,8 +70,8 @@ pub use secret::{Keys, Secret};
 pub use sheet::{SheetCell, is_workbook, read_sheet, write_sheet};
 pub use signature::SignMethod;
 pub use soap::{
-    SoapCall, SoapHolds, SoapOperation, SoapPart, SoapReply, SoapService, SoapStyle, SoapVersion,
-    default_action, is_xml_name, soap_version_of, wsdl,
+    SoapCall, SoapHolds, SoapImport, SoapOperation, SoapPart, SoapReply, SoapService, SoapStyle,
+    SoapVersion, default_action, import_wsdl, is_xml_name, soap_version_of, wsdl, wsdl_imports,
 };
 pub use stream::{BadStreamPath, StreamError, StreamItem, StreamPath, XmlStream};
 
@@ -215,12 +215,16 @@ fn decode_text(
     Ok(in_callers_words(input, Decoded { document, format, charset, call, notes }))
 }
 
-/// A service may answer in the encoding that it is called in.
+/// A service answers in UTF-8, or in the encoding that it is called in.
 fn in_callers_words(input: &Input<'_>, mut decoded: Decoded) -> Decoded {
-    if input.service.is_some_and(|it| it.answers_as_called) {
-        let charset = AnswerCharset::of_caller(&decoded);
-        decoded.call = decoded.call.map(|it| SoapCall { charset, ..it });
-    }
+    let charset = input.service.map(|it| {
+        if it.answers_as_called {
+            AnswerCharset::of_caller(&decoded)
+        } else {
+            AnswerCharset::Utf8
+        }
+    });
+    decoded.call = decoded.call.map(|it| SoapCall { charset, ..it });
     decoded
 }
 

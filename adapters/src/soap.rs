@@ -6,6 +6,7 @@
 //! and the operation's own attributes (`encodingStyle`) are passed over.
 
 mod call;
+mod import;
 mod service;
 mod wsdl;
 
@@ -18,6 +19,7 @@ use crate::document::{Document, Kind, NodeId};
 use crate::error::DecodeError;
 
 pub(crate) use call::take_form;
+pub use import::{SoapImport, import_wsdl, wsdl_imports};
 pub use service::{
     SoapHolds, SoapOperation, SoapPart, SoapReply, SoapService, SoapStyle, default_action,
     is_xml_name,
@@ -69,8 +71,8 @@ pub struct SoapCall {
     pub reply: Arc<SoapReply>,
     /// Whether it came as a form, and is answered by one element without an envelope.
     pub is_form: bool,
-    /// The encoding to answer in.
-    pub charset: AnswerCharset,
+    /// The encoding that the service answers in, if it is described.
+    pub charset: Option<AnswerCharset>,
 }
 
 /// The version of a request that may be too broken to decode, so that its fault can be answered in

@@ -13,6 +13,7 @@ macro_rules! say {
 }
 
 mod audit;
+mod channel;
 mod check;
 mod checks;
 mod codes;
@@ -117,6 +118,8 @@ enum Command {
     Rules(rules::Arguments),
     /// 候选映射与在用的并行比较，再启用 | a candidate beside the mappings in force
     Shadow(shadow::Arguments),
+    /// 由 HIS 原来的 WSDL 写出通道的配置 | a channel from the description a HIS was compiled with
+    Channel(channel::Arguments),
     /// 导出数据元目录 | the dictionary for other programs and for people
     Schema(schema::Arguments),
 }
@@ -135,6 +138,7 @@ pub fn main() -> ExitCode {
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     code(match arguments.command {
         Command::Run(it) => run::run(&it),
+        Command::Channel(it) => channel::run(&it),
         Command::Demo(it) => demo::run(&it),
         Command::Validate(it) => validate::run(&it),
         Command::Translate(it) => translate::run(&it),

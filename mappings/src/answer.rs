@@ -170,7 +170,8 @@ impl Answers {
     }
 
     fn speak(&self, template: &str, told: &Told<'_>) -> Result<Spoken, AnswerError> {
-        let charset = self.charset.unwrap_or(told.caller);
+        let service = told.call.and_then(|it| it.charset);
+        let charset = self.charset.or(service).unwrap_or(told.caller);
         let text = self.text(template, told, charset)?.last;
         let (text, content_type) = self.in_soap(text, told, charset);
         let reference = if told.call.is_some() { Reference::Xml } else { self.outer.reference() };
@@ -219,6 +220,8 @@ impl Answers {
         };
         let content_type = adapters::soap_content_type(call.version, charset);
         let result = match self.soap {
+            // A dialect of form posts has put it into the string already.
+            _ if call.is_form && is_string(&text) => return (text, content_type),
             SoapUse::Result => SoapResult::Text(&text),
             SoapUse::Raw => SoapResult::Elements(&text),
             SoapUse::Whole => return (text, content_type),
@@ -227,6 +230,15 @@ impl Answers {
         let outcome = SoapOutcome { code: &code, message: &message };
         (adapters::soap_answer_told(call, result, outcome, charset.label()), content_type)
     }
+}
+
+/// Whether a text is the document that a form post is answered with.
+fn is_string(text: &str) -> bool {
+    let root = match text.strip_prefix("<?xml") {
+        Some(rest) => rest.split_once("?>").map_or("", |(_, root)| root.trim_start()),
+        None => text,
+    };
+    root.starts_with("<string ") || root.starts_with("<string>")
 }
 
 impl Told<'_> {

@@ -24,6 +24,14 @@ has_libclang() { exists '/usr/lib/llvm-*/lib/libclang*.so*' || exists '/usr/lib/
 has_clang_headers() { exists '/usr/lib/llvm-*/lib/clang/*/include/stddef.h' || exists '/usr/lib*/clang/*/include/stddef.h'; }
 has_rabbitmq() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
 has_curl() { command -v curl >/dev/null; }
+has_python_module() { /usr/bin/python3 -c "import $1" 2>/dev/null; }
+has_zeep() { has_python_module zeep; }
+has_suds() { has_python_module suds; }
+has_php() { command -v php >/dev/null; }
+has_php_soap() { php -m 2>/dev/null | grep -qx soap; }
+has_soap_lite() { perl -MSOAP::Lite -e 1 2>/dev/null; }
+has_node() { command -v node >/dev/null; }
+has_npm() { command -v npm >/dev/null; }
 has_openssl() { command -v openssl >/dev/null; }
 has_certificates() { [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ]; }
 
@@ -40,6 +48,13 @@ for what in "${@:-build tests}"; do
         need has_rabbitmq rabbitmq-server "the tests publish to a real broker"
         need has_curl curl "the tests call the agent as a HIS would"
         need has_openssl openssl "the tests make certificates, and send under TLS"
+        need has_zeep python3-zeep "a SOAP client the tests call with"
+        need has_suds python3-suds "a SOAP client the tests call with"
+        need has_php php-cli "runs a SOAP client the tests call with"
+        need has_php_soap php-soap "a SOAP client the tests call with"
+        need has_soap_lite libsoap-lite-perl "a SOAP client the tests call with"
+        need has_node nodejs "runs SOAP clients the tests call with"
+        need has_npm npm "installs SOAP clients the tests call with"
         need has_certificates ca-certificates "the forwarder reads the system's certificates"
         ;;
       *) fail "'$part' is neither 'build' nor 'tests'" ;;

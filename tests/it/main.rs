@@ -31,4 +31,6 @@ mod road;
 mod sets;
 mod shadow;
 mod shutdown;
+mod soap;
+mod soap_clients;
 mod stream;

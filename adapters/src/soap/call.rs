@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use super::service::{SoapOperation, SoapReply, SoapService};
 use super::{SoapCall, SoapVersion, elements, fault_at};
-use crate::AnswerCharset;
 use crate::codes::{NO_OPERATION, UNKNOWN_OPERATION, WRONG_NAMESPACE};
 use crate::document::{Content, Document, Kind, NodeId};
 use crate::error::DecodeError;
@@ -161,7 +160,7 @@ impl SoapCall {
             operation: operation.to_owned(),
             reply: Arc::new(SoapReply::habit(operation)),
             is_form: false,
-            charset: AnswerCharset::Utf8,
+            charset: None,
         }
     }
 }

@@ -48,8 +48,8 @@ impl Writer<'_> {
         );
         let name = &self.service.name;
         let _ = match escape_text(&self.service.namespace).as_str() {
-            "" => write!(out, " name=\"{name}\">\n"),
-            uri => write!(out, " xmlns:tns=\"{uri}\" targetNamespace=\"{uri}\" name=\"{name}\">\n"),
+            "" => writeln!(out, " name=\"{name}\">"),
+            uri => writeln!(out, " xmlns:tns=\"{uri}\" targetNamespace=\"{uri}\" name=\"{name}\">"),
         };
     }
 
@@ -64,7 +64,7 @@ impl Writer<'_> {
             uri => format!(" targetNamespace=\"{uri}\""),
         };
         let form = if self.service.is_qualified { "qualified" } else { "unqualified" };
-        let _ = write!(out, "<wsdl:types><xsd:schema elementFormDefault=\"{form}\"{target}>\n");
+        let _ = writeln!(out, "<wsdl:types><xsd:schema elementFormDefault=\"{form}\"{target}>");
         match self.service.style {
             SoapStyle::Document => self.wrapped(out),
             SoapStyle::Bare => self.bare(out),
@@ -115,10 +115,10 @@ impl Writer<'_> {
             SoapStyle::Document => {
                 format!("<wsdl:part name=\"parameters\" element=\"{tns}{wrapper}\"/>")
             }
-            SoapStyle::Bare => parts
-                .iter()
-                .map(|it| format!("<wsdl:part name=\"{it}\" element=\"{tns}{it}\"/>"))
-                .collect(),
+            SoapStyle::Bare => parts.iter().fold(String::new(), |mut out, it| {
+                let _ = write!(out, "<wsdl:part name=\"{it}\" element=\"{tns}{it}\"/>");
+                out
+            }),
             SoapStyle::Rpc | SoapStyle::Encoded => simple(parts),
         };
         message(name, &parts, out);
@@ -242,7 +242,10 @@ fn wrapper(name: &str, parts: &[String], out: &mut String) {
 }
 
 fn simple(parts: &[String]) -> String {
-    parts.iter().map(|it| format!("<wsdl:part name=\"{it}\" type=\"xsd:string\"/>")).collect()
+    parts.iter().fold(String::new(), |mut out, it| {
+        let _ = write!(out, "<wsdl:part name=\"{it}\" type=\"xsd:string\"/>");
+        out
+    })
 }
 
 fn message(name: &str, parts: &str, out: &mut String) {

@@ -1,10 +1,11 @@
 //! Calls of a described service: what clients send, and what the mapping then sees.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use adapters::{
     Input, Limits, SoapCall, SoapOperation, SoapReply, SoapService, SoapStyle, SoapVersion,
-    WireFormat, decode, default_action, soap_answer, wsdl,
+    WireFormat, decode, default_action, import_wsdl, soap_answer, wsdl, wsdl_imports,
 };
 
 #[test]
@@ -115,6 +116,54 @@ fn the_description_is_one_document_in_every_style() {
     }
 }
 
+/// What we describe ourselves is read back as it was meant.
+#[test]
+fn a_description_is_imported_as_it_was_written() {
+    for style in [SoapStyle::Document, SoapStyle::Bare, SoapStyle::Rpc, SoapStyle::Encoded] {
+        let mut wanted = SoapService { style, also: Vec::new(), ..service() };
+        wanted.is_qualified = !style.is_rpc();
+        wanted.operations = wanted.operations.split_off(1);
+        for operation in &mut wanted.operations {
+            let is_qualified = wanted.is_qualified;
+            operation.reply =
+                Arc::new(SoapReply { style, is_qualified, ..(*operation.reply).clone() });
+        }
+        let text = wsdl(&wanted, "http://h:1/x/Service.asmx?a=1");
+        let imported = import_wsdl(&[text.as_bytes()]).expect("XML").expect("SOAP");
+        assert_eq!(imported.service, wanted);
+        assert_eq!(imported.path.as_deref(), Some("/x/Service.asmx"));
+        assert_eq!(imported.doubts, [] as [&str; 0]);
+    }
+    assert!(import_wsdl(&[b"<a/>"]).expect("XML").is_none());
+}
+
+#[test]
+fn what_a_description_leaves_unsure_is_told() {
+    let several = SoapReply {
+        results: vec!["code:returnCode".parse().unwrap(), "returnXml".parse().unwrap()],
+        ..SoapReply::habit("CallInterface")
+    };
+    let mut service = service();
+    service.operations.retain(|it| it.name == "CallInterface");
+    service.operations.iter_mut().for_each(|it| it.reply = Arc::new(several.clone()));
+    let text = wsdl(&service, "http://h/x").replace(
+        "<xsd:element name=\"msgBody\" type=\"xsd:string\"",
+        "<xsd:element name=\"msgBody\" type=\"tns:DataSet\"",
+    );
+    let imported = import_wsdl(&[text.as_bytes()]).expect("XML").expect("SOAP");
+    assert_eq!(
+        imported.doubts,
+        [
+            "CallInterface 的 msgBody 是 DataSet 类型，不是字符串：WSDL 里会写成字符串，请核对客户端",
+            "CallInterface 有 2 个结果：猜最后一个放正文，其余放代码，请核对 results"
+        ]
+    );
+    assert_eq!(*imported.service.operations[0].reply, several);
+    let imports =
+        b"<a><import location='b.wsdl'/><x:include xmlns:x='u' schemaLocation='c.xsd'/></a>";
+    assert_eq!(wsdl_imports(imports).expect("XML"), ["b.wsdl", "c.xsd"]);
+}
+
 fn service() -> SoapService {
     let namespace = "http://tempuri.org/";
     let operation = |name: &str, parameters: &[&str]| SoapOperation {
@@ -167,7 +216,7 @@ fn picture(body: &[u8], content_type: &str) -> String {
     let mut out = format!("{operation} {{{namespace}}}");
     for it in document.children(document.root()) {
         let value = document.value(it).unwrap_or_default();
-        out.push_str(&format!(" {}={value}", document.name(it)));
+        let _ = write!(out, " {}={value}", document.name(it));
     }
     out
 }

@@ -86,9 +86,10 @@ pub(super) fn soap(channel: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Op
 }
 
 fn described(section: &mut Section<'_, '_>, service: &mut SoapService, to: &mut Complaints<'_>) {
-    let words = match section.gives("describe") {
-        true => section.texts("describe", to),
-        false => vec!["1.1".to_owned(), "1.2".to_owned()],
+    let words = if section.gives("describe") {
+        section.texts("describe", to)
+    } else {
+        vec!["1.1".to_owned(), "1.2".to_owned()]
     };
     for word in words {
         match word.as_str() {

@@ -360,9 +360,10 @@ impl Answer {
     /// faults, so that nobody takes them for a receipt.
     fn say_soap(self, call: &SoapCall, text: &str) -> Response {
         if self.status.is_server_error() {
-            return match call.is_form {
-                true => self.say(&Dialect::Text),
-                false => self.say_soap_fault(call.version, FaultKind::Server),
+            return if call.is_form {
+                self.say(&Dialect::Text)
+            } else {
+                self.say_soap_fault(call.version, FaultKind::Server)
             };
         }
         let code = self.body.get("code").map(Value::to_string).unwrap_or_default();
@@ -394,10 +395,10 @@ impl Answer {
 
 /// A text as the result of an operation, in the encoding that its service answers in.
 pub(super) fn soap_result(call: &SoapCall, text: &str, outcome: SoapOutcome<'_>) -> Response {
-    let result = SoapResult::Text(text);
-    let text = adapters::soap_answer_told(call, result, outcome, call.charset.label());
-    let bytes = adapters::encode_referring(&text, call.charset, Reference::Xml);
-    spoken(StatusCode::OK, &adapters::soap_content_type(call.version, call.charset), bytes)
+    let charset = call.charset.unwrap_or_default();
+    let text = adapters::soap_answer_told(call, SoapResult::Text(text), outcome, charset.label());
+    let bytes = adapters::encode_referring(&text, charset, Reference::Xml);
+    spoken(StatusCode::OK, &adapters::soap_content_type(call.version, charset), bytes)
 }
 
 fn spoken(status: StatusCode, content_type: &str, body: impl Into<Body>) -> Response {

@@ -1,0 +1,346 @@
+//! Reads a description that a hospital hands over, and says what of it is unsure.
+//!
+//! Old descriptions are many-sided, and only some of it shows on the wire: the namespace of the
+//! elements, the names, the action, the style. What cannot be told, or would be written otherwise
+//! than the old service did, is a doubt for a person to look at.
+
+use std::sync::Arc;
+
+use super::SoapVersion;
+use super::service::{
+    SoapHolds, SoapOperation, SoapPart, SoapReply, SoapService, SoapStyle, is_xml_name,
+};
+use crate::document::{Document, Kind, NodeId};
+use crate::error::DecodeError;
+use crate::{Input, Limits, WireFormat, decode};
+
+/// What a description says.
+#[derive(Clone, Debug)]
+pub struct SoapImport {
+    /// The service.
+    pub service: SoapService,
+    /// The path of its address, if it names one.
+    pub path: Option<String>,
+    /// What a person should look at, in Chinese.
+    pub doubts: Vec<String>,
+}
+
+/// The documents that a description imports, as it names them.
+pub fn wsdl_imports(bytes: &[u8]) -> Result<Vec<String>, DecodeError> {
+    let document = read(bytes)?;
+    let all = all(&document);
+    let imports = all.iter().filter(|it| {
+        matches!(document.name(**it), "import" | "include") && document.kind(**it) == Kind::Element
+    });
+    let place = |it: &NodeId| {
+        let place = attribute(&document, *it, "schemaLocation");
+        place.or_else(|| attribute(&document, *it, "location")).map(str::to_owned)
+    };
+    Ok(imports.filter_map(place).collect())
+}
+
+/// Reads a description; the first of `parts` is the one that was given, the others it imports.
+/// `None` when there is no SOAP in it.
+pub fn import_wsdl(parts: &[&[u8]]) -> Result<Option<SoapImport>, DecodeError> {
+    let documents: Vec<Document> = parts.iter().map(|it| read(it)).collect::<Result<_, _>>()?;
+    let whole = Whole {
+        nodes: documents
+            .iter()
+            .flat_map(|it| all(it).into_iter().map(move |id| (it, id)))
+            .collect(),
+    };
+    Ok(whole.import())
+}
+
+fn read(bytes: &[u8]) -> Result<Document, DecodeError> {
+    decode(&Input::new(bytes, WireFormat::Xml, None), &Limits::default()).map(|it| it.document)
+}
+
+/// Every element of a document, in order.
+fn all(document: &Document) -> Vec<NodeId> {
+    let mut found = Vec::new();
+    let mut next = vec![document.root()];
+    while let Some(node) = next.pop() {
+        found.push(node);
+        let children: Vec<NodeId> =
+            document.children(node).filter(|it| document.kind(*it) == Kind::Element).collect();
+        next.extend(children.into_iter().rev());
+    }
+    found
+}
+
+fn attribute<'d>(document: &'d Document, node: NodeId, name: &str) -> Option<&'d str> {
+    let is_it = |it: &NodeId| document.kind(*it) == Kind::Attribute && document.name(*it) == name;
+    document.children(node).find(is_it).map(|it| document.value(it).unwrap_or_default())
+}
+
+const SOAP: &str = "http://schemas.xmlsoap.org/wsdl/soap/";
+const SOAP12: &str = "http://schemas.xmlsoap.org/wsdl/soap12/";
+const WSDL: &str = "http://schemas.xmlsoap.org/wsdl/";
+const SCHEMA: &str = "http://www.w3.org/2001/XMLSchema";
+
+type At<'d> = (&'d Document, NodeId);
+
+/// All documents as one; names are looked up without their prefixes.
+struct Whole<'d> {
+    nodes: Vec<At<'d>>,
+}
+
+impl<'d> Whole<'d> {
+    fn of(&self, uri: &'static str, name: &'static str) -> impl Iterator<Item = At<'d>> {
+        let is_it = move |(document, id): &At<'d>| {
+            document.name(*id) == name && document.namespace(*id) == Some(uri)
+        };
+        self.nodes.iter().copied().filter(is_it)
+    }
+
+    fn named(&self, uri: &'static str, name: &'static str, called: &str) -> Option<At<'d>> {
+        self.of(uri, name).find(|it| text(*it, "name") == called)
+    }
+
+    fn import(&self) -> Option<SoapImport> {
+        let mut doubts = Vec::new();
+        let mut bindings = self.of(WSDL, "binding").filter_map(|it| {
+            let version = [(SOAP, SoapVersion::V11), (SOAP12, SoapVersion::V12)];
+            let of =
+                |(uri, version)| inside(it, uri, "binding").next().map(|told| (it, told, version));
+            version.into_iter().find_map(of)
+        });
+        let bindings: Vec<_> = bindings.by_ref().collect();
+        let (binding, told, version) = *bindings.first()?;
+        let described: Vec<SoapVersion> = [SoapVersion::V11, SoapVersion::V12]
+            .into_iter()
+            .filter(|it| bindings.iter().any(|(_, _, version)| version == it))
+            .collect();
+        let of_one = bindings.iter().filter(|(_, _, it)| *it == version).count();
+        if of_one > 1 {
+            doubts.push(format!(
+                "有 {of_one} 个 SOAP 绑定，用了第一个 {}；其余请另建通道",
+                text(binding, "name")
+            ));
+        }
+        let uri = if version == SoapVersion::V11 { SOAP } else { SOAP12 };
+        let mut service = self.frame(binding, told, uri, &mut doubts);
+        service.described = described;
+        service.describes_forms = self
+            .of("http://schemas.xmlsoap.org/wsdl/http/", "binding")
+            .any(|it| text(it, "verb") == "POST");
+        for operation in inside(binding, WSDL, "operation") {
+            let operation = self.operation(operation, uri, &service, &mut doubts);
+            service.operations.push(operation);
+        }
+        let address = [SOAP, SOAP12].into_iter().find_map(|uri| self.of(uri, "address").next());
+        let path = address.and_then(|it| path_of(text(it, "location")));
+        Some(SoapImport { service, path, doubts })
+    }
+
+    /// Everything but the operations.
+    fn frame(
+        &self,
+        binding: At<'d>,
+        told: At<'d>,
+        uri: &'static str,
+        doubts: &mut Vec<String>,
+    ) -> SoapService {
+        let target =
+            self.of(WSDL, "definitions").next().map_or("", |it| text(it, "targetNamespace"));
+        let bodies: Vec<At<'d>> =
+            descendants(binding).into_iter().filter(|it| is(*it, uri, "body")).collect();
+        let is_encoded = bodies.iter().any(|it| text(*it, "use") == "encoded");
+        let styles = descendants(binding).into_iter().filter(|it| is(*it, uri, "operation"));
+        let is_rpc = text(told, "style") == "rpc"
+            || styles.map(|it| text(it, "style").to_owned()).any(|it| it == "rpc");
+        let schema =
+            self.of(SCHEMA, "schema").find(|it| inside(*it, SCHEMA, "element").next().is_some());
+        let style = match (is_rpc, is_encoded) {
+            (true, true) => SoapStyle::Encoded,
+            (true, false) => SoapStyle::Rpc,
+            _ if self.is_wrapped(binding) => SoapStyle::Document,
+            _ => SoapStyle::Bare,
+        };
+        let namespace = if style.is_rpc() {
+            let mut own = bodies.iter().map(|it| text(*it, "namespace"));
+            own.find(|it| !it.is_empty()).unwrap_or(target)
+        } else {
+            schema.map_or(target, |it| text(it, "targetNamespace"))
+        };
+        if namespace != target {
+            doubts.push(format!(
+                "WSDL 的 targetNamespace 是 {target}，报文里用的是 {namespace}，以后者为准"
+            ));
+        }
+        if !is_rpc && is_encoded {
+            doubts.push("document/encoded 没有客户端支持，按 document/literal 处理".to_owned());
+        }
+        let name = self.of(WSDL, "service").next().map_or("Service", |it| text(it, "name"));
+        SoapService {
+            name: if is_xml_name(name) { name.to_owned() } else { "Service".to_owned() },
+            namespace: namespace.to_owned(),
+            also: Vec::new(),
+            style,
+            is_qualified: schema.is_some_and(|it| text(it, "elementFormDefault") == "qualified"),
+            described: Vec::new(),
+            describes_forms: false,
+            answers_as_called: false,
+            operations: Vec::new(),
+        }
+    }
+
+    /// Whether the operations' messages have an element of the operation's own name.
+    fn is_wrapped(&self, binding: At<'d>) -> bool {
+        inside(binding, WSDL, "operation").any(|it| {
+            let name = text(it, "name");
+            self.parts(name, "input").iter().any(|(_, element)| element == name)
+        })
+    }
+
+    /// Names and elements of the parts of an operation's message.
+    fn parts(&self, operation: &str, direction: &'static str) -> Vec<(String, String)> {
+        let port = self
+            .of(WSDL, "portType")
+            .flat_map(|it| inside(it, WSDL, "operation"))
+            .find(|it| text(*it, "name") == operation);
+        let message = port
+            .and_then(|it| inside(it, WSDL, direction).next())
+            .map(|it| local(text(it, "message")));
+        let message = message.and_then(|it| self.named(WSDL, "message", it));
+        let told =
+            |it: At<'d>| (text(it, "name").to_owned(), local(text(it, "element")).to_owned());
+        message.map(|it| inside(it, WSDL, "part").map(told).collect()).unwrap_or_default()
+    }
+
+    fn operation(
+        &self,
+        at: At<'d>,
+        uri: &'static str,
+        service: &SoapService,
+        doubts: &mut Vec<String>,
+    ) -> SoapOperation {
+        let name = text(at, "name");
+        let action = inside(at, uri, "operation").next().map_or("", |it| text(it, "soapAction"));
+        let names = |direction, doubts: &mut Vec<String>| match service.style {
+            SoapStyle::Document => self.children(name, direction, doubts),
+            SoapStyle::Bare => self.parts(name, direction).into_iter().map(|it| it.1).collect(),
+            SoapStyle::Rpc | SoapStyle::Encoded => {
+                self.parts(name, direction).into_iter().map(|it| it.0).collect::<Vec<_>>()
+            }
+        };
+        let parameters = names("input", doubts);
+        let mut results = names("output", doubts);
+        if results.is_empty() {
+            doubts.push(format!("{name} 没有结果，按 {name}Result 写；单向方法的客户端不读它"));
+            results.push(format!("{name}Result"));
+        }
+        let text_at = results.len() - 1;
+        if text_at > 0 {
+            doubts.push(format!(
+                "{name} 有 {} 个结果：猜最后一个放正文，其余放代码，请核对 results",
+                results.len()
+            ));
+        }
+        let holds = |position| if position == text_at { SoapHolds::Text } else { SoapHolds::Code };
+        let results = results
+            .into_iter()
+            .enumerate()
+            .map(|(position, name)| SoapPart { name, holds: holds(position) });
+        let response = self
+            .parts(name, "output")
+            .into_iter()
+            .map(|it| it.1)
+            .find(|it| !it.is_empty() && service.style == SoapStyle::Document);
+        SoapOperation {
+            name: name.to_owned(),
+            parameters,
+            action: action.to_owned(),
+            reply: Arc::new(SoapReply {
+                response: response.unwrap_or_else(|| format!("{name}Response")),
+                results: results.collect(),
+                style: service.style,
+                is_qualified: service.is_qualified,
+            }),
+        }
+    }
+
+    /// The elements inside the element of a wrapped message.
+    fn children(
+        &self,
+        operation: &str,
+        direction: &'static str,
+        doubts: &mut Vec<String>,
+    ) -> Vec<String> {
+        let wrapper =
+            self.parts(operation, direction).into_iter().map(|it| it.1).find(|it| !it.is_empty());
+        let Some(wrapper) = wrapper else { return Vec::new() };
+        let top = |it: &At<'d>| it.0.parent(it.1).is_some_and(|up| it.0.name(up) == "schema");
+        let element =
+            self.of(SCHEMA, "element").filter(top).find(|it| text(*it, "name") == wrapper);
+        let Some(element) = element else {
+            doubts.push(format!("找不到元素 {wrapper} 的定义：它在没有给出的 schema 里"));
+            return Vec::new();
+        };
+        let inner = match local(text(element, "type")) {
+            "" => element,
+            of => self.named(SCHEMA, "complexType", of).unwrap_or(element),
+        };
+        let mut names = Vec::new();
+        for child in descendants(inner)
+            .into_iter()
+            .filter(|it| is(*it, SCHEMA, "element") && it.1 != inner.1)
+        {
+            let name = match text(child, "name") {
+                "" => local(text(child, "ref")),
+                name => name,
+            };
+            let kind = local(text(child, "type"));
+            if !kind.is_empty() && !SIMPLE.contains(&kind) {
+                doubts.push(format!("{operation} 的 {name} 是 {kind} 类型，不是字符串：WSDL 里会写成字符串，请核对客户端"));
+            }
+            names.push(name.to_owned());
+        }
+        names
+    }
+}
+
+/// Types that are read from a text like any string.
+const SIMPLE: [&str; 6] = ["string", "int", "integer", "long", "boolean", "decimal"];
+
+fn text<'d>((document, id): At<'d>, name: &str) -> &'d str {
+    attribute(document, id, name).unwrap_or_default().trim()
+}
+
+fn is((document, id): At<'_>, uri: &str, name: &str) -> bool {
+    document.name(id) == name && document.namespace(id) == Some(uri)
+}
+
+fn inside<'d>(
+    (document, id): At<'d>,
+    uri: &'static str,
+    name: &'static str,
+) -> impl Iterator<Item = At<'d>> {
+    document.children(id).map(move |it| (document, it)).filter(move |it| is(*it, uri, name))
+}
+
+fn descendants((document, id): At<'_>) -> Vec<At<'_>> {
+    let mut found = Vec::new();
+    let mut next = vec![id];
+    while let Some(node) = next.pop() {
+        found.push((document, node));
+        let children: Vec<NodeId> =
+            document.children(node).filter(|it| document.kind(*it) == Kind::Element).collect();
+        next.extend(children.into_iter().rev());
+    }
+    found
+}
+
+/// A name without its prefix.
+fn local(name: &str) -> &str {
+    name.rsplit(':').next().unwrap_or_default()
+}
+
+/// The path of an address, without what stands behind `?`.
+fn path_of(address: &str) -> Option<String> {
+    let (_, rest) = address.split_once("://")?;
+    let path = rest.find('/').and_then(|at| rest.get(at..))?;
+    let path = path.split(['?', '#']).next()?.trim_end_matches('/');
+    (!path.is_empty()).then(|| path.to_owned())
+}

@@ -1,0 +1,184 @@
+//! `his-agent channel from-wsdl`: a description that the hospital hands over becomes a channel of the
+//! configuration, and what is unsure about it is said.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use adapters::{SoapHolds, SoapImport, SoapOperation, SoapReply, SoapVersion};
+use clap::Subcommand;
+
+use super::Exit;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// 由 WSDL 写出通道的配置，打在标准输出；没有把握的打在标准错误 | a channel from a WSDL; what is unsure on standard error
+    FromWsdl {
+        /// WSDL 文件；它 import 的文件放在旁边 | the file; what it imports lies beside it
+        file: PathBuf,
+        /// 通道名 | the channel's name
+        #[arg(long, default_value = "soap")]
+        name: String,
+        /// 映射文件路径的开头 | beginnings of the mappings it may use
+        #[arg(long, default_value = "platform/")]
+        mappings: Vec<String>,
+    },
+}
+
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    let What::FromWsdl { file, name, mappings } = &arguments.what;
+    let (parts, mut doubts) = match gather(file) {
+        Ok(parts) => parts,
+        Err(why) => {
+            eprintln!("{why}");
+            return Exit::Unavailable;
+        }
+    };
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    match adapters::import_wsdl(&parts) {
+        Ok(Some(mut imported)) => {
+            imported.doubts.append(&mut doubts);
+            say!("{}", channel(&imported, name, mappings).trim_end());
+            for doubt in &imported.doubts {
+                eprintln!("没有把握：{doubt}");
+            }
+            Exit::Ok
+        }
+        Ok(None) => {
+            eprintln!("{}: 里面没有 SOAP 绑定", file.display());
+            Exit::Data
+        }
+        Err(error) => {
+            eprintln!("{}: {}: {}", file.display(), error.code(), error.message());
+            Exit::Data
+        }
+    }
+}
+
+/// The file, and what it imports that lies beside it.
+fn gather(file: &Path) -> Result<(Vec<Vec<u8>>, Vec<String>), String> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut parts = Vec::new();
+    let mut doubts = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut next = vec![file.to_owned()];
+    while let Some(path) = next.pop() {
+        if parts.len() >= PARTS_MAX || !seen.insert(path.clone()) {
+            continue;
+        }
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if parts.is_empty() => return Err(format!("{}: {error}", path.display())),
+            Err(_) => {
+                doubts.push(format!("它引用的 {} 不在旁边，请一起下载", path.display()));
+                continue;
+            }
+        };
+        for import in adapters::wsdl_imports(&bytes).unwrap_or_default() {
+            if import.contains("://") {
+                doubts.push(format!("它引用的 {import} 没有读：请下载到旁边，并把引用改成文件名"));
+            } else {
+                next.push(folder.join(import));
+            }
+        }
+        parts.push(bytes);
+    }
+    Ok((parts, doubts))
+}
+
+const PARTS_MAX: usize = 64;
+
+/// The channel as it stands in `agent.toml`. What holds anyway is left out.
+fn channel(imported: &SoapImport, name: &str, mappings: &[String]) -> String {
+    let service = &imported.service;
+    let mut out = format!("[[channel]]\nname = {}\nmappings = {}\n", quoted(name), list(mappings));
+    for doubt in &imported.doubts {
+        let _ = writeln!(out, "# 没有把握：{doubt}");
+    }
+    let _ = write!(
+        out,
+        "[channel.soap]\nnamespace = {}\nservice = {}\nstyle = \"{}\"\nqualified = {}\n",
+        quoted(&service.namespace),
+        quoted(&service.name),
+        service.style,
+        service.is_qualified
+    );
+    let versions = service.described.iter().map(|it| match it {
+        SoapVersion::V11 => "1.1",
+        SoapVersion::V12 => "1.2",
+    });
+    let described: Vec<&str> = versions.chain(service.describes_forms.then_some("form")).collect();
+    let _ = writeln!(out, "describe = {}", list(&described));
+    if let Some(path) = &imported.path {
+        let _ = writeln!(out, "paths = {}", list(&[path]));
+    }
+    for operation in &service.operations {
+        write_operation(operation, &mut out);
+    }
+    out
+}
+
+fn write_operation(operation: &SoapOperation, out: &mut String) {
+    let SoapOperation { name, parameters, action, reply } = operation;
+    let _ = write!(
+        out,
+        "\n[[channel.soap.operation]]\nname = {}\nparameters = {}\naction = {}\n",
+        quoted(name),
+        list(parameters),
+        quoted(action)
+    );
+    let habit = SoapReply::habit(name);
+    if reply.response != habit.response {
+        let _ = writeln!(out, "response = {}", quoted(&reply.response));
+    }
+    if reply.results != habit.results {
+        let results: Vec<String> = reply.results.iter().map(ToString::to_string).collect();
+        let _ = writeln!(out, "results = {}", list(&results));
+    }
+    if reply.results.iter().any(|it| it.holds == SoapHolds::Code) {
+        out.push_str("# code: 放代码，0 是成功；请对照原服务的约定。\n");
+    }
+    out.push_str("# to = \"checks\"    # 审查的方法去掉行首的 #\n");
+}
+
+fn list(texts: &[impl AsRef<str>]) -> String {
+    let texts: Vec<String> = texts.iter().map(|it| quoted(it.as_ref())).collect();
+    format!("[{}]", texts.join(", "))
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    /// What is written is a configuration, and describes what was given.
+    #[test]
+    fn a_description_becomes_a_channel_that_describes_it_again() {
+        let head = "[hospital]\ncode = \"H1\"\nname = \"x\"\n";
+        let given = "[[channel]]\nname = \"a\"\nmappings = [\"platform/\"]\n[channel.soap]\nnamespace = \"www.zysoft.com.cn\"\n\
+            qualified = false\npaths = [\"/x/S.asmx\"]\n[[channel.soap.operation]]\nname = \"F\"\nparameters = [\"头\"]\n\
+            action = \"\"\nresults = [\"code:c\", \"r\"]\n";
+        let service = |text: &str| {
+            let config = Config::parse("agent.toml", &format!("{head}{text}"));
+            let config = config.unwrap_or_else(|problems| panic!("{problems:?}\n{text}"));
+            config.channels[0].soap.as_ref().unwrap().service.clone()
+        };
+        let described = adapters::wsdl(&service(given), "http://old/x/S.asmx");
+        let imported = adapters::import_wsdl(&[described.as_bytes()]).unwrap().unwrap();
+        let written = channel(&imported, "a", &["platform/".to_owned()]);
+        assert_eq!(service(&written), service(given), "{written}");
+        assert!(written.contains("paths = [\"/x/S.asmx\"]"), "{written}");
+        assert!(written.contains("# 没有把握：F 有 2 个结果"), "{written}");
+    }
+}

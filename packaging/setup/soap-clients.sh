@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Installs the SOAP clients of npm that the tests call with, at the versions that
+# tests/clients/soap/package.json names. Those of Debian come with debian.sh.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+wanted="$(dirname "$0")/../../tests/clients/soap/package.json"
+folder="$cache/soap-clients"
+
+cmp -s "$wanted" "$folder/installed.json" && exit 0
+command -v npm >/dev/null || fail "npm is not here" "It comes with Debian's npm, or with Node.js"
+
+mkdir -p "$folder"
+cp "$wanted" "$folder/package.json"
+say "installing the SOAP clients of npm: half a minute"
+(cd "$folder" && npm install --no-package-lock --no-audit --no-fund >npm.log 2>&1) || {
+  tail -n 15 "$folder/npm.log" >&2
+  fail "npm could not install the SOAP clients" "No network? npm needs its registry or a mirror for this one step."
+}
+cp "$wanted" "$folder/installed.json"
+say "the SOAP clients are in place"

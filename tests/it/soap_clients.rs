@@ -1,0 +1,194 @@
+//! SOAP clients as hospitals have them, each against every style it can speak: the answer comes back to
+//! the letter, and the records are right. None of them shares code with the agent, or with another.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use tests::agent::{Agent, Setup};
+use tests::cases::{Case, Message};
+use tests::platform::Platform;
+
+/// A client: what it is called, how it is started, and which services it cannot read.
+struct Client {
+    name: &'static str,
+    program: &'static [&'static str],
+    /// Whether it is told an address and a namespace in place of a description.
+    is_told: bool,
+    /// What comes behind the two files.
+    more: &'static [&'static str],
+    skips: &'static [&'static str],
+}
+
+const CLIENTS: [Client; 8] = [
+    Client::new("zeep", &["/usr/bin/python3", "zeep_client.py"], &[], &[]),
+    // The two that refuse a description without a target namespace do so by themselves.
+    Client::new("suds", &["/usr/bin/python3", "suds_client.py"], &[], &["none"]),
+    Client::new("php-soap 1.1", &["php", "php_client.php"], &[], &["none"]),
+    Client::new("php-soap 1.2", &["php", "php_client.php"], &["1.2"], &["none"]),
+    Client::new("node soap", &["node", "node_soap.js"], &[], &["bare"]),
+    Client::new("strong-soap", &["node", "strong_soap.js"], &[], &["none", "bare"]),
+    Client::told("SOAP::Lite 1.1", &["perl", "soap_lite.pl"], &["1.1"]),
+    Client::told("SOAP::Lite 1.2", &["perl", "soap_lite.pl"], &["1.2"]),
+];
+
+/// A service: its channel, namespace, style, and whether its elements are qualified.
+const SERVICES: [(&str, &str, &str, bool, &str); 8] = [
+    ("asmx", "http://tempuri.org/", "document", true, ""),
+    ("asmx11", "http://tempuri.org/", "document", true, "describe = [\"1.1\"]\n"),
+    ("named", "WebService", "document", true, ""),
+    ("none", "", "document", true, ""),
+    ("jaxws", "http://service.his.example/", "document", false, ""),
+    ("rpc", "http://tempuri.org/", "rpc", true, ""),
+    ("encoded", "http://tempuri.org/", "encoded", true, ""),
+    ("bare", "http://tempuri.org/", "bare", true, ""),
+];
+
+impl Client {
+    const fn new(
+        name: &'static str,
+        program: &'static [&'static str],
+        more: &'static [&'static str],
+        skips: &'static [&'static str],
+    ) -> Client {
+        Client { name, program, is_told: false, more, skips }
+    }
+
+    const fn told(
+        name: &'static str,
+        program: &'static [&'static str],
+        more: &'static [&'static str],
+    ) -> Client {
+        Client { name, program, is_told: true, more, skips: &["bare"] }
+    }
+
+    /// What it printed: the text that its programmer gets.
+    fn call(&self, address: &str, namespace: &str, files: [&Path; 2]) -> String {
+        let [program, script] = self.program else { panic!("a program and its script") };
+        let mut command = Command::new("timeout");
+        command.args(["60", program]).arg(scripts().join(script));
+        if self.is_told {
+            command.args([address, namespace]);
+        } else {
+            command.arg(format!("{address}?wsdl"));
+        }
+        command.args(files).args(self.more).env("NODE_PATH", node_modules());
+        let output = command.output().expect("timeout is part of coreutils");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{} at {address}: {told}\n(is it there? `make setup-tests` installs the clients)",
+            self.name
+        );
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+}
+
+#[test]
+fn every_client_reads_the_answer_to_the_letter_and_its_records_are_right() {
+    let agent = start();
+    let number = AtomicU64::new(0);
+    let sent: Vec<Message> = thread::scope(|scope| {
+        let callers: Vec<_> = CLIENTS
+            .iter()
+            .map(|client| {
+                let (agent, number) = (&agent, &number);
+                scope.spawn(move || {
+                    let services = SERVICES.iter().filter(|it| !client.skips.contains(&it.0));
+                    let call = |(channel, namespace, ..): &(&str, &str, &str, bool, &str)| {
+                        let n = number.fetch_add(1, Ordering::Relaxed) + 1;
+                        call(agent, client, (channel, namespace), n)
+                    };
+                    services.map(call).collect::<Vec<Message>>()
+                })
+            })
+            .collect();
+        callers.into_iter().flat_map(|it| it.join().expect("told above")).collect()
+    });
+    agent.await_drained();
+    let wanted = sent.iter().map(|it| it.records.len()).sum();
+    let delivered = Platform::of_folder(&agent.records()).receive(wanted);
+    assert_eq!(delivered.records.len(), wanted);
+    let mut came: BTreeMap<(String, String), String> = BTreeMap::new();
+    for record in delivered.records {
+        let told = came.entry((record.channel, record.lane)).or_default();
+        let _ = writeln!(told, "{} {}", record.entity, record.elements);
+    }
+    for message in sent {
+        let lane = message.records.first().expect("six").lane.clone();
+        let mut expected = String::new();
+        for it in &message.records {
+            let _ = writeln!(expected, "{} {}", it.entity, it.elements);
+        }
+        assert_eq!(came.get(&(message.channel.clone(), lane)), Some(&expected));
+    }
+}
+
+/// One client calls one service with the two strings of a message of its own.
+fn call(agent: &Agent, client: &Client, service: (&str, &str), n: u64) -> Message {
+    let (channel, namespace) = service;
+    let message = Message { channel: channel.to_owned(), ..Case::of("platform").numbered(n) };
+    let [header, body] = strings(&message);
+    let file = |name: &str, text: &str| {
+        let path = agent.beside(&format!("{n}-{name}.xml"));
+        fs::write(&path, text).expect("our own folder");
+        path
+    };
+    let files = [file("header", &header), file("body", &body)];
+    let address = format!("http://{}/soap/{channel}", agent.his());
+    let answer = client.call(&address, namespace, [&files[0], &files[1]]);
+    assert_eq!(answer, ANSWER, "{} at {channel}", client.name);
+    message
+}
+
+/// The texts of the two parameters.
+fn strings(message: &Message) -> [String; 2] {
+    let text = str::from_utf8(&message.bytes).expect("UTF-8");
+    let mut parts = text
+        .split("<![CDATA[")
+        .skip(1)
+        .map(|it| it.split("]]>").next().expect("split gives one").to_owned());
+    [parts.next().expect("a header"), parts.next().expect("a body")]
+}
+
+/// What XML, JSON and three encodings can each do harm to.
+const ANSWER: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?><r a='1'>成功 &amp; \"好\" &lt;甲&gt; 𠮷 ]]&gt;</r>";
+
+fn start() -> Agent {
+    let mut channels = String::new();
+    for (name, namespace, style, is_qualified, more) in SERVICES {
+        let _ = write!(
+            channels,
+            "[[channel]]\nname = \"{name}\"\nmappings = [\"platform/\"]\nanswer = \"platform/answers/fixed.toml\"\n\
+             [channel.soap]\nnamespace = \"{namespace}\"\nstyle = \"{style}\"\nqualified = {is_qualified}\n{more}\
+             [[channel.soap.operation]]\nname = \"CallInterface\"\nparameters = [\"msgHeader\", \"msgBody\"]\n"
+        );
+    }
+    let setup = Setup { sets: Some(String::new()), channels, ..Setup::files() };
+    let mut agent = Agent::prepare(setup);
+    let answers = agent.mappings().join("platform/answers");
+    let write =
+        |name: &str, text: &str| fs::write(answers.join(name), text).expect("our own folder");
+    write("fixed.toml", "[answer]\naccepted = \"fixed.xml\"\nrefused = \"fixed-not.xml\"\n");
+    write("fixed.xml", ANSWER);
+    write("fixed-not.xml", "<r>{{ message }}</r>");
+    agent.start_again();
+    agent
+}
+
+fn scripts() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "clients", "soap"].iter().collect()
+}
+
+/// Where the set-up keeps what it installs from npm.
+fn node_modules() -> PathBuf {
+    let of = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let cache = of("HIS_AGENT_CACHE")
+        .or_else(|| Some(of("XDG_CACHE_HOME")?.join("his-agent")))
+        .or_else(|| Some(of("HOME")?.join(".cache/his-agent")));
+    cache.expect("a home").join("soap-clients/node_modules")
+}
