@@ -48,9 +48,9 @@ prove: setup-tests ## run the long form of every proof: kills, broker faults, da
 	@HIS_AGENT_PROVE=long cargo test --workspace --locked --test it -- --nocapture
 	@HIS_AGENT_PROVE=long cargo test --package agent --lib --locked outbox::tests::doctor -- --nocapture
 
-bench: setup-tests ## measure against the limits of this machine
+bench: setup-tests ## measure against the limits of this machine; QUEUE=1000000 for a shorter one
 	$(say) bench "building with optimisation; about 5 minutes on two cores the first time"
-	@cargo bench --locked --package tests
+	@HIS_AGENT_BENCH_QUEUE=$(or $(QUEUE),10000000) cargo bench --locked --package tests
 
 fuzz: ## feed every reader with what nobody would send; FUZZ_SECONDS each (3600 for a night)
 	$(say) fuzz "building with coverage counters; about 2 minutes on two cores the first time"

@@ -21,7 +21,7 @@ use crate::bare_publisher;
 use crate::client;
 use crate::daemon::{Daemon, OUTBOX, Sink};
 use crate::fill::{fill, long};
-use crate::queue::{AWAY, await_quiet};
+use crate::queue::{AWAY, PATIENCE, await_quiet};
 use crate::samples::prescription;
 use crate::site::{QUEUE, Site};
 use crate::table::{Row, Target};
@@ -34,17 +34,12 @@ pub(crate) fn run(site: &Site) -> Vec<Row> {
     fill(&folder.join(OUTBOX), long().min(BACKLOG_MAX));
     indexed(&folder);
     let url = site.broker().url();
-    let sink = Sink::Broker { url: &url, batch: "auto" };
     bare_publisher::purge(site.broker());
 
     let before = quiet(site, &url);
-    let daemon = Daemon::start(&folder, sink);
-    let waiting = daemon.account().waiting;
     let started = Instant::now();
-    let during = lives(&daemon, &url, &|| daemon.account().waiting > LEFT);
-    eprintln!("bench: {waiting} records drained in {:.0?}", started.elapsed());
-    daemon.await_forwarded();
-    daemon.stop();
+    let during = lives(&url, &folder, |daemon| daemon.account().waiting > LEFT);
+    eprintln!("bench: drained in {:.1?}", started.elapsed());
     let after = quiet(site, &url);
 
     let row = |part: f64, name: &str| {
@@ -68,30 +63,32 @@ pub(crate) fn run(site: &Site) -> Vec<Row> {
 /// What follows the outbox must not have a backlog of its own.
 fn indexed(folder: &Path) {
     let daemon = Daemon::start(folder, AWAY);
-    await_quiet(&daemon);
+    await_quiet(&daemon, PATIENCE);
     daemon.stop();
 }
 
 fn quiet(site: &Site, url: &str) -> Histogram<u64> {
-    let daemon = Daemon::start(&site.new_folder(), Sink::Broker { url, batch: "auto" });
     let end = Instant::now() + QUIET;
-    let ways = lives(&daemon, url, &|| Instant::now() < end);
-    daemon.stop();
-    ways
+    lives(url, &site.new_folder(), |_| Instant::now() < end)
 }
 
-/// Sends as long as it is wanted, and gives how long each was on its way, in microseconds.
-fn lives(daemon: &Daemon, url: &str, wanted: &dyn Fn() -> bool) -> Histogram<u64> {
+/// Sends to an agent as long as it is wanted, and gives how long each was on its way, in microseconds.
+fn lives(url: &str, folder: &Path, wanted: impl Fn(&Daemon) -> bool) -> Histogram<u64> {
     let sent = Sent::default();
     let consumer = Consumer::start(url.to_owned(), &sent);
-    // The first finds connections that are being made.
+    // A consumer that is being made would be measured, too.
     thread::sleep(Duration::from_secs(1));
+    let daemon = Daemon::start(folder, Sink::Broker { url, batch: "auto" });
     let mut number = 1;
-    while wanted() {
+    while number <= PORTION || wanted(&daemon) {
         number = send(daemon.his, &sent, number, PORTION);
     }
+    daemon.await_forwarded();
     thread::sleep(Duration::from_secs(1));
-    consumer.stop()
+    daemon.stop();
+    let ways = consumer.stop();
+    assert_eq!(ways.len(), number - 1, "not every prescription has come");
+    ways
 }
 
 /// Sends a portion at the rate; gives the next number.
@@ -167,6 +164,6 @@ const BACKLOG_MAX: u64 = 1_000_000;
 const LEFT: u64 = 20_000;
 const QUIET: Duration = Duration::from_secs(10);
 /// Prescriptions a second, of six records each.
-const A_SECOND: u32 = 20;
-const PORTION: u64 = 10;
+const A_SECOND: u32 = 50;
+const PORTION: u64 = 25;
 const LANE: &[u8] = b"\"lane\":\"MZ";

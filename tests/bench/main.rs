@@ -30,6 +30,7 @@ mod many;
 mod national;
 mod process;
 mod queue;
+mod raw_publisher;
 mod receipts;
 mod samples;
 mod site;

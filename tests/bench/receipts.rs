@@ -23,7 +23,7 @@ struct Turn {
 }
 
 pub(crate) fn run(site: &Site) -> Vec<Row> {
-    let mut rows = measure(site, Sink::Files, "files", Some(Target::AtLeast(0.2)));
+    let mut rows = measure(site, Sink::Files, "files", Some(Target::AtLeast(0.3)));
     let url = site.broker().url();
     rows.extend(measure(site, Sink::Broker { url: &url, batch: "auto" }, "RabbitMQ", None));
     rows
