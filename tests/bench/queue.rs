@@ -32,7 +32,7 @@ pub(crate) fn run(site: &Site) -> Vec<Row> {
     let resident = Spread::of(starts.iter().map(|it| it.1).collect());
     std::fs::remove_dir_all(&folder).expect("nobody uses it");
 
-    let queued = format!("{} million queued", long() / 1_000_000);
+    let queued = format!("{} thousand queued", long() / 1_000);
     let name = |what: &str| format!("{what}, {queued}");
     vec![
         Row::ratio(&name("taking 4,096 of the oldest, ms"), taken, Some(Target::AtMost(1.2))),
