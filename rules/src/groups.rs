@@ -11,6 +11,7 @@ use crate::facts::{
 use crate::frequency::Frequency;
 use crate::json::Json;
 use crate::reading::{Bounds, Object, Reading};
+use crate::session::ItemKind;
 use crate::unit::Unit;
 use crate::vocabulary::{self, Stated};
 
@@ -86,7 +87,8 @@ fn age(object: &Object<'_>, reading: &mut Reading) -> Option<Age> {
 
 pub(crate) fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter {
     let med_type = reading.text(object, "med_type").unwrap_or_default();
-    let chronic = vocabulary::is_chronic(&med_type).then_some(true);
+    let registered = reading.flag(object, "opsp_flag");
+    let chronic = (vocabulary::is_chronic(&med_type) || registered == Some(true)).then_some(true);
     Encounter {
         mdtrt_id: reading.text(object, "mdtrt_id"),
         visit: visit(object, &med_type, reading),
@@ -105,7 +107,7 @@ pub(crate) fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter
         long_prescription: reading.flag(object, "long_rx_flag").or(chronic),
         campus: reading.text(object, "hosp_area_codg"),
         ended: reading.moment(object, "endtime").or_else(|| reading.moment(object, "dscg_date")),
-        on_chronic_scheme: reading.flag(object, "opsp_flag").or(chronic),
+        on_chronic_scheme: registered.or(chronic),
         work_injury_pending: reading.flag(object, "wkinj_pend_flag"),
         approved_diseases: texts(object, "opsp_dise_codes", reading),
         pain_file: reading.flag(object, "pain_file_flag"),
@@ -252,7 +254,7 @@ pub(crate) fn order_use(object: &Object<'_>, order: &mut Order, reading: &mut Re
     order.solvent = reading.flag(object, "slvt_flag");
     order.doses = reading.number(object, "tcmdrug_dose_cnt", COUNT);
     order.days = reading.number(object, "medc_days", DAYS);
-    order.quantity_unit = unit(object, "cnt_unt", reading);
+    order.quantity_unit = quantity_unit(object, "cnt_unt", reading);
     order.discharge = reading.flag(object, "dscg_tkdrug_flag").unwrap_or(false);
     order.urgent = reading.flag(object, "urgt_flag");
     order.consulted = reading.flag(object, "cnslt_flag");
@@ -289,6 +291,32 @@ fn ingredients(object: &Object<'_>, reading: &mut Reading) -> Vec<String> {
     let text = reading.text(object, "drug_ingd").unwrap_or_default();
     text.split(['+', '、']).map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect()
 }
+
+/// What a quantity is counted in. 次 and 床日 count services: nobody works out days or doses of those,
+/// and a service that is counted so is nothing to correct. A drug that is counted so is.
+pub(crate) fn quantity_unit(
+    object: &Object<'_>,
+    name: &str,
+    reading: &mut Reading,
+) -> Option<Unit> {
+    let text = reading.said(object, name)?;
+    let code = match object.json.get("hilist_code") {
+        Some(Json::Text(code)) => code.trim(),
+        _ => "",
+    };
+    let is_drug = ItemKind::of(code).is_some_and(ItemKind::is_drug);
+    let is_charge = !object.path.starts_with("orders[");
+    let is_service = is_charge || code.is_empty() || ItemKind::of(code) == Some(ItemKind::Service);
+    if COUNTS_OF_SERVICES.contains(&text) && is_service && !is_drug {
+        return None;
+    }
+    unit(object, name, reading)
+}
+
+const COUNTS_OF_SERVICES: [&str; 16] = [
+    "次", "日", "天", "项", "小时", "时", "床日", "人次", "例", "部位", "单侧", "双侧", "每日",
+    "疗程", "台次", "人",
+];
 
 pub(crate) fn unit(object: &Object<'_>, name: &str, reading: &mut Reading) -> Option<Unit> {
     let text = reading.said(object, name)?;

@@ -393,7 +393,7 @@ packs/t/rules.toml:6:12: error[R104]: `severity` must be one of 1, 2, 3
 packs/t/rules.toml:7:10: error[R104]: `action` must be one of block, reason, self_pay, confirm, hint, silent
 packs/t/rules.toml:5:9: error[R104]: `basis` must be a text in quotes
 packs/t/rules.toml:8:11: error[R104]: no scene `x`; known are outpatient, inpatient, discharge, internet, pharmacist, nurse, pre_settlement, settlement, daily_batch, monthly_batch
-packs/t/rules.toml:17:47: error[R102]: unknown key `speed`; known are outpatient_days_max, emergency_days_max, long_days_max, min_pack_ok
+packs/t/rules.toml:17:47: error[R102]: unknown key `speed`; known are outpatient_days_max, emergency_days_max, long_days_max, min_pack_ok, kinds_apart
 packs/t/rules.toml:17:38: error[R104]: `seven` is not a whole number up to 100000
 packs/t/rules.toml:10:1: error[R103]: parameter `emergency_days_max` is missing
 packs/t/rules.toml:10:1: error[R103]: parameter `long_days_max` is missing",

@@ -295,6 +295,24 @@ mod tests {
     }
 
     #[test]
+    fn services_are_counted_in_units_of_their_own() {
+        let line = |list: &str, code: &str, unit: &str| {
+            format!(
+                r#"{{"{list}":[{{"rx_id":"1","hosplist_code":"Y","hilist_code":"{code}","cnt":"1","cnt_unt":"{unit}"}}]}}"#
+            )
+        };
+        for unit in ["次", "日", "天", "项", "小时", "床日", "人次"] {
+            check(&line("fees", "", unit), &[]);
+            check(&line("orders", "001109000010000", unit), &[]);
+        }
+        // A drug is not.
+        let drug = "XJ01CAA000E001010100000";
+        check(&line("orders", drug, "次"), &["C306 orders[1].cnt_unt 次"]);
+        check(&line("fees", drug, "次"), &["C306 fees[1].cnt_unt 次"]);
+        check(&line("fees", "", "勺"), &["C306 fees[1].cnt_unt 勺"]);
+    }
+
+    #[test]
     fn numbers_are_exact() {
         let text =
             r#"{"orders":[{"rx_id":"1","hosplist_code":"Y","drug_used_sdose":0.1,"cnt":"2.50"}]}"#;

@@ -36,7 +36,7 @@ pub(super) fn order(
         groups::order_basics(&object, rx_id, reading)
     };
     order.current = reading.flag(&object, "curr_drord_flag").unwrap_or(true);
-    order.quantity_unit = groups::unit(&object, "spec_unt", reading);
+    order.quantity_unit = groups::quantity_unit(&object, "spec_unt", reading);
     order.discharge = nodes::text(json, "drord_bhvr").is_some_and(|it| region.is_taken_home(it));
     if order.department_code.is_none() {
         order.department_code = reading.text(&object, "drord_dept_codg");

@@ -172,7 +172,23 @@ fn is_let_through(case: &Case<'_>, first: &Kind<'_>, second: &Kind<'_>) -> bool 
         case.rule.parameters.maybe_whole("overlap_days_ok").is_some_and(|most| {
             overlap_days(one, other).is_some_and(|days| days <= i64::from(most))
         });
-    is_old || continues_the_ward || is_named || is_switch || is_tapering || !one.overlaps(other)
+    let is_apart = is_test_of(one, other) || is_renewal(one, other) || !one.overlaps(other);
+    is_old || continues_the_ward || is_named || is_switch || is_tapering || is_apart
+}
+
+/// A skin test is no dose of the drug that it is for.
+fn is_test_of(one: &Line<'_>, other: &Line<'_>) -> bool {
+    one.name().contains(SKIN_TEST) != other.name().contains(SKIN_TEST)
+}
+
+/// What every hospital has in the name of such an order.
+const SKIN_TEST: &str = "皮试";
+
+/// Stopped, and ordered again on the same day: one course and not two.
+fn is_renewal(one: &Line<'_>, other: &Line<'_>) -> bool {
+    let (earlier, later) = if one.begins <= other.begins { (one, other) } else { (other, one) };
+    let stopped = earlier.order.stops.map(|stop| stop.date());
+    !earlier.order.current && earlier.begins < later.begins && stopped == Some(later.begins)
 }
 
 /// On how many days the earlier line runs on beside the later; `None` when its end is not known.
@@ -216,6 +232,23 @@ mod tests {
                ingredient,氯吡格雷,氯吡格雷,抗血小板药,ATC B01AC,B\n",
         drugs: DRUGS,
     };
+
+    #[test]
+    fn a_skin_test_and_a_renewal_are_no_second_dose() {
+        let pair = |one: &str, other: &str| {
+            format!(
+                r#"{{"orders":[{{"rx_id":"1","hosplist_code":"APAP",{one}}},{{"rx_id":"2","hosplist_code":"APAP",{other}}}]}}"#
+            )
+        };
+        let hit = "hit 2: 【对乙酰氨基酚片】与【对乙酰氨基酚片】均含对乙酰氨基酚";
+        let stopped =
+            r#""curr_drord_flag":"0","drord_begn_date":"20260503","drord_stop_date":"20260515""#;
+        SAME.check(&pair(stopped, r#""medc_days":"2""#), "pass");
+        SAME.check(&pair(&stopped.replace("0515", "0516"), r#""medc_days":"2""#), hit);
+        let once = r#""drord_begn_date":"20260515","drord_stop_date":"20260515""#;
+        SAME.check(&pair(once, r#""medc_days":"2""#), hit);
+        SAME.check(&pair(r#""hosplist_name":"某药皮试""#, r#""medc_days":"2""#), "pass");
+    }
 
     #[test]
     fn a_combination_hides_its_ingredient() {

@@ -6,16 +6,18 @@
 //! Basis: 处方管理办法 art. 19 (7 days, emergency 3); 长期处方管理规范 (up to 12 weeks).
 //! Example: emergency, 头孢克肟 100 mg BID, 24 tablets of 50 mg → 6 days > 3 → hit. Hypertension for 28
 //! days with the long-prescription flag → pass. As needed, or an ointment without dose and days →
-//! unknown. One smallest package is let through. Discharge drugs are no outpatient prescription.
+//! unknown. One smallest package is let through. Discharge drugs are no outpatient prescription, and what
+//! the law gives other days (麻醉, 精神, 毒性: `kinds_apart`) is left to its own rules.
 
 use rust_decimal::Decimal;
 
 use crate::dose::{days_supply, is_one_package};
+use crate::drug_kind::DrugKind;
 use crate::facts::{Encounter, VisitKind};
 use crate::families::lines::by_prescription;
 use crate::family::{Case, Family, Hit, Outcome};
 use crate::frequency::Frequency;
-use crate::parameter::{Column, ColumnKind};
+use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::session::Line;
 
 /// The family `prescription_days`.
@@ -24,11 +26,12 @@ pub struct PrescriptionDays;
 /// The data finding for days written that differ from days computed.
 pub(crate) const DAYS_DIFFER: &str = "C308";
 
-const PARAMETERS: [Column; 4] = [
+const PARAMETERS: [Column; 5] = [
     Column::required("outpatient_days_max", "门诊处方天数上限", ColumnKind::Whole),
     Column::required("emergency_days_max", "急诊处方天数上限", ColumnKind::Whole),
     Column::required("long_days_max", "长期处方或已说明理由时的天数上限", ColumnKind::Whole),
     Column::optional("min_pack_ok", "允许一个最小包装", ColumnKind::Flag),
+    Column::optional("kinds_apart", "另有用量规则的药品种类，如「麻醉」", ColumnKind::List),
 ];
 
 impl Family for PrescriptionDays {
@@ -61,6 +64,13 @@ impl Family for PrescriptionDays {
         &PARAMETERS
     }
 
+    fn check_rule(&self, parameters: &Parameters) -> Option<String> {
+        let mut kinds = parameters.list("kinds_apart").iter();
+        let unknown = kinds.find(|word| DrugKind::parse(word).is_none())?;
+        let known: Vec<_> = DrugKind::NAMES.iter().map(|(word, _)| *word).collect();
+        Some(format!("`{unknown}` is not one of {}", known.join(", ")))
+    }
+
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
         let encounter = case.facts.encounter.present();
         let Some(visit) = encounter.and_then(|encounter| encounter.visit) else {
@@ -75,12 +85,20 @@ impl Family for PrescriptionDays {
         };
         let written = case
             .lines()
-            .filter(|line| line.order.current && !line.order.discharge && line.may_be_drug());
+            .filter(|line| line.order.current && !line.order.discharge && line.may_be_drug())
+            .filter(|line| !is_apart(case, line));
         by_prescription(written)
             .into_iter()
             .flat_map(|lines| judge_prescription(visit, &limits, &lines))
             .collect()
     }
+}
+
+/// The law has other days for narcotics, psychotropics and toxic drugs, and rules of their own know
+/// them: fifteen days of morphine for a patient with a pain file are no more than is right.
+fn is_apart(case: &Case<'_>, line: &Line<'_>) -> bool {
+    let mut kinds = case.rule.parameters.list("kinds_apart").iter();
+    kinds.any(|word| DrugKind::parse(word).and_then(|kind| line.is_kind(kind)) == Some(true))
 }
 
 struct Limits {
@@ -256,6 +274,25 @@ mod tests {
             &two,
             "hit 1: 门诊处方【缬沙坦胶囊】56日用量，一般不超过7日，请注明理由; data C308",
         );
+    }
+
+    #[test]
+    fn what_has_days_of_its_own_is_left_to_its_own_rules() {
+        let bench = |kinds| Bench {
+            parameters: kinds,
+            drugs: "match,key,name,ingredients,strengths,piece,form,kinds\n\
+                    hospital,MOR,硫酸吗啡缓释片,吗啡,30 mg,片,口服,麻醉|缓控释\n",
+            ..BENCH
+        };
+        let request = r#"{"encounter":{"med_mdtrt_type":"1"},"orders":[{"rx_id":"1","hosplist_code":"MOR","medc_days":"15"}]}"#;
+        let days = "outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 84";
+        bench(days)
+            .check(request, "hit 1: 门诊处方【硫酸吗啡缓释片】15日用量，一般不超过7日，请注明理由");
+        const APART: &str = "outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 84, kinds_apart = [\"麻醉\"]";
+        bench(APART).check(request, "nothing");
+        const WRONG: &str = "outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 84, kinds_apart = [\"麻药\"]";
+        let told = bench(WRONG).problems();
+        assert!(told.contains("`麻药` is not one of 麻醉, 精一"), "{told}");
     }
 
     #[test]
