@@ -12,6 +12,8 @@
 //! data = ["C302"]                    # optional: codes of values that are not believed
 //! errors = ["C201"]                  # instead of all of these: the request is refused
 //! text = ["限男性使用"]               # optional: words that the findings must say
+//! weights = ["1 confirm"]            # optional: severity and action of each finding, in their order
+//! tasks = ["drug-sex 1 24"]          # optional: what is owed: rule, lines, within how many hours
 //! ```
 //!
 //! A case speaks of the rules of its own pack, and of what an overlay made of them: what other
@@ -80,7 +82,7 @@ fn fault(source: Source<'_>, problem: &Problem) -> CaseResult {
     }
 }
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "name",
     "now",
     "input",
@@ -91,6 +93,8 @@ const KEYS: [&str; 10] = [
     "data",
     "errors",
     "text",
+    "weights",
+    "tasks",
 ];
 
 fn run_case(table: &Table<'_>, rules: &RuleSet, problems: &mut Vec<Problem>) -> Option<CaseResult> {
@@ -116,6 +120,8 @@ fn run_case(table: &Table<'_>, rules: &RuleSet, problems: &mut Vec<Problem>) -> 
         data: expect("data"),
         errors: expect("errors"),
         text: expect("text"),
+        weights: table.get("weights").map(|_| expect("weights")),
+        tasks: table.get("tasks").map(|_| expect("tasks")),
     };
     let (name, now, input) = (name?, now?, input?);
     let differences = match request::read(input) {
@@ -167,6 +173,8 @@ struct Expected {
     data: Vec<String>,
     errors: Vec<String>,
     text: Vec<String>,
+    weights: Option<Vec<String>>,
+    tasks: Option<Vec<String>>,
 }
 
 impl Expected {
@@ -190,6 +198,7 @@ impl Expected {
         .into_iter()
         .flatten()
         .collect();
+        differences.extend(self.compare_weights_and_tasks(verdict));
         for rule in &self.questions {
             if !verdict.questions.iter().any(|question| question.rule_id == *rule) {
                 differences.push(format!("questions: `{rule}` asks nothing"));
@@ -210,6 +219,27 @@ impl Expected {
             }
         }
         differences
+    }
+}
+
+impl Expected {
+    /// What a case says nothing of may be anything.
+    fn compare_weights_and_tasks(&self, verdict: &Verdict) -> Vec<String> {
+        let weights: Vec<_> = verdict
+            .findings
+            .iter()
+            .map(|it| format!("{} {}", it.severity.code(), it.action.name()))
+            .collect();
+        let tasks: Vec<_> = verdict
+            .tasks
+            .iter()
+            .map(|it| format!("{} {} {}", it.rule_id, it.lines.join(","), it.due_hours))
+            .collect();
+        let all = [("weights", &self.weights, weights), ("tasks", &self.tasks, tasks)];
+        let told = all
+            .iter()
+            .filter_map(|(what, expected, actual)| differ(what, expected.as_deref()?, actual));
+        told.collect()
     }
 }
 
@@ -314,12 +344,40 @@ mod tests {
         );
         check(
             "[[case]]\nname = \"a\"\nnow = \"yesterday\"\ninput = '{}'\ncolour = 1\n",
-            "5 case file: packs/t/cases.toml:5:1: error[R102]: unknown key `colour`; known are name, now, input, findings, unknown, questions, passed, data, errors, text\n\
+            "5 case file: packs/t/cases.toml:5:1: error[R102]: unknown key `colour`; known are name, now, input, findings, unknown, questions, passed, data, errors, text, weights, tasks\n\
              3 case file: packs/t/cases.toml:3:7: error[R401]: write a time such as 2026-05-15T09:20:00",
         );
         check(
             "[[case]]\nname = \"a\"\nnow = \"2026-05-15T09:20:00\"\ninput = '{'\n",
             "1 a: errors: expected [], got [C101]",
+        );
+    }
+
+    #[test]
+    fn weights_and_tasks_are_held_where_a_case_names_them() {
+        let case = |more: &str, flag: &str| {
+            format!(
+                "[[case]]\nname = \"a\"\nnow = \"2026-05-15T09:20:00\"\ninput = '{{\"encounter\":{{\"med_mdtrt_type\":\"2\"}},\"prescriber\":{{\"drord_dr_profttl\":\"233\"}},\"orders\":[{{\"rx_id\":\"1\",\"hosplist_code\":\"YP000601\"{flag}}}]}}'\n{more}"
+            )
+        };
+        let urgent = ",\"urgt_flag\":\"1\"";
+        let told = |text: String| {
+            let mut files = Files::default();
+            files.insert("packs/starter/cases.toml", text);
+            let results = run_cases(&files, &RuleSet::shipped().unwrap());
+            let all = results.iter().flat_map(|it| &it.differences);
+            let own = all.filter(|it| it.starts_with("weights") || it.starts_with("tasks"));
+            own.cloned().collect::<Vec<_>>().join("; ")
+        };
+        assert_eq!(told(case("weights = [\"1 block\"]\n", "")), "");
+        assert_eq!(
+            told(case("weights = [\"1 hint\"]\n", "")),
+            "weights: expected [1 hint], got [1 block]"
+        );
+        assert_eq!(told(case("", urgent)), "");
+        assert_eq!(
+            told(case("tasks = []\n", urgent)),
+            "tasks: expected [], got [antimicrobial-tier 1 24]"
         );
     }
 

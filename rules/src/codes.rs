@@ -103,6 +103,12 @@ pub static CODES: &[CodeEntry] = &[
         "a file in the overlay that nothing reads",
         "核对文件名：changes.csv、settings.toml；不要的移走",
     ),
+    entry(
+        "R304",
+        "该规则族从不拦截",
+        "a family that never blocks",
+        "性别、诊断与患者不符只请医生确认；把action改为confirm",
+    ),
     entry("R401", "用例文件写错", "a fault in a case file", "按提示改正"),
     entry(
         "R501",

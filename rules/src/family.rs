@@ -55,6 +55,12 @@ pub trait Family: Sync {
         &[]
     }
 
+    /// Whether no rule of it may stop an order: what looks like a fault may be a rare patient, or one
+    /// whom somebody registered wrongly. Whatever a rule or a setting says, the doctor confirms.
+    fn never_blocks(&self) -> bool {
+        false
+    }
+
     /// What is wrong with parameters of a rule that are each good.
     fn check_rule(&self, _parameters: &Parameters) -> Option<String> {
         None

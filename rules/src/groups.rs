@@ -453,7 +453,10 @@ pub(crate) fn surgery(object: &Object<'_>, reading: &mut Reading) -> Option<Surg
         code: reading.text(object, "oprn_oprt_code"),
         name: reading.text(object, "oprn_oprt_name"),
         main: reading.flag(object, "main_oprn_flag"),
-        began: reading.moment(object, "oprn_oprt_begntime"),
+        // Where the record of the anaesthesia knows when the skin was cut, that is the beginning.
+        began: reading
+            .moment(object, "sinc_time")
+            .or_else(|| reading.moment(object, "oprn_oprt_begntime")),
         ended: reading.moment(object, "oprn_oprt_endtime"),
         cut: reading.code(object, "sinc_type", vocabulary::cut_class, "发送0、1、2、3或I、II、III"),
         incision: reading.text(object, "sinc_no"),

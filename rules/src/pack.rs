@@ -19,7 +19,7 @@ use crate::index::Index;
 use crate::knowledge::{self, Confidence, Key, Row};
 use crate::overlay;
 use crate::overlay::own::Resting;
-use crate::rule::Rule;
+use crate::rule::{Action, Rule};
 use crate::sets::CodeSets;
 use crate::setting;
 use crate::tree::{Source, Table};
@@ -89,6 +89,7 @@ impl RuleSet {
             return Err(problems);
         }
         warnings.extend(unknown_ingredients(&rules, &drugs));
+        warnings.extend(rules.iter().filter_map(weakened));
         warnings.extend(resting.iter().flat_map(Resting::warnings));
         let index = Index::new(&rules, &sets);
         Ok(RuleSet { packs, rules, drugs, sets, index, resting, warnings })
@@ -326,6 +327,18 @@ fn add_sets(files: &Files, pack: &Pack, sets: &mut CodeSets, problems: &mut Vec<
             sets.read((name, &pack.name), (path, text), problems);
         }
     }
+}
+
+/// A rule that says it blocks, of a family that never does.
+fn weakened(rule: &Rule) -> Option<Problem> {
+    let is_weakened = rule.action == Action::Block && rule.family.never_blocks();
+    let file = format!("packs/{}/rules.toml", rule.pack);
+    let message = format!(
+        "rule `{}` cannot block, since family `{}` never does: the doctor is asked to confirm",
+        rule.id,
+        rule.family.id()
+    );
+    is_weakened.then(|| Problem::warning("R304", file, (1, 1), message))
 }
 
 /// A row about an ingredient that no product contains can never match: most likely a typing error.

@@ -187,7 +187,10 @@ fn action(case: &Case<'_>, hit: &Hit) -> Action {
     if case.rule.action == Action::Silent {
         return Action::Silent;
     }
-    let action = hit.action.unwrap_or(case.rule.action);
+    let action = match hit.action.unwrap_or(case.rule.action) {
+        Action::Block if case.rule.family.never_blocks() => Action::Confirm,
+        action => action,
+    };
     let lines = &case.session.lines;
     let is_urgent = |at: &usize| lines.get(*at).is_some_and(|l| l.order.urgent == Some(true));
     let is_rescue = !hit.violating.is_empty() && hit.violating.iter().all(is_urgent);
@@ -245,6 +248,33 @@ mod tests {
     fn a_violation_is_worth_what_refunds_left() {
         check("", "90");
         check(r#"{"rx_id":"3","refd_rx_id":"2","hosplist_code":"BED","cnt":"-2"},"#, "30");
+    }
+
+    /// A sex that was changed, or registered wrongly, must not stand between a patient and a drug.
+    #[test]
+    fn a_sex_that_does_not_fit_is_confirmed_and_never_blocked() {
+        let action = |rule: &str, setting: &str| {
+            let mut files = schemas::Files::from_shipped(crate::SHIPPED);
+            let rules = files.get("packs/starter/rules.toml").unwrap();
+            let rules = rules.replacen("action = \"confirm\"", &format!("action = \"{rule}\""), 1);
+            files.insert("packs/starter/rules.toml", rules);
+            if !setting.is_empty() {
+                let setting = format!(
+                    "[[setting]]\nrules = [\"drug-sex\"]\nscenes = [\"outpatient\"]\nreason = \"r\"\naction = \"{setting}\"\n"
+                );
+                files.insert("packs/starter/settings.toml", setting);
+            }
+            let rules = crate::RuleSet::load(&files).unwrap();
+            let warned = rules.warnings().iter().any(|it| it.code == "R304");
+            let request = r#"{"scene":"outpatient","patient":{"gend":"2"},"orders":[{"rx_id":"1","hosplist_code":"YP000502"}]}"#;
+            let verdict = evaluate(&rules, &request::read(request).unwrap(), NOW.parse().unwrap());
+            let found = verdict.findings.iter().find(|it| it.rule_id == "drug-sex").unwrap();
+            format!("{} {warned}", found.action.name())
+        };
+        assert_eq!(action("confirm", ""), "confirm false");
+        assert_eq!(action("block", ""), "confirm true");
+        assert_eq!(action("confirm", "block"), "confirm false");
+        assert_eq!(action("reason", ""), "reason false");
     }
 
     #[track_caller]

@@ -35,6 +35,10 @@ impl Family for DiagnosisPatient {
         "诊断与性别、年龄不符"
     }
 
+    fn never_blocks(&self) -> bool {
+        true
+    }
+
     fn reads(&self) -> &'static [&'static str] {
         &[
             "diagnoses.dise_codg",

@@ -28,6 +28,10 @@ impl Family for ItemSex {
         "项目限性别"
     }
 
+    fn never_blocks(&self) -> bool {
+        true
+    }
+
     fn reads(&self) -> &'static [&'static str] {
         &["patient.gend", "orders.hilist_code", "orders.hosplist_code", "fees.hilist_code"]
     }

@@ -119,9 +119,26 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Vec<Outcome> {
     let bag = Bag { found, lines, drops_per_ml };
     let mut outcomes: Vec<Outcome> = bag.solvents(case).into_iter().collect();
     outcomes.extend(bag.strength());
-    outcomes.extend(bag.speed());
-    outcomes.extend(bag.time());
+    let mut speeds = bag.speed();
+    let time = told_once(&mut speeds, bag.time());
+    outcomes.extend(speeds.into_iter().chain(time));
     outcomes
+}
+
+/// Too fast and in too short a time is one mistake: the doctor reads of both, and answers once.
+fn told_once(speeds: &mut [Outcome], time: Option<Outcome>) -> Option<Outcome> {
+    let fast = speeds.iter_mut().find_map(|outcome| match outcome {
+        Outcome::Hit(hit) => Some(hit),
+        _ => None,
+    });
+    match (fast, time) {
+        (Some(fast), Some(Outcome::Hit(short))) => {
+            let said = short.text.rsplit_once('】').map_or("", |(_, said)| said);
+            fast.text = format!("{}；{said}", fast.text);
+            None
+        }
+        (_, time) => time,
+    }
 }
 
 impl Bag<'_> {
@@ -287,7 +304,7 @@ mod tests {
     fn too_strong_and_too_fast_are_two_hits() {
         check(
             &[("VAN", "1", "g", r#","drip_min":"30""#), ("NS", "100", "mL", "")],
-            "hit 1: 【注射用万古霉素】浓度10mg/mL，最高5mg/mL; hit 1: 【注射用万古霉素】滴速33.33mg/分钟，最高10mg/分钟; hit 1: 【注射用万古霉素】输注30分钟，至少60分钟",
+            "hit 1: 【注射用万古霉素】浓度10mg/mL，最高5mg/mL; hit 1: 【注射用万古霉素】滴速33.33mg/分钟，最高10mg/分钟；输注30分钟，至少60分钟",
         );
         check(&[("VAN", "1", "g", r#","drip_min":"120""#), ("NS", "1", "袋", "")], "pass");
         check(&[("VAN", "2", "支", ""), ("NS", "250", "mL", "")], "unknown orders[1].drip_spd");
@@ -301,7 +318,7 @@ mod tests {
         check(&bag(r#","pump_spd":"125""#), "pass");
         check(
             &bag(r#","pump_spd":"500""#),
-            "hit 1: 【注射用万古霉素】滴速33.33mg/分钟，最高10mg/分钟; hit 1: 【注射用万古霉素】输注30分钟，至少60分钟",
+            "hit 1: 【注射用万古霉素】滴速33.33mg/分钟，最高10mg/分钟；输注30分钟，至少60分钟",
         );
     }
 

@@ -26,6 +26,10 @@ impl Family for Sex {
         "药品区分性别使用"
     }
 
+    fn never_blocks(&self) -> bool {
+        true
+    }
+
     fn reads(&self) -> &'static [&'static str] {
         &["patient.gend", "orders.hilist_code", "orders.hosplist_code"]
     }
