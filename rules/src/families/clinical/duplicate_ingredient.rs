@@ -9,6 +9,8 @@
 //! antiplatelet therapy), a switch from injection to mouth, ward drugs continued as discharge drugs,
 //! a few days of overlap while one dose replaces another. Supply of earlier visits is I13's.
 
+use jiff::civil::DateTime;
+
 use crate::drug::Form;
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::knowledge::Key;
@@ -187,7 +189,7 @@ const SKIN_TEST: &str = "皮试";
 /// Stopped, and ordered again on the same day: one course and not two.
 fn is_renewal(one: &Line<'_>, other: &Line<'_>) -> bool {
     let (earlier, later) = if one.begins <= other.begins { (one, other) } else { (other, one) };
-    let stopped = earlier.order.stops.map(|stop| stop.date());
+    let stopped = earlier.order.stops.map(DateTime::date);
     !earlier.order.current && earlier.begins < later.begins && stopped == Some(later.begins)
 }
 

@@ -278,6 +278,8 @@ mod tests {
 
     #[test]
     fn what_has_days_of_its_own_is_left_to_its_own_rules() {
+        const APART: &str = "outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 84, kinds_apart = [\"麻醉\"]";
+        const WRONG: &str = "outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 84, kinds_apart = [\"麻药\"]";
         let bench = |kinds| Bench {
             parameters: kinds,
             drugs: "match,key,name,ingredients,strengths,piece,form,kinds\n\
@@ -288,9 +290,7 @@ mod tests {
         let days = "outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 84";
         bench(days)
             .check(request, "hit 1: 门诊处方【硫酸吗啡缓释片】15日用量，一般不超过7日，请注明理由");
-        const APART: &str = "outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 84, kinds_apart = [\"麻醉\"]";
         bench(APART).check(request, "nothing");
-        const WRONG: &str = "outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 84, kinds_apart = [\"麻药\"]";
         let told = bench(WRONG).problems();
         assert!(told.contains("`麻药` is not one of 麻醉, 精一"), "{told}");
     }
