@@ -90,6 +90,10 @@ codes! {
     "I164" "收事件的请求写法不对" "what was asked of events is not readable" "按提示改正参数；WebSocket 核对握手"
     "I171" "没有配置读这种记录" "no query reads such records" "核对 entity 或 query；医院在 [[query]] 里配置"
     "I172" "读记录的请求写法不对" "what was asked of records is not readable" "按提示改正；key、patient、from 至少写一个"
+    "I181" "一个订阅方收不了，记录等着（超过 5 分钟报警）" "records wait for a subscriber" "看 /readyz 的 subscriptions：地址、口令、对方的服务；恢复后自动接着送，一条不少"
+    "I182" "有记录没有推送给订阅方，也不会再送" "records were not pushed and never will be" "超过 keep_days，或磁盘没有空间时腾给了新报文；按日志里的编号和条数请对方从查询接口补"
+    "I183" "订阅方拒收一条记录，已另放，其余照送" "a subscriber refused a record; it is set aside" "看 /admin/v1/subscriptions 里的原因；改好后 retry 再送"
+    "I184" "没有这个订阅" "there is no such subscription" "核对名字；答复里列出了已配置的"
 
     "O101" "等待落盘的报文过多" "too much waits for the disk" "答复是 503，稍后重送；常出现时查磁盘速度，或调大 waiting_max"
     "O102" "发件箱正在关闭" "the outbox is closing" "前置机正在停止；启动后重送"

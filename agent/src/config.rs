@@ -16,6 +16,7 @@ mod relay;
 mod secrets;
 mod section;
 mod soap;
+mod subscription;
 mod unwrap;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ pub use callers::EventsConfig;
 pub use mllp::MllpConfig;
 pub use query::QueryConfig;
 pub use soap::{Lead, LeadsTo, SoapConfig};
+pub use subscription::{Condition, SubscriptionConfig};
 
 /// Everything the daemon was told.
 #[derive(Clone, Debug)]
@@ -67,6 +69,8 @@ pub struct Config {
     pub relay: RelayConfig,
     /// Who may listen and read.
     pub callers: Vec<Caller>,
+    /// What is pushed to other systems.
+    pub subscriptions: Vec<SubscriptionConfig>,
     /// What other systems may read.
     pub queries: Vec<QueryConfig>,
     /// What is told to ward screens.

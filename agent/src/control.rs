@@ -24,7 +24,7 @@ pub(crate) use self::door::ControlDoor;
 use crate::intake::{self, Road};
 use crate::{
     audit, checks, clock, history, journey, keys, parked, plans, quality, query, reconcile, sets,
-    shadow,
+    shadow, subscribe,
 };
 
 /// Everything that can be asked, by address.
@@ -45,6 +45,7 @@ pub fn routes(road: &Arc<Road>) -> Router {
         .merge(parked::routes())
         .merge(plans::routes::routes())
         .merge(query::routes())
+        .merge(subscribe::routes())
         .merge(sets::rulebook::routes())
         .merge(reconcile::routes::routes())
         .fallback(unknown_address)

@@ -42,6 +42,7 @@ use crate::reconcile::Accounts;
 use crate::relay::Relay;
 use crate::sets::{Reloads, Sets};
 use crate::shadow::Shadow;
+use crate::subscribe::Subscriptions;
 use answer::{Answer, Fault};
 pub(crate) use checks::json;
 pub(crate) use feedback::taken as take_feedback;
@@ -78,6 +79,8 @@ pub struct Road {
     pub relay: Option<Relay>,
     /// What audits of whole encounters share.
     pub audit: Audit,
+    /// Other systems that records are pushed to.
+    pub subscriptions: Subscriptions,
     /// What other systems that read share.
     pub queries: Queries,
     /// What ward screens share.
@@ -106,6 +109,7 @@ impl Road {
         let parking = Parking::default();
         let checks = Checks::new(&config);
         let history = History::new(&config);
+        let subscriptions = Subscriptions::new(&config);
         let events = Events::new(&config.events);
         let shadow = Shadow::default();
         let relay = Relay::new(&config.relay, &config.listen.limits);
@@ -125,6 +129,7 @@ impl Road {
             relay,
             audit: Audit::default(),
             events,
+            subscriptions,
             queries: Queries::default(),
             plans: Plans::default(),
             accounts: Accounts::default(),

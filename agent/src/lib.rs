@@ -36,6 +36,7 @@
 //! | [`reconcile`] | the account with the platform: what it has, record by record, and what is missing |
 //! | [`quality`] | what the sources' data is like, counted by channel, entity, element and day |
 //! | [`query`] | what other systems may read of the records that are kept |
+//! | [`subscribe`] | records pushed to other systems |
 //! | [`telemetry`] | logs and metrics, never a patient's value |
 //! | [`clock`] | the one clock |
 //! | [`codes`] | the codes of the daemon and what to do about each |
@@ -83,6 +84,7 @@ mod secret_file;
 pub mod sets;
 pub mod shadow;
 mod signing;
+pub mod subscribe;
 pub mod supervise;
 pub mod telemetry;
 mod write;

@@ -59,6 +59,7 @@
 //!   first number it has not come to; from there on nothing is removed ([`Outbox::hold_from`]).
 //! - **Keep**: delivered records stay to be asked for again, from the number on that whoever minds
 //!   their age and size has named last ([`Outbox::keep_from`]). Reading never comes near them.
+//! - **Push**: what a subscriber has not had stays ([`Outbox::push_from`]), unless the disk has no room left.
 //! - **Forget**: `seen` entries that were last used more than [`Options::remember_records`]
 //!   records ago go when their file is compacted. By number and not by date: disk use is bounded
 //!   and a clock that jumps forgets nothing. A resend after that is a new record, revision 1.
@@ -186,6 +187,8 @@ pub struct Holds {
     pub delivered: bool,
     /// Whoever folds them into the past of patients: [`Outbox::hold_from`].
     pub folded: bool,
+    /// Other systems that have not had them: [`Outbox::push_from`].
+    pub pushed: bool,
     /// Whoever keeps the account with the platform: [`Outbox::account_from`].
     pub accounted: bool,
 }
@@ -260,6 +263,8 @@ struct Shared {
     accounted_from: AtomicU64,
     /// The same for delivered records that may be asked for again.
     kept_from: AtomicU64,
+    /// The same for those that other systems have not had.
+    pushed_from: AtomicU64,
     raw_bytes_max: usize,
     /// Room on the disk; without any, nothing is accepted for a while.
     room: Room,
@@ -299,6 +304,7 @@ impl Outbox {
             held_from: AtomicU64::new(if options.holds.folded { 0 } else { u64::MAX }),
             accounted_from: AtomicU64::new(if options.holds.accounted { 0 } else { u64::MAX }),
             kept_from: AtomicU64::new(if options.holds.delivered { 0 } else { u64::MAX }),
+            pushed_from: AtomicU64::new(if options.holds.pushed { 0 } else { u64::MAX }),
             raw_bytes_max: options.raw_bytes_max,
             room: Room::new(dir, options),
             again: Again::default(),

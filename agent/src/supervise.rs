@@ -27,7 +27,9 @@ use crate::outbox::{
 };
 use crate::sets::{Sets, watch};
 use crate::shadow;
-use crate::{checks, events, history, journey, parked, plans, quality, reconcile, relay};
+use crate::{
+    checks, events, history, journey, parked, plans, quality, reconcile, relay, subscribe,
+};
 
 /// A running agent.
 #[derive(Debug)]
@@ -93,6 +95,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(journey::carry_out(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(keep_sealed(road.outbox.clone(), forward_stop.clone())),
         tokio::spawn(relay::owed::follow(Arc::clone(&road), forward_stop.clone())),
+        tokio::spawn(subscribe::follow(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(events::watch(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(plans::keep(Arc::clone(&road), doors_stop.clone())),
     ];
@@ -182,7 +185,12 @@ fn open_outbox(config: &Config) -> anyhow::Result<(Outbox, WriterHandle)> {
         reserve_bytes: RESERVE_BYTES,
         key: config.outbox.key.clone(),
         raw_bytes_max: if config.messages.raw_keep_days == 0 { 0 } else { RAW_BYTES_MAX },
-        holds: Holds { delivered: true, accounted: true, folded: config.history.keep_days > 0 },
+        holds: Holds {
+            delivered: true,
+            accounted: true,
+            folded: config.history.keep_days > 0,
+            pushed: !config.subscriptions.is_empty(),
+        },
         ..OutboxOptions::default()
     };
     let opened =

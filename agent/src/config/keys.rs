@@ -397,6 +397,50 @@ keys! {
         "一页最多多少条。"
         "Records of one page."
 
+    ["subscription" ""]
+    name Must "\"emr\""
+        "订阅的名字；推送到哪里了记在这个名字下，改名等于新订阅。"
+        "The subscription's name; its place is kept under it, so another name is a new subscription."
+    url Must "\"http://10.0.0.9:8080/records\""
+        "推送到的地址，一条记录一次 POST；https 要写 ca_file。"
+        "Where records go, one POST each; https needs ca_file."
+    entities Must "[\"outpatient_prescription\"]"
+        "推送哪些记录。"
+        "Which records go."
+    when Default "[]"
+        "只推送数据元合条件的：\"med_type=11|12\" 是其中之一，\"psn_type!=1\" 不是。"
+        "Only those whose elements fit: \"med_type=11|12\" one of them, \"psn_type!=1\" none."
+    elements Default "[]"
+        "只带这些数据元；空表示整条记录。"
+        "Only these elements go; the whole record when empty."
+    template Nothing "\"/etc/his-agent/push/emr.xml\""
+        "模板文件，写成对方要的 XML、SOAP 或 JSON；不写就是标准记录的 JSON。"
+        "A template in the other system's words (XML, SOAP, JSON); the standard record's JSON without one."
+    content_type Default "\"application/json; charset=utf-8\""
+        "请求头 Content-Type。"
+        "The header Content-Type."
+    soap_action Nothing "\"urn:save\""
+        "对方是 SOAP 1.1 时的 SOAPAction。"
+        "SOAPAction, for SOAP 1.1."
+    answer_has Nothing "\"<code>0</code>\""
+        "对方收下时答复里一定有的文字；不写时状态 2xx 就是收下。"
+        "What the answer to a record that was taken has in it; any 2xx without this key."
+    headers Nothing "{ Authorization = \"file:/etc/his-agent/secrets/emr\" }"
+        "对方要求的请求头，值写在文件、环境变量或凭据里。"
+        "Headers that the other system wants, their values in files, the environment or credentials."
+    ca_file Nothing "\"/etc/his-agent/tls/emr-ca.pem\""
+        "https 时信任的证书，PEM 文件。"
+        "With https, the certificates to trust, a PEM file."
+    timeout_ms Default "10000"
+        "一次推送最多多少毫秒。"
+        "Milliseconds one call may take."
+    keep_days Default "30"
+        "对方一直收不了时，一条记录最多等多少天；到时放弃并报出条数。"
+        "Days a record waits for a subscriber that takes nothing; then it is given up and told."
+    from_oldest Default "false"
+        "新订阅从还保留的最早一条开始，而不是从现在起。"
+        "Whether a new subscription begins with the oldest record kept, and not with what comes."
+
     ["log" ""]
     level Default "\"info\""
         "日志级别：error、warn、info、debug，或按模块写 warn,agent=debug；环境变量 HIS_AGENT_LOG 优先。"
@@ -598,7 +642,7 @@ const HEAD: &str = "\
 ";
 
 /// Tables that are written as often as needed.
-const LISTS: [&str; 2] = ["caller", "query"];
+const LISTS: [&str; 3] = ["caller", "query", "subscription"];
 
 const LIST_HEAD: &str = "# ---- 每个一段，可以没有 | one table each, or none ----\n";
 
@@ -724,6 +768,7 @@ mod tests {
             .chain(include_str!("secrets.rs").lines())
             .chain(include_str!("unwrap.rs").lines())
             .chain(include_str!("relay.rs").lines())
+            .chain(include_str!("subscription.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("query.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("callers.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("mllp.rs").lines().take_while(|it| *it != "#[cfg(test)]"))

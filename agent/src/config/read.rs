@@ -16,6 +16,7 @@ use super::relay::relay;
 use super::secrets;
 use super::section::{Complaints, Section};
 use super::soap;
+use super::subscription::subscriptions;
 use super::unwrap::unwrap;
 use super::{
     ChannelConfig, CheckConfig, Config, ControlConfig, HistoryConfig, Hospital, Listen, LogConfig,
@@ -49,6 +50,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         check: check(&mut root, &mut to),
         messages: messages(&mut root, &mut to),
         relay: relay(&mut root, &mut to),
+        subscriptions: subscriptions(&mut root, &mut to),
         queries: queries(&mut root, &callers, &mut to),
         events: events(&mut root, &callers, &mut to),
         callers,

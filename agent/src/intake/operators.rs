@@ -57,6 +57,7 @@ pub(crate) fn standing(road: &Road) -> Value {
         "room": told_of(&room),
         "checks": road.checks.standing(),
         "history": road.history.standing(),
+        "subscriptions": road.subscriptions.standing(&road.outbox),
         "forward": {
             "state": forward.word(),
             "trouble": forward.trouble.as_ref().map(told),
@@ -140,6 +141,10 @@ pub(crate) fn alerts(road: &Road) -> Vec<(&'static str, String)> {
     let forward = road.forward.status();
     let mut alerts: Vec<_> =
         lasting(road, &forward).into_iter().map(|it| (it.code, it.reason.clone())).collect();
+    let pushing = road.subscriptions.lasting();
+    if !pushing.is_empty() {
+        alerts.push(("I181", pushing.join("；")));
+    }
     if !road.outbox.room().accepting {
         alerts.push(("O107", "磁盘空间不足，暂停接收；已接收的不受影响".to_owned()));
     }

@@ -84,6 +84,8 @@ pub(super) const CONTROL: &[Operation] = &[
     get("/admin/v1/keys", "密钥", "密钥的现状"),
     send("post", "/admin/v1/keys/rotate", "密钥", "换数据密钥"),
     send("post", "/admin/v1/keys/master", "密钥", "换主密钥"),
+    get("/admin/v1/subscriptions", "推送", "各订阅的现状和被拒的记录"),
+    send("post", "/admin/v1/subscriptions/retry", "推送", "被拒的记录再送一次"),
     get("/admin/v1/queries", "查询", "谁读过记录"),
     get("/admin/v1/messages", "报文", "报文和记录占多少"),
     send("post", "/admin/v1/messages/list", "报文", "查报文"),

@@ -70,6 +70,12 @@ impl Shared {
         let held = self.held_from.load(Ordering::SeqCst);
         held.min(self.accounted_from.load(Ordering::SeqCst))
     }
+
+    /// From here on delivered records are wanted by somebody, as long as there is room for them.
+    pub(super) fn first_wanted(&self) -> u64 {
+        let kept = self.kept_from.load(Ordering::SeqCst);
+        kept.min(self.pushed_from.load(Ordering::SeqCst))
+    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,13 @@ impl Outbox {
         self.wake_writer();
     }
 
+    /// Keeps delivered records from a number on: somebody they are pushed to has not had them. While
+    /// the disk has no room, what the HIS sends comes first.
+    pub fn push_from(&self, seq: u64) {
+        self.shared.pushed_from.store(seq, Ordering::SeqCst);
+        self.wake_writer();
+    }
+
     /// The first record that was delivered on this day or later; what waits, if none was.
     pub fn first_delivered_on(&self, day: u32, today: u32) -> Result<u64, StoreError> {
         for day in day..=today {

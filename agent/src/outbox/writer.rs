@@ -333,8 +333,7 @@ impl Writer {
         let held_from = self.shared.first_held();
         let gone = cursor.min(held_from);
         // While room is short, taking in comes before what is only kept to be asked for again.
-        let gone =
-            if reclaim { gone } else { gone.min(self.shared.kept_from.load(Ordering::SeqCst)) };
+        let gone = if reclaim { gone } else { gone.min(self.shared.first_wanted()) };
         if gone.saturating_sub(self.lowest) < if reclaim { 1 } else { SWEEP_RECORDS } {
             return Ok(());
         }

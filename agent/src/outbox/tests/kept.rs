@@ -40,6 +40,17 @@ fn nothing_goes_before_somebody_has_said_from_where_on() {
 }
 
 #[test]
+fn what_a_subscriber_has_not_had_stays() {
+    let holds = Holds { pushed: true, ..Holds::default() };
+    let mut house = House::with(Options { holds, ..Options::default() });
+    deliver(&house, 20_000);
+    assert_eq!(house.outbox().lowest_seq(), 1, "nobody has said from where on");
+    house.outbox().push_from(12_345);
+    house.append("m", &["x=1"]).unwrap();
+    assert_eq!(house.outbox().lowest_seq(), 12_341, "the message with the record, whole");
+}
+
+#[test]
 fn the_oldest_costs_the_same_with_delivered_ones_kept() {
     let house = House::with(keeping());
     let delivered = deliver(&house, 50_000);

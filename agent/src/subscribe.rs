@@ -1,0 +1,130 @@
+//! Records pushed to other systems, as `[[subscription]]` says: which entities, under which conditions, in
+//! whose words, where to.
+//!
+//! ```text
+//! outbox --place of one subscriber--> fits? --> in its words --POST--> taken: the place moves
+//!   ^                                                 `--> not now: waits, longer each time, for ever
+//!   `-- nothing that a subscriber has not had is removed  `--> never: set aside by number, the next one
+//! ```
+//!
+//! Each subscriber has a place of its own in the one outbox, and its own pace: none waits for another, and
+//! the platform waits for none. A place is kept on disk behind what was sent, so after a crash some
+//! records come twice, under the same id (`Idempotency-Key`). A record is given up only when it is older than
+//! `keep_days`, or when the disk has no room left for what the HIS sends; how many were is told.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `parcel` | whether a record fits, and what is sent of it |
+//! | `place` | where a subscriber is, and what it refused |
+//! | `push` | the task of one subscriber |
+//! | `routes` | how they stand, for commands |
+
+mod parcel;
+mod place;
+mod push;
+mod routes;
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use self::place::Place;
+pub(crate) use self::push::follow;
+pub(crate) use self::routes::routes;
+use crate::config::{Config, SubscriptionConfig};
+use crate::outbox::Outbox;
+use crate::relay::exchange::Client;
+
+/// All subscribers.
+#[derive(Debug)]
+pub struct Subscriptions(Vec<Subscriber>);
+
+/// One, and how it stands.
+#[derive(Debug)]
+struct Subscriber {
+    config: SubscriptionConfig,
+    client: Client,
+    standing: Mutex<Standing>,
+    /// What it refused is sent once more.
+    again: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Standing {
+    place: Place,
+    trouble: Option<Trouble>,
+    /// How often in succession it refused the record at its place.
+    refused: u32,
+}
+
+/// Why nothing goes on.
+#[derive(Clone, Debug)]
+struct Trouble {
+    since: Instant,
+    at: String,
+    reason: String,
+}
+
+impl Subscriptions {
+    /// Nothing is sent yet.
+    pub(crate) fn new(config: &Config) -> Subscriptions {
+        let subscriber = |it: &SubscriptionConfig| {
+            Subscriber {
+            config: it.clone(),
+            client: Client::new(it.ca_file.as_deref()).unwrap_or_else(|error| {
+                tracing::error!(code = "I116", %error, subscription = it.name, "ca_file cannot be used");
+                Client::without_tls()
+            }),
+            standing: Mutex::default(),
+            again: AtomicBool::new(false),
+        }
+        };
+        Subscriptions(config.subscriptions.iter().map(subscriber).collect())
+    }
+
+    /// How all stand, for operators.
+    pub(crate) fn standing(&self, outbox: &Outbox) -> Vec<Value> {
+        self.0.iter().map(|it| it.told(outbox)).collect()
+    }
+
+    /// Those whose records have not gone on for longer than somebody wants to sleep through.
+    pub(crate) fn lasting(&self) -> Vec<String> {
+        let lasts = |it: &Subscriber| {
+            let standing = it.standing();
+            let trouble =
+                standing.trouble.as_ref().filter(|it| it.since.elapsed() > ALERT_AFTER)?;
+            Some(format!("订阅 {}：{}", it.config.name, trouble.reason))
+        };
+        self.0.iter().filter_map(lasts).collect()
+    }
+}
+
+impl Subscriber {
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        // Whoever panicked left numbers that are still right.
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn told(&self, outbox: &Outbox) -> Value {
+        let standing = self.standing();
+        let place = &standing.place;
+        let trouble = standing.trouble.as_ref();
+        json!({
+            "name": self.config.name,
+            "next": place.next,
+            "behind": outbox.next_seq().saturating_sub(place.next),
+            "sent": place.sent,
+            "set_aside": place.set_aside,
+            "lost": place.lost,
+            "trouble": trouble.map(|it| json!({ "since": it.at, "reason": it.reason })),
+        })
+    }
+}
+
+const ALERT_AFTER: Duration = Duration::from_mins(5);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

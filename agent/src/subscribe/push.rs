@@ -1,0 +1,313 @@
+//! The task of one subscriber: reads on from its place, sends what it wants, one record at a time and in
+//! their order, and moves the place.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use jiff::ToSpan as _;
+use tokio_util::sync::CancellationToken;
+
+use super::place::{self, Place, Refused};
+use super::{Subscriber, Trouble, parcel};
+use crate::clock;
+use crate::envelope::Envelope;
+use crate::intake::Road;
+use crate::outbox::{Change, StoreError};
+use crate::pipeline;
+use crate::relay::exchange::Request;
+
+/// What came of one step.
+enum Step {
+    /// There may be more.
+    On,
+    /// All was sent.
+    Done,
+    /// The subscriber does not take anything now.
+    Later,
+}
+
+/// What came of one record.
+enum Sent {
+    Taken,
+    /// It may be taken later, as it is.
+    Later(String),
+    /// It will not be taken as it is.
+    Refused(String),
+}
+
+/// Sends until told to stop.
+pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
+    if road.subscriptions.0.is_empty() {
+        return;
+    }
+    let opening = Arc::clone(&road);
+    let opened = tokio::task::spawn_blocking(move || open(&opening)).await;
+    if let Err(error) = opened.map_err(|_| StoreError::panicked()).flatten() {
+        // Nothing is removed before the next start: nothing is lost.
+        tracing::error!(%error, "the places of subscriptions were not read: nothing is pushed");
+        return;
+    }
+    let each = (0..road.subscriptions.0.len()).map(|at| push(&road, at, &stop));
+    join_all(each).await;
+}
+
+fn open(road: &Road) -> Result<(), StoreError> {
+    for it in &road.subscriptions.0 {
+        let place = Place::open(&road.outbox, &it.config.name, it.config.from_oldest)?;
+        road.outbox.shelve(&[place.put(&it.config.name)])?;
+        it.standing().place = place;
+    }
+    hold(road);
+    Ok(())
+}
+
+/// Nothing that somebody has not had goes.
+fn hold(road: &Road) {
+    let all = road.subscriptions.0.iter();
+    if let Some(first) = all.map(|it| it.standing().place.next).min() {
+        road.outbox.push_from(first);
+    }
+}
+
+async fn push(road: &Arc<Road>, at: usize, stop: &CancellationToken) {
+    let mut wait = PAUSE;
+    while !stop.is_cancelled() {
+        let (working, stopping) = (Arc::clone(road), stop.clone());
+        let work = move || match working.subscriptions.0.get(at) {
+            Some(it) => step(&working, it, &stopping),
+            None => Ok(Step::Done),
+        };
+        let done = tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::panicked());
+        let rest = match done.flatten() {
+            Ok(Step::On) => {
+                wait = PAUSE;
+                continue;
+            }
+            Ok(Step::Done) => {
+                wait = PAUSE;
+                LOOK_EVERY
+            }
+            Ok(Step::Later) => {
+                wait = (wait * 2).min(PAUSE_MAX);
+                wait
+            }
+            Err(error) => {
+                tracing::warn!(%error, "records for a subscription were not read");
+                PAUSE_MAX
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(rest) => {}
+        }
+    }
+}
+
+fn step(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<Step, StoreError> {
+    let mut place = it.standing().place.clone();
+    let read = road.outbox.accepted_from(place.next.max(1), AT_ONCE)?;
+    if read.missing > 0 {
+        tell_lost(it, &mut place, read.missing, "gone from the store");
+    }
+    if read.next <= place.next && read.envelopes.is_empty() {
+        if it.again.swap(false, Ordering::SeqCst) {
+            return send_again(road, it, stop);
+        }
+        return Ok(Step::Done);
+    }
+    let (mut changes, mut too_old, mut ended) = (Vec::new(), 0, Step::On);
+    let oldest = horizon(it.config.keep_days);
+    for record in &read.envelopes {
+        if stop.is_cancelled() {
+            break;
+        }
+        if !parcel::fits(&it.config, record) {
+            place.next = record.seq + 1;
+            continue;
+        }
+        if record.received_at < oldest {
+            too_old += 1;
+            place.next = record.seq + 1;
+            continue;
+        }
+        match sent(it, record) {
+            Sent::Taken => {
+                place.sent += 1;
+                trouble(it, None);
+            }
+            Sent::Refused(reason) if is_final(it) => {
+                let refused = set_aside(it, record, reason);
+                changes.push(refused.put(&it.config.name));
+                place.set_aside += 1;
+            }
+            Sent::Later(reason) | Sent::Refused(reason) => {
+                trouble(it, Some(reason));
+                ended = Step::Later;
+                break;
+            }
+        }
+        place.next = record.seq + 1;
+    }
+    if matches!(ended, Step::On) && !stop.is_cancelled() {
+        place.next = place.next.max(read.next);
+    }
+    if too_old > 0 {
+        tell_lost(it, &mut place, too_old, "older than keep_days");
+    }
+    changes.push(place.put(&it.config.name));
+    keep(road, it, place, &changes)?;
+    Ok(ended)
+}
+
+/// Without room on the disk the place moves in memory only: after a crash some records come twice.
+fn keep(road: &Road, it: &Subscriber, place: Place, changes: &[Change]) -> Result<(), StoreError> {
+    match road.outbox.shelve(changes) {
+        Err(error) if !error.is_full() => return Err(error),
+        _ => {}
+    }
+    it.standing().place = place;
+    hold(road);
+    Ok(())
+}
+
+fn sent(it: &Subscriber, record: &Envelope) -> Sent {
+    let outcome = post(it, record);
+    let word = match &outcome {
+        Sent::Taken => "taken",
+        Sent::Later(_) => "later",
+        Sent::Refused(_) => "refused",
+    };
+    let name = it.config.name.clone();
+    metrics::counter!("his_agent_subscription_total", "subscription" => name, "outcome" => word)
+        .increment(1);
+    outcome
+}
+
+fn post(it: &Subscriber, record: &Envelope) -> Sent {
+    let Some(target) = it.config.url.clone() else { return Sent::Later("没有地址".to_owned()) };
+    let body = match parcel::body(&it.config, record) {
+        Ok(body) => body,
+        Err(fault) => return Sent::Refused(format!("模板：{fault}")),
+    };
+    let request = Request {
+        path: target.path(""),
+        target,
+        headers: parcel::headers(&it.config, record),
+        body,
+    };
+    let reply = match it.client.post(&request, Instant::now() + it.config.timeout) {
+        Ok(reply) => reply,
+        Err(why) => return Sent::Later(format!("没有送到：{}", why.name())),
+    };
+    let has =
+        |text: &String| reply.body.windows(text.len().max(1)).any(|part| part == text.as_bytes());
+    match reply.status {
+        200..=299 if it.config.answer_has.as_ref().is_none_or(has) => Sent::Taken,
+        200..=299 => Sent::Refused("答复里没有 answer_has 的文字".to_owned()),
+        408 | 425 | 429 | 500..=599 => Sent::Later(format!("答复 {}", reply.status)),
+        // Who may not call is told so for every record: that is no fault of this one.
+        401 | 403 | 404 | 405 => Sent::Later(format!("答复 {}：核对地址和口令", reply.status)),
+        status => Sent::Refused(format!("答复 {status}")),
+    }
+}
+
+/// Whether a record was refused often enough. Counts.
+fn is_final(it: &Subscriber) -> bool {
+    let mut standing = it.standing();
+    standing.refused += 1;
+    standing.refused >= REFUSED_MAX
+}
+
+fn set_aside(it: &Subscriber, record: &Envelope, reason: String) -> Refused {
+    let (subscription, record_id) = (&it.config.name, &record.record_id);
+    tracing::error!(
+        code = "I183",
+        subscription,
+        record_id,
+        reason,
+        "a record was refused and set aside"
+    );
+    trouble(it, None);
+    Refused::new(record, pipeline::stamp(clock::now()), reason)
+}
+
+fn trouble(it: &Subscriber, reason: Option<String>) {
+    let mut standing = it.standing();
+    let Some(reason) = reason else {
+        if standing.trouble.take().is_some() {
+            tracing::info!(subscription = it.config.name, "records go on");
+        }
+        standing.refused = 0;
+        return;
+    };
+    if let Some(trouble) = &mut standing.trouble {
+        trouble.reason = reason;
+        return;
+    }
+    tracing::warn!(
+        code = "I181",
+        subscription = it.config.name,
+        reason,
+        "records wait for a subscriber"
+    );
+    let at = pipeline::stamp(clock::now());
+    standing.trouble = Some(Trouble { since: Instant::now(), at, reason });
+}
+
+fn tell_lost(it: &Subscriber, place: &mut Place, count: u64, why: &str) {
+    let (subscription, from) = (&it.config.name, place.next);
+    tracing::error!(
+        code = "I182",
+        subscription,
+        count,
+        from,
+        why,
+        "records were not pushed and never will be"
+    );
+    metrics::counter!("his_agent_subscription_lost_total", "subscription" => subscription.clone())
+        .increment(count);
+    place.lost += count;
+}
+
+/// Sends what was refused once more. What is gone meanwhile is lost.
+fn send_again(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<Step, StoreError> {
+    let mut from = 0;
+    loop {
+        let refused = place::refused(&road.outbox, &it.config.name, (from, AT_ONCE))?;
+        let Some(last) = refused.last().map(|it| it.seq) else { return Ok(Step::Done) };
+        for refused in refused {
+            if stop.is_cancelled() {
+                return Ok(Step::Done);
+            }
+            let read = road.outbox.accepted_from(refused.seq, 1)?;
+            let record = read.envelopes.first().filter(|it| it.record_id == refused.record_id);
+            let is_taken = record.is_none_or(|record| matches!(sent(it, record), Sent::Taken));
+            if !is_taken {
+                continue;
+            }
+            let mut place = it.standing().place.clone();
+            place.set_aside = place.set_aside.saturating_sub(1);
+            match record {
+                Some(_) => place.sent += 1,
+                None => tell_lost(it, &mut place, 1, "refused, and not kept any more"),
+            }
+            let changes = [refused.remove(&it.config.name), place.put(&it.config.name)];
+            keep(road, it, place, &changes)?;
+        }
+        from = last + 1;
+    }
+}
+
+fn horizon(days: u32) -> String {
+    let now = clock::now();
+    pipeline::stamp(now.checked_sub(i64::from(days).days()).unwrap_or(now))
+}
+
+/// Records between two notes of the place.
+const AT_ONCE: usize = 64;
+const REFUSED_MAX: u32 = 3;
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_mins(1);

@@ -1,0 +1,255 @@
+//! Pushing to a subscriber that answers as it is told, from a real store.
+
+use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::envelope::{Draft, Original, Submission};
+use crate::forward::ForwardState;
+use crate::intake::Road;
+use crate::outbox::{Options, Outbox, WriterHandle};
+use crate::sets::Sets;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fits_goes_in_its_order_and_in_the_subscribers_words() {
+    let fake = Fake::start(&[]);
+    let house =
+        House::new(fake.at, "when = [\"med_type=11|12\"]\nelements = [\"rxno\", \"cnt\"]\n").await;
+    for (entity, key, kind) in
+        [("rx", "A", "11"), ("rx", "B", "99"), ("fee", "C", "11"), ("rx", "D", "12")]
+    {
+        house.take(entity, key, kind).await;
+    }
+    let told = fake.wait_for(2).await;
+    assert_eq!(keys(&told), "A D");
+    assert!(told[0].contains("\"elements\":{\"rxno\":\"A\",\"cnt\":1.00}"), "{}", told[0]);
+    assert!(told[0].contains("Idempotency-Key: ") && !told[0].contains("med_type"), "{}", told[0]);
+    house.settles("sent 2, set aside 0, lost 0, trouble no").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscriber_that_is_away_gets_everything_once_it_is_back() {
+    let fake = Fake::start(&[503, 404]);
+    let house = House::new(fake.at, "").await;
+    house.take("rx", "A", "11").await;
+    house.take("rx", "B", "11").await;
+    let told = fake.wait_for(4).await;
+    assert_eq!(keys(&told), "A A A B");
+    assert_eq!(id_of(&told[0]), id_of(&told[2]), "the same id on every try");
+    house.settles("sent 2, set aside 0, lost 0, trouble no").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_is_set_aside_by_name_and_can_be_sent_again() {
+    let fake = Fake::start(&[422, 422, 422]);
+    let house = House::new(fake.at, "").await;
+    house.take("rx", "A", "11").await;
+    house.take("rx", "B", "11").await;
+    assert_eq!(keys(&fake.wait_for(4).await), "A A A B");
+    house.settles("sent 1, set aside 1, lost 0, trouble no").await;
+    let refused = super::place::refused(&house.road.outbox, "emr", (0, 9)).unwrap();
+    assert_eq!((refused.len(), refused[0].reason.as_str()), (1, "答复 422"));
+    house.road.subscriptions.0[0].again.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(keys(&fake.wait_for(5).await), "A A A B A");
+    house.settles("sent 2, set aside 0, lost 0, trouble no").await;
+}
+
+/// What was sent before the end is not sent again, and what came meanwhile is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_is_kept_over_a_start() {
+    let fake = Fake::start(&[]);
+    let house = House::new(fake.at, "").await;
+    house.take("rx", "A", "11").await;
+    house.settles("sent 1, set aside 0, lost 0, trouble no").await;
+    let house = house.start_again().await;
+    house.take("rx", "B", "11").await;
+    assert_eq!(keys(&fake.wait_for(2).await), "A B");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_the_word_is_no_receipt() {
+    let fake = Fake::start(&[]);
+    let house = House::new(fake.at, "answer_has = \"AA\"\n").await;
+    house.take("rx", "A", "11").await;
+    fake.wait_for(3).await;
+    house.settles("sent 0, set aside 1, lost 0, trouble no").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_says_it_in_xml() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.xml");
+    std::fs::write(
+        &path,
+        "<rx no=\"{{ elements.rxno }}\" key=\"{{ key }}\">{{ elements.cnt }}</rx>",
+    )
+    .unwrap();
+    let fake = Fake::start(&[]);
+    let more = format!(
+        "template = \"{}\"\ncontent_type = \"text/xml; charset=utf-8\"\nsoap_action = \"urn:a\"\n",
+        path.display()
+    );
+    let house = House::new(fake.at, &more).await;
+    house.take("rx", "A<", "11").await;
+    let told = fake.wait_for(1).await;
+    assert!(told[0].ends_with("<rx no=\"A&lt;\" key=\"A&lt;\">1.00</rx>"), "{}", told[0]);
+    assert!(told[0].contains("SOAPAction: \"urn:a\""), "{}", told[0]);
+}
+
+/// A road with one subscriber.
+struct House {
+    road: Arc<Road>,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+    writer: WriterHandle,
+    folder: tempfile::TempDir,
+    more: String,
+}
+
+impl House {
+    async fn new(at: SocketAddr, more: &str) -> House {
+        let more = format!(
+            "[[subscription]]\nname = \"emr\"\nurl = \"http://{at}/in\"\nentities = [\"rx\"]\n{more}"
+        );
+        House::open(tempfile::tempdir().unwrap(), more).await
+    }
+
+    async fn open(folder: tempfile::TempDir, more: String) -> House {
+        let (road, writer) = road(folder.path(), &more);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(super::follow(Arc::clone(&road), stop.clone()));
+        while road.subscriptions.0[0].standing().place.next == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        House { road, stop, task, writer, folder, more }
+    }
+
+    async fn start_again(self) -> House {
+        self.stop.cancel();
+        self.task.await.unwrap();
+        drop(self.road);
+        self.writer.close().await.unwrap();
+        House::open(self.folder, self.more).await
+    }
+
+    async fn take(&self, entity: &str, key: &str, kind: &str) {
+        let elements = format!("{{\"rxno\":\"{key}\",\"cnt\":1.00,\"med_type\":\"{kind}\"}}");
+        let tail = format!("\"entity\":\"{entity}\",\"elements\":{elements}");
+        let draft = Draft::new(entity.to_owned(), key.to_owned(), key.to_owned(), [7; 32], tail);
+        let submission = Submission {
+            channel: "c".into(),
+            message_id: crate::clock::new_id(),
+            received_at: crate::pipeline::stamp(crate::clock::now()),
+            org: "H1".into(),
+            schema: "s".into(),
+            drafts: vec![draft],
+            original: Original::default(),
+        };
+        self.road.outbox.append(submission).await.unwrap();
+    }
+
+    /// Waits until it stands so.
+    async fn settles(&self, expected: &str) {
+        let mut told = String::new();
+        for _ in 0..400 {
+            let it = self.road.subscriptions.standing(&self.road.outbox).remove(0);
+            let trouble = if it["trouble"].is_null() { "no" } else { "yes" };
+            told = format!(
+                "sent {}, set aside {}, lost {}, trouble {trouble}",
+                it["sent"], it["set_aside"], it["lost"]
+            );
+            if told == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("{told}, and not {expected}");
+    }
+}
+
+fn road(folder: &Path, more: &str) -> (Arc<Road>, WriterHandle) {
+    let text = format!(
+        "[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = \"{}/outbox\"\n{more}",
+        folder.display()
+    );
+    let config = Config::parse("agent.toml", &text).unwrap_or_else(|it| panic!("{it:?}"));
+    let sets = Sets::load(&config).unwrap_or_else(|it| panic!("{it:?}"));
+    let (outbox, writer) = Outbox::open(&config.outbox.dir, &Options::default()).unwrap();
+    let road = Road::new(config, sets, outbox, Arc::new(ForwardState::default()));
+    (Arc::new(road), writer)
+}
+
+/// A subscriber: these statuses first, then 200.
+struct Fake {
+    at: SocketAddr,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Fake {
+    fn start(statuses: &[u16]) -> Fake {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let mut statuses: VecDeque<u16> = statuses.iter().copied().collect();
+        let telling = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Some(request) = read(stream.as_ref().unwrap()) else { continue };
+                telling.lock().unwrap().push(request);
+                let status = statuses.pop_front().unwrap_or(200);
+                let answer = format!(
+                    "HTTP/1.1 {status} x\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+                );
+                let _ = stream.unwrap().write_all(answer.as_bytes());
+            }
+        });
+        Fake { at, heard }
+    }
+
+    async fn wait_for(&self, count: usize) -> Vec<String> {
+        for _ in 0..800 {
+            let heard = self.heard.lock().unwrap().clone();
+            if heard.len() >= count {
+                return heard;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("heard {:?}", self.heard.lock().unwrap());
+    }
+}
+
+fn read(stream: &TcpStream) -> Option<String> {
+    let mut reader = BufReader::new(stream);
+    let (mut text, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if let Some(it) = line.strip_prefix("Content-Length: ") {
+            length = it.trim().parse().ok()?;
+        }
+        text.push_str(&line);
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(text + &String::from_utf8(body).ok()?)
+}
+
+fn keys(told: &[String]) -> String {
+    let key = |it: &String| it.split("\"rxno\":\"").nth(1).map(|it| it[..1].to_owned());
+    told.iter().filter_map(key).collect::<Vec<_>>().join(" ")
+}
+
+fn id_of(told: &str) -> &str {
+    told.split("Idempotency-Key: ").nth(1).unwrap().lines().next().unwrap()
+}
