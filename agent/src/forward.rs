@@ -24,6 +24,7 @@
 
 mod alert;
 mod arrival;
+pub(crate) mod attempts;
 pub mod backoff;
 mod breaker;
 pub mod broker;
@@ -229,6 +230,9 @@ async fn deliver<S: Source, B: Broker>(
                 error
             }
         };
+        for flight in work.window.flights() {
+            state.attempts().unanswered(&flight.seqs, flight.sent, &error);
+        }
         work.window.reset();
         state.disconnected();
         state.failed(&error);

@@ -18,6 +18,7 @@
 //! | `fold` | follows the outbox |
 //! | `keeper` | the task: follow, let go of what is too old or too much |
 //! | `query`, `list` | which messages are wanted, and finding them |
+//! | `attempts` | what became of each try to publish a record |
 //! | `show` | all that is known of one |
 //! | `mask` | a message with its values hidden |
 //! | `letters`, `causes` | dead letters: send on, edited or not; discard; how many of what cause |
@@ -25,6 +26,7 @@
 //! | `repair` | the same for what the platform was found to lack |
 //! | `routes` | what operators may ask |
 
+mod attempts;
 mod causes;
 mod fold;
 mod forecast;

@@ -247,6 +247,9 @@ impl<'a, S: Source> Shift<'a, S> {
 
     fn confirmed(&self, flight: &Flight) {
         self.state.confirmed(flight.seqs.len());
+        if flight.was_refused || flight.went_before {
+            self.state.attempts().answered(&flight.seqs, flight.sent, &Confirm::Confirmed);
+        }
         let routing_key = &flight.routing_key;
         if flight.was_refused && self.state.accepted_again(routing_key) {
             tracing::info!(routing_key, "accepted again");
@@ -258,6 +261,7 @@ impl<'a, S: Source> Shift<'a, S> {
         let of_the_key = !matches!(answer, Confirm::Rejected { .. });
         let refused = window.refused(ticket, now, of_the_key, |wait| backoff.disturbed(wait));
         if let Some(flight) = refused {
+            self.state.attempts().answered(&flight.seqs, flight.sent, answer);
             let (routing_key, records) = (&flight.routing_key, flight.seqs.len());
             // Told once a key; the tries that follow would fill the log of a night.
             if self.state.refused(routing_key, records, answer) {

@@ -11,11 +11,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 use tokio::time::Instant;
 
+use super::attempts::Attempts;
 use super::error::{BrokerError, Confirm};
 
 /// The forwarder's own account of itself, shared with whoever asks.
 #[derive(Debug, Default)]
-pub struct ForwardState(Mutex<ForwardStatus>);
+pub struct ForwardState {
+    account: Mutex<ForwardStatus>,
+    attempts: Attempts,
+}
 
 /// A copy of the account at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -111,6 +115,11 @@ impl ForwardStatus {
 }
 
 impl ForwardState {
+    /// What became of publishing where it did not go well at once.
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.attempts
+    }
+
     /// A copy of everything at this moment.
     pub fn status(&self) -> ForwardStatus {
         self.account().clone()
@@ -234,7 +243,7 @@ impl ForwardState {
 
     fn account(&self) -> MutexGuard<'_, ForwardStatus> {
         // A panic elsewhere must not blind the health page: the account is plain figures.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -53,6 +53,34 @@ async fn what_was_confirmed_before_a_connection_broke_is_not_sent_again() {
     check("1A.rx 2B.rx 3C.rx", script, "arrived 1 2 3 3; settled 1 2 3; F105").await;
 }
 
+/// What is told of a record is what became of each try, and nothing where the first one went well.
+#[tokio::test(start_paused = true)]
+async fn each_try_that_did_not_go_well_is_told() {
+    check_tries("1A.rx", "", "").await;
+    check_tries("1A.rx", "0 unroute rx, 100ms route rx", "1 returned F201, 1 confirmed").await;
+    check_tries("1A.rx", "0 nack rx, 100ms route rx", "1 nacked F202, 1 confirmed").await;
+    let lost = "2 unknown F105, 3 unknown F105, 2 confirmed, 3 confirmed";
+    check_tries("1A.rx 2B.rx 3C.rx", "0 slow 2, 100ms cut, 200ms fast", lost).await;
+    let closed = "1 refused F110, 1 confirmed";
+    check_tries("1A.rx", "0 close 403, 100ms open", closed).await;
+    check_tries("1A.rx", "0 slow 1, 40s fast", "1 unknown F106, 1 confirmed").await;
+}
+
+async fn check_tries(records: &str, script: &str, expected: &str) {
+    let world = World::new(records);
+    world.run_script(script, Duration::from_secs(1_000)).await;
+    let told = world.state.attempts().take();
+    let mut tries: Vec<String> = Vec::new();
+    for it in told {
+        let what = format!("{} {}", it.told.outcome, it.told.code);
+        tries.extend(it.seqs.iter().map(|seq| format!("{seq} {}", what.trim_end())));
+    }
+    // A refusal that goes on is told each time.
+    tries.dedup();
+    world.stop().await;
+    assert_eq!(tries.join(", "), expected, "{script}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_missing_exchange_is_named_and_waited_for() {
     let script = "0 close 404, 50s open";

@@ -77,6 +77,8 @@ pub(crate) struct Window {
 struct Record {
     envelope: Envelope,
     refusals: u32,
+    // Sent before on a connection that ended without an answer.
+    went_before: bool,
     in_flight: bool,
     overtook: bool,
 }
@@ -95,8 +97,12 @@ struct Held {
 pub(crate) struct Flight {
     pub(crate) routing_key: String,
     pub(crate) seqs: Vec<u64>,
+    /// When it was sent.
+    pub(crate) sent: Instant,
     /// One of its records had been refused before.
     pub(crate) was_refused: bool,
+    /// One of its records had been sent before, and nobody knows whether it arrived.
+    pub(crate) went_before: bool,
     overtook: bool,
     // How long it may be silent: a large one is longer on its way.
     patience: Duration,
@@ -248,7 +254,9 @@ impl Window {
         let flight = Flight {
             routing_key: parcel.routing_key.clone(),
             seqs,
+            sent: now,
             was_refused: false,
+            went_before: false,
             overtook,
             patience,
             deadline: now + patience,
@@ -265,6 +273,7 @@ impl Window {
         for seq in &flight.seqs {
             if let Some(record) = self.drop_bytes(*seq) {
                 flight.was_refused |= record.refusals > 0;
+                flight.went_before |= record.went_before;
                 self.leave_lane(&record.envelope.lane, *seq);
                 self.call_next_of(&record.envelope.lane, now);
             }
@@ -310,6 +319,7 @@ impl Window {
             for seq in flight.seqs {
                 if let Some(record) = self.records.get_mut(&seq) {
                     record.in_flight = false;
+                    record.went_before = true;
                 }
                 self.offer(seq);
             }
@@ -320,6 +330,11 @@ impl Window {
     /// the channel over one of them, and only a parcel that is alone can be told apart.
     pub(crate) fn go_singly(&mut self) {
         self.singly = self.flights.len().max(1);
+    }
+
+    /// What awaits its answer.
+    pub(crate) fn flights(&self) -> impl Iterator<Item = &Flight> {
+        self.flights.values()
     }
 
     /// The parcel in flight, when it is the only one.
@@ -443,7 +458,8 @@ impl Window {
             // It is first of its lane no more: what goes once more stands before it.
             self.withdraw_record(younger);
         }
-        self.records.insert(seq, Record { envelope, refusals, in_flight: false, overtook });
+        let (went_before, in_flight) = (false, false);
+        self.records.insert(seq, Record { envelope, refusals, went_before, in_flight, overtook });
         self.offer(seq);
     }
 

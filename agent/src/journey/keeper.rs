@@ -23,6 +23,7 @@ async fn work(road: Arc<Road>, is_due: bool) -> Duration {
     let working = move || {
         let Some(opened) = road.journeys.opened() else { return Ok(0) };
         let followed = opened.follow()?;
+        opened.note_attempts(road.forward.attempts())?;
         if is_due {
             let room = !road.outbox.room().accepting;
             opened.causes.look(&opened.outbox)?;

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `m` number of its first record | the message: id, time, channel, records |
 //! | `x` 8 bytes of a keyed hash, number | nothing: the message has this id, record, business key, encounter or patient |
+//! | `p` number of a record | tries to publish it that did not go well at once, as JSON |
 //! | `d` number of a dead letter | a dead letter that was discarded or sent on, as JSON |
 //!
 //! The day is that of the message's id, of a record's id for what leads there from a record, and of
-//! the decision for `d`. A key holds nothing of a patient that could be read, or guessed and proved,
+//! the decision for `d`, of the try for `p`. A key holds nothing of a patient that could be read, or guessed and proved,
 //! without the installation's key. Day 0, which never goes by itself, has:
 //!
 //! | key | row |
@@ -134,6 +135,11 @@ pub(super) fn closed(day: u32, number: u64) -> Vec<u8> {
 /// All decisions of a day.
 pub(super) fn closed_on(day: u32) -> [Vec<u8>; 2] {
     [day_and_letter(day, b'd'), day_and_letter(day, b'e')]
+}
+
+/// The tries of a day to publish a record.
+pub(super) fn attempts(day: u32, seq: u64) -> Vec<u8> {
+    [&day_and_letter(day, b'p')[..], &seq.to_be_bytes()].concat()
 }
 
 pub(super) fn followed() -> Vec<u8> {

@@ -32,6 +32,7 @@ impl Shown {
         id: &str,
     ) -> Result<Option<Value>, StoreError> {
         opened.catch_up()?;
+        opened.note_attempts(road.forward.attempts())?;
         let mut stages = Map::new();
         // A dead letter may have been sent on: then its message has more to tell.
         let of_letter = letters::number(id).map(|it| opened.message_of(it)).transpose()?.flatten();
@@ -89,6 +90,7 @@ impl Shown {
         let is_delivered = opened.outbox.is_delivered(seq);
         let envelope = opened.outbox.record(seq)?;
         let days = rows::day_of_id(&found.row.message_id())..=rows::today();
+        let attempts = opened.attempts(seq, days.clone())?;
         let confirmed = if is_delivered { opened.outbox.confirmed_ms(seq, days)? } else { None };
         let record_id = uuid::Uuid::from_bytes(record.id).to_string();
         let state = match is_delivered {
@@ -98,7 +100,7 @@ impl Shown {
         };
         let mut told = json!({
             "seq": seq, "record_id": record_id, "entity": record.entity, "revision": record.revision,
-            "state": state.name(), "confirmed_at": confirmed.map(stamp),
+            "state": state.name(), "confirmed_at": confirmed.map(stamp), "attempts": attempts,
         });
         let more = envelope.map(|it| self.content(road, &it, is_delivered)).unwrap_or_default();
         if let Some(members) = told.as_object_mut() {

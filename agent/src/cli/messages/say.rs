@@ -185,6 +185,7 @@ fn record(it: &Value) -> String {
     let number = |name: &str| it.get(name).unwrap_or(&Value::Null).clone();
     let mut out =
         format!("\n记录 {}\t修订 {}\t{}", number("seq"), number("revision"), words.join("\t"));
+    list(it, "attempts").for_each(|it| out.push_str(&attempt(it)));
     if let Some(at) = it.get("confirmed_at").and_then(Value::as_str) {
         let _ = write!(out, "\n  平台确认 {at}");
     }
@@ -209,6 +210,25 @@ fn record(it: &Value) -> String {
         }
     }
     out
+}
+
+/// A try to publish, with what became of it.
+fn attempt(it: &Value) -> String {
+    if let Some(skipped) = it.get("skipped") {
+        return format!("\n  上送 ……（中间 {skipped} 次略）");
+    }
+    let outcome = match text(it, "outcome").as_str() {
+        "confirmed" => "平台确认",
+        "returned" => "退回：没有队列接收",
+        "nacked" => "队列拒收",
+        "refused" => "平台关闭信道",
+        _ => "不知道：没等到答复",
+    };
+    let said = match text(it, "reason").as_str() {
+        "-" => String::new(),
+        reason => format!("\t{} {reason}", text(it, "code")),
+    };
+    format!("\n  上送 {}，{} {outcome}{said}", text(it, "sent_at"), text(it, "at"))
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
