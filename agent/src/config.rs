@@ -12,6 +12,7 @@ pub mod keys;
 mod mllp;
 mod query;
 mod read;
+mod reconcile;
 mod relay;
 mod secrets;
 mod section;
@@ -75,6 +76,8 @@ pub struct Config {
     pub queries: Vec<QueryConfig>,
     /// What is told to ward screens.
     pub events: EventsConfig,
+    /// When days are compared with the platform by themselves.
+    pub reconcile: ReconcileConfig,
     /// What is logged.
     pub log: LogConfig,
     /// How long a stop may take before what is left stays for the next start.
@@ -281,6 +284,13 @@ impl std::fmt::Debug for RelayConfig {
             .field("headers", &headers)
             .finish()
     }
+}
+
+/// `[reconcile]`
+#[derive(Clone, Debug, Default)]
+pub struct ReconcileConfig {
+    /// At what time the day before is compared; never without.
+    pub daily_at: Option<jiff::civil::Time>,
 }
 
 /// `[log]`

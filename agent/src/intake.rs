@@ -16,6 +16,7 @@ mod operators;
 mod soap;
 mod stream;
 pub(crate) mod told;
+mod totals;
 mod voice;
 
 use std::sync::Arc;

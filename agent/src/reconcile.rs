@@ -21,12 +21,15 @@
 //! | `ask` | brings questions to the platform: over the broker, or by a file that was carried |
 //! | `run`, `repair` | a day compared, and put right |
 //! | `report`, `statement` | what is told of it, and what is signed |
-//! | `his` | the HIS's own totals against ours |
+//! | `his`, `sent` | the HIS's own totals against ours; those that it sends by itself |
+//! | `results` | what the last comparison of each day came to |
+//! | `daily` | compares each day that is over, by itself |
 //! | `routes` | what operators may ask |
 
 mod ask;
 pub(crate) mod book;
 mod compare;
+mod daily;
 mod follow;
 mod his;
 mod keeper;
@@ -35,8 +38,10 @@ pub(crate) mod page;
 pub(crate) mod question;
 mod repair;
 mod report;
+mod results;
 pub(crate) mod routes;
 mod run;
+mod sent;
 mod statement;
 pub(crate) mod sums;
 
@@ -44,7 +49,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+pub(crate) use self::daily::keep_daily;
 pub(crate) use self::keeper::keep;
+use self::results::Results;
+pub(crate) use self::sent::{Sent, take as take_totals};
 pub(crate) use self::statement::is_signed;
 use crate::config::Config;
 use crate::outbox::{Outbox, StoreError};
@@ -62,6 +70,7 @@ struct Opened {
     /// Where signed statements are kept.
     folder: PathBuf,
     key: SigningKey,
+    results: Results,
     /// Held by whoever follows.
     turn: Mutex<()>,
     /// Held by whoever reconciles: two at a time would repair each other's repairs.
@@ -74,11 +83,33 @@ impl Accounts {
         let folder = config.outbox.dir.with_file_name("statements");
         let key = SigningKey::open(&config.outbox.dir.with_file_name("signing.key"))?;
         let (turn, running) = (Mutex::default(), tokio::sync::Mutex::default());
-        let opened = Opened { outbox, folder, key, turn, running };
+        let results = Results::open(&folder)?;
+        let opened = Opened { outbox, folder, key, results, turn, running };
         let reached = opened.reached().map_err(io::Error::other)?;
         opened.outbox.account_from(reached.next);
         drop(self.opened.set(opened));
         Ok(())
+    }
+
+    /// How the account stands, as far as it was compared.
+    pub(crate) fn standing(&self) -> serde_json::Value {
+        self.opened().map(|it| it.results.standing()).unwrap_or_default()
+    }
+
+    /// How many of the latest days do not balance, or could not be compared.
+    pub(crate) fn unwell(&self) -> u64 {
+        self.opened().map(|it| it.results.unwell()).unwrap_or_default()
+    }
+
+    /// What the platform was last found to have of a record. Blocks.
+    pub(crate) fn of_record(
+        &self,
+        received_at: &str,
+        record_id: &str,
+        confirmed_at: &str,
+    ) -> Option<serde_json::Value> {
+        let day = received_at.get(..8)?;
+        self.opened().ok()?.results.of_record(day, record_id, confirmed_at)
     }
 
     fn opened(&self) -> Result<&Opened, StoreError> {

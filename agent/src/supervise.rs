@@ -92,6 +92,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(history::follow(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(journey::keep(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(reconcile::keep(Arc::clone(&road), forward_stop.clone())),
+        tokio::spawn(reconcile::keep_daily(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(journey::carry_out(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(keep_sealed(road.outbox.clone(), forward_stop.clone())),
         tokio::spawn(relay::owed::follow(Arc::clone(&road), forward_stop.clone())),

@@ -29,6 +29,9 @@ pub(super) struct Arguments {
     /// 与 HIS 的日合计对账：CSV，表头 channel,entity,count,... | against the HIS's own totals
     #[arg(long, value_name = "CSV")]
     his: Option<PathBuf>,
+    /// 与 HIS 自己送来的日合计对账 | against the totals that the HIS has sent by itself
+    #[arg(long, conflicts_with_all = ["his", "repair", "answer"])]
+    his_sent: bool,
     /// 给程序看 | for programs
     #[arg(long)]
     json: bool,
@@ -55,7 +58,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     };
     if arguments.json {
         say!("{told}");
-    } else if arguments.his.is_some() {
+    } else if arguments.his.is_some() || arguments.his_sent {
         show_his(&told);
     } else {
         show(&told);
@@ -71,6 +74,9 @@ impl Arguments {
                 Exit::Unavailable
             })?;
             return Ok(("/admin/v1/reconcile/his", json!({ "day": day, "totals": totals })));
+        }
+        if self.his_sent {
+            return Ok(("/admin/v1/reconcile/his", json!({ "day": day })));
         }
         // The daemon reads the file: it stands elsewhere.
         let answer = self.answer.as_deref().map(std::path::absolute).transpose().ok().flatten();
@@ -146,7 +152,7 @@ fn show_repair(repair: &Value) {
     say!("补正：平台撤下 {} 条，重发 {} 条", text(repair, "/withdrawn"), text(repair, "/sent"));
     for id in list(repair, "/gone") {
         let id = id.as_str().unwrap_or_default();
-        say!("  记录 {id} 已过保留期，补不了：请 HIS 重送");
+        say!("  记录 {id} 已不在本机（过了保留期，或盘满时已让出），补不了：请 HIS 重送");
     }
     if repair.get("why").is_some() {
         say!("  没有重发：{}", text(repair, "/why"));

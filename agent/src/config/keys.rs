@@ -441,6 +441,11 @@ keys! {
         "新订阅从还保留的最早一条开始，而不是从现在起。"
         "Whether a new subscription begins with the oldest record kept, and not with what comes."
 
+    ["reconcile" ""]
+    daily_at Nothing "\"06:30\""
+        "每天几点自动与平台对前一天的账（东八区），只对不补，不平就告警；不写就不自动对，因为平台要先会答。"
+        "When the day before is compared with the platform each day (China time); differences raise an alert and are not repaired. Off without it: the platform has to answer."
+
     ["log" ""]
     level Default "\"info\""
         "日志级别：error、warn、info、debug，或按模块写 warn,agent=debug；环境变量 HIS_AGENT_LOG 优先。"
@@ -771,6 +776,7 @@ mod tests {
             .chain(include_str!("subscription.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("query.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("callers.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
+            .chain(include_str!("reconcile.rs").lines())
             .chain(include_str!("mllp.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("soap.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .flat_map(str::split_whitespace)

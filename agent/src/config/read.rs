@@ -12,6 +12,7 @@ use super::callers::{callers, events};
 use super::forward::forward;
 use super::mllp;
 use super::query::queries;
+use super::reconcile::reconcile;
 use super::relay::relay;
 use super::secrets;
 use super::section::{Complaints, Section};
@@ -54,6 +55,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         queries: queries(&mut root, &callers, &mut to),
         events: events(&mut root, &callers, &mut to),
         callers,
+        reconcile: reconcile(&mut root, &mut to),
         log: log(&mut root, &mut to),
         stop_deadline: root.duration("stop_deadline_ms", 30_000, 100..=600_000, &mut to),
     };

@@ -444,7 +444,11 @@ impl Consumer {
         channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
         let (tag, none) = (APP_ID.into(), FieldTable::default());
         let options = BasicConsumeOptions::default();
-        let deliveries = channel.basic_consume(queue.into(), tag, options, none).await?;
+        let consuming = channel.basic_consume(queue.into(), tag, options, none);
+        // A quorum queue whose leader is gone keeps who asks for it waiting without a word.
+        let deliveries = timeout(QUEUE_MAX, consuming)
+            .await
+            .map_err(|_| BrokerError::silent("the queue has no leader, it seems", QUEUE_MAX))??;
         Ok(Consumer { link, channel, deliveries, pulse: pulse() })
     }
 
@@ -491,7 +495,10 @@ impl Consumer {
     ) -> Result<(), BrokerError> {
         let link = Link::open(access, turn).await?;
         let durable = QueueDeclareOptions { durable: true, ..Default::default() };
-        link.channel().await?.queue_declare(queue.into(), durable, quorum()).await?;
+        let channel = link.channel().await?;
+        timeout(QUEUE_MAX, channel.queue_declare(queue.into(), durable, quorum()))
+            .await
+            .map_err(|_| BrokerError::silent("the queue has no leader, it seems", QUEUE_MAX))??;
         link.close().await;
         Ok(())
     }
@@ -633,6 +640,9 @@ const OPEN_SOCKET_MAX: Duration = Duration::from_secs(10);
 /// How long a letter may take to the queue.
 const LETTER_MAX: Duration = Duration::from_secs(30);
 /// How long a closing word may take.
+/// A queue that answers at all answers at once; a bound below that of connecting, so that it is told
+/// which of the two it was.
+const QUEUE_MAX: Duration = Duration::from_secs(10);
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
 /// How often the state of an idle connection is looked at.
 const PULSE: Duration = Duration::from_secs(1);

@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::answer::{Answer, Dialect, Fault};
-use super::{Road, checks, feedback, insurance, messages, operators, soap};
+use super::{Road, checks, feedback, insurance, messages, operators, soap, totals};
 use crate::callers::Seat;
 use crate::{clock, events, openapi, query};
 
@@ -138,6 +138,7 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 pub fn his_routes(road: &Arc<Road>) -> Router {
     Router::new()
         .route("/v1/channels/{channel}/messages", post(messages::receive))
+        .route("/v1/channels/{channel}/totals", post(totals::receive))
         .route("/v1/checks", post(checks::check))
         .route("/v1/feedback", post(feedback::feedback))
         .route("/v1/channels/{channel}/checks", post(checks::check_message))

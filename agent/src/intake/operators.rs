@@ -58,6 +58,7 @@ pub(crate) fn standing(road: &Road) -> Value {
         "checks": road.checks.standing(),
         "history": road.history.standing(),
         "subscriptions": road.subscriptions.standing(&road.outbox),
+        "reconcile": road.accounts.standing(),
         "forward": {
             "state": forward.word(),
             "trouble": forward.trouble.as_ref().map(told),
@@ -167,6 +168,7 @@ async fn metrics(State(road): State<Arc<Road>>) -> Response {
     }
     gauges_of(&road.outbox.room());
     tell_forwarding(&road);
+    metrics::gauge!("his_agent_reconcile_unbalanced_days").set(whole(road.accounts.unwell()));
     if let Some(behind) = road.history.standing().get("behind").and_then(Value::as_u64) {
         metrics::gauge!("his_agent_history_behind_records").set(whole(behind));
     }

@@ -362,12 +362,19 @@ pub(super) fn original(letter: &DeadLetter) -> Original {
 
 /// One line of a list.
 pub(super) fn told(number: u64, letter: &DeadLetter) -> Value {
-    json!({
+    let mut told = json!({
         "state": "dead", "letter": number, "message_id": letter.message_id,
         "received_at": letter.received_at, "channel": letter.channel,
         "stage": letter.stage.as_str(), "code": letter.code, "cause": letter.reason,
         "bytes": letter.raw.len(),
-    })
+    });
+    // What the store has lost has no message any more: its numbers are all that names it.
+    let detail: Value = serde_json::from_str(&letter.detail).unwrap_or_default();
+    let numbers = ["first_seq", "last_seq"].map(|it| detail.pointer(&format!("/0/{it}")).cloned());
+    if let ([Some(first), Some(last)], Some(members)) = (numbers, told.as_object_mut()) {
+        members.extend([("first_seq".to_owned(), first), ("last_seq".to_owned(), last)]);
+    }
+    told
 }
 
 /// The number of a dead letter as people write it: `D12`, or `12`.

@@ -103,8 +103,11 @@ impl Shown {
             "state": state.name(), "confirmed_at": confirmed.map(stamp), "attempts": attempts,
         });
         let more = envelope.map(|it| self.content(road, &it, is_delivered)).unwrap_or_default();
+        let platform = confirmed
+            .and_then(|at| road.accounts.of_record(&found.row.received_at, &record_id, &stamp(at)));
         if let Some(members) = told.as_object_mut() {
             members.extend(more);
+            members.insert("platform".to_owned(), platform.unwrap_or_default());
         }
         Ok(told)
     }

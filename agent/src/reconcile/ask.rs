@@ -97,7 +97,8 @@ impl Platform {
             };
             opened = timeout(CONNECT_MAX, opening)
                 .await
-                .unwrap_or_else(|_| Err(BrokerError::silent("connecting", CONNECT_MAX)));
+                .unwrap_or_else(|_| Err(BrokerError::silent("connecting", CONNECT_MAX)))
+                .map_err(|error| of_queue(error, &queue));
             if opened.is_ok() {
                 break;
             }
@@ -183,6 +184,17 @@ fn order(orders: Option<&Path>, question: &Question) -> Result<Answer, Trouble> 
     let name = format!("{}-{}{ORDER_END}", question.of.day, clock::new_id());
     put(dir, &name, &text).map_err(|error| Trouble::File(format!("{}: {error}", dir.display())))?;
     Ok(Answer::Kept)
+}
+
+/// Whoever reads that a queue does not answer has to know which.
+fn of_queue(error: BrokerError, queue: &str) -> BrokerError {
+    match error {
+        BrokerError::Silent { doing, waited_ms } if doing != "connecting" => {
+            let reason = format!("{doing}; `{queue}` has not answered for {waited_ms} ms");
+            BrokerError::Unreachable { reason }
+        }
+        other => other,
+    }
 }
 
 /// Where the platform's answers to an institution go.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::Opened;
@@ -18,22 +19,88 @@ use crate::outbox::StoreError;
 /// A line of the HIS's totals.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line {
-    group: Group,
-    count: u64,
-    sums: Sums,
+    pub(super) group: Group,
+    pub(super) count: u64,
+    pub(super) sums: Sums,
 }
 
 /// Reads totals, and tells every line that is none.
 pub(super) fn read(text: &str) -> Result<Vec<Line>, Vec<String>> {
+    table(text, "channel")
+}
+
+/// Reads the totals that a channel's own HIS sends: JSON, or CSV whose first column is the day.
+pub(super) fn read_sent(text: &str, channel: &str) -> Result<(String, Vec<Line>), Vec<String>> {
+    let is_json = text.trim_start_matches('\u{feff}').trim_start().starts_with('{');
+    let (day, mut lines) = if is_json { of_json(text)? } else { of_days(table(text, "day")?)? };
+    if day.len() != 8 || super::follow::day_of(&day) == 1 {
+        return Err(vec!["day 要写成 20261122 的样子".to_owned()]);
+    }
+    lines.iter_mut().for_each(|it| channel.clone_into(&mut it.group.channel));
+    Ok((day, lines))
+}
+
+/// Lines whose first column is a day, the same in all.
+fn of_days(lines: Vec<Line>) -> Result<(String, Vec<Line>), Vec<String>> {
+    let day = lines.first().map(|it| it.group.channel.clone()).unwrap_or_default();
+    match lines.iter().all(|it| it.group.channel == day) {
+        true => Ok((day, lines)),
+        false => Err(vec!["一次只送一天的合计".to_owned()]),
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SentJson<'a> {
+    day: String,
+    #[serde(borrow)]
+    totals: Vec<SentLine<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SentLine<'a> {
+    entity: String,
+    count: u64,
+    #[serde(borrow, default)]
+    sums: BTreeMap<String, &'a RawValue>,
+}
+
+fn of_json(text: &str) -> Result<(String, Vec<Line>), Vec<String>> {
+    let sent: SentJson<'_> = serde_json::from_str(text.trim_start_matches('\u{feff}'))
+        .map_err(|error| vec![format!("不是要求的 JSON：{error}")])?;
+    let (mut lines, mut problems) = (Vec::new(), Vec::new());
+    for it in sent.totals {
+        let group = Group { entity: it.entity, channel: String::new() };
+        let mut line = Line { group, count: it.count, sums: Sums::new() };
+        for (name, value) in it.sums {
+            // As text or as a number: what is written counts, to the last digit.
+            match Decimal::from_str_exact(value.get().trim_matches('"')) {
+                Ok(sum) if sums::is_amount(&name) => drop(line.sums.insert(name, sum)),
+                Ok(_) => problems.push(not_summed(&name)),
+                Err(_) => problems.push(format!("{} 的 {name} 不是数字", line.group.entity)),
+            }
+        }
+        lines.push(line);
+    }
+    if problems.is_empty() { Ok((sent.day, lines)) } else { Err(problems) }
+}
+
+fn not_summed(name: &str) -> String {
+    format!("表头的 {name} 不是金额：只求以 amt、_pay、_fee 结尾的数据元的和")
+}
+
+fn table(text: &str, first: &str) -> Result<Vec<Line>, Vec<String>> {
     let mut lines =
         text.trim_start_matches('\u{feff}').lines().zip(1..).filter(|it| !it.0.trim().is_empty());
     let Some((head, _)) = lines.next() else { return Err(vec!["没有表头".to_owned()]) };
     let head: Vec<&str> = head.split(',').map(str::trim).collect();
-    let ["channel", "entity", "count", elements @ ..] = head.as_slice() else {
-        return Err(vec!["表头要以 channel,entity,count 开头，后面是求和的数据元".to_owned()]);
+    let elements = match head.as_slice() {
+        [it, "entity", "count", elements @ ..] if *it == first => elements,
+        _ => return Err(vec![format!("表头要以 {first},entity,count 开头，后面是求和的数据元")]),
     };
     if let Some(it) = elements.iter().find(|it| !sums::is_amount(it)) {
-        return Err(vec![format!("表头的 {it} 不是金额：只求以 amt、_pay、_fee 结尾的数据元的和")]);
+        return Err(vec![not_summed(it)]);
     }
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     for (line, number) in lines {
@@ -115,6 +182,41 @@ mod tests {
         assert!(read("").is_err() && read("entity,count\n").is_err());
         // What is not summed up here would always be nothing.
         assert!(read("channel,entity,count,cnt\nhis,fee,2,6").is_err());
+    }
+
+    #[test]
+    fn what_a_his_sends_is_read_either_way() {
+        let line = "fee his 2 det_item_fee_sumamt=10.50";
+        check_sent("day,entity,count,det_item_fee_sumamt\n20261122,fee,2,10.50\n", line);
+        let json = |sum: &str| {
+            format!(
+                r#"{{"day":"20261122","totals":[{{"entity":"fee","count":2,"sums":{{{sum}}}}}]}}"#
+            )
+        };
+        check_sent(&json(r#""det_item_fee_sumamt":10.50"#), line);
+        check_sent(&json(r#""det_item_fee_sumamt":"10.50""#), line);
+        check_sent(&json(r#""cnt":3"#), "none");
+        check_sent(&json(r#""det_item_fee_sumamt":"ten""#), "none");
+        check_sent("day,entity,count\n20261122,fee,2\n20261121,fee,2\n", "none");
+        check_sent("day,entity,count\nyesterday,fee,2\n", "none");
+        check_sent("{}", "none");
+    }
+
+    #[track_caller]
+    fn check_sent(text: &str, expected: &str) {
+        let told = read_sent(text, "his").map(|(day, lines)| {
+            assert_eq!(day, "20261122");
+            let told = lines.iter().map(|it| {
+                let sums = sums::told(&it.sums);
+                let exact = it.sums.values().all(|sum| sum.scale() == 2);
+                assert!(exact && !sums.is_empty(), "{sums:?}");
+                let sums: Vec<String> =
+                    it.sums.iter().map(|(name, sum)| format!("{name}={sum}")).collect();
+                format!("{} {} {} {}", it.group.entity, it.group.channel, it.count, sums.join(" "))
+            });
+            told.collect::<Vec<_>>().join(", ")
+        });
+        assert_eq!(told.unwrap_or_else(|_| "none".to_owned()), expected);
     }
 
     #[track_caller]

@@ -15,11 +15,13 @@ use super::ask::{Platform, Trouble};
 use super::follow::day_of;
 use super::question::{Answer, Ask, Day};
 use super::repair::repair;
+use super::results::Outcome;
 use super::run::{self, ask, compare, reach, with};
 use super::{his, keeper, report};
 use crate::control::{done, failed};
 use crate::intake::Road;
 use crate::outbox::StoreError;
+use crate::{clock, pipeline};
 
 pub(crate) fn routes() -> Router<Arc<Road>> {
     Router::new()
@@ -27,16 +29,16 @@ pub(crate) fn routes() -> Router<Arc<Road>> {
         .route("/admin/v1/reconcile/his", post(against_his))
 }
 
-#[derive(Debug, Deserialize)]
-struct Asked {
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
     /// `YYYYMMDD`
-    day: String,
+    pub(super) day: String,
     #[serde(default)]
-    repair: bool,
+    pub(super) repair: bool,
     /// A file with the platform's account, where it cannot be asked.
-    answer: Option<PathBuf>,
+    pub(super) answer: Option<PathBuf>,
     #[serde(default)]
-    by: String,
+    pub(super) by: String,
 }
 
 /// `POST /admin/v1/reconcile`: a day against the platform; put right when it is asked for.
@@ -45,7 +47,10 @@ async fn reconcile(State(road): State<Arc<Road>>, Json(asked): Json<Asked>) -> R
         return no_day();
     }
     match told(&road, &asked).await {
-        Ok(told) => done(&told),
+        Ok(told) => {
+            keep_result(&road, &asked.day, &told).await;
+            done(&told)
+        }
         Err(trouble) => {
             let status = match trouble {
                 Trouble::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -59,7 +64,21 @@ async fn reconcile(State(road): State<Arc<Road>>, Json(asked): Json<Asked>) -> R
     }
 }
 
-async fn told(road: &Arc<Road>, asked: &Asked) -> Result<Value, Trouble> {
+/// An alert about the day is over, or stands, by what somebody has just seen.
+async fn keep_result(road: &Arc<Road>, day: &str, told: &Value) {
+    let at = pipeline::stamp(clock::now());
+    let (day, told, result) = (day.to_owned(), told.clone(), Outcome::of(told));
+    let kept = with(road, move |opened| {
+        let his_differs = opened.his_differs(&day);
+        Ok(opened.results.keep(&day, Outcome { at, his_differs, ..result }, told))
+    });
+    if let Ok(Err(error)) = kept.await {
+        tracing::error!(%error, "the result of a reconciliation could not be kept");
+    }
+}
+
+/// Compares a day, and puts it right if that was asked for.
+pub(super) async fn told(road: &Arc<Road>, asked: &Asked) -> Result<Value, Trouble> {
     let _running = road.accounts.opened()?.running.lock().await;
     let of = run::of(road, &asked.day);
     let mut platform = reach(road, &of, asked.answer.as_deref()).await?;
@@ -107,8 +126,8 @@ async fn reconciled(
 #[derive(Debug, Deserialize)]
 struct Totals {
     day: String,
-    /// The HIS's totals, as CSV.
-    totals: String,
+    /// The HIS's totals, as CSV; without it, those that it has sent by itself.
+    totals: Option<String>,
 }
 
 /// `POST /admin/v1/reconcile/his`: a day against the HIS's own totals.
@@ -123,9 +142,19 @@ async fn against_his(State(road): State<Arc<Road>>, Json(asked): Json<Totals>) -
         let told = Trouble::Forgotten;
         return failed(StatusCode::BAD_REQUEST, told.code(), &[told.to_string()]);
     }
-    let lines = match his::read(&asked.totals) {
-        Ok(lines) => lines,
-        Err(problems) => return failed(StatusCode::BAD_REQUEST, "O505", &problems),
+    let lines = match asked.totals.as_deref().map(his::read) {
+        Some(Ok(lines)) => lines,
+        Some(Err(problems)) => return failed(StatusCode::BAD_REQUEST, "O505", &problems),
+        None => {
+            let wanted = asked.day.clone();
+            let sent = with(&road, move |opened| Ok(opened.totals_of(&wanted))).await;
+            let lines: Vec<his::Line> = sent.unwrap_or_default().into_values().flatten().collect();
+            if lines.is_empty() {
+                let reason = "HIS 没有送来这一天的合计".to_owned();
+                return failed(StatusCode::BAD_REQUEST, "O505", &[reason]);
+            }
+            lines
+        }
     };
     match with(&road, move |opened| opened.against_his(day, &lines)).await {
         Ok(mut told) => {

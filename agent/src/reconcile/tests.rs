@@ -115,7 +115,8 @@ fn open(folder: &Path) -> (Opened, WriterHandle) {
     let (outbox, writer) = Outbox::open(&folder.join("outbox"), &options).unwrap();
     let key = SigningKey::open(&folder.join("signing.key")).unwrap();
     let (turn, running) = (Mutex::default(), tokio::sync::Mutex::default());
-    let opened = Opened { outbox, folder: folder.join("statements"), key, turn, running };
+    let results = Results::open(&folder.join("statements")).unwrap();
+    let opened = Opened { outbox, folder: folder.join("statements"), key, results, turn, running };
     opened.outbox.account_from(opened.reached().unwrap().next);
     (opened, writer)
 }

@@ -49,6 +49,9 @@ fn message(it: &Value) -> String {
     }
     if let Some(letter) = it.get("letter") {
         rest.push(format!("D{letter} {} {}", text(it, "code"), text(it, "cause")));
+        if let (Some(first), Some(last)) = (it.get("first_seq"), it.get("last_seq")) {
+            rest.push(format!("编号 {first} 至 {last}"));
+        }
     }
     if it.get("decision").is_some() {
         rest.push(decision(it));
@@ -85,6 +88,9 @@ fn tried(it: &Value) -> String {
 }
 
 fn finding(it: &Value) -> String {
+    if it.get("first_seq").is_some() {
+        return String::new(); // told with the letter
+    }
     let words = ["code", "element", "path", "found", "expected"].map(|name| text(it, name));
     format!("\n  问题 {}", words.join("\t"))
 }
@@ -163,6 +169,7 @@ fn journey(told: &Value) -> String {
     for it in list(told, "records") {
         out.push_str(&record(it));
     }
+    out.push_str(&road(told));
     out
 }
 
@@ -189,6 +196,19 @@ fn record(it: &Value) -> String {
     if let Some(at) = it.get("confirmed_at").and_then(Value::as_str) {
         let _ = write!(out, "\n  平台确认 {at}");
     }
+    if let Some(platform) = it.get("platform").filter(|it| it.is_object()) {
+        let word = match text(platform, "outcome").as_str() {
+            "stored" => "平台盘上有，与发出的相同",
+            "different" => "平台盘上的与发出的不同",
+            _ => "平台盘上没有",
+        };
+        let _ = write!(
+            out,
+            "\n  对账 {} {word}\t{}",
+            text(platform, "at"),
+            text(platform, "statement")
+        );
+    }
     if let Some(held) = it.get("held") {
         let _ = write!(
             out,
@@ -210,6 +230,19 @@ fn record(it: &Value) -> String {
         }
     }
     out
+}
+
+/// Why nothing leaves just now.
+fn road(told: &Value) -> String {
+    let forward = told.get("forward").unwrap_or(&Value::Null);
+    let error = forward.get("last_error").filter(|it| it.is_object());
+    match (forward.get("connected"), forward.get("blocked").and_then(Value::as_str), error) {
+        (Some(Value::Bool(false)), _, Some(error)) => {
+            format!("\n上送中断 {} {}", text(error, "code"), text(error, "reason"))
+        }
+        (_, Some(blocked), _) => format!("\n平台要求暂停 {blocked}"),
+        _ => String::new(),
+    }
 }
 
 /// A try to publish, with what became of it.
