@@ -23,13 +23,19 @@
 //! It also answers the agent's questions about a day's account (`reconcile`): from what is in these
 //! files, after all that came before the question was written.
 //!
+//! The same records may go into a table of PostgreSQL besides (`table`): committed before a message is
+//! acknowledged.
+//!
 //! The files are also its memory: a start reads them and goes on where the last run ended. A last
 //! line that was cut short by a crash is removed; it had not been acknowledged.
 
 mod account;
 mod record;
+mod scram;
 mod shelf;
 mod summary;
+mod table;
+mod wire;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,9 +48,11 @@ use tokio_util::sync::CancellationToken;
 pub use self::account::Gap;
 pub use self::record::Record;
 pub use self::summary::{Stream, Summary};
+pub use self::wire::Address;
 
 use self::record::Incoming;
 use self::shelf::Shelf;
+use self::table::Table;
 use crate::forward::Arrival;
 use crate::forward::backoff::Backoff;
 use crate::forward::broker::{Consumer, Letter};
@@ -52,7 +60,7 @@ use crate::forward::error::BrokerError;
 use crate::forward::files::{MANIFEST_END, Manifest, sha256};
 use crate::forward::options::Access;
 use crate::forward::parcel::NDJSON;
-use crate::reconcile::question::{ANSWER, ORDER_END, QUESTION};
+use crate::reconcile::question::{ANSWER, Answer, ORDER_END, QUESTION};
 
 /// From which queue to receive, and how.
 #[derive(Debug, Clone)]
@@ -71,6 +79,8 @@ pub struct Options {
     pub group_wait_max: Duration,
     /// End when nothing has come for this long; without it, only when told to stop.
     pub idle_max: Option<Duration>,
+    /// The database that gets the records as rows, too.
+    pub table: Option<Address>,
 }
 
 impl Options {
@@ -84,6 +94,7 @@ impl Options {
             group_messages_max: 500,
             group_wait_max: Duration::from_millis(20),
             idle_max: None,
+            table: None,
         }
     }
 }
@@ -95,6 +106,8 @@ pub struct FilesOptions {
     pub from: PathBuf,
     /// The folder to keep everything in.
     pub out: PathBuf,
+    /// The database that gets the records as rows, too.
+    pub table: Option<Address>,
 }
 
 /// The caller's own check of a record; the text says what is wrong with it.
@@ -112,7 +125,7 @@ pub async fn run(
     check: Check<'_>,
     stop: &CancellationToken,
 ) -> io::Result<Summary> {
-    let mut desk = Desk::open(&options.out, check)?;
+    let mut desk = Desk::open(&options.out, options.table.as_ref(), check)?;
     let mut backoff = Backoff::new(RETRY_FIRST, RETRY_LONGEST);
     let mut idle_from = Instant::now();
     for turn in 0.. {
@@ -154,7 +167,7 @@ pub fn run_files(
     check: Check<'_>,
     stop: &CancellationToken,
 ) -> io::Result<Summary> {
-    let mut desk = Desk::open(&options.out, check)?;
+    let mut desk = Desk::open(&options.out, options.table.as_ref(), check)?;
     for path in named(&options.from, ORDER_END)? {
         desk.carry_out(&path)?;
     }
@@ -163,7 +176,7 @@ pub fn run_files(
             break;
         }
         desk.take_segment(&path)?;
-        desk.shelf.flush()?;
+        desk.flush()?;
     }
     desk.close()
 }
@@ -177,15 +190,33 @@ pub fn write_account(out: &Path, day: &str) -> io::Result<Vec<String>> {
 /// Where messages are looked at, counted and put on the shelf.
 struct Desk<'c> {
     shelf: Shelf,
+    table: Option<Table>,
     summary: Summary,
     check: Check<'c>,
     told_at: Instant,
 }
 
 impl<'c> Desk<'c> {
-    fn open(out: &Path, check: Check<'c>) -> io::Result<Desk<'c>> {
+    fn open(out: &Path, table: Option<&Address>, check: Check<'c>) -> io::Result<Desk<'c>> {
         let shelf = Shelf::open(out)?;
-        Ok(Desk { shelf, summary: Summary::default(), check, told_at: Instant::now() })
+        let table = table.cloned().map(Table::open).transpose()?;
+        Ok(Desk { shelf, table, summary: Summary::default(), check, told_at: Instant::now() })
+    }
+
+    /// Brings everything taken to where it stays: only then may it be acknowledged.
+    fn flush(&mut self) -> io::Result<()> {
+        self.shelf.flush()?;
+        self.table.as_mut().map_or(Ok(()), Table::commit)
+    }
+
+    /// Answers a question from what is on disk. What an order sets aside goes from the table, too.
+    fn told(&mut self, question: &[u8]) -> io::Result<Answer> {
+        self.flush()?;
+        let answer = self.shelf.answer(question)?;
+        if let (Some(table), Answer::Withdrawn { .. }) = (&mut self.table, &answer) {
+            table.remove(&self.shelf.gone_of(question))?;
+        }
+        Ok(answer)
     }
 
     /// One connection's worth. `None` when it is time to end, else why the connection failed.
@@ -217,7 +248,7 @@ impl<'c> Desk<'c> {
                         self.take(&incoming(arrival));
                     }
                 }
-                self.shelf.flush()?;
+                self.flush()?;
                 if let Err(error) = consumer.acknowledge_through(last).await {
                     return Ok(Some(error));
                 }
@@ -233,7 +264,7 @@ impl<'c> Desk<'c> {
 
     /// Answers a question of the account: from what is on disk, so all before it goes there first.
     async fn answer(&mut self, consumer: &Consumer, arrival: &Arrival) -> io::Result<()> {
-        self.shelf.flush()?;
+        let answer = self.told(&arrival.body)?;
         let letter = Letter {
             exchange: String::new(),
             routing_key: arrival.reply_to.clone(),
@@ -241,7 +272,7 @@ impl<'c> Desk<'c> {
             id: crate::clock::new_id(),
             reply_to: String::new(),
             correlation: arrival.message_id.clone(),
-            body: serde_json::to_vec(&self.shelf.answer(&arrival.body)?)?,
+            body: serde_json::to_vec(&answer)?,
         };
         // Whoever asked asks again; and a connection that is gone shows when it is acknowledged.
         if let Err(error) = consumer.send(&letter).await {
@@ -252,7 +283,7 @@ impl<'c> Desk<'c> {
 
     /// Carries out what the agent has ordered by a file beside its records.
     fn carry_out(&mut self, path: &Path) -> io::Result<()> {
-        let answer = self.shelf.answer(&std::fs::read(path)?)?;
+        let answer = self.told(&std::fs::read(path)?)?;
         tracing::info!(file = %path.display(), ?answer, "an order of the account");
         Ok(())
     }
@@ -267,7 +298,13 @@ impl<'c> Desk<'c> {
                 Err(reason) => Err(record::Refusal::of(&record, reason)),
             });
             let (new, rejected) = match checked {
-                Ok(record) => (self.shelf.put_record(incoming, &record), false),
+                Ok(record) => {
+                    // A second copy, too: after a crash the first may not have been committed.
+                    if let Some(table) = &mut self.table {
+                        table.put(incoming, &record);
+                    }
+                    (self.shelf.put_record(incoming, &record), false)
+                }
                 Err(refusal) => (self.shelf.put_refusal(incoming, &refusal), true),
             };
             self.summary.doubles += u64::from(!new);
@@ -311,7 +348,7 @@ impl<'c> Desk<'c> {
     }
 
     fn close(mut self) -> io::Result<Summary> {
-        self.shelf.flush()?;
+        self.flush()?;
         self.shelf.tell(&mut self.summary)?;
         Ok(self.summary)
     }

@@ -23,6 +23,7 @@ has_make() { command -v make >/dev/null; }
 has_libclang() { exists '/usr/lib/llvm-*/lib/libclang*.so*' || exists '/usr/lib/*/libclang*.so*' || [ -n "${LIBCLANG_PATH:-}" ]; }
 has_clang_headers() { exists '/usr/lib/llvm-*/lib/clang/*/include/stddef.h' || exists '/usr/lib*/clang/*/include/stddef.h'; }
 has_rabbitmq() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
+has_postgres() { exists '/usr/lib/postgresql/*/bin/initdb'; }
 has_curl() { command -v curl >/dev/null; }
 has_python_module() { /usr/bin/python3 -c "import $1" 2>/dev/null; }
 has_zeep() { has_python_module zeep; }
@@ -46,6 +47,7 @@ for what in "${@:-build tests}"; do
         ;;
       tests)
         need has_rabbitmq rabbitmq-server "the tests publish to a real broker"
+        need has_postgres postgresql-15 "the tests store into a real PostgreSQL of their own"
         need has_curl curl "the tests call the agent as a HIS would"
         need has_openssl openssl "the tests make certificates, and send under TLS"
         need has_zeep python3-zeep "a SOAP client the tests call with"

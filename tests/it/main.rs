@@ -22,6 +22,7 @@ mod messages;
 mod mllp;
 mod overlay;
 mod parked;
+mod postgres;
 mod quality;
 mod rabbitmq;
 mod reconcile;

@@ -158,8 +158,11 @@ async fn wait_until_forwarded(running: &Running) -> anyhow::Result<()> {
 
 /// The platform's receiver reads what was forwarded.
 fn count(folder: &Path) -> anyhow::Result<Summary> {
-    let options =
-        receive::FilesOptions { from: folder.join("records"), out: folder.join("received") };
+    let options = receive::FilesOptions {
+        from: folder.join("records"),
+        out: folder.join("received"),
+        table: None,
+    };
     Ok(receive::run_files(&options, &receive::accept_all, &CancellationToken::new())?)
 }
 

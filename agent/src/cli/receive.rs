@@ -27,6 +27,9 @@ pub(super) struct Arguments {
     /// 写到哪个目录 | where to keep what came
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// 记录另外写入 PostgreSQL：postgres://用户@主机/库，或 file:PATH、env:NAME | into PostgreSQL as well
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
     /// 多少毫秒没有新消息就结束；缺省一直运行 | end when nothing came for so long
     #[arg(long, value_name = "MS")]
     idle_ms: Option<u64>,
@@ -48,7 +51,11 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     let check = |record: &receive::Record<'_>| checker.check(record);
     let summary = match (&arguments.files, &arguments.amqp) {
         (Some(from), _) => {
-            let options = FilesOptions { from: from.clone(), out: arguments.out.clone() };
+            let table = match table(arguments) {
+                Ok(table) => table,
+                Err(exit) => return exit,
+            };
+            let options = FilesOptions { from: from.clone(), out: arguments.out.clone(), table };
             receive::run_files(&options, &check, &stop)
         }
         (None, url) => match broker_options(arguments, url.as_deref().unwrap_or_default()) {
@@ -84,15 +91,25 @@ fn export(arguments: &Arguments) -> std::io::Result<()> {
 }
 
 fn broker_options(arguments: &Arguments, url: &str) -> Result<Options, Exit> {
-    let url = secret(url)?;
+    let url = secret("--amqp", url)?;
     let queue = arguments.queue.as_deref().unwrap_or_default();
     let mut options = Options::new(Access::new(vec![url]), queue, arguments.out.clone());
+    options.table = table(arguments)?;
     options.idle_max = arguments.idle_ms.map(Duration::from_millis);
     Ok(options)
 }
 
+fn table(arguments: &Arguments) -> Result<Option<receive::Address>, Exit> {
+    let Some(url) = &arguments.postgres else { return Ok(None) };
+    let url = secret("--postgres", url)?;
+    receive::Address::parse(&url).map(Some).map_err(|why| {
+        eprintln!("--postgres: {why}");
+        Exit::Usage
+    })
+}
+
 /// A password on the command line is seen by everybody on the machine: it may be named instead.
-fn secret(url: &str) -> Result<String, Exit> {
+fn secret(name: &str, url: &str) -> Result<String, Exit> {
     let found = if let Some(path) = url.strip_prefix("file:") {
         std::fs::read_to_string(path).map(|it| it.trim().to_owned()).map_err(|it| it.to_string())
     } else if let Some(name) = url.strip_prefix("env:") {
@@ -101,7 +118,7 @@ fn secret(url: &str) -> Result<String, Exit> {
         Ok(url.to_owned())
     };
     found.map_err(|error| {
-        eprintln!("--amqp {url}: {error}");
+        eprintln!("{name} {url}: {error}");
         Exit::Unavailable
     })
 }

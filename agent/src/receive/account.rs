@@ -62,6 +62,11 @@ impl Account {
         self.ids.insert(short(&format!("refused:{body}")))
     }
 
+    /// Whether a record was counted.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.ids.contains(&short(id))
+    }
+
     pub(super) fn distinct(&self) -> u64 {
         self.distinct
     }

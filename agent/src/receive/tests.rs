@@ -56,7 +56,7 @@ fn a_refused_record_is_no_gap_and_is_refused_once() {
         "rx" => Ok(()),
         other => Err(format!("{other} is not expected here")),
     };
-    let mut desk = Desk::open(folder.path(), &only_rx).unwrap();
+    let mut desk = Desk::open(folder.path(), None, &only_rx).unwrap();
     for (seq, entity) in [(1, "rx"), (2, "fee"), (2, "fee"), (3, "rx")] {
         desk.take(&message(seq, &record(seq, entity)));
     }
@@ -81,7 +81,7 @@ fn a_line_cut_short_by_a_crash_is_removed() {
 #[test]
 fn names_from_messages_cannot_leave_the_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let mut desk = Desk::open(folder.path(), &accept_all).unwrap();
+    let mut desk = Desk::open(folder.path(), None, &accept_all).unwrap();
     let body = record(1, "rx");
     desk.take(&Incoming { agent: "../../etc", epoch: "a/b.c", ..message(1, &body) });
     desk.close().unwrap();
@@ -91,7 +91,7 @@ fn names_from_messages_cannot_leave_the_folder() {
 #[test]
 fn pretty_printed_records_are_kept_on_one_line() {
     let folder = tempfile::tempdir().unwrap();
-    let mut desk = Desk::open(folder.path(), &accept_all).unwrap();
+    let mut desk = Desk::open(folder.path(), None, &accept_all).unwrap();
     let body = record(1, "rx").replace(",\"", ",\r\n  \"");
     desk.take(&message(1, &body));
     desk.close().unwrap();
@@ -101,7 +101,7 @@ fn pretty_printed_records_are_kept_on_one_line() {
 /// Messages are lists of sequence numbers; expects the account of this run on this folder.
 #[track_caller]
 fn check(folder: &TempDir, messages: &[&str], expected: &str) {
-    let mut desk = Desk::open(folder.path(), &accept_all).unwrap();
+    let mut desk = Desk::open(folder.path(), None, &accept_all).unwrap();
     for text in messages {
         let seqs: Vec<u64> = text.split(' ').map(|it| it.parse().unwrap()).collect();
         let records: Vec<String> = seqs.iter().map(|seq| record(*seq, "rx")).collect();
@@ -116,7 +116,7 @@ fn check(folder: &TempDir, messages: &[&str], expected: &str) {
 #[track_caller]
 fn refused(body: &[u8], reason: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let mut desk = Desk::open(folder.path(), &accept_all).unwrap();
+    let mut desk = Desk::open(folder.path(), None, &accept_all).unwrap();
     desk.take(&Incoming { body, message_id: "r1", ..message(1, "") });
     assert_eq!(desk.close().unwrap().rejected, 1);
     let rejected = fs::read_to_string(folder.path().join("rejected.ndjson")).unwrap();
@@ -152,7 +152,7 @@ fn a_day_is_answered_from_the_files_and_wrong_copies_are_set_aside() {
     let folder = tempfile::tempdir().unwrap();
     check(&folder, &["1", "2", "2", "3"], "4 received, 3 distinct, 1 doubles, 0 rejected, gaps");
     let ask = |ask: &str| {
-        let mut desk = Desk::open(folder.path(), &accept_all).unwrap();
+        let mut desk = Desk::open(folder.path(), None, &accept_all).unwrap();
         let question = format!(r#"{{"agent":"gate-1","epoch":"e1","day":"20261122","ask":{ask}}}"#);
         serde_json::to_string(&desk.shelf.answer(question.as_bytes()).unwrap()).unwrap()
     };

@@ -85,7 +85,7 @@ async fn check(
 
     let out = tempfile::tempdir().unwrap();
     let (from, out) = (folder.path().to_owned(), out.path().to_owned());
-    let received = receive::FilesOptions { from, out };
+    let received = receive::FilesOptions { from, out, table: None };
     let nobody = CancellationToken::new();
     let summary = receive::run_files(&received, &receive::accept_all, &nobody).unwrap();
     assert_eq!((summary.damaged_segments.len(), summary.gaps.len()), (0, 0));

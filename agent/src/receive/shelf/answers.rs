@@ -77,6 +77,14 @@ impl Shelf {
         }
     }
 
+    /// The records that an order named and that are not here any more.
+    pub(in super::super) fn gone_of(&self, question: &[u8]) -> Vec<String> {
+        let asked = serde_json::from_slice::<Question>(question).map(|it| it.ask);
+        let Ok(Ask::Withdraw { keep, unknown, .. }) = asked else { return Vec::new() };
+        let named = keep.iter().map(Leaf::record_id).chain(unknown);
+        named.filter(|it| !self.account.has(it)).collect()
+    }
+
     /// Writes the account of a day for each agent and store.
     pub(in super::super) fn write_accounts(&mut self, day: &str) -> io::Result<Vec<String>> {
         let streams: Vec<(String, String)> = self
