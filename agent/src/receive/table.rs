@@ -32,9 +32,13 @@ impl Table {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
-                let mut connection = Connection::open(&self.to)?;
-                connection.run(TABLE)?;
-                connection
+                let opened = Connection::open(&self.to).and_then(|mut connection| {
+                    connection.run(TABLE)?;
+                    Ok(connection)
+                });
+                opened.map_err(|error| {
+                    io::Error::new(error.kind(), format!("{}: {error}", self.to))
+                })?
             }
         };
         Ok(self.connection.insert(connection))
