@@ -218,11 +218,7 @@ fn decode_text(
 /// A service answers in UTF-8, or in the encoding that it is called in.
 fn in_callers_words(input: &Input<'_>, mut decoded: Decoded) -> Decoded {
     let charset = input.service.map(|it| {
-        if it.answers_as_called {
-            AnswerCharset::of_caller(&decoded)
-        } else {
-            AnswerCharset::Utf8
-        }
+        if it.answers_as_called { AnswerCharset::of_caller(&decoded) } else { AnswerCharset::Utf8 }
     });
     decoded.call = decoded.call.map(|it| SoapCall { charset, ..it });
     decoded

@@ -23,19 +23,17 @@
 //! It also answers the agent's questions about a day's account (`reconcile`): from what is in these
 //! files, after all that came before the question was written.
 //!
-//! The same records may go into a table of PostgreSQL besides (`table`): committed before a message is
+//! The same records may go into a table of PostgreSQL besides (`postgres`): committed before a message is
 //! acknowledged.
 //!
 //! The files are also its memory: a start reads them and goes on where the last run ended. A last
 //! line that was cut short by a crash is removed; it had not been acknowledged.
 
 mod account;
+mod postgres;
 mod record;
-mod scram;
 mod shelf;
 mod summary;
-mod table;
-mod wire;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -46,13 +44,13 @@ use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 pub use self::account::Gap;
+pub use self::postgres::Address;
 pub use self::record::Record;
 pub use self::summary::{Stream, Summary};
-pub use self::wire::Address;
 
+use self::postgres::Table;
 use self::record::Incoming;
 use self::shelf::Shelf;
-use self::table::Table;
 use crate::forward::Arrival;
 use crate::forward::backoff::Backoff;
 use crate::forward::broker::{Consumer, Letter};

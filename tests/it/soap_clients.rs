@@ -156,7 +156,8 @@ fn strings(message: &Message) -> [String; 2] {
 }
 
 /// What XML, JSON and three encodings can each do harm to.
-const ANSWER: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?><r a='1'>成功 &amp; \"好\" &lt;甲&gt; 𠮷 ]]&gt;</r>";
+const ANSWER: &str =
+    "<?xml version=\"1.0\" encoding=\"utf-8\"?><r a='1'>成功 &amp; \"好\" &lt;甲&gt; 𠮷 ]]&gt;</r>";
 
 fn start() -> Agent {
     let mut channels = String::new();

@@ -808,14 +808,12 @@ mod tests {
 
     #[test]
     fn the_other_examples_are_accepted() {
-        for name in
-            [
-                "examples/small-clinic.toml",
-                "examples/large-hospital.toml",
-                "examples/hl7-mllp.toml",
-                "examples/soap-asmx.toml",
-            ]
-        {
+        for name in [
+            "examples/small-clinic.toml",
+            "examples/large-hospital.toml",
+            "examples/hl7-mllp.toml",
+            "examples/soap-asmx.toml",
+        ] {
             let text = std::fs::read_to_string(shipped(name)).unwrap();
             let config = accept(&text.replace(SECRET, "amqp://broker:5672"));
             assert!(Sets::load(&config).is_ok(), "{name}");

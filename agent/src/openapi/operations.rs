@@ -75,6 +75,15 @@ pub(super) const HIS: &[Operation] = &[
         refusals: &[400, 404, 408, 409, 413, 422, 500, 503],
         ..PLAIN
     },
+    Operation {
+        path: "/v1/channels/{channel}/totals",
+        verb: "post",
+        zh: "HIS 自己的日合计，与收到的记录核对；见 docs/reconcile.md",
+        tag: "报文",
+        body: Body::Json("Totals"),
+        refusals: &[400, 404, 408, 413, 500],
+        ..PLAIN
+    },
     Operation { path: "/insurance", zh: "国家接口，交易编号在报文里", ..NATIONAL },
     Operation {
         path: "/insurance/{infno}", zh: "国家接口，交易编号在地址里", ..NATIONAL

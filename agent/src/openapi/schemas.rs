@@ -48,6 +48,14 @@ pub(super) const SCHEMAS: &[(&str, &str)] = &[
     ),
     ("Feedback", r#"{"type":"object","description":"见 docs/check.md 的处置反馈"}"#),
     (
+        "Totals",
+        r#"{"type":"object","required":["day","totals"],"properties":{
+        "day":{"type":"string","pattern":"^[0-9]{8}$"},
+        "totals":{"type":"array","items":{"type":"object","required":["entity","count"],"properties":{
+            "entity":{"type":"string"},"count":{"type":"integer","minimum":0},
+            "sums":{"type":"object","additionalProperties":{"type":["string","number"]}}}}}}}"#,
+    ),
+    (
         "NationalRequest",
         r#"{"type":"object","description":"国家接口的信封：3101、3102、3103、3660、3661","properties":{
         "infno":{"type":"string"},"msgid":{"type":"string"},"input":{"type":"object"}}}"#,

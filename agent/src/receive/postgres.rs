@@ -5,12 +5,16 @@
 //! once more, and the row with it; a second copy changes nothing. What is set aside in the folder since
 //! the agent has another copy goes from the table, too.
 
+mod scram;
+mod wire;
+
 use std::io;
 
 use serde_json::{Value, json};
 
+pub use self::wire::Address;
+use self::wire::Connection;
 use super::record::{Incoming, Record};
-use super::wire::{Address, Connection};
 
 /// Where rows go.
 pub(super) struct Table {
