@@ -46,7 +46,7 @@ pub fn run_into_a_closed_pipe(arguments: &[&str]) -> Ran {
 }
 
 /// The binary that was built together with the tests.
-pub(crate) fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let tests = std::env::current_exe().expect("a process knows its file");
     let profile = tests.parent().and_then(Path::parent).expect("target/PROFILE/deps");
     let binary = profile.join("his-agent");
