@@ -53,7 +53,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rules::past::Seen;
-use rules::{Finding, Verdict};
+use rules::{Facts, Finding, Verdict};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -148,13 +148,13 @@ impl Checks {
     }
 
     /// Takes out of a verdict what need not be shown again. Never asks the disk.
-    pub(crate) fn acknowledge(&self, verdict: &mut Verdict) -> Vec<Finding> {
+    pub(crate) fn acknowledge(&self, verdict: &mut Verdict, facts: &Facts) -> Vec<Finding> {
         let Some(Opened { log, key }) = self.opened.get() else { return Vec::new() };
         if !log.acknowledged().knows_any_of(verdict) {
             return Vec::new();
         }
         let patient = verdict.patn_id.as_deref().map(|it| key.pseudonym(&self.org, it));
-        log.acknowledged().take(verdict, patient.as_deref())
+        log.acknowledged().take(verdict, facts, patient.as_deref())
     }
 
     /// Hands a check over that was answered. Never waits: what finds no room is lost to the log,

@@ -12,7 +12,7 @@
 //! - [`form`]: rules as JSON, TOML, schema and form, for consoles and programs.
 //! - [`import`]: published tables restated as rows; [`overlay`]: a hospital's changes to rules and rows.
 //! - [`families`]: the templates, one file each; [`family`]: what a template is.
-//! - [`evaluate()`], [`verdict`]: judgement and answer; [`explain`]: why; [`cases`]: packs that test themselves.
+//! - [`evaluate()`], [`verdict`]: judgement and answer; [`circumstances`]: what an answer for it was given in view of; [`explain`]: why; [`cases`]: packs that test themselves.
 //!
 //! This crate has no clock, no disk and no network, and no binary floating point. Missing data
 //! never blocks and never looks like a pass: it is *unknown*, with the names of what is missing.
@@ -20,6 +20,7 @@
 pub mod age;
 mod atc;
 pub mod cases;
+pub mod circumstances;
 pub mod codes;
 pub mod condition;
 mod contradiction;

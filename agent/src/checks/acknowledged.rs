@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rules::rule::Action;
-use rules::{Finding, Verdict};
+use rules::{Facts, Finding, Verdict, circumstances};
 
 use super::tracked::Tracked;
 
@@ -27,30 +27,43 @@ pub(super) struct Answer {
     patient: Option<String>,
     /// A second person has agreed: only that goes on where the rule blocks.
     approved: bool,
+    /// In view of what it was given. What an older release wrote does not say, and is shown once more.
+    circumstances: Vec<u64>,
 }
 
 impl Answer {
     /// The answer that a finding has; none when it is to be shown again.
     pub(super) fn of(tracked: &Tracked) -> Option<Answer> {
-        let answer = Answer { patient: tracked.patient.clone(), approved: tracked.is_approved() };
-        tracked.is_acknowledged().then_some(answer)
+        tracked.is_acknowledged().then(|| Answer {
+            patient: tracked.patient.clone(),
+            approved: tracked.is_approved(),
+            circumstances: tracked.circumstances.clone(),
+        })
     }
 
-    /// The pseudonym, and a mark behind it when it was approved. What an older release wrote has no
-    /// mark: whatever blocks is shown once more.
+    /// The pseudonym, a mark behind it when it was approved, and one before the circumstances. What an
+    /// older release wrote has no mark: whatever blocks is shown once more.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.patient.clone().unwrap_or_default().into_bytes();
         bytes.extend(self.approved.then_some(APPROVED));
+        if !self.circumstances.is_empty() {
+            bytes.push(IN_VIEW_OF);
+            bytes.extend(self.circumstances.iter().flat_map(|it| it.to_be_bytes()));
+        }
         bytes
     }
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Answer {
-        let (patient, approved) = match bytes.split_last() {
-            Some((&APPROVED, patient)) => (patient, true),
-            _ => (bytes, false),
+        let marks = bytes.iter().position(|it| [APPROVED, IN_VIEW_OF].contains(it));
+        let (patient, rest) = bytes.split_at(marks.unwrap_or(bytes.len()));
+        let (approved, rest) = match rest.split_first() {
+            Some((&APPROVED, rest)) => (true, rest),
+            _ => (false, rest),
         };
+        let (words, _) = rest.split_first().map_or(rest, |(_, words)| words).as_chunks();
         let patient = str::from_utf8(patient).ok().filter(|it| !it.is_empty());
-        Answer { patient: patient.map(str::to_owned), approved }
+        let circumstances = words.iter().map(|it| u64::from_be_bytes(*it)).collect();
+        Answer { patient: patient.map(str::to_owned), approved, circumstances }
     }
 }
 
@@ -77,13 +90,21 @@ impl Acknowledged {
         verdict.findings.iter().any(|it| known.answer_by_finding.contains_key(&it.id))
     }
 
-    /// Takes out of a verdict what need not be shown again to this patient's doctor.
-    pub(super) fn take(&self, verdict: &mut Verdict, patient: Option<&str>) -> Vec<Finding> {
+    /// Takes out of a verdict what need not be shown again to this patient's doctor: who answered
+    /// for it did so in view of the same facts.
+    pub(super) fn take(
+        &self,
+        verdict: &mut Verdict,
+        facts: &Facts,
+        patient: Option<&str>,
+    ) -> Vec<Finding> {
         let known = self.read();
         let is_known = |it: &mut Finding| {
             known.answer_by_finding.get(&it.id).is_some_and(|answer| {
                 let is_enough = it.action != Action::Block || answer.approved;
-                is_enough && answer.patient.as_deref() == patient
+                let is_changed =
+                    || circumstances::differ(&circumstances::of(facts, it), &answer.circumstances);
+                is_enough && answer.patient.as_deref() == patient && !is_changed()
             })
         };
         verdict.findings.extract_if(.., is_known).collect()
@@ -98,9 +119,10 @@ impl Acknowledged {
     }
 }
 
-/// Behind a pseudonym, in which it never is.
+/// Behind a pseudonym, in which neither ever is.
 const APPROVED: u8 = 1;
-/// Some thirty megabytes at most. What is forgotten is shown once more, no worse.
+const IN_VIEW_OF: u8 = 2;
+/// Some sixty megabytes, when a finding is about two lines. What is forgotten is shown once more, no worse.
 const FINDINGS_MAX: usize = 200_000;
 
 #[cfg(test)]
@@ -118,11 +140,16 @@ mod tests {
         let facts = request::read(text).unwrap();
         let now = "2026-11-22T09:00:00".parse().unwrap();
         let verdict = evaluate(&RuleSet::shipped().unwrap(), &facts, now);
-        let id = verdict.findings.first().unwrap().id.clone();
+        let first = verdict.findings.first().unwrap();
+        let (id, told) = (first.id.clone(), circumstances::of(&facts, first));
+        let answer = |patient: &str, approved| {
+            let circumstances = told.clone();
+            Answer { circumstances, ..answer(patient, approved) }
+        };
         let known = Acknowledged::default();
         let left = |patient: &str| {
             let mut verdict = verdict.clone();
-            let taken = known.take(&mut verdict, Some(patient)).len();
+            let taken = known.take(&mut verdict, &facts, Some(patient)).len();
             assert_eq!(taken + verdict.findings.len(), 1);
             verdict.findings.len()
         };
@@ -135,12 +162,15 @@ mod tests {
         let blocking = |verdict: &Verdict| {
             let mut verdict = verdict.clone();
             verdict.findings.iter_mut().for_each(|it| it.action = Action::Block);
-            known.take(&mut verdict, Some("a")).len()
+            known.take(&mut verdict, &facts, Some("a")).len()
         };
         known.insert(&id, answer("a", false));
         assert_eq!(blocking(&verdict), 0);
         known.insert(&id, answer("a", true));
         assert_eq!(blocking(&verdict), 1);
+        // And what an older release has written down does not say in view of what.
+        known.insert(&id, Answer { circumstances: Vec::new(), ..answer("a", true) });
+        assert_eq!(blocking(&verdict), 0);
     }
 
     #[test]
@@ -149,7 +179,12 @@ mod tests {
             (&b"abc"[..], answer("abc", false)),
             (b"abc\x01", answer("abc", true)),
             (b"", Answer::default()),
-            (b"\x01", Answer { patient: None, approved: true }),
+            (b"\x01", Answer { approved: true, ..Answer::default() }),
+            (
+                b"abc\x01\x02\0\0\0\x01\0\0\0\x01",
+                Answer { circumstances: vec![(1 << 32) | 1], ..answer("abc", true) },
+            ),
+            (b"\x02\0\0\0\0\0\0\0\x02", Answer { circumstances: vec![2], ..Answer::default() }),
         ] {
             assert_eq!(Answer::from_bytes(bytes), expected);
             assert_eq!(expected.to_bytes(), bytes);
@@ -157,6 +192,6 @@ mod tests {
     }
 
     fn answer(patient: &str, approved: bool) -> Answer {
-        Answer { patient: Some(patient.to_owned()), approved }
+        Answer { patient: Some(patient.to_owned()), approved, ..Answer::default() }
     }
 }

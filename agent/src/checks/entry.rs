@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use rules::rule::Action;
 use rules::verdict::Origin;
-use rules::{Facts, Finding, Verdict};
+use rules::{Facts, Finding, Verdict, circumstances};
 use serde::{Deserialize, Serialize};
 
 /// One check.
@@ -118,6 +118,9 @@ pub struct Found {
     /// `bureau` when the insurer's own review found it; nothing for our own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
+    /// In view of what it was found: a word for each, hashed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub circumstances: Vec<u64>,
 }
 
 /// A rule that could not decide.
@@ -135,7 +138,7 @@ impl Check {
     /// the verdict before it was told.
     #[must_use]
     pub fn judged(self, facts: &Facts, verdict: &Verdict, acknowledged: &[Finding]) -> Check {
-        let shown = verdict.findings.iter().map(|it| found(it, false));
+        let shown = verdict.findings.iter().map(|it| found(facts, it, false));
         let scene = facts.scene().and_then(|it| {
             let mut names = rules::facts::Scene::NAMES.into_iter();
             names.find(|(_, scene)| *scene == it).map(|(name, _)| name.to_owned())
@@ -152,7 +155,7 @@ impl Check {
             department: encounter.and_then(|it| it.department_code.clone()),
             bed: encounter.and_then(|it| it.bed.clone()),
             doctor: facts.prescriber.present().and_then(|it| it.code.clone()),
-            findings: shown.chain(acknowledged.iter().map(|it| found(it, true))).collect(),
+            findings: shown.chain(acknowledged.iter().map(|it| found(facts, it, true))).collect(),
             unknown: verdict.unknown.iter().map(undecided).collect(),
             not_run: verdict.not_run.clone(),
             bureau: verdict.bureau.map(|it| it.name().to_owned()),
@@ -188,7 +191,7 @@ impl Found {
     }
 }
 
-fn found(finding: &Finding, acknowledged: bool) -> Found {
+fn found(facts: &Facts, finding: &Finding, acknowledged: bool) -> Found {
     Found {
         id: finding.id.clone(),
         rule_id: finding.rule_id.clone(),
@@ -204,6 +207,7 @@ fn found(finding: &Finding, acknowledged: bool) -> Found {
         involved: involved(finding),
         acknowledged,
         origin: (finding.origin == Origin::Bureau).then(|| finding.origin.name().to_owned()),
+        circumstances: circumstances::of(facts, finding),
     }
 }
 

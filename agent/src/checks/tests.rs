@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use jiff::ToSpan as _;
 use jiff::civil::DateTime;
+use rules::RuleSet;
 use tokio_util::sync::CancellationToken;
 use uuid::{NoContext, Timestamp, Uuid};
 
@@ -273,6 +274,59 @@ fn what_is_forgotten_is_shown_again() {
     drop(writer);
 }
 
+/// Who goes on with a dose goes on with that dose: another one is shown, and answered for anew.
+#[test]
+fn what_was_answered_for_is_shown_again_in_other_circumstances() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options::default();
+    let (mut outbox, mut writer) = Outbox::open(folder.path(), &options).unwrap();
+    let rules = RuleSet::shipped().unwrap();
+    let mut ids = std::collections::BTreeSet::new();
+    // Each is asked twice: what is shown is answered for with a reason.
+    for (dose, frequency, expected) in [
+        ("20", "QN", "shown hidden"),
+        ("40", "QN", "shown hidden"),
+        ("40", "BID", "shown hidden"),
+        ("", "", "hidden hidden"),
+        ("40", "BID", "hidden hidden"),
+        ("20", "QN", "shown hidden"),
+    ] {
+        let text = asked_of_two(dose, frequency);
+        let facts = rules::request::read(&text).unwrap_or_else(|it| panic!("{it:?}"));
+        let told = [(); 2].map(|()| {
+            let log = Log::open(outbox.clone()).unwrap();
+            let mut verdict = rules::evaluate(&rules, &facts, NOW.parse().unwrap());
+            verdict.findings.retain(|it| it.rule_id == "interaction");
+            let id = verdict.findings[0].id.clone();
+            let hidden = log.acknowledged().take(&mut verdict, &facts, None);
+            let check = made(NOW).judged(&facts, &verdict, &hidden);
+            log.append(&[check], None).unwrap();
+            if hidden.is_empty() {
+                log.answer(&[continued(&id, Some("D2"))], None).unwrap();
+            }
+            ids.insert(id);
+            if hidden.is_empty() { "shown" } else { "hidden" }
+        });
+        assert_eq!(told.join(" "), expected, "{dose} {frequency}");
+        // What was answered for in view of what is on disk.
+        drop((outbox, writer));
+        (outbox, writer) = Outbox::open(folder.path(), &options).unwrap();
+    }
+    assert_eq!(ids.len(), 1, "the finding is the same");
+    drop(writer);
+}
+
+const NOW: &str = "2026-11-22T09:00:00";
+
+fn asked_of_two(dose: &str, frequency: &str) -> String {
+    format!(
+        r#"{{"encounter":{{"mdtrt_id":"MZ1","med_mdtrt_type":"1"}},"orders":[
+        {{"rx_id":"A","hosplist_name":"辛伐他汀片","drug_ingd":["辛伐他汀"],"drug_used_sdose":"{dose}",
+          "drug_used_dosunt":"mg","drug_used_frqu":"{frequency}"}},
+        {{"rx_id":"B","hosplist_name":"克拉霉素片","drug_ingd":["克拉霉素"]}}]}}"#
+    )
+}
+
 /// A rule that blocks since the last start asks for a second person, whatever was said before.
 #[test]
 fn who_approved_is_known_after_a_start() {
@@ -288,7 +342,7 @@ fn who_approved_is_known_after_a_start() {
     let hidden = |id: &str, action: rules::rule::Action| {
         let mut verdict = shows(id);
         verdict.findings.iter_mut().for_each(|it| it.action = action);
-        log.acknowledged().take(&mut verdict, None).len()
+        log.acknowledged().take(&mut verdict, &Facts::default(), None).len()
     };
     let (hint, block) = (rules::rule::Action::Hint, rules::rule::Action::Block);
     assert_eq!((hidden("one", hint), hidden("two", hint)), (1, 1));

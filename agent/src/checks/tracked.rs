@@ -56,6 +56,9 @@ pub struct Tracked {
     /// `bureau` when the insurer's own review found it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
+    /// In view of what it was shown last: an answer is for that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub circumstances: Vec<u64>,
     /// What was said, oldest first.
     pub said: Vec<Given>,
 }
@@ -98,6 +101,7 @@ impl Tracked {
             return;
         }
         self.shown = self.shown.saturating_add(1);
+        self.circumstances.clone_from(&found.circumstances);
         if self.state != State::Open || self.opened_by.is_empty() {
             self.state = State::Open;
             self.since.clone_from(&check.answered_at);

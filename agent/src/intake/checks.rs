@@ -124,7 +124,7 @@ impl Question {
             }
             None => {}
         }
-        self.judged(road, verdict)
+        self.judged(road, facts, verdict)
     }
 
     /// The rules' own verdict, before anything is told of it.
@@ -138,12 +138,12 @@ impl Question {
     }
 
     /// Takes out what need not be shown again, and tells of the rest.
-    pub(super) fn judged(&self, road: &Road, mut verdict: CheckVerdict) -> Judged {
+    pub(super) fn judged(&self, road: &Road, facts: &Facts, mut verdict: CheckVerdict) -> Judged {
         if !verdict.broken.is_empty() {
             let rules = verdict.broken.join(" ");
             tracing::error!(code = RULE_BROKE, check_id = self.id, rules, "rules ended in a panic");
         }
-        let acknowledged = road.checks.acknowledge(&mut verdict);
+        let acknowledged = road.checks.acknowledge(&mut verdict, facts);
         tracing::info!(
             check_id = self.id,
             outcome = verdict.outcome.name(),

@@ -129,7 +129,10 @@ async fn judge(
             }
             let judged: Vec<_> = evaluated
                 .into_iter()
-                .map(|(facts, verdict)| (facts, question.judged(road, verdict)))
+                .map(|(facts, verdict)| {
+                    let judged = question.judged(road, &facts, verdict);
+                    (facts, judged)
+                })
                 .collect();
             let verdicts: Vec<_> = judged.iter().map(|(_, it)| &it.verdict).collect();
             let now = stamp();
