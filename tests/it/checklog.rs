@@ -185,10 +185,10 @@ fn the_platform_gets_every_check_finding_and_answer_as_valid_records() {
     assert_eq!(
         told,
         [
-            "checks/MZ1 check_result r1 complete ID - - - -",
+            "checks/MZ1 check_result r1 partial ID - - - -",
             "checks/MZ1 check_finding r1 - - - ID - -",
             "checks/MZ1 check_feedback r1 - - - ID self_pay y",
-            "checks/MZ1 check_result r1 complete - ID - - -",
+            "checks/MZ1 check_result r1 partial - ID - - -",
         ]
     );
     assert_eq!(delivered.exit_code, Some(0), "{}", delivered.summary);
