@@ -255,7 +255,19 @@ fn matches_of<'a>(
             Fit::Unknown(element) => _ = open.insert(element),
         }
     }
+    if matches.len() > 1 && rule.family.partners().is_empty() {
+        step_back(&mut matches);
+    }
     (matches, open)
+}
+
+/// A row about all makers' products steps back where one is about this very product: a hospital that
+/// imports the whole table beside a shipped row of its beginning is told once, and by the table.
+fn step_back(matches: &mut Vec<Match<'_>>) {
+    let by_code = matches.iter().filter(|found| matches!(found.row.key, Key::Code(_)));
+    let coded: Vec<usize> = by_code.map(|found| found.line.position).collect();
+    let is_wider = |found: &Match<'_>| matches!(found.row.key, Key::Prefix(_));
+    matches.retain(|found| !is_wider(found) || !coded.contains(&found.line.position));
 }
 
 /// Rows are found by every version of the sets they name; whether a line is in the one of its day is

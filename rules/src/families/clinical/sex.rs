@@ -10,7 +10,6 @@
 use crate::facts::Sex as PatientSex;
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::parameter::{Column, ColumnKind};
-use crate::rule::Action;
 
 /// The family `sex`.
 pub struct Sex;
@@ -45,7 +44,7 @@ impl Family for Sex {
         let Some(sex) = case.facts.patient.present().and_then(|patient| patient.sex) else {
             return vec![Outcome::unknown("patient.gend")];
         };
-        case.current().map(|found| judge_line(case, found, sex)).collect()
+        case.current().map(|found| judge_line(found, sex)).collect()
     }
 }
 
@@ -59,8 +58,6 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>, sex: PatientSex) -> Outcome {
         text: format!("【{}】限{limit}性使用，患者性别为{}", found.line.name(), sex.zh()),
         evidence: vec![limit.to_owned(), sex.zh().to_owned()],
         source: Some(found.row.source.clone()),
-        // Intersex, a changed sex, a wrong registration: nobody may be refused for that.
-        action: (case.rule.action == Action::Block).then_some(Action::Confirm),
         ..Hit::default()
     })
 }
@@ -80,6 +77,24 @@ mod tests {
         drugs: "hospital,YP000502,度他雄胺软胶囊,XG04CBD247E002010101503,度他雄胺,0.5 mg,粒,10,口服,\n\
                 hospital,YP000503,非那雄胺片,XG04CBF019A001010100000,非那雄胺,5 mg,片,10,口服,\n",
     };
+
+    #[test]
+    fn a_row_about_the_very_product_comes_before_one_about_all_makers() {
+        const BOTH: Bench = Bench {
+            rows: "match,key,item,sex,source,flag\n\
+                   prefix,XG04CBD247E002,度他雄胺,男,batch 1,A\n\
+                   code,XG04CBD247E002010101503,度他雄胺软胶囊,男,batch 2,A\n",
+            ..BENCH
+        };
+        let request = |code: &str| {
+            format!(
+                r#"{{"patient":{{"gend":"2"}},"orders":[{{"rx_id":"1","hilist_code":"{code}","hosplist_name":"度他雄胺"}}]}}"#
+            )
+        };
+        let hit = "hit 1: 【度他雄胺】限男性使用，患者性别为女";
+        BOTH.check(&request("XG04CBD247E002010101503"), hit);
+        BOTH.check(&request("XG04CBD247E002010199999"), hit);
+    }
 
     #[test]
     fn the_other_sex() {
