@@ -17,7 +17,7 @@ use tests::process::wait_until;
 fn a_change_is_in_force_at_once_and_is_taken_back_at_once() {
     let (agent, folder) = agent();
     check(&agent, HIT);
-    let row = format!("code={CODE}");
+    let row = format!("prefix={PREFIX}");
     let because = ["--author", "赵药师", "--reason", "本院无此药"];
     let disable = [&["disable", "drug-sex", "--row", &row][..], &because].concat();
     change(&agent, &disable, 0, "已写入，已生效");
@@ -50,7 +50,7 @@ fn a_published_table_is_previewed_then_taken_and_taken_back_as_a_whole() {
     fs::write(&table, text).expect("our own folder");
     let preview = ["--rule", "drug-sex", "--source", "第2批"];
     let told = import(&agent, &table, &preview, 0);
-    assert!(told.contains("修改 1，") && told.contains("拒收 第3行 `XG04`"), "{told}");
+    assert!(told.contains("新增 1，") && told.contains("拒收 第3行 `XG04`"), "{told}");
     check(&agent, HIT);
 
     let apply = ["--apply", "--author", "赵药师", "--reason", "新批次"];
@@ -113,4 +113,6 @@ fn import(agent: &Agent, table: &Path, arguments: &[&str], code: i32) -> String 
 }
 
 const CODE: &str = "XG04CBD247E002010101503";
+/// The shipped row is about every maker's.
+const PREFIX: &str = "XG04CBD247E002";
 const HIT: &str = "【度他雄胺软胶囊】限男性使用，患者性别为女";

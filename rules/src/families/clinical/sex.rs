@@ -48,7 +48,7 @@ impl Family for Sex {
     }
 }
 
-fn judge_line(case: &Case<'_>, found: &Match<'_>, sex: PatientSex) -> Outcome {
+fn judge_line(found: &Match<'_>, sex: PatientSex) -> Outcome {
     let limit = found.row.parameters.text("sex");
     if limit == sex.zh() {
         return Outcome::Pass;
