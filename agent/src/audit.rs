@@ -15,7 +15,7 @@
 //! | `suspicion`, `states` | one suspicion over time, and which answer may follow which |
 //! | `book`, `page` | what is on disk, and one change of it |
 //! | `settle` | what a settlement escalates, what time forgets |
-//! | `answer` | what departments and the insurance office say |
+//! | `answer`, `department` | what departments and the insurance office say, and how a HIS tells it |
 //! | `list`, `summary` | suspicions as rows, and counted by person, doctor, department, hospital |
 //! | `ratios`, `stock` | the reports F21 and F22, which are no findings |
 //! | `table` | rows for people: JSON, CSV, XLSX |
@@ -23,8 +23,9 @@
 //!
 //! Runs belong to whoever plans them: [`run()`] is a function, and blocks.
 
-mod answer;
+pub(crate) mod answer;
 mod book;
+pub(crate) mod department;
 mod list;
 mod page;
 mod ratios;

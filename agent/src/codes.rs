@@ -76,7 +76,7 @@ codes! {
     "I118" "一条处置没有能送到医保端" "a doctor's answer was not delivered to the insurer" "按日志里的问题标识在医保端补录；refused 是医保端多次拒绝，too old 是一周没有送成"
     "I121" "审核的请求写法不对" "what was asked of an audit is not readable" "按提示改正日期、场景、状态或表格"
     "I122" "审核没有运行" "the audit was not run" "等另一次运行结束后再试；前置机重启后再次运行会接着做完，不会重复"
-    "I123" "没有这个疑点" "there is no such suspicion" "编号原样取自 his-agent audit findings"
+    "I123" "没有这个疑点" "there is no such suspicion" "编号原样取自推送，或 his-agent audit findings"
     "I131" "没有这个计划，或没有这次运行" "there is no such plan, or no such run" "核对名称：his-agent rules plan list；运行的编号：his-agent rules plan runs"
     "I132" "计划的写法不对" "a plan is not readable" "按提示改正；时间表是五段：分 时 日 月 星期"
     "I133" "没有这条规则，或修改的写法不对" "there is no such rule, or a change of it is not readable" "按提示改正；标识：his-agent rules list"

@@ -88,7 +88,7 @@ pub enum Step {
 #[must_use]
 pub fn step(current: State, last: Option<&Said>, said: &Said) -> Step {
     if said.by.trim().is_empty() {
-        return Step::Refused("写明处置人：--by");
+        return Step::Refused("写明处置人");
     }
     let has_reason = said.reason.as_deref().is_some_and(|it| !it.trim().is_empty());
     let is_same =
@@ -102,9 +102,9 @@ pub fn step(current: State, last: Option<&Said>, said: &Said) -> Step {
             Step::Refused("已经关闭；医保办可以用 open 退回")
         }
         (State::Open | State::Escalated, State::Open) => Step::Refused("还没有人处理，不用退回"),
-        (_, State::Explained) if !has_reason => Step::Refused("说明须写明原因：--reason"),
-        (_, State::Closed) if !has_reason => Step::Refused("关闭须写明原因：--reason"),
-        (_, State::Open) if !has_reason => Step::Refused("退回须写明原因：--reason"),
+        (_, State::Explained) if !has_reason => Step::Refused("说明须写明原因"),
+        (_, State::Closed) if !has_reason => Step::Refused("关闭须写明原因"),
+        (_, State::Open) if !has_reason => Step::Refused("退回须写明原因"),
         _ => Step::Taken,
     }
 }
@@ -139,10 +139,10 @@ mod tests {
     #[test]
     fn what_an_answer_needs() {
         let without = |state| Said { reason: None, ..said(state) };
-        check(&without(State::Explained), "说明须写明原因：--reason");
-        check(&without(State::Closed), "关闭须写明原因：--reason");
+        check(&without(State::Explained), "说明须写明原因");
+        check(&without(State::Closed), "关闭须写明原因");
         check(&without(State::Corrected), "");
-        check(&Said { by: " ".to_owned(), ..said(State::Explained) }, "写明处置人：--by");
+        check(&Said { by: " ".to_owned(), ..said(State::Explained) }, "写明处置人");
     }
 
     #[test]

@@ -191,6 +191,51 @@ fn only_what_nobody_answered_in_time_escalates_and_only_once() {
 }
 
 /// An agent without doors: records are accepted, the past follows, checks are kept.
+/// A ward answers by the door of its HIS, in its own words or in a channel's: all or none.
+#[test]
+fn a_department_answers_by_the_door_of_its_his() {
+    let house = House::open();
+    house.stay("ZY1");
+    house.run(Scene::DailyBatch, "2026-05-12").unwrap();
+    let ids: Vec<String> = house.found().into_iter().map(|it| it.id).collect();
+    let [one, two, ..] = ids.as_slice() else { panic!("{ids:?}") };
+    let explained = |id: &str| json!({ "jr_id": id, "state": "explained", "dspo_way_rea": "转科", "opter": "2046" });
+    let corrected = |id: &str| json!({ "jr_id": id, "state": "corrected", "opter": "2046" });
+    let state = |id: &str| {
+        let it = book::suspicion(&house.road.outbox, id).unwrap().unwrap();
+        format!("{} by {}", it.state.name(), it.said.last().map_or("-", |it| it.by.as_str()))
+    };
+    let check = |body: Value, expected: &str| assert_eq!(house.feedback(&body), expected);
+    check(
+        json!({ "feedback": [explained(one), corrected("nobody")] }),
+        "404 没有疑点 nobody：编号原样取自推送",
+    );
+    let no_reason = json!({ "jr_id": one, "state": "explained", "opter": "2046" });
+    check(no_reason, &format!("422 疑点 {one}：说明须写明原因"));
+    let finding = json!({ "jr_id": "F1", "state": "changed" });
+    check(
+        json!({ "feedback": [explained(one), finding] }),
+        "422 feedback[1].state：疑点的答复和问题的处置分两次发送",
+    );
+    assert_eq!((state(one), state(two)), ("open by -".to_owned(), "open by -".to_owned()));
+
+    check(json!({ "feedback": [explained(one)] }), "200 explained recorded");
+    check(explained(one), "200 explained repeated");
+    assert_eq!(state(one), "explained by 2046");
+    // Only the insurance office closes.
+    let closed = json!({ "jr_id": one, "state": "closed", "reason": "r", "opter": "2046" });
+    assert!(house.feedback(&closed).starts_with("422 feedback[0].state：closed 不对"));
+
+    let tail = format!("\"elements\":{}", corrected(two));
+    let mut drafts = [Draft::new("check_feedback".into(), "l".into(), "k".into(), [0; 32], tail)];
+    let taken = crate::intake::take_feedback(&house.road, &mut drafts, "his");
+    assert!(house.runtime.block_on(taken));
+    assert_eq!(
+        (drafts[0].key.as_str(), state(two)),
+        (two.as_str(), "corrected by 2046".to_owned())
+    );
+}
+
 struct House {
     runtime: Runtime,
     road: Arc<Road>,
@@ -266,6 +311,23 @@ impl House {
             assert!(answer.status().is_success());
             self.road.checks.flush().await;
         });
+    }
+
+    /// What the door says to a department: the status, and the state or the refusal.
+    fn feedback(&self, body: &Value) -> String {
+        self.runtime.block_on(async {
+            let request = Request::post("/v1/feedback").body(Body::from(body.to_string())).unwrap();
+            let answer = his_routes(&self.road).oneshot(request).await.unwrap();
+            let status = answer.status().as_u16();
+            let bytes = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+            let told: Value = serde_json::from_slice(&bytes).unwrap();
+            let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
+            let receipt = &told["data"]["feedback"][0];
+            match status {
+                200 => format!("200 {} {}", text(&receipt["state"]), text(&receipt["status"])),
+                _ => format!("{status} {}", text(&told["message"])),
+            }
+        })
     }
 
     fn found(&self) -> Vec<Suspicion> {

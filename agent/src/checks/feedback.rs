@@ -54,7 +54,7 @@ pub fn read_record(elements: &Value) -> Result<Vec<Given>, Vec<Unreadable>> {
     read_all("check_feedback", elements)
 }
 
-fn parse(text: &str) -> Result<Value, Vec<Unreadable>> {
+pub(crate) fn parse(text: &str) -> Result<Value, Vec<Unreadable>> {
     serde_json::from_str(text).map_err(|error| {
         let place = format!("line {} column {}", error.line(), error.column());
         vec![unreadable(&place, "", "发送一个 JSON 对象")]
@@ -121,7 +121,7 @@ fn is_yes(text: &str) -> bool {
 }
 
 /// Numbers and switches are taken for the texts that others send.
-fn text_of(value: &Value) -> Option<String> {
+pub(crate) fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.trim().to_owned()).filter(|it| !it.is_empty()),
         Value::Number(number) => Some(number.to_string()),
@@ -130,7 +130,7 @@ fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-fn unreadable(path: &str, found: &str, expected: &str) -> Unreadable {
+pub(crate) fn unreadable(path: &str, found: &str, expected: &str) -> Unreadable {
     let found = found.chars().take(40).collect();
     Unreadable { path: path.to_owned(), found, expected: expected.to_owned() }
 }

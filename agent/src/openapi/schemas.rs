@@ -46,7 +46,10 @@ pub(super) const SCHEMAS: &[(&str, &str)] = &[
             "acknowledged":{"type":"array","items":{"type":"string"}},
             "elapsed_us":{"type":"integer","minimum":0}}}}}"#,
     ),
-    ("Feedback", r#"{"type":"object","description":"见 docs/check.md 的处置反馈"}"#),
+    (
+        "Feedback",
+        r#"{"type":"object","description":"见 docs/check.md 的处置反馈；科室答复疑点见 docs/audit.md"}"#,
+    ),
     (
         "Totals",
         r#"{"type":"object","required":["day","totals"],"properties":{
