@@ -181,6 +181,7 @@ pub struct Options {
 }
 
 /// Who has yet to say from where on delivered records are needed: until then none is removed.
+#[expect(clippy::struct_excessive_bools, reason = "each is somebody of his own")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holds {
     /// Whoever may want them sent once more: [`Outbox::keep_from`].

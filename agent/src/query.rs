@@ -54,7 +54,7 @@ pub(crate) fn prove(queries: &[QueryConfig], catalog: &schemas::Catalog) -> Vec<
             continue;
         };
         for name in query.elements.iter().filter(|it| entity.element(it).is_none()) {
-            let names = entity.elements().iter().map(|it| it.name());
+            let names = entity.elements().iter().map(schemas::DataElement::name);
             let hint = mappings::suggestion(name, names);
             wrong(format!("[[query]] `{}`: {} has no `{name}`{hint}", query.name, query.entity));
         }

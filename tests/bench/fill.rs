@@ -44,7 +44,9 @@ pub(crate) fn fill(folder: &Path, records: u64) {
             })
         })
         .collect();
-    writers.into_iter().for_each(|it| runtime.block_on(it).expect("a writer ends"));
+    for writer in writers {
+        runtime.block_on(writer).expect("a writer ends");
+    }
     runtime.block_on(writer.close()).expect("the disk is whole");
 }
 

@@ -175,7 +175,7 @@ impl Request {
         let patient = self.patient();
         let data = json!({ "trig_scen": "2", "patient_dtos": self.of(patient) });
         body["input"] = json!({ "data": data });
-        if ["3660", "3661"].contains(&self.infno) { islander(body) } else { body }
+        if ["3660", "3661"].contains(&self.infno) { islander(&body) } else { body }
     }
 
     fn of(&self, entry: Value) -> Value {
@@ -236,7 +236,7 @@ impl Request {
 }
 
 /// One region numbers the two differently and has names of its own for the nodes and the person.
-fn islander(body: Value) -> Value {
+fn islander(body: &Value) -> Value {
     let mut text = body.to_string();
     for (national, own) in [
         ("trig_scen", "trigScen"),

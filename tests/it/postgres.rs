@@ -72,7 +72,8 @@ fn receive(agent: &Agent, out: &Path, url: &str) -> (Option<i32>, String) {
         .env("PG_URL", url)
         .output()
         .expect("it runs");
-    let told = [ran.stdout, ran.stderr].map(|it| String::from_utf8_lossy(&it).into_owned());
+    let told =
+        [ran.stdout, ran.stderr].map(|it| String::from_utf8(it).expect("the commands speak UTF-8"));
     (ran.status.code(), told.join("\n"))
 }
 
@@ -145,9 +146,9 @@ impl Postgres {
             command.uid(uid).gid(gid);
         }
         let ran = command.output().expect("it runs");
-        let [out, err] = [&ran.stdout, &ran.stderr].map(|it| String::from_utf8_lossy(it));
+        let [out, err] = [ran.stdout, ran.stderr].map(|it| String::from_utf8(it).expect("UTF-8"));
         assert!(ran.status.success(), "{program}: {err}");
-        out.into_owned()
+        out
     }
 }
 

@@ -242,7 +242,7 @@ fn gbk(text: &str) -> Vec<u8> {
 }
 
 fn escaped(bytes: &[u8]) -> String {
-    bytes.iter().map(|it| format!("%{it:02X}")).collect()
+    bytes.iter().fold(String::new(), |all, it| all + &format!("%{it:02X}"))
 }
 
 #[track_caller]

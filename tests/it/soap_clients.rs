@@ -78,7 +78,7 @@ impl Client {
         }
         command.args(files).args(self.more).env("NODE_PATH", node_modules());
         let output = command.output().expect("timeout is part of coreutils");
-        let told = String::from_utf8_lossy(&output.stderr);
+        let told = output.stderr.escape_ascii();
         assert!(
             output.status.success(),
             "{} at {address}: {told}\n(is it there? `make setup-tests` installs the clients)",

@@ -42,9 +42,9 @@ pub fn read_3103(text: &str) -> Result<Vec<Given>, Vec<Unreadable>> {
     };
     let mut answers = read_all("input.data.warns", warns)?;
     // Who operates the HIS stands in the envelope.
-    let opter = json.get("opter").and_then(text_of);
+    let operator = json.get("opter").and_then(text_of);
     for answer in &mut answers {
-        answer.by = answer.by.take().or_else(|| opter.clone());
+        answer.by = answer.by.take().or_else(|| operator.clone());
     }
     Ok(answers)
 }

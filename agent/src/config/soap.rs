@@ -165,14 +165,13 @@ fn results(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Option<Vec
     let place = section.offset_of("results");
     let mut parts: Vec<SoapPart> = Vec::new();
     for word in &words {
-        match word.parse() {
-            Ok(part) => parts.push(part),
-            Err(_) => {
-                let message = format!(
-                    "`results` are names, with code: or message: before those that say only that, not `{word}`"
-                );
-                to.error("A004", place, message);
-            }
+        if let Ok(part) = word.parse() {
+            parts.push(part);
+        } else {
+            let message = format!(
+                "`results` are names, with code: or message: before those that say only that, not `{word}`"
+            );
+            to.error("A004", place, message);
         }
     }
     if parts.iter().filter(|it| it.holds == SoapHolds::Text).count() != 1 {
@@ -257,14 +256,13 @@ pub(super) fn prove(channels: &[ChannelConfig], to: &mut Complaints<'_>) {
         }
         takes_envelopes(channel, door.offset, to);
         for other in door.leads.iter().filter_map(|it| it.channel.as_ref()) {
-            match channels.iter().find(|it| it.name == *other) {
-                Some(other) => takes_envelopes(other, door.offset, to),
-                None => {
-                    let names = channels.iter().map(|it| it.name.as_str());
-                    let hint = mappings::suggestion(other, names);
-                    let message = format!("an operation leads to no channel `{other}`{hint}");
-                    to.error("A004", door.offset, message);
-                }
+            if let Some(other) = channels.iter().find(|it| it.name == *other) {
+                takes_envelopes(other, door.offset, to);
+            } else {
+                let names = channels.iter().map(|it| it.name.as_str());
+                let hint = mappings::suggestion(other, names);
+                let message = format!("an operation leads to no channel `{other}`{hint}");
+                to.error("A004", door.offset, message);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What screens hear, over a real store, spoken to in raw bytes.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
@@ -101,13 +101,13 @@ async fn a_screen_that_takes_nothing_is_cut_off_and_comes_back() {
     let house = House::new("[events]\npatience_ms = 200\nheartbeat_ms = 100\n");
     let text = "x".repeat(2000);
     let names: Vec<String> = (0..200).map(|it| format!("n{it}-{text}")).collect();
-    let named: Vec<(&str, &str)> = names.iter().map(|it| ("0301", it.as_str())).collect();
+    let found: Vec<(&str, &str)> = names.iter().map(|it| ("0301", it.as_str())).collect();
     let mut slow = house.asks("/v1/events", &[]).await;
     slow.read_until(": 在").await;
-    house.finds(&named);
+    house.finds(&found);
     let heard = slow.read_until("n5-").await;
     tokio::time::sleep(Duration::from_millis(800)).await;
-    let heard = heard + &slow.to_the_end().await;
+    let heard = heard + &slow.rest().await;
     assert!(!heard.contains("n199-"), "it was cut off");
     assert!(heard.len() < 200_000, "{} bytes waited for it", heard.len());
     let events: Vec<&str> =
@@ -174,7 +174,7 @@ async fn who_may_listen() {
 struct House {
     road: Arc<Road>,
     stop: CancellationToken,
-    last: std::sync::Mutex<String>,
+    last: Mutex<String>,
     _writer: WriterHandle,
     _folder: tempfile::TempDir,
 }
@@ -184,7 +184,7 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let (road, writer) = road(folder.path(), more);
         let stop = CancellationToken::new();
-        House { road, stop, last: Default::default(), _writer: writer, _folder: folder }
+        House { road, stop, last: Mutex::default(), _writer: writer, _folder: folder }
     }
 
     /// Checks find these, by department and text.
@@ -205,8 +205,8 @@ impl House {
         let routes = http::his_routes(&self.road);
         let patience = Duration::from_secs(5);
         tokio::spawn(http::connection((theirs, seat), routes, patience, self.stop.clone()));
-        let headers: String =
-            headers.iter().filter(|it| !it.is_empty()).map(|it| format!("{it}\r\n")).collect();
+        let headers: Vec<&str> = headers.iter().filter(|it| !it.is_empty()).copied().collect();
+        let headers = headers.join("\r\n") + if headers.is_empty() { "" } else { "\r\n" };
         let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n");
         ours.write_all(head.as_bytes()).await.unwrap();
         Asking(ours)
@@ -239,25 +239,37 @@ impl Asking {
         let mut heard = Vec::new();
         let reading = async {
             let mut part = [0; 512];
-            while !String::from_utf8_lossy(&heard).contains(word) {
+            while !holds(&heard, word) {
                 let count = self.0.read(&mut part).await.unwrap();
-                assert!(count > 0, "ended: {}", String::from_utf8_lossy(&heard));
+                assert!(count > 0, "ended: {heard:?}");
                 heard.extend_from_slice(&part[..count]);
             }
         };
         let read = tokio::time::timeout(Duration::from_secs(10), reading).await;
-        let heard = String::from_utf8_lossy(&heard).into_owned();
+        let heard = text(heard);
         assert!(read.is_ok(), "no {word} in {heard}");
         heard
     }
 
-    async fn to_the_end(&mut self) -> String {
+    async fn rest(&mut self) -> String {
         let mut heard = Vec::new();
         let reading = self.0.read_to_end(&mut heard);
         let read = tokio::time::timeout(Duration::from_secs(10), reading).await;
         assert!(read.is_ok(), "it is still connected");
-        String::from_utf8_lossy(&heard).into_owned()
+        text(heard)
     }
+}
+
+fn holds(heard: &[u8], word: &str) -> bool {
+    heard.windows(word.len()).any(|it| it == word.as_bytes())
+}
+
+/// As much of it as is whole: a read may end within a character.
+fn text(mut heard: Vec<u8>) -> String {
+    if let Err(error) = str::from_utf8(&heard) {
+        heard.truncate(error.valid_up_to());
+    }
+    String::from_utf8(heard).unwrap()
 }
 
 /// One check of an encounter of its own, with these findings.

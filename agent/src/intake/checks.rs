@@ -320,17 +320,14 @@ pub(super) async fn check_message(
             let message = refusal.message.clone();
             let fault = Fault::unacceptable(refusal.status(), refusal.code, message);
             let answer = Answer::findings(&fault, &refusal.findings).about(&question.id);
-            match &refusal.reading {
-                Some(reading) => {
-                    let call = reading.call.as_ref();
-                    voice(Some(reading)).say_or(answer, |it| it.say_json(call))
-                }
-                None => {
-                    let content_type = content_type.as_deref();
-                    match unread_dialect(channel, &bytes, content_type, refusal.fault) {
-                        dialect @ (Dialect::SoapFault(..) | Dialect::Text) => answer.say(&dialect),
-                        _ => voice(None).say(answer),
-                    }
+            if let Some(reading) = &refusal.reading {
+                let call = reading.call.as_ref();
+                voice(Some(reading)).say_or(answer, |it| it.say_json(call))
+            } else {
+                let content_type = content_type.as_deref();
+                match unread_dialect(channel, &bytes, content_type, refusal.fault) {
+                    dialect @ (Dialect::SoapFault(..) | Dialect::Text) => answer.say(&dialect),
+                    _ => voice(None).say(answer),
                 }
             }
         }

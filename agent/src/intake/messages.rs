@@ -271,12 +271,11 @@ impl Message {
         if let Some(acknowledgement) = self.acknowledgement(refusal.reading.as_ref()) {
             return acknowledgement;
         }
-        match &refusal.reading {
-            Some(reading) => Dialect::of(reading.format, reading.call.as_ref()),
-            None => {
-                let content_type = self.content_type.as_deref();
-                unread_dialect(channel, &self.bytes, content_type, refusal.fault)
-            }
+        if let Some(reading) = &refusal.reading {
+            Dialect::of(reading.format, reading.call.as_ref())
+        } else {
+            let content_type = self.content_type.as_deref();
+            unread_dialect(channel, &self.bytes, content_type, refusal.fault)
         }
     }
 

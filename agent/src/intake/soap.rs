@@ -63,6 +63,7 @@ impl<'a> Place<'a> {
             let own = format!("/soap/{}", channel.name);
             for base in std::iter::once(&own).chain(&door.paths) {
                 if let Some(operation) = behind(path, base) {
+                    let operation = Some(operation).filter(|it| !it.is_empty());
                     return Some(Place { channel, door, operation, base: path });
                 }
             }
@@ -180,16 +181,15 @@ fn unquoted(text: &str) -> &str {
     text.trim().trim_matches(['"', '\'']).trim()
 }
 
-/// What is behind the service's own address: nothing, or an operation.
-fn behind<'p>(path: &'p str, base: &str) -> Option<Option<&'p str>> {
+/// What is behind the service's own address: an operation, or nothing.
+fn behind<'p>(path: &'p str, base: &str) -> Option<&'p str> {
     let (start, rest) = path.split_at_checked(base.len())?;
     if !start.eq_ignore_ascii_case(base) {
         return None;
     }
     match rest.strip_prefix('/') {
-        None if rest.is_empty() => Some(None),
-        Some("") => Some(None),
-        Some(operation) if !operation.contains('/') => Some(Some(operation)),
+        None if rest.is_empty() => Some(rest),
+        Some(operation) if !operation.contains('/') => Some(operation),
         _ => None,
     }
 }
@@ -276,12 +276,12 @@ mod tests {
 
     #[test]
     fn addresses() {
-        let check = |path: &str, expected: Option<Option<&str>>| {
+        let check = |path: &str, expected: Option<&str>| {
             assert_eq!(behind(path, "/x/Service.asmx"), expected, "{path}");
         };
-        check("/x/Service.asmx", Some(None));
-        check("/X/service.ASMX/", Some(None));
-        check("/x/Service.asmx/CallInterface", Some(Some("CallInterface")));
+        check("/x/Service.asmx", Some(""));
+        check("/X/service.ASMX/", Some(""));
+        check("/x/Service.asmx/CallInterface", Some("CallInterface"));
         check("/x/Service.asmx/a/b", None);
         check("/x/Service.asmxx", None);
         check("/x/头", None);

@@ -62,7 +62,9 @@ impl Opened {
                 let row = self.outbox.noted(&key)?;
                 let mut tries: Tries =
                     row.and_then(|it| serde_json::from_slice(&it).ok()).unwrap_or_default();
-                told.into_iter().for_each(|it| tries.add(it.clone()));
+                for one in told {
+                    tries.add(one.clone());
+                }
                 changes.push(Change::Put(key, serde_json::to_vec(&tries).unwrap_or_default()));
             }
             self.outbox.note(&changes, false)?;
@@ -90,7 +92,9 @@ fn by_record(attempts: &[Attempt]) -> BTreeMap<(u32, u64), Vec<&Told>> {
     let mut found: BTreeMap<(u32, u64), Vec<&Told>> = BTreeMap::new();
     for Attempt { seqs, told } in attempts {
         let day = day_of(told.at_ms);
-        seqs.iter().for_each(|seq| found.entry((day, *seq)).or_default().push(told));
+        for seq in seqs {
+            found.entry((day, *seq)).or_default().push(told);
+        }
     }
     found
 }

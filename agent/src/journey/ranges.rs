@@ -101,7 +101,9 @@ mod tests {
     #[track_caller]
     fn check(seqs: &[u64], next: u64, expected: &str) {
         let mut ranges = Vec::new();
-        seqs.iter().for_each(|seq| add(&mut ranges, *seq));
+        for seq in seqs {
+            add(&mut ranges, *seq);
+        }
         let again = unpacked(&packed(&ranges));
         let told: Vec<String> = from(&again, next, 4).iter().map(u64::to_string).collect();
         assert_eq!(told.join(" "), expected);

@@ -94,7 +94,7 @@ fn sources(folder: &Path, named: &mut BTreeSet<String>) {
         let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
         if path.is_dir() {
             sources(&path, named);
-        } else if name.ends_with(".rs") && name != "tests.rs" {
+        } else if path.extension().is_some_and(|it| it == "rs") && name != "tests.rs" {
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("\nmod tests {").next().unwrap();
             let code: String = code.split_whitespace().collect();

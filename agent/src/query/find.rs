@@ -61,8 +61,8 @@ fn by_key(
     let mut found = Found::default();
     let mut numbers = numbers.into_iter().filter(|it| *it >= lowest).peekable();
     while let Some(number) = numbers.next() {
-        let read = road.outbox.accepted_from(number, 1)?;
-        let record = read.envelopes.first().filter(|it| it.seq == number && it.key == key);
+        let page = road.outbox.accepted_from(number, 1)?;
+        let record = page.envelopes.first().filter(|it| it.seq == number && it.key == key);
         let Some(record) = record.filter(|it| fits(it, query, wanted)) else { continue };
         found.rows.push(told::told(road, query, record));
         if found.rows.len() >= wanted.rows_max {
@@ -83,18 +83,18 @@ fn walk(road: &Arc<Road>, query: &QueryConfig, wanted: &Wanted) -> Result<Found,
     let stop = next.saturating_add(LOOKED_AT_MAX);
     let mut found = Found::default();
     while next < end && next < stop {
-        let read = road.outbox.accepted_from(next, STEP)?;
-        for record in read.envelopes.iter().filter(|it| fits(it, query, wanted)) {
+        let page = road.outbox.accepted_from(next, STEP)?;
+        for record in page.envelopes.iter().filter(|it| fits(it, query, wanted)) {
             found.rows.push(told::told(road, query, record));
             if found.rows.len() >= wanted.rows_max {
                 found.next = Some(record.seq);
                 return Ok(found);
             }
         }
-        if read.next <= next {
+        if page.next <= next {
             break;
         }
-        next = read.next;
+        next = page.next;
     }
     found.next = (next < end).then_some(next - 1);
     Ok(found)

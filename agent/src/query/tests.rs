@@ -158,22 +158,15 @@ async fn ask(road: &Arc<Road>, asked: &str) -> (String, Value) {
 }
 
 /// Key and revision of what is told, and whether there is more.
-#[track_caller]
-fn check<'a>(
-    road: &'a Arc<Road>,
-    asked: &'a str,
-    expected: &'a str,
-) -> impl Future<Output = ()> + 'a {
-    async move {
-        let (text, told) = ask(road, asked).await;
-        let rows = told["data"]["records"].as_array().unwrap_or_else(|| panic!("{text}"));
-        let mut seen: Vec<String> = rows
-            .iter()
-            .map(|it| format!("{}{}", it["key"].as_str().unwrap(), it["revision"]))
-            .collect();
-        seen.extend(told["data"]["next"].as_str().map(|_| "next".to_owned()));
-        assert_eq!(seen.join(" "), expected, "{asked}: {text}");
-    }
+async fn check<'a>(road: &'a Arc<Road>, asked: &'a str, expected: &'a str) {
+    let (text, told) = ask(road, asked).await;
+    let rows = told["data"]["records"].as_array().unwrap_or_else(|| panic!("{text}"));
+    let mut seen: Vec<String> = rows
+        .iter()
+        .map(|it| format!("{}{}", it["key"].as_str().unwrap(), it["revision"]))
+        .collect();
+    seen.extend(told["data"]["next"].as_str().map(|_| "next".to_owned()));
+    assert_eq!(seen.join(" "), expected, "{asked}: {text}");
 }
 
 fn text(folder: &Path) -> String {

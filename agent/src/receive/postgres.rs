@@ -33,17 +33,14 @@ impl Table {
     }
 
     fn connected(&mut self) -> io::Result<&mut Connection> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let opened = Connection::open(&self.to).and_then(|mut connection| {
-                    connection.run(TABLE)?;
-                    Ok(connection)
-                });
-                opened.map_err(|error| {
-                    io::Error::new(error.kind(), format!("{}: {error}", self.to))
-                })?
-            }
+        let connection = if let Some(connection) = self.connection.take() {
+            connection
+        } else {
+            let opened = Connection::open(&self.to).and_then(|mut connection| {
+                connection.run(TABLE)?;
+                Ok(connection)
+            });
+            opened.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.to)))?
         };
         Ok(self.connection.insert(connection))
     }

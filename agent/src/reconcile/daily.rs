@@ -61,12 +61,8 @@ async fn once(road: &Arc<Road>, day: Date) -> bool {
         Ok(told) => (Outcome::of(&told), told, true),
         Err(trouble) => {
             let (code, reason) = (trouble.code().to_owned(), trouble.to_string());
-            let outcome = "unanswered".to_owned();
-            (
-                Outcome { outcome, code, reason, ..Outcome::default() },
-                serde_json::Value::Null,
-                false,
-            )
+            let word = "unanswered".to_owned();
+            (Outcome { word, code, reason, ..Outcome::default() }, serde_json::Value::Null, false)
         }
     };
     result.automatic = true;
@@ -88,7 +84,7 @@ async fn is_open(road: &Arc<Road>, day: &str) -> Result<bool, String> {
     let day = day.to_owned();
     let found = with(road, move |opened| {
         let over = opened.results.of(&day).is_some_and(|it| {
-            it.outcome != "unanswered" && it.waiting == 0 && it.at.get(..8) > Some(day.as_str())
+            it.word != "unanswered" && it.waiting == 0 && it.at.get(..8) > Some(day.as_str())
         });
         if over {
             return Ok(false);
@@ -102,7 +98,7 @@ async fn is_open(road: &Arc<Road>, day: &str) -> Result<bool, String> {
 }
 
 fn tell(day: &str, result: &Outcome) {
-    let Outcome { outcome, code, reason, counts, his_differs, .. } = result;
+    let Outcome { word: outcome, code, reason, counts, his_differs, .. } = result;
     if result.is_well() {
         tracing::info!(day, "the day balances");
     } else {

@@ -36,16 +36,19 @@ pub(super) fn read_sent(text: &str, channel: &str) -> Result<(String, Vec<Line>)
     if day.len() != 8 || super::follow::day_of(&day) == 1 {
         return Err(vec!["day 要写成 20261122 的样子".to_owned()]);
     }
-    lines.iter_mut().for_each(|it| channel.clone_into(&mut it.group.channel));
+    for line in &mut lines {
+        channel.clone_into(&mut line.group.channel);
+    }
     Ok((day, lines))
 }
 
 /// Lines whose first column is a day, the same in all.
 fn of_days(lines: Vec<Line>) -> Result<(String, Vec<Line>), Vec<String>> {
     let day = lines.first().map(|it| it.group.channel.clone()).unwrap_or_default();
-    match lines.iter().all(|it| it.group.channel == day) {
-        true => Ok((day, lines)),
-        false => Err(vec!["一次只送一天的合计".to_owned()]),
+    if lines.iter().all(|it| it.group.channel == day) {
+        Ok((day, lines))
+    } else {
+        Err(vec!["一次只送一天的合计".to_owned()])
     }
 }
 

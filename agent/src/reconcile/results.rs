@@ -26,7 +26,8 @@ pub(super) struct Outcome {
     /// When it was compared, `YYYYMMDDhhmmss`.
     pub(super) at: String,
     /// `balanced`, `different`, or `unanswered`: the platform did not tell.
-    pub(super) outcome: String,
+    #[serde(rename = "outcome")]
+    pub(super) word: String,
     /// Of what kept it from being told.
     pub(super) code: String,
     pub(super) reason: String,
@@ -54,7 +55,7 @@ impl Outcome {
         let count =
             |kind: &str| last.get(kind).and_then(Value::as_array).map_or(0, Vec::len) as u64;
         Outcome {
-            outcome: text(last, "outcome"),
+            word: text(last, "outcome"),
             counts: kinds.map(|it| (it.to_owned(), count(it))).into(),
             waiting: told.get("waiting").and_then(Value::as_u64).unwrap_or(0),
             ..Outcome::default()
@@ -62,7 +63,7 @@ impl Outcome {
     }
 
     pub(super) fn is_well(&self) -> bool {
-        self.outcome == "balanced" && self.his_differs.is_empty()
+        self.word == "balanced" && self.his_differs.is_empty()
     }
 
     fn told(&self, day: &str) -> Value {
@@ -135,13 +136,13 @@ impl Results {
     ) -> Option<Value> {
         let Kept { result, told } = read(&self.folder.join(format!("{day}{RESULT}")))?;
         // What was confirmed later was not part of it.
-        if result.at.as_str() < confirmed_at || result.outcome == "unanswered" {
+        if result.at.as_str() < confirmed_at || result.word == "unanswered" {
             return None;
         }
         let last = told.get("left").unwrap_or(&told);
         let has = |kind: &str| {
-            let list = last.get(kind).and_then(Value::as_array);
-            list.is_some_and(|it| it.iter().any(|it| text(it, "record_id") == record_id))
+            let records = last.get(kind).and_then(Value::as_array);
+            records.is_some_and(|it| it.iter().any(|it| text(it, "record_id") == record_id))
         };
         let partly = last.get("partly") == Some(&Value::Bool(true));
         let found = match (has("missing"), has("different"), partly) {
@@ -184,7 +185,7 @@ mod tests {
         keep(&results, &json!({ "outcome": "different", "left": { "outcome": "balanced" } }));
         check(&results, "balanced 0", Some("stored"), Some("stored"));
         check(&Results::open(folder.path()).unwrap(), "balanced 0", Some("stored"), Some("stored"));
-        let silent = Outcome { outcome: "unanswered".to_owned(), ..Outcome::default() };
+        let silent = Outcome { word: "unanswered".to_owned(), ..Outcome::default() };
         results.keep("20261122", silent, Value::Null).unwrap();
         check(&results, "unanswered 1", None, None);
     }

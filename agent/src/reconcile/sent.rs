@@ -26,7 +26,7 @@ pub(crate) enum Sent {
 /// Takes the totals that a channel's HIS sends.
 pub(crate) async fn take(road: &Arc<Road>, channel: &str, text: &str) -> Result<Sent, StoreError> {
     let (day, lines) = match his::read_sent(text, channel) {
-        Ok(read) => read,
+        Ok(totals) => totals,
         Err(problems) => return Ok(Sent::Unreadable(problems)),
     };
     let (channel, now) = (channel.to_owned(), pipeline::stamp(clock::now()));

@@ -111,7 +111,7 @@ impl Owed {
 fn own_envelope(org: &str, stated: &BTreeMap<String, String>) -> Map<String, Value> {
     let of_hospital = ENVELOPE.iter().filter_map(|name| stated.get_key_value(*name));
     let of_hospital = of_hospital.map(|(name, value)| (name.clone(), Value::from(value.as_str())));
-    Map::from_iter(of_hospital.chain([("fixmedins_code".to_owned(), Value::from(org))]))
+    of_hospital.chain([("fixmedins_code".to_owned(), Value::from(org))]).collect()
 }
 
 /// Whether the finding came of a check of what was about to be paid for: by the number of the

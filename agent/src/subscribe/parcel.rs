@@ -53,7 +53,7 @@ fn whole(config: &SubscriptionConfig, record: &Envelope) -> String {
     if !config.elements.is_empty() {
         return chosen(config, record);
     }
-    let text = String::from_utf8_lossy(&record.body);
+    let text = str::from_utf8(&record.body).unwrap_or_default();
     let head = text.trim_end().strip_suffix('}').unwrap_or_default();
     format!("{head},\"key\":{}}}", Value::from(record.key.as_str()))
 }

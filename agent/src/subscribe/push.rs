@@ -107,11 +107,11 @@ async fn push(road: &Arc<Road>, at: usize, stop: &CancellationToken) {
 
 fn step(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<Step, StoreError> {
     let mut place = it.standing().place.clone();
-    let read = road.outbox.accepted_from(place.next.max(1), AT_ONCE)?;
-    if read.missing > 0 {
-        tell_lost(it, &mut place, read.missing, "gone from the store");
+    let page = road.outbox.accepted_from(place.next.max(1), AT_ONCE)?;
+    if page.missing > 0 {
+        tell_lost(it, &mut place, page.missing, "gone from the store");
     }
-    if read.next <= place.next && read.envelopes.is_empty() {
+    if page.next <= place.next && page.envelopes.is_empty() {
         if it.again.swap(false, Ordering::SeqCst) {
             return send_again(road, it, stop);
         }
@@ -119,7 +119,7 @@ fn step(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<Step, 
     }
     let (mut changes, mut too_old, mut ended) = (Vec::new(), 0, Step::On);
     let oldest = horizon(it.config.keep_days);
-    for record in &read.envelopes {
+    for record in &page.envelopes {
         if stop.is_cancelled() {
             break;
         }
@@ -151,7 +151,7 @@ fn step(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<Step, 
         place.next = record.seq + 1;
     }
     if matches!(ended, Step::On) && !stop.is_cancelled() {
-        place.next = place.next.max(read.next);
+        place.next = place.next.max(page.next);
     }
     if too_old > 0 {
         tell_lost(it, &mut place, too_old, "older than keep_days");
@@ -281,8 +281,8 @@ fn send_again(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<
             if stop.is_cancelled() {
                 return Ok(Step::Done);
             }
-            let read = road.outbox.accepted_from(refused.seq, 1)?;
-            let record = read.envelopes.first().filter(|it| it.record_id == refused.record_id);
+            let page = road.outbox.accepted_from(refused.seq, 1)?;
+            let record = page.envelopes.first().filter(|it| it.record_id == refused.record_id);
             let is_taken = record.is_none_or(|record| matches!(sent(it, record), Sent::Taken));
             if !is_taken {
                 continue;

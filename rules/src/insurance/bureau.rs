@@ -287,7 +287,7 @@ mod tests {
         let told = "JR2 R7 1 2 - 医保端命中规则R7，没有写明内容 []";
         check(&answer(&format!(r#"{{"result":[{dumb}]}}"#)), told);
         check(
-            &answer(&format!(r#"{{"result":[{{"jr_id":"JR2"}}]}}"#)),
+            &answer(r#"{"result":[{"jr_id":"JR2"}]}"#),
             "JR2  3 2 - 医保端有一条提示，没有写明内容 []",
         );
     }

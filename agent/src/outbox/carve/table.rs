@@ -333,7 +333,7 @@ mod tests {
         block.extend([[0; 4], 1_u32.to_le_bytes()].concat());
         let mut shown = Vec::new();
         let told = each_entry(&block, |key, value| {
-            let [key, value] = [key, value].map(String::from_utf8_lossy);
+            let [key, value] = [key, value].map(|it| str::from_utf8(it).unwrap());
             shown.push(format!("{key}={value}"));
         });
         assert_eq!(told.map_or("none".to_owned(), |()| shown.join(" ")), expected);

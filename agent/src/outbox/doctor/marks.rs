@@ -12,6 +12,9 @@ pub(super) struct Marks {
     stretches: BTreeMap<(u8, Vec<u8>), (Vec<u8>, u64)>,
 }
 
+/// A family and a key of it.
+type Place<'a> = (u8, &'a [u8]);
+
 impl Marks {
     pub(super) fn note(&mut self, family: u8, first: &[u8], end: &[u8], seqno: u64) {
         if first < end {
@@ -24,13 +27,13 @@ impl Marks {
         self.told.sort_unstable();
         self.told.dedup();
         // Where a mark begins or ends, and how often each change is open there.
-        let mut edges: BTreeMap<(u8, &[u8]), Vec<(u64, bool)>> = BTreeMap::new();
+        let mut edges: BTreeMap<Place<'_>, Vec<(u64, bool)>> = BTreeMap::new();
         for (family, first, end, seqno) in &self.told {
             edges.entry((*family, first)).or_default().push((*seqno, true));
             edges.entry((*family, end)).or_default().push((*seqno, false));
         }
         let mut open: BTreeMap<u64, u32> = BTreeMap::new();
-        let mut begun: Option<((u8, &[u8]), u64)> = None;
+        let mut begun: Option<(Place<'_>, u64)> = None;
         let mut stretches = BTreeMap::new();
         for (place, changes) in edges {
             if let Some(((family, first), seqno)) = begun {

@@ -46,8 +46,13 @@ impl Address {
         if user.is_empty() || host.is_empty() || name.is_empty() {
             return Err("user, host and database must be given");
         }
-        let [user, password, host, name] = [user, password, host, name].map(unescaped);
-        Ok(Address { user, password, host, port, name })
+        Ok(Address {
+            user: unescaped(user)?,
+            password: unescaped(password)?,
+            host: unescaped(host)?,
+            port,
+            name: unescaped(name)?,
+        })
     }
 }
 
@@ -64,23 +69,22 @@ impl fmt::Debug for Address {
 }
 
 /// `%40` and the like.
-fn unescaped(text: &str) -> String {
+fn unescaped(text: &str) -> Result<String, &'static str> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, behind)) = rest.split_first() {
         let hex = behind.get(..2).and_then(|it| str::from_utf8(it).ok());
-        match hex.filter(|_| first == b'%').and_then(|it| u8::from_str_radix(it, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(first);
-                rest = behind;
-            }
+        if let Some(byte) =
+            hex.filter(|_| first == b'%').and_then(|it| u8::from_str_radix(it, 16).ok())
+        {
+            bytes.push(byte);
+            rest = behind.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(first);
+            rest = behind;
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8(bytes).map_err(|_| "what is escaped with % is not UTF-8")
 }
 
 impl Connection {
@@ -267,7 +271,7 @@ fn refusal(body: &[u8]) -> io::Error {
     let fields = body.split(|it| *it == 0);
     let of = |wanted: u8| {
         let found = fields.clone().find_map(|it| it.split_first().filter(|it| *it.0 == wanted));
-        found.map(|it| String::from_utf8_lossy(it.1).into_owned()).unwrap_or_default()
+        found.and_then(|(_, text)| str::from_utf8(text).ok()).unwrap_or("?")
     };
     io::Error::other(format!("PostgreSQL: {} {}", of(b'C'), of(b'M')))
 }
