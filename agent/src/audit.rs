@@ -19,7 +19,7 @@
 //! | `list`, `summary` | suspicions as rows, and counted by person, doctor, department, hospital |
 //! | `ratios`, `stock` | the reports F21 and F22, which are no findings |
 //! | `table` | rows for people: JSON, CSV, XLSX |
-//! | `routes` | what commands can ask |
+//! | `routes`, `why` | what commands can ask, and why a suspicion is one |
 //!
 //! Runs belong to whoever plans them: [`run()`] is a function, and blocks.
 
@@ -38,6 +38,7 @@ mod summary;
 pub mod suspicion;
 pub(crate) mod table;
 mod walk;
+mod why;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};

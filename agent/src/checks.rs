@@ -64,6 +64,7 @@ pub(crate) use self::kept::{past_in, with_past};
 use self::links::Uploaded;
 pub use self::log::Log;
 use self::records::Writer;
+pub(crate) use self::why::told as explained;
 use crate::config::Config;
 use crate::intake::Road;
 use crate::outbox::{Outbox, StoreError};

@@ -17,7 +17,7 @@ use super::list::Wanted;
 use super::page::Event;
 use super::states::{self, Said, Step};
 use super::summary::By;
-use super::{Asked, NotRun, answer, book, list, ratios, run, stock, summary};
+use super::{Asked, NotRun, answer, book, list, ratios, run, stock, summary, why};
 use crate::clock;
 use crate::control::{done, failed};
 use crate::intake::Road;
@@ -27,6 +27,7 @@ pub(crate) fn routes() -> Router<Arc<Road>> {
         .route("/admin/v1/audit/runs", get(runs).post(run_now))
         .route("/admin/v1/audit/suspicions", get(suspicions))
         .route("/admin/v1/audit/suspicions/{id}", get(show).post(say))
+        .route("/admin/v1/audit/suspicions/{id}/explain", get(why::explain))
         .route("/admin/v1/audit/feed", get(feed))
         .route("/admin/v1/audit/summary", get(summarise))
         .route("/admin/v1/audit/ratios", get(count_ratios))
@@ -212,7 +213,7 @@ async fn told(work: impl FnOnce() -> Result<Value, NotRun> + Send + 'static) -> 
     }
 }
 
-fn not_done(error: &NotRun) -> Response {
+pub(super) fn not_done(error: &NotRun) -> Response {
     let (status, code) = match error {
         NotRun::Busy => (StatusCode::CONFLICT, "I122"),
         NotRun::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "I122"),
@@ -227,7 +228,7 @@ fn wrong(reason: &str) -> Response {
     failed(StatusCode::BAD_REQUEST, "I121", &[reason.to_owned()])
 }
 
-fn unknown() -> Response {
+pub(super) fn unknown() -> Response {
     failed(StatusCode::NOT_FOUND, "I123", &["没有这个疑点".to_owned()])
 }
 

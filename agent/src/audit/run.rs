@@ -177,15 +177,8 @@ impl<'a> Run<'a> {
     /// Judges one encounter, and writes what that does to its suspicions.
     fn judge(&mut self, mut met: Met) -> Result<(), NotRun> {
         let (now, began) = (clock::now(), std::time::Instant::now());
-        let facts = &mut met.told.facts;
-        facts.scene = Some(self.scene);
-        if let Group::Present(patient) = &mut facts.patient {
-            patient.patn_id = Some(met.found.patient());
-        }
-        if let Group::Present(history) = &mut facts.history {
-            history.since = self.road.history.since();
-        }
-        let at = end_of(self.day).min(now.max(self.day.at(0, 0, 0, 0)));
+        made_ready(self.road, &mut met, self.scene);
+        let at = moment(self.day, now);
         let verdict = rules::evaluate(&self.sets.rules, &met.told.facts, at);
         self.ran.encounters += 1;
         for it in &verdict.unknown {
@@ -309,6 +302,23 @@ pub(super) fn accounts(outbox: &Outbox, is_running: bool) -> Result<Vec<Ran>, No
 /// The name of a scene in files and requests.
 pub(super) fn name_of(scene: Scene) -> &'static str {
     Scene::NAMES.iter().find(|(_, it)| *it == scene).map_or("", |(name, _)| name)
+}
+
+/// What records of an encounter do not say themselves: the scene, who it is, how far back is known.
+pub(super) fn made_ready(road: &Road, met: &mut Met, scene: Scene) {
+    let facts = &mut met.told.facts;
+    facts.scene = Some(scene);
+    if let Group::Present(patient) = &mut facts.patient {
+        patient.patn_id = Some(met.found.patient());
+    }
+    if let Group::Present(history) = &mut facts.history {
+        history.since = road.history.since();
+    }
+}
+
+/// When everything is looked at: the end of the day, unless it is still to come.
+pub(super) fn moment(day: Date, now: DateTime) -> DateTime {
+    end_of(day).min(now.max(day.at(0, 0, 0, 0)))
 }
 
 /// What was found, each suspicion once: two findings of a rule about the same lines (one drug that goes

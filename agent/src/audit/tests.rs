@@ -191,6 +191,30 @@ fn only_what_nobody_answered_in_time_escalates_and_only_once() {
 }
 
 /// An agent without doors: records are accepted, the past follows, checks are kept.
+#[test]
+fn why_a_suspicion_is_one() {
+    let house = House::open();
+    house.stay("ZY1");
+    house.run(Scene::DailyBatch, "2026-05-12").unwrap();
+    let it = house.found().into_iter().next().unwrap();
+    let told = house.explained(&it.id);
+    let text = told["data"]["findings"][0]["explanation"].as_str().unwrap_or_default();
+    assert!(text.contains(&it.rule_name), "{told:#}");
+    assert_eq!(
+        (&told["data"]["day"], &told["data"]["no_longer_found"]),
+        (&json!("20260512"), &Value::Null)
+    );
+    assert_eq!(house.explained("nobody")["detail"][0]["code"], json!("I123"));
+    // What is not there any more is told as such.
+    let gone = Suspicion { id: "gone".to_owned(), text: "曾经".to_owned(), ..it };
+    house.road.outbox.shelve(&book::put(&gone)).unwrap();
+    let told = house.explained("gone");
+    assert_eq!(
+        (&told["data"]["findings"], &told["data"]["no_longer_found"]),
+        (&json!([]), &json!("曾经"))
+    );
+}
+
 /// A ward answers by the door of its HIS, in its own words or in a channel's: all or none.
 #[test]
 fn a_department_answers_by_the_door_of_its_his() {
@@ -311,6 +335,16 @@ impl House {
             assert!(answer.status().is_success());
             self.road.checks.flush().await;
         });
+    }
+
+    fn explained(&self, id: &str) -> Value {
+        self.runtime.block_on(async {
+            let address = format!("/admin/v1/audit/suspicions/{id}/explain");
+            let request = Request::get(address).body(Body::empty()).unwrap();
+            let answer = crate::control::routes(&self.road).oneshot(request).await.unwrap();
+            let bytes = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+            serde_json::from_slice(&bytes).unwrap()
+        })
     }
 
     /// What the door says to a department: the status, and the state or the refusal.

@@ -105,7 +105,7 @@ fn why(road: &Road, check: &Check, finding: Option<&str>) -> Result<Value, Strin
 }
 
 /// For programs, with the same for people beside it.
-fn told(json: &str, text: &str) -> Value {
+pub(crate) fn told(json: &str, text: &str) -> Value {
     let mut told: Value = serde_json::from_str(json).unwrap_or_default();
     if let Some(members) = told.as_object_mut() {
         members.insert("explanation".to_owned(), Value::from(text));

@@ -67,6 +67,11 @@ fn act(config: &Config, action: &Action) -> Result<(), Failed> {
             let address = format!("/admin/v1/audit/suspicions/{}", client::escaped(id));
             say!("{:#}", client::get(socket, &address)?);
         }
+        Action::Explain { id, json } => {
+            let id = client::escaped(id);
+            let address = format!("/admin/v1/audit/suspicions/{id}/explain");
+            explain(&client::get(socket, &address)?, *json);
+        }
         Action::Answer { id, state, reason, by } => {
             let address = format!("/admin/v1/audit/suspicions/{}", client::escaped(id));
             let body = json!({ "state": state, "reason": reason, "by": by });
@@ -109,6 +114,19 @@ fn give_report(config: &Config, report: &Report) -> Result<(), Failed> {
 fn table(told: &Value) -> Result<Table, Failed> {
     let read = serde_json::from_value(told.clone());
     read.map_err(|error| Failed::Unanswered(ControlError::Garbled(error.to_string())))
+}
+
+fn explain(told: &Value, json: bool) {
+    if json {
+        say!("{told:#}");
+        return;
+    }
+    for it in list(told, "findings") {
+        say!("{}", it.get("explanation").and_then(Value::as_str).unwrap_or_default().trim_end());
+    }
+    if let Some(text) = told.get("no_longer_found").and_then(Value::as_str) {
+        say!("按现在的记录和规则不再发现：{text}");
+    }
 }
 
 /// A run in a line.

@@ -45,6 +45,7 @@ pub(super) const CONTROL: &[Operation] = &[
     send("post", "/admin/v1/audit/runs", "审核", "现在审核"),
     get("/admin/v1/audit/suspicions", "审核", "疑点"),
     get("/admin/v1/audit/suspicions/{id}", "审核", "一个疑点的经过"),
+    get("/admin/v1/audit/suspicions/{id}/explain", "审核", "一个疑点为什么是疑点"),
     send("post", "/admin/v1/audit/suspicions/{id}", "审核", "对疑点的答复"),
     get("/admin/v1/audit/feed", "审核", "通知科室的内容"),
     get("/admin/v1/audit/summary", "审核", "疑点汇总"),

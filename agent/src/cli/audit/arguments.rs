@@ -44,6 +44,14 @@ pub(super) enum Action {
         /// 疑点编号 | its id
         id: String,
     },
+    /// 一个疑点为什么是疑点：哪一行知识、哪些输入、怎样算的 | why a suspicion is one
+    Explain {
+        /// 疑点编号 | its id
+        id: String,
+        /// 供程序读 | for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// 科室说明、整改，医保办关闭、退回 | what a department or the insurance office says
     Answer {
         /// 疑点编号 | its id
