@@ -246,7 +246,7 @@ impl Asking {
             }
         };
         let read = tokio::time::timeout(Duration::from_secs(10), reading).await;
-        let heard = text(heard);
+        let heard = text(&heard);
         assert!(read.is_ok(), "no {word} in {heard}");
         heard
     }
@@ -256,7 +256,7 @@ impl Asking {
         let reading = self.0.read_to_end(&mut heard);
         let read = tokio::time::timeout(Duration::from_secs(10), reading).await;
         assert!(read.is_ok(), "it is still connected");
-        text(heard)
+        text(&heard)
     }
 }
 
@@ -264,12 +264,9 @@ fn holds(heard: &[u8], word: &str) -> bool {
     heard.windows(word.len()).any(|it| it == word.as_bytes())
 }
 
-/// As much of it as is whole: a read may end within a character.
-fn text(mut heard: Vec<u8>) -> String {
-    if let Err(error) = str::from_utf8(&heard) {
-        heard.truncate(error.valid_up_to());
-    }
-    String::from_utf8(heard).unwrap()
+/// Without what is no text: the heads of frames, and a character that a read cut in two.
+fn text(heard: &[u8]) -> String {
+    heard.utf8_chunks().map(|it| it.valid()).collect()
 }
 
 /// One check of an encounter of its own, with these findings.
