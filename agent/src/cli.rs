@@ -126,6 +126,8 @@ enum Command {
 
 /// The command line to an exit code.
 pub fn main() -> ExitCode {
+    // A panic unwinds through here, and its reason is in the last lines.
+    let _log = telemetry::WrittenAtEnd;
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -162,7 +164,6 @@ pub fn main() -> ExitCode {
 }
 
 fn code(exit: Exit) -> ExitCode {
-    telemetry::flush();
     ExitCode::from(exit as u8)
 }
 

@@ -50,7 +50,7 @@ pub(crate) mod routes;
 mod seen;
 mod then;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -70,6 +70,8 @@ use crate::patient_key::PatientKey;
 #[derive(Debug)]
 pub struct History {
     state: RwLock<State>,
+    /// Held by whoever begins anew.
+    anew: Mutex<()>,
     /// Room for checks that wait for the disk.
     disk: Arc<Semaphore>,
 }
@@ -89,7 +91,11 @@ enum State {
 impl History {
     pub(crate) fn new(config: &Config) -> History {
         let state = if config.history.keep_days == 0 { State::Off } else { State::Closed };
-        History { state: RwLock::new(state), disk: Arc::new(Semaphore::new(DISK_READS_MAX)) }
+        History {
+            state: RwLock::new(state),
+            anew: Mutex::default(),
+            disk: Arc::new(Semaphore::new(DISK_READS_MAX)),
+        }
     }
 
     /// Opens the past, or says why it stays unknown: that is no reason not to start. Blocks.
@@ -122,13 +128,24 @@ impl History {
         Ok(())
     }
 
-    /// Removes everything and begins anew with the key there is. Blocks.
+    /// Removes everything and begins anew with the key there is; never what is switched off. Blocks.
     pub(crate) fn begin_anew(&self, config: &Config, outbox: &Outbox) -> Result<(), StoreError> {
+        if matches!(self.now(), State::Off) {
+            return Err(StoreError::Failed {
+                operation: "begin the past of patients anew",
+                cause: "it is switched off: set history.keep_days above 0".to_owned(),
+            });
+        }
+        let _alone = self.anew.lock().unwrap_or_else(PoisonError::into_inner);
         let file = &config.history.key_file;
         let key = PatientKey::open(file).map_err(|error| StoreError::Failed {
             operation: "read the key of patients",
             cause: error.to_string(),
         })?;
+        // Who still holds the ledger that was must not write among the rows of the new one: a fold
+        // would set its own place behind the records that are to be folded again.
+        let before = self.ledger();
+        let _turn = before.as_ref().map(Ledger::close);
         self.set(State::Closed);
         Ledger::begin_anew(outbox, &key, clock::now().date())?;
         self.open(config, outbox)

@@ -40,10 +40,16 @@ pub fn log(config: &LogConfig) {
     }
 }
 
-/// Waits until the log is written, before the process ends; for a bounded time.
-pub(crate) fn flush() {
-    if let Some(behind) = behind::LOG.get() {
-        behind.flush();
+/// Waits until the log is written when it goes, at the end of the process or of a panic; for a bounded
+/// time.
+#[derive(Debug)]
+pub(crate) struct WrittenAtEnd;
+
+impl Drop for WrittenAtEnd {
+    fn drop(&mut self) {
+        if let Some(behind) = behind::LOG.get() {
+            behind.flush();
+        }
     }
 }
 

@@ -159,6 +159,9 @@ impl Ledger {
     /// Takes the next records in, a bounded number.
     pub(super) fn fold(&self, today: Date) -> Result<Folded, StoreError> {
         let mut links = self.turn();
+        if links.closed {
+            return Err(StoreError::Stopped);
+        }
         if links.is_full() {
             links.clear();
         }
@@ -341,6 +344,9 @@ impl Ledger {
     /// Removes all that is kept of whoever is named so, from the disk too. Says of how many rows.
     pub(super) fn forget(&self, named: &Named) -> Result<u64, StoreError> {
         let mut links = self.turn();
+        if links.closed {
+            return Err(StoreError::Stopped);
+        }
         let patients = self.patients(named, Reach::Disk).map_err(store_error)?;
         let mut changes: Vec<Change> =
             self.ids(named).all().map(|it| Change::Remove(keys::link(&it))).collect();
@@ -396,6 +402,14 @@ impl Ledger {
     /// Whoever changes rows does so alone.
     pub(super) fn turn(&self) -> MutexGuard<'_, Links> {
         self.0.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets nobody write any more, once whoever does has come to an end. Until what comes back is
+    /// dropped they wait.
+    pub(super) fn close(&self) -> MutexGuard<'_, Links> {
+        let mut links = self.turn();
+        links.closed = true;
+        links
     }
 
     pub(super) fn outbox(&self) -> &Outbox {

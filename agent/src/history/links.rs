@@ -37,6 +37,8 @@ pub(super) struct Links {
     known: HashMap<Pseudonym, Link>,
     /// How strong the id is by which a patient is called; see [`alias`](super::alias).
     pub(super) called: HashMap<Pseudonym, u8>,
+    /// The history began anew meanwhile: nothing is written by this one any more.
+    pub(super) closed: bool,
 }
 
 impl Ids {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::civil::Date;
 use rules::facts::History;
-use rules::past::Noted;
+use rules::past::{Note, Noted};
 
 use super::keys::{self, Pseudonym};
 use crate::outbox::Change;
@@ -115,22 +115,23 @@ impl Remembered {
 
     pub(super) fn find(&self, asked: &Asked, today: Date) -> Option<Known> {
         let past = self.pasts().by_asked.get(asked).filter(|it| it.today == today)?.clone();
-        let is_as_it_was = |places: &[AtomicU64], of: &[Pseudonym], at: Moment| {
-            let changed = of.iter().filter_map(|it| places.get(place(it)));
-            changed.map(|it| it.load(Ordering::SeqCst)).all(|it| it <= at.0)
-        };
-        if !is_as_it_was(&self.records, &past.looked_at, past.records_at) {
+        if !self.has_its_records(&past) {
             return None;
         }
-        let is_whole = is_as_it_was(&self.told, &past.told_under, past.told_at);
+        let is_whole = self.has_what_was_told(&past);
         Some(if is_whole { Known::Whole(past) } else { Known::Records(past) })
     }
 
     pub(super) fn keep(&self, asked: Asked, past: Past) {
-        if past.lines() > LINES_MAX / 4 {
+        if past.lines() > LINES_MAX / 4 || asked.bytes() > ASKED_BYTES_MAX {
             return;
         }
         let mut pasts = self.pasts();
+        // Who was forgotten while this was read is not to come back: who forgets changes rows first,
+        // and empties the memory then.
+        if !self.has_its_records(&past) || !self.has_what_was_told(&past) {
+            return;
+        }
         let mut gone = pasts.insert(asked, past);
         if pasts.lines > LINES_MAX || pasts.by_asked.len() > PASTS_MAX {
             gone.extend(pasts.take_oldest());
@@ -138,6 +139,14 @@ impl Remembered {
         drop(pasts);
         // Not while others wait.
         drop(gone);
+    }
+
+    fn has_its_records(&self, past: &Past) -> bool {
+        is_as_it_was(&self.records, &past.looked_at, past.records_at)
+    }
+
+    fn has_what_was_told(&self, past: &Past) -> bool {
+        is_as_it_was(&self.told, &past.told_under, past.told_at)
     }
 
     fn pasts(&self) -> MutexGuard<'_, Pasts> {
@@ -168,9 +177,29 @@ impl Pasts {
 impl Past {
     /// About how much memory it takes, in lines of a kilobyte.
     fn lines(&self) -> usize {
-        let of_history = |it: &Arc<History>| it.orders.len() + it.labs.len() + it.diagnoses.len();
-        1 + self.told.len() + self.history.as_ref().map_or(0, of_history)
+        let told = self.told.iter().flat_map(|it| &it.notes).map(lines_of).sum::<usize>();
+        1 + self.told.len() + told + self.history.as_deref().map_or(0, lines_of_history)
     }
+}
+
+impl Asked {
+    fn bytes(&self) -> usize {
+        self.patn_id.len() + self.encounter.as_ref().map_or(0, String::len)
+    }
+}
+
+fn lines_of(note: &Note) -> usize {
+    if let Note::Allergies(all) = note { all.len() } else { 1 }
+}
+
+fn lines_of_history(it: &History) -> usize {
+    let of_visits = it.orders.len() + it.diagnoses.len() + it.stays.len() + it.surgeries.len();
+    of_visits + it.labs.len() + it.allergies.len()
+}
+
+fn is_as_it_was(places: &[AtomicU64], of: &[Pseudonym], at: Moment) -> bool {
+    let changed = of.iter().filter_map(|it| places.get(place(it)));
+    changed.map(|it| it.load(Ordering::SeqCst)).all(|it| it <= at.0)
 }
 
 /// Pseudonyms are hashes already.
@@ -184,3 +213,5 @@ const PLACES: usize = 4096;
 const PASTS_MAX: usize = 1024;
 /// About 20 MB.
 const LINES_MAX: usize = 16_384;
+/// Ids longer than any number of a patient and an encounter together.
+const ASKED_BYTES_MAX: usize = 1024;

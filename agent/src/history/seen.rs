@@ -50,7 +50,10 @@ impl History {
 impl Ledger {
     /// Keeps what checks told, all or nothing. Gives how many rows that changed.
     pub(super) fn see(&self, seen: Vec<Seen>, today: Date) -> Result<u64, StoreError> {
-        let _turn = self.turn();
+        let turn = self.turn();
+        if turn.closed {
+            return Ok(0);
+        }
         let mut rows = Rows::new();
         for it in seen {
             let named = past::named_by(&it.patn_id);
@@ -62,7 +65,10 @@ impl Ledger {
     }
 
     pub(super) fn hear(&self, about: &AboutLines, today: Date) -> Result<(), StoreError> {
-        let _turn = self.turn();
+        let turn = self.turn();
+        if turn.closed {
+            return Ok(());
+        }
         let mut rows = Rows::new();
         let named = past::named_by(&about.patn_id);
         if let Some(row) = self.row_of(&mut rows, &named, &about.encounter)? {

@@ -184,6 +184,51 @@ fn another_key_reads_nothing_and_the_past_is_unknown_until_it_begins_anew() {
     drop(writer);
 }
 
+/// Whoever was at work when the history began anew leaves nothing in it.
+#[test]
+fn the_ledger_that_was_writes_nothing_after_a_new_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut house = House::open(folder.path());
+    house.accept("MZ1", &[order("1", "YP1")]);
+    let config = config(folder.path());
+    let history = History::new(&config);
+    history.open(&config, &house.outbox).unwrap();
+    let before = history.ledger().unwrap();
+    std::thread::scope(|scope| {
+        // A fold between its reading and its writing.
+        let turn = before.turn();
+        let beginning = scope.spawn(|| history.begin_anew(&config, &house.outbox));
+        std::thread::sleep(Duration::from_millis(100));
+        let far = keys::dated(keys::NEVER, &99u64.to_be_bytes());
+        before.change_rows(&[crate::outbox::Change::Put(keys::CURSOR.to_vec(), far)]).unwrap();
+        drop(turn);
+        beginning.join().unwrap().unwrap();
+    });
+    house.ledger = before;
+    house.append("MZ1", &[order("2", "YP2")]);
+    assert_eq!(house.ledger.fold(day()), Err(StoreError::Stopped));
+    assert_eq!(house.ledger.forget(&past::named_by("P1")), Err(StoreError::Stopped));
+    assert_eq!(house.ask("P1", "MZ1"), 0);
+    house.answer("P1", true);
+    house.ledger = history.ledger().unwrap();
+    assert_eq!((house.of("P1").as_str(), house.rows_of_checks()), ("nobody", 0));
+    house.fold();
+    assert_eq!(house.of("P1"), "YP1 YP2");
+}
+
+#[test]
+fn what_is_switched_off_does_not_begin_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    let mut config = config(folder.path());
+    config.history.keep_days = 0;
+    let history = History::new(&config);
+    history.open(&config, &house.outbox).unwrap();
+    let refused = history.begin_anew(&config, &house.outbox).unwrap_err();
+    assert!(refused.to_string().contains("history.keep_days"), "{refused}");
+    assert_eq!(history.standing(), json!({ "state": "off" }));
+}
+
 #[test]
 fn a_first_use_outlives_its_line_but_not_its_void() {
     let folder = tempfile::tempdir().unwrap();

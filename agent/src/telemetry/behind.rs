@@ -49,14 +49,17 @@ pub(super) struct Line<'a> {
 impl Behind {
     /// To standard error; `None` when the system has no thread to spare.
     pub(super) fn start() -> Option<Behind> {
-        Behind::to(io::stderr())
+        Behind::to(io::stderr(), |lines| {
+            tracing::warn!(lines, "the log could not be written in time and misses lines");
+        })
     }
 
-    fn to(out: impl Write + Send + 'static) -> Option<Behind> {
+    /// To anywhere; `tell` says in the log how many lines are lost.
+    fn to(out: impl Write + Send + 'static, tell: impl Fn(u64) + Send + 'static) -> Option<Behind> {
         let behind = Behind(Arc::default());
         let shared = Arc::clone(&behind.0);
         let name = "log".to_owned();
-        thread::Builder::new().name(name).spawn(move || shared.write_for_ever(out)).ok()?;
+        thread::Builder::new().name(name).spawn(move || shared.write_for_ever(out, tell)).ok()?;
         Some(behind)
     }
 
@@ -82,21 +85,19 @@ impl Shared {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_for_ever(&self, mut out: impl Write) {
+    fn write_for_ever(&self, mut out: impl Write, tell: impl Fn(u64)) {
         let mut lines = Vec::new();
         loop {
             let lost = self.take(&mut lines);
             // Nobody could be told that the log cannot be written.
             let _ = out.write_all(&lines);
             lines.clear();
+            // Before anybody who waits is let go: it is a line of the log, too.
+            if lost > 0 {
+                tell(lost);
+            }
             self.waiting().is_writing = false;
             self.written.notify_all();
-            if lost > 0 {
-                tracing::warn!(
-                    lines = lost,
-                    "the log could not be written in time and misses lines"
-                );
-            }
         }
     }
 
@@ -172,7 +173,7 @@ mod tests {
     #[test]
     fn lines_of_a_moment_are_written_together_and_in_order() {
         let (out, written) = Out::new();
-        let behind = Behind::to(out).unwrap();
+        let behind = Behind::to(out, drop).unwrap();
         for line in ["one\n", "two\n", "three\n"] {
             behind.make_writer().write_all(line.as_bytes()).unwrap();
         }
@@ -186,7 +187,7 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_disk_that_stands_still() {
         let (gate, closed) = mpsc::sync_channel::<()>(0);
-        let behind = Behind::to(Stuck(closed)).unwrap();
+        let behind = Behind::to(Stuck(closed), drop).unwrap();
         let line = vec![b'x'; 1 << 10];
         let begun = Instant::now();
         for _ in 0..10_000 {
@@ -197,6 +198,55 @@ mod tests {
         assert!(waiting.lines.len() <= BYTES_MAX && waiting.lost > 7_000, "{}", waiting.lost);
         drop(waiting);
         drop(gate);
+    }
+
+    #[test]
+    fn who_waits_for_the_end_waits_for_the_word_about_lost_lines_too() {
+        let (gate, opened) = mpsc::sync_channel::<()>(0);
+        let (out, written) = Out::new();
+        let log = Arc::new(OnceLock::<Behind>::new());
+        let teller = Arc::clone(&log);
+        let tell = move |lost: u64| {
+            thread::sleep(Duration::from_millis(50));
+            let line = format!("{lost} lost\n");
+            teller.get().unwrap().make_writer().write_all(line.as_bytes()).unwrap();
+        };
+        let behind = Behind::to(Gated(opened, out), tell).unwrap();
+        log.set(behind.clone()).unwrap();
+        let line = vec![b'x'; BYTES_MAX];
+        for _ in 0..2 {
+            behind.make_writer().write_all(&line).unwrap();
+        }
+        drop(gate);
+        behind.flush();
+        assert!(written.try_iter().any(|it| it == "1 lost\n"));
+    }
+
+    #[test]
+    fn a_panic_loses_no_line() {
+        let (out, written) = Out::new();
+        assert!(LOG.set(Behind::to(out, drop).unwrap()).is_ok(), "nobody else sets it in tests");
+        let panics = || {
+            let _written = crate::telemetry::WrittenAtEnd;
+            LOG.get().unwrap().make_writer().write_all(b"the last words\n").unwrap();
+            panic!("on purpose");
+        };
+        assert!(std::panic::catch_unwind(panics).is_err());
+        assert_eq!(written.try_iter().collect::<String>(), "the last words\n");
+    }
+
+    /// Writes nothing before the gate is gone.
+    struct Gated(mpsc::Receiver<()>, Out);
+
+    impl Write for Gated {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 
     struct Out(mpsc::Sender<String>);

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
+use super::super::remembered::{Asked, Past, Remembered};
 use super::*;
+use crate::outbox::Change;
 
 #[test]
 fn it_is_read_once_and_again_when_a_record_came() {
@@ -58,6 +60,70 @@ fn the_memory_is_bounded() {
     let kept = all.iter().filter(|it| it.upgrade().is_some()).count();
     assert!((1..=1_024).contains(&kept), "{kept}");
     assert!(all.last().unwrap().upgrade().is_some(), "the last went first");
+}
+
+/// Who reads while somebody is forgotten comes too late to keep what it read.
+#[test]
+fn a_past_of_before_a_change_is_not_kept_after_it() {
+    for (key, is_kept) in [(b"R", false), (b"L", false), (b"Q", false), (b"E", true)] {
+        let memory = Remembered::default();
+        let (past, history) = past_in(&memory, rules::facts::History::default(), vec![]);
+        let key = [&key[..], &[7; 16]].concat();
+        memory.changed(&[Change::RemoveRange(key.clone(), key)]);
+        memory.forget();
+        memory.keep(asked_from("MZ1"), past);
+        assert_eq!(history.upgrade().is_some(), is_kept);
+    }
+}
+
+#[test]
+fn everything_in_a_past_counts_against_the_bound() {
+    use rules::facts::{Allergy, History, Stay, Surgery};
+    fn many<T: Clone + Default>() -> Vec<T> {
+        vec![T::default(); 5_000]
+    }
+    let told = |notes| vec![Noted { identity: 1, encounter: String::new(), notes }];
+    let none = History::default;
+    is_kept(none(), vec![], "MZ1", true);
+    is_kept(History { allergies: many::<Allergy>(), ..none() }, vec![], "MZ1", false);
+    is_kept(History { stays: many::<Stay>(), ..none() }, vec![], "MZ1", false);
+    is_kept(History { surgeries: many::<Surgery>(), ..none() }, vec![], "MZ1", false);
+    is_kept(none(), told(vec![past::Note::Allergies(many())]), "MZ1", false);
+    is_kept(none(), told(vec![past::Note::Void; 5_000]), "MZ1", false);
+    is_kept(none(), vec![], &"M".repeat(1_022), true);
+    is_kept(none(), vec![], &"M".repeat(1_023), false);
+}
+
+#[track_caller]
+fn is_kept(history: rules::facts::History, told: Vec<Noted>, encounter: &str, expected: bool) {
+    let memory = Remembered::default();
+    let (past, history) = past_in(&memory, history, told);
+    memory.keep(asked_from(encounter), past);
+    assert_eq!(history.upgrade().is_some(), expected);
+}
+
+fn asked_from(encounter: &str) -> Asked {
+    Asked { patn_id: "P1".to_owned(), encounter: Some(encounter.to_owned()) }
+}
+
+/// The past of the patient whose pseudonym is all sevens, and an eye on whether it is still there.
+fn past_in(
+    memory: &Remembered,
+    history: rules::facts::History,
+    told: Vec<Noted>,
+) -> (Past, std::sync::Weak<rules::facts::History>) {
+    let history = Arc::new(history);
+    let eye = Arc::downgrade(&history);
+    let past = Past {
+        today: day(),
+        history: Some(history),
+        told: Arc::new(told),
+        looked_at: Arc::new([[7; 16]]),
+        told_under: Arc::new([[7; 16]]),
+        records_at: memory.moment(),
+        told_at: memory.moment(),
+    };
+    (past, eye)
 }
 
 impl House {
