@@ -3,6 +3,7 @@
 //! The parameters become the children of the document's root under the names that the service
 //! is described with, so that a mapping reads them the same whichever client sent them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::service::{SoapOperation, SoapReply, SoapService};
@@ -129,21 +130,34 @@ fn name_parameters(operation: &SoapOperation, document: &mut Document) {
     }
 }
 
-/// In rpc/encoded a parameter may be a reference to an element behind the operation.
+/// In rpc/encoded a parameter may be a reference to an element behind the operation. The elements
+/// are gone through once: a body can hold as many references as a document can hold nodes.
 fn follow_references(document: &mut Document, body: NodeId, operation: Option<NodeId>) {
     let Some(operation) = operation else { return };
-    let parameters: Vec<NodeId> = elements(document, operation).collect();
-    for parameter in parameters {
-        let reference = attribute(document, parameter, "href")
-            .and_then(|it| it.strip_prefix('#'))
-            .or_else(|| attribute(document, parameter, "ref"));
-        let target = reference.and_then(|reference| {
-            elements(document, body).find(|it| attribute(document, *it, "id") == Some(reference))
-        });
-        if let Some(target) = target.filter(|_| document.content(parameter) == Content::Empty) {
-            document.share_content(target, parameter);
+    let referring: Vec<(NodeId, &str)> = elements(document, operation)
+        .filter(|it| document.content(*it) == Content::Empty)
+        .filter_map(|it| reference(document, it).map(|to| (it, to)))
+        .collect();
+    if referring.is_empty() {
+        return;
+    }
+    let mut by_id = BTreeMap::new();
+    // The operation itself is no target: a parameter would then be its own descendant.
+    for element in elements(document, body).filter(|it| *it != operation) {
+        if let Some(id) = attribute(document, element, "id") {
+            by_id.entry(id).or_insert(element);
         }
     }
+    let found = referring.into_iter().filter_map(|(it, to)| Some((*by_id.get(to)?, it)));
+    let found: Vec<(NodeId, NodeId)> = found.collect();
+    for (target, parameter) in found {
+        document.share_content(target, parameter);
+    }
+}
+
+fn reference(document: &Document, parameter: NodeId) -> Option<&str> {
+    let href = attribute(document, parameter, "href").and_then(|it| it.strip_prefix('#'));
+    href.or_else(|| attribute(document, parameter, "ref"))
 }
 
 fn attribute<'d>(document: &'d Document, element: NodeId, name: &str) -> Option<&'d str> {

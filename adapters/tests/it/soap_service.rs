@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use adapters::{
     Input, Limits, SoapCall, SoapOperation, SoapReply, SoapService, SoapStyle, SoapVersion,
@@ -42,6 +43,24 @@ fn parameters_are_found_however_they_are_written() {
         "",
         told,
     );
+}
+
+/// A body of half a megabyte, in which every parameter refers to the last of as many elements.
+#[test]
+fn references_are_followed_in_bounded_time() {
+    let began = Instant::now();
+    let inner = format!(
+        "<CallInterface xmlns='http://tempuri.org/'>{}</CallInterface>{}<r id='z'>b</r>",
+        "<a href='#z'/>".repeat(20_000),
+        "<r id='y'/>".repeat(20_000),
+    );
+    let told = picture(body(&inner).as_bytes(), "text/xml");
+    assert_eq!(told.matches(" a=b").count(), 20_000);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    // What would hold itself stays empty.
+    let inner =
+        "<CallInterface xmlns='http://tempuri.org/' id='z'><msgBody href='#z'/></CallInterface>";
+    check(&body(inner), "", "CallInterface {http://tempuri.org/} msgBody=");
 }
 
 #[test]

@@ -241,18 +241,18 @@ fn under(path: &str, ours: &str) -> bool {
 
 /// What the doors may not do to each other.
 pub(super) fn prove(channels: &[ChannelConfig], to: &mut Complaints<'_>) {
-    let mut taken: Vec<String> = Vec::new();
+    let mut taken: Vec<(String, &SoapConfig)> = Vec::new();
     for channel in channels {
         let Some(door) = &channel.soap else { continue };
         for path in door.paths.iter().map(|it| it.to_ascii_lowercase()) {
-            if taken.contains(&path) {
+            if taken.iter().any(|it| it.0 == path) {
                 to.error(
                     "A008",
                     door.offset,
                     format!("`{path}` is the address of another service"),
                 );
             }
-            taken.push(path);
+            taken.push((path, door));
         }
         takes_envelopes(channel, door.offset, to);
         for other in door.leads.iter().filter_map(|it| it.channel.as_ref()) {
@@ -263,6 +263,20 @@ pub(super) fn prove(channels: &[ChannelConfig], to: &mut Complaints<'_>) {
                 let hint = mappings::suggestion(other, names);
                 let message = format!("an operation leads to no channel `{other}`{hint}");
                 to.error("A004", door.offset, message);
+            }
+        }
+    }
+    operations_are_no_services(&taken, to);
+}
+
+/// What stands behind a service's address is an operation, and cannot be a service as well.
+fn operations_are_no_services(taken: &[(String, &SoapConfig)], to: &mut Complaints<'_>) {
+    for (base, door) in taken {
+        for (path, other) in taken {
+            let word = path.strip_prefix(base.as_str()).and_then(|it| it.strip_prefix('/'));
+            if word.is_some_and(|it| door.service.operation(it).is_some()) {
+                let message = format!("`{path}` is the address of an operation of `{base}`");
+                to.error("A008", other.offset, message);
             }
         }
     }
@@ -300,6 +314,9 @@ mod tests {
             &with("paths = [\"/V1/x\"]"),
             "error[A008]: `/V1/x` is an address of the agent's own",
         );
+        let both = "error[A008]: `/x/f` is the address of an operation of `/x`";
+        check(&with("paths = [\"/x\", \"/X/F\"]"), both);
+        check(&with("paths = [\"/x\", \"/x/Service.asmx\"]"), "");
         check(&with("style = \"wrapped\""), "error[A004]: `style` must be document, bare, rpc or");
         check(&with("describe = [\"1.3\"]"), "error[A004]: `describe` knows 1.1, 1.2 and form");
         check(&with("address = \"host\""), "error[A004]: `address` is whole");

@@ -23,7 +23,7 @@ use crate::sets::{self, Channel, Seen, Sets};
 
 /// Bodies above this are judged on a thread of their own, so that a fee list of some megabytes does
 /// not hold up everybody's prescriptions.
-const INLINE_BYTES_MAX: usize = 256 * 1024;
+pub(super) const INLINE_BYTES_MAX: usize = 256 * 1024;
 
 /// `POST /v1/channels/{channel}/messages`, and what the SOAP door leads here.
 pub(super) async fn receive(
@@ -361,7 +361,8 @@ pub(super) fn unread_dialect(
     }
 }
 
-/// A header that is no text is as good as none: the bytes decide anyway.
+/// A header that is no text is as good as none: the bytes decide anyway. Chinese is text: operations
+/// are called by it.
 pub(super) fn content_type(headers: &HeaderMap) -> Option<String> {
-    headers.get(header::CONTENT_TYPE)?.to_str().ok().map(str::to_owned)
+    str::from_utf8(headers.get(header::CONTENT_TYPE)?.as_bytes()).ok().map(str::to_owned)
 }

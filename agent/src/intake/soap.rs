@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use adapters::{Input, SoapOperation, SoapService};
+use adapters::{ContentType, Input, Limits, Prepare, SoapService, WireFormat};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use super::answer::{Answer, Dialect, Fault};
 use super::{Road, checks, messages, read_body};
 use crate::clock;
-use crate::config::{ChannelConfig, LeadsTo, SoapConfig};
+use crate::config::{ChannelConfig, Lead, LeadsTo, SoapConfig};
 
 /// Any request to `/soap/...`, and to any address that nobody else has.
 pub(super) async fn serve(
@@ -59,37 +59,37 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     fn find(channels: &'a [ChannelConfig], path: &'a str) -> Option<Place<'a>> {
         let doors = channels.iter().filter_map(|it| Some((it, it.soap.as_ref()?)));
+        let mut found: Option<(usize, Place<'a>)> = None;
         for (channel, door) in doors {
             let own = format!("/soap/{}", channel.name);
             for base in std::iter::once(&own).chain(&door.paths) {
-                if let Some(operation) = behind(path, base) {
-                    let operation = Some(operation).filter(|it| !it.is_empty());
-                    return Some(Place { channel, door, operation, base: path });
+                let Some(operation) = behind(path, base) else { continue };
+                // An address of its own is meant before an operation of a shorter one.
+                if found.as_ref().is_none_or(|(length, _)| *length < base.len()) {
+                    let operation = Some(plain(operation)).filter(|it| !it.is_empty());
+                    found = Some((base.len(), Place { channel, door, operation, base: path }));
                 }
             }
         }
-        None
+        found.map(|(_, place)| place)
     }
 
     /// Finds out what is called, and hands it to the road where that leads.
     async fn call(&self, road: &Arc<Road>, mut headers: HeaderMap, body: Body) -> Response {
-        let service = &*self.door.service;
         note_call(&mut headers, self.operation);
-        let (operation, body) = match (self.operation, self.leads_one_way()) {
-            (Some(name), _) => (service.operation(name), body),
-            (None, true) => (service.operations.first(), body),
-            (None, false) => match read_body(road, body).await {
-                Ok(bytes) => (self.called(road, &headers, &bytes), Body::from(bytes)),
+        let (lead, body) = if self.leads_one_way() {
+            (self.door.leads.first(), body)
+        } else {
+            match self.read(road, &headers, body).await {
+                Ok((lead, bytes)) => (lead, Body::from(bytes)),
                 Err(answer) => {
-                    let dialect = unread(Some(service), headers.get(header::CONTENT_TYPE));
+                    let content_type = messages::content_type(&headers);
+                    let dialect =
+                        Dialect::unread(Some(&self.door.service), content_type.as_deref());
                     return answer.about(&clock::new_id()).say(&dialect);
                 }
-            },
+            }
         };
-        let place = operation.and_then(|operation| {
-            service.operations.iter().position(|it| it.name == operation.name)
-        });
-        let lead = place.and_then(|it| self.door.leads.get(it));
         let channel = lead.and_then(|it| it.channel.as_ref()).unwrap_or(&self.channel.name);
         let (state, path) = (State(Arc::clone(road)), Path(channel.clone()));
         match lead.map(|it| it.to) {
@@ -103,16 +103,31 @@ impl<'a> Place<'a> {
         self.door.leads.windows(2).all(|it| it.first() == it.last())
     }
 
-    /// The operation that a body calls, if it can be read.
-    fn called(&self, road: &Road, headers: &HeaderMap, bytes: &Bytes) -> Option<&SoapOperation> {
-        let content_type = messages::content_type(headers);
-        let input = Input {
-            prepare: &self.channel.prepare,
-            service: Some(&self.door.service),
-            ..Input::new(bytes, self.channel.format, content_type.as_deref())
+    /// The body, and where what it calls leads. It is read just as it will be read there, so that
+    /// nothing is answered as a call whose road it did not go. The address decides only for what
+    /// calls nothing by itself.
+    async fn read(
+        &self,
+        road: &Arc<Road>,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<(Option<&'a Lead>, Bytes), Answer> {
+        let bytes = read_body(road, body).await?;
+        let call = Call {
+            prepare: self.channel.prepare.clone(),
+            format: self.channel.format,
+            service: Arc::clone(&self.door.service),
+            limits: road.config.listen.limits,
+            content_type: messages::content_type(headers),
+            bytes: bytes.clone(),
         };
-        let decoded = adapters::decode(&input, &road.config.listen.limits).ok()?;
-        self.door.service.operation(&decoded.call?.operation)
+        let named = |it: &str| self.door.service.operation(it);
+        let called = call.settle(road).await?;
+        let operation =
+            called.as_deref().and_then(named).or_else(|| self.operation.and_then(named));
+        let operations = &self.door.service.operations;
+        let place = operation.and_then(|it| operations.iter().position(|of| of.name == it.name));
+        Ok((place.and_then(|it| self.door.leads.get(it)), bytes))
     }
 
     fn describe(&self, road: &Road, headers: &HeaderMap) -> Response {
@@ -148,33 +163,83 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The dialect of an answer to what nobody has read yet.
-pub(super) fn unread(service: Option<&SoapService>, content_type: Option<&HeaderValue>) -> Dialect {
-    let text = content_type.and_then(|it| it.to_str().ok()).unwrap_or_default();
-    Dialect::unread(service, Some(text))
+/// A body that is read for what it calls.
+struct Call {
+    prepare: Prepare,
+    format: WireFormat,
+    service: Arc<SoapService>,
+    limits: Limits,
+    content_type: Option<String>,
+    bytes: Bytes,
 }
 
-/// What the header and the address say of a call; the content type has room for both.
+impl Call {
+    /// The operation's name, if the body can be read and calls one. A long body is read within the
+    /// bounds of messages, where it holds up nobody.
+    async fn settle(self, road: &Road) -> Result<Option<String>, Answer> {
+        if self.bytes.len() <= messages::INLINE_BYTES_MAX {
+            return Ok(self.operation());
+        }
+        let busy = |_| Answer::fault(&Fault::busy());
+        let _room = road.messages.try_acquire().map_err(busy)?;
+        let reading = tokio::task::spawn_blocking(move || self.operation());
+        Ok(reading.await.expect("reading neither panics nor is cancelled"))
+    }
+
+    fn operation(&self) -> Option<String> {
+        let input = Input {
+            prepare: &self.prepare,
+            service: Some(&self.service),
+            ..Input::new(&self.bytes, self.format, self.content_type.as_deref())
+        };
+        adapters::decode(&input, &self.limits).ok()?.call.map(|it| it.operation)
+    }
+}
+
+/// What the header and the address say of a call; the content type has room for both. What is ours
+/// to say there is not believed when a caller says it.
 fn note_call(headers: &mut HeaderMap, operation: Option<&str>) {
-    let action = headers.get("soapaction").and_then(|it| it.to_str().ok()).map(unquoted);
-    let action = action.filter(|it| !it.is_empty() && !it.contains([';', '"']));
+    let action = headers.get("soapaction").and_then(|it| str::from_utf8(it.as_bytes()).ok());
+    let action = action.map(unquoted).filter(|it| !it.is_empty() && !it.contains([';', '"']));
     let given = messages::content_type(headers);
     let noted = match (operation, action) {
         (Some(operation), _) => {
-            let charset = given.as_deref().and_then(|it| it.split_once(';')).map(|it| it.1);
-            let charset = charset.map(|it| format!(";{it}")).unwrap_or_default();
+            let told = ContentType::parse(given.as_deref());
+            let charset = told.charset().map(|it| format!("; charset={it}")).unwrap_or_default();
             format!("application/x-www-form-urlencoded{charset}; operation={operation}")
         }
-        (None, Some(action)) => match given {
-            Some(it) if it.contains("action=") => return,
-            Some(it) => format!("{it}; action=\"{action}\""),
-            None => format!("text/xml; action=\"{action}\""),
-        },
-        (None, None) => return,
+        (None, action) => {
+            let given = given.as_deref().map(without_ours);
+            match (given, action) {
+                (Some(it), Some(action)) if !it.contains("action=") => {
+                    format!("{it}; action=\"{action}\"")
+                }
+                (Some(it), _) => it,
+                (None, Some(action)) => format!("text/xml; action=\"{action}\""),
+                (None, None) => return,
+            }
+        }
     };
-    if let Ok(noted) = HeaderValue::from_str(&noted) {
-        headers.insert(header::CONTENT_TYPE, noted);
-    }
+    match HeaderValue::from_str(&noted) {
+        Ok(noted) => headers.insert(header::CONTENT_TYPE, noted),
+        // An address with line breaks in it: what the caller says instead is not believed either.
+        Err(_) => headers.remove(header::CONTENT_TYPE),
+    };
+}
+
+/// A content type without the parameters that only the door writes.
+fn without_ours(given: &str) -> String {
+    let is_ours = |it: &&str| {
+        let name = it.split('=').next().unwrap_or_default().trim();
+        name.eq_ignore_ascii_case("operation")
+    };
+    let kept: Vec<&str> = given.split(';').filter(|it| !is_ours(it)).collect();
+    kept.join(";")
+}
+
+/// An operation as an address names it, without `;jsessionid=...` and blanks.
+fn plain(operation: &str) -> &str {
+    operation.split(';').next().unwrap_or_default().trim()
 }
 
 fn unquoted(text: &str) -> &str {
@@ -301,7 +366,7 @@ mod tests {
         let check = |given: &[(&'static str, &'static str)], operation, expected: &str| {
             let mut headers: HeaderMap = HeaderMap::new();
             for (name, value) in given {
-                headers.insert(*name, HeaderValue::from_static(value));
+                headers.insert(*name, HeaderValue::from_str(value).unwrap());
             }
             note_call(&mut headers, operation);
             assert_eq!(messages::content_type(&headers).unwrap_or_default(), expected);
@@ -309,8 +374,14 @@ mod tests {
         let xml = ("content-type", "text/xml; charset=utf-8");
         check(&[xml, ("soapaction", "\"u/F\"")], None, "text/xml; charset=utf-8; action=\"u/F\"");
         check(&[xml, ("soapaction", "\"\"")], None, "text/xml; charset=utf-8");
+        check(&[xml, ("soapaction", "审查")], None, "text/xml; charset=utf-8; action=\"审查\"");
         check(&[("soapaction", "F")], None, "text/xml; action=\"F\"");
         let form = "application/x-www-form-urlencoded; charset=gbk; operation=F";
         check(&[("content-type", "text/plain; charset=gbk")], Some("F"), form);
+        let forged = "text/xml; Operation = G; charset=gbk";
+        check(&[("content-type", forged)], Some("F"), form);
+        check(&[("content-type", forged)], None, "text/xml; charset=gbk");
+        check(&[("content-type", forged)], Some("F\n"), "");
+        check(&[], Some("审查"), "application/x-www-form-urlencoded; operation=审查");
     }
 }
