@@ -127,14 +127,34 @@ fn findings_in(json: &Json<'_>, depth: usize) -> Result<Vec<Json<'static>>, Bure
             Ok(found.collect::<Result<Vec<_>, _>>()?.concat())
         }
         Json::List(items) => Ok(items.iter().map(Json::to_static).collect()),
-        Json::Object(_) => match json.get("result").or_else(|| json.get("data")) {
+        Json::Object(_) => match said_in(json, &["result", "data"]) {
             Some(inner) => findings_in(inner, depth + 1),
             None if is_finding(json) => Ok(vec![json.to_static()]),
+            None if refuses(json) => Err(Bureau::Refused),
             None if holds_nodes(json) => Err(Bureau::Garbled),
             None => Ok(Vec::new()),
         },
         Json::Null | Json::Bool(_) | Json::Number(_) => Err(Bureau::Garbled),
     }
+}
+
+/// The first member that says something.
+fn said_in<'a>(json: &'a Json<'a>, names: &[&str]) -> Option<&'a Json<'a>> {
+    names.iter().filter_map(|name| json.get(name)).find(|it| !is_blank(it))
+}
+
+/// An engine behind a gateway says inside the gateway's success that it has not looked. Who says neither
+/// has found nothing.
+fn refuses(json: &Json<'_>) -> bool {
+    let failed = |name: &str| {
+        nodes::text(json, name)
+            .is_some_and(|it| !DONE.iter().any(|done| it.eq_ignore_ascii_case(done)))
+    };
+    let is_false = |name: &str| json.get(name) == Some(&Json::Bool(false));
+    failed("infcode")
+        || failed("code")
+        || nodes::text(json, "err_msg").is_some()
+        || is_false("success")
 }
 
 /// Null, an empty text, list or object: for some that is how nothing was found.
@@ -233,6 +253,8 @@ fn behaviour(code: Option<&str>) -> Behaviour {
     if code == Some("1") { Behaviour::Encounter } else { Behaviour::Item }
 }
 
+/// How engines write that they have done it.
+const DONE: [&str; 7] = ["0", "00", "0000", "200", "ok", "success", "成功"];
 /// What makes an entry a finding: any one of these.
 const FINDS: [&str; 4] = ["vola_cont", "rule_name", "rule_id", "jr_id"];
 /// Texts of texts of texts.
@@ -290,6 +312,36 @@ mod tests {
             &answer(r#"{"result":[{"jr_id":"JR2"}]}"#),
             "JR2  3 2 - 医保端有一条提示，没有写明内容 []",
         );
+    }
+
+    /// The gateway has answered, and the engine behind it has not looked.
+    #[test]
+    fn an_engine_that_refuses_inside_a_success() {
+        for no in [
+            r#"{"code":"-1","msg":"引擎忙"}"#,
+            r#"{"code":500,"message":"x","data":null}"#,
+            r#"{"infcode":-1,"err_msg":"缺少就诊信息"}"#,
+            r#"{"infcode":"0","err_msg":"缺少就诊信息","result":[]}"#,
+            r#"{"success":false,"data":[]}"#,
+            r#"{"data":{"code":"E01","msg":"x"}}"#,
+        ] {
+            check(&answer(no), "refused");
+            check(&answer(&serde_json::Value::from(no).to_string()), "refused");
+        }
+        for nothing in [
+            r#"{"code":0,"msg":"成功"}"#,
+            r#"{"code":"200","message":"ok","data":[]}"#,
+            r#"{"infcode":0,"err_msg":"","result":[]}"#,
+            r#"{"task_id":"T1"}"#,
+            r#"{"success":true}"#,
+        ] {
+            check(&answer(nothing), "");
+        }
+        // What it found all the same is shown.
+        let one = "JR1 R9 2 1 21.50 开药112天 [1 21.5]";
+        check(&answer(&format!(r#"{{"code":"1","data":[{FINDING}]}}"#)), one);
+        check(&answer(&format!(r#"{{"result":null,"data":[{FINDING}]}}"#)), one);
+        check(&answer(&format!(r#"{{"result":[],"data":{{"result":[{FINDING}]}}}}"#)), one);
     }
 
     /// What is there and cannot be read is not the same as nothing.

@@ -186,7 +186,7 @@ impl Work<'_> {
             "fixmedins_name" => Some(self.sender.org_name.to_owned()),
             "insuplc_admdvs" => facts.encounter.present()?.insurance_region.clone(),
             "opter" => facts.prescriber.present()?.code.clone(),
-            "opter_name" => self.of_order(0, "drord_dr_name"),
+            "opter_name" => self.of_doctor(self.of_envelope("opter")?.as_str(), "drord_dr_name"),
             _ => None,
         }
     }
@@ -262,17 +262,35 @@ impl Work<'_> {
         let order = self.facts.orders.present()?.get(at)?;
         let own = self.parts.orders.get(at);
         let told = || {
-            // Who ordered, and where, may be said once for all lines.
+            // Where it was ordered may be said once for all lines.
             let by = [own, self.parts.prescriber.as_ref(), self.parts.encounter.as_ref()];
-            told(if name.starts_with("drord_d") { &by } else { &by[..1] }, name)
+            told(if name.starts_with("drord_dept_") { &by } else { &by[..1] }, name)
         };
         match name {
             "rx_id" => Some(order.rx_id.clone()),
             "curr_drord_flag" => Some(if order.current { "1" } else { "0" }.to_owned()),
             "drord_begn_date" => order.begins.map(written).or_else(told),
-            "drord_dr_codg" => told().or_else(|| self.facts.prescriber.present()?.code.clone()),
+            "drord_dr_codg" => self.doctor_of(at),
+            _ if name.starts_with("drord_dr_") => self.of_doctor(&self.doctor_of(at)?, name),
             _ => told(),
         }
+    }
+
+    /// Who ordered a line: whom it names itself, else whom the check names for all lines.
+    fn doctor_of(&self, at: usize) -> Option<String> {
+        let own = self.parts.orders.get(at);
+        let by = [own, self.parts.prescriber.as_ref(), self.parts.encounter.as_ref()];
+        let named = by.into_iter().flatten().find_map(doctor_in);
+        named.map(str::to_owned).or_else(|| self.facts.prescriber.present()?.code.clone())
+    }
+
+    /// Name and title stand beside the code in one part of the check: no doctor is called by what is said
+    /// of another.
+    fn of_doctor(&self, code: &str, name: &str) -> Option<String> {
+        let of_all = self.parts.prescriber.iter().chain(&self.parts.encounter);
+        let mut parts =
+            self.parts.orders.iter().chain(of_all).filter(|it| doctor_in(it) == Some(code));
+        parts.find_map(|it| told(&[Some(it)], name))
     }
 
     fn of_main(&self, name: &str) -> Option<String> {
@@ -333,6 +351,11 @@ fn told(parts: &[Option<&Json<'_>>], name: &str) -> Option<String> {
     found.next().map(str::to_owned)
 }
 
+/// The code of the doctor whom a part names.
+fn doctor_in<'a>(part: &'a Json<'_>) -> Option<&'a str> {
+    ["drord_dr_codg", "prsc_dr_code", "atddr_no"].iter().find_map(|name| nodes::text(part, name))
+}
+
 /// Days and moments with their dashes; a moment that cannot be read is not sent on.
 fn on_the_wire(element: &DataElement, value: String) -> Option<String> {
     match element.format() {
@@ -382,7 +405,7 @@ const ENVELOPE: [(&str, &str); 17] = [
 ];
 
 /// The names that one fact has in canonical requests and in records, beside the interface's own.
-const ALSO: [(&str, &[&str]); 24] = [
+const ALSO: [(&str, &[&str]); 23] = [
     ("patn_name", &["psn_name"]),
     ("poolarea", &["insuplc_admdvs"]),
     ("adm_date", &["begntime"]),
@@ -404,7 +427,6 @@ const ALSO: [(&str, &[&str]); 24] = [
     ("drord_stop_date", &["medc_endtime"]),
     ("drord_dept_codg", &["prsc_dept_code", "bilg_dept_codg", "adm_dept_codg", "dept_code"]),
     ("drord_dept_name", &["prsc_dept_name", "adm_dept_name", "dept_name"]),
-    ("drord_dr_codg", &["prsc_dr_code", "atddr_no"]),
     ("drord_dr_name", &["prsc_dr_name", "dr_name"]),
     ("hilist_dosform", &["drug_dosform_name"]),
 ];
@@ -489,7 +511,7 @@ mod tests {
         let records = [
             record(
                 "outpatient_registration",
-                r#"{"patn_id":"P1","psn_name":"测试甲","gend":"1","brdy":"19600101","mdtrt_sn":"MZ1","begntime":"20250610091000","dept_code":"A03","dept_name":"内科","dr_name":"测试医师"}"#,
+                r#"{"patn_id":"P1","psn_name":"测试甲","gend":"1","brdy":"19600101","mdtrt_sn":"MZ1","begntime":"20250610091000","dept_code":"A03","dept_name":"内科","atddr_no":"D1","dr_name":"测试医师"}"#,
             ),
             record(
                 "outpatient_diagnosis",
@@ -508,6 +530,46 @@ mod tests {
         let stated = format!("{stated} hilist_code=X");
         let restated = said(Source::Records(&records), &facts, &stated).unwrap();
         assert!(restated.text.contains(r#""rx_id":"RX1-2""#), "{}", restated.text);
+    }
+
+    /// No doctor is called by another's name, and a line's own doctor comes before the encounter's.
+    #[test]
+    fn a_doctor_goes_by_his_own_name() {
+        let by = |line: &str, prescriber: &str, encounter: &str| {
+            let prescriber = format!(r#""prescriber":{{{prescriber}}}"#);
+            let text = REQUEST
+                .replace(
+                    r#""prescriber":{"drord_dr_codg":"D1","drord_dr_name":"测试医师","drord_dr_profttl":"232"}"#,
+                    &prescriber,
+                )
+                .replace(r#""rxno":"RX1""#, &format!(r#""rxno":"RX1"{line}"#))
+                .replace(r#""adm_dept_codg""#, &format!(r#"{encounter}"adm_dept_codg""#));
+            let stated = format!("{STATED} opter=O opter_name=P drord_dr_profttl=231");
+            of_request(&text, &stated).map_or_else(
+                |lacking| lacking.join(" "),
+                |it| {
+                    let json: Value = serde_json::from_str(&it.text).unwrap();
+                    let order = &json["input"]["data"]["patient_dtos"][0]["fsi_encounter_dtos"][0]
+                        ["fsi_order_dtos"][0];
+                    let text = |it: &Value| it.as_str().unwrap_or("-").to_owned();
+                    format!(
+                        "{} {} {}",
+                        text(&order["drord_dr_codg"]),
+                        text(&order["drord_dr_name"]),
+                        text(&order["drord_dr_profttl"])
+                    )
+                },
+            )
+        };
+        let all = r#""drord_dr_codg":"D1","drord_dr_name":"甲","drord_dr_profttl":"232""#;
+        let own = r#","prsc_dr_code":"D2","prsc_dr_name":"乙""#;
+        let seen = r#""atddr_no":"D3","dr_name":"丙","#;
+        assert_eq!(by("", all, ""), "D1 甲 232");
+        assert_eq!(by(own, all, seen), "D2 乙 231", "his title is what the hospital states");
+        assert_eq!(by("", "", seen), "D3 丙 231");
+        assert_eq!(by(r#","prsc_dr_code":"D1""#, all, seen), "D1 甲 232");
+        assert_eq!(by(r#","prsc_dr_code":"D2""#, all, seen), "开处方(医嘱)医生姓名");
+        assert_eq!(by("", r#""drord_dr_codg":"D1""#, seen), "开处方(医嘱)医生姓名");
     }
 
     fn of_request(text: &str, stated: &str) -> Result<Restated, Vec<String>> {
