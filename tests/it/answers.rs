@@ -49,7 +49,8 @@ fn a_review_is_answered_in_the_words_of_its_dialect() {
         .replace("\"2/1\",\"DosePerTime\":\"0.5\"", "\"1/1\",\"DosePerTime\":\"75\"");
     let passed = ask("checks", &plain);
     assert_eq!(passed.header("content-type"), Some("text/xml; charset=utf-8"));
-    says(&passed, 200, "{\"HighestSlcode\":0,\"MustUseReason\":0,\"ScreenResultDrugs\":[]}");
+    // Nothing was found, and not everything was known: that is no pass either.
+    says(&passed, 200, "{\"HighestSlcode\":-1,\"MustUseReason\":0,\"ScreenResultDrugs\":[]}");
     assert!(
         passed.text().starts_with("<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<string xmlns=")
     );

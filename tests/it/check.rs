@@ -52,7 +52,10 @@ fn a_prescription_in_the_vendors_own_words_can_be_checked() {
         let mut caller = his::Caller::connect(agent.his()).expect("the agent answers");
         let answer = caller.call("POST", &path, &headers, &message.bytes).expect("an answer");
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-        assert_eq!(answer.json()["data"]["findings"], json!([]), "{path}: {}", answer.text());
+        // Who calls by SOAP is answered in SOAP.
+        let text = answer.text().replace("&quot;", "\"");
+        let outcome = "\"outcome\":\"partial\",\"findings\":[]";
+        assert!(text.contains(outcome), "{path}: {text}");
     }
     assert_eq!(agent.readiness()["outbox"]["dead_letters"], 0, "a check buries nothing");
 }
