@@ -95,6 +95,12 @@ codes! {
     "I183" "订阅方拒收一条记录，已另放，其余照送" "a subscriber refused a record; it is set aside" "看 /admin/v1/subscriptions 里的原因；改好后 retry 再送"
     "I184" "没有这个订阅" "there is no such subscription" "核对名字；答复里列出了已配置的"
 
+    "I191" "投放目录不在，或读不了、写不进" "a drop folder is not there, or cannot be read or written" "核对 [channel.folder] dir、挂载和权限：运行前置机的用户要能读写目录并在里面建目录；恢复后自动继续"
+    "I192" "投放目录正被另一个前置机使用" "another agent uses the drop folder" "一个目录只能有一个前置机；停掉另一个，这里自动接手"
+    "I193" "投放目录里有不收的东西：符号链接、管道、设备" "something in a drop folder is no file: a link, a pipe, a device" "请 HIS 放文件本身；删掉它"
+    "I194" "投放目录里有读不了的文件，留在原处" "a dropped file cannot be read and was left" "给运行前置机的用户读的权限；之后自动收"
+    "I195" "文件在收的时候还在被写" "a file was written to while it was taken" "调大 settle_ms，或请 HIS 改用标志文件（ready = \"mark\"）或写好再移进来（ready = \"rename\"）；写完后整份重新收，重复的不会重复入库"
+
     "O101" "等待落盘的报文过多" "too much waits for the disk" "答复是 503，稍后重送；常出现时查磁盘速度，或调大 waiting_max"
     "O102" "发件箱正在关闭" "the outbox is closing" "前置机正在停止；启动后重送"
     "O103" "磁盘拒绝写入" "the disk refused" "前置机立即停止接收并以退出码 74 结束，由服务管理器重新启动、恢复；查磁盘的健康状况和系统日志"
@@ -134,6 +140,17 @@ codes! {
 
     "Q001" "某一天的质量统计读不出" "the quality counts of a day cannot be read" "核对目录权限；文件损坏时前置机会改名为 .damaged 另存，当天从头统计"
     "Q101" "代码与旁边的名称对不上（只统计，不拒收）" "a code stands beside the name of another code; counted only" "请 HIS 核对代码和名称的对应，例如代码是片剂而名称写胶囊"
+}
+
+/// What to do about a code of any crate.
+pub(crate) fn remedy(code: &str) -> Option<&'static str> {
+    let ours = CODES.iter().map(|it| (it.code, it.remedy_zh));
+    let schemas = schemas::codes::CODES.iter().map(|it| (it.code, it.remedy_zh));
+    let mappings = mappings::CODES.iter().map(|it| (it.code, it.remedy_zh));
+    let adapters = adapters::CODES.iter().map(|it| (it.code, it.remedy_zh));
+    let rules = rules::CODES.iter().map(|it| (it.code, it.remedy_zh));
+    let mut all = ours.chain(schemas).chain(mappings).chain(adapters).chain(rules);
+    all.find(|it| it.0 == code).map(|it| it.1)
 }
 
 #[cfg(test)]

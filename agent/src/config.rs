@@ -7,6 +7,7 @@
 
 mod callers;
 mod channels;
+mod folder;
 mod forward;
 pub mod keys;
 mod mllp;
@@ -36,6 +37,7 @@ use crate::outbox::Mark;
 use crate::relay::Target;
 
 pub use callers::EventsConfig;
+pub use folder::{Answers, FolderConfig, Order, Ready};
 pub use mllp::MllpConfig;
 pub use query::QueryConfig;
 pub use soap::{Lead, LeadsTo, SoapConfig};
@@ -162,6 +164,8 @@ pub struct ChannelConfig {
     pub check_deadline: Option<Duration>,
     /// Its door for HL7 over MLLP, if it has one.
     pub mllp: Option<MllpConfig>,
+    /// Its drop folder, if it has one.
+    pub folder: Option<FolderConfig>,
     /// The service that its HIS calls, if it is described.
     pub soap: Option<SoapConfig>,
 }

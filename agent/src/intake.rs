@@ -8,6 +8,7 @@ mod acknowledge;
 pub mod answer;
 mod checks;
 mod feedback;
+pub mod folder;
 pub mod http;
 mod insurance;
 mod messages;
@@ -92,6 +93,8 @@ pub struct Road {
     pub accounts: Accounts,
     /// What the sources' data is like, counted.
     pub quality: Arc<Quality>,
+    /// How drop folders stand.
+    pub folders: folder::Folders,
     /// Renders the metrics, if they are collected.
     pub metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
 }
@@ -135,6 +138,7 @@ impl Road {
             plans: Plans::default(),
             accounts: Accounts::default(),
             quality,
+            folders: folder::Folders::default(),
             metrics,
         }
     }

@@ -19,6 +19,7 @@ use crate::config::{Config, ForwardConfig};
 use crate::control::{self, ControlDoor};
 use crate::forward::{self, FilesOptions, ForwardState};
 use crate::intake::Road;
+use crate::intake::folder::FolderDoor;
 use crate::intake::http::{self, Door};
 use crate::intake::mllp::MllpDoor;
 use crate::master_key::KeySource;
@@ -109,6 +110,9 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let hl7 =
         hl7.into_iter().map(|it| tokio::spawn(it.serve(Arc::clone(&road), doors_stop.clone())));
     doors.extend(hl7);
+    let folders = road.config.channels.iter().filter_map(FolderDoor::of);
+    let folders = folders.map(|it| tokio::spawn(it.serve(Arc::clone(&road), doors_stop.clone())));
+    doors.extend(folders);
     watch::start(Arc::clone(&road), doors_stop.clone()).context("no thread to watch the sets")?;
     tracing::info!(his = %his_address, operators = %operators_address, "serving");
     Ok(Running {

@@ -14,6 +14,7 @@ mod check;
 mod checklog;
 mod commands;
 mod disk;
+mod folders;
 mod history;
 mod house;
 mod insurance_client;

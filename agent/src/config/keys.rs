@@ -524,6 +524,35 @@ keys! {
         "只接受由这些 CA 签发证书的发送方（双向 TLS），PEM 文件。"
         "Takes only senders whose certificates these CAs have signed (mutual TLS), a PEM file."
 
+    ["channel.folder" ""]
+    dir Must "\"/var/spool/his-agent/in\""
+        "本通道的投放目录，HIS 往里放文件，每个通道一个；有这一段才开这个门。"
+        "Folder into which the HIS of this channel drops files, one a channel; the door is open when this table is there."
+    ready Default "\"rest\""
+        "怎样算写完：rest（大小和时间一段时间不变）、mark（旁边有了标志文件）或 rename（在别处写好再移进来，看见就收）。"
+        "How one sees that a file is whole: rest (size and time do not change), mark (a second file has come) or rename (moved here when whole)."
+    settle_ms Default "5000"
+        "ready = \"rest\" 时，大小和时间多少毫秒不变才算写完。"
+        "With ready = \"rest\", milliseconds for which size and time must not change."
+    mark Default "\".ok\""
+        "ready = \"mark\" 时，标志文件的名字是文件名加上它。"
+        "With ready = \"mark\", what the second file has behind the name of the first."
+    endings Default "[]"
+        "只收名字以这些结尾的文件，例如 [\".xml\"]；空表示全部。"
+        "Takes only files whose names end so, such as [\".xml\"]; empty means all."
+    order Default "\"name\""
+        "先收哪个：name（按名字，其中的数字按大小）或 time（按时间，旧的先）。"
+        "Which is taken first: name (numbers in it by their value) or time (the oldest)."
+    answers Default "\"text\""
+        "answers 目录里的应答写什么：text（几行中文）、body（本通道在别的门给的答复）或 none（不写）。"
+        "What the files in `answers` hold: text (some lines for people), body (the channel's answer as at its other doors) or none."
+    poll_ms Default "2000"
+        "每隔多少毫秒看一次目录；本机目录另有内核通知，网络共享只靠它。"
+        "How often the folder is looked at, in milliseconds; the kernel's notices come besides, but not from network shares."
+    keep_days Default "30"
+        "收好的文件和应答保留多少天；failed 里的不删。"
+        "Days that taken files and answers stay; what is in `failed` stays."
+
     ["channel.soap" ""]
     namespace Must "\"http://tempuri.org/\""
         "HIS 编译时所用服务的 targetNamespace，一个字符也不能差；没有命名空间写空字符串。有这一段才提供 WSDL。"
@@ -721,7 +750,7 @@ mod tests {
                 format!("{:?}", config.channels),
                 "[ChannelConfig { name: \"a\", format: Auto, prepare: Prepare { unwrap: [], \
                  skip_to: None, strip_controls: false, strip_nuls: false }, keys: {}, stream: None, \
-                 mappings: [], answer: None, check_deadline: None, mllp: None, soap: None }]"
+                 mappings: [], answer: None, check_deadline: None, mllp: None, folder: None, soap: None }]"
             );
         }
     }
@@ -778,6 +807,7 @@ mod tests {
             .chain(include_str!("callers.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("reconcile.rs").lines())
             .chain(include_str!("mllp.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
+            .chain(include_str!("folder.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("soap.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .flat_map(str::split_whitespace)
             .collect();
@@ -813,6 +843,7 @@ mod tests {
             "examples/large-hospital.toml",
             "examples/hl7-mllp.toml",
             "examples/soap-asmx.toml",
+            "examples/drop-folder.toml",
         ] {
             let text = std::fs::read_to_string(shipped(name)).unwrap();
             let config = accept(&text.replace(SECRET, "amqp://broker:5672"));
@@ -870,6 +901,9 @@ mod tests {
             "channel" => format!("{LEAST}[[channel]]\n{line}"),
             list if LISTS.contains(&list) => format!("{LEAST}[[{list}]]\n{line}"),
             "channel.mllp" => format!("{LEAST}[[channel]]\nname = \"a\"\n[channel.mllp]\n{line}"),
+            "channel.folder" => {
+                format!("{LEAST}[[channel]]\nname = \"a\"\n[channel.folder]\n{line}")
+            }
             "channel.soap" => format!("{LEAST}[[channel]]\nname = \"a\"\n[channel.soap]\n{line}"),
             OPERATION => format!(
                 "{LEAST}[[channel]]\nname = \"a\"\n[channel.soap]\n[[channel.soap.operation]]\n{line}"

@@ -9,6 +9,7 @@ use schemas::Problem;
 use toml::de::DeTable;
 
 use super::callers::{callers, events};
+use super::folder;
 use super::forward::forward;
 use super::mllp;
 use super::query::queries;
@@ -60,6 +61,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         stop_deadline: root.duration("stop_deadline_ms", 30_000, 100..=600_000, &mut to),
     };
     mllp::prove(&config.channels, &config.listen, &mut to);
+    folder::prove(&config, &mut to);
     soap::prove(&config.channels, &mut to);
     root.finish(&mut to);
     if to.problems.is_empty() { Ok(config) } else { Err(to.problems) }
@@ -201,6 +203,7 @@ fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelC
             answer: section.text("answer", to),
             check_deadline: check_deadline(&mut section, to),
             mllp: mllp::mllp(&mut section, to),
+            folder: folder::folder(&mut section, to),
             soap: soap::soap(&mut section, to),
         };
         let place = section.offset_of("name");

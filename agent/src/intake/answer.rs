@@ -86,6 +86,13 @@ pub struct Answer {
     told_by_value: bool,
 }
 
+/// What is wrong, kept beside an answer that says it in a dialect, for whoever tells people.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    pub(super) message: String,
+    pub(super) troubles: Vec<Trouble>,
+}
+
 impl Fault {
     /// A fault with annex A's code for it.
     pub fn new(status: StatusCode, annex_code: u8, code: &'static str, message: String) -> Fault {
@@ -269,6 +276,13 @@ impl Answer {
         }
     }
 
+    /// What is wrong, if something is.
+    pub(super) fn said(&self) -> Option<Said> {
+        let said =
+            || Said { message: self.message().to_owned(), troubles: self.troubles().collect() };
+        (!self.status.is_success()).then(said)
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         self.status
     }
@@ -324,7 +338,7 @@ impl Answer {
 
     /// Says it in the caller's words.
     pub fn say(self, dialect: &Dialect) -> Response {
-        let retry_after = self.retry_after;
+        let (retry_after, said) = (self.retry_after, self.said());
         let mut response = match dialect {
             Dialect::Json => {
                 let text = Value::from(self.body).to_string();
@@ -344,6 +358,9 @@ impl Answer {
         };
         if let Some(wait) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        }
+        if let Some(said) = said {
+            response.extensions_mut().insert(said);
         }
         response
     }

@@ -1,5 +1,7 @@
 //! The message door: any body a channel understands, answered with a receipt.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -57,6 +59,7 @@ pub(super) async fn receive(
         content_type: content_type(&headers),
         bytes,
         sender: None,
+        again: false,
     };
     let response = message.take(&road, &channel).await;
     metrics::histogram!("his_agent_receipt_seconds", "channel" => channel.name.to_string())
@@ -84,12 +87,78 @@ pub(super) async fn receive_framed(
         let answer = Answer::fault(&Fault::busy()).about(&id);
         return answer.say(&Dialect::Hl7(Box::new(sender)));
     };
-    let message = Message { id, received_at, content_type: None, bytes, sender: Some(sender) };
+    let message =
+        Message { id, received_at, content_type: None, bytes, sender: Some(sender), again: false };
     let response = message.take(road, &channel).await;
     metrics::histogram!("his_agent_receipt_seconds", "channel" => channel.name.to_string())
         .record(started.elapsed().as_secs_f64());
     response
 }
+
+/// A file of a drop folder, under the id of its claim. One that is taken `again` may have been taken
+/// before a crash. Reads the file on this thread.
+pub(super) async fn receive_file(
+    road: &Arc<Road>,
+    channel: &str,
+    id: String,
+    file: File,
+    again: bool,
+) -> Response {
+    let started = Instant::now();
+    let received_at = clock::now();
+    let sets = road.sets.load_full();
+    let Some(channel) = sets.channels.get(channel).cloned() else {
+        return unknown_channel(&sets, channel, &id);
+    };
+    // A file can wait: nobody holds a line open for it.
+    let _room = road.messages.acquire().await;
+    let response = if channel.stream.is_some() {
+        let head = stream::Head { id, received_at, content_type: None };
+        stream::receive(road, &channel, head, Body::from_stream(pieces(file))).await
+    } else {
+        match whole(file, road.config.listen.limits.body_bytes_max) {
+            Ok(bytes) => {
+                let message =
+                    Message { id, received_at, content_type: None, bytes, sender: None, again };
+                message.take(road, &channel).await
+            }
+            Err(fault) => Answer::fault(&fault).about(&id).say(&Dialect::Json),
+        }
+    };
+    metrics::histogram!("his_agent_receipt_seconds", "channel" => channel.name.to_string())
+        .record(started.elapsed().as_secs_f64());
+    response
+}
+
+fn whole(file: File, bytes_max: usize) -> Result<Bytes, Fault> {
+    let mut bytes = Vec::new();
+    let one_more = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+    match file.take(one_more).read_to_end(&mut bytes) {
+        Ok(read) if read > bytes_max => Err(Fault::too_large(bytes_max)),
+        Ok(_) => Ok(Bytes::from(bytes)),
+        Err(error) => {
+            tracing::warn!(%error, "a dropped file could not be read");
+            Err(Fault::store_failed())
+        }
+    }
+}
+
+fn pieces(mut file: File) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> {
+    let piece = move || {
+        let mut bytes = vec![0; PIECE_BYTES];
+        match file.read(&mut bytes) {
+            Ok(0) => None,
+            Ok(read) => {
+                bytes.truncate(read);
+                Some(Ok(Bytes::from(bytes)))
+            }
+            Err(error) => Some(Err(error)),
+        }
+    };
+    futures_util::stream::iter(std::iter::from_fn(piece))
+}
+
+const PIECE_BYTES: usize = 64 << 10;
 
 /// The answer to a message over MLLP that is too long to be looked at.
 pub(super) fn refuse_framed(road: &Road, channel: &str, header: Hl7Header) -> Response {
@@ -109,6 +178,8 @@ struct Message {
     received_at: jiff::civil::DateTime,
     content_type: Option<String>,
     bytes: Bytes,
+    /// Whether it may have been taken before, under this id.
+    again: bool,
 }
 
 impl Message {
@@ -167,6 +238,7 @@ impl Message {
             content_type: self.content_type.clone(),
             bytes: self.bytes.clone(),
             sender: self.sender.clone(),
+            again: self.again,
         }
     }
 
@@ -220,7 +292,7 @@ impl Message {
         let dialect = self.dialect_of(channel, &refusal);
         let voice = Voice { dialect, ..self.voice(road, channel, refusal.reading.as_ref()) };
         // An empty body is a health probe more often than a message: there is nothing to keep.
-        if !self.bytes.iter().all(u8::is_ascii_whitespace) {
+        if !self.bytes.iter().all(u8::is_ascii_whitespace) && !self.is_buried(road) {
             if let Err(error) =
                 road.outbox.bury(refusal.letter(&channel.name, &self.inbound(road))).await
             {
@@ -236,6 +308,22 @@ impl Message {
         metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => "refused").increment(1);
         let fault = Fault::unacceptable(refusal.status(), refusal.code, refusal.message.clone());
         voice.say(Answer::findings(&fault, &refusal.findings).about(&self.id))
+    }
+
+    /// Whether its dead letter is there already. Only after a crash, so that all may be looked through.
+    fn is_buried(&self, road: &Road) -> bool {
+        let mut after = 0;
+        while self.again {
+            let Ok(letters) = road.outbox.dead_letters(after, LETTERS_AT_ONCE) else {
+                return false;
+            };
+            let Some((last, _)) = letters.last() else { return false };
+            after = *last;
+            if letters.iter().any(|(_, it)| it.message_id == self.id) {
+                return true;
+            }
+        }
+        false
     }
 
     fn voice<'v>(
@@ -325,6 +413,8 @@ impl Refusal {
         }
     }
 }
+
+const LETTERS_AT_ONCE: usize = 256;
 
 /// `adapters` codes that HTTP has a status of its own for.
 const WRONG_CONTENT_TYPE: &str = "D103";

@@ -55,6 +55,7 @@ pub(crate) fn standing(road: &Road) -> Value {
             "failure": road.outbox.refusal().map(|it| it.to_string()),
         },
         "room": told_of(&room),
+        "folders": road.folders.standing(),
         "checks": road.checks.standing(),
         "history": road.history.standing(),
         "subscriptions": road.subscriptions.standing(&road.outbox),
@@ -146,6 +147,7 @@ pub(crate) fn alerts(road: &Road) -> Vec<(&'static str, String)> {
     if !pushing.is_empty() {
         alerts.push(("I181", pushing.join("；")));
     }
+    alerts.extend(road.folders.alerts());
     if !road.outbox.room().accepting {
         alerts.push(("O107", "磁盘空间不足，暂停接收；已接收的不受影响".to_owned()));
     }

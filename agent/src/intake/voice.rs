@@ -33,7 +33,12 @@ pub(super) struct Voice<'a> {
 impl Voice<'_> {
     /// Says an answer.
     pub(super) fn say(&self, answer: Answer) -> Response {
-        self.say_or(answer, |it| it.say(&self.dialect))
+        let said = answer.said();
+        let mut response = self.say_or(answer, |it| it.say(&self.dialect));
+        if let Some(said) = said {
+            response.extensions_mut().insert(said);
+        }
+        response
     }
 
     /// Says an answer, in other words where the dialect has none.

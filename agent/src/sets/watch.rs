@@ -159,6 +159,21 @@ fn watcher(folders: &[PathBuf], bell: SyncSender<()>) -> notify::Result<Recommen
     Ok(watcher)
 }
 
+/// The kernel's notices about one folder, as long as this lives.
+pub(crate) struct Notices(#[allow(dead_code)] RecommendedWatcher);
+
+/// Rings when something in a folder changes; nothing where the kernel gives no notices.
+pub(crate) fn notices(folder: &Path, bell: SyncSender<()>) -> Option<Notices> {
+    let rings = move |event: notify::Result<notify::Event>| {
+        if !event.is_ok_and(|it| matches!(it.kind, EventKind::Access(_))) {
+            let _ = bell.try_send(()); // one that is rung already need not be rung twice
+        }
+    };
+    let mut watcher = notify::recommended_watcher(rings).ok()?;
+    watcher.watch(folder, RecursiveMode::NonRecursive).ok()?;
+    Some(Notices(watcher))
+}
+
 fn identity(folder: &Path) -> Option<(u64, u64)> {
     fs::metadata(folder).ok().map(|it| (it.dev(), it.ino()))
 }
