@@ -89,6 +89,8 @@ pub struct Answer {
 /// What is wrong, kept beside an answer that says it in a dialect, for whoever tells people.
 #[derive(Clone, Debug)]
 pub(super) struct Said {
+    /// Whether it was not taken, and may be as it is; the status of a dialect does not tell.
+    pub(super) may_come_again: bool,
     pub(super) message: String,
     pub(super) troubles: Vec<Trouble>,
 }
@@ -278,8 +280,11 @@ impl Answer {
 
     /// What is wrong, if something is.
     pub(super) fn said(&self) -> Option<Said> {
-        let said =
-            || Said { message: self.message().to_owned(), troubles: self.troubles().collect() };
+        let said = || Said {
+            may_come_again: self.status.is_server_error(),
+            message: self.message().to_owned(),
+            troubles: self.troubles().collect(),
+        };
         (!self.status.is_success()).then(said)
     }
 

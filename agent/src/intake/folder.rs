@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::look::{Found, Look, Seen};
 use self::place::{Claim, Place};
+use super::answer::Said;
 use super::{Road, messages};
 use crate::config::{Answers, ChannelConfig, FolderConfig, Ready};
 use crate::sets::watch::{self, Notices};
@@ -117,6 +118,7 @@ impl FolderDoor {
             open: None,
             bell,
             seen: Seen::default(),
+            rested: None,
             told: None,
             looked_back: None,
         };
@@ -145,6 +147,8 @@ struct Keeper {
     open: Option<(Place, Option<Notices>)>,
     bell: SyncSender<()>,
     seen: Seen,
+    /// How the file in hand was when it had rested.
+    rested: Option<(String, Look)>,
     /// What was last told to the log, so that it is told once.
     told: Option<Standing>,
     /// When old files were last let go.
@@ -186,7 +190,7 @@ impl Keeper {
             if self.stop.is_cancelled() {
                 return Ok(self.config.poll);
             }
-            if self.take(&place, claim, true)? == Fate::Stays {
+            if !self.rests(&claim, None) || self.take(&place, claim, true)? == Fate::Stays {
                 return Ok(AGAIN_AFTER);
             }
         }
@@ -197,8 +201,7 @@ impl Keeper {
                 break;
             }
             let Some(claim) = place.claim(name, &self.config)? else { continue };
-            self.rest(&claim, *look);
-            if self.take(&place, claim, false)? == Fate::Stays {
+            if !self.rests(&claim, Some(*look)) || self.take(&place, claim, false)? == Fate::Stays {
                 return Ok(AGAIN_AFTER);
             }
         }
@@ -231,15 +234,30 @@ impl Keeper {
         Ok(BREATH) // more may have come meanwhile
     }
 
-    /// Waits until a file rests that has changed between the look and the claim.
-    fn rest(&self, claim: &Claim, mut last: Look) {
-        while self.config.ready == Ready::Rest && !self.stop.is_cancelled() {
-            let Some(now) = claim.look() else { return };
+    /// Whether a file in hand rests, after as long a wait as that takes. `seen` is how it has rested
+    /// already; what a crash left must show it anew.
+    fn rests(&mut self, claim: &Claim, seen: Option<Look>) -> bool {
+        if self.config.ready != Ready::Rest {
+            return true;
+        }
+        let known = self.rested.as_ref().filter(|it| it.0 == claim.id).map(|it| it.1);
+        let mut last = seen.or(known);
+        while !self.stop.is_cancelled() {
+            let now = claim.look();
             if now == last {
-                return;
+                self.rested = now.map(|it| (claim.id.clone(), it));
+                return true;
             }
             last = now;
-            thread::sleep(self.config.settle);
+            self.pause(self.config.settle);
+        }
+        false
+    }
+
+    fn pause(&self, time: Duration) {
+        let until = Instant::now() + time;
+        while !self.stop.is_cancelled() && Instant::now() < until {
+            thread::sleep(BREATH);
         }
     }
 
@@ -256,18 +274,17 @@ impl Keeper {
             }
         };
         // The sender need not have synced it: it is on the disk before anything is said of it.
-        opened.file.sync_all()?;
+        place::lenient(opened.file.sync_all())?;
         let id = claim.id.clone();
         let answer = messages::receive_file(&self.road, &self.channel, id, opened.file, again);
         let answer = self.runtime.block_on(answer);
-        if answer.status().is_server_error() {
+        if answer.extensions().get::<Said>().is_some_and(|it| it.may_come_again) {
             self.count("again");
             return Ok(Fate::Stays);
         }
         if claim.look() != Some(opened.look) {
             tracing::warn!(message_id = claim.id, channel = %self.channel, code = "I195", "the file was written to while it was taken");
-            let claim = place.claim_anew(&claim)?;
-            self.rest(&claim, opened.look);
+            place.claim_anew(&claim)?;
             self.count("again");
             return Ok(Fate::Stays);
         }
@@ -276,7 +293,8 @@ impl Keeper {
     }
 
     fn settle(&self, place: &Place, claim: &Claim, answer: Response) -> Result<(), Trouble> {
-        let is_taken = answer.status().is_success();
+        // A dialect may say a refusal with any status.
+        let is_taken = answer.extensions().get::<Said>().is_none();
         let text = told::text(&answer, &claim.id);
         let body = match self.config.answers {
             Answers::Body => self.runtime.block_on(body(answer)),

@@ -144,13 +144,12 @@ impl Place {
         Ok(Some(claim))
     }
 
-    /// The same file as another message: it is no longer what it was.
-    pub(super) fn claim_anew(&self, claim: &Claim) -> io::Result<Claim> {
+    /// The same file as another message, still in hand: it is no longer what it was.
+    pub(super) fn claim_anew(&self, claim: &Claim) -> io::Result<()> {
         let id = clock::new_id();
         let folder = self.dir.join(WORKING).join(&id);
-        fs::rename(&claim.folder, &folder)?;
-        self.synced(&[&self.dir.join(WORKING)])?;
-        Ok(Claim { id, folder, name: claim.name.clone() })
+        fs::rename(&claim.folder, folder)?;
+        self.synced(&[&self.dir.join(WORKING)])
     }
 
     /// Writes the sender's answer: `.ok` or `.err` behind the file's name.
@@ -224,13 +223,10 @@ impl Place {
         Ok(())
     }
 
-    /// Has the entries of folders on the disk. Some network shares cannot, and do it by themselves.
+    /// Has the entries of folders on the disk.
     fn synced(&self, folders: &[&Path]) -> io::Result<()> {
         for folder in folders {
-            match File::open(folder)?.sync_all() {
-                Err(error) if CANNOT_SYNC.contains(&error.raw_os_error()) => {}
-                done => done?,
-            }
+            lenient(File::open(folder)?.sync_all())?;
         }
         Ok(())
     }
@@ -286,6 +282,14 @@ fn make(dir: &Path, name: &str) -> Result<(), Trouble> {
     }
 }
 
+/// A sync; some network shares cannot, and do it by themselves.
+pub(super) fn lenient(synced: io::Result<()>) -> io::Result<()> {
+    match synced {
+        Err(error) if CANNOT_SYNC.contains(&error.raw_os_error()) => Ok(()),
+        done => done,
+    }
+}
+
 fn wrong(reason: &str) -> Trouble {
     Trouble { code: "I191", reason: reason.to_owned() }
 }
@@ -321,7 +325,8 @@ const ID_LEN: usize = 32;
 /// A longer name has no room for an id and an ending.
 const NAME_MAX: usize = 255 - 1 - ID_LEN - 4;
 const DAY: Duration = Duration::from_hours(24);
-const CANNOT_SYNC: [Option<i32>; 2] = [Some(libc::EINVAL), Some(libc::EOPNOTSUPP)];
+const CANNOT_SYNC: [Option<i32>; 3] =
+    [Some(libc::EINVAL), Some(libc::EOPNOTSUPP), Some(libc::EBADF)];
 
 #[cfg(test)]
 mod tests;

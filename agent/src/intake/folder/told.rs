@@ -12,11 +12,8 @@ use crate::codes::remedy;
 /// The text of an answer.
 pub(super) fn text(answer: &Response, id: &str) -> String {
     let time = clock::now();
-    if answer.status().is_success() {
-        return format!("已收下，已经落盘。\n报文标识：{id}\n时间：{time}\n");
-    }
     let Some(said) = answer.extensions().get::<Said>() else {
-        return format!("没有收下。\n报文标识：{id}\n时间：{time}\n");
+        return format!("已收下，已经落盘。\n报文标识：{id}\n时间：{time}\n");
     };
     let mut text = format!("没有收下：{}\n报文标识：{id}\n时间：{time}\n", said.message);
     for (number, it) in (1..).zip(&said.troubles) {
