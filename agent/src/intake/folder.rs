@@ -190,7 +190,7 @@ impl Keeper {
             if self.stop.is_cancelled() {
                 return Ok(self.config.poll);
             }
-            if !self.rests(&claim, None) || self.take(&place, claim, true)? == Fate::Stays {
+            if !self.rests(&claim, None) || self.take(&place, &claim, true)? == Fate::Stays {
                 return Ok(AGAIN_AFTER);
             }
         }
@@ -201,13 +201,13 @@ impl Keeper {
                 break;
             }
             let Some(claim) = place.claim(name, &self.config)? else { continue };
-            if !self.rests(&claim, Some(*look)) || self.take(&place, claim, false)? == Fate::Stays {
+            if !self.rests(&claim, Some(*look)) || self.take(&place, &claim, false)? == Fate::Stays
+            {
                 return Ok(AGAIN_AFTER);
             }
         }
         self.let_go(&place)?;
-        let open = self.seen_again(found)?;
-        Ok(open.min(self.config.poll))
+        Ok(self.seen_again(&found).min(self.config.poll))
     }
 
     /// The folder, opened anew when it is not what it was.
@@ -226,12 +226,12 @@ impl Keeper {
     }
 
     /// After the files of a long round the counts are old.
-    fn seen_again(&mut self, found: Found) -> Result<Duration, Trouble> {
+    fn seen_again(&mut self, found: &Found) -> Duration {
         if found.ready.is_empty() {
-            return Ok(found.next);
+            return found.next;
         }
-        self.stand(Standing { waiting: found.waiting - found.ready.len(), ..standing_of(&found) });
-        Ok(BREATH) // more may have come meanwhile
+        self.stand(Standing { waiting: found.waiting - found.ready.len(), ..standing_of(found) });
+        BREATH // more may have come meanwhile
     }
 
     /// Whether a file in hand rests, after as long a wait as that takes. `seen` is how it has rested
@@ -262,13 +262,13 @@ impl Keeper {
     }
 
     /// Takes a claimed file, answers it and moves it on.
-    fn take(&self, place: &Place, claim: Claim, again: bool) -> Result<Fate, Trouble> {
+    fn take(&self, place: &Place, claim: &Claim, again: bool) -> Result<Fate, Trouble> {
         let opened = match claim.open() {
             Ok(opened) => opened,
             Err(code) => {
                 let text = told::untaken(code, &claim.id);
-                self.answer(place, &claim, false, text.as_bytes())?;
-                place.fail(&claim, &text, &self.config)?;
+                self.answer(place, claim, false, text.as_bytes())?;
+                place.fail(claim, &text, &self.config)?;
                 self.count("failed");
                 return Ok(Fate::Moved);
             }
@@ -284,11 +284,11 @@ impl Keeper {
         }
         if claim.look() != Some(opened.look) {
             tracing::warn!(message_id = claim.id, channel = %self.channel, code = "I195", "the file was written to while it was taken");
-            place.claim_anew(&claim)?;
+            place.claim_anew(claim)?;
             self.count("again");
             return Ok(Fate::Stays);
         }
-        self.settle(place, &claim, answer)?;
+        self.settle(place, claim, answer)?;
         Ok(Fate::Moved)
     }
 
@@ -341,11 +341,10 @@ impl Keeper {
         metrics::gauge!("his_agent_folder_waiting", "channel" => label())
             .set(f64::from(u32::try_from(standing.waiting).unwrap_or(u32::MAX)));
         let before = self.told.take().unwrap_or_default();
-        match &standing.trouble {
-            Some(it) if before.trouble != standing.trouble => {
-                tracing::warn!(%channel, code = it.code, reason = it.reason, "a folder is not served");
-            }
-            _ => {}
+        if let Some(it) = &standing.trouble
+            && before.trouble != standing.trouble
+        {
+            tracing::warn!(%channel, code = it.code, reason = it.reason, "a folder is not served");
         }
         if standing.foreign > before.foreign {
             tracing::warn!(%channel, code = "I193", count = standing.foreign, "no files in a drop folder");
