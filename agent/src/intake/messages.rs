@@ -312,8 +312,11 @@ impl Message {
 
     /// Whether its dead letter is there already. Only after a crash, so that all may be looked through.
     fn is_buried(&self, road: &Road) -> bool {
+        if !self.again {
+            return false;
+        }
         let mut after = 0;
-        while self.again {
+        loop {
             let Ok(letters) = road.outbox.dead_letters(after, LETTERS_AT_ONCE) else {
                 return false;
             };
@@ -323,7 +326,6 @@ impl Message {
                 return true;
             }
         }
-        false
     }
 
     fn voice<'v>(

@@ -140,7 +140,7 @@ impl Place {
             self.found(claim.id, folder, config)?;
             return Ok(None);
         }
-        self.synced(&[&claim.folder, &self.dir.join(WORKING), &self.dir])?;
+        synced(&[&claim.folder, &self.dir.join(WORKING), &self.dir])?;
         Ok(Some(claim))
     }
 
@@ -149,7 +149,7 @@ impl Place {
         let id = clock::new_id();
         let folder = self.dir.join(WORKING).join(&id);
         fs::rename(&claim.folder, folder)?;
-        self.synced(&[&self.dir.join(WORKING)])
+        synced(&[&self.dir.join(WORKING)])
     }
 
     /// Writes the sender's answer: `.ok` or `.err` behind the file's name.
@@ -168,7 +168,7 @@ impl Place {
         let folder = self.dir.join(ARCHIVE).join(day);
         if !folder.is_dir() {
             fs::create_dir(&folder)?;
-            self.synced(&[&self.dir.join(ARCHIVE)])?;
+            synced(&[&self.dir.join(ARCHIVE)])?;
         }
         let name = claim.free_name(&folder);
         self.leave(claim, &folder.join(name), config)
@@ -187,7 +187,7 @@ impl Place {
         gone(&claim.folder.join(with(&claim.name, &config.mark)))?;
         fs::rename(claim.path(), to)?;
         let above = to.parent().unwrap_or(&self.dir);
-        self.synced(&[above, &claim.folder])?;
+        synced(&[above, &claim.folder])?;
         fs::remove_dir(&claim.folder)
     }
 
@@ -198,7 +198,7 @@ impl Place {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&new, folder.join(name))?;
-        self.synced(&[folder])
+        synced(&[folder])
     }
 
     /// Removes taken files and answers that are older than so many days.
@@ -222,14 +222,14 @@ impl Place {
         }
         Ok(())
     }
+}
 
-    /// Has the entries of folders on the disk.
-    fn synced(&self, folders: &[&Path]) -> io::Result<()> {
-        for folder in folders {
-            lenient(File::open(folder)?.sync_all())?;
-        }
-        Ok(())
+/// Has the entries of folders on the disk.
+fn synced(folders: &[&Path]) -> io::Result<()> {
+    for folder in folders {
+        lenient(File::open(folder)?.sync_all())?;
     }
+    Ok(())
 }
 
 impl Claim {
