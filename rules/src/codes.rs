@@ -30,7 +30,12 @@ pub static CODES: &[CodeEntry] = &[
     entry("C102", "元素的形状不对", "an element has the wrong shape", "按说明发送对象、列表或文本"),
     entry("C103", "缺少必需元素", "a required element is missing", "补上该元素"),
     entry("C104", "明细标识重复", "a line id appears twice", "每条明细使用不同的rx_id"),
-    entry("C105", "明细过多", "too many order lines", "分次审查，每次不超过2000条明细"),
+    entry(
+        "C105",
+        "列表过长",
+        "a list is too long",
+        "分次审查：每次不超过2000条明细、500条诊断、200条过敏、2000条检验结果",
+    ),
     entry("C201", "不是数字", "not a number", "发送十进制数字"),
     entry("C202", "日期格式不对", "not written as a date", "按YYYYMMDD或YYYYMMDDhhmmss发送"),
     entry("C203", "代码不在值域内", "not a code of the value domain", "发送值域中的代码"),
@@ -162,6 +167,7 @@ mod tests {
     #[test]
     fn the_register_is_complete() {
         let sources = [
+            include_str!("bounds.rs"),
             include_str!("reading.rs"),
             include_str!("request.rs"),
             include_str!("groups.rs"),

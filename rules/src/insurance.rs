@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use jiff::civil::Time;
 
+use crate::bounds;
 use crate::facts::{
     Diagnosis, Encounter, Facts, Group, History, InputFinding, Order, Patient, Prescriber, Scene,
     Stay, Surgery,
@@ -115,6 +116,7 @@ impl Message<'_> {
         }
         let past = |it: &&Json<'_>| current.is_none_or(|current| !std::ptr::eq(*it, current));
         facts.history = self.history(encounters.iter().filter(past));
+        refuse_too_many(&facts, &mut reading);
         facts.scene = self.scene(&facts);
         self.doubt_scenario(&mut reading);
         facts.data_findings = reading.data_findings;
@@ -166,7 +168,11 @@ impl Message<'_> {
         let read =
             |(at, json)| line::order(json, &format!("fsi_order_dtos[{at}]"), self.region, reading);
         let mut orders: Vec<Order> = lines.filter_map(read).collect();
-        request::refuse_too_many(&orders, "fsi_order_dtos", reading);
+        reading.problems.extend(bounds::ORDERS.refuse(orders.len(), nodes::ORDERS[0]));
+        // It is refused, in whichever encounter it stands.
+        if bounds::PAST_ORDERS.is_exceeded_by(orders.len()) {
+            return Group::Present(orders);
+        }
         line::tell_apart(&mut orders);
         let is_before = scene_asked_for(self.scenario).is_none_or(Scene::is_before);
         line::take_back(&mut orders, is_before, reading);
@@ -213,6 +219,25 @@ impl Message<'_> {
         }
         if history == History::default() { Group::Absent } else { Group::Present(history) }
     }
+}
+
+/// Lists that are too long, by the names of this message. Of the lines of this visit it is told where
+/// they are read.
+fn refuse_too_many(facts: &Facts, reading: &mut Reading) {
+    let [diagnoses, surgeries, encounters] =
+        [nodes::DIAGNOSES, nodes::OPERATIONS, nodes::ENCOUNTERS].map(|[name, _]| name);
+    let now = [
+        bounds::DIAGNOSES.refuse(bounds::count(&facts.diagnoses), diagnoses),
+        bounds::SURGERIES.refuse(bounds::count(&facts.surgeries), surgeries),
+    ];
+    let past = facts.history.present().map(|it| {
+        [
+            bounds::PAST_STAYS.refuse(it.stays.len(), encounters),
+            bounds::PAST_ORDERS.refuse(it.orders.len(), encounters),
+            bounds::PAST_DIAGNOSES.refuse(it.diagnoses.len(), encounters),
+        ]
+    });
+    reading.problems.extend(now.into_iter().chain(past.into_iter().flatten()).flatten());
 }
 
 fn person(object: &Object<'_>, reading: &mut Reading) -> Patient {

@@ -19,6 +19,7 @@
 
 pub mod age;
 mod atc;
+mod bounds;
 pub mod cases;
 pub mod circumstances;
 pub mod codes;
@@ -69,6 +70,7 @@ pub mod way;
 pub mod window;
 mod write;
 
+pub use bounds::too_many;
 pub use codes::{CODES, CodeEntry};
 pub use evaluate::{evaluate, evaluate_while};
 pub use facts::{Facts, Group, InputFinding};

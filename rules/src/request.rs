@@ -21,6 +21,7 @@
 
 use std::sync::Arc;
 
+use crate::bounds;
 use crate::facts::{Allergy, Facts, Group, History, InputFinding, Order, Scene};
 use crate::groups;
 use crate::json::Json;
@@ -72,8 +73,8 @@ fn read_groups(root: &Object<'_>, reading: &mut Reading) -> Facts {
     if facts.allergies.is_absent() {
         facts.allergies = allergies_of_patient(root, reading);
     }
+    reading.problems.extend(bounds::too_many(&facts));
     if let Group::Present(orders) = &facts.orders {
-        refuse_too_many(orders, "orders", reading);
         refuse_repeated_ids(orders, reading);
     }
     facts
@@ -197,21 +198,6 @@ fn allergies_of_patient(root: &Object<'_>, reading: &mut Reading) -> Group<Vec<A
     let Some(json) = root.json.get("patient") else { return Group::Absent };
     let patient = Object { path: "patient".to_owned(), json };
     groups::allergies_from_text(reading.text(&patient, "algs"))
-}
-
-/// Rules compare lines pairwise; what exceeds this is not one session of one doctor.
-const LINES_MAX: usize = 2_000;
-
-pub(crate) fn refuse_too_many(orders: &[Order], path: &str, reading: &mut Reading) {
-    if orders.len() > LINES_MAX {
-        let expected = format!("一次审查最多{LINES_MAX}条明细");
-        reading.problems.push(InputFinding {
-            code: "C105",
-            path: path.to_owned(),
-            found: format!("{}条", orders.len()),
-            expected,
-        });
-    }
 }
 
 fn refuse_repeated_ids(orders: &[Order], reading: &mut Reading) {

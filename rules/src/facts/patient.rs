@@ -66,7 +66,7 @@ pub enum Maternity {
 }
 
 /// One allergy, as written.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Allergy {
     /// Code of the allergen, when coded.
     pub code: Option<String>,
@@ -100,7 +100,7 @@ pub struct LabResult {
 }
 
 /// How bad a reaction was, as far as rules tell apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AllergySeverity {
     /// 轻度: rash, itching.
     Mild,

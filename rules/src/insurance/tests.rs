@@ -95,6 +95,12 @@ fn nothing_to_judge() {
     check_error(&message("null"), "C103");
     let many = vec![LINE; 2_001].join(",");
     check_error(&message(&patient(&encounter_json(&format!("[{many}]")))), "C105");
+    let many = vec![r#"{"dise_codg":"I10"}"#; 501].join(",");
+    let diagnosed = encounter_json(&format!("[{LINE}]"));
+    let diagnosed = diagnosed.replace("dtos\":[]", &format!("dtos\":[{many}]"));
+    check_error(&message(&patient(&diagnosed)), "C105");
+    let past = vec![r#"{"mdtrt_id":"M0"}"#; 2_002].join(",");
+    check_error(&message(&patient(&format!("[{past}]"))), "C105");
     let bare = facts_of(&message(&patient("null")));
     assert!(bare.first().unwrap().orders.is_absent());
 }

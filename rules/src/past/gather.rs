@@ -14,8 +14,9 @@ use std::sync::Arc;
 
 use jiff::civil::DateTime;
 
+use super::by_name::ByName;
 use super::charged::{self, Charge};
-use super::told::{TakenBack, is_same_diagnosis, is_same_line, is_same_result};
+use super::told::{TakenBack, is_same_line, is_same_result};
 use super::{Note, Noted};
 use crate::facts::{Allergy, Diagnosis, History, LabResult, Order, Patient, Stay, Surgery};
 
@@ -35,6 +36,7 @@ pub fn gather(records: Vec<Noted>, encounter: Option<&str>) -> History {
             past.take(note, &record.encounter, &reports);
         }
     }
+    past.index();
     for record in of_checks {
         for note in record.notes {
             past.take_of_check(note, &record.encounter);
@@ -93,7 +95,12 @@ struct Past {
     visits: Vec<Visit>,
     diagnoses: Vec<(String, Diagnosis)>,
     allergies: Vec<Allergy>,
+    /// The same, to be found.
+    known_allergies: HashSet<Allergy>,
     labs: Vec<LabResult>,
+    /// Where diagnoses and results stand, once all records are taken.
+    diagnosed: ByName,
+    tested: ByName,
 }
 
 /// A visit or stay, and everything that it is called.
@@ -143,16 +150,25 @@ impl Past {
         match note {
             Note::Diagnosis(it) => {
                 let is_same = |of: &str| self.is_same_encounter(of, encounter);
-                let mut told = self.diagnoses.iter();
-                let is_known = told.any(|(of, told)| is_same(of) && is_same_diagnosis(told, &it));
+                let is_known = self
+                    .diagnosed
+                    .find(it.code.as_deref(), it.name.as_deref())
+                    .filter_map(|at| self.diagnoses.get(at))
+                    .any(|(of, _)| is_same(of));
                 if !is_known && !self.taken_back.has_diagnosis(&it, is_same) {
+                    self.diagnosed.add(it.code.as_deref(), it.name.as_deref());
                     self.diagnoses.push((encounter.to_owned(), it));
                 }
             }
             Note::Allergies(found) => self.take_allergies(found),
             Note::Lab(it, _) => {
-                let is_known = self.labs.iter().any(|told| is_same_result(told, &it));
+                let is_known = self
+                    .tested
+                    .find(it.code.as_deref(), it.name.as_deref())
+                    .filter_map(|at| self.labs.get(at))
+                    .any(|told| is_same_result(told, &it));
                 if !is_known && !self.taken_back.has_lab(&it) {
+                    self.tested.add(it.code.as_deref(), it.name.as_deref());
                     self.labs.push(it);
                 }
             }
@@ -170,9 +186,18 @@ impl Past {
 
     fn take_allergies(&mut self, found: Vec<Allergy>) {
         for allergy in found {
-            if !self.allergies.contains(&allergy) {
+            if self.known_allergies.insert(allergy.clone()) {
                 self.allergies.push(allergy);
             }
+        }
+    }
+
+    fn index(&mut self) {
+        for (_, it) in &self.diagnoses {
+            self.diagnosed.add(it.code.as_deref(), it.name.as_deref());
+        }
+        for it in &self.labs {
+            self.tested.add(it.code.as_deref(), it.name.as_deref());
         }
     }
 

@@ -5,9 +5,12 @@
 //! the same encounter, stands on the same prescription for the same item, or is of the same item,
 //! moment and quantity.
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
+use rust_decimal::Decimal;
 
 use crate::facts::{Facts, Group, History, Order};
 
@@ -20,22 +23,23 @@ pub fn merge(kept: &History, since: Option<Date>, facts: &mut Facts) {
     };
     let encounter = facts.encounter.present().and_then(|it| it.mdtrt_id.clone());
     let now = facts.orders.present().into_iter().chain(facts.fees.present()).flatten();
-    let known: Vec<&Order> = now.chain(sent.orders.iter().map(|it| &**it)).collect();
-    let is_sent = |line: &Order| known.iter().any(|it| is_same(it, line, encounter.as_deref()));
-    let orders: Vec<Arc<Order>> = kept.orders.iter().filter(|it| !is_sent(it)).cloned().collect();
+    let known = now.chain(sent.orders.iter().map(|it| &**it));
+    let known = Sent::of(known, encounter.as_deref());
+    let orders: Vec<Arc<Order>> = kept.orders.iter().filter(|it| !known.has(it)).cloned().collect();
     let mut history = sent;
     history.since = history.since.map(|it| since.map_or(it, |kept| it.min(kept)));
     history.orders.extend(orders);
     history.orders.sort_by_key(|it| it.begins);
-    let is_new =
-        |id: &Option<String>| id.is_none() || history.stays.iter().all(|it| it.mdtrt_id != *id);
+    let known: HashSet<_> = history.stays.iter().map(|it| it.mdtrt_id.as_ref()).collect();
+    let is_new = |id: &Option<String>| id.is_none() || !known.contains(&id.as_ref());
     let stays: Vec<_> = kept.stays.iter().filter(|it| is_new(&it.mdtrt_id)).cloned().collect();
     history.stays.extend(stays);
-    add_new(&mut history.diagnoses, &kept.diagnoses, |a, b| (&a.code, a.made) == (&b.code, b.made));
-    add_new(&mut history.allergies, &kept.allergies, |a, b| a == b);
-    add_new(&mut history.labs, &kept.labs, |a, b| {
-        (&a.code, &a.name, a.reported) == (&b.code, &b.name, b.reported)
-    });
+    let diagnoses = new(&history.diagnoses, &kept.diagnoses, |it| (&it.code, it.made));
+    history.diagnoses.extend(diagnoses);
+    let allergies = new(&history.allergies, &kept.allergies, |it| it);
+    history.allergies.extend(allergies);
+    let labs = new(&history.labs, &kept.labs, |it| (&it.code, &it.name, it.reported));
+    history.labs.extend(labs);
     facts.history = Group::Present(history);
 }
 
@@ -51,34 +55,63 @@ fn fill_in(kept: &History, facts: &mut Facts) {
     }
 }
 
-fn add_new<T: Clone>(sent: &mut Vec<T>, kept: &[T], is_same: impl Fn(&T, &T) -> bool) {
-    for item in kept {
-        if !sent.iter().any(|it| is_same(it, item)) {
-            sent.push(item.clone());
+/// Of what was kept, what was not sent, and each once: by what tells one from another.
+fn new<'a, T: Clone, K: Hash + Eq>(
+    sent: &'a [T],
+    kept: &'a [T],
+    key: impl Fn(&'a T) -> K,
+) -> Vec<T> {
+    let mut known: HashSet<K> = sent.iter().map(&key).collect();
+    kept.iter().filter(|it| known.insert(key(it))).cloned().collect()
+}
+
+/// What was sent, by what makes a line the same. A line belongs to the encounter of the check unless
+/// it names another; of no encounter at all it may be of any.
+#[derive(Default)]
+struct Sent<'a> {
+    /// The encounter and the line's id.
+    ids: HashSet<(Option<&'a str>, &'a str)>,
+    /// The encounter, the prescription and the item.
+    prescribed: HashSet<(Option<&'a str>, &'a str, Item<'a>)>,
+    used: HashSet<(Item<'a>, DateTime, Option<Decimal>)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Item<'a> {
+    Hospital(&'a str),
+    National(&'a str),
+}
+
+impl<'a> Sent<'a> {
+    fn of(lines: impl Iterator<Item = &'a Order>, encounter: Option<&'a str>) -> Sent<'a> {
+        let mut sent = Sent::default();
+        for line in lines {
+            let of = line.mdtrt_id.as_deref().or(encounter);
+            sent.ids.insert((of, &line.rx_id));
+            for item in items(line) {
+                sent.prescribed.extend(line.rxno.as_deref().map(|rxno| (of, rxno, item)));
+                sent.used.extend(line.begins.map(|begins| (item, begins, line.quantity)));
+            }
         }
+        sent
+    }
+
+    fn has(&self, kept: &Order) -> bool {
+        let encounters = [None, kept.mdtrt_id.as_deref()];
+        let is_under_its_id = |of| self.ids.contains(&(of, kept.rx_id.as_str()));
+        if !kept.rx_id.is_empty() && encounters.into_iter().any(is_under_its_id) {
+            return true;
+        }
+        items(kept).any(|item| {
+            let is_used = |begins| self.used.contains(&(item, begins, kept.quantity));
+            let is_on =
+                |rxno| encounters.iter().any(|of| self.prescribed.contains(&(*of, rxno, item)));
+            kept.begins.is_some_and(is_used) || kept.rxno.as_deref().is_some_and(is_on)
+        })
     }
 }
 
-/// Whether a line that was sent is the one that was kept. The sent one belongs to the encounter of
-/// the check unless it names another.
-fn is_same(sent: &Order, kept: &Order, encounter: Option<&str>) -> bool {
-    let of = sent.mdtrt_id.as_deref().or(encounter);
-    let is_of_same_encounter = of.is_none() || of == kept.mdtrt_id.as_deref();
-    if is_of_same_encounter && !kept.rx_id.is_empty() && sent.rx_id == kept.rx_id {
-        return true;
-    }
-    let is_same_item = is_same_text(sent.hospital_code.as_deref(), kept.hospital_code.as_deref())
-        || is_same_text(sent.national_code.as_deref(), kept.national_code.as_deref());
-    if !is_same_item {
-        return false;
-    }
-    let is_on_same_prescription =
-        is_of_same_encounter && is_same_text(sent.rxno.as_deref(), kept.rxno.as_deref());
-    let is_same_use =
-        sent.begins.is_some() && sent.begins == kept.begins && sent.quantity == kept.quantity;
-    is_on_same_prescription || is_same_use
-}
-
-fn is_same_text(one: Option<&str>, other: Option<&str>) -> bool {
-    one.is_some() && one == other
+fn items(line: &Order) -> impl Iterator<Item = Item<'_>> {
+    let hospital = line.hospital_code.as_deref().map(Item::Hospital);
+    hospital.into_iter().chain(line.national_code.as_deref().map(Item::National))
 }

@@ -140,6 +140,64 @@ fn what_the_caller_sent_is_not_counted_twice() {
     );
 }
 
+/// What was told before lists were bounded is still read in time: it took minutes. The bound is for a
+/// build without optimisation on a busy machine.
+#[test]
+fn very_much_that_was_told_is_gathered_and_merged_in_time() {
+    let text = |it: usize| Some(format!("n{it}"));
+    let allergies = (0..20_000).map(|it| Allergy { text: text(it), ..Allergy::default() });
+    let diagnoses =
+        (0..20_000).map(|it| Diagnosis { code: text(it), name: text(1), ..Diagnosis::default() });
+    let labs = (0..20_000).map(|it| LabResult { code: text(it), ..LabResult::default() });
+    let told = |of_check: bool| {
+        let asked = of_check.then(|| Note::Asked("2026-05-01".parse().unwrap()));
+        let notes = asked
+            .into_iter()
+            .chain([Note::Allergies(allergies.clone().collect())])
+            .chain(diagnoses.clone().map(Note::Diagnosis))
+            .chain(labs.clone().map(|it| Note::Lab(it, None)));
+        Noted { identity: of_check.into(), encounter: "MZ1".to_owned(), notes: notes.collect() }
+    };
+    let begun = std::time::Instant::now();
+    let history = gather(vec![told(false), told(true)], None);
+    let counts = |it: &History| (it.allergies.len(), it.diagnoses.len(), it.labs.len());
+    assert_eq!(counts(&history), (20_000, 20_000, 20_000));
+    let lines = (0..5_000).map(|it| Order { rx_id: it.to_string(), ..order_of("YP1", it) });
+    let kept = History { orders: lines.map(Arc::new).collect(), ..history };
+    let sent = (5_000..10_000).map(|it| order_of("YP1", it)).collect();
+    let mut facts = Facts { orders: Group::Present(sent), ..Facts::default() };
+    facts.history = Group::Present(History { orders: vec![], ..kept.clone() });
+    merge(&kept, None, &mut facts);
+    let merged = facts.history.present().unwrap();
+    assert_eq!((counts(merged), merged.orders.len()), ((20_000, 20_000, 20_000), 5_000));
+    assert!(begun.elapsed().as_secs() < 4, "{:?}", begun.elapsed());
+}
+
+fn order_of(item: &str, number: i32) -> Order {
+    let quantity = Some(rust_decimal::Decimal::from(number));
+    Order { hospital_code: Some(item.to_owned()), quantity, ..Order::default() }
+}
+
+#[test]
+fn diagnoses_of_a_check_are_the_same_by_code_and_without_one_by_name() {
+    let told = |code: &str, name: &str| {
+        let text = |it: &str| (!it.is_empty()).then(|| it.to_owned());
+        Note::Diagnosis(Diagnosis { code: text(code), name: text(name), ..Diagnosis::default() })
+    };
+    let check = |record: Note, asked: Note, expected: usize| {
+        let asked = vec![Note::Asked("2026-05-01".parse().unwrap()), asked];
+        let of = |identity, notes| Noted { identity, encounter: "MZ1".to_owned(), notes };
+        let history = gather(vec![of(1, vec![record.clone()]), of(2, asked)], None);
+        assert_eq!(history.diagnoses.len(), expected, "{record:?}");
+    };
+    check(told("I10", "高血压"), told("I10", "血压高"), 1);
+    check(told("I10", "高血压"), told("I11", "高血压"), 2);
+    check(told("I10", "高血压"), told("", "高血压"), 1);
+    check(told("", "高血压"), told("I10", "高血压"), 1);
+    check(told("", "高血压"), told("", "高血压"), 1);
+    check(told("I10", ""), told("", ""), 2);
+}
+
 #[test]
 fn placeholders_name_nobody() {
     for (text, expected) in [("P1", true), ("0", false), ("000000", false), ("null", false)] {
