@@ -34,7 +34,7 @@ use self::place::Place;
 pub(crate) use self::push::follow;
 pub(crate) use self::routes::routes;
 use crate::config::{Config, SubscriptionConfig};
-use crate::outbox::Outbox;
+use crate::outbox::{Change, Outbox};
 use crate::relay::exchange::Client;
 
 /// All subscribers.
@@ -57,6 +57,8 @@ struct Standing {
     trouble: Option<Trouble>,
     /// How often in succession it refused the record at its place.
     refused: u32,
+    /// The place is not on disk, for want of room, and neither is this.
+    unsaved: Option<Vec<Change>>,
 }
 
 /// Why nothing goes on.
@@ -123,7 +125,7 @@ impl Subscriber {
     }
 }
 
-const ALERT_AFTER: Duration = Duration::from_mins(5);
+pub(crate) const ALERT_AFTER: Duration = Duration::from_mins(5);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]

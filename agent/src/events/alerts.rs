@@ -1,27 +1,46 @@
 //! What operators should know, made into events: forwarding that stands still for too long, a disk
-//! without room. Told once when it begins and once when it is over.
+//! without room. Told once when it begins and once when it is over, also when the agent was started anew
+//! between them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, Kind};
-use crate::clock;
+use super::feed;
+use crate::config::ForwardConfig;
 use crate::intake::{self, Road};
-use crate::outbox::StoreError;
-use crate::pipeline;
+use crate::outbox::{StoreError, blocking};
+use crate::{clock, pipeline, subscribe};
 
 /// Looks until told to stop.
 pub(crate) async fn watch(road: Arc<Road>, stop: CancellationToken) {
+    let since = Instant::now();
+    let mut before = None;
     let mut told = BTreeMap::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        let now: BTreeMap<&'static str, String> = intake::alerts(&road).into_iter().collect();
+        let before = match &mut before {
+            Some(before) => before,
+            none => {
+                let Ok(begun) = begun_before(&road).await else { continue };
+                told.clone_from(&begun);
+                none.insert(begun)
+            }
+        };
+        let alerts = intake::alerts(&road).into_iter();
+        let mut now: BTreeMap<String, String> =
+            alerts.map(|(code, text)| (code.to_owned(), text)).collect();
+        if since.elapsed() < settled_after(&road) {
+            // What lasts is an alert only after a while: it is not over because the agent was started.
+            let still = before.iter().filter(|(code, _)| told.contains_key(*code));
+            now.extend(still.map(|(code, text)| (code.clone(), text.clone())));
+        }
         let events = compare(&told, &now);
         if events.is_empty() {
             continue;
@@ -33,11 +52,25 @@ pub(crate) async fn watch(road: Arc<Road>, stop: CancellationToken) {
     }
 }
 
+/// What the feed last told to have begun. Until that is known nothing is told.
+async fn begun_before(road: &Arc<Road>) -> Result<BTreeMap<String, String>, StoreError> {
+    let outbox = road.outbox.clone();
+    blocking(move || feed::alerts(&outbox)).await.inspect_err(|error| {
+        tracing::warn!(%error, "the alerts of before are not known yet");
+    })
+}
+
+/// The longest that a fault may last before it is an alert, and a bit.
+fn settled_after(road: &Road) -> Duration {
+    let forward = match &road.config.forward {
+        ForwardConfig::Amqp(options) => options.alert_after,
+        ForwardConfig::Files { .. } => Duration::ZERO,
+    };
+    forward.max(subscribe::ALERT_AFTER) + Duration::from_mins(1)
+}
+
 /// What has begun and what is over, by code.
-fn compare(
-    told: &BTreeMap<&'static str, String>,
-    now: &BTreeMap<&'static str, String>,
-) -> Vec<Event> {
+fn compare(told: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<Event> {
     let at = pipeline::stamp(clock::now());
     let event = |what: &str, code: &str, text: &str| Event {
         kind: Kind::Alert,
@@ -47,8 +80,8 @@ fn compare(
         text: Some(text.to_owned()),
         ..Event::default()
     };
-    let begun = now.iter().filter(|(code, _)| !told.contains_key(*code));
-    let over = told.iter().filter(|(code, _)| !now.contains_key(*code));
+    let begun = now.iter().filter(|(code, _)| !told.contains_key(code.as_str()));
+    let over = told.iter().filter(|(code, _)| !now.contains_key(code.as_str()));
     let begun = begun.map(|(code, text)| event("began", code, text));
     begun.chain(over.map(|(code, text)| event("over", code, text))).collect()
 }
@@ -77,7 +110,7 @@ mod tests {
     #[track_caller]
     fn check(told: &[(&'static str, &str)], now: &[(&'static str, &str)], expected: &str) {
         let map = |it: &[(&'static str, &str)]| {
-            it.iter().map(|(code, text)| (*code, (*text).to_owned())).collect()
+            it.iter().map(|(code, text)| ((*code).to_owned(), (*text).to_owned())).collect()
         };
         let events = compare(&map(told), &map(now));
         let say =

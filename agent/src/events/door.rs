@@ -1,8 +1,11 @@
 //! `GET /v1/events`: who may listen, to what, and from where on.
 //!
 //! Without named callers only this machine may. A web page of another site may not, unless its origin is
-//! configured: a browser sends any page's WebSocket to this machine, and only the origin tells.
+//! configured: a browser sends any page's WebSocket to this machine, and only the origin tells. A page can
+//! also have its own name lead to this machine, and then its origin is the address it asks: so without
+//! named callers, who need a token, this machine has to be asked by an address of its own.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
@@ -10,6 +13,7 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Extension, Query, State};
 use axum::response::Response;
+use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
@@ -83,6 +87,9 @@ fn who<'a>(
         return Err(forbidden("这个网页的来源没有列入 [events] origins"));
     }
     if config.callers.is_empty() {
+        if !is_own_name(headers, &config.origins) {
+            return Err(forbidden("没有配置调用者，请求的 Host 要是 localhost 或 127.0.0.1"));
+        }
         let near = seat.is_near();
         return if near {
             Ok(None)
@@ -129,6 +136,21 @@ fn is_own_page(headers: &HeaderMap, origins: &[String]) -> bool {
     origins.iter().any(|it| it == origin) || (own.is_some() && own == host)
 }
 
+/// Whether the address asked for cannot be another's name for this machine; programs of old name none.
+fn is_own_name(headers: &HeaderMap, origins: &[String]) -> bool {
+    let Some(host) = headers.get(header::HOST) else { return true };
+    let Ok(authority) = host.to_str().unwrap_or_default().parse::<Authority>() else {
+        return false;
+    };
+    let name = authority.host();
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let is_named =
+        |it: &String| it.split_once("://").is_some_and(|(_, it)| it == authority.as_str());
+    name.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|it| it.is_loopback())
+        || origins.iter().any(is_named)
+}
+
 /// Browsers keep an answer from a page of another site that it does not name.
 fn allow_origin(mut response: Response, headers: &HeaderMap, road: &Road) -> Response {
     let origin = headers.get(header::ORIGIN);
@@ -173,3 +195,33 @@ const SOCKET: &str =
     "WebSocket 的握手不对：要 HTTP/1.1、Connection: Upgrade、Sec-WebSocket-Key 和版本 13";
 /// A screen has nothing to say.
 const HEARD_BYTES_MAX: usize = 4 << 10;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// A page's own name that leads to this machine is not this machine's.
+    #[test]
+    fn by_what_name_this_machine_is_asked() {
+        for own in ["localhost", "LOCALHOST:8700", "127.0.0.1:8700", "127.8.8.8", "[::1]:8700"] {
+            check(own, true);
+        }
+        check("his.example:81", true);
+        for other in ["evil.example:8700", "his.example", "localhost.evil.example", "192.168.1.5"] {
+            check(other, false);
+        }
+        for other in ["127.0.0.1.evil.example", "evil@localhost@evil", ""] {
+            check(other, false);
+        }
+        assert!(is_own_name(&HeaderMap::new(), &[]));
+    }
+
+    #[track_caller]
+    fn check(host: &str, expected: bool) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        let origins = ["http://his.example:81".to_owned()];
+        assert_eq!(is_own_name(&headers, &origins), expected, "{host}");
+    }
+}

@@ -8,7 +8,7 @@
 //! A place in the feed is told as `NAME-NUMBER`. The name is drawn when the feed begins: if the feed is
 //! ever lost, the numbers begin anew under another name, and no listener takes them for old ones.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,7 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::event::Event;
+use super::event::{Event, Kind};
 use crate::clock;
 use crate::outbox::{Change, Outbox, StoreError};
 
@@ -188,6 +188,22 @@ pub(crate) fn page(
     let is_whole = found.len() < PAGE;
     let next = if is_whole { end } else { found.last().map_or(end, |(number, _)| number + 1) };
     Ok((found, next))
+}
+
+/// The alerts that have begun and are not over, by code. Blocks.
+pub(crate) fn alerts(outbox: &Outbox) -> Result<BTreeMap<String, String>, StoreError> {
+    let mut standing = BTreeMap::new();
+    walk(outbox, 0, |_, event| {
+        match (event.kind, event.what.as_str()) {
+            (Kind::Alert, "began") => {
+                standing.insert(event.id, event.text.unwrap_or_default());
+            }
+            (Kind::Alert, _) => drop(standing.remove(&event.id)),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(standing)
 }
 
 /// Shows what is kept from a number on; what cannot be read is passed over.

@@ -149,7 +149,9 @@ async fn a_socket_hears_the_same() {
 async fn who_may_listen() {
     let near = House::new("");
     near.check("/v1/events", &[], "200").await;
-    near.check("/v1/events", &["Origin: http://a"], "200").await;
+    near.check("/v1/events", &["Origin: http://localhost"], "200").await;
+    near.check("/v1/events", &["Host: evil:8700"], "403 I161").await;
+    near.check("/v1/events", &["Host: evil", "Origin: http://evil"], "403 I161").await;
     near.check("/v1/events", &["Origin: http://evil"], "403 I161").await;
     near.check("/v1/events?kinds=bird", &[], "400 I164").await;
 
@@ -207,7 +209,9 @@ impl House {
         tokio::spawn(http::connection((theirs, seat), routes, patience, self.stop.clone()));
         let headers: Vec<&str> = headers.iter().filter(|it| !it.is_empty()).copied().collect();
         let headers = headers.join("\r\n") + if headers.is_empty() { "" } else { "\r\n" };
-        let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n");
+        let named = headers.contains("Host: ");
+        let host = if named { "" } else { "Host: localhost\r\n" };
+        let head = format!("GET {path} HTTP/1.1\r\n{host}{headers}\r\n");
         ours.write_all(head.as_bytes()).await.unwrap();
         Asking(ours)
     }

@@ -36,6 +36,8 @@ pub use self::meter::Outlook;
 pub(super) use self::reserve::Reserve;
 use self::volume::Volume;
 pub(super) use self::watch::{Watcher, start};
+#[cfg(test)]
+use super::store;
 use super::{Options, Outbox, StoreError};
 
 /// How much room there is, for operators.
@@ -212,5 +214,23 @@ impl Outbox {
     /// How much room there is on the disk, and for how long.
     pub fn room(&self) -> RoomStatus {
         self.shared.room.status()
+    }
+}
+
+#[cfg(test)]
+impl Outbox {
+    /// Has the disk look as a test wants it.
+    pub(crate) fn pretend_room(&self, free_mebibytes: u64) {
+        self.shared.room.pretend(free_mebibytes << 20, 1 << 40);
+        self.shared.room.look(0);
+    }
+
+    /// Has a record lost by the disk; it is missing when it is read from there.
+    #[allow(clippy::unwrap_used)]
+    pub(crate) fn lose(&self, seq: u64) {
+        let store = self.shared.store().unwrap();
+        let mut batch = store.batch();
+        batch.delete(store::Family::Queue, &seq.to_be_bytes());
+        batch.write(store::Durability::Synced).unwrap();
     }
 }

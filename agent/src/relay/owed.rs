@@ -2,7 +2,8 @@
 //!
 //! What is owed is written together with the doctor's answer, so neither is without the other. It is
 //! sent in the envelope of the request that brought the finding, until the insurer takes it. What it
-//! refuses several times, or what is a week old, is given up and named.
+//! has refused several times and still refuses a day later, or what is a week old, is given up and
+//! named.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -100,8 +101,13 @@ impl Owed {
         Value::Object(envelope)
     }
 
-    fn is_too_old(&self) -> bool {
-        let oldest = clock::now().checked_sub(KEPT_DAYS.days());
+    /// A platform that refuses everything for half an hour has not looked at any of it.
+    fn is_refused_for_good(&self) -> bool {
+        self.refused.saturating_add(1) >= REFUSED_MAX && self.is_older_than(REFUSED_DAYS)
+    }
+
+    fn is_older_than(&self, days: i32) -> bool {
+        let oldest = clock::now().checked_sub(days.days());
         let since = pipeline::moment(&self.since);
         since.zip(oldest.ok()).is_some_and(|(since, oldest)| since < oldest)
     }
@@ -180,15 +186,15 @@ fn send_all(road: &Road, stop: &CancellationToken) -> Result<bool, StoreError> {
                 log.settle_owed(&key, &bytes, None)?;
                 count("sent");
             }
-            Err(Bureau::Refused) if owed.refused + 1 >= REFUSED_MAX => {
+            Err(Bureau::Refused) if owed.is_refused_for_good() => {
                 give_up(log, (&key, &bytes), &owed.finding_id, "refused")?;
             }
-            Err(_) if owed.is_too_old() => {
+            Err(_) if owed.is_older_than(KEPT_DAYS) => {
                 give_up(log, (&key, &bytes), &owed.finding_id, "too old")?;
             }
             Err(Bureau::Refused) => {
                 is_done = false;
-                let again = Owed { refused: owed.refused + 1, ..owed };
+                let again = Owed { refused: owed.refused.saturating_add(1), ..owed };
                 let again = serde_json::to_vec(&again).unwrap_or_default();
                 log.settle_owed(&key, &bytes, Some(again))?;
             }
@@ -262,6 +268,7 @@ const TRANSACTIONS: [&str; 4] = ["3101", "3102", "3660", "3661"];
 const PAYING: [&str; 2] = ["settlement", "pre_settlement"];
 const SENT_AT_ONCE: usize = 256;
 const REFUSED_MAX: u32 = 5;
+const REFUSED_DAYS: i32 = 1;
 const KEPT_DAYS: i32 = 7;
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
@@ -289,6 +296,29 @@ mod tests {
         check(None, r#"{"input":{"data":{}}}"#, "outpatient", "1");
     }
 
+    #[test]
+    fn five_refusals_are_final_after_a_day() {
+        let said = |refused: u32, hours: i64| {
+            let since = clock::now().checked_sub(hours.hours()).unwrap();
+            let owed = Owed { since: pipeline::stamp(since), refused, ..owed() };
+            owed.is_refused_for_good()
+        };
+        assert!(!said(4, 0) && !said(400, 23), "the platform may be out of order for an afternoon");
+        assert!(!said(3, 25) && said(4, 25));
+    }
+
+    fn owed() -> Owed {
+        Owed {
+            finding_id: "JR1".to_owned(),
+            check_id: String::new(),
+            dspo_way: "1".to_owned(),
+            reason: None,
+            by: None,
+            since: String::new(),
+            refused: 0,
+        }
+    }
+
     #[track_caller]
     fn check(infno: Option<&str>, request: &str, scene: &str, expected: &str) {
         let kept = Check {
@@ -297,16 +327,8 @@ mod tests {
             scene: Some(scene.to_owned()),
             ..Check::default()
         };
-        let owed = Owed {
-            finding_id: "JR1".to_owned(),
-            check_id: String::new(),
-            dspo_way: "1".to_owned(),
-            reason: None,
-            by: None,
-            since: String::new(),
-            refused: 0,
-        };
-        let said = owed.message(Some(&kept), &adapters::Limits::default(), "H1", &BTreeMap::new());
+        let said =
+            owed().message(Some(&kept), &adapters::Limits::default(), "H1", &BTreeMap::new());
         assert_eq!(said["input"]["data"]["warn_type"], expected, "{request}");
         assert_eq!(said["infno"], "3103");
     }

@@ -109,6 +109,10 @@ impl Head {
         for (name, value) in lines.filter_map(|it| it.split_once(':')) {
             head.take(&name.trim().to_ascii_lowercase(), value.trim())?;
         }
+        // These never have a body, whatever their head says: nothing is waited for.
+        if matches!(head.status, 204 | 205 | 304) {
+            head.length = Length::Bytes(0);
+        }
         Ok(Some(head))
     }
 
@@ -179,6 +183,9 @@ mod tests {
     fn every_way_to_end() {
         check("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", "200 abc again");
         check("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc", "200 abc");
+        check("HTTP/1.1 204 No Content\r\n\r\n", "204  again");
+        check("HTTP/1.1 205 x\r\nConnection: close\r\n\r\n", "205 ");
+        check("HTTP/1.1 304 x\r\nContent-Length: 3\r\n\r\n", "304  again");
         check("HTTP/1.1 502 x\r\n\r\nabc", "200 abc".replace("200", "502").as_str());
         let chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n";
         check(chunks, "200 abc again");

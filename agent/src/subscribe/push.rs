@@ -14,7 +14,7 @@ use super::{Subscriber, Trouble, parcel};
 use crate::clock;
 use crate::envelope::Envelope;
 use crate::intake::Road;
-use crate::outbox::{Change, StoreError};
+use crate::outbox::{Change, StoreError, blocking};
 use crate::pipeline;
 use crate::relay::exchange::Request;
 
@@ -42,12 +42,18 @@ pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
     if road.subscriptions.0.is_empty() {
         return;
     }
-    let opening = Arc::clone(&road);
-    let opened = tokio::task::spawn_blocking(move || open(&opening)).await;
-    if let Err(error) = opened.map_err(|_| StoreError::panicked()).flatten() {
-        // Nothing is removed before the next start: nothing is lost.
+    while !stop.is_cancelled() {
+        let opening = Arc::clone(&road);
+        let Err(error) = blocking(move || open(&opening)).await else { break };
+        // Nothing is removed until the places are known: nothing is lost.
         tracing::error!(%error, "the places of subscriptions were not read: nothing is pushed");
-        return;
+        for it in &road.subscriptions.0 {
+            trouble(it, Some("收件箱读不出".to_owned()));
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(OPEN_AGAIN) => {}
+        }
     }
     let each = (0..road.subscriptions.0.len()).map(|at| push(&road, at, &stop));
     join_all(each).await;
@@ -56,17 +62,18 @@ pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
 fn open(road: &Road) -> Result<(), StoreError> {
     for it in &road.subscriptions.0 {
         let place = Place::open(&road.outbox, &it.config.name, it.config.from_oldest)?;
-        road.outbox.shelve(&[place.put(&it.config.name)])?;
-        it.standing().place = place;
+        keep(road, it, place, Vec::new())?;
+        trouble(it, None);
     }
-    hold(road);
     Ok(())
 }
 
 /// Nothing that somebody has not had goes.
 fn hold(road: &Road) {
     let all = road.subscriptions.0.iter();
-    if let Some(first) = all.map(|it| it.standing().place.next).min() {
+    let first = all.map(|it| it.standing().place.next).min();
+    // One that was not opened yet may want anything.
+    if let Some(first) = first.filter(|it| *it > 0) {
         road.outbox.push_from(first);
     }
 }
@@ -106,68 +113,128 @@ async fn push(road: &Arc<Road>, at: usize, stop: &CancellationToken) {
 }
 
 fn step(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<Step, StoreError> {
-    let mut place = it.standing().place.clone();
-    let page = road.outbox.accepted_from(place.next.max(1), AT_ONCE)?;
-    if page.missing > 0 {
-        tell_lost(it, &mut place, page.missing, "gone from the store");
+    let mut stride = Stride::new(it);
+    let from = stride.place.next;
+    let page = road.outbox.accepted_from(from.max(1), AT_ONCE)?;
+    if page.next <= from && page.envelopes.is_empty() {
+        return rest(road, it, stop);
     }
-    if page.next <= place.next && page.envelopes.is_empty() {
-        if it.again.swap(false, Ordering::SeqCst) {
-            return send_again(road, it, stop);
-        }
-        return Ok(Step::Done);
-    }
-    let (mut changes, mut too_old, mut ended) = (Vec::new(), 0, Step::On);
     let oldest = horizon(it.config.keep_days);
+    let mut ended = Step::On;
     for record in &page.envelopes {
         if stop.is_cancelled() {
             break;
         }
-        if !parcel::fits(&it.config, record) {
-            place.next = record.seq + 1;
-            continue;
+        if !stride.take(it, record, &oldest) {
+            ended = Step::Later;
+            break;
         }
-        if record.received_at < oldest {
-            too_old += 1;
-            place.next = record.seq + 1;
-            continue;
+    }
+    if matches!(ended, Step::On) && !stop.is_cancelled() {
+        stride.reach(page.next);
+    }
+    stride.end(road, it)?;
+    Ok(ended)
+}
+
+/// What there is to do when nothing new has come.
+fn rest(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<Step, StoreError> {
+    let (place, is_behind) = {
+        let standing = it.standing();
+        (standing.place.clone(), standing.unsaved.is_some())
+    };
+    if is_behind {
+        keep(road, it, place, Vec::new())?;
+    }
+    if it.again.swap(false, Ordering::SeqCst) {
+        return send_again(road, it, stop);
+    }
+    Ok(Step::Done)
+}
+
+/// What one step came to, until it is kept.
+struct Stride {
+    place: Place,
+    refused: Vec<Change>,
+    gone: u64,
+    too_old: u64,
+}
+
+impl Stride {
+    fn new(it: &Subscriber) -> Stride {
+        let place = it.standing().place.clone();
+        Stride { place, refused: Vec::new(), gone: 0, too_old: 0 }
+    }
+
+    /// Sends a record, or passes over it. False when the subscriber does not take it now.
+    fn take(&mut self, it: &Subscriber, record: &Envelope, oldest: &str) -> bool {
+        self.reach(record.seq);
+        let is_wanted = parcel::fits(&it.config, record);
+        if is_wanted && record.received_at.as_str() < oldest {
+            self.too_old += 1;
+        } else if is_wanted && !self.send(it, record) {
+            return false;
         }
+        self.place.next = record.seq + 1;
+        true
+    }
+
+    fn send(&mut self, it: &Subscriber, record: &Envelope) -> bool {
         match sent(it, record) {
             Sent::Taken => {
-                place.sent += 1;
+                self.place.sent += 1;
                 trouble(it, None);
             }
             Sent::Refused(reason) if is_final(it) => {
                 let refused = set_aside(it, record, reason);
-                changes.push(refused.put(&it.config.name));
-                place.set_aside += 1;
+                self.refused.push(refused.put(&it.config.name));
+                self.place.set_aside += 1;
             }
             Sent::Later(reason) | Sent::Refused(reason) => {
                 trouble(it, Some(reason));
-                ended = Step::Later;
-                break;
+                return false;
             }
         }
-        place.next = record.seq + 1;
+        true
     }
-    if matches!(ended, Step::On) && !stop.is_cancelled() {
-        place.next = place.next.max(page.next);
+
+    /// Moves up to a number. What should lie before it and does not is lost, and counts once: when the
+    /// place moves over it.
+    fn reach(&mut self, seq: u64) {
+        self.gone += seq.saturating_sub(self.place.next.max(1));
+        self.place.next = self.place.next.max(seq);
     }
-    if too_old > 0 {
-        tell_lost(it, &mut place, too_old, "older than keep_days");
+
+    fn end(mut self, road: &Road, it: &Subscriber) -> Result<(), StoreError> {
+        if self.gone > 0 {
+            tell_lost(it, &mut self.place, self.gone, "gone from the store");
+        }
+        if self.too_old > 0 {
+            tell_lost(it, &mut self.place, self.too_old, "older than keep_days");
+        }
+        keep(road, it, self.place, self.refused)
     }
-    changes.push(place.put(&it.config.name));
-    keep(road, it, place, &changes)?;
-    Ok(ended)
 }
 
-/// Without room on the disk the place moves in memory only: after a crash some records come twice.
-fn keep(road: &Road, it: &Subscriber, place: Place, changes: &[Change]) -> Result<(), StoreError> {
-    match road.outbox.shelve(changes) {
-        Err(error) if !error.is_full() => return Err(error),
-        _ => {}
+/// Without room on the disk the place moves in memory only: after a crash some records come twice. What
+/// else would have been written is written together with the next place, so none is without the other.
+fn keep(road: &Road, it: &Subscriber, place: Place, more: Vec<Change>) -> Result<(), StoreError> {
+    let mut changes = it.standing().unsaved.clone().unwrap_or_default();
+    changes.extend(more);
+    changes.push(place.put(&it.config.name));
+    let is_full = match road.outbox.shelve(&changes) {
+        Err(error) if error.is_full() => true,
+        done => {
+            done?;
+            false
+        }
+    };
+    changes.pop();
+    {
+        let mut standing = it.standing();
+        standing.place = place;
+        standing.unsaved = is_full.then_some(changes);
     }
-    it.standing().place = place;
     hold(road);
     Ok(())
 }
@@ -271,7 +338,8 @@ fn tell_lost(it: &Subscriber, place: &mut Place, count: u64, why: &str) {
     place.lost += count;
 }
 
-/// Sends what was refused once more. What is gone meanwhile is lost.
+/// Sends what was refused once more. What is gone meanwhile is lost; a subscriber that takes nothing now is
+/// asked again from the first on.
 fn send_again(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<Step, StoreError> {
     let mut from = 0;
     loop {
@@ -281,23 +349,35 @@ fn send_again(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<
             if stop.is_cancelled() {
                 return Ok(Step::Done);
             }
-            let page = road.outbox.accepted_from(refused.seq, 1)?;
-            let record = page.envelopes.first().filter(|it| it.record_id == refused.record_id);
-            let is_taken = record.is_none_or(|record| matches!(sent(it, record), Sent::Taken));
-            if !is_taken {
-                continue;
+            if !send_one_again(road, it, &refused)? {
+                it.again.store(true, Ordering::SeqCst);
+                return Ok(Step::Later);
             }
-            let mut place = it.standing().place.clone();
-            place.set_aside = place.set_aside.saturating_sub(1);
-            match record {
-                Some(_) => place.sent += 1,
-                None => tell_lost(it, &mut place, 1, "refused, and not kept any more"),
-            }
-            let changes = [refused.remove(&it.config.name), place.put(&it.config.name)];
-            keep(road, it, place, &changes)?;
         }
         from = last + 1;
     }
+}
+
+/// False when the subscriber takes nothing now.
+fn send_one_again(road: &Road, it: &Subscriber, refused: &Refused) -> Result<bool, StoreError> {
+    let page = road.outbox.accepted_from(refused.seq, 1)?;
+    let record = page.envelopes.first().filter(|it| it.record_id == refused.record_id);
+    let mut place = it.standing().place.clone();
+    match record.map(|record| sent(it, record)) {
+        Some(Sent::Later(reason)) => {
+            trouble(it, Some(reason));
+            return Ok(false);
+        }
+        Some(Sent::Refused(_)) => return Ok(true),
+        Some(Sent::Taken) => {
+            trouble(it, None);
+            place.sent += 1;
+        }
+        None => tell_lost(it, &mut place, 1, "refused, and not kept any more"),
+    }
+    place.set_aside = place.set_aside.saturating_sub(1);
+    keep(road, it, place, vec![refused.remove(&it.config.name)])?;
+    Ok(true)
 }
 
 fn horizon(days: u32) -> String {
@@ -309,5 +389,6 @@ fn horizon(days: u32) -> String {
 const AT_ONCE: usize = 64;
 const REFUSED_MAX: u32 = 3;
 const LOOK_EVERY: Duration = Duration::from_millis(300);
+const OPEN_AGAIN: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_mins(1);

@@ -60,6 +60,69 @@ async fn what_is_refused_is_set_aside_by_name_and_can_be_sent_again() {
     house.settles("sent 2, set aside 0, lost 0, trouble no").await;
 }
 
+/// Nobody is sent the same again and again, and somebody is told, while the subscriber is away.
+#[tokio::test(flavor = "multi_thread")]
+async fn sending_again_waits_for_a_subscriber_that_is_away() {
+    let fake = Fake::start(&[422, 422, 422, 422, 422, 422, 503, 422, 503]);
+    let house = House::new(fake.at, "").await;
+    house.take("rx", "A", "11").await;
+    house.take("rx", "B", "11").await;
+    house.settles("sent 0, set aside 2, lost 0, trouble no").await;
+    house.road.subscriptions.0[0].again.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(keys(&fake.wait_for(7).await), "A A A B B B A");
+    house.settles("sent 0, set aside 2, lost 0, trouble yes").await;
+    assert_eq!(keys(&fake.wait_for(11).await), "A A A B B B A A B A B");
+    house.settles("sent 2, set aside 0, lost 0, trouble no").await;
+}
+
+/// What the disk has lost is counted once, however often the next one is tried.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_lost_is_counted_once() {
+    let fake = Fake::start(&[503, 503, 503, 200, 503]);
+    let house = House::new(fake.at, "").await;
+    for key in ["A", "B", "C"] {
+        house.take("rx", key, "11").await;
+    }
+    fake.wait_for(1).await;
+    house.road.outbox.lose(2);
+    let house = house.start_again().await;
+    house.settles("sent 2, set aside 0, lost 1, trouble no").await;
+    assert!(keys(&fake.wait_for(6).await).ends_with("A C C"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_without_room_pushes_all_the_same() {
+    let fake = Fake::start(&[]);
+    let house = House::new(fake.at, "").await;
+    house.stop.cancel();
+    house.take("rx", "A", "11").await;
+    let house = house.start_again_with(1).await;
+    assert_eq!(keys(&fake.wait_for(1).await), "A");
+    house.settles("sent 1, set aside 0, lost 0, trouble no").await;
+}
+
+/// A record that is refused while nothing can be written is set aside as soon as something can.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_without_room_is_not_forgotten() {
+    let fake = Fake::start(&[422, 422, 422]);
+    let house = House::new(fake.at, "").await;
+    house.take("rx", "A", "11").await;
+    house.take("rx", "B", "11").await;
+    fake.wait_for(1).await;
+    house.road.outbox.pretend_room(1);
+    house.settles("sent 1, set aside 1, lost 0, trouble no").await;
+    let refused = || super::place::refused(&house.road.outbox, "emr", (0, 9)).unwrap().len();
+    assert_eq!(refused(), 0);
+    house.road.outbox.pretend_room(1 << 19);
+    for _ in 0..200 {
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        if refused() == 1 {
+            return;
+        }
+    }
+    panic!("the record that was refused is not on the shelf");
+}
+
 /// What was sent before the end is not sent again, and what came meanwhile is.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_place_is_kept_over_a_start() {
@@ -117,25 +180,33 @@ impl House {
         let more = format!(
             "[[subscription]]\nname = \"emr\"\nurl = \"http://{at}/in\"\nentities = [\"rx\"]\n{more}"
         );
-        House::open(tempfile::tempdir().unwrap(), more).await
+        House::open(tempfile::tempdir().unwrap(), more, 1 << 19).await
     }
 
-    async fn open(folder: tempfile::TempDir, more: String) -> House {
+    async fn open(folder: tempfile::TempDir, more: String, free_mebibytes: u64) -> House {
         let (road, writer) = road(folder.path(), &more);
+        road.outbox.pretend_room(free_mebibytes);
         let stop = CancellationToken::new();
         let task = tokio::spawn(super::follow(Arc::clone(&road), stop.clone()));
-        while road.subscriptions.0[0].standing().place.next == 0 {
+        for _ in 0..400 {
+            if road.subscriptions.0[0].standing().place.next > 0 {
+                break;
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         House { road, stop, task, writer, folder, more }
     }
 
     async fn start_again(self) -> House {
+        self.start_again_with(1 << 19).await
+    }
+
+    async fn start_again_with(self, free_mebibytes: u64) -> House {
         self.stop.cancel();
         self.task.await.unwrap();
         drop(self.road);
         self.writer.close().await.unwrap();
-        House::open(self.folder, self.more).await
+        House::open(self.folder, self.more, free_mebibytes).await
     }
 
     async fn take(&self, entity: &str, key: &str, kind: &str) {
