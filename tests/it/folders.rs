@@ -42,7 +42,7 @@ fn five_hundred_files_are_taken_once_each_over_kills() {
     }
     println!("{FILES} files, {kills} kills");
     assert!(kills > 5, "too few kills hit the work: {kills}");
-    agent.await_readiness("done", |it| it["folders"]["drop"]["waiting"] == Value::from(0));
+    agent.await_readiness("done", |it| it["folders"]["drop"]["waiting"] == 0);
 
     assert_eq!(home.count("working"), 1, "only the lock");
     assert_eq!(home.count("archive"), files(FILES));
@@ -131,7 +131,7 @@ fn a_folder_that_is_missing_is_told_and_served_once_it_is_there() {
     let name = dir.join(OsStr::from_bytes(b"\xB4\xA6\xB7\xBD.xml"));
     fs::write(&name, &good(1).bytes).expect("a folder of ours");
     std::os::unix::fs::symlink(&name, dir.join("link.xml")).expect("a folder of ours");
-    agent.await_readiness("seen", |it| it["folders"]["drop"]["foreign"] == Value::from(1));
+    agent.await_readiness("seen", |it| it["folders"]["drop"]["foreign"] == 1);
     thread::sleep(Duration::from_millis(500));
     assert!(name.exists(), "taken without its mark");
     fs::write(dir.join(OsStr::from_bytes(b"\xB4\xA6\xB7\xBD.xml.done")), "").expect("ours");

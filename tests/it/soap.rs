@@ -9,6 +9,16 @@ use tests::his::{Answer, Caller, get};
 
 const CHANNELS: &str = r#"
 [[channel]]
+name = "short"
+mappings = ["platform/"]
+[channel.soap]
+namespace = "urn:short"
+paths = ["/ESB"]
+[[channel.soap.operation]]
+name = "CallInterface"
+parameters = ["msgHeader", "msgBody"]
+
+[[channel]]
 name = "asmx"
 mappings = ["platform/"]
 [channel.soap]
@@ -24,6 +34,10 @@ parameters = ["msgHeader", "msgBody"]
 name = "Check"
 parameters = ["msgHeader", "msgBody"]
 results = ["code:ReturnCode", "ReturnXml", "message:ReturnText"]
+to = "checks"
+[[channel.soap.operation]]
+name = "审方"
+parameters = ["msgHeader", "msgBody"]
 to = "checks"
 
 [[channel]]
@@ -182,6 +196,47 @@ fn a_check_is_answered_in_the_results_of_its_operation_and_stores_nothing() {
     says(&post(&agent, "/soap/asmx", &[XML, action], other.as_bytes()), 200, "<ReturnCode>0<");
     let answer = post(&agent, "/soap/asmx", &[XML, action], b"<s:Envelope");
     fault(&answer, V11, "[D3");
+}
+
+/// A check that is stored and answered as received would be believed to have been checked.
+#[test]
+fn what_a_body_calls_decides_its_road_and_the_address_only_what_calls_nothing() {
+    let agent = agent();
+    let [header, body] = strings();
+    let form =
+        format!("msgHeader={}&msgBody={}", escaped(header.as_bytes()), escaped(body.as_bytes()));
+    let plain = "application/x-www-form-urlencoded";
+    let at = |operation: &str, content_type: &str, body: &str| {
+        let path = format!("/ESB/Service.asmx/{operation}");
+        post(&agent, &path, &[("Content-Type", content_type)], body.as_bytes())
+    };
+    let forged = "application/x-www-form-urlencoded; operation=CallInterface";
+    for (operation, content_type) in [
+        ("Check%20", plain),
+        ("Check;v=1", plain),
+        ("Check%3Bjsessionid=1", plain),
+        ("Check", forged),
+        ("%E5%AE%A1%E6%96%B9", plain),
+    ] {
+        let answer = at(operation, content_type, &form);
+        says(&answer, 200, "outcome");
+        says(&answer, 200, "<string xmlns=");
+    }
+    let namespace = " xmlns=\"http://www.zysoft.com.cn/\"";
+    let check = envelope(V11, "Check", namespace);
+    says(&at("CallInterface", "text/xml", &check), 200, "<ReturnCode>0</ReturnCode><ReturnXml>{");
+    let action = ("SOAPAction", "\"http://www.zysoft.com.cn/审方\"");
+    let other = envelope(V11, "Anything", namespace);
+    let answer = post(&agent, "/ESB/Service.asmx", &[XML, action], other.as_bytes());
+    says(&answer, 200, "审方Result");
+    // As long as a fee list: it is read beside the others.
+    let blank = " ".repeat(300 * 1024);
+    let long = check.replace("</s:Envelope>", &format!("{blank}</s:Envelope>"));
+    says(&at("", "text/xml", &long), 200, "<ReturnCode>0</ReturnCode><ReturnXml>{");
+    assert_eq!(agent.readiness()["outbox"]["next_seq"], 1, "a check stores nothing");
+    let message = envelope(V11, "CallInterface", namespace);
+    says(&at("Check", "text/xml", &message), 200, "CallInterfaceResult");
+    assert_eq!(agent.readiness()["outbox"]["next_seq"], 7);
 }
 
 #[test]

@@ -9,11 +9,13 @@ use jiff::civil::{Date, DateTime, Time};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::ask::Trouble;
 use super::follow::day_of;
 use super::results::Outcome;
 use super::routes::{Asked, told};
 use super::run::with;
 use crate::intake::Road;
+use crate::outbox::StoreError;
 use crate::{clock, pipeline};
 
 /// Works until told to stop; where no time is configured, not at all.
@@ -23,8 +25,11 @@ pub(crate) async fn keep_daily(road: Arc<Road>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if Instant::now() >= not_before {
             for day in due(clock::now(), at) {
-                if !stop.is_cancelled() && !once(&road, day).await {
+                let came = if stop.is_cancelled() { Came::Done } else { once(&road, day).await };
+                if !matches!(came, Came::Done) {
                     not_before = Instant::now() + TRY_AGAIN;
+                }
+                if matches!(came, Came::Silent) {
                     break;
                 }
             }
@@ -36,6 +41,16 @@ pub(crate) async fn keep_daily(road: Arc<Road>, stop: CancellationToken) {
     }
 }
 
+/// What came of a day.
+#[derive(Debug, PartialEq, Eq)]
+enum Came {
+    Done,
+    /// It has to be tried again; other days may fare better.
+    Again,
+    /// The platform is not there for any day.
+    Silent,
+}
+
 /// The days that are over and should have been compared by now, the oldest first: the agent may have
 /// been away for some.
 fn due(now: DateTime, at: Time) -> impl Iterator<Item = Date> {
@@ -45,44 +60,58 @@ fn due(now: DateTime, at: Time) -> impl Iterator<Item = Date> {
         .filter_map(move |back| now.date().checked_sub(back.days()).ok())
 }
 
-/// Compares a day unless that was done. False when it has to be tried again.
-async fn once(road: &Arc<Road>, day: Date) -> bool {
+/// Compares a day unless that was done.
+async fn once(road: &Arc<Road>, day: Date) -> Came {
     let day = day.strftime("%Y%m%d").to_string();
     match is_open(road, &day).await {
         Ok(true) => {}
-        Ok(false) => return true,
-        Err(reason) => {
-            tracing::error!(day, reason, "the account of a day cannot be read");
-            return false;
+        Ok(false) => return Came::Done,
+        Err(error) => {
+            let result = unanswered(&Trouble::Store(error));
+            keep(road, &day, result, serde_json::Value::Null).await;
+            return Came::Again;
         }
     }
     let asked = Asked { day: day.clone(), by: BY.to_owned(), ..Asked::default() };
-    let (mut result, told, answered) = match told(road, &asked).await {
-        Ok(told) => (Outcome::of(&told), told, true),
+    let (result, told, came) = match told(road, &asked).await {
+        Ok(told) => {
+            let result = Outcome::of(&told);
+            let came = if result.waiting == 0 { Came::Done } else { Came::Again };
+            (result, told, came)
+        }
         Err(trouble) => {
-            let (code, reason) = (trouble.code().to_owned(), trouble.to_string());
-            let word = "unanswered".to_owned();
-            (Outcome { word, code, reason, ..Outcome::default() }, serde_json::Value::Null, false)
+            let is_silent = matches!(trouble, Trouble::Broker(_) | Trouble::Silent(_));
+            let came = if is_silent { Came::Silent } else { Came::Again };
+            (unanswered(&trouble), serde_json::Value::Null, came)
         }
     };
+    keep(road, &day, result, told).await;
+    came
+}
+
+fn unanswered(trouble: &Trouble) -> Outcome {
+    let (code, reason) = (trouble.code().to_owned(), trouble.to_string());
+    Outcome { word: "unanswered".to_owned(), code, reason, ..Outcome::default() }
+}
+
+async fn keep(road: &Arc<Road>, day: &str, mut result: Outcome, told: serde_json::Value) {
+    let day = day.to_owned();
     result.automatic = true;
     result.at = pipeline::stamp(clock::now());
     let wanted = day.clone();
     let differs = with(road, move |opened| Ok(opened.his_differs(&wanted))).await;
     result.his_differs = differs.unwrap_or_default();
     tell(&day, &result);
-    let is_done = answered && result.waiting == 0;
     let kept = with(road, move |opened| Ok(opened.results.keep(&day, result, told))).await;
     if let Ok(Err(error)) = kept {
         tracing::error!(%error, "the result of a reconciliation could not be kept");
     }
-    is_done
 }
 
 /// Whether there is something to compare that has not been compared since the day was over.
-async fn is_open(road: &Arc<Road>, day: &str) -> Result<bool, String> {
+async fn is_open(road: &Arc<Road>, day: &str) -> Result<bool, StoreError> {
     let day = day.to_owned();
-    let found = with(road, move |opened| {
+    with(road, move |opened| {
         let over = opened.results.of(&day).is_some_and(|it| {
             it.word != "unanswered" && it.waiting == 0 && it.at.get(..8) > Some(day.as_str())
         });
@@ -93,8 +122,8 @@ async fn is_open(road: &Arc<Road>, day: &str) -> Result<bool, String> {
         let snapshot = opened.snapshot(number)?;
         let is_known = number >= opened.forgotten()?;
         Ok(is_known && !(snapshot.pages.is_empty() && snapshot.waiting.is_empty()))
-    });
-    found.await.map_err(|error| error.to_string())
+    })
+    .await
 }
 
 fn tell(day: &str, result: &Outcome) {
@@ -113,8 +142,42 @@ const LOOK_EVERY: Duration = Duration::from_secs(20);
 const TRY_AGAIN: Duration = Duration::from_mins(10);
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
+
+    /// A day whose account cannot be read is told, and holds no other up.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_day_that_cannot_be_read_holds_no_other_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let (road, _writer) = super::super::tests::road(folder.path());
+        let now = clock::now();
+        let day = |back: i32| now.date().checked_sub(back.days()).unwrap();
+        let text = |back: i32| day(back).strftime("%Y%m%d").to_string();
+        super::super::tests::enter(&road, &text(5)).await;
+        road.outbox.misplace_account_rows();
+        super::super::tests::enter(&road, &text(3)).await;
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(keep_daily(Arc::clone(&road), stop.clone()));
+        let mut told = String::new();
+        for _ in 0..200 {
+            tokio::time::sleep(Duration::from_millis(25)).await;
+            let standing = road.accounts.standing();
+            let alerts = standing["alerts"].as_array().cloned().unwrap_or_default();
+            let say =
+                |it: &serde_json::Value| format!("{} {} {}", it["day"], it["outcome"], it["code"]);
+            told = alerts.iter().map(say).collect::<Vec<_>>().join("; ");
+            if alerts.len() == 2 {
+                break;
+            }
+        }
+        stop.cancel();
+        task.await.unwrap();
+        let (first, other) = (text(5), text(3));
+        let expected =
+            format!("\"{first}\" \"unanswered\" \"O104\"; \"{other}\" \"unanswered\" \"O503\"");
+        assert_eq!(told, expected);
+    }
 
     #[test]
     fn a_day_is_due_when_it_is_over_and_it_is_time() {

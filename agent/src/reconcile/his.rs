@@ -36,6 +36,9 @@ pub(super) fn read_sent(text: &str, channel: &str) -> Result<(String, Vec<Line>)
     if day.len() != 8 || super::follow::day_of(&day) == 1 {
         return Err(vec!["day 要写成 20261122 的样子".to_owned()]);
     }
+    if lines.is_empty() {
+        return Err(vec!["没有一条合计：这一天没有业务的，写条数 0".to_owned()]);
+    }
     for line in &mut lines {
         channel.clone_into(&mut line.group.channel);
     }
@@ -203,6 +206,9 @@ mod tests {
         check_sent("day,entity,count\n20261122,fee,2\n20261121,fee,2\n", "none");
         check_sent("day,entity,count\nyesterday,fee,2\n", "none");
         check_sent("{}", "none");
+        // Totals of nothing are not the same as nothing to tell.
+        check_sent(r#"{"day":"20261122","totals":[]}"#, "none");
+        check_sent("day,entity,count\n", "none");
     }
 
     #[track_caller]

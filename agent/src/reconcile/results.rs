@@ -102,6 +102,15 @@ impl Results {
         Ok(())
     }
 
+    /// What a HIS has sent of a day that was compared already counts too. Blocks.
+    pub(super) fn amend(&self, day: &str, his_differs: Vec<String>) -> io::Result<()> {
+        let Some(known) = self.of(day).filter(|it| it.his_differs != his_differs) else {
+            return Ok(());
+        };
+        let told = read(&self.folder.join(format!("{day}{RESULT}"))).map(|it| it.told);
+        self.keep(day, Outcome { his_differs, ..known }, told.unwrap_or_default())
+    }
+
     /// The latest days are told; the files stay as long as the statements beside them.
     fn forget(&self) {
         let mut days = self.days();

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
+use jiff::civil::{Date, DateTime};
 use serde_json::{Value, json};
 
+use super::ask::Trouble;
 use super::follow::day_of;
 use super::his::{self, Line};
 use super::run::with;
-use super::{Opened, sums};
+use super::{Opened, keeper, sums};
+use crate::clock;
 use crate::forward::files::put;
 use crate::intake::Road;
 use crate::outbox::StoreError;
-use crate::{clock, pipeline};
 
 /// What became of totals that were sent.
 pub(crate) enum Sent {
@@ -29,16 +31,27 @@ pub(crate) async fn take(road: &Arc<Road>, channel: &str, text: &str) -> Result<
         Ok(totals) => totals,
         Err(problems) => return Ok(Sent::Unreadable(problems)),
     };
-    let (channel, now) = (channel.to_owned(), pipeline::stamp(clock::now()));
+    let (channel, now) = (channel.to_owned(), clock::now());
+    let oldest = keeper::oldest(road.config.messages.keep_days);
     with(road, move |opened| {
+        let oldest = opened.forgotten()?.max(oldest);
+        if let Some(problem) = not_kept(&day, oldest, now) {
+            return Ok(Sent::Unreadable(vec![problem]));
+        }
         opened.keep_totals(&day, &channel, &lines).map_err(|error| StoreError::Failed {
             operation: "keep the totals of a HIS",
             cause: error.to_string(),
         })?;
         let mut told = json!({ "day": day, "channel": channel, "entities": lines.len() });
-        if day.as_str() < now.get(..8).unwrap_or_default() {
+        if day_of(&day) < number_of(now.date()) {
             let compared = opened.against_his(day_of(&day), &lines)?;
             super::report::add(&mut told, &compared);
+            // The alert of a day that was compared before these came begins, or is over, with them.
+            let amended = opened.results.amend(&day, opened.his_differs(&day));
+            amended.map_err(|error| StoreError::Failed {
+                operation: "keep the result of a reconciliation",
+                cause: error.to_string(),
+            })?;
         }
         Ok(Sent::Kept(told))
     })
@@ -84,6 +97,23 @@ impl Opened {
     }
 }
 
+/// Why totals of this day are of no use here: there is no such day, our account of it is gone and would
+/// look like nothing, or it is yet to come.
+fn not_kept(day: &str, oldest: u32, now: DateTime) -> Option<String> {
+    let date =
+        Date::strptime("%Y%m%d", day).ok().filter(|it| it.strftime("%Y%m%d").to_string() == day);
+    let Some(date) = date else { return Some(format!("没有 {day} 这一天")) };
+    let tomorrow = now.date().tomorrow().unwrap_or(now.date());
+    if date > tomorrow {
+        return Some(format!("{day} 还没有到"));
+    }
+    (number_of(date) < oldest).then(|| Trouble::Forgotten.to_string())
+}
+
+fn number_of(date: Date) -> u32 {
+    day_of(&date.strftime("%Y%m%d").to_string())
+}
+
 /// A channel's name has nothing that a file's must not have.
 fn name(day: &str, channel: &str) -> String {
     format!("{BEGIN}{day}.{channel}{END}")
@@ -91,3 +121,56 @@ fn name(day: &str, channel: &str) -> String {
 
 const BEGIN: &str = "his.";
 const END: &str = ".json";
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_of_what_day_are_kept() {
+        check("20261122", None);
+        check("20261123", None);
+        check("20261124", Some("20261124 还没有到"));
+        check("20261001", None);
+        check("20260930", Some("这一天的账已过 [messages] keep_days，不在本机了，不能对"));
+        check("20261345", Some("没有 20261345 这一天"));
+        check("20260229", Some("没有 20260229 这一天"));
+    }
+
+    /// An alert stands and falls with what the HIS sends afterwards.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn totals_that_come_late_change_the_result() {
+        use jiff::ToSpan as _;
+
+        use super::super::results::Outcome;
+
+        let folder = tempfile::tempdir().unwrap();
+        let (road, _writer) = super::super::tests::road(folder.path());
+        let yesterday = clock::now().date().checked_sub(1.day()).unwrap();
+        let day = yesterday.strftime("%Y%m%d").to_string();
+        super::super::tests::enter(&road, &day).await;
+        let balanced = Outcome { word: "balanced".to_owned(), ..Outcome::default() };
+        let wanted = day.clone();
+        with(&road, move |it| {
+            it.results.keep(&wanted, balanced, json!({ "a": 1 })).unwrap();
+            Ok(())
+        })
+        .await
+        .unwrap();
+        for (count, expected) in [(7, 1), (1, 0), (2, 1)] {
+            let text = format!("day,entity,count\n{day},fee,{count}\n");
+            let sent = take(&road, "his", &text).await.unwrap();
+            assert!(matches!(sent, Sent::Kept(_)));
+            assert_eq!(road.accounts.unwell(), expected, "{count}");
+        }
+        let nothing = take(&road, "his", "day,entity,count\n").await.unwrap();
+        assert!(matches!(nothing, Sent::Unreadable(_)));
+    }
+
+    #[track_caller]
+    fn check(day: &str, expected: Option<&str>) {
+        let now = jiff::civil::datetime(2026, 11, 22, 10, 0, 0, 0);
+        assert_eq!(not_kept(day, 20_261_001, now).as_deref(), expected, "{day}");
+    }
+}

@@ -2,6 +2,7 @@
 //! confirmed at a time; and a platform that has exactly the same gives the same totals.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::book::Book;
 use super::follow::day_of;
@@ -9,6 +10,7 @@ use super::page::Group;
 use super::question::{Answer, Ask};
 use super::*;
 use crate::envelope::{Draft, Envelope, Original, Submission};
+use crate::intake::Road;
 use crate::outbox::{Holds, Options, WriterHandle};
 
 #[tokio::test]
@@ -119,6 +121,28 @@ fn open(folder: &Path) -> (Opened, WriterHandle) {
     let opened = Opened { outbox, folder: folder.join("statements"), key, results, turn, running };
     opened.outbox.account_from(opened.reached().unwrap().next);
     (opened, writer)
+}
+
+/// A road with an account of its own, which goes into files.
+pub(super) fn road(folder: &Path) -> (Arc<Road>, WriterHandle) {
+    let text = format!(
+        "[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = \"{0}/outbox\"\n[forward]\nkind = \"files\"\ndir = \"{0}/records\"\n[reconcile]\ndaily_at = \"00:00\"\n",
+        folder.display()
+    );
+    let config = Config::parse("agent.toml", &text).unwrap_or_else(|it| panic!("{it:?}"));
+    let sets = crate::sets::Sets::load(&config).unwrap_or_else(|it| panic!("{it:?}"));
+    let (outbox, writer) = Outbox::open(&config.outbox.dir, &Options::default()).unwrap();
+    let road = Road::new(config, sets, outbox, Arc::default());
+    road.accounts.open(&road.config, road.outbox.clone()).unwrap();
+    (Arc::new(road), writer)
+}
+
+/// Takes in a fee and a prescription of a day, and confirms them.
+pub(super) async fn enter(road: &Arc<Road>, day: &str) {
+    let number = road.outbox.next_seq();
+    road.outbox.append(submission(number, day)).await.unwrap();
+    road.outbox.settle(&[number, number + 1]).unwrap();
+    road.accounts.opened().unwrap().catch_up().unwrap();
 }
 
 fn submission(number: u64, day: &str) -> Submission {

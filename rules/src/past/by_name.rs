@@ -7,8 +7,8 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub(super) struct ByName {
     count: usize,
-    by_code: HashMap<String, Vec<usize>>,
-    by_name: HashMap<String, Vec<usize>>,
+    coded: HashMap<String, Vec<usize>>,
+    named: HashMap<String, Vec<usize>>,
     /// Of what has no code.
     uncoded: HashMap<String, Vec<usize>>,
 }
@@ -22,10 +22,10 @@ impl ByName {
             places.entry(key.to_owned()).or_default().push(at);
         };
         if let Some(code) = code {
-            put(&mut self.by_code, code);
+            put(&mut self.coded, code);
         }
         if let Some(name) = name {
-            put(&mut self.by_name, name);
+            put(&mut self.named, name);
             if code.is_none() {
                 put(&mut self.uncoded, name);
             }
@@ -38,8 +38,8 @@ impl ByName {
         code: Option<&str>,
         name: Option<&str>,
     ) -> impl Iterator<Item = usize> {
-        let named = if code.is_some() { &self.uncoded } else { &self.by_name };
-        let coded = code.and_then(|it| self.by_code.get(it));
+        let named = if code.is_some() { &self.uncoded } else { &self.named };
+        let coded = code.and_then(|it| self.coded.get(it));
         let named = name.and_then(|it| named.get(it));
         coded.into_iter().chain(named).flatten().copied()
     }

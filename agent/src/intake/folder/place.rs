@@ -159,7 +159,7 @@ impl Place {
         let folder = self.dir.join(ANSWERS);
         // The answer to an earlier file of this name would contradict this one.
         gone(&folder.join(claim.named(other)))?;
-        self.put(&folder, &claim.named(ending), claim, bytes)
+        put(&folder, &claim.named(ending), claim, bytes)
     }
 
     /// Moves a file that was taken to the folder of the day.
@@ -178,7 +178,7 @@ impl Place {
     pub(super) fn fail(&self, claim: &Claim, why: &str, config: &FolderConfig) -> io::Result<()> {
         let folder = self.dir.join(FAILED);
         let name = claim.free_name(&folder);
-        self.put(&folder, &with(&name, ".err"), claim, why.as_bytes())?;
+        put(&folder, &with(&name, ".err"), claim, why.as_bytes())?;
         self.leave(claim, &folder.join(name), config)
     }
 
@@ -189,16 +189,6 @@ impl Place {
         let above = to.parent().unwrap_or(&self.dir);
         synced(&[above, &claim.folder])?;
         fs::remove_dir(&claim.folder)
-    }
-
-    /// A file that is whole as soon as it has its name.
-    fn put(&self, folder: &Path, name: &OsStr, claim: &Claim, bytes: &[u8]) -> io::Result<()> {
-        let new = folder.join(format!(".{}.tmp", claim.id));
-        let mut file = File::create(&new)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&new, folder.join(name))?;
-        synced(&[folder])
     }
 
     /// Removes taken files and answers that are older than so many days.
@@ -222,6 +212,16 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// A file that is whole as soon as it has its name.
+fn put(folder: &Path, name: &OsStr, claim: &Claim, bytes: &[u8]) -> io::Result<()> {
+    let new = folder.join(format!(".{}.tmp", claim.id));
+    let mut file = File::create(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, folder.join(name))?;
+    synced(&[folder])
 }
 
 /// Has the entries of folders on the disk.
