@@ -118,7 +118,7 @@ fn what_the_doctor_says_of_its_finding_reaches_the_insurer() {
     assert!(last.head.contains("apikey: A1"), "{}", last.head);
 }
 
-/// What it refuses again and again is named.
+/// What it refuses is asked again: who refuses everything for an hour has looked at none of it.
 #[test]
 fn what_the_insurer_refuses_is_not_lost_in_silence() {
     let bureau = Bureau::start(Manner::Says(findings("JR1"), Duration::ZERO));
@@ -129,9 +129,12 @@ fn what_the_insurer_refuses_is_not_lost_in_silence() {
     let body = json!({ "jr_id": "JR1", "state": "changed" });
     let said = post(&agent, "/v1/feedback", &body);
     assert_eq!(said["data"]["feedback"][0]["status"], "recorded", "{said}");
-    let named = wait_until(Duration::from_secs(60), || agent.log().contains("I118"));
-    assert!(named, "{}", agent.log());
-    assert!(agent.log().contains("JR1"));
+    let refused = || bureau.asked().iter().filter(|it| it.body["infno"] == "3103").count() > 2;
+    assert!(wait_until(Duration::from_secs(60), refused), "{}", agent.log());
+    assert!(!agent.log().contains("I118") && !agent_owes_nothing(&agent), "{}", agent.log());
+    bureau.becomes(Manner::Says(r#"{"infcode":0}"#.to_owned(), Duration::ZERO));
+    let taken = wait_until(Duration::from_secs(60), || agent_owes_nothing(&agent));
+    assert!(taken, "it was not sent: {}", agent.log());
 }
 
 /// A check in other words is asked there as 3101; where something is missing that it demands, nobody
