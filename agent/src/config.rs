@@ -11,6 +11,8 @@ mod folder;
 mod forward;
 pub mod keys;
 mod mllp;
+#[cfg(test)]
+mod proving;
 mod query;
 mod read;
 mod reconcile;

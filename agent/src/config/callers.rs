@@ -129,7 +129,7 @@ const SHOWABLE: [&str; 9] =
 
 #[cfg(test)]
 mod tests {
-    use crate::config::Config;
+    use crate::config::proving::told_of as check;
 
     #[test]
     fn callers_are_known_by_something() {
@@ -159,20 +159,5 @@ mod tests {
             "`callers` names `ward`, and no [[caller]] has that name; did you mean `wards`?",
         );
         check("[events]\nshow = [\"name\"]", "`show` cannot show `name`");
-    }
-
-    #[track_caller]
-    fn check(lines: &str, expected: &str) {
-        let text = format!("[hospital]\ncode = \"H1\"\nname = \"x\"\n{lines}\n");
-        let told: Vec<String> = match Config::parse("agent.toml", &text) {
-            Ok(_) => Vec::new(),
-            Err(problems) => problems.iter().map(ToString::to_string).collect(),
-        };
-        let met = if expected.is_empty() {
-            told.is_empty()
-        } else {
-            told.iter().any(|it| it.contains(expected))
-        };
-        assert!(met, "{told:?}");
     }
 }
