@@ -24,7 +24,7 @@ use crate::intake::http::{self, Bounds, Door};
 use crate::intake::mllp::MllpDoor;
 use crate::master_key::KeySource;
 use crate::outbox::{
-    Holds, Options as OutboxOptions, Outbox, StoreError, WriterHandle, keep_sealed,
+    Holds, Options as OutboxOptions, Outbox, StoreError, WriterHandle, keep_sealed, learn_lanes,
 };
 use crate::sets::{Sets, watch};
 use crate::shadow;
@@ -98,6 +98,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(reconcile::keep_daily(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(journey::carry_out(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(keep_sealed(road.outbox.clone(), forward_stop.clone())),
+        tokio::spawn(learn_lanes(road.outbox.clone(), forward_stop.clone())),
         tokio::spawn(relay::owed::follow(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(subscribe::follow(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(events::watch(Arc::clone(&road), doors_stop.clone())),
