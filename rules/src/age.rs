@@ -9,9 +9,19 @@ use std::fmt;
 
 use jiff::civil::Date;
 use jiff::{Span, ToSpan, Unit};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
 
 /// Nobody this old is in a hospital; the birth date was mistyped.
 pub const AGE_YEARS_MAX: i64 = 130;
+
+/// Born in this week, a child is at term; below this one it is premature; nobody lives below that one.
+const TERM_WEEKS: u32 = 40;
+const EARLY_BELOW_WEEKS: u32 = 37;
+pub(crate) const WEEKS_MIN: u32 = 20;
+
+/// Until this age what was missing of a pregnancy makes a difference.
+const CORRECTED_BELOW: Age = Age { years: 0, months: 24, days: 0, smallest: Smallest::Month };
 
 /// An age as rules and hospitals write it: `2岁`, `6月`, `28天`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -137,6 +147,26 @@ impl BirthRange {
         (earliest >= oldest).then_some(BirthRange { earliest, latest })
     }
 
+    /// The same for a child born too early as if it had been born at term: what a body can bear goes by
+    /// that until the second birthday. `None` when nothing is to be corrected.
+    #[must_use]
+    pub fn corrected(self, weeks_at_birth: Decimal, on: Date) -> Option<BirthRange> {
+        let early = Decimal::from(TERM_WEEKS).checked_sub(weeks_at_birth)?;
+        let is_early = weeks_at_birth < Decimal::from(EARLY_BELOW_WEEKS);
+        if !is_early || weeks_at_birth < Decimal::from(WEEKS_MIN) || !self.is_small_child(on) {
+            return None;
+        }
+        let days = early.checked_mul(Decimal::from(7))?.to_i64()?.days();
+        // Before the day on which it was due, a child is as if newly born.
+        let moved = |birth: Date| birth.checked_add(days).map_or(on, |term| term.min(on));
+        Some(BirthRange { earliest: moved(self.earliest), latest: moved(self.latest) })
+    }
+
+    /// Whether the second birthday is surely ahead.
+    pub(crate) fn is_small_child(self, on: Date) -> bool {
+        self.reached(CORRECTED_BELOW, on) == Some(false)
+    }
+
     /// How many days lie between the first and the last of them.
     #[must_use]
     pub fn days(self) -> i32 {
@@ -206,6 +236,37 @@ mod tests {
         check("1岁", "18月", "2026-05-15", "unknown");
         check("3岁2月", "3岁", "2024-05-15", "yes");
         check("3岁2月", "40月", "2024-05-15", "no");
+    }
+
+    #[test]
+    fn born_too_early() {
+        // Born 2026-01-01 in week 32: due eight weeks later, 2026-02-26.
+        corrected("2026-01-01", "32", "2026-05-25", "2月 of 4月");
+        corrected("2026-01-01", "32", "2026-05-26", "3月 of 4月");
+        corrected("2026-01-01", "32", "2026-02-01", "0天 of 1月");
+        corrected("2026-01-01", "36.5", "2026-02-01", "7天 of 1月");
+        corrected("2024-05-16", "28", "2026-05-15", "1岁9月 of 1岁11月");
+        corrected("2024-05-15", "28", "2026-05-15", "as it is");
+        for weeks in ["37", "40", "45", "0", "19.9"] {
+            corrected("2026-01-01", weeks, "2026-05-15", "as it is");
+        }
+        corrected("1岁", "30", "2026-05-15", "9月 of 1岁");
+        corrected("2岁", "30", "2026-05-15", "as it is");
+    }
+
+    #[track_caller]
+    fn corrected(known: &str, weeks: &str, on: &str, expected: &str) {
+        let on: Date = on.parse().unwrap();
+        let range = match known.parse::<Date>() {
+            Ok(birth) => BirthRange::exact(birth, on),
+            Err(_) => Age::parse(known).and_then(|age| BirthRange::from_age(age, on)),
+        };
+        let (range, weeks) = (range.unwrap(), weeks.parse().unwrap());
+        let told = range.corrected(weeks, on).map_or_else(
+            || "as it is".to_owned(),
+            |it| format!("{} of {}", it.describe(on), range.describe(on)),
+        );
+        assert_eq!(told, expected, "{known} {weeks} {on}");
     }
 
     #[test]

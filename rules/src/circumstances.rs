@@ -87,7 +87,9 @@ const OF_A_LINE: [(What, Say<Order>); 6] = [
     (What::Dose, |it| {
         let dose = it.single_dose.map(|dose| dose.normalize());
         let first = it.first_dose.map(|dose| dose.normalize());
-        dose.map(|dose| format!("{dose} {:?} {first:?}", it.dose_unit))
+        let largest = it.largest_dose.map(|dose| format!(" {}", dose.normalize()));
+        let largest = largest.unwrap_or_default();
+        dose.map(|dose| format!("{dose} {:?} {first:?}{largest}", it.dose_unit))
     }),
     (What::Frequency, |it| {
         let most = it.times_per_day_max.map(|times| times.normalize());

@@ -4,6 +4,7 @@
 //! when = { all = [
 //!   { item = ["atc:J01"] },
 //!   { element = "patient.age", is = "<", value = "14岁" },
+//!   { element = "encounter.adm_dept_codg", is = "in", value = "set:surgical" },
 //!   { not = { diagnosis = ["J18", "N39.0"] } },
 //! ] }
 //! ```
@@ -26,6 +27,8 @@ pub use text::Sentence;
 
 use crate::age::Age;
 use crate::knowledge::Key;
+use crate::party::PartyKind;
+use crate::text::Text;
 use crate::unit::Dose;
 use crate::window::Window;
 use element::Element;
@@ -107,11 +110,13 @@ pub enum Operator {
     Starts,
     /// Contains it.
     Contains,
+    /// A person or place that a named set holds on the day.
+    In,
 }
 
 impl Operator {
     /// Every operator with its sign in files.
-    pub const SIGNS: [(&'static str, Operator); 8] = [
+    pub const SIGNS: [(&'static str, Operator); 9] = [
         ("=", Operator::Is),
         ("!=", Operator::IsNot),
         ("<", Operator::Less),
@@ -120,6 +125,7 @@ impl Operator {
         (">=", Operator::GreaterOrEqual),
         ("starts", Operator::Starts),
         ("contains", Operator::Contains),
+        ("in", Operator::In),
     ];
 
     /// By its sign.
@@ -150,7 +156,7 @@ impl Operator {
             Operator::Greater => one > other,
             Operator::GreaterOrEqual => one >= other,
             Operator::IsNot => one != other,
-            Operator::Is | Operator::Starts | Operator::Contains => one == other,
+            Operator::Is | Operator::Starts | Operator::Contains | Operator::In => one == other,
         }
     }
 }
@@ -168,10 +174,26 @@ pub enum Operand {
     Age(Age),
     /// Yes or no.
     Flag(bool),
+    /// One of these named sets of people or places of a kind.
+    Sets(PartyKind, Vec<Text>),
 }
 
 impl Condition {
-    /// Every key that it names, so that the sets among them can be proved.
+    /// The named sets of people and places that it asks, each with what it is to hold.
+    pub(crate) fn party_sets(&self) -> Vec<(PartyKind, &str)> {
+        match self {
+            Condition::All(parts) | Condition::Any(parts) => {
+                parts.iter().flat_map(Condition::party_sets).collect()
+            }
+            Condition::Not(part) => part.party_sets(),
+            Condition::Compare { operand: Operand::Sets(kind, names), .. } => {
+                names.iter().map(|name| (*kind, name.as_str())).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Every key that it names of items, so that the sets among them can be proved.
     pub(crate) fn keys(&self) -> Vec<&Key> {
         match self {
             Condition::All(parts) | Condition::Any(parts) => {

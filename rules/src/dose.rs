@@ -6,6 +6,7 @@
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
+use crate::drug::converted;
 use crate::frequency::Frequency;
 use crate::session::Line;
 use crate::unit::{Dimension, Dose, Unit};
@@ -47,12 +48,14 @@ pub(crate) fn single_in(line: &Line<'_>, ingredient: &str, to: Dimension) -> Com
     in_dimension(line, single_of(line, ingredient)?, to)
 }
 
-/// A dose of the line in a wanted dimension; mL against mg needs the concentration.
+/// A dose of the line in a wanted dimension; mL against mg needs the concentration, which the drug
+/// table says, or else the label.
 pub(crate) fn in_dimension(line: &Line<'_>, dose: Dose, to: Dimension) -> Computed<Dose> {
     if dose.dimension == to {
         return Ok(dose);
     }
-    let converted = line.product.and_then(|product| product.converted(dose, to));
+    let by_product = line.product.and_then(|product| product.converted(dose, to));
+    let converted = by_product.or_else(|| converted(line.concentration()?, dose, to));
     converted.ok_or_else(|| vec![line.path("drug_used_dosunt")])
 }
 
@@ -71,6 +74,39 @@ pub(crate) fn peak_day_of(line: &Line<'_>, ingredient: &str) -> Computed<Dose> {
     let amount = single.amount.checked_mul(times);
     let amount = amount.ok_or_else(|| vec![line.path("drug_used_sdose")])?;
     Ok(Dose { amount, ..single })
+}
+
+/// What a larger intake is called: the first one, or the largest of a dose that changes.
+const FIRST: &str = "首剂";
+const LARGEST: &str = "最大一步";
+
+/// The largest intake, where one is larger than the usual, and what it is called.
+pub(crate) fn largest_step(line: &Line<'_>, single: Dose) -> Option<(Dose, &'static str)> {
+    let first = line.order.first_dose.map(|it| (it, FIRST));
+    let largest = line.order.largest_dose.map(|it| (it, LARGEST));
+    let (most, said) = first.into_iter().chain(largest).max_by_key(|(amount, _)| *amount)?;
+    let usual = line.order.single_dose.filter(|usual| *usual < most)?;
+    Some((Dose { amount: in_proportion(single.amount, most, usual)?, ..single }, said))
+}
+
+/// What is given on the day of the largest intake: a first dose is larger once, a step all day.
+pub(crate) fn largest_day(line: &Line<'_>, day: Dose) -> Option<(Dose, &'static str)> {
+    let usual = line.order.single_dose?;
+    let times = line.order.frequency.and_then(Frequency::times_on_a_dosing_day).unwrap_or(1);
+    let first = line.order.first_dose.and_then(|first| {
+        let one = day.amount.checked_div(Decimal::from(times))?;
+        Some((day.amount.checked_add(in_proportion(one, first - usual, usual)?)?, FIRST))
+    });
+    let largest = line
+        .order
+        .largest_dose
+        .and_then(|largest| Some((in_proportion(day.amount, largest, usual)?, LARGEST)));
+    let (amount, said) = first.into_iter().chain(largest).max_by_key(|(amount, _)| *amount)?;
+    (amount > day.amount).then_some((Dose { amount, ..day }, said))
+}
+
+fn in_proportion(amount: Decimal, part: Decimal, whole: Decimal) -> Option<Decimal> {
+    amount.checked_mul(part)?.checked_div(whole)
 }
 
 /// What runs in a day at a rate: for as long as it was ordered to run, else around the clock.
@@ -139,7 +175,9 @@ pub(crate) fn mean_times_per_day(line: &Line<'_>) -> Computed<Decimal> {
 }
 
 fn pieces_per_dose(line: &Line<'_>) -> Computed<Decimal> {
-    if line.order.single_dose.is_none() || !line.dose_is_believable {
+    // Who takes more on some days than on others has no pieces a dose.
+    let is_one = line.order.single_dose.is_some() && line.order.largest_dose.is_none();
+    if !is_one || !line.dose_is_believable {
         return Err(vec![line.path("drug_used_sdose")]);
     }
     if line.order.dose_unit.is_none() {

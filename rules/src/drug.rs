@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use schemas::Problem;
 
 use crate::atc::AtcTable;
+use crate::concentration::of_percent;
 use crate::drug_kind::DrugKind;
 use crate::facts::{Order, Title};
 use crate::hash::Table;
@@ -40,7 +41,7 @@ pub struct Product {
     pub atc: Option<String>,
     /// Its legal and clinical kinds.
     pub kinds: Vec<DrugKind>,
-    /// What equals what in this product: `1 mL=100 mg`, `1 g=13.4 mmol`.
+    /// What equals what in this product: `1 mL=100 mg`, `10%`, `1 g=13.4 mmol`.
     pub equivalents: Vec<(Dose, Dose)>,
 }
 
@@ -61,13 +62,19 @@ impl Product {
     fn steps(&self, dose: Dose) -> impl Iterator<Item = Dose> {
         let both =
             self.equivalents.iter().flat_map(|(one, other)| [(*one, *other), (*other, *one)]);
-        both.filter(move |(from, _)| from.dimension == dose.dimension).filter_map(
-            move |(from, into)| {
-                let amount = dose.amount.checked_mul(into.amount)?.checked_div(from.amount)?;
-                Some(Dose { amount, ..into })
-            },
-        )
+        both.filter_map(move |(from, into)| in_proportion(dose, from, into))
     }
+}
+
+/// A dose in another dimension, by two amounts that are the same of it.
+pub(crate) fn converted((one, other): (Dose, Dose), dose: Dose, to: Dimension) -> Option<Dose> {
+    let found = in_proportion(dose, one, other).or_else(|| in_proportion(dose, other, one));
+    found.filter(|found| found.dimension == to)
+}
+
+fn in_proportion(dose: Dose, from: Dose, into: Dose) -> Option<Dose> {
+    let amount = dose.amount.checked_mul(into.amount)?.checked_div(from.amount)?;
+    (from.dimension == dose.dimension).then_some(Dose { amount, ..into })
 }
 
 /// One ingredient of a product.
@@ -302,21 +309,30 @@ fn product(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Option<Product> {
         tier,
         atc: cells.get("atc").map(str::to_owned),
         kinds: kinds(cells, problems),
-        equivalents: equivalents(cells, problems),
+        equivalents: equivalents(cells, form, problems),
     })
 }
 
-/// `1 mL=100 mg|1 g=13.4 mmol`.
-fn equivalents(cells: &Cells<'_>, problems: &mut Vec<Problem>) -> Vec<(Dose, Dose)> {
+/// `1 mL=100 mg|1 g=13.4 mmol`; of a liquid also `10%`.
+fn equivalents(
+    cells: &Cells<'_>,
+    form: Option<Form>,
+    problems: &mut Vec<Problem>,
+) -> Vec<(Dose, Dose)> {
     let parts = cells.get("equivalents").unwrap_or_default().split('|').map(str::trim);
     let mut found = Vec::new();
     for part in parts.filter(|part| !part.is_empty()) {
         let positive = |text: &str| Dose::parse(text).filter(|dose| dose.amount > Decimal::ZERO);
         let pair = part.split_once('=').map(|(one, other)| (positive(one), positive(other)));
+        let percent = form.and_then(|form| of_percent(part, form));
         if let Some((Some(one), Some(other))) = pair {
             found.push((one, other));
+        } else if let Some(percent) = percent {
+            found.push(percent);
         } else {
-            let message = format!("`{part}` is not an equation such as 1 mL=100 mg");
+            let message = format!(
+                "`{part}` is not an equation such as 1 mL=100 mg, nor per cent of a liquid such as 10%"
+            );
             problems.push(cells.problem("R204", "equivalents", message));
         }
     }

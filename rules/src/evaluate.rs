@@ -19,7 +19,7 @@ use crate::knowledge::{Key, Row};
 use crate::pack::RuleSet;
 use crate::record::record;
 use crate::rule::Rule;
-use crate::scope::{Fit, Scope};
+use crate::scope::{Fit, Here, Scope};
 use crate::session::{Line, LineKind, Session};
 use crate::sets::CodeSets;
 use crate::text::Text;
@@ -41,24 +41,25 @@ pub fn evaluate_while(
 ) -> Verdict {
     let believed = contradiction::left_out(facts, now.date());
     let facts = &*believed;
+    let here = Here { facts, sets: &rules.sets, on: now.date() };
     let session = Session::new(facts, &rules.drugs, &rules.sets, now);
     let found = rows_about(rules, &session);
-    let diagnoses = rows_about_diagnoses(rules, facts, now.date());
-    let surgeries = rows_about_surgeries(rules, facts, now.date());
+    let diagnoses = rows_about_diagnoses(rules, facts, here.on);
+    let surgeries = rows_about_surgeries(rules, facts, here.on);
     let mut verdict = begin(rules, facts, &session);
     for (at, general) in rules.rules.iter().enumerate() {
-        let set_here = general.as_set_for(facts, now.date());
+        let set_here = general.as_set_for(here);
         let rule = set_here.as_ref().unwrap_or(general);
-        if !runs(rule, facts, now) {
+        if !runs(rule, here) {
             continue;
         }
         if !go_on() {
             verdict.not_run.push(rule.id.clone());
             continue;
         }
-        let (matches, mut open) = matches_of(at, rule, &found, &session, facts, now);
-        let (diagnosis_matches, of_diagnoses) = pairs_of(at, rule, &diagnoses, facts, now);
-        let (surgery_matches, of_surgeries) = pairs_of(at, rule, &surgeries, facts, now);
+        let (matches, mut open) = matches_of(at, rule, &found, &session, here);
+        let (diagnosis_matches, of_diagnoses) = pairs_of(at, rule, &diagnoses, here);
+        let (surgery_matches, of_surgeries) = pairs_of(at, rule, &surgeries, here);
         open.extend(of_diagnoses.into_iter().chain(of_surgeries));
         let case = Case {
             rule,
@@ -75,7 +76,7 @@ pub fn evaluate_while(
             continue;
         };
         outcomes.extend(open.into_iter().map(Outcome::unknown));
-        unless_outside(rule, &mut outcomes, facts, now);
+        unless_outside(rule, &mut outcomes, here);
         record(&mut verdict, &case, outcomes);
     }
     finish(verdict)
@@ -92,29 +93,30 @@ pub(crate) fn look_at<T>(
 ) -> Option<T> {
     let believed = contradiction::left_out(facts, now.date());
     let facts = &*believed;
+    let here = Here { facts, sets: &rules.sets, on: now.date() };
     let at = rules.rules.iter().position(|rule| rule.id == id)?;
     let general = rules.rules.get(at)?;
-    let set_here = general.as_set_for(facts, now.date());
+    let set_here = general.as_set_for(here);
     let rule = set_here.as_ref().unwrap_or(general);
-    if !runs(rule, facts, now) {
+    if !runs(rule, here) {
         return None;
     }
     let session = Session::new(facts, &rules.drugs, &rules.sets, now);
     let found = rows_about(rules, &session);
-    let (matches, _) = matches_of(at, rule, &found, &session, facts, now);
-    let diagnoses = rows_about_diagnoses(rules, facts, now.date());
-    let surgeries = rows_about_surgeries(rules, facts, now.date());
+    let (matches, _) = matches_of(at, rule, &found, &session, here);
+    let diagnoses = rows_about_diagnoses(rules, facts, here.on);
+    let surgeries = rows_about_surgeries(rules, facts, here.on);
     let case = Case {
         rule,
         matches: &matches,
-        diagnosis_matches: &pairs_of(at, rule, &diagnoses, facts, now).0,
-        surgery_matches: &pairs_of(at, rule, &surgeries, facts, now).0,
+        diagnosis_matches: &pairs_of(at, rule, &diagnoses, here).0,
+        surgery_matches: &pairs_of(at, rule, &surgeries, here).0,
         session: &session,
         facts,
         now,
     };
     let mut outcomes = judge_or_break(&case, rules.index.needs(at))?;
-    unless_outside(rule, &mut outcomes, facts, now);
+    unless_outside(rule, &mut outcomes, here);
     Some(look(&case, general, &outcomes))
 }
 
@@ -143,13 +145,13 @@ fn differing_days(line: &Line<'_>) -> Option<InputFinding> {
 
 /// Whether a rule is on and meant for the scene. An unknown scene leaves no rule out but those of
 /// the settlement and what follows it: who does not say so does not settle.
-fn runs(rule: &Rule, facts: &Facts, now: DateTime) -> bool {
-    let is_meant = match facts.scene() {
+fn runs(rule: &Rule, here: Here<'_>) -> bool {
+    let is_meant = match here.facts.scene() {
         _ if rule.scenes.is_empty() => true,
         Some(scene) => rule.scenes.contains(&scene),
         None => rule.scenes.iter().any(|scene| scene.is_before()),
     };
-    let is_outside = |scope: &Scope| scope.fits(facts, now.date()) == Fit::Outside;
+    let is_outside = |scope: &Scope| scope.fits(here) == Fit::Outside;
     rule.enabled && is_meant && !rule.scope.as_ref().is_some_and(is_outside)
 }
 
@@ -208,16 +210,15 @@ fn pairs_of<'a, T>(
     at: usize,
     rule: &'a Rule,
     found: &[(RowRef, &'a T)],
-    facts: &Facts,
-    now: DateTime,
+    here: Here<'_>,
 ) -> (Vec<(&'a Row, &'a T)>, BTreeSet<&'static str>) {
     let first = found.partition_point(|(row, _)| row.rule() < at);
     let of_rule = found.iter().skip(first).take_while(|(row, _)| row.rule() == at);
     let (mut pairs, mut open) = (Vec::new(), BTreeSet::new());
     for (row, about) in of_rule {
-        let row = rule.rows.get(row.row()).filter(|row| row.applies(now.date()));
+        let row = rule.rows.get(row.row()).filter(|row| row.applies(here.on));
         let Some(row) = row else { continue };
-        match row.fits(facts, now.date()) {
+        match row.fits(here) {
             Fit::Inside => pairs.push((row, *about)),
             Fit::Outside => {}
             Fit::Unknown(element) => _ = open.insert(element),
@@ -232,8 +233,7 @@ fn matches_of<'a>(
     rule: &'a Rule,
     found: &[(RowRef, usize)],
     session: &'a Session<'a>,
-    facts: &Facts,
-    now: DateTime,
+    here: Here<'_>,
 ) -> (Vec<Match<'a>>, BTreeSet<&'static str>) {
     let first = found.partition_point(|(row, _)| row.rule() < at);
     let of_rule = found.iter().skip(first).take_while(|(row, _)| row.rule() == at);
@@ -245,11 +245,11 @@ fn matches_of<'a>(
         let is_out = (rule.exempt_self_pay && line.is_self_paid())
             || !session.is_looked_at(line, rule.family.looks_at());
         // A charge is judged by what was in force on its day, whenever it is audited.
-        let on = if line.kind == LineKind::Charge { line.begins } else { now.date() };
+        let on = if line.kind == LineKind::Charge { line.begins } else { here.on };
         if is_out || !row.applies(on) || !is_of_its_day(rule, row, line, session.sets) {
             continue;
         }
-        match row.fits(facts, now.date()) {
+        match row.fits(here) {
             Fit::Inside => matches.push(Match { row, line }),
             Fit::Outside => {}
             Fit::Unknown(element) => _ = open.insert(element),
@@ -290,8 +290,8 @@ fn is_of_the_day(rules: &RuleSet, row: RowRef, code: &str, on: Date) -> bool {
 }
 
 /// Where nobody knows whether the rule holds here, a hit is no hit, and a pass is a pass all the same.
-fn unless_outside(rule: &Rule, outcomes: &mut [Outcome], facts: &Facts, now: DateTime) {
-    let fit = rule.scope.as_ref().map_or(Fit::Inside, |scope| scope.fits(facts, now.date()));
+fn unless_outside(rule: &Rule, outcomes: &mut [Outcome], here: Here<'_>) {
+    let fit = rule.scope.as_ref().map_or(Fit::Inside, |scope| scope.fits(here));
     let Fit::Unknown(element) = fit else { return };
     for outcome in outcomes {
         if matches!(outcome, Outcome::Hit(_) | Outcome::Task { .. }) {

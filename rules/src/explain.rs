@@ -20,6 +20,7 @@ use crate::family::{Case, Hit, Outcome};
 use crate::pack::RuleSet;
 use crate::record;
 use crate::rule::Rule;
+use crate::scope::{Fit, Scope};
 use crate::verdict::{Finding, Verdict};
 
 pub use behind::RowBehind;
@@ -96,9 +97,7 @@ fn of_case(
     let columns = rule.family.parameters();
     let zh =
         |name: &'static str| columns.iter().find(|it| it.name == name).map_or(name, |it| it.zh);
-    let holds = |scope: &crate::scope::Scope| {
-        scope.fits(case.facts, case.now.date()) == crate::scope::Fit::Inside
-    };
+    let holds = |scope: &Scope| scope.fits(case.here()) == Fit::Inside;
     Explanation {
         finding: finding.clone(),
         family: rule.family.id(),
@@ -111,7 +110,7 @@ fn of_case(
             .filter(|it| holds(&it.scope))
             .filter_map(|it| it.reason.clone())
             .collect(),
-        sets: named::of(case, finding),
+        sets: named::of((case, general), finding),
         rows: hit.map_or_else(Vec::new, |hit| behind::rows(files, case, hit)),
         inputs: inputs::of(case, finding),
         steps: arithmetic::steps(case, finding),

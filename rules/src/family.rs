@@ -14,6 +14,7 @@ use crate::hash;
 use crate::knowledge::{Key, Row};
 use crate::parameter::{Column, Parameters};
 use crate::rule::{Action, Rule, Severity};
+use crate::scope::Here;
 use crate::session::{Line, Session};
 use crate::sets::CodeSets;
 use crate::text::Text;
@@ -139,6 +140,11 @@ pub struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
+    /// What scopes ask about.
+    pub(crate) fn here(&self) -> Here<'a> {
+        Here { facts: self.facts, sets: self.session.sets, on: self.now.date() }
+    }
+
     /// The matches about lines of this session; lines written earlier were judged then.
     pub fn current(&self) -> impl Iterator<Item = &'a Match<'a>> {
         self.matches.iter().filter(|found| found.line.order.current)

@@ -18,6 +18,7 @@ use toml::de::{DeTable, DeValue};
 
 pub use self::fields::{fields, fields_of};
 pub use self::schema::schema;
+pub(crate) use self::write::quoted;
 pub use self::write::to_toml;
 
 use crate::facts::Scene;

@@ -12,6 +12,7 @@ use crate::frequency::Frequency;
 use crate::json::Json;
 use crate::reading::{Bounds, Object, Reading};
 use crate::session::ItemKind;
+use crate::steps;
 use crate::unit::Unit;
 use crate::vocabulary::{self, Stated};
 
@@ -239,7 +240,7 @@ pub(crate) fn charge_basics(object: &Object<'_>, rx_id: String, reading: &mut Re
 /// How the drug is used: what only the HIS knows.
 pub(crate) fn order_use(object: &Object<'_>, order: &mut Order, reading: &mut Reading) {
     order.ingredients = ingredients(object, reading);
-    order.single_dose = reading.number(object, "drug_used_sdose", DOSE);
+    steps::read(object, order, reading);
     order.first_dose = reading.number(object, "first_sdose", DOSE);
     order.dose_unit = unit(object, "drug_used_dosunt", reading);
     order.frequency = frequency(object, "drug_used_frqu", reading);

@@ -13,6 +13,7 @@
 mod cells;
 mod compare;
 mod header;
+pub mod list;
 mod restate;
 
 use jiff::civil::Date;

@@ -10,11 +10,10 @@ use std::fmt;
 use jiff::civil::Date;
 use schemas::Problem;
 
-use crate::facts::Facts;
 use crate::family::Family;
 use crate::icd::{self, BRANCH_MIN};
 use crate::parameter::{Column, Parameter, Parameters};
-use crate::scope::{Fit, Scope};
+use crate::scope::{Fit, Here, Scope};
 use crate::table::{self, Cells, Header};
 use crate::text::{Text, Texts};
 
@@ -55,8 +54,8 @@ impl Row {
     }
 
     /// Whether a check is inside what a hospital has restricted the row to.
-    pub(crate) fn fits(&self, facts: &Facts, on: Date) -> Fit {
-        self.scope.as_ref().map_or(Fit::Inside, |scope| scope.fits(facts, on))
+    pub(crate) fn fits(&self, here: Here<'_>) -> Fit {
+        self.scope.as_ref().map_or(Fit::Inside, |scope| scope.fits(here))
     }
 
     /// Replaces one cell, or says what was expected.

@@ -8,7 +8,7 @@
 //! - [`facts`]: the typed, normalised input; [`request`], [`insurance`], [`from_records`]: three ways to it.
 //! - [`pack`]: packs of rules, knowledge rows and drugs; [`rule`], [`knowledge`], [`drug`]: their parts.
 //! - [`setting`]: how strict a rule is in one place or time; [`scope`]: where and when a rule or row holds.
-//! - [`condition`]: the hospital's own rules, as trees of comparisons. [`sets`]: named lists of items; [`window`]: named stretches of time; [`icd`]: branches of codes.
+//! - [`condition`]: the hospital's own rules, as trees of comparisons. [`sets`]: named lists of items, people and places ([`party`]); [`window`]: named stretches of time; [`icd`]: branches of codes.
 //! - [`form`]: rules as JSON, TOML, schema and form, for consoles and programs.
 //! - [`import`]: published tables restated as rows; [`overlay`]: a hospital's changes to rules and rows.
 //! - [`families`]: the templates, one file each; [`family`]: what a template is.
@@ -23,6 +23,7 @@ mod bounds;
 pub mod cases;
 pub mod circumstances;
 pub mod codes;
+mod concentration;
 pub mod condition;
 mod contradiction;
 mod dose;
@@ -50,6 +51,7 @@ mod number;
 pub mod overlay;
 pub mod pack;
 pub mod parameter;
+pub mod party;
 pub mod past;
 mod reading;
 mod record;
@@ -60,6 +62,7 @@ pub mod scope;
 pub mod session;
 pub mod sets;
 pub mod setting;
+mod steps;
 mod table;
 pub mod text;
 mod tree;

@@ -78,8 +78,8 @@ impl RuleSet {
         resting.extend(overlay::own::add(files, &mut rules, &mut problems));
         resting.extend(overlay::own::without_their_sets(files, &mut rules, &sets));
         rules.iter_mut().for_each(end_superseded);
-        let mut warnings = overlay::apply(files, &mut rules, &resting, &mut problems);
-        setting::read(files, &packs, (&mut rules, &resting), &mut problems);
+        let mut warnings = overlay::apply(files, (&mut rules, &sets), &resting, &mut problems);
+        setting::read(files, &packs, (&mut rules, &sets, &resting), &mut problems);
         // The hospital's own come last: whatever they cost, no deadline is taken from the others.
         rules.sort_by_key(|rule| rule.family.id() == "custom");
         for rule in &rules {
@@ -310,12 +310,16 @@ fn unknown_sets(rule: &Rule, sets: &CodeSets, problems: &mut Vec<Problem>) {
         keys.map(move |key| (key, row.line))
     });
     let in_rule = rule.parameters.all_keys().map(|key| (key, 1));
-    for (key, line) in in_rows.chain(in_rule) {
-        let Key::Set(name) = key else { continue };
-        if let Some(message) = sets.fault_of(name) {
-            let file = format!("packs/{}/{}.csv", rule.pack, rule.id);
-            problems.push(Problem::error("R110", file, (line, 1), message));
-        }
+    let of_items = in_rows.chain(in_rule).filter_map(|(key, line)| {
+        let Key::Set(name) = key else { return None };
+        Some((line, sets.fault_of(name)?))
+    });
+    let parties = rule.parameters.party_sets();
+    let of_parties =
+        parties.filter_map(|(kind, name)| Some((1, sets.fault_of_parties(name, kind)?)));
+    for (line, message) in of_items.chain(of_parties) {
+        let file = format!("packs/{}/{}.csv", rule.pack, rule.id);
+        problems.push(Problem::error("R110", file, (line, 1), message));
     }
 }
 

@@ -12,6 +12,7 @@ use crate::age::Age;
 use crate::condition::{Condition, Sentence};
 use crate::knowledge::Key;
 use crate::number::decimal;
+use crate::party::PartyKind;
 use crate::text::Text;
 use crate::unit::Dose;
 use crate::window::Window;
@@ -300,6 +301,15 @@ impl Parameters {
             _ => Vec::new(),
         });
         keys.flatten()
+    }
+
+    /// The named sets of people and places that conditions ask, each with what it is to hold.
+    pub(crate) fn party_sets(&self) -> impl Iterator<Item = (PartyKind, &str)> {
+        let sets = self.0.iter().map(|(_, value)| match value {
+            Parameter::Condition(condition, _) => condition.party_sets(),
+            _ => Vec::new(),
+        });
+        sets.flatten()
     }
 
     /// Keys; none when left out.

@@ -1,11 +1,18 @@
 //! Where and when a rule or a row holds, after a hospital has restricted it.
 //!
-//! A restriction only ever narrows. Whether it fits is three-valued like everything else: when the
-//! department decides and was not sent, nobody knows, and that is said.
+//! A restriction only ever narrows. People and places are written one by one, by how their codes begin
+//! (`03*`), or as a named set (`set:surgeons`), of which the version of the day holds. Whether it fits is
+//! three-valued like everything else: when the department decides and was not sent, nobody knows, and
+//! that is said.
 
 use jiff::civil::Date;
 
 use crate::facts::{Facts, Scene};
+use crate::overlay::own::Resting;
+use crate::overlay::set::PREFIX;
+use crate::party::{Party, PartyKind};
+use crate::sets::CodeSets;
+use crate::text::Text;
 
 /// A restriction; what is empty does not restrict.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,17 +20,46 @@ pub struct Scope {
     /// Scenes in which it holds.
     pub scenes: Vec<Scene>,
     /// Campuses in which it holds.
-    pub campuses: Vec<String>,
+    pub campuses: Vec<Whom>,
     /// Departments in which it holds, by code or name.
-    pub departments: Vec<String>,
+    pub departments: Vec<Whom>,
     /// Doctors for whom it holds, by code.
-    pub doctors: Vec<String>,
+    pub doctors: Vec<Whom>,
     /// Insurance regions of the patient for which it holds: the first digits of the division code.
-    pub regions: Vec<String>,
+    pub regions: Vec<Whom>,
     /// From this day.
     pub from: Option<Date>,
     /// To this day, inclusive.
     pub to: Option<Date>,
+    /// Scopes inside which a check must be as well: what a set holds depends on the day, so two lists
+    /// of which one names a set have no common part that could be written down.
+    also: Vec<Scope>,
+}
+
+/// For whom or where a scope holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    /// This one, or all whose codes begin so.
+    One(Party),
+    /// Every one of the kind that this set holds.
+    Set(Text),
+}
+
+impl Whom {
+    fn parse(kind: PartyKind, text: &str) -> Result<Whom, String> {
+        match text.strip_prefix(PREFIX) {
+            Some(name) => Ok(Whom::Set(name.trim().into())),
+            None => Party::of(kind, text).map(Whom::One),
+        }
+    }
+}
+
+/// The check that is asked about, on what day, and the sets that scopes name.
+#[derive(Clone, Copy)]
+pub(crate) struct Here<'a> {
+    pub(crate) facts: &'a Facts,
+    pub(crate) sets: &'a CodeSets,
+    pub(crate) on: Date,
 }
 
 /// Whether a check is inside a scope.
@@ -63,10 +99,10 @@ impl Scope {
                     self.scenes.push(scene);
                 }
             }
-            "campuses" => self.campuses.extend(parts().map(str::to_owned)),
-            "departments" => self.departments.extend(parts().map(str::to_owned)),
-            "doctors" => self.doctors.extend(parts().map(str::to_owned)),
-            "regions" => self.regions.extend(parts().map(str::to_owned)),
+            "campuses" => extend(&mut self.campuses, PartyKind::Campus, parts())?,
+            "departments" => extend(&mut self.departments, PartyKind::Department, parts())?,
+            "doctors" => extend(&mut self.doctors, PartyKind::Doctor, parts())?,
+            "regions" => extend(&mut self.regions, PartyKind::Region, parts())?,
             "from" => self.from = Some(day(value)?),
             "to" => self.to = Some(day(value)?),
             other => {
@@ -78,6 +114,10 @@ impl Scope {
 
     /// Narrows this scope by another. Two lists without a common member leave nothing.
     pub(crate) fn narrow(&mut self, other: &Scope) {
+        if !self.sets().is_empty() || !other.sets().is_empty() {
+            self.also.push(other.clone());
+            return;
+        }
         let never = is_disjoint(&self.scenes, &other.scenes)
             || is_disjoint(&self.campuses, &other.campuses)
             || is_disjoint(&self.departments, &other.departments)
@@ -98,69 +138,101 @@ impl Scope {
         }
     }
 
-    /// Whether a check on a day is inside.
-    pub(crate) fn fits(&self, facts: &Facts, on: Date) -> Fit {
-        if self.from.is_some_and(|from| on < from) || self.to.is_some_and(|to| to < on) {
+    /// The named sets in it, each with what it is to hold.
+    pub(crate) fn sets(&self) -> Vec<(PartyKind, &str)> {
+        let named = self.parties().into_iter().flat_map(|(kind, members)| {
+            members.iter().filter_map(move |member| match member {
+                Whom::Set(name) => Some((kind, name.as_str())),
+                Whom::One(_) => None,
+            })
+        });
+        named.chain(self.also.iter().flat_map(Scope::sets)).collect()
+    }
+
+    /// What is wrong with the sets in it. One that rests is waited for.
+    pub(crate) fn fault(&self, sets: &CodeSets, resting: &[Resting]) -> Option<String> {
+        let rests = |name: &str| {
+            let mut ids = resting.iter().filter_map(|it| it.rule.strip_prefix(PREFIX));
+            ids.any(|id| id == name)
+        };
+        let mut named = self.sets().into_iter().filter(|(_, name)| !rests(name));
+        named.find_map(|(kind, name)| sets.fault_of_parties(name, kind))
+    }
+
+    fn parties(&self) -> [(PartyKind, &[Whom]); 4] {
+        [
+            (PartyKind::Department, &self.departments),
+            (PartyKind::Campus, &self.campuses),
+            (PartyKind::Doctor, &self.doctors),
+            (PartyKind::Region, &self.regions),
+        ]
+    }
+
+    /// Whether a check is inside.
+    pub(crate) fn fits(&self, here: Here<'_>) -> Fit {
+        let day = here.on;
+        if self.from.is_some_and(|from| day < from) || self.to.is_some_and(|to| to < day) {
             return Fit::Outside;
         }
-        match facts.scene() {
+        match here.facts.scene() {
             _ if self.scenes.is_empty() => {}
             Some(scene) if self.scenes.contains(&scene) => {}
             Some(_) => return Fit::Outside,
             None => return Fit::Unknown("encounter.med_mdtrt_type"),
         }
-        let parts = [
-            self.fits_department(facts),
-            fits_one(&self.campuses, facts, "encounter.hosp_area_codg"),
-            fits_one(&self.doctors, facts, "prescriber.drord_dr_codg"),
-            fits_one(&self.regions, facts, "encounter.insuplc_admdvs"),
-        ];
-        let unknown = parts.iter().find(|fit| matches!(fit, Fit::Unknown(_)));
-        if parts.contains(&Fit::Outside) {
-            Fit::Outside
-        } else {
-            unknown.copied().unwrap_or(Fit::Inside)
-        }
-    }
-
-    fn fits_department(&self, facts: &Facts) -> Fit {
-        if self.departments.is_empty() {
-            return Fit::Inside;
-        }
-        let encounter = facts.encounter.present();
-        let code = encounter.and_then(|encounter| encounter.department_code.as_deref());
-        let name = encounter.and_then(|encounter| encounter.department_name.as_deref());
-        let mut sent = code.into_iter().chain(name);
-        if code.is_none() && name.is_none() {
-            Fit::Unknown("encounter.adm_dept_codg")
-        } else if sent.any(|sent| self.departments.iter().any(|known| known == sent)) {
-            Fit::Inside
-        } else {
-            Fit::Outside
-        }
+        let parties = self.parties().into_iter();
+        let parts = parties.map(|(kind, members)| fits_one(kind, members, here));
+        together(parts.chain(self.also.iter().map(|it| it.fits(here))))
     }
 }
 
-fn fits_one(members: &[String], facts: &Facts, element: &'static str) -> Fit {
+/// Outside when one part is, whatever else is not known.
+fn together(parts: impl Iterator<Item = Fit>) -> Fit {
+    let mut all = Fit::Inside;
+    for part in parts {
+        match part {
+            Fit::Outside => return Fit::Outside,
+            Fit::Unknown(_) if all == Fit::Inside => all = part,
+            Fit::Unknown(_) | Fit::Inside => {}
+        }
+    }
+    all
+}
+
+fn fits_one(kind: PartyKind, members: &[Whom], here: Here<'_>) -> Fit {
     if members.is_empty() {
         return Fit::Inside;
     }
-    let encounter = facts.encounter.present();
-    let sent = match element {
-        "encounter.hosp_area_codg" => encounter.and_then(|e| e.campus.as_deref()),
-        "encounter.insuplc_admdvs" => encounter.and_then(|e| e.insurance_region.as_deref()),
-        _ => facts.prescriber.present().and_then(|p| p.code.as_deref()),
-    };
-    // A region is the first digits of a division code; campuses and doctors are whole codes.
-    let is_branch = element == "encounter.insuplc_admdvs";
-    let fits = |sent: &str, known: &String| {
-        known == sent || (is_branch && sent.starts_with(known.as_str()))
-    };
-    match sent {
-        None => Fit::Unknown(element),
-        Some(sent) if members.iter().any(|known| fits(sent, known)) => Fit::Inside,
-        Some(_) => Fit::Outside,
+    let sent = kind.sent(here.facts);
+    let sent = || sent.iter().flatten();
+    if sent().next().is_none() {
+        return Fit::Unknown(kind.element());
     }
+    let is_one = |party: &Party| sent().any(|sent| party.is(kind, sent));
+    let holds = |member: &Whom| match member {
+        Whom::One(party) => is_one(party),
+        Whom::Set(name) => here.sets.parties(name, here.on).iter().any(is_one),
+    };
+    // What a set that rests would hold, nobody knows.
+    let rests = |member: &Whom| matches!(member, Whom::Set(name) if !here.sets.has(name));
+    if members.iter().any(holds) {
+        Fit::Inside
+    } else if members.iter().any(rests) {
+        Fit::Unknown("sets")
+    } else {
+        Fit::Outside
+    }
+}
+
+fn extend<'a>(
+    members: &mut Vec<Whom>,
+    kind: PartyKind,
+    parts: impl Iterator<Item = &'a str>,
+) -> Result<(), String> {
+    for part in parts {
+        members.push(Whom::parse(kind, part)?);
+    }
+    Ok(())
 }
 
 fn is_disjoint<T: PartialEq>(one: &[T], two: &[T]) -> bool {
@@ -189,7 +261,9 @@ fn unknown_scene(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::request;
+    use crate::sets::SetVersion;
 
+    const DAY: Date = Date::constant(2026, 5, 15);
     const CHILDREN: &str =
         r#"{"encounter":{"med_mdtrt_type":"1","adm_dept_codg":"0300","adm_dept_name":"儿科"}}"#;
 
@@ -229,11 +303,70 @@ mod tests {
         let one = scope(&[("departments", "儿科|内科"), ("to", "2026-12-31")]);
         let mut both = one.clone();
         both.narrow(&scope(&[("departments", "儿科|外科"), ("from", "2026-01-01")]));
-        assert_eq!(both.departments, ["儿科"]);
+        let children = Party::of(PartyKind::Department, "儿科").unwrap();
+        assert_eq!(both.departments, [Whom::One(children)]);
         assert_eq!((both.from.is_some(), both.to), (true, one.to));
         both.narrow(&scope(&[("departments", "外科")]));
         let facts = request::read(CHILDREN).unwrap();
-        assert_eq!(both.fits(&facts, "2026-05-15".parse().unwrap()), Fit::Outside);
+        let here = Here { facts: &facts, sets: &CodeSets::default(), on: DAY };
+        assert_eq!(both.fits(here), Fit::Outside);
+    }
+
+    /// Two lists of which one is a set hold both, each by itself.
+    #[test]
+    fn sets_of_people_and_places() {
+        let sent =
+            r#"{"encounter":{"adm_dept_codg":"0301"},"prescriber":{"drord_dr_codg":"1023"}}"#;
+        check(&[("departments", "set:wards")], sent, "Inside");
+        check(&[("departments", "set:wards@2")], sent, "Inside");
+        check(&[("departments", "set:wards@1")], sent, "Outside");
+        check(&[("departments", "02*|set:wards")], CHILDREN, "Inside");
+        check(&[("departments", "02*|set:wards@1")], CHILDREN, "Outside");
+        check(&[("doctors", "set:wards")], sent, "Outside");
+        check(&[("departments", "set:wards")], "{}", "Unknown(\"encounter.adm_dept_codg\")");
+        check(&[("departments", "set:resting")], sent, "Unknown(\"sets\")");
+        check(&[("departments", "0301|set:resting")], sent, "Inside");
+        let fits = |one: &[(&str, &str)], other: &[(&str, &str)]| {
+            let mut both = scope(one);
+            both.narrow(&scope(other));
+            let facts = request::read(sent).unwrap();
+            both.fits(Here { facts: &facts, sets: &sets(), on: DAY })
+        };
+        assert_eq!(fits(&[("departments", "set:wards")], &[("doctors", "1023")]), Fit::Inside);
+        assert_eq!(fits(&[("departments", "set:wards")], &[("doctors", "9")]), Fit::Outside);
+        assert_eq!(
+            fits(&[("departments", "0301")], &[("departments", "set:wards@1")]),
+            Fit::Outside
+        );
+    }
+
+    #[test]
+    fn what_a_set_must_hold() {
+        let fault = |name: &str, value: &str| scope(&[(name, value)]).fault(&sets(), &[]);
+        assert_eq!(fault("departments", "0301|set:wards"), None);
+        let doctor = "set `wards` holds no doctor: a member such as doctor:1023";
+        assert_eq!(fault("doctors", "set:wards"), Some(doctor.to_owned()));
+        assert!(fault("doctors", "set:else").is_some_and(|it| it.starts_with("no pack has a set")));
+        let resting = [Resting::new("set:else", Vec::new())];
+        assert_eq!(scope(&[("doctors", "set:else")]).fault(&sets(), &resting), None);
+    }
+
+    /// Wards: until the end of April one, from May on all whose codes begin with 03.
+    fn sets() -> CodeSets {
+        let version = |number, from, until, code| SetVersion {
+            number,
+            title: None,
+            source: "s".to_owned(),
+            author: None,
+            from,
+            until,
+            members: Vec::new(),
+            parties: vec![Party::of(PartyKind::Department, code).unwrap()],
+        };
+        let mut sets = CodeSets::default();
+        sets.add("wards", version(1, None, Some(Date::constant(2026, 4, 30)), "0201"));
+        sets.add("wards", version(2, Some(Date::constant(2026, 5, 1)), None, "03*"));
+        sets
     }
 
     #[test]
@@ -242,6 +375,7 @@ mod tests {
         assert_eq!(scope.set("to", "soon"), Err("`soon` is not a day such as 2026-01-28".into()));
         assert!(scope.set("scenes", "ward").is_err_and(|it| it.starts_with("no scene `ward`")));
         assert!(scope.set("colour", "red").is_err());
+        assert!(scope.set("doctors", "1|*").is_err_and(|it| it.starts_with("`*` is no doctor")));
     }
 
     fn scope(cells: &[(&str, &str)]) -> Scope {
@@ -255,7 +389,7 @@ mod tests {
     #[track_caller]
     fn check(cells: &[(&str, &str)], request: &str, expected: &str) {
         let facts = request::read(request).unwrap();
-        let fit = scope(cells).fits(&facts, "2026-05-15".parse().unwrap());
+        let fit = scope(cells).fits(Here { facts: &facts, sets: &sets(), on: DAY });
         assert_eq!(format!("{fit:?}"), expected, "{cells:?}");
     }
 }

@@ -7,8 +7,9 @@ use jiff::civil::{Date, DateTime, Time};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::age::BirthRange;
+use crate::age::{BirthRange, WEEKS_MIN};
 use crate::atc::AtcTable;
+use crate::concentration::{self, Concentration};
 use crate::drug::{DrugTable, Form, Product};
 use crate::drug_kind::DrugKind;
 use crate::facts::{Facts, InputFinding, Order, Route};
@@ -43,6 +44,9 @@ pub struct Session<'a> {
     pub drugs: &'a DrugTable,
     /// `None` when nothing believable is known.
     pub birth: Option<BirthRange>,
+    /// The same as if a small child born too early had been born at term: doses and contraindications
+    /// go by it, what the fund and the law limit by the calendar.
+    pub term_birth: Option<BirthRange>,
     /// What turned out not to be believable.
     pub data_findings: Vec<InputFinding>,
 }
@@ -133,6 +137,7 @@ impl<'a> Session<'a> {
     ) -> Session<'a> {
         let mut data_findings = Vec::new();
         let birth = birth(facts, now.date(), &mut data_findings);
+        let term_birth = term_birth(facts, birth, now.date(), &mut data_findings);
         let orders = facts.orders.present().map_or(&[][..], Vec::as_slice);
         let fees = facts.fees.present().map_or(&[][..], Vec::as_slice);
         let past = facts.history.present().map_or(&[][..], |history| &history.orders);
@@ -145,7 +150,17 @@ impl<'a> Session<'a> {
         let mut past = lines_of_the_past(past, drugs, now.date());
         let encounter = facts.encounter.present().and_then(|it| it.mdtrt_id.as_deref());
         net_of_refunds(&mut lines, &mut past, encounter);
-        Session { lines, past, sets, drugs, birth, data_findings }
+        Session { lines, past, sets, drugs, birth, term_birth, data_findings }
+    }
+
+    /// The age in words; of a child whose age is corrected, both.
+    pub(crate) fn describe_age(&self, on: Date) -> Option<String> {
+        let (birth, term) = (self.birth?.describe(on), self.term_birth?.describe(on));
+        Some(if self.birth == self.term_birth {
+            birth
+        } else {
+            format!("矫正{term}（实足{birth}）")
+        })
     }
 
     /// Whether a family judges a line.
@@ -432,6 +447,14 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// How much of its only ingredient a liquid holds, by its specification.
+    pub(crate) fn concentration(&self) -> Option<Concentration> {
+        let several = self.ingredient_names().nth(1).is_some();
+        let text = self.order.specification.as_deref().filter(|_| !several)?;
+        let form = self.product.map(|product| product.form).or_else(|| self.form());
+        concentration::of_specification(text, form)
+    }
+
     /// What the specification says.
     #[must_use]
     pub fn specification(&self) -> Option<Specification> {
@@ -546,6 +569,26 @@ fn birth(facts: &Facts, on: Date, findings: &mut Vec<InputFinding>) -> Option<Bi
         doubt("C305", "age", &age.to_string(), "核对年龄，不能超过130岁");
     }
     range
+}
+
+/// The weeks at birth of a small child; of anybody else they are those of a pregnancy.
+fn term_birth(
+    facts: &Facts,
+    birth: Option<BirthRange>,
+    on: Date,
+    findings: &mut Vec<InputFinding>,
+) -> Option<BirthRange> {
+    let weeks = facts.patient.present().and_then(|it| it.gestation_weeks);
+    let Some((birth, weeks)) = birth.zip(weeks.filter(|it| !it.is_zero())) else { return birth };
+    if birth.is_small_child(on) && weeks < Decimal::from(WEEKS_MIN) {
+        findings.push(InputFinding {
+            code: "C302",
+            path: "patient.geso_val".to_owned(),
+            found: weeks.to_string(),
+            expected: "核对出生孕周，婴幼儿发送出生时的孕周（20到45）".to_owned(),
+        });
+    }
+    Some(birth.corrected(weeks, on).unwrap_or(birth))
 }
 
 /// The day an order starts; a date far off is not believed and today is taken.

@@ -1,9 +1,10 @@
-//! Named sets of items: one list that many rows, parameters and conditions refer to.
+//! Named sets of items, people and places: one list that many rows, parameters, conditions and scopes
+//! refer to.
 //!
 //! A pack's set is a table, `packs/<pack>/sets/<name>.csv`, with the columns `match`, `key`, `item`,
 //! `source`. The hospital's own come one version after the other, each for its days; see
 //! [`overlay::set`](crate::overlay::set). A member is any key that a knowledge row may hang on, but no
-//! other set.
+//! other set; or a doctor, department, campus or region, see [`party`](crate::party).
 //!
 //! `set:NAME` is whatever version is in force on the day of the line that is asked about, of several
 //! the latest; `set:NAME@3` is version 3 on every day.
@@ -14,6 +15,7 @@ use jiff::civil::Date;
 use schemas::Problem;
 
 use crate::knowledge::Key;
+use crate::party::{Party, PartyKind};
 use crate::table::{self, Header};
 
 /// All sets, by name; of the hospital's own each version once more by name and number.
@@ -35,8 +37,10 @@ pub struct SetVersion {
     pub from: Option<Date>,
     /// The last day; for ever without.
     pub until: Option<Date>,
-    /// What it holds.
+    /// The items that it holds.
     pub members: Vec<Key>,
+    /// The people and places that it holds.
+    pub parties: Vec<Party>,
 }
 
 impl SetVersion {
@@ -58,6 +62,16 @@ impl CodeSets {
     #[must_use]
     pub fn members(&self, name: &str, on: Date) -> &[Key] {
         self.version(name, on).map_or(&[], |it| it.members.as_slice())
+    }
+
+    /// The people and places on a day.
+    pub(crate) fn parties(&self, name: &str, on: Date) -> &[Party] {
+        self.version(name, on).map_or(&[], |it| it.parties.as_slice())
+    }
+
+    /// Whether there is such a set, or such a version of one.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
     /// The members of all versions, one that stayed more than once.
@@ -82,18 +96,35 @@ impl CodeSets {
 
     /// What is wrong with a name that a key refers to.
     pub(crate) fn fault_of(&self, name: &str) -> Option<String> {
-        if self.0.contains_key(name) {
-            return None;
+        let versions = self.versions(name);
+        if versions.is_empty() {
+            return Some(self.not_there(name));
         }
+        let has_items = versions.iter().any(|it| !it.members.is_empty() || it.parties.is_empty());
+        (!has_items).then(|| format!("set `{name}` holds people and places, and no item"))
+    }
+
+    /// What is wrong with a name that stands for people or places of a kind.
+    pub(crate) fn fault_of_parties(&self, name: &str, kind: PartyKind) -> Option<String> {
+        let versions = self.versions(name);
+        if versions.is_empty() {
+            return Some(self.not_there(name));
+        }
+        let mut parties = versions.iter().flat_map(|it| &it.parties);
+        let kind_name = kind.name();
+        (!parties.any(|it| it.kind == kind)).then(|| {
+            format!("set `{name}` holds no {kind_name}: a member such as {kind_name}:1023")
+        })
+    }
+
+    fn not_there(&self, name: &str) -> String {
         let (set, version) = name.split_once(PINNED).unwrap_or((name, ""));
         let known = self.versions(set);
         if known.is_empty() {
-            return Some(format!(
-                "no pack has a set `{set}` (sets/{set}.csv), nor has the hospital"
-            ));
+            return format!("no pack has a set `{set}` (sets/{set}.csv), nor has the hospital");
         }
         let numbers: Vec<_> = known.iter().map(|it| it.number.to_string()).collect();
-        Some(format!("set `{set}` has no version `{version}`; it has {}", numbers.join(", ")))
+        format!("set `{set}` has no version `{version}`; it has {}", numbers.join(", "))
     }
 
     /// Whether what a set holds depends on the day.
@@ -123,17 +154,14 @@ impl CodeSets {
             column("item", false),
             column("source", false),
         ];
-        let mut members = Vec::new();
+        let mut held = Members::default();
         table::read(file, text, &known, problems, |cells, problems| {
             let kind = cells.required("match", problems);
             let key = cells.required("key", problems);
             let Some((kind, key)) = kind.zip(key) else { return };
-            match member(kind, key) {
-                Ok(key) => members.push(key),
-                Err((code, message)) => {
-                    let column = if code == "R204" { "match" } else { "key" };
-                    problems.push(cells.problem(code, column, message));
-                }
+            if let Err((code, message)) = held.add(kind, key) {
+                let column = if code == "R204" { "match" } else { "key" };
+                problems.push(cells.problem(code, column, message));
             }
         });
         let version = SetVersion {
@@ -143,17 +171,39 @@ impl CodeSets {
             author: None,
             from: None,
             until: None,
-            members,
+            members: held.items,
+            parties: held.parties,
         };
         self.0.insert(name.to_owned(), vec![version]);
     }
 }
 
-/// A member by its kind, or what is wrong with it.
-pub(crate) fn member(kind: &str, key: &str) -> Result<Key, (&'static str, String)> {
-    match Key::of(kind, key) {
-        Ok(Key::Set(_)) => Err(("R204", "a set does not hold other sets".to_owned())),
-        other => other,
+/// The members of a version as they are read.
+#[derive(Default)]
+pub(crate) struct Members {
+    pub(crate) items: Vec<Key>,
+    pub(crate) parties: Vec<Party>,
+}
+
+impl Members {
+    /// Adds a member by its kind, or says what is wrong with it: the code and the sentence.
+    pub(crate) fn add(&mut self, kind: &str, key: &str) -> Result<(), (&'static str, String)> {
+        if let Some(kind) = PartyKind::parse(kind) {
+            self.parties.push(Party::of(kind, key).map_err(|message| ("R205", message))?);
+            return Ok(());
+        }
+        match Key::of(kind, key) {
+            Ok(Key::Set(_)) => Err(("R204", "a set does not hold other sets".to_owned())),
+            Ok(key) => {
+                self.items.push(key);
+                Ok(())
+            }
+            Err(("R204", message)) => {
+                let parties = PartyKind::NAMES.map(|(word, _)| word).join(", ");
+                Err(("R204", format!("{message}, {parties}")))
+            }
+            Err(other) => Err(other),
+        }
     }
 }
 

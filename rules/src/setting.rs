@@ -18,15 +18,14 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
 use schemas::{Files, Problem};
 use toml::de::DeValue;
 
-use crate::facts::Facts;
 use crate::overlay::own::Resting;
 use crate::pack::Pack;
 use crate::rule::{Action, Rule, scalar};
-use crate::scope::{Fit, Scope};
+use crate::scope::{Fit, Here, Scope};
+use crate::sets::CodeSets;
 use crate::tree::{Source, Table};
 
 /// One setting of one rule.
@@ -48,14 +47,15 @@ const OWN_KEYS: [&str; 6] = ["rules", "enabled", "severity", "action", "reason",
 pub(crate) fn read(
     files: &Files,
     packs: &[Pack],
-    (rules, resting): (&mut [Rule], &[Resting]),
+    (rules, sets, resting): (&mut [Rule], &CodeSets, &[Resting]),
     problems: &mut Vec<Problem>,
 ) {
     for folder in ["packs", "overlay"] {
         for pack in packs {
             let file = format!("{folder}/{}/settings.toml", pack.folder);
             if let Some(text) = files.get(&file) {
-                read_file(Source { file: &file, text }, (&mut *rules, resting), problems);
+                let source = Source { file: &file, text };
+                read_file(source, (&mut *rules, sets, resting), problems);
             }
         }
     }
@@ -67,7 +67,7 @@ pub(crate) fn read(
 
 fn read_file(
     source: Source<'_>,
-    (rules, resting): (&mut [Rule], &[Resting]),
+    (rules, sets, resting): (&mut [Rule], &CodeSets, &[Resting]),
     problems: &mut Vec<Problem>,
 ) {
     let tree = source.parse(problems);
@@ -76,7 +76,7 @@ fn read_file(
     for table in root.tables("setting", problems) {
         let known: Vec<&str> = OWN_KEYS.into_iter().chain(Scope::NAMES).collect();
         table.only(&known, problems);
-        let scope = scope(&table, problems);
+        let scope = scope(&table, (sets, resting), problems);
         let names = table.texts("rules", problems);
         if names.is_empty() {
             let message = "`rules` must name at least one rule".to_owned();
@@ -92,7 +92,11 @@ fn read_file(
     }
 }
 
-fn scope(table: &Table<'_>, problems: &mut Vec<Problem>) -> Scope {
+fn scope(
+    table: &Table<'_>,
+    (sets, resting): (&CodeSets, &[Resting]),
+    problems: &mut Vec<Problem>,
+) -> Scope {
     let mut scope = Scope::default();
     for name in Scope::NAMES {
         let Some((value, at)) = table.get(name) else { continue };
@@ -110,6 +114,9 @@ fn scope(table: &Table<'_>, problems: &mut Vec<Problem>) -> Scope {
         if let Err(message) = set {
             problems.push(table.source.error("R104", &at, message));
         }
+    }
+    if let Some(message) = scope.fault(sets, resting) {
+        problems.push(table.source.error("R110", &table.at, message));
     }
     scope
 }
@@ -156,8 +163,8 @@ fn text_of(value: &DeValue<'_>) -> Option<String> {
 
 impl Rule {
     /// The rule as it is set for this check; `None` when nothing is set differently here.
-    pub(crate) fn as_set_for(&self, facts: &Facts, on: Date) -> Option<Rule> {
-        let holds = |setting: &&Setting| setting.scope.fits(facts, on) == Fit::Inside;
+    pub(crate) fn as_set_for(&self, here: Here<'_>) -> Option<Rule> {
+        let holds = |setting: &&Setting| setting.scope.fits(here) == Fit::Inside;
         let mut holding = self.settings.iter().filter(holds).peekable();
         holding.peek()?;
         let mut rule = Rule { rows: Arc::clone(&self.rows), ..self.without_rows() };
@@ -249,6 +256,26 @@ parameters = { outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 
         let pack = "[[setting]]\nrules=[\"days\"]\naction=\"block\"\n";
         let own = "[[setting]]\nrules=[\"days\"]\naction=\"confirm\"\n";
         assert_eq!(shown(pack, own), "2 confirm");
+    }
+
+    #[test]
+    fn a_named_set_of_departments() {
+        let set_to =
+            |scope: &str| format!("[[setting]]\nrules=[\"days\"]\n{scope}\naction=\"hint\"\n");
+        let loaded = |scope: &str| {
+            let mut files = files(RULE, &set_to(scope), "");
+            files.insert("packs/t/sets/wards.csv", "match,key\ndepartment,03*\natc,J01\n");
+            RuleSet::load(&files)
+        };
+        let shown = |scope: &str| judged(&loaded(scope).unwrap());
+        assert_eq!(shown("departments = [\"set:wards\"]"), "2 hint");
+        assert_eq!(shown("departments = [\"02*\"]"), "2 reason");
+        let fault = |scope: &str| loaded(scope).unwrap_err().first().unwrap().to_string();
+        let none = "packs/t/settings.toml:1:1: error[R110]: set `wards` holds no doctor: a member such as doctor:1023";
+        assert_eq!(fault("doctors = [\"set:wards\"]"), none);
+        assert!(
+            fault("doctors = [\"set:none\"]").contains("error[R110]: no pack has a set `none`")
+        );
     }
 
     #[test]

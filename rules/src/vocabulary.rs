@@ -181,6 +181,8 @@ pub(crate) fn element_zh(path: &str) -> Option<&'static str> {
         "hosplist_code" => "药品目录中的对应药品",
         "drug_ingd" => "药品成分",
         "drug_used_sdose" => "单次剂量",
+        "first_sdose" => "首剂",
+        "step_sdose" => "递增、递减或范围",
         "drug_used_dosunt" => "剂量单位",
         "drug_used_frqu" => "用药频次",
         "day_cnt_max" => "每日最多次数",
@@ -242,6 +244,7 @@ pub(crate) fn element_zh(path: &str) -> Option<&'static str> {
         "spclst_flag" => "专科医师标志",
         "adm_dept_codg" => "就诊科室",
         "cnslt_flag" => "会诊或审核意见",
+        "sets" => "停用的命名集合（rules set list）",
         _ => return None,
     };
     Some(name)

@@ -19,7 +19,6 @@ mod history;
 mod house;
 mod insurance_client;
 mod kill;
-mod manners;
 mod messages;
 mod mllp;
 mod overlay;

@@ -52,7 +52,7 @@ pub(super) enum Ended {
 enum Event {
     Heard(Result<Heard, BrokerError>),
     Silence,
-    Appended,
+    Appended(bool),
     Due,
     Stop,
     Leave,
@@ -130,17 +130,10 @@ impl<'a, S: Source> Shift<'a, S> {
         let Work { window, scout, .. } = &mut *self.work;
         if self.at_end {
             scout.rest();
-        } else if self.blocked {
-            scout.begin_anew();
-        } else if self.leave_at.is_none() && scout.may_look(window) {
-            scout.step(self.source, window)?;
+        } else if self.leave_at.is_none() && (scout.is_wanted(window) || scout.is_busy(window)) {
+            scout.step(self.source, window, !self.blocked)?;
         }
         Ok(())
-    }
-
-    fn is_scouting(&self) -> bool {
-        let Work { window, scout, .. } = &*self.work;
-        !self.at_end && !self.blocked && scout.is_busy(window)
     }
 
     fn send_out(&mut self, session: &mut impl Session) {
@@ -165,15 +158,15 @@ impl<'a, S: Source> Shift<'a, S> {
             () = self.stop.cancelled(), if !leaving => Event::Stop,
             () = until(deadline) => Event::Silence,
             () = until(self.work.window.next_due()), if !leaving => Event::Due,
-            () = self.more(), if !leaving && (self.at_end || self.work.scout.waits()) => Event::Appended,
-            () = yield_now(), if !leaving && self.is_scouting() => Event::Scouted,
+            appended = self.more(), if !leaving && (self.at_end || self.work.scout.waits()) => Event::Appended(appended),
+            () = yield_now(), if !leaving && self.work.scout.is_busy(&self.work.window) => Event::Scouted,
         }
     }
 
-    /// Returns when the outbox is worth another look.
-    async fn more(&self) {
+    /// Returns when the outbox is worth another look, and whether anything was appended.
+    async fn more(&self) -> bool {
         // The time is a belt to the braces: a missed call costs a second, not the night.
-        drop(timeout(LOOK_AGAIN, self.source.appended()).await);
+        timeout(LOOK_AGAIN, self.source.appended()).await.is_ok()
     }
 
     async fn react(&mut self, event: Event) -> Result<ControlFlow<Ended>, StoreError> {
@@ -185,9 +178,9 @@ impl<'a, S: Source> Shift<'a, S> {
                     BrokerError::silent("a publisher confirm", self.options.confirm_timeout);
                 return Ok(ControlFlow::Break(self.broken(error).await?));
             }
-            Event::Appended => {
+            Event::Appended(appended) => {
                 self.at_end = false;
-                self.work.scout.look_again();
+                self.work.scout.look_again(appended);
             }
             Event::Due | Event::Scouted => (),
             Event::Stop => self.leave_at = Some(Instant::now() + self.options.drain_max),
@@ -213,6 +206,7 @@ impl<'a, S: Source> Shift<'a, S> {
             Heard::Blocked(reason) => {
                 tracing::warn!(reason, "the broker takes nothing for now");
                 self.blocked = true;
+                self.work.scout.begin_anew();
                 self.state.blocked(Some(reason));
                 Ok(())
             }

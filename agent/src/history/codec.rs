@@ -203,6 +203,7 @@ fn write_order(it: &Order, out: &mut Writer) {
         out.bytes(31, &[place(&SKIN_TESTS, &result)]);
     }
     out.text(32, it.doctor_code.as_deref());
+    out.number(33, it.largest_dose);
 }
 
 fn read_order(content: &[u8]) -> Order {
@@ -241,6 +242,7 @@ fn read_order(content: &[u8]) -> Order {
             30 => it.solvent = fields::flag(content),
             31 => it.skin_test = at(&SKIN_TESTS, content),
             32 => it.doctor_code = fields::text(content),
+            33 => it.largest_dose = fields::number(content),
             _ => {}
         }
     }
@@ -454,7 +456,7 @@ mod tests {
         let text = r#"{"patient":{"gend":"2","brdy":"19680315","wt":"61.5","wt_date":"20260430"},"surgeries":[{"oprn_oprt_code":"51.23","oprn_oprt_name":"胆囊切除",
             "main_oprn_flag":"1","oprn_oprt_begntime":"20260501090807","oprn_oprt_endtime":"20260501100807","sinc_type":"2",
             "sinc_no":"1","bld_loss":50}],"orders":[{"rx_id":"1","rxno":"CF1","grpno":"g","hilist_code":"XC08","hosplist_code":"YP1",
-            "hosplist_name":"氨氯地平","drug_ingd":["甲","乙"],"drug_used_sdose":"0.5","drug_used_dosunt":"μg/kg/min","first_sdose":1,
+            "hosplist_name":"氨氯地平","drug_ingd":["甲","乙"],"drug_used_sdose":"0.5","drug_used_dosunt":"μg/kg/min","first_sdose":1,"step_sdose":"0.5,1,2",
             "drug_used_frqu":"Q8H","drug_used_way_code":"1","medc_days":7,"cnt":2,"cnt_unt":"盒","spec":"5mg*7","pric":"32.50",
             "sumamt":"65.00","ownpay_amt":0,"drord_begn_date":"20260501090807","drord_stop_date":"20260508","urgt_flag":"1",
             "dscg_tkdrug_flag":"1","skin_test_rslt":"阴性","mdtrt_id":"MZ1","refd_rx_id":"0","bilg_dept_codg":"03",

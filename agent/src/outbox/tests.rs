@@ -7,7 +7,6 @@ mod damage;
 mod doctor;
 mod formats;
 mod kept;
-mod lanes;
 mod limits;
 mod model;
 mod parked;

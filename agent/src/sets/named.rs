@@ -42,7 +42,7 @@ pub(crate) fn all(sets: &Sets) -> Vec<Value> {
         told.push(json!({
             "id": id, "name": in_force.and_then(|it| it.title.as_deref()),
             "in_force": in_force.map(|it| it.number), "versions": known.versions(id).len(),
-            "members": in_force.map_or(0, |it| it.members.len()), "pack": pack_of(known.versions(id)),
+            "members": in_force.map_or(0, |it| it.members.len() + it.parties.len()), "pack": pack_of(known.versions(id)),
         }));
     }
     let resting = sets.rules.resting().iter().filter(|it| it.rule.starts_with(set::PREFIX));
@@ -82,7 +82,9 @@ pub(crate) fn whole(sets: &Sets, id: &str) -> Option<Value> {
 }
 
 fn version(it: &SetVersion) -> Value {
-    let members: BTreeSet<String> = it.members.iter().map(ToString::to_string).collect();
+    let parties = it.parties.iter().map(ToString::to_string);
+    let members: BTreeSet<String> =
+        it.members.iter().map(ToString::to_string).chain(parties).collect();
     json!({
         "version": it.number, "name": it.title, "source": it.source, "author": it.author,
         "from": it.from.map(|it| it.to_string()), "until": it.until.map(|it| it.to_string()),

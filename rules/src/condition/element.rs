@@ -10,6 +10,7 @@ use crate::facts::{
     Diagnosis, Encounter, Group, HospitalLevel, Maternity, Patient, Prescriber, Sex, Title,
     VisitKind,
 };
+use crate::party::PartyKind;
 use crate::session::Line;
 use crate::unit::Dose;
 
@@ -45,6 +46,8 @@ impl Eq for Element {}
 pub enum Kind {
     /// Any text.
     Text,
+    /// A person or a place, by code or name.
+    Party(PartyKind),
     /// One of these words.
     Word(&'static [&'static str]),
     /// An exact number.
@@ -107,6 +110,11 @@ const LEVELS: [&str; 4] = ["无等级", "一级", "二级", "三级"];
 const MATERNITY: [&str; 4] = ["非妊娠期或哺乳期", "近期有生育计划", "妊娠期", "哺乳期"];
 const TITLES: [&str; 6] = ["无职称", "医士", "医师", "主治医师", "副主任医师", "主任医师"];
 
+const REGION: Kind = Kind::Party(PartyKind::Region);
+const CAMPUS: Kind = Kind::Party(PartyKind::Campus);
+const DEPARTMENT: Kind = Kind::Party(PartyKind::Department);
+const DOCTOR: Kind = Kind::Party(PartyKind::Doctor);
+
 const fn element(
     name: &'static str,
     zh: &'static str,
@@ -131,6 +139,9 @@ pub static ELEMENTS: &[Element] = &[
     element("patient.heit", "身高（厘米）", Kind::Number, |s| {
         patient(s, "heit", |p| p.height_cm.map(Value::Number))
     }),
+    element("patient.geso_val", "孕周，婴幼儿为出生孕周", Kind::Number, |s| {
+        patient(s, "geso_val", |p| p.gestation_weeks.map(Value::Number))
+    }),
     element("patient.matn_stas", "妊娠哺乳状态", Kind::Word(&MATERNITY), |s| {
         patient(s, "matn_stas", |p| p.maternity.map(maternity).map(text))
     }),
@@ -143,28 +154,28 @@ pub static ELEMENTS: &[Element] = &[
     element("encounter.insutype", "险种代码", Kind::Text, |s| {
         encounter(s, "insutype", |e| e.insutype.as_deref().map(text))
     }),
-    element("encounter.insuplc_admdvs", "参保地医保区划", Kind::Text, |s| {
+    element("encounter.insuplc_admdvs", "参保地医保区划", REGION, |s| {
         encounter(s, "insuplc_admdvs", |e| e.insurance_region.as_deref().map(text))
     }),
-    element("encounter.hosp_area_codg", "院区", Kind::Text, |s| {
+    element("encounter.hosp_area_codg", "院区", CAMPUS, |s| {
         encounter(s, "hosp_area_codg", |e| e.campus.as_deref().map(text))
     }),
-    element("encounter.adm_dept_codg", "科室编码", Kind::Text, |s| {
+    element("encounter.adm_dept_codg", "科室编码", DEPARTMENT, |s| {
         encounter(s, "adm_dept_codg", |e| e.department_code.as_deref().map(text))
     }),
-    element("encounter.adm_dept_name", "科室名称", Kind::Text, |s| {
+    element("encounter.adm_dept_name", "科室名称", DEPARTMENT, |s| {
         encounter(s, "adm_dept_name", |e| e.department_name.as_deref().map(text))
     }),
     element("encounter.long_rx_flag", "长期处方", Kind::Flag, |s| {
         encounter(s, "long_rx_flag", |e| e.long_prescription.map(Value::Flag))
     }),
-    element("prescriber.drord_dr_codg", "医生编码", Kind::Text, |s| {
+    element("prescriber.drord_dr_codg", "医生编码", DOCTOR, |s| {
         prescriber(s, "drord_dr_codg", |p| p.code.as_deref().map(text))
     }),
     element("prescriber.drord_dr_profttl", "医生职称", Kind::Word(&TITLES), |s| {
         prescriber(s, "drord_dr_profttl", |p| p.title.map(Title::zh).map(text))
     }),
-    element("prescriber.drord_dept_codg", "医生科室编码", Kind::Text, |s| {
+    element("prescriber.drord_dept_codg", "医生科室编码", DEPARTMENT, |s| {
         prescriber(s, "drord_dept_codg", |p| p.department_code.as_deref().map(text))
     }),
     element("diagnoses.dise_name", "诊断名称", Kind::Text, |s| {

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::facts::{Group, LabResult};
 use crate::family::Case;
 use crate::icd::Diagnosed;
 use crate::knowledge::Key;
+use crate::party::PartyKind;
 use crate::session::{Line, LineKind};
 use crate::sets::CodeSets;
+use crate::text::Text;
 use crate::window::Window;
 
 use super::element::{Element, Found, Value};
@@ -104,6 +107,9 @@ fn compare(
         Found::Values(values) => (values, None),
         Found::Partly(values, path) => (values, Some(path)),
     };
+    if let Operand::Sets(kind, names) = operand {
+        return in_sets(&values, (*kind, names), subject);
+    }
     // "Is not" of several values means none of them is.
     let (asked, is_negated) = match operator {
         Operator::IsNot => (Operator::Is, true),
@@ -115,6 +121,15 @@ fn compare(
     });
     let truth = Truth::together(compared.chain(missing.map(Truth::missing)), &Truth::Yes);
     if is_negated { truth.not() } else { truth }
+}
+
+/// Whether one of the sets, as it is on the day, holds who or what was sent.
+fn in_sets(values: &[Value], (kind, names): (PartyKind, &[Text]), subject: &Subject<'_>) -> Truth {
+    let (sets, on) = (subject.case.session.sets, day_of(subject));
+    let mut parties = names.iter().flat_map(|name| sets.parties(name, on));
+    Truth::of(parties.any(|party| {
+        values.iter().any(|it| matches!(it, Value::Text(sent) if party.is(kind, sent)))
+    }))
 }
 
 /// Whether one value stands so to the operand; `None` when it leaves that open.
@@ -193,9 +208,14 @@ fn count(items: &[Key], holds: impl Fn(usize) -> bool, subject: &Subject<'_>) ->
     Truth::of(holds_now)
 }
 
+/// The day of the line, or of the check.
+fn day_of(subject: &Subject<'_>) -> Date {
+    subject.line.map_or(subject.case.now.date(), |line| line.begins)
+}
+
 /// The branches, and those that sets hold on the day of the line or of the check.
 fn with_sets(branches: &[String], sets: &[Key], subject: &Subject<'_>) -> Vec<String> {
-    let on = subject.line.map_or(subject.case.now.date(), |line| line.begins);
+    let on = day_of(subject);
     let members = sets.iter().flat_map(|it| subject.case.session.sets.members(it.text(), on));
     let held = members.filter_map(|it| match it {
         Key::Diagnosis(branch) => Some(branch.as_str().to_owned()),

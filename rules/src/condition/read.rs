@@ -10,7 +10,9 @@ use toml::de::{DeTable, DeValue};
 use crate::age::Age;
 use crate::knowledge::Key;
 use crate::number::decimal;
+use crate::overlay::set::PREFIX;
 use crate::rule::scalar;
+use crate::text::Text;
 use crate::unit::Dose;
 use crate::window::Window;
 
@@ -236,7 +238,10 @@ impl<'a> Part<'a> {
         }
         fits(element, operator)?;
         let operand = match element.kind {
-            Kind::Text | Kind::Word(_) => Operand::Texts(self.words(element.kind)?),
+            Kind::Party(kind) if operator == Operator::In => Operand::Sets(kind, self.sets()?),
+            Kind::Text | Kind::Party(_) | Kind::Word(_) => {
+                Operand::Texts(self.words(element.kind)?)
+            }
             Kind::Number => Operand::Number(self.number()?),
             Kind::Dose => Operand::Dose(self.of("value", "a dose such as 100 mg", Dose::parse)?),
             Kind::Age => Operand::Age(self.of("value", "an age such as 14岁", Age::parse)?),
@@ -259,9 +264,21 @@ impl<'a> Part<'a> {
         parse(&text).ok_or_else(|| format!("`{text}` is not {expected}"))
     }
 
+    fn sets(&self) -> Result<Vec<Text>, String> {
+        let names = self.values()?;
+        let names = names.iter().map(|text| {
+            let name = text.strip_prefix(PREFIX).map(|name| Text::from(name.trim()));
+            name.ok_or_else(|| format!("`{text}` is not a set; after `in` write set:NAME"))
+        });
+        names.collect()
+    }
+
+    fn values(&self) -> Result<Vec<String>, String> {
+        self.texts(if self.get("values").is_some() { "values" } else { "value" })
+    }
+
     fn words(&self, kind: Kind) -> Result<Vec<String>, String> {
-        let key = if self.get("values").is_some() { "values" } else { "value" };
-        let words = self.texts(key)?;
+        let words = self.values()?;
         if let Kind::Word(known) = kind
             && let Some(word) = words.iter().find(|word| !known.contains(&word.as_str()))
         {
@@ -275,6 +292,7 @@ impl<'a> Part<'a> {
 pub(crate) fn operators_of(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Text => &["=", "!=", "starts", "contains"],
+        Kind::Party(_) => &["=", "!=", "starts", "contains", "in"],
         Kind::Word(_) | Kind::Flag => &["=", "!="],
         Kind::Number | Kind::Dose => &["=", "!=", "<", "<=", ">", ">="],
         // An age is a day of birth: it can be reached or not, and nothing else.

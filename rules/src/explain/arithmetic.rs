@@ -3,7 +3,9 @@
 use rust_decimal::Decimal;
 
 use super::inputs;
-use crate::dose::{days_supply, mean_times_per_day, peak_day_of, pieces_dispensed, single_of};
+use crate::dose::{
+    days_supply, largest_step, mean_times_per_day, peak_day_of, pieces_dispensed, single_of,
+};
 use crate::family::Case;
 use crate::frequency::Frequency;
 use crate::session::Line;
@@ -45,13 +47,15 @@ fn single(line: &Line<'_>, ingredient: &str) -> String {
         Err(missing) => return lacking("单次剂量", &missing),
     };
     let written = written(line.order.single_dose, line.order.dose_unit.as_ref());
+    let larger = largest_step(line, dose);
+    let larger = larger.map_or_else(String::new, |(most, said)| format!("，{said}{most}"));
     let Some(Unit::Piece(piece)) = &line.order.dose_unit else {
-        return format!("单次 {written} = {dose}");
+        return format!("单次 {written} = {dose}{larger}");
     };
     let count = line.order.single_dose.unwrap_or_default();
     let each = dose.amount.checked_div(count).unwrap_or_default();
     let each = crate::unit::Dose { amount: each, ..dose };
-    format!("单次 {written} × {each}/{piece} = {dose}")
+    format!("单次 {written} × {each}/{piece} = {dose}{larger}")
 }
 
 /// `200mg × 每日2次 = 400mg/日`

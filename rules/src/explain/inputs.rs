@@ -1,6 +1,7 @@
 //! What a rule read of the request: paths, names for people, and values.
 
 use super::arithmetic::{frequency_zh, unit_zh};
+use crate::age::BirthRange;
 use crate::condition::Subject;
 use crate::condition::element::{Element, Found, Value};
 use crate::facts::Group;
@@ -26,14 +27,26 @@ pub(super) fn of(case: &Case<'_>, finding: &Finding) -> Vec<Input> {
     let mut inputs = Vec::new();
     for name in case.rule.family.reads() {
         let (group, element) = name.split_once('.').unwrap_or((name, ""));
+        if element == "geso_val" && !asks_weeks(case) {
+            continue;
+        }
         if matches!(group, "orders" | "fees") {
             let of_group = lines(case, finding).filter(|it| it.path("").starts_with(group));
-            inputs.extend(of_group.map(|it| of_line(case, it, element)));
+            let told = of_group.map(|it| of_line(case, it, element));
+            // Most doses are one dose: that they have no steps is nothing to send.
+            let is_usual = !matches!(element, "first_sdose" | "step_sdose");
+            inputs.extend(told.filter(|it| is_usual || it.value.is_some()));
         } else {
             inputs.push(of_check(case, name, group, element));
         }
     }
     inputs
+}
+
+/// The weeks of a pregnancy are one family's; the others ask small children for those at their birth.
+fn asks_weeks(case: &Case<'_>) -> bool {
+    let is_small = |birth: BirthRange| birth.is_small_child(case.now.date());
+    case.rule.family.id() == "pregnancy" || case.session.birth.is_some_and(is_small)
 }
 
 /// The lines that a finding is about.
@@ -50,6 +63,8 @@ fn of_line(case: &Case<'_>, line: &Line<'_>, element: &str) -> Input {
     let value = match element {
         "" => Some(line.name().to_owned()),
         "drug_used_sdose" => order.single_dose.map(|it| it.normalize().to_string()),
+        "first_sdose" => order.first_dose.map(|it| it.normalize().to_string()),
+        "step_sdose" => order.largest_dose.map(|it| format!("至{}", it.normalize())),
         "drug_used_dosunt" => order.dose_unit.as_ref().map(unit_zh),
         "cnt_unt" => order.quantity_unit.as_ref().map(unit_zh),
         "drug_used_frqu" => order.frequency.map(frequency_zh),

@@ -142,3 +142,52 @@ fn check_trial(allergies: &str, on_missing: OnMissing, in_earnest: [usize; 3]) {
         assert_eq!(seen, expected, "{on_missing:?} {action:?}");
     }
 }
+
+#[test]
+fn the_steps_of_a_dose_that_changes() {
+    let told = |dose: &str| {
+        let request = format!(
+            r#"{{"orders":[{{"rx_id":"1","hosplist_code":"NIM","drug_used_sdose":"{dose}","drug_used_dosunt":"mg"}}]}}"#
+        );
+        explained(&BENCH.rules(), &Files::default(), &request)
+    };
+    let raised = told("50→200");
+    let steps = "输入 orders[1].step_sdose 递增、递减或范围 = 至200";
+    assert!(raised.contains(steps), "{raised}");
+    assert!(raised.contains("单次 50mg = 50mg，最大一步200mg"), "{raised}");
+    assert!(!told("200").contains("sdose 首剂") && !told("200").contains("step_sdose"));
+}
+
+/// Which ages counted, and where nothing was corrected since nobody told the weeks.
+#[test]
+fn the_weeks_at_birth_of_small_children() {
+    let told = |patient: &str| {
+        let request = format!(
+            r#"{{"patient":{{{patient}}},"orders":[{{"rx_id":"1","hosplist_code":"NIM","drug_used_sdose":"200","drug_used_dosunt":"mg"}}]}}"#
+        );
+        explained(&BENCH.rules(), &Files::default(), &request)
+    };
+    let weeks = "输入 patient.geso_val 孕周";
+    assert!(told(r#""brdy":"20251201""#).contains(&format!("{weeks} = （未发送）")));
+    let sent = told(r#""brdy":"20251201","geso_val":"32""#);
+    assert!(sent.contains(&format!("{weeks} = 32")), "{sent}");
+    assert!(!told(r#""brdy":"20200101""#).contains(weeks));
+}
+
+/// The set by which a setting holds here is named with its version.
+#[test]
+fn the_set_of_a_scope() {
+    let mut files = Files::from_shipped(crate::SHIPPED);
+    files.insert(
+        "overlay/starter/settings.toml",
+        "[[setting]]\nrules = [\"drug-sex\"]\ndoctors = [\"set:urology\"]\naction = \"hint\"\n",
+    );
+    files.insert("packs/starter/sets/urology.csv", "match,key\ndoctor,20*\n");
+    let rules = RuleSet::load(&files).unwrap();
+    let by = |doctor: &str| {
+        let prescriber = format!(r#"{{"prescriber":{{"drord_dr_codg":"{doctor}"}},"#);
+        explained(&rules, &files, &DUTASTERIDE.replacen('{', &prescriber, 1))
+    };
+    assert!(by("2046").contains("urology（规则包 "), "{}", by("2046"));
+    assert!(!by("1046").contains("urology"));
+}

@@ -29,6 +29,9 @@ pub struct Order {
     pub dose_unit: Option<Unit>,
     /// The first intake, when it is larger (首剂加倍), in the same unit.
     pub first_dose: Option<Decimal>,
+    /// The largest step of a dose that is raised or lowered, or left open within bounds, in the same
+    /// unit; `single_dose` is the smallest then.
+    pub largest_dose: Option<Decimal>,
     /// How often.
     pub frequency: Option<Frequency>,
     /// Times a day that must not be exceeded, for drugs taken as needed.

@@ -18,7 +18,7 @@ pub fn fields() -> Value {
         .iter()
         .map(|it| {
             let (kind, choices): (&str, &[&str]) = match it.kind {
-                Kind::Text => ("text", &[]),
+                Kind::Text | Kind::Party(_) => ("text", &[]),
                 Kind::Word(words) => ("choice", words),
                 Kind::Number => ("number", &[]),
                 Kind::Dose => ("dose", &[]),

@@ -120,7 +120,7 @@ fn condition() -> Value {
 
 fn comparison(element: &Element) -> Value {
     let value = match element.kind {
-        Kind::Text => json!({ "type": "string" }),
+        Kind::Text | Kind::Party(_) => json!({ "type": "string" }),
         Kind::Word(words) => json!({ "enum": words }),
         Kind::Number => json!({ "type": ["string", "number"] }),
         Kind::Dose => example("剂量", "100 mg"),
@@ -131,7 +131,7 @@ fn comparison(element: &Element) -> Value {
         ("element", json!({ "const": element.name })),
         ("is", json!({ "enum": operators_of(element.kind) })),
     ];
-    if !matches!(element.kind, Kind::Text | Kind::Word(_)) {
+    if !matches!(element.kind, Kind::Text | Kind::Party(_) | Kind::Word(_)) {
         members.push(("value", value));
         return shape(element.zh, &members);
     }

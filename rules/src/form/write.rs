@@ -82,6 +82,6 @@ fn key(name: &str) -> String {
 }
 
 /// A JSON text is a TOML text, but for one letter that TOML does not take as it is.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     Value::from(text).to_string().replace('\u{7f}', "\\u007F")
 }

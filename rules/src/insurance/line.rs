@@ -10,6 +10,7 @@ use crate::json::Json;
 use crate::number::decimal;
 use crate::reading::{Object, Reading};
 use crate::refunds::item_code;
+use crate::steps::{self, Steps};
 use crate::unit::Unit;
 
 /// A line; `None` when it is no object.
@@ -56,20 +57,22 @@ fn read_extension(object: &Object<'_>, order: &mut Order, reading: &mut Reading)
         order.specification = reading.text(object, "o_drugSpec");
     }
     let dose = reading.text(object, "o_sinDosDscr");
-    if let Some((amount, unit)) = dose.as_deref().and_then(amount_and_unit) {
-        order.single_dose = Some(amount);
+    if let Some(((least, most), unit)) = dose.as_deref().and_then(amount_and_unit) {
+        order.single_dose = Some(least);
+        order.largest_dose = (most > least).then_some(most);
         order.dose_unit = Some(unit);
     }
 }
 
-/// `0.5mg`, `2 片`, `每次1粒`. What says more than that is not guessed at.
-fn amount_and_unit(text: &str) -> Option<(Decimal, Unit)> {
+/// `0.5mg`, `2 片`, `每次1粒`, `1-2片`. What says more than that is not guessed at.
+fn amount_and_unit(text: &str) -> Option<(Steps, Unit)> {
     let text = text.trim();
     let said = ["每次", "一次", "1次"].iter().find_map(|it| text.strip_prefix(it)).unwrap_or(text);
-    let end = said.find(|it: char| !it.is_ascii_digit() && it != '.')?;
-    let (amount, unit) = said.split_at(end);
-    let amount = decimal(amount).filter(|it| !it.is_zero())?;
-    Some((amount, Unit::parse(unit)?))
+    let last = said.rfind(|it: char| it.is_ascii_digit())?;
+    let (amounts, unit) = said.split_at(last + 1);
+    let one = || decimal(amounts).filter(|it| !it.is_zero()).map(|it| (it, it));
+    let amounts = steps::of_text(amounts).or_else(one)?;
+    Some((amounts, Unit::parse(unit)?))
 }
 
 /// Some callers number lines per prescription only; a repeated id gets the prescription's number.

@@ -11,12 +11,13 @@ use crate::knowledge::{self, Key, Row};
 use crate::parameter::Column;
 use crate::rule::{Action, Rule};
 use crate::scope::Scope;
+use crate::sets::CodeSets;
 
 /// Applies every overlay; warnings are about changes that have nothing left to change. What was said of
 /// a rule that rests waits with it.
 pub(crate) fn apply(
     files: &Files,
-    rules: &mut [Rule],
+    (rules, sets): (&mut [Rule], &CodeSets),
     resting: &[own::Resting],
     problems: &mut Vec<Problem>,
 ) -> Vec<Problem> {
@@ -25,7 +26,7 @@ pub(crate) fn apply(
     for (pack, log) in logs {
         let file = log_of(&pack);
         for change in log.in_force().filter(|it| !log.is_settled(it)) {
-            let site = Site { files, file: &file, pack: &pack, change };
+            let site = Site { files, sets, resting, file: &file, pack: &pack, change };
             if change.rule.starts_with(set::PREFIX) && change.what == What::Define {
                 continue; // the set came of it
             }
@@ -58,6 +59,8 @@ enum Fault {
 
 struct Site<'a> {
     files: &'a Files,
+    sets: &'a CodeSets,
+    resting: &'a [own::Resting],
     file: &'a str,
     pack: &'a str,
     change: &'a Change,
@@ -142,6 +145,9 @@ impl Site<'_> {
         let mut scope = Scope::default();
         for (name, value) in self.change.cells.iter() {
             scope.set(name, value).map_err(|message| self.wrong("R204", message))?;
+        }
+        if let Some(message) = scope.fault(self.sets, self.resting) {
+            return Err(self.wrong("R110", message));
         }
         if self.change.key.is_none() {
             rule.scope.get_or_insert_default().narrow(&scope);

@@ -119,15 +119,18 @@ pub(crate) fn without_their_sets(
             return true;
         };
         let source = Source { file: &file, text };
-        let named = rule.parameters.all_keys().filter_map(|key| match key {
-            Key::Set(name) => Some(name.as_str()),
+        let of_items = rule.parameters.all_keys().filter_map(|key| match key {
+            Key::Set(name) => Some((name.as_str(), sets.fault_of(name)?)),
             _ => None,
         });
-        let fault = |name: &str| {
+        let parties = rule.parameters.party_sets();
+        let of_parties =
+            parties.filter_map(|(kind, name)| Some((name, sets.fault_of_parties(name, kind)?)));
+        let placed = |(name, message): (&str, String)| {
             let at = text.find(&format!("set:{name}")).unwrap_or_default();
-            Some(source.error("R110", &(at..at), sets.fault_of(name)?))
+            source.error("R110", &(at..at), message)
         };
-        let faults: Vec<Problem> = named.filter_map(fault).collect();
+        let faults: Vec<Problem> = of_items.chain(of_parties).map(placed).collect();
         let fits = faults.is_empty();
         if !fits {
             resting.push(Resting::new(&rule.id, faults));

@@ -25,8 +25,7 @@ use schemas::{Files, Problem};
 
 use super::log::{Change, Log, What};
 use super::own::{self, Resting};
-use crate::knowledge::Key;
-use crate::sets::{CodeSets, PINNED, SetVersion, member};
+use crate::sets::{CodeSets, Members, PINNED, SetVersion};
 use crate::tree::{Source, Table};
 
 /// In front of the id of a set where the log names it.
@@ -100,6 +99,7 @@ fn one(
         let message = "`until` is before `from`".to_owned();
         problems.push(source.error("R208", &table.place_of("until"), message));
     }
+    let held = members(table, problems);
     Some(SetVersion {
         number: change.no,
         title: table.maybe_text("name", problems).map(str::to_owned),
@@ -107,7 +107,8 @@ fn one(
         author: Some(change.author.clone()),
         from,
         until,
-        members: members(table, problems),
+        members: held.items,
+        parties: held.parties,
     })
 }
 
@@ -121,25 +122,24 @@ fn day(table: &Table<'_>, name: &str, problems: &mut Vec<Problem>) -> Option<Dat
     day
 }
 
-fn members(table: &Table<'_>, problems: &mut Vec<Problem>) -> Vec<Key> {
+fn members(table: &Table<'_>, problems: &mut Vec<Problem>) -> Members {
     let written = table.texts("members", problems);
     if written.is_empty() {
-        let message = "`members` must name at least one item".to_owned();
+        let message = "`members` must name at least one".to_owned();
         problems.push(table.source.error("R103", &table.at, message));
     }
-    let mut members = Vec::new();
+    let mut held = Members::default();
     for (text, at) in written {
-        let key = text.trim().split_once(':').map(|(kind, key)| member(kind, key));
-        match key {
-            Some(Ok(key)) => members.push(key),
-            Some(Err((code, message))) => problems.push(table.source.error(code, &at, message)),
-            None => {
-                let message = format!("`{text}` is not a key such as atc:J01 or ingredient:布洛芬");
-                problems.push(table.source.error("R104", &at, message));
-            }
+        let Some((kind, key)) = text.trim().split_once(':') else {
+            let message = format!("`{text}` is not a key such as atc:J01 or doctor:1023");
+            problems.push(table.source.error("R104", &at, message));
+            continue;
+        };
+        if let Err((code, message)) = held.add(kind, key) {
+            problems.push(table.source.error(code, &at, message));
         }
     }
-    members
+    held
 }
 
 const ONE: &str = "the file of a set holds one `[[set]]`";
@@ -154,6 +154,9 @@ mod tests {
     use crate::overlay::own::{PACK, file_of};
     use crate::pack::RuleSet;
     use crate::{evaluate, explain, request};
+
+    const DOCTOR: &str =
+        "{ element = \"prescriber.drord_dr_codg\", is = \"in\", value = \"set:watched\" }";
 
     #[test]
     fn each_version_holds_on_its_days() {
@@ -232,6 +235,26 @@ mod tests {
         check("define,set:watched,7", "diagnosis", "20260801", "A no, B no");
     }
 
+    #[test]
+    fn doctors_of_a_set() {
+        let of = |version: &str| format!("版本1（…–…，药事会{version}，赵药师）");
+        let (by, other) = (of("8"), of("9"));
+        check("define,set:watched,8", "doctor", "20260801", &format!("A hit {by}, B hit {by}"));
+        check("define,set:watched,9", "doctor", "20260801", "A no, B no");
+        check(
+            "define,set:watched,9",
+            "not doctor",
+            "20260801",
+            &format!("A hit {other}, B hit {other}"),
+        );
+        let rests = "overlay/own/rule.toml:11:68: warning[R110]: `long` rests until it is edited or deleted";
+        let none = format!("{rests}: set `watched` holds no doctor: a member such as doctor:1023");
+        check("define,set:watched,6", "doctor", "20260801", &none);
+        let rests = "overlay/own/rule.toml:11:19: warning[R110]: `long` rests until it is edited or deleted";
+        let none = format!("{rests}: set `watched` holds people and places, and no item");
+        check("define,set:watched,8", "set:watched", "20260801", &none);
+    }
+
     /// What a rule says of two drugs that were ordered on a day, or the first warning.
     #[track_caller]
     fn check(changes: &str, key: &str, day: &str, expected: &str) {
@@ -253,6 +276,8 @@ mod tests {
                 "members = [\"hospital:B\"]",
                 "members = [\"diagnosis:J18\"]",
                 "members = [\"diagnosis:J19\"]",
+                "members = [\"doctor:10*\", \"campus:东院\"]",
+                "members = [\"doctor:102\", \"department:1023\"]",
             ];
             let id = if no == 5 { "aconite" } else { "watched" };
             format!(
@@ -278,6 +303,8 @@ mod tests {
         }
         let when = match key {
             "diagnosis" => "{ diagnosis = [\"set:watched\"] }".to_owned(),
+            "doctor" => DOCTOR.to_owned(),
+            "not doctor" => format!("{{ not = {DOCTOR} }}"),
             key => format!("{{ item = [\"{key}\"] }}"),
         };
         let rule = format!(
@@ -294,7 +321,7 @@ mod tests {
             format!(r#"{{"rx_id":"{code}","hosplist_code":"{code}","drord_begn_date":"{day}"}}"#)
         };
         let text = format!(
-            r#"{{"diagnoses":[{{"dise_codg":"J18.9"}}],"orders":[{},{}]}}"#,
+            r#"{{"diagnoses":[{{"dise_codg":"J18.9"}}],"prescriber":{{"drord_dr_codg":"1023"}},"orders":[{},{}]}}"#,
             order("A"),
             order("B")
         );

@@ -142,7 +142,12 @@ fn apply(
     Ok(())
 }
 
-fn table(path: &Path, bytes: &[u8], sheet: Option<&str>) -> Result<Vec<Vec<String>>, Exit> {
+/// The rows of a spreadsheet or of a text, in whatever encoding it is.
+pub(super) fn table(
+    path: &Path,
+    bytes: &[u8],
+    sheet: Option<&str>,
+) -> Result<Vec<Vec<String>>, Exit> {
     let read = if adapters::is_workbook(bytes) {
         adapters::read_sheet(bytes, sheet, &LIMITS)
     } else {

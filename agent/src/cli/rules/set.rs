@@ -1,11 +1,15 @@
-//! `his-agent rules set list|show|add|edit|delete`: named lists of items, each version with its days.
+//! `his-agent rules set list|show|add|edit|delete`: named lists of items, people and places, each version
+//! with its days.
 
 use std::path::PathBuf;
 
+use jiff::civil::Date;
+use rules::import::list::{Head, to_set};
 use serde_json::Value;
 
-use super::super::{ConfigArgument, Exit};
+use super::super::{ConfigArgument, Exit, tell};
 use super::books::Books;
+use super::import::table;
 use super::overlay::By;
 use super::own::read;
 use crate::sets::named;
@@ -43,10 +47,38 @@ struct Show {
 
 #[derive(Debug, clap::Args)]
 struct Define {
-    /// 集合文件，TOML，- 是标准输入 | the set as TOML
+    /// 集合文件，TOML，- 是标准输入；或一张清单：CSV（UTF-8 或 GBK）、Excel（.xlsx）| the set as TOML, or a list
     file: PathBuf,
     #[command(flatten)]
+    list: List,
+    #[command(flatten)]
     by: By,
+}
+
+/// What a list does not say itself.
+#[derive(Debug, clap::Args)]
+struct List {
+    /// 清单：集合标识 | a list: the set
+    #[arg(long)]
+    id: Option<String>,
+    /// 清单：集合的名称 | its name
+    #[arg(long)]
+    name: Option<String>,
+    /// 清单：每一行是什么，如 doctor；有“类型”列的不用写 | what every row is
+    #[arg(long)]
+    kind: Option<String>,
+    /// 清单：来源文件；不写就用文件名 | the document
+    #[arg(long)]
+    source: Option<String>,
+    /// 清单：从哪天起 | the first day
+    #[arg(long, value_name = "DATE")]
+    from: Option<Date>,
+    /// 清单：到哪天止 | the last day
+    #[arg(long, value_name = "DATE")]
+    until: Option<Date>,
+    /// 工作表的名称；不写就是第一个 | the sheet; the first when left out
+    #[arg(long)]
+    sheet: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -103,10 +135,48 @@ fn show(config: &ConfigArgument, wanted: &Show) -> Result<(), Exit> {
 }
 
 fn define(config: &ConfigArgument, define: &Define, is_new: bool) -> Result<(), Exit> {
-    let (text, by) = (read(&define.file)?, define.by.by());
+    let (text, by) = (text_of(define)?, define.by.by());
     let no = Books::open(&config.config)?.change(|it| it.define_set(&text, &by, is_new))?;
     say!("修改 {no}（规则包 own）");
     Ok(())
+}
+
+/// The file of the set: as it was given, or made of a list.
+fn text_of(define: &Define) -> Result<String, Exit> {
+    let file = &define.file;
+    let is_list = file.extension().is_some_and(|it| !it.eq_ignore_ascii_case("toml"));
+    let list = &define.list;
+    if !is_list {
+        if list.id.is_some() || list.kind.is_some() {
+            eprintln!("{} 是集合文件，自己写着标识：--id、--kind 只用于清单", file.display());
+            return Err(Exit::Usage);
+        }
+        return read(file);
+    }
+    let Some(id) = list.id.as_deref() else {
+        eprintln!("{} 是清单：用 --id 写集合的标识", file.display());
+        return Err(Exit::Usage);
+    };
+    let bytes = std::fs::read(file).map_err(|error| {
+        eprintln!("{}: {error}", file.display());
+        Exit::Unavailable
+    })?;
+    let table = table(file, &bytes, list.sheet.as_deref())?;
+    let (from, until) = (list.from.map(|it| it.to_string()), list.until.map(|it| it.to_string()));
+    let name = file.display().to_string();
+    let source = list.source.as_deref().unwrap_or(&name);
+    let head = Head {
+        id,
+        name: list.name.as_deref(),
+        source,
+        from: from.as_deref(),
+        until: until.as_deref(),
+        kind: list.kind.as_deref(),
+    };
+    to_set(&name, &table, &head).map_err(|problems| {
+        tell(&problems);
+        Exit::Data
+    })
 }
 
 fn delete(config: &ConfigArgument, delete: &Delete) -> Result<(), Exit> {

@@ -30,7 +30,7 @@ pub(super) fn run(
     };
     let input = Input {
         prepare: &channel.prepare,
-        service: channel.services.called(content_type),
+        service: channel.soap.as_deref(),
         ..Input::new(&bytes, channel.format, content_type)
     };
     let decoded = match adapters::decode(&input, &config.listen.limits) {

@@ -7,6 +7,8 @@
 //! Why: outside the range the fund does not pay (I05), or the drug harms (C14).
 //! Basis: I05: GZ10000101006000, GZ10000101007000, GZ10000301002000, public batch 1 and its revision;
 //! C14: GZ10000301003000, drug labels, notices of the drug administration.
+//! A ban goes by the age of the body: until two, a child born before week 37 (patient.geso_val, then the
+//! weeks at its birth) counts from when it was due. A limit of the fund goes by the register.
 //! Example: 复方聚乙二醇电解质散 (2-11岁), 11 years 11 months → pass; 12 years 0 days → hit. Only
 //! "34岁" sent: decided where the whole year lies on one side, unknown where it does not.
 
@@ -48,6 +50,7 @@ impl Family for Age {
     fn reads(&self) -> &'static [&'static str] {
         &[
             "patient.brdy",
+            "patient.geso_val",
             "patient.age",
             "orders.hilist_code",
             "orders.hosplist_code",
@@ -74,9 +77,11 @@ impl Family for Age {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        let Some(birth) = case.session.birth else {
-            return vec![Outcome::unknown("patient.brdy")];
-        };
+        // What the fund limits goes by the register, what harms by the body.
+        let forbids = case.rule.parameters.text("wording") == "forbid";
+        let session = case.session;
+        let birth = if forbids { session.term_birth } else { session.birth };
+        let Some(birth) = birth else { return vec![Outcome::unknown("patient.brdy")] };
         case.current().map(|found| judge_line(case, found, birth)).collect()
     }
 }
@@ -136,8 +141,10 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>, birth: BirthRange) -> Outcome 
                 .maybe_text("limit")
                 .map_or_else(|| range.describe(), str::to_owned);
             let (severity, action) = population::softened(found.row);
-            let text =
-                text(case.rule.parameters.text("wording"), found, &limit, &birth.describe(on));
+            let wording = case.rule.parameters.text("wording");
+            let corrected = case.session.describe_age(on).filter(|_| wording == "forbid");
+            let age = corrected.unwrap_or_else(|| birth.describe(on));
+            let text = text(wording, found, &limit, &age);
             Outcome::Hit(Hit {
                 violating: vec![found.line.position],
                 text,
@@ -275,6 +282,22 @@ mod tests {
         check(&FORBID, child, r#""hosplist_code":"ASA""#, "unknown diagnoses");
         let virus = r#""hosplist_code":"ASA"}],"diagnoses":[{"dise_codg":"J10.1""#;
         check(&FORBID, child, virus, "hit 1: 【阿司匹林片】仅16岁及以上可用，患者6岁");
+    }
+
+    /// Born on 1 April; the day of the check is 15 May.
+    #[test]
+    fn a_child_born_too_early_is_younger_than_its_register() {
+        let with = r#""hosplist_code":"CRO"},{"rx_id":"2","hosplist_code":"CAL""#;
+        let born = |weeks: &str| format!(r#"20260401","geso_val":"{weeks}"#);
+        let hit = "hit 1: 【注射用头孢曲松】仅29天及以上可用，患者";
+        check(&FORBID, "20260401", with, "pass");
+        check(&FORBID, &born("37"), with, "pass");
+        check(&FORBID, &born("36"), with, &format!("{hit}矫正16天（实足1月）"));
+        check(&FORBID, &born("32"), with, &format!("{hit}矫正0天（实足1月）"));
+        check(&FORBID, &born("12"), with, "data C302; pass");
+        let newborn = r#""hosplist_code":"YP28","hilist_code":"X""#;
+        let limit = "hit 1: 【YP28】限29天以下使用，患者1月";
+        check(&LIMIT, &born("32"), newborn, limit);
     }
 
     #[test]

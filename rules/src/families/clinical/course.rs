@@ -15,7 +15,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::age::BirthRange;
-use crate::dose::single_in;
+use crate::dose::{largest_step, single_in};
 use crate::families::clinical::contact::{end_of_supply, last_day};
 use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, Fits, INDICATIONS, NOT_INDICATIONS, WAYS,
@@ -65,6 +65,7 @@ impl Family for Course {
             "orders.drug_ingd",
             "history.orders",
             "patient.brdy",
+            "patient.geso_val",
             "diagnoses.dise_codg",
         ]
     }
@@ -170,34 +171,49 @@ fn in_one_go(used: &BTreeSet<Date>, end: Date, gap: u32) -> (Date, u32) {
 fn by_sum(case: &Case<'_>, found: &Match<'_>, lines: &[&Line<'_>], max: Dose) -> Outcome {
     let ingredient = population::ingredient(found.row, found.line);
     let mut sum = Dose { amount: Decimal::ZERO, ..max };
+    let mut most = sum;
     let mut missing = Vec::new();
     for line in lines {
         match total(line, ingredient, max) {
-            Ok(dose) => sum.amount = sum.amount.saturating_add(dose),
+            Ok((usual, largest)) => {
+                sum.amount = sum.amount.saturating_add(usual);
+                most.amount = most.amount.saturating_add(largest);
+            }
             Err(lacking) => missing.extend(lacking),
         }
     }
     // A sum of a life is known of those whose life is known.
     let born = case.session.birth.map_or(Date::MIN, BirthRange::earliest);
     missing.extend(past_since(case, Some(born)).err());
+    if sum.amount <= max.amount && most.amount > max.amount {
+        let text = format!("累积剂量按最大一步{most}，不超过{max}");
+        return population::slight(over(found, &text, (most, max)));
+    }
     if sum.amount <= max.amount {
         return if missing.is_empty() { Outcome::Pass } else { Outcome::Unknown { missing } };
     }
     let least = if missing.is_empty() { "" } else { "至少" };
+    over(found, &format!("累积剂量{least}{sum}，不超过{max}"), (sum, max))
+}
+
+fn over(found: &Match<'_>, text: &str, (sum, max): (Dose, Dose)) -> Outcome {
     Outcome::Hit(Hit {
         violating: vec![found.line.position],
-        text: format!("【{}】累积剂量{least}{sum}，不超过{max}", found.line.name()),
+        text: format!("【{}】{text}", found.line.name()),
         evidence: vec![sum.to_string(), max.to_string()],
         source: Some(found.row.source.clone()),
         ..Hit::default()
     })
 }
 
-/// What the line gives from its first day to its last.
-fn total(line: &Line<'_>, ingredient: &str, max: Dose) -> Result<Decimal, Vec<String>> {
+/// What the line gives from its first day to its last, and what it would if each intake were the
+/// largest.
+fn total(line: &Line<'_>, ingredient: &str, max: Dose) -> Result<(Decimal, Decimal), Vec<String>> {
     let single = single_in(line, ingredient, max.dimension)?;
     let intakes = intakes(line)?;
-    let total = single.amount.checked_mul(intakes);
+    let changes = line.order.largest_dose.and_then(|_| largest_step(line, single));
+    let most = changes.map_or(single, |(most, _)| most);
+    let total = single.amount.checked_mul(intakes).zip(most.amount.checked_mul(intakes));
     total.ok_or_else(|| vec![line.path("drug_used_sdose")])
 }
 

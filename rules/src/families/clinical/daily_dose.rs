@@ -7,7 +7,8 @@
 //! Basis: drug labels; GZ10000301005000; 医院处方点评管理规范 2-5.
 //! Example: 对乙酰氨基酚 0.5 g QID + 氨酚伪麻那敏 (325 mg) TID = 2 + 0.975 = 2.975 g, limit 2 g → hit.
 //! A line without a known dose leaves a lower bound: over the limit it is still a hit ("至少"),
-//! below it the rule is unknown. Over the limit only by a doubled first dose is slight.
+//! below it the rule is unknown. Over the limit only by a larger first dose, or by the largest step of a dose that
+//! changes, is slight.
 
 use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, Fits, INDICATIONS, NOT_INDICATIONS, WAYS, WEIGHT_BELOW, WEIGHT_FROM,
@@ -54,8 +55,10 @@ impl Family for DailyDose {
             "orders.drug_ingd",
             "orders.spec",
             "orders.first_sdose",
+            "orders.step_sdose",
             "orders.drug_used_way_code",
             "patient.brdy",
+            "patient.geso_val",
             "patient.wt",
             "diagnoses.dise_codg",
         ]
@@ -103,7 +106,7 @@ fn judge_day(row: &Row, sum: &Sum) -> Outcome {
     if sum.dose.amount > max.amount {
         return Outcome::Hit(hit(row, sum, None));
     }
-    if sum.with_first_doses.amount > max.amount {
+    if sum.at_most.amount > max.amount {
         return Outcome::Hit(hit(row, sum, Some(Severity::Slight)));
     }
     sum.otherwise_pass()
@@ -112,10 +115,12 @@ fn judge_day(row: &Row, sum: &Sum) -> Outcome {
 fn hit(row: &Row, sum: &Sum, severity: Option<Severity>) -> Hit {
     let max = row.parameters.dose("max_day");
     let least = if sum.missing.is_empty() { "" } else { "至少" };
-    let (said, dose) = match severity {
-        None => ("合计日剂量", sum.dose),
-        Some(_) => ("首剂当日合计剂量", sum.with_first_doses),
+    let (larger, dose) = match severity {
+        None => (String::new(), sum.dose),
+        Some(_) => (format!("{}当日", sum.larger), sum.at_most),
     };
+    let said =
+        if larger.is_empty() { "合计日剂量".to_owned() } else { larger + "合计剂量" };
     Hit {
         violating: sum.counted.clone(),
         text: format!("【{}】{said}{least}{dose}，超过{max}（{}）", row.item, sum.parts.join("，")),

@@ -45,6 +45,7 @@ impl Family for Disease {
             "orders.drug_ingd",
             "orders.drug_used_way_code",
             "patient.brdy",
+            "patient.geso_val",
         ]
     }
 

@@ -6,7 +6,7 @@
 //! Basis: drug labels; GZ10000301009000 老年人用药安全; 医院处方点评管理规范 2-2.
 //! Example: age 78, 地西泮 10 mg QN → hint. The same drug earlier in the encounter → nothing new.
 
-use crate::dose::single_in;
+use crate::dose::{largest_step, single_in};
 use crate::families::clinical::population::{self, Fits, INDICATIONS, NOT_INDICATIONS, WAYS, WITH};
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
 use crate::parameter::{Column, ColumnKind, Parameters};
@@ -105,10 +105,12 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>, ingredient: &str) -> Outcome {
         Fits::Yes => {}
     }
     if let Some(above) = cells.maybe_dose("above") {
-        match single_in(line, ingredient, above.dimension) {
+        let dose = match single_in(line, ingredient, above.dimension) {
+            Ok(dose) => largest_step(line, dose).map_or(dose, |(most, _)| most),
             Err(missing) => return Outcome::Unknown { missing },
-            Ok(dose) if dose.amount <= above.amount => return Outcome::Pass,
-            Ok(_) => {}
+        };
+        if dose.amount <= above.amount {
+            return Outcome::Pass;
         }
     }
     let age = birth.map(|birth| birth.describe(line.begins)).unwrap_or_default();

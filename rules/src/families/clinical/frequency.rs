@@ -47,6 +47,7 @@ impl Family for Frequency {
             "orders.drug_used_way_code",
             "orders.drug_ingd",
             "patient.brdy",
+            "patient.geso_val",
             "diagnoses.dise_codg",
         ]
     }

@@ -64,6 +64,8 @@ impl Family for Hepatic {
             "orders.drug_used_sdose",
             "orders.drug_used_dosunt",
             "orders.drug_used_frqu",
+            "patient.brdy",
+            "patient.geso_val",
         ]
     }
 

@@ -43,6 +43,7 @@ impl Family for Incompatibility {
             "orders.drug_used_way_code",
             "orders.drord_begn_date",
             "patient.brdy",
+            "patient.geso_val",
         ]
     }
 

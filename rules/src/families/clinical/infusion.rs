@@ -65,6 +65,7 @@ impl Family for Infusion {
             "orders.drip_min",
             "orders.drug_ingd",
             "patient.brdy",
+            "patient.geso_val",
         ]
     }
 

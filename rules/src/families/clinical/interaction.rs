@@ -59,6 +59,7 @@ impl Family for Interaction {
             "history.orders",
             "diagnoses.dise_codg",
             "patient.brdy",
+            "patient.geso_val",
         ]
     }
 

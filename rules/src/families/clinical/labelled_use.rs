@@ -42,6 +42,7 @@ impl Family for LabelledUse {
             "orders.regd_use_flag",
             "orders.consent_flag",
             "patient.brdy",
+            "patient.geso_val",
         ]
     }
 

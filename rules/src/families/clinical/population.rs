@@ -5,9 +5,9 @@
 
 use rust_decimal::Decimal;
 
-use crate::dose::peak_day_in;
+use crate::dose::{largest_day, peak_day_in};
 use crate::families::clinical::age::Range;
-use crate::family::{Case, Match, Outcome};
+use crate::family::{Case, Hit, Match, Outcome};
 use crate::icd::Diagnosed;
 use crate::knowledge::{Key, Row};
 use crate::parameter::{Column, ColumnKind, Parameters};
@@ -102,7 +102,7 @@ fn age(case: &Case<'_>, cells: &Parameters, line: &Line<'_>) -> Fits {
     if cells.get("age_from").or(cells.get("age_below")).is_none() {
         return Fits::Yes;
     }
-    let birth = case.session.birth;
+    let birth = case.session.term_birth;
     let known = birth.and_then(|birth| Range::of(cells).contains(birth, line.begins));
     Fits::of(known, || vec!["patient.brdy".to_owned()])
 }
@@ -226,10 +226,26 @@ pub(super) fn forbidden_or_limited(
     let Some(max) = found.row.parameters.maybe_dose("max_day") else {
         return hit(forbidden.to_owned());
     };
-    match peak_day_in(found.line, ingredient(found.row, found.line), max.dimension) {
-        Err(missing) => Outcome::Unknown { missing },
-        Ok(day) if day.amount <= max.amount => Outcome::Pass,
-        Ok(day) => hit(format!("每日{day}，不超过{max}")),
+    let day = match peak_day_in(found.line, ingredient(found.row, found.line), max.dimension) {
+        Ok(day) => day,
+        Err(missing) => return Outcome::Unknown { missing },
+    };
+    if day.amount > max.amount {
+        return hit(format!("每日{day}，不超过{max}"));
+    }
+    match largest_day(found.line, day) {
+        Some((most, said)) if most.amount > max.amount => {
+            slight(hit(format!("{said}当日{most}，不超过{max}")))
+        }
+        _ => Outcome::Pass,
+    }
+}
+
+/// What is over a limit only by a larger first dose, or by the largest step of a dose that changes.
+pub(super) fn slight(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Hit(hit) => Outcome::Hit(Hit { severity: Some(Severity::Slight), ..hit }),
+        other => other,
     }
 }
 

@@ -65,6 +65,7 @@ impl Family for Renal {
             "labs.rpt_date",
             "history.labs",
             "patient.brdy",
+            "patient.geso_val",
             "patient.wt",
             "patient.gend",
             "diagnoses.dise_codg",

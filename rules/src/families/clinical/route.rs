@@ -43,6 +43,7 @@ impl Family for Route {
             "orders.drip_spd",
             "orders.drug_ingd",
             "patient.brdy",
+            "patient.geso_val",
             "diagnoses.dise_codg",
         ]
     }

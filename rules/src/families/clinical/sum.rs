@@ -6,10 +6,9 @@
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use crate::dose::peak_day_in;
+use crate::dose::{largest_day, peak_day_in};
 use crate::families::clinical::population::ingredient;
 use crate::family::{Match, Outcome};
-use crate::frequency::Frequency;
 use crate::knowledge::Row;
 use crate::session::Line;
 use crate::unit::{Dimension, Dose};
@@ -17,8 +16,10 @@ use crate::unit::{Dimension, Dose};
 /// One day's sum.
 pub(super) struct Sum {
     pub(super) dose: Dose,
-    /// The same with larger first doses, where they were ordered.
-    pub(super) with_first_doses: Dose,
+    /// The same with larger first doses and the largest steps, where they were ordered.
+    pub(super) at_most: Dose,
+    /// What the last of these is called.
+    pub(super) larger: &'static str,
     /// The lines and their parts, for the answer.
     pub(super) parts: Vec<String>,
     pub(super) counted: Vec<usize>,
@@ -69,7 +70,8 @@ impl Sum {
         let dose = Dose { amount: Decimal::ZERO, dimension };
         Sum {
             dose,
-            with_first_doses: dose,
+            at_most: dose,
+            larger: "",
             parts: Vec::new(),
             counted: Vec::new(),
             missing: Vec::new(),
@@ -79,9 +81,11 @@ impl Sum {
     fn and(mut self, row: &Row, line: &Line<'_>) -> Sum {
         match peak_day_in(line, ingredient(row, line), self.dose.dimension) {
             Ok(dose) => {
-                let first = dose.amount.saturating_add(more_at_first(line, dose));
+                let larger = largest_day(line, dose);
+                let most = larger.map_or(dose, |(most, _)| most);
                 self.dose.amount = self.dose.amount.saturating_add(dose.amount);
-                self.with_first_doses.amount = self.with_first_doses.amount.saturating_add(first);
+                self.at_most.amount = self.at_most.amount.saturating_add(most.amount);
+                self.larger = larger.map_or(self.larger, |(_, said)| said);
                 self.parts.push(format!("{}{dose}", line.name()));
                 self.counted.push(line.position);
             }
@@ -89,17 +93,6 @@ impl Sum {
         }
         self
     }
-}
-
-/// What a larger first intake adds to the first day, in proportion to the others.
-fn more_at_first(line: &Line<'_>, day: Dose) -> Decimal {
-    let (Some(first), Some(single)) = (line.order.first_dose, line.order.single_dose) else {
-        return Decimal::ZERO;
-    };
-    let times = line.order.frequency.and_then(Frequency::times_on_a_dosing_day).unwrap_or(1);
-    let of_single = day.amount.checked_div(Decimal::from(times));
-    let more = (first - single).checked_div(single).unwrap_or_default().max(Decimal::ZERO);
-    of_single.and_then(|one| one.checked_mul(more)).unwrap_or_default()
 }
 
 /// Hit over unknown over pass; of several hits the one that counts most lines.

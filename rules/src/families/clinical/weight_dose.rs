@@ -11,7 +11,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::dose::single_in;
+use crate::dose::{largest_step, single_in};
 use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, Fits, INDICATIONS, NOT_INDICATIONS, WAYS, WEIGHT_BELOW, WEIGHT_FROM,
 };
@@ -60,6 +60,8 @@ impl Family for WeightDose {
         &[
             "orders.drug_used_sdose",
             "orders.drug_used_dosunt",
+            "orders.first_sdose",
+            "orders.step_sdose",
             "orders.drug_used_frqu",
             "orders.day_cnt_max",
             "orders.drug_used_way_code",
@@ -69,6 +71,7 @@ impl Family for WeightDose {
             "patient.wt_date",
             "patient.heit",
             "patient.brdy",
+            "patient.geso_val",
             "diagnoses.dise_codg",
         ]
     }
@@ -171,7 +174,13 @@ fn judge_single(case: &Case<'_>, found: &Match<'_>) -> Option<Outcome> {
         Ok(dose) if dose.amount > size.most() => {
             Outcome::Hit(hit(found.row, measure.0, dose, &size, vec![found.line.position]))
         }
-        Ok(_) => Outcome::Pass,
+        Ok(dose) => match largest_step(found.line, dose) {
+            Some((most, said)) if most.amount > size.most() => {
+                let line = vec![found.line.position];
+                population::slight(Outcome::Hit(hit(found.row, said, most, &size, line)))
+            }
+            _ => Outcome::Pass,
+        },
     })
 }
 
@@ -189,6 +198,11 @@ fn judge_day(case: &Case<'_>, of_row: &[Match<'_>]) -> Option<Outcome> {
     Some(sum::worst(days.iter().map(|sum| {
         if sum.dose.amount > size.most() {
             return Outcome::Hit(hit(row, measure.0, sum.dose, &size, sum.counted.clone()));
+        }
+        if sum.at_most.amount > size.most() {
+            let said = format!("{}当日", sum.larger);
+            let hit = hit(row, &said, sum.at_most, &size, sum.counted.clone());
+            return population::slight(Outcome::Hit(hit));
         }
         sum.otherwise_pass()
     })))

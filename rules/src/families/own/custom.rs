@@ -245,6 +245,15 @@ mod tests {
             (r#"{ element = "patient.age", is = "=", value = "3岁" }"#, "write one of < >="),
             ("{ all = [] }", "lists of conditions"),
             (r#"{ all = [{ item = ["J01"] }] }"#, "is not a key"),
+            (
+                r#"{ element = "prescriber.drord_dr_codg", is = "in", value = "1023" }"#,
+                "`1023` is not a set; after `in` write set:NAME",
+            ),
+            (
+                r#"{ element = "prescriber.drord_dr_codg", is = "in", value = "set:nowhere" }"#,
+                "no pack has a set `nowhere`",
+            ),
+            (r#"{ element = "orders.pric", is = "in", value = "set:a" }"#, "does not fit"),
             (r#"{ item = ["set:nowhere"] }"#, "no pack has a set `nowhere`"),
             (r#"{ past = ["atc:J01"], within = "单张处方" }"#, "is not a window"),
             (r#"{ item = ["atc:J01"], is = ">" }"#, "does not go with `is`"),
