@@ -1,7 +1,8 @@
 /* A disk that refuses: loaded into the agent, it counts the calls that change files below one folder,
  * and lets the N-th fail.
  *
- * It also says how much of a disk of a terabyte is free, if it is told to.
+ * It also says how much of a disk of a terabyte is free, and sets the clock ahead or back, if it is told
+ * to.
  *
  * Both sides map the same file of eight numbers; `faults.rs` writes the first four. A refused write
  * has written half of its bytes, as a disk that fills up in the middle does. Calls on other files
@@ -20,14 +21,17 @@
 #include <sys/statvfs.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WRITE = 1, SYNC = 2, MAKE = 4, NAME = 8 };
 
 /* What is to fail, with which errno, from which call on, and how many of them; how many calls there
- * were, and how many of them failed; what is said to be free, 0 for the truth. */
+ * were, and how many of them failed; what is said to be free, 0 for the truth; seconds that the clock is
+ * ahead. */
 struct numbers {
-    uint64_t what, error, from, at_most, calls, failed, free_bytes, unused;
+    uint64_t what, error, from, at_most, calls, failed, free_bytes;
+    int64_t clock_ahead;
 };
 
 static struct numbers *numbers;
@@ -163,6 +167,16 @@ int ftruncate64(int fd, off64_t size) {
     }
 FREE(statvfs, statvfs)
 FREE(statvfs64, statvfs64)
+
+/* Waits go by a clock that nobody sets; only the time of day moves. */
+int clock_gettime(clockid_t clock, struct timespec *told) {
+    REAL(int, clock_gettime, clockid_t, struct timespec *);
+    int result = real(clock, told);
+    if (result == 0 && numbers != NULL && clock == CLOCK_REALTIME) {
+        told->tv_sec += __atomic_load_n(&numbers->clock_ahead, __ATOMIC_SEQ_CST);
+    }
+    return result;
+}
 
 int mkdir(const char *path, mode_t mode) {
     REAL(int, mkdir, const char *, mode_t);

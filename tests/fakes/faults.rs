@@ -1,5 +1,6 @@
-//! A disk that refuses, or says that it is nearly full: the N-th call that changes a file of the store fails, and as many behind it
-//! as are wanted. The way SQLite is tested: N goes from the first call to the last.
+//! A disk that refuses, or says that it is nearly full: the N-th call that changes a file of the store
+//! fails, and as many behind it as are wanted. The way SQLite is tested: N goes from the first call to
+//! the last. And a clock that somebody sets.
 //!
 //! `faults.c` is loaded into the agent and counts; the numbers lie in a file that both have open. The
 //! count goes on over a restart.
@@ -70,6 +71,11 @@ impl Faults {
         self.put(FREE_BYTES, bytes);
     }
 
+    /// Sets the clock ahead of the machine's, or behind.
+    pub fn set_clock(&self, ahead_seconds: i64) {
+        self.put(CLOCK_AHEAD, ahead_seconds.cast_unsigned());
+    }
+
     /// The disk is well again.
     pub fn heal(&self) {
         self.put(WHAT, 0);
@@ -121,3 +127,4 @@ const AT_MOST: u64 = 3;
 const CALLS: u64 = 4;
 const FAILED: u64 = 5;
 const FREE_BYTES: u64 = 6;
+const CLOCK_AHEAD: u64 = 7;

@@ -109,7 +109,7 @@ pub(crate) fn forget(road: &Road, patients: &HashSet<String>) -> Result<u64, Not
 
 /// Forgets what is closed for longer than the past is kept, and what departments were told long ago.
 pub(super) fn forget_old(road: &Road) -> Result<(), NotRun> {
-    let now = clock::now();
+    let now = clock::now_for_ageing();
     let days = i64::from(road.config.history.keep_days);
     let horizon = pipeline::stamp(now.checked_sub(days.days()).unwrap_or(now));
     remove(road, |it| it.state == State::Closed && it.since < horizon)?;

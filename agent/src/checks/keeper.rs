@@ -143,7 +143,7 @@ async fn look_after(road: &Arc<Road>) {
 
 fn look_after_now(road: &Road, log: &Log) -> Result<(), StoreError> {
     let check = &road.config.check;
-    let now = clock::now();
+    let now = clock::now_for_ageing();
     let ms = keys::ms(now);
     let before =
         |it: Duration| ms.saturating_sub(u64::try_from(it.as_millis()).unwrap_or(u64::MAX));

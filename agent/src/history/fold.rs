@@ -13,12 +13,12 @@ use crate::outbox::{StoreError, blocking};
 
 /// Follows until told to stop. What it does not come to is found again at the next start.
 pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
-    let mut day = clock::now().date();
+    let mut day = clock::now_for_ageing().date();
     while !stop.is_cancelled() {
         let wait = match road.history.ledger() {
             None => LOOK_AGAIN,
             Some(ledger) => {
-                let today = clock::now().date();
+                let today = clock::now_for_ageing().date();
                 if today != day {
                     day = today;
                     ledger.forget_old(today);
@@ -38,7 +38,7 @@ pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
 /// Takes some in, and says how long to let others have the processor: as long as it took.
 async fn fold_some(road: &Arc<Road>, ledger: Ledger) -> Duration {
     let begun = Instant::now();
-    match blocking(move || ledger.fold(clock::now().date())).await {
+    match blocking(move || ledger.fold(clock::now_for_ageing().date())).await {
         Ok(folded) => {
             tell(&folded);
             escalate(road, folded.settled).await;

@@ -55,6 +55,7 @@ pub(crate) fn standing(road: &Road) -> Value {
             "failure": road.outbox.refusal().map(|it| it.to_string()),
         },
         "room": told_of(&room),
+        "clock": { "ahead_seconds": clock::ahead().map(|it| it.as_secs()) },
         "folders": road.folders.standing(),
         "checks": road.checks.standing(),
         "history": road.history.standing(),
@@ -148,6 +149,13 @@ pub(crate) fn alerts(road: &Road) -> Vec<(&'static str, String)> {
         alerts.push(("I181", pushing.join("；")));
     }
     alerts.extend(road.folders.alerts());
+    if let Some(ahead) = clock::ahead() {
+        let minutes = ahead.as_mins();
+        alerts.push((
+            "O108",
+            format!("系统时间向前跳了 {minutes} 分钟，按时间清理的先不清理；请核对时间"),
+        ));
+    }
     if !road.outbox.room().accepting {
         alerts.push(("O107", "磁盘空间不足，暂停接收；已接收的不受影响".to_owned()));
     }

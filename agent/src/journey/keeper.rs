@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::Opened;
+use crate::clock;
 use crate::config::MessagesConfig;
 use crate::intake::Road;
 use crate::outbox::{StoreError, blocking, day_of};
@@ -27,7 +28,7 @@ async fn work(road: Arc<Road>, is_due: bool) -> Duration {
         if is_due {
             let room = !road.outbox.room().accepting;
             opened.causes.look(&opened.outbox)?;
-            opened.let_go(&road.config.messages, room, now_ms())?;
+            opened.let_go(&road.config.messages, room, ageing_ms())?;
         }
         Ok(followed)
     };
@@ -84,6 +85,12 @@ impl Opened {
         })?;
         Ok(first)
     }
+}
+
+/// The time by which what is kept grows old.
+fn ageing_ms() -> u64 {
+    let now = clock::instant(clock::now_for_ageing());
+    u64::try_from(now.as_millisecond()).unwrap_or(0)
 }
 
 pub(super) fn now_ms() -> u64 {

@@ -55,7 +55,7 @@ impl Quality {
     pub fn write(&self) -> io::Result<()> {
         self.settle();
         let _disk = lock(&self.disk);
-        let today = clock::now().date();
+        let today = clock::now_for_ageing().date();
         if lock(&self.pending).is_empty() {
             return Ok(());
         }

@@ -45,7 +45,8 @@ pub(super) struct Call {
 /// Writes a call down. Returns after the disk has synced.
 pub(super) fn write(outbox: &Outbox, call: &Call) -> Result<(), StoreError> {
     let bytes = serde_json::to_vec(call).unwrap_or_default();
-    let old = clock::now().checked_sub(KEPT_DAYS.days()).unwrap_or_else(|_| clock::now());
+    let now = clock::now_for_ageing();
+    let old = now.checked_sub(KEPT_DAYS.days()).unwrap_or(now);
     let seconds = u64::try_from(clock::instant(old).as_second()).unwrap_or(0);
     let oldest = Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, 0)).simple().to_string();
     let mut changes = vec![Change::Put(key(&call.id), bytes)];

@@ -193,7 +193,8 @@ impl Place {
 
     /// Removes taken files and answers that are older than so many days.
     pub(super) fn let_go(&self, keep_days: u32) -> io::Result<()> {
-        let first = clock::now().date().saturating_sub(jiff::Span::new().days(keep_days));
+        let now = clock::now_for_ageing();
+        let first = now.date().saturating_sub(jiff::Span::new().days(keep_days));
         for entry in fs::read_dir(self.dir.join(ARCHIVE))? {
             let entry = entry?;
             let day =
@@ -202,7 +203,7 @@ impl Place {
                 fs::remove_dir_all(entry.path())?;
             }
         }
-        let oldest = SystemTime::now() - DAY * keep_days;
+        let oldest = SystemTime::from(clock::instant(now)) - DAY * keep_days;
         for entry in fs::read_dir(self.dir.join(ANSWERS))? {
             let entry = entry?;
             let Ok(about) = fs::symlink_metadata(entry.path()) else { continue };
