@@ -21,6 +21,7 @@ mod secrets;
 mod section;
 mod soap;
 mod subscription;
+mod totals;
 mod unwrap;
 
 use std::collections::BTreeMap;
@@ -44,6 +45,7 @@ pub use mllp::MllpConfig;
 pub use query::QueryConfig;
 pub use soap::{Lead, LeadsTo, SoapConfig};
 pub use subscription::{Condition, SubscriptionConfig};
+pub use totals::TotalsConfig;
 
 /// Everything the daemon was told.
 #[derive(Clone, Debug)]
@@ -168,6 +170,8 @@ pub struct ChannelConfig {
     pub mllp: Option<MllpConfig>,
     /// Its drop folder, if it has one.
     pub folder: Option<FolderConfig>,
+    /// Where its HIS tells its totals of a day, if they are fetched.
+    pub totals: Option<TotalsConfig>,
     /// The service that its HIS calls, if it is described.
     pub soap: Option<SoapConfig>,
 }

@@ -31,6 +31,7 @@ use tokio::sync::Semaphore;
 use crate::audit::Audit;
 use crate::checks::Checks;
 use crate::config::Config;
+use crate::envelope::Draft;
 use crate::events::Events;
 use crate::forward::ForwardState;
 use crate::history::History;
@@ -47,8 +48,13 @@ use crate::shadow::Shadow;
 use crate::subscribe::Subscriptions;
 use answer::{Answer, Fault};
 pub(crate) use checks::json;
-pub(crate) use feedback::taken as take_feedback;
+pub(crate) use messages::receive_fetched;
 pub(crate) use operators::{alerts, standing};
+
+/// Takes what records bring for the agent itself: doctors' answers, a HIS's totals. False when they are refused.
+pub(crate) async fn take_brought(road: &Arc<Road>, drafts: &mut [Draft], channel: &str) -> bool {
+    feedback::taken(road, drafts, channel).await && totals::taken(road, drafts, channel).await
+}
 
 /// What the doors share.
 #[derive(Debug)]

@@ -21,7 +21,7 @@
 //! | `ask` | brings questions to the platform: over the broker, or by a file that was carried |
 //! | `run`, `repair` | a day compared, and put right |
 //! | `report`, `statement` | what is told of it, and what is signed |
-//! | `his`, `sent` | the HIS's own totals against ours; those that it sends by itself |
+//! | `his`, `sent`, `fetch` | the HIS's own totals against ours; those that it sends, and those that are fetched |
 //! | `results` | what the last comparison of each day came to |
 //! | `daily` | compares each day that is over, by itself |
 //! | `routes` | what operators may ask |
@@ -30,6 +30,7 @@ mod ask;
 pub(crate) mod book;
 mod compare;
 mod daily;
+mod fetch;
 mod follow;
 mod his;
 mod keeper;
@@ -50,6 +51,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(crate) use self::daily::keep_daily;
+pub(crate) use self::fetch::fetch_totals;
 pub(crate) use self::keeper::keep;
 use self::results::Results;
 pub(crate) use self::sent::{Sent, take as take_totals};

@@ -104,6 +104,7 @@ impl Relay {
             return Asked { asking: None, health, until };
         };
         let request = Request {
+            verb: "POST",
             path: target.path(infno),
             target,
             headers: self.headers(Some(headers)),
@@ -112,7 +113,7 @@ impl Relay {
         let (client, limits) = (Arc::clone(&self.client), self.limits);
         let asking = tokio::task::spawn_blocking(move || {
             let _room = room;
-            let reply = client.post(&request, until)?;
+            let reply = client.ask(&request, until)?;
             let text = adapters::text(&reply.body, reply.content_type.as_deref(), &limits);
             read(reply.status, text.ok().as_deref(), bureau::read_answer)
         });

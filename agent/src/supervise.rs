@@ -94,6 +94,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(journey::keep(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(reconcile::keep(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(reconcile::keep_daily(Arc::clone(&road), doors_stop.clone())),
+        tokio::spawn(reconcile::fetch_totals(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(journey::carry_out(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(keep_sealed(road.outbox.clone(), forward_stop.clone())),
         tokio::spawn(relay::owed::follow(Arc::clone(&road), forward_stop.clone())),

@@ -252,7 +252,7 @@ fn a_department_answers_by_the_door_of_its_his() {
 
     let tail = format!("\"elements\":{}", corrected(two));
     let mut drafts = [Draft::new("check_feedback".into(), "l".into(), "k".into(), [0; 32], tail)];
-    let taken = crate::intake::take_feedback(&house.road, &mut drafts, "his");
+    let taken = crate::intake::take_brought(&house.road, &mut drafts, "his");
     assert!(house.runtime.block_on(taken));
     assert_eq!(
         (drafts[0].key.as_str(), state(two)),

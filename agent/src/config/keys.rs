@@ -553,6 +553,23 @@ keys! {
         "收好的文件和应答保留多少天；failed 里的不删。"
         "Days that taken files and answers stay; what is in `failed` stays."
 
+    ["channel.totals" ""]
+    url Must "\"http://10.0.0.9/totals?day={day}\""
+        "每天从这个地址（GET）取 HIS 自己的日合计，{day} 换成日期 20261122；有这一段才取。"
+        "Where the HIS's own totals of a day are fetched (GET), {day} being the day; they are fetched when this table is there."
+    daily_at Default "\"06:00\""
+        "每天几点取前一天的（东八区），没取到的每十分钟再取，最多补七天；要比 [reconcile] daily_at 早。"
+        "When those of the day before are fetched (China time), tried again every ten minutes, for seven days; before daily_at of [reconcile]."
+    headers Nothing "{ Authorization = \"file:/etc/his-agent/secrets/his-totals\" }"
+        "HIS 要求的请求头，值写在文件、环境变量或凭据里。"
+        "Headers that the HIS wants, their values in files, the environment or credentials."
+    ca_file Nothing "\"/etc/his-agent/tls/his-ca.pem\""
+        "https 时信任的证书，PEM 文件。"
+        "With https, the certificates to trust, a PEM file."
+    timeout_ms Default "60000"
+        "一次最多等多少毫秒。"
+        "Milliseconds one call may take."
+
     ["channel.soap" ""]
     namespace Must "\"http://tempuri.org/\""
         "HIS 编译时所用服务的 targetNamespace，一个字符也不能差；没有命名空间写空字符串。有这一段才提供 WSDL。"
@@ -750,7 +767,7 @@ mod tests {
                 format!("{:?}", config.channels),
                 "[ChannelConfig { name: \"a\", format: Auto, prepare: Prepare { unwrap: [], \
                  skip_to: None, strip_controls: false, strip_nuls: false }, keys: {}, stream: None, \
-                 mappings: [], answer: None, check_deadline: None, mllp: None, folder: None, soap: None }]"
+                 mappings: [], answer: None, check_deadline: None, mllp: None, folder: None, totals: None, soap: None }]"
             );
         }
     }
@@ -805,7 +822,7 @@ mod tests {
             .chain(include_str!("subscription.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("query.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("callers.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
-            .chain(include_str!("reconcile.rs").lines())
+            .chain(include_str!("totals.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("mllp.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("folder.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("soap.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
@@ -903,6 +920,9 @@ mod tests {
             "channel.mllp" => format!("{LEAST}[[channel]]\nname = \"a\"\n[channel.mllp]\n{line}"),
             "channel.folder" => {
                 format!("{LEAST}[[channel]]\nname = \"a\"\n[channel.folder]\n{line}")
+            }
+            "channel.totals" => {
+                format!("{LEAST}[[channel]]\nname = \"a\"\n[channel.totals]\n{line}")
             }
             "channel.soap" => format!("{LEAST}[[channel]]\nname = \"a\"\n[channel.soap]\n{line}"),
             OPERATION => format!(

@@ -19,6 +19,7 @@ use super::secrets;
 use super::section::{Complaints, Section};
 use super::soap;
 use super::subscription::subscriptions;
+use super::totals;
 use super::unwrap::unwrap;
 use super::{
     ChannelConfig, CheckConfig, Config, ControlConfig, HistoryConfig, Hospital, Listen, LogConfig,
@@ -204,6 +205,7 @@ fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelC
             check_deadline: check_deadline(&mut section, to),
             mllp: mllp::mllp(&mut section, to),
             folder: folder::folder(&mut section, to),
+            totals: totals::totals(&mut section, to),
             soap: soap::soap(&mut section, to),
         };
         let place = section.offset_of("name");

@@ -15,7 +15,7 @@ use http::{HeaderMap, StatusCode, header};
 use super::acknowledge::Hl7Sender;
 use super::answer::{Answer, Dialect, Fault};
 use super::voice::Voice;
-use super::{Road, feedback, read_body, stream};
+use super::{Road, feedback, read_body, stream, totals};
 use crate::clock;
 use crate::envelope::{Original, Receipt, ReceiptStatus, Submission, UnknownCode};
 use crate::outbox::StoreError;
@@ -93,6 +93,24 @@ pub(super) async fn receive_framed(
     metrics::histogram!("his_agent_receipt_seconds", "channel" => channel.name.to_string())
         .record(started.elapsed().as_secs_f64());
     response
+}
+
+/// What was fetched from the HIS of a channel, in its own words.
+pub(crate) async fn receive_fetched(
+    road: &Arc<Road>,
+    channel: &str,
+    content_type: Option<String>,
+    bytes: Bytes,
+) -> Response {
+    let (id, received_at) = (clock::new_id(), clock::now());
+    let sets = road.sets.load_full();
+    let Some(channel) = sets.channels.get(channel).cloned() else {
+        return unknown_channel(&sets, channel, &id);
+    };
+    // It can wait: nobody holds a line open for it.
+    let _room = road.messages.acquire().await;
+    let message = Message { id, received_at, content_type, bytes, sender: None, again: false };
+    message.take(road, &channel).await
 }
 
 /// A file of a drop folder, under the id of its claim. One that is taken `again` may have been taken
@@ -253,6 +271,10 @@ impl Message {
         let voice = self.voice(road, channel, Some(&accepted.reading));
         let answers = feedback::take_records(road, &mut accepted.drafts, &channel.name);
         if let Err(fault) = answers.await {
+            return voice.say(Answer::fault(&fault).about(&self.id));
+        }
+        let taken = totals::take_records(road, &accepted.drafts, &channel.name);
+        if let Err(fault) = taken.await {
             return voice.say(Answer::fault(&fault).about(&self.id));
         }
         let awaited = road.checks.awaited(&accepted.drafts);

@@ -294,8 +294,8 @@ async fn send_on(
         Some(Verdict::Accept(accepted)) => (accepted, Vec::new()),
         Some(Verdict::Park(Parked { accepted, unknown })) => (accepted, unknown),
     };
-    if !intake::take_feedback(road, &mut accepted.drafts, &channel.name).await {
-        return impossible("其中的处置反馈没有被接收");
+    if !intake::take_brought(road, &mut accepted.drafts, &channel.name).await {
+        return impossible("其中的处置反馈或日合计没有被接收");
     }
     let submission = submission(road, &channel, letter, original, accepted);
     let stored = if unknown.is_empty() {

@@ -24,7 +24,7 @@ pub(crate) async fn keep_daily(road: Arc<Road>, stop: CancellationToken) {
     let mut not_before = Instant::now();
     while !stop.is_cancelled() {
         if Instant::now() >= not_before {
-            for day in due(clock::now(), at) {
+            for day in due(clock::now_for_ageing(), at) {
                 let came = if stop.is_cancelled() { Came::Done } else { once(&road, day).await };
                 if !matches!(came, Came::Done) {
                     not_before = Instant::now() + TRY_AGAIN;
@@ -53,7 +53,7 @@ enum Came {
 
 /// The days that are over and should have been compared by now, the oldest first: the agent may have
 /// been away for some.
-fn due(now: DateTime, at: Time) -> impl Iterator<Item = Date> {
+pub(super) fn due(now: DateTime, at: Time) -> impl Iterator<Item = Date> {
     let first = if now.time() >= at { 1 } else { 2 };
     (first..first + DAYS_BACK)
         .rev()
@@ -119,9 +119,7 @@ async fn is_open(road: &Arc<Road>, day: &str) -> Result<bool, StoreError> {
             return Ok(false);
         }
         let number = day_of(&day);
-        let snapshot = opened.snapshot(number)?;
-        let is_known = number >= opened.forgotten()?;
-        Ok(is_known && !(snapshot.pages.is_empty() && snapshot.waiting.is_empty()))
+        Ok(number >= opened.forgotten()? && opened.has_account(number)?)
     })
     .await
 }
@@ -138,8 +136,8 @@ fn tell(day: &str, result: &Outcome) {
 const BY: &str = "daily";
 /// So far back what was missed is made up for.
 const DAYS_BACK: i32 = 7;
-const LOOK_EVERY: Duration = Duration::from_secs(20);
-const TRY_AGAIN: Duration = Duration::from_mins(10);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(20);
+pub(super) const TRY_AGAIN: Duration = Duration::from_mins(10);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]

@@ -224,6 +224,12 @@ impl Opened {
         Ok(Snapshot { pages: self.pages(day)?, waiting: self.waiting(day, reached.next)?, reached })
     }
 
+    /// Whether anything came on a day.
+    pub(super) fn has_account(&self, day: u32) -> Result<bool, StoreError> {
+        let snapshot = self.snapshot(day)?;
+        Ok(!(snapshot.pages.is_empty() && snapshot.waiting.is_empty()))
+    }
+
     /// Records of a day that are accepted and not entered yet, by page.
     fn waiting(&self, day: u32, next: u64) -> Result<Waiting, StoreError> {
         let mut waiting = Waiting::new();

@@ -45,6 +45,16 @@ pub(super) fn read_sent(text: &str, channel: &str) -> Result<(String, Vec<Line>)
     Ok((day, lines))
 }
 
+/// Whether a text means to be totals as we read them, right or wrong.
+pub(super) fn is_ours(text: &str) -> bool {
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let has_totals = || {
+        let members = serde_json::from_str::<BTreeMap<String, &RawValue>>(text);
+        members.is_ok_and(|it| it.contains_key("totals"))
+    };
+    text.starts_with("day,entity,count") || has_totals()
+}
+
 /// Lines whose first column is a day, the same in all.
 fn of_days(lines: Vec<Line>) -> Result<(String, Vec<Line>), Vec<String>> {
     let day = lines.first().map(|it| it.group.channel.clone()).unwrap_or_default();

@@ -23,7 +23,11 @@ async fn work(road: Arc<Road>, is_due: bool) -> Duration {
     let working = move || {
         let opened = road.accounts.opened()?;
         if is_due {
-            opened.forget_before(oldest(road.config.messages.keep_days))?;
+            let oldest = oldest(road.config.messages.keep_days);
+            opened.forget_before(oldest)?;
+            if let Err(error) = opened.forget_totals_before(oldest) {
+                tracing::warn!(%error, "old totals of the HIS were not removed");
+            }
         }
         opened.follow()
     };
@@ -41,7 +45,7 @@ async fn work(road: Arc<Road>, is_due: bool) -> Duration {
 
 /// The first day whose account stays.
 pub(super) fn oldest(keep_days: u32) -> u32 {
-    let today = clock::now();
+    let today = clock::now_for_ageing();
     let oldest = today.checked_sub(i64::from(keep_days).days()).unwrap_or(today);
     day_of(&pipeline::stamp(oldest))
 }

@@ -84,6 +84,23 @@ impl Opened {
         found
     }
 
+    /// Removes what was sent of days before this one: our account of them is gone.
+    pub(super) fn forget_totals_before(&self, day: u32) -> std::io::Result<()> {
+        if !self.folder.exists() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name().into_string().unwrap_or_default();
+            let of =
+                name.strip_prefix(BEGIN).filter(|it| it.ends_with(END)).and_then(|it| it.get(..8));
+            if of.is_some_and(|it| day_of(it) < day) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     /// The channels whose HIS has sent other totals than ours.
     pub(super) fn his_differs(&self, day: &str) -> Vec<String> {
         let mut differ = Vec::new();
@@ -166,6 +183,28 @@ mod tests {
         }
         let nothing = take(&road, "his", "day,entity,count\n").await.unwrap();
         assert!(matches!(nothing, Sent::Unreadable(_)));
+    }
+
+    /// They go with our account of the day, and nothing else does.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn totals_of_days_without_an_account_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let (road, _writer) = super::super::tests::road(folder.path());
+        let statements = folder.path().join("statements");
+        fs::create_dir_all(&statements).unwrap();
+        let names =
+            ["his.20260930.his.json", "his.20261001.a.b.json", "20260930.json", "his.x.json"];
+        for name in names {
+            fs::write(statements.join(name), "{}").unwrap();
+        }
+        with(&road, |it| {
+            it.forget_totals_before(20_261_001).unwrap();
+            Ok(())
+        })
+        .await
+        .unwrap();
+        let left: Vec<bool> = names.iter().map(|it| statements.join(it).exists()).collect();
+        assert_eq!(left, [false, true, true, true]);
     }
 
     #[track_caller]

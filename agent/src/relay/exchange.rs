@@ -29,6 +29,8 @@ pub(crate) struct Client {
 /// What is sent.
 #[derive(Debug)]
 pub(crate) struct Request {
+    /// `POST`, or `GET` without a body.
+    pub(crate) verb: &'static str,
     pub(crate) target: Target,
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
@@ -68,7 +70,7 @@ impl Client {
     }
 
     /// Sends a request and reads its answer, by `until`.
-    pub(crate) fn post(&self, request: &Request, until: Instant) -> Result<Reply, Bureau> {
+    pub(crate) fn ask(&self, request: &Request, until: Instant) -> Result<Reply, Bureau> {
         if let Some(stream) = self.kept(&request.target) {
             match self.exchange(request, stream, until) {
                 Err(Failure::Nothing(_)) if Instant::now() < until => {}
@@ -154,8 +156,12 @@ impl Client {
 
 impl Request {
     fn head(&self) -> Vec<u8> {
-        let mut head =
-            format!("POST {} HTTP/1.1\r\nHost: {}\r\n", self.path, self.target.authority());
+        let mut head = format!(
+            "{} {} HTTP/1.1\r\nHost: {}\r\n",
+            self.verb,
+            self.path,
+            self.target.authority()
+        );
         for (name, value) in &self.headers {
             let _ = write!(head, "{name}: {value}\r\n");
         }

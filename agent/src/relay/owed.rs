@@ -107,7 +107,7 @@ impl Owed {
     }
 
     fn is_older_than(&self, days: i32) -> bool {
-        let oldest = clock::now().checked_sub(days.days());
+        let oldest = clock::now_for_ageing().checked_sub(days.days());
         let since = pipeline::moment(&self.since);
         since.zip(oldest.ok()).is_some_and(|(since, oldest)| since < oldest)
     }
@@ -218,12 +218,13 @@ fn send(
     let stated = &relay.config.stated;
     let body = owed.message(check.as_ref(), &relay.limits, org, stated).to_string();
     let request = Request {
+        verb: "POST",
         path: target.path("3103"),
         target,
         headers: relay.headers(None),
         body: Bytes::from(body),
     };
-    Ok(relay.client.post(&request, Instant::now() + PATIENCE).and_then(|reply| {
+    Ok(relay.client.ask(&request, Instant::now() + PATIENCE).and_then(|reply| {
         let text = adapters::text(&reply.body, reply.content_type.as_deref(), &relay.limits);
         // Whatever the status: only the envelope of the insurer refuses.
         text.map_err(|_| Bureau::Garbled).and_then(|it| bureau::read_receipt(&it))
