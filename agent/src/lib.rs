@@ -24,6 +24,7 @@
 //! | [`history`] | the past of each patient, folded from accepted records, for checks |
 //! | [`keys`] | the keys of the store, for operators |
 //! | [`master_key`] | the key, kept outside the store, without which nothing in it can be read |
+//! | `dead_peer` | a peer that has gone without a word is found out by the kernel |
 //! | [`relay`] | the insurer's own review, asked beside ours, and doctors' answers on their way to it |
 //! | `pace` | how those who follow the outbox take turns with the road |
 //! | [`patient_key`] | the key under which a patient is known in stores that outlive a visit |
@@ -59,6 +60,7 @@ pub mod clock;
 pub mod codes;
 pub mod config;
 pub mod control;
+mod dead_peer;
 mod durable_folder;
 pub mod envelope;
 pub mod events;

@@ -5,10 +5,11 @@
 //! here ends both at once.
 
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use std::{io, mem};
+
+use crate::dead_peer;
 
 /// The end of a socket that somebody else owns: dropping it shuts the socket, or forbids to use it
 /// at all if it is not open yet.
@@ -51,43 +52,11 @@ impl Slot {
         if matches!(*state, SocketState::Ended) {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
-        give_up_after(stream.as_fd(), UNACKNOWLEDGED_MAX);
+        dead_peer::look_out(stream.as_fd());
         *state = SocketState::Open(stream.as_fd().try_clone_to_owned()?.into());
         Ok(())
     }
 }
-
-/// Tells the kernel to end the connection when sent bytes stay unacknowledged this long: a cable
-/// that is pulled or a firewall that forgets shows in no other way while we only send. While nothing
-/// is sent the kernel asks from time to time, should the library's heartbeats ever stand still.
-fn give_up_after(socket: BorrowedFd<'_>, limit: Duration) {
-    let limit_ms = libc::c_int::try_from(limit.as_millis()).unwrap_or(libc::c_int::MAX);
-    advise(socket, (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT), limit_ms);
-    advise(socket, (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE), KEEPALIVE_IDLE_S);
-    advise(socket, (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL), KEEPALIVE_IDLE_S);
-    advise(socket, (libc::SOL_SOCKET, libc::SO_KEEPALIVE), 1);
-}
-
-#[allow(unsafe_code)]
-fn advise(socket: BorrowedFd<'_>, (level, name): (libc::c_int, libc::c_int), value: libc::c_int) {
-    // SAFETY: the descriptor is open while it is borrowed, and the kernel reads the four bytes
-    // of `value` before the call returns. The call is advice: when it fails, heartbeats and
-    // confirm time-outs still find a dead peer.
-    unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            name,
-            (&raw const value).cast(),
-            libc::socklen_t::try_from(size_of_val(&value)).unwrap_or_default(),
-        );
-    }
-}
-
-/// How long the kernel may wait for the peer's acknowledgement of sent bytes.
-const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
-/// Seconds without a byte after which the kernel asks whether the peer is there, and asks again.
-const KEEPALIVE_IDLE_S: libc::c_int = 30;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -113,33 +82,6 @@ mod tests {
         let slot = end.slot();
         drop(end);
         assert_eq!(slot.hold(&ours).unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
-    }
-
-    /// As the kernel tells it, of the broker's socket.
-    #[tokio::test]
-    async fn the_kernel_gives_up_a_peer_that_acknowledges_nothing() {
-        let (ours, _theirs) = pair().await;
-        let end = SocketEnd::default();
-        end.slot().hold(&ours).unwrap();
-        let told = [
-            (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT),
-            (libc::SOL_SOCKET, libc::SO_KEEPALIVE),
-            (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE),
-            (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL),
-        ];
-        assert_eq!(told.map(|option| asked(&ours, option)), [30_000, 1, 30, 30]);
-    }
-
-    #[allow(unsafe_code)]
-    fn asked(socket: &TcpStream, (level, name): (libc::c_int, libc::c_int)) -> libc::c_int {
-        let (mut value, mut length) = (0, libc::socklen_t::try_from(4).unwrap());
-        // SAFETY: the descriptor is open; the kernel writes four bytes at most.
-        let told = unsafe {
-            let value = (&raw mut value).cast();
-            libc::getsockopt(socket.as_raw_fd(), level, name, value, &raw mut length)
-        };
-        assert_eq!(told, 0);
-        value
     }
 
     async fn pair() -> (TcpStream, TcpStream) {

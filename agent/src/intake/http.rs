@@ -4,6 +4,7 @@
 //! time, and is closed in order when the agent stops: requests that were taken are answered.
 
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ use tower::ServiceExt as _;
 use super::answer::{Answer, Dialect, Fault};
 use super::{Road, checks, feedback, insurance, messages, operators, soap, totals};
 use crate::callers::Seat;
-use crate::{clock, events, openapi, query};
+use crate::{clock, dead_peer, events, openapi, query};
 
 /// A bound address that does not serve yet: ports are taken before anything runs.
 #[derive(Debug)]
@@ -62,6 +63,7 @@ impl Door {
                     // answer. Who has gone already is found out by the connection.
                     Ok((stream, peer)) => {
                         drop(stream.set_nodelay(true));
+                        dead_peer::look_out(stream.as_fd());
                         (stream, Seat::new(Some(peer)))
                     }
                     Err(error) => {

@@ -8,6 +8,7 @@
 mod link;
 mod tls;
 
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use super::acknowledge::FRAMES;
 use super::{Road, messages};
 use crate::config::{ChannelConfig, MllpConfig};
+use crate::dead_peer;
 use link::Link;
 pub use tls::Certificate;
 
@@ -59,6 +61,7 @@ impl MllpDoor {
             };
             match stream {
                 Ok((stream, _)) => {
+                    dead_peer::look_out(stream.as_fd());
                     let connection = self.connection(&road, &stop);
                     tasks.spawn(async move {
                         connection.serve(stream).await;
