@@ -23,6 +23,7 @@ mod keys;
 mod messages;
 mod outbox;
 mod quality;
+mod queries;
 mod receive;
 mod reconcile;
 mod rules;
@@ -30,6 +31,7 @@ mod run;
 mod schema;
 mod sets;
 mod shadow;
+mod subscriptions;
 mod test;
 mod translate;
 mod validate;
@@ -108,6 +110,10 @@ enum Command {
     Test(test::Arguments),
     /// 数据质量：按日、通道、实体、数据元的完整性、规范性、一致性、时效性 | data quality by day, channel, entity, element
     Quality(quality::Arguments),
+    /// 谁从 /v1/records 读过记录 | who has read records
+    Queries(queries::Arguments),
+    /// 推送给别的系统：现状、再送、跳过 | records pushed to other systems: how it stands, once more, skip
+    Subscriptions(subscriptions::Arguments),
     /// 平台侧参考接收端：校验、去重、查缺号 | the platform's reference receiver
     Receive(receive::Arguments),
     /// 与平台对账到每条记录，补正，签名；也可与 HIS 的日合计对账 | the account with the platform, to the record
@@ -154,6 +160,8 @@ pub fn main() -> ExitCode {
         Command::Codes(it) => codes::run(&it),
         Command::Test(it) => test::run(&it),
         Command::Quality(it) => quality::run(&it),
+        Command::Queries(it) => queries::run(&it),
+        Command::Subscriptions(it) => subscriptions::run(&it),
         Command::Receive(it) => receive::run(&it),
         Command::Reconcile(it) => reconcile::run(&it),
         Command::Rules(it) => rules::run(&it),

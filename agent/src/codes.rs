@@ -36,6 +36,7 @@ codes! {
     "A018" "没有地方放候选：用的是程序自带的映射" "the mappings built in have no folder to be exchanged" "在配置里写明 [sets] mappings 目录，重启后再启用"
     "A019" "映射目录换不了" "the folder of mappings could not be exchanged" "核对映射目录及其上一级目录的权限；挂载点和符号链接请手工换"
     "A021" "[[query]] 写了标准里没有的实体或数据元" "a [[query]] names an entity or element that the dictionary does not have" "按提示的近似名改正；his-agent schema export --as markdown 列出全部"
+    "A022" "[[subscription]] 写了标准里没有的实体或数据元" "a [[subscription]] names an entity or element that the dictionary does not have" "按提示的近似名改正；数据元要在订阅的某个实体里；his-agent schema export --as markdown 列出全部"
 
     "F101" "连不上消息队列" "the broker cannot be reached" "核对地址、端口和防火墙；记录留在发件箱里，连上后自动继续"
     "F102" "消息队列拒绝了连接" "the broker refused the connection" "核对用户、口令、虚拟主机和连接数上限"
@@ -90,10 +91,12 @@ codes! {
     "I164" "收事件的请求写法不对" "what was asked of events is not readable" "按提示改正参数；WebSocket 核对握手"
     "I171" "没有配置读这种记录" "no query reads such records" "核对 entity 或 query；医院在 [[query]] 里配置"
     "I172" "读记录的请求写法不对" "what was asked of records is not readable" "按提示改正；key、patient、from 至少写一个"
-    "I181" "一个订阅方收不了，记录等着（超过 5 分钟报警）" "records wait for a subscriber" "看 /readyz 的 subscriptions：地址、口令、对方的服务；恢复后自动接着送，一条不少"
+    "I181" "一个订阅方收不了，记录等着（超过 5 分钟报警）" "records wait for a subscriber" "his-agent subscriptions list 看原因：地址、口令、对方的服务；恢复后自动接着送，一条不少"
     "I182" "有记录没有推送给订阅方，也不会再送" "records were not pushed and never will be" "超过 keep_days，或磁盘没有空间时腾给了新报文；按日志里的编号和条数请对方从查询接口补"
-    "I183" "订阅方拒收一条记录，已另放，其余照送" "a subscriber refused a record; it is set aside" "看 /admin/v1/subscriptions 里的原因；改好后 retry 再送"
+    "I183" "订阅方拒收一条记录，已另放，其余照送" "a subscriber refused a record; it is set aside" "his-agent subscriptions show 名字 看原因；改好后 his-agent subscriptions retry 名字 再送"
     "I184" "没有这个订阅" "there is no such subscription" "核对名字；答复里列出了已配置的"
+    "I185" "按管理员的决定，一条记录不再推送" "a record is never pushed: a person has decided so" "日志里有订阅、记录标识和原因；对方要时从查询接口补"
+    "I186" "没有这条停着或另放的记录" "no such record stands or was set aside" "编号见 his-agent subscriptions show 名字"
 
     "I191" "投放目录不在，或读不了、写不进" "a drop folder is not there, or cannot be read or written" "核对 [channel.folder] dir、挂载和权限：运行前置机的用户要能读写目录并在里面建目录；恢复后自动继续"
     "I192" "投放目录正被另一个前置机使用" "another agent uses the drop folder" "一个目录只能有一个前置机；停掉另一个，这里自动接手"
@@ -108,6 +111,7 @@ codes! {
     "O105" "发件箱由更新的版本写成" "a newer release has written this store" "改用较新的程序"
     "O106" "发件箱正被另一个进程使用" "another process has the store open" "同一目录只能有一个前置机；停掉另一个"
     "O107" "磁盘空间不足" "there is too little room on the disk" "已接收的不受影响，转发和审查照常；腾出空间，或恢复转发让已送达的删去，高于 high_water 后自动恢复。看 his-agent outbox status"
+    "O108" "系统时间被向前拨了（跳变超过 5 分钟），按时间清理的内容先不清理" "the clock was set forward; nothing is let go by its new time yet" "核对本机时间和校时服务。时间错了就拨回来，什么都没有少；时间本来就该是这样，一天后自动按新时间清理，或重启前置机"
     "O121" "发件箱的密钥不对，没有打开，什么都没有改动" "the key given is not the one the store was sealed with; nothing was touched" "恢复原来的 store.key（或 [outbox] key 指的密钥）后再启动；报错里有两把密钥的指纹，his-agent keys show 文件 可以核对"
     "O122" "发件箱的密钥读不到，没有打开，什么都没有改动" "the key of the store cannot be read; nothing was touched" "从备份恢复密钥文件，核对 [outbox] key 和文件权限；不要新生成一把：新的读不出旧的内容"
     "O123" "发件箱的密钥保管不当（只提醒）" "the key of the store is not kept well; a warning" "把密钥放到数据盘以外，例如 /etc/his-agent 或 systemd 凭据，权限 600，再写 [outbox] key"
@@ -137,6 +141,7 @@ codes! {
     "O504" "带回来的平台的账读不出，或不是要对的" "the carried account cannot be read, or is another" "核对文件、前置机、仓库和日期"
     "O505" "HIS 的日合计读不懂" "the totals of the HIS are not understood" "表头以 channel,entity,count 开头，后面是求和的数据元；列出了每一处"
     "O506" "对账的日期写得不对" "the day of a reconciliation is not a date" "写成 20261122 或 2026-11-22"
+    "O507" "HIS 的日合计没有取到" "no totals of the HIS were to be had" "核对 [channel.totals] 的地址、请求头和 HIS 的服务；十分钟后再取，取到以后与那一天的账比"
 
     "Q001" "某一天的质量统计读不出" "the quality counts of a day cannot be read" "核对目录权限；文件损坏时前置机会改名为 .damaged 另存，当天从头统计"
     "Q101" "代码与旁边的名称对不上（只统计，不拒收）" "a code stands beside the name of another code; counted only" "请 HIS 核对代码和名称的对应，例如代码是片剂而名称写胶囊"

@@ -22,10 +22,12 @@ mod find;
 mod told;
 
 pub(crate) use self::book::routes;
+use mappings::Catalogs;
 use schemas::Problem;
 use tokio::sync::Semaphore;
 
 use crate::config::QueryConfig;
+use crate::sets::dictionary;
 
 /// What askers share.
 #[derive(Debug)]
@@ -43,21 +45,21 @@ impl Default for Queries {
 const AT_ONCE: usize = 2;
 
 /// A query that names what the dictionary does not have would never find anything.
-pub(crate) fn prove(queries: &[QueryConfig], catalog: &schemas::Catalog) -> Vec<Problem> {
+pub(crate) fn prove(queries: &[QueryConfig], catalogs: &Catalogs) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut wrong = |message: String| {
-        problems.push(Problem::error("A021", "agent.toml", (1, 1), message));
-    };
-    for query in queries {
-        let Some(entity) = catalog.entity(&query.entity) else {
-            wrong(format!("[[query]] `{}`: there is no entity `{}`", query.name, query.entity));
-            continue;
+    for it in queries {
+        let wrong = |why: String| {
+            let message = format!("[[query]] `{}`: {why}", it.name);
+            Problem::error("A021", "agent.toml", (1, 1), message)
         };
-        for name in query.elements.iter().filter(|it| entity.element(it).is_none()) {
-            let names = entity.elements().iter().map(schemas::DataElement::name);
-            let hint = mappings::suggestion(name, names);
-            wrong(format!("[[query]] `{}`: {} has no `{name}`{hint}", query.name, query.entity));
+        if let Some(why) = dictionary::not_an_entity(catalogs, &it.entity) {
+            problems.push(wrong(why));
+            continue;
         }
+        let of = std::slice::from_ref(&it.entity);
+        let unknown = dictionary::not_elements(catalogs, of, &it.elements);
+        let told = unknown.iter().map(|name| wrong(format!("{} has no {name}", it.entity)));
+        problems.extend(told);
     }
     problems
 }

@@ -5,6 +5,7 @@
 
 mod archive;
 pub(crate) mod books;
+pub(crate) mod dictionary;
 pub(crate) mod named;
 mod opening;
 mod region;
@@ -27,7 +28,7 @@ use rules::overlay::own::Resting;
 use schemas::{Files, Problem};
 
 use crate::config::{ChannelConfig, Config};
-use crate::query;
+use crate::{query, subscribe};
 pub use opening::Opened;
 pub(crate) use reload::reload_after;
 pub use reload::{Reloaded, Reloads, Told, reload, reload_again};
@@ -109,7 +110,8 @@ impl Sets {
                 Err(found) => problems.extend(found),
             }
         }
-        problems.extend(query::prove(&config.queries, catalogs.default_catalog()));
+        problems.extend(query::prove(&config.queries, &catalogs));
+        problems.extend(subscribe::prove(&config.subscriptions, &catalogs));
         problems.sort();
         problems.dedup(); // two channels that share a mapping share its faults
         match rules {

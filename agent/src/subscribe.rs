@@ -14,11 +14,13 @@
 //!
 //! | file | what is in it |
 //! |---|---|
+//! | `decided` | what a person has decided: once more, or never |
 //! | `parcel` | whether a record fits, and what is sent of it |
 //! | `place` | where a subscriber is, and what it refused |
 //! | `push` | the task of one subscriber |
 //! | `routes` | how they stand, for commands |
 
+mod decided;
 mod parcel;
 mod place;
 mod push;
@@ -28,14 +30,19 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use mappings::Catalogs;
+use schemas::Problem;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
+use self::decided::Skip;
 use self::place::Place;
 pub(crate) use self::push::follow;
 pub(crate) use self::routes::routes;
 use crate::config::{Config, SubscriptionConfig};
 use crate::outbox::{Change, Outbox};
 use crate::relay::exchange::Client;
+use crate::sets::dictionary;
 
 /// All subscribers.
 #[derive(Debug)]
@@ -49,6 +56,10 @@ struct Subscriber {
     standing: Mutex<Standing>,
     /// What it refused is sent once more.
     again: AtomicBool,
+    /// A record that is given up.
+    skip: Mutex<Option<Skip>>,
+    /// A person has decided something.
+    decided: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +92,8 @@ impl Subscriptions {
             }),
             standing: Mutex::default(),
             again: AtomicBool::new(false),
+            skip: Mutex::default(),
+            decided: Notify::new(),
         }
         };
         Subscriptions(config.subscriptions.iter().map(subscriber).collect())
@@ -119,10 +132,29 @@ impl Subscriber {
             "behind": outbox.next_seq().saturating_sub(place.next),
             "sent": place.sent,
             "set_aside": place.set_aside,
+            "skipped": place.skipped,
             "lost": place.lost,
             "trouble": trouble.map(|it| json!({ "since": it.at, "reason": it.reason })),
         })
     }
+}
+
+/// A subscription that names what the dictionary does not have would never send anything.
+pub(crate) fn prove(subscriptions: &[SubscriptionConfig], catalogs: &Catalogs) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for it in subscriptions {
+        let wrong = |why: String| {
+            let message = format!("[[subscription]] `{}`: {why}", it.name);
+            Problem::error("A022", "agent.toml", (1, 1), message)
+        };
+        let entities = it.entities.iter();
+        let missing = entities.filter_map(|entity| dictionary::not_an_entity(catalogs, entity));
+        problems.extend(missing.map(wrong));
+        let named = it.when.iter().map(|it| &it.element).chain(&it.elements);
+        let unknown = dictionary::not_elements(catalogs, &it.entities, named);
+        problems.extend(unknown.iter().map(|name| wrong(format!("no entity of it has {name}"))));
+    }
+    problems
 }
 
 pub(crate) const ALERT_AFTER: Duration = Duration::from_mins(5);

@@ -7,12 +7,14 @@
 //! | [`his`] | a HIS: an HTTP client that shares no code with the agent |
 //! | [`bureau`] | the insurer's own review of a 3101 |
 //! | [`cases`] | what a HIS sends, and what must come of it |
-//! | [`faults`] | a disk that refuses the N-th call |
+//! | [`faults`] | a disk that refuses the N-th call; a clock that somebody sets |
 //! | [`mllp`] | a sender of HL7: frames over a bare socket |
 //! | [`load`] | a hospital's morning: many callers at once |
 //! | [`obligations`] | what the agent promised by its receipts |
 //! | [`platform`] | the central platform: `his-agent receive` and what it counted |
 //! | [`rabbitmq`] | the platform's broker, a real one |
+//! | [`screen`] | a ward's screen that listens to events |
+//! | [`subscriber`] | another system that has records pushed to it |
 //! | [`process`] | signals, and waits with an end |
 //! | [`visit`] | the smallest HIS: one message, one record, one local code |
 //! | [`wire`] | the network between agent and broker, good or bad |
@@ -35,6 +37,8 @@ mod ports;
 mod power;
 pub mod process;
 pub mod rabbitmq;
+pub mod screen;
+pub mod subscriber;
 pub mod visit;
 pub mod wire;
 

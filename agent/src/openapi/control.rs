@@ -87,6 +87,7 @@ pub(super) const CONTROL: &[Operation] = &[
     send("post", "/admin/v1/keys/master", "密钥", "换主密钥"),
     get("/admin/v1/subscriptions", "推送", "各订阅的现状和被拒的记录"),
     send("post", "/admin/v1/subscriptions/retry", "推送", "被拒的记录再送一次"),
+    send("post", "/admin/v1/subscriptions/skip", "推送", "跳过停着或另放的一条"),
     get("/admin/v1/queries", "查询", "谁读过记录"),
     get("/admin/v1/messages", "报文", "报文和记录占多少"),
     send("post", "/admin/v1/messages/list", "报文", "查报文"),

@@ -20,6 +20,7 @@ use crate::intake::answer::Fault;
 use crate::intake::json;
 use crate::outbox::StoreError;
 use crate::pipeline;
+use crate::sets::dictionary;
 
 /// What is asked for.
 #[derive(Debug, Default, Deserialize)]
@@ -77,8 +78,9 @@ pub(crate) async fn records(
 /// Whether its records say whose they are.
 fn is_of_patients(road: &Road, query: &QueryConfig) -> bool {
     let sets = road.sets.load();
-    let entity = sets.catalogs.default_catalog().entity(&query.entity);
-    entity.is_some_and(|entity| query.patient_by.iter().any(|it| entity.element(it).is_some()))
+    let of = std::slice::from_ref(&query.entity);
+    let unknown = dictionary::not_elements(&sets.catalogs, of, &query.patient_by);
+    unknown.len() < query.patient_by.len()
 }
 
 /// The first query of that entity, or name, that this caller may ask.

@@ -22,6 +22,8 @@ pub(super) struct Place {
     pub(super) next: u64,
     pub(super) sent: u64,
     pub(super) set_aside: u64,
+    /// Given up by a person.
+    pub(super) skipped: u64,
     pub(super) lost: u64,
 }
 
@@ -87,6 +89,16 @@ pub(super) fn refused(
         if found.len() < at_most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     Ok(found)
+}
+
+/// A record that a subscriber refused.
+pub(super) fn refused_one(
+    outbox: &Outbox,
+    name: &str,
+    seq: u64,
+) -> Result<Option<Refused>, StoreError> {
+    let bytes = outbox.shelved(&refused_key(name, seq))?;
+    Ok(bytes.and_then(|it| serde_json::from_slice(&it).ok()))
 }
 
 fn place_key(name: &str) -> Vec<u8> {

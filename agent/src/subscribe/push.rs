@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use jiff::ToSpan as _;
 use tokio_util::sync::CancellationToken;
 
-use super::place::{self, Place, Refused};
-use super::{Subscriber, Trouble, parcel};
+use super::place::{Place, Refused};
+use super::{Subscriber, Trouble, decided, parcel};
 use crate::clock;
 use crate::envelope::Envelope;
 use crate::intake::Road;
@@ -19,7 +19,7 @@ use crate::pipeline;
 use crate::relay::exchange::Request;
 
 /// What came of one step.
-enum Step {
+pub(super) enum Step {
     /// There may be more.
     On,
     /// All was sent.
@@ -29,7 +29,7 @@ enum Step {
 }
 
 /// What came of one record.
-enum Sent {
+pub(super) enum Sent {
     Taken,
     /// It may be taken later, as it is.
     Later(String),
@@ -105,14 +105,18 @@ async fn push(road: &Arc<Road>, at: usize, stop: &CancellationToken) {
                 PAUSE_MAX
             }
         };
+        let Some(it) = road.subscriptions.0.get(at) else { return };
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(rest) => {}
+            // Whoever decides has looked: the waits begin anew.
+            () = it.decided.notified() => wait = PAUSE,
         }
     }
 }
 
 fn step(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<Step, StoreError> {
+    decided::skip_refused(road, it)?;
     let mut stride = Stride::new(it);
     let from = stride.place.next;
     let page = road.outbox.accepted_from(from.max(1), AT_ONCE)?;
@@ -147,7 +151,7 @@ fn rest(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<Step, 
         keep(road, it, place, Vec::new())?;
     }
     if it.again.swap(false, Ordering::SeqCst) {
-        return send_again(road, it, stop);
+        return decided::send_again(road, it, stop);
     }
     Ok(Step::Done)
 }
@@ -172,10 +176,17 @@ impl Stride {
         let is_wanted = parcel::fits(&it.config, record);
         if is_wanted && record.received_at.as_str() < oldest {
             self.too_old += 1;
-        } else if is_wanted && !self.send(it, record) {
+        } else if is_wanted && !self.skip(it, record) && !self.send(it, record) {
             return false;
         }
         self.place.next = record.seq + 1;
+        true
+    }
+
+    /// Sets a record aside that a person does not want the others to wait for.
+    fn skip(&mut self, it: &Subscriber, record: &Envelope) -> bool {
+        let Some(skip) = it.take_skip(record.seq) else { return false };
+        self.set_aside(it, record, format!("跳过：{}", skip.reason));
         true
     }
 
@@ -186,9 +197,7 @@ impl Stride {
                 trouble(it, None);
             }
             Sent::Refused(reason) if is_final(it) => {
-                let refused = set_aside(it, record, reason);
-                self.refused.push(refused.put(&it.config.name));
-                self.place.set_aside += 1;
+                self.set_aside(it, record, reason);
             }
             Sent::Later(reason) | Sent::Refused(reason) => {
                 trouble(it, Some(reason));
@@ -196,6 +205,12 @@ impl Stride {
             }
         }
         true
+    }
+
+    fn set_aside(&mut self, it: &Subscriber, record: &Envelope, reason: String) {
+        let refused = set_aside(it, record, reason);
+        self.refused.push(refused.put(&it.config.name));
+        self.place.set_aside += 1;
     }
 
     /// Moves up to a number. What should lie before it and does not is lost, and counts once: when the
@@ -218,7 +233,12 @@ impl Stride {
 
 /// Without room on the disk the place moves in memory only: after a crash some records come twice. What
 /// else would have been written is written together with the next place, so none is without the other.
-fn keep(road: &Road, it: &Subscriber, place: Place, more: Vec<Change>) -> Result<(), StoreError> {
+pub(super) fn keep(
+    road: &Road,
+    it: &Subscriber,
+    place: Place,
+    more: Vec<Change>,
+) -> Result<(), StoreError> {
     let mut changes = it.standing().unsaved.clone().unwrap_or_default();
     changes.extend(more);
     changes.push(place.put(&it.config.name));
@@ -239,7 +259,7 @@ fn keep(road: &Road, it: &Subscriber, place: Place, more: Vec<Change>) -> Result
     Ok(())
 }
 
-fn sent(it: &Subscriber, record: &Envelope) -> Sent {
+pub(super) fn sent(it: &Subscriber, record: &Envelope) -> Sent {
     let outcome = post(it, record);
     let word = match &outcome {
         Sent::Taken => "taken",
@@ -259,12 +279,13 @@ fn post(it: &Subscriber, record: &Envelope) -> Sent {
         Err(fault) => return Sent::Refused(format!("模板：{fault}")),
     };
     let request = Request {
+        verb: "POST",
         path: target.path(""),
         target,
         headers: parcel::headers(&it.config, record),
         body,
     };
-    let reply = match it.client.post(&request, Instant::now() + it.config.timeout) {
+    let reply = match it.client.ask(&request, Instant::now() + it.config.timeout) {
         Ok(reply) => reply,
         Err(why) => return Sent::Later(format!("没有送到：{}", why.name())),
     };
@@ -289,18 +310,12 @@ fn is_final(it: &Subscriber) -> bool {
 
 fn set_aside(it: &Subscriber, record: &Envelope, reason: String) -> Refused {
     let (subscription, record_id) = (&it.config.name, &record.record_id);
-    tracing::error!(
-        code = "I183",
-        subscription,
-        record_id,
-        reason,
-        "a record was refused and set aside"
-    );
+    tracing::error!(code = "I183", subscription, record_id, reason, "a record was set aside");
     trouble(it, None);
     Refused::new(record, pipeline::stamp(clock::now()), reason)
 }
 
-fn trouble(it: &Subscriber, reason: Option<String>) {
+pub(super) fn trouble(it: &Subscriber, reason: Option<String>) {
     let mut standing = it.standing();
     let Some(reason) = reason else {
         if standing.trouble.take().is_some() {
@@ -323,7 +338,7 @@ fn trouble(it: &Subscriber, reason: Option<String>) {
     standing.trouble = Some(Trouble { since: Instant::now(), at, reason });
 }
 
-fn tell_lost(it: &Subscriber, place: &mut Place, count: u64, why: &str) {
+pub(super) fn tell_lost(it: &Subscriber, place: &mut Place, count: u64, why: &str) {
     let (subscription, from) = (&it.config.name, place.next);
     tracing::error!(
         code = "I182",
@@ -338,55 +353,13 @@ fn tell_lost(it: &Subscriber, place: &mut Place, count: u64, why: &str) {
     place.lost += count;
 }
 
-/// Sends what was refused once more. What is gone meanwhile is lost; a subscriber that takes nothing now is
-/// asked again from the first on.
-fn send_again(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<Step, StoreError> {
-    let mut from = 0;
-    loop {
-        let refused = place::refused(&road.outbox, &it.config.name, (from, AT_ONCE))?;
-        let Some(last) = refused.last().map(|it| it.seq) else { return Ok(Step::Done) };
-        for refused in refused {
-            if stop.is_cancelled() {
-                return Ok(Step::Done);
-            }
-            if !send_one_again(road, it, &refused)? {
-                it.again.store(true, Ordering::SeqCst);
-                return Ok(Step::Later);
-            }
-        }
-        from = last + 1;
-    }
-}
-
-/// False when the subscriber takes nothing now.
-fn send_one_again(road: &Road, it: &Subscriber, refused: &Refused) -> Result<bool, StoreError> {
-    let page = road.outbox.accepted_from(refused.seq, 1)?;
-    let record = page.envelopes.first().filter(|it| it.record_id == refused.record_id);
-    let mut place = it.standing().place.clone();
-    match record.map(|record| sent(it, record)) {
-        Some(Sent::Later(reason)) => {
-            trouble(it, Some(reason));
-            return Ok(false);
-        }
-        Some(Sent::Refused(_)) => return Ok(true),
-        Some(Sent::Taken) => {
-            trouble(it, None);
-            place.sent += 1;
-        }
-        None => tell_lost(it, &mut place, 1, "refused, and not kept any more"),
-    }
-    place.set_aside = place.set_aside.saturating_sub(1);
-    keep(road, it, place, vec![refused.remove(&it.config.name)])?;
-    Ok(true)
-}
-
 fn horizon(days: u32) -> String {
-    let now = clock::now();
+    let now = clock::now_for_ageing();
     pipeline::stamp(now.checked_sub(i64::from(days).days()).unwrap_or(now))
 }
 
 /// Records between two notes of the place.
-const AT_ONCE: usize = 64;
+pub(super) const AT_ONCE: usize = 64;
 const REFUSED_MAX: u32 = 3;
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 const OPEN_AGAIN: Duration = Duration::from_secs(10);

@@ -1,7 +1,7 @@
-//! How subscriptions stand, and once more what was refused, for commands.
+//! How subscriptions stand, and what a person decides about single records, for commands.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -11,25 +11,24 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::place;
+use super::decided::Skip;
+use super::{Subscriber, place};
 use crate::control::{done, failed};
 use crate::intake::Road;
-use crate::outbox::StoreError;
+use crate::outbox::{StoreError, blocking};
 
 pub(crate) fn routes() -> Router<Arc<Road>> {
     Router::new()
         .route("/admin/v1/subscriptions", get(list))
         .route("/admin/v1/subscriptions/retry", post(retry))
+        .route("/admin/v1/subscriptions/skip", post(skip))
 }
 
 /// `GET /admin/v1/subscriptions`: all, each with the first of what it refused.
 async fn list(State(road): State<Arc<Road>>) -> Response {
-    match tokio::task::spawn_blocking(move || listed(&road)).await {
-        Ok(Ok(all)) => done(&json!({ "subscriptions": all })),
-        Ok(Err(error)) => {
-            failed(StatusCode::INTERNAL_SERVER_ERROR, error.code(), &[error.to_string()])
-        }
-        Err(_) => failed(StatusCode::INTERNAL_SERVER_ERROR, "I108", &["读不出".to_owned()]),
+    match blocking(move || listed(&road)).await {
+        Ok(all) => done(&json!({ "subscriptions": all })),
+        Err(error) => unread(&error),
     }
 }
 
@@ -49,16 +48,73 @@ struct Asked {
     name: String,
 }
 
-/// `POST /admin/v1/subscriptions/retry`: what was refused goes once more, as soon as all else has gone.
+/// `POST /admin/v1/subscriptions/retry`: what was set aside goes once more, as soon as all else has gone.
 async fn retry(State(road): State<Arc<Road>>, Json(asked): Json<Asked>) -> Response {
-    let Some(it) = road.subscriptions.0.iter().find(|it| it.config.name == asked.name) else {
-        let names: Vec<&str> =
-            road.subscriptions.0.iter().map(|it| it.config.name.as_str()).collect();
-        let reason = format!("没有这个订阅；有：{}", names.join("、"));
-        return failed(StatusCode::NOT_FOUND, "I184", &[reason]);
-    };
-    it.again.store(true, Ordering::SeqCst);
+    match named(&road, &asked.name) {
+        Ok(it) => it.send_again(),
+        Err(refusal) => return refusal,
+    }
     done(&json!({ "name": asked.name }))
 }
 
+#[derive(Deserialize)]
+struct ToSkip {
+    name: String,
+    seq: u64,
+    reason: String,
+}
+
+/// `POST /admin/v1/subscriptions/skip`: the record it stands at is set aside; one that was set aside is
+/// never pushed.
+async fn skip(State(road): State<Arc<Road>>, Json(asked): Json<ToSkip>) -> Response {
+    let it = match named(&road, &asked.name) {
+        Ok(it) => it,
+        Err(refusal) => return refusal,
+    };
+    if asked.reason.trim().is_empty() {
+        return failed(StatusCode::BAD_REQUEST, "O403", &["跳过要写明原因".to_owned()]);
+    }
+    let (looking, name, seq) = (Arc::clone(&road), asked.name.clone(), asked.seq);
+    let can = blocking(move || match find(&looking, &name) {
+        Some(it) => it.can_skip(&looking.outbox, seq),
+        None => Ok(false),
+    });
+    match can.await {
+        Ok(true) => {}
+        Ok(false) => {
+            let reason = format!("{seq} 不是停着的那条，也没有另放；编号见 show");
+            return failed(StatusCode::NOT_FOUND, "I186", &[reason]);
+        }
+        Err(error) => return unread(&error),
+    }
+    it.skip(Skip { seq, reason: asked.reason });
+    for _ in 0..LOOKS {
+        if it.has_skipped() {
+            break;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    done(&json!({ "name": asked.name, "seq": seq, "done": it.has_skipped() }))
+}
+
+fn find<'a>(road: &'a Road, name: &str) -> Option<&'a Subscriber> {
+    road.subscriptions.0.iter().find(|it| it.config.name == name)
+}
+
+#[allow(clippy::result_large_err)] // a refusal is an answer, made once
+fn named<'a>(road: &'a Road, name: &str) -> Result<&'a Subscriber, Response> {
+    find(road, name).ok_or_else(|| {
+        let names: Vec<&str> =
+            road.subscriptions.0.iter().map(|it| it.config.name.as_str()).collect();
+        let reason = format!("没有这个订阅；有：{}", names.join("、"));
+        failed(StatusCode::NOT_FOUND, "I184", &[reason])
+    })
+}
+
+fn unread(error: &StoreError) -> Response {
+    failed(StatusCode::INTERNAL_SERVER_ERROR, error.code(), &[error.to_string()])
+}
+
+const LOOKS: u32 = 50;
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 const LISTED: usize = 100;

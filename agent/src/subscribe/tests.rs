@@ -20,16 +20,24 @@ use crate::sets::Sets;
 async fn what_fits_goes_in_its_order_and_in_the_subscribers_words() {
     let fake = Fake::start(&[]);
     let house =
-        House::new(fake.at, "when = [\"med_type=11|12\"]\nelements = [\"rxno\", \"cnt\"]\n").await;
-    for (entity, key, kind) in
-        [("rx", "A", "11"), ("rx", "B", "99"), ("fee", "C", "11"), ("rx", "D", "12")]
-    {
+        House::new(fake.at, "when = [\"rx_type_code=11|12\"]\nelements = [\"rxno\", \"cnt\"]\n")
+            .await;
+    for (entity, key, kind) in [
+        ("outpatient_prescription", "A", "11"),
+        ("outpatient_prescription", "B", "99"),
+        ("fee_detail_outpatient", "C", "11"),
+        ("outpatient_prescription", "D", "12"),
+    ] {
         house.take(entity, key, kind).await;
     }
     let told = fake.wait_for(2).await;
     assert_eq!(keys(&told), "A D");
     assert!(told[0].contains("\"elements\":{\"rxno\":\"A\",\"cnt\":1.00}"), "{}", told[0]);
-    assert!(told[0].contains("Idempotency-Key: ") && !told[0].contains("med_type"), "{}", told[0]);
+    assert!(
+        told[0].contains("Idempotency-Key: ") && !told[0].contains("rx_type_code"),
+        "{}",
+        told[0]
+    );
     house.settles("sent 2, set aside 0, lost 0, trouble no").await;
 }
 
@@ -37,20 +45,37 @@ async fn what_fits_goes_in_its_order_and_in_the_subscribers_words() {
 async fn a_subscriber_that_is_away_gets_everything_once_it_is_back() {
     let fake = Fake::start(&[503, 404]);
     let house = House::new(fake.at, "").await;
-    house.take("rx", "A", "11").await;
-    house.take("rx", "B", "11").await;
+    house.take("outpatient_prescription", "A", "11").await;
+    house.take("outpatient_prescription", "B", "11").await;
     let told = fake.wait_for(4).await;
     assert_eq!(keys(&told), "A A A B");
     assert_eq!(id_of(&told[0]), id_of(&told[2]), "the same id on every try");
     house.settles("sent 2, set aside 0, lost 0, trouble no").await;
 }
 
+/// What keeps records waiting is an alert when it lasts, and one no more when it is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn trouble_that_lasts_is_an_alert() {
+    let fake = Fake::start(&[503, 503]);
+    let house = House::new(fake.at, "").await;
+    house.take("outpatient_prescription", "A", "11").await;
+    house.settles("sent 0, set aside 0, lost 0, trouble yes").await;
+    assert!(house.road.subscriptions.lasting().is_empty());
+    let long = super::ALERT_AFTER + Duration::from_secs(1);
+    if let Some(trouble) = &mut house.road.subscriptions.0[0].standing().trouble {
+        trouble.since = trouble.since.checked_sub(long).unwrap();
+    }
+    assert_eq!(house.road.subscriptions.lasting(), ["订阅 emr：答复 503"]);
+    house.settles("sent 1, set aside 0, lost 0, trouble no").await;
+    assert!(house.road.subscriptions.lasting().is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_is_set_aside_by_name_and_can_be_sent_again() {
     let fake = Fake::start(&[422, 422, 422]);
     let house = House::new(fake.at, "").await;
-    house.take("rx", "A", "11").await;
-    house.take("rx", "B", "11").await;
+    house.take("outpatient_prescription", "A", "11").await;
+    house.take("outpatient_prescription", "B", "11").await;
     assert_eq!(keys(&fake.wait_for(4).await), "A A A B");
     house.settles("sent 1, set aside 1, lost 0, trouble no").await;
     let refused = super::place::refused(&house.road.outbox, "emr", (0, 9)).unwrap();
@@ -65,7 +90,7 @@ async fn what_is_refused_is_set_aside_by_name_and_can_be_sent_again() {
 async fn sending_again_waits_for_a_subscriber_that_is_away() {
     let fake = Fake::start(&[422, 422, 422, 503, 503]);
     let house = House::new(fake.at, "").await;
-    house.take("rx", "A", "11").await;
+    house.take("outpatient_prescription", "A", "11").await;
     house.settles("sent 0, set aside 1, lost 0, trouble no").await;
     house.road.subscriptions.0[0].again.store(true, std::sync::atomic::Ordering::SeqCst);
     assert_eq!(keys(&fake.wait_for(4).await), "A A A A");
@@ -80,7 +105,7 @@ async fn what_is_lost_is_counted_once() {
     let fake = Fake::start(&[503, 503, 503, 200, 503]);
     let house = House::new(fake.at, "").await;
     for key in ["A", "B", "C"] {
-        house.take("rx", key, "11").await;
+        house.take("outpatient_prescription", key, "11").await;
     }
     fake.wait_for(1).await;
     house.road.outbox.lose(2);
@@ -94,7 +119,7 @@ async fn a_start_without_room_pushes_all_the_same() {
     let fake = Fake::start(&[]);
     let house = House::new(fake.at, "").await;
     house.stop.cancel();
-    house.take("rx", "A", "11").await;
+    house.take("outpatient_prescription", "A", "11").await;
     let house = house.start_again_with(1).await;
     assert_eq!(keys(&fake.wait_for(1).await), "A");
     house.settles("sent 1, set aside 0, lost 0, trouble no").await;
@@ -105,8 +130,8 @@ async fn a_start_without_room_pushes_all_the_same() {
 async fn what_is_refused_without_room_is_not_forgotten() {
     let fake = Fake::start(&[422, 422, 422]);
     let house = House::new(fake.at, "").await;
-    house.take("rx", "A", "11").await;
-    house.take("rx", "B", "11").await;
+    house.take("outpatient_prescription", "A", "11").await;
+    house.take("outpatient_prescription", "B", "11").await;
     fake.wait_for(1).await;
     house.road.outbox.pretend_room(1);
     house.settles("sent 1, set aside 1, lost 0, trouble no").await;
@@ -127,10 +152,10 @@ async fn what_is_refused_without_room_is_not_forgotten() {
 async fn a_place_is_kept_over_a_start() {
     let fake = Fake::start(&[]);
     let house = House::new(fake.at, "").await;
-    house.take("rx", "A", "11").await;
+    house.take("outpatient_prescription", "A", "11").await;
     house.settles("sent 1, set aside 0, lost 0, trouble no").await;
     let house = house.start_again().await;
-    house.take("rx", "B", "11").await;
+    house.take("outpatient_prescription", "B", "11").await;
     assert_eq!(keys(&fake.wait_for(2).await), "A B");
 }
 
@@ -138,7 +163,7 @@ async fn a_place_is_kept_over_a_start() {
 async fn an_answer_without_the_word_is_no_receipt() {
     let fake = Fake::start(&[]);
     let house = House::new(fake.at, "answer_has = \"AA\"\n").await;
-    house.take("rx", "A", "11").await;
+    house.take("outpatient_prescription", "A", "11").await;
     fake.wait_for(3).await;
     house.settles("sent 0, set aside 1, lost 0, trouble no").await;
 }
@@ -158,7 +183,7 @@ async fn a_template_says_it_in_xml() {
         path.display()
     );
     let house = House::new(fake.at, &more).await;
-    house.take("rx", "A<", "11").await;
+    house.take("outpatient_prescription", "A<", "11").await;
     let told = fake.wait_for(1).await;
     assert!(told[0].ends_with("<rx no=\"A&lt;\" key=\"A&lt;\">1.00</rx>"), "{}", told[0]);
     assert!(told[0].contains("SOAPAction: \"urn:a\""), "{}", told[0]);
@@ -177,7 +202,7 @@ struct House {
 impl House {
     async fn new(at: SocketAddr, more: &str) -> House {
         let more = format!(
-            "[[subscription]]\nname = \"emr\"\nurl = \"http://{at}/in\"\nentities = [\"rx\"]\n{more}"
+            "[[subscription]]\nname = \"emr\"\nurl = \"http://{at}/in\"\nentities = [\"outpatient_prescription\"]\n{more}"
         );
         House::open(tempfile::tempdir().unwrap(), more, 1 << 19).await
     }
@@ -209,7 +234,7 @@ impl House {
     }
 
     async fn take(&self, entity: &str, key: &str, kind: &str) {
-        let elements = format!("{{\"rxno\":\"{key}\",\"cnt\":1.00,\"med_type\":\"{kind}\"}}");
+        let elements = format!("{{\"rxno\":\"{key}\",\"cnt\":1.00,\"rx_type_code\":\"{kind}\"}}");
         let tail = format!("\"entity\":\"{entity}\",\"elements\":{elements}");
         let draft = Draft::new(entity.to_owned(), key.to_owned(), key.to_owned(), [7; 32], tail);
         let submission = Submission {

@@ -1,0 +1,124 @@
+//! What other systems read: only who may, only what is configured, masked, page by page; and every call
+//! is in the book, also over a kill.
+#![allow(clippy::indexing_slicing)] // a member that is not there reads as null
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tests::agent::{Agent, Setup};
+use tests::cases::Case;
+use tests::his::{Answer, Caller};
+use tests::load;
+use tests::obligations::Obligations;
+
+#[test]
+fn who_may_reads_page_by_page_and_every_call_is_in_the_book_over_a_kill() {
+    let mut agent = Agent::start(Setup { channels: TABLES.to_owned(), ..Setup::files() });
+    let (obligations, case) = (Obligations::default(), Case::of("cdss"));
+    let mut promised = BTreeSet::new();
+    for n in 1..=7 {
+        let receipt = load::send(agent.his(), &case.numbered(n), &obligations);
+        let wanted = receipt.records.into_iter().filter(|it| it.entity == WANTED);
+        promised.extend(wanted.map(|it| it.record_id));
+    }
+    for token in [None, Some("wrong"), Some("other-secret")] {
+        let answer = read(&agent, token, "entity=outpatient_registration&from=20200101");
+        assert_eq!((answer.status, code(&answer)), (401, "I161".into()), "{}", answer.text());
+    }
+    let answer = read(&agent, Some("secret"), "entity=settlement&from=20200101");
+    assert_eq!((answer.status, code(&answer)), (404, "I171".into()), "{}", answer.text());
+
+    let first = pages(&agent);
+    assert_eq!(first, promised, "lost or doubled over the pages");
+    // Before the answer leaves, the call is on the disk.
+    let calls = book(&agent, &[]);
+    agent.kill();
+    agent.start_again();
+    assert_eq!(book(&agent, &[]), calls);
+    assert_eq!(pages(&agent), promised);
+    let after = book(&agent, &["--caller", "emr", "--query", "visits"]);
+    assert_eq!(after.len(), calls.len() * 2, "{after:?}");
+    let rows: u64 = after.iter().filter_map(|it| it["rows"].as_u64()).sum();
+    assert_eq!(rows, promised.len() as u64 * 2, "{after:?}");
+    assert!(book(&agent, &["--caller", "nobody"]).is_empty());
+    let text = agent.ask(&["queries", "list", "--limit", "1"]).stdout;
+    assert_eq!((text.lines().count(), text.contains("emr\tvisits")), (1, true), "{text}");
+}
+
+#[test]
+fn what_the_dictionary_does_not_have_is_told_before_anything_runs() {
+    let tables = TABLES.replace("\"gend\"", "\"gendd\"")
+        + "[[subscription]]\nname = \"emr\"\nurl = \"http://10.0.0.9/in\"\n\
+           entities = [\"outpatient_prescription\", \"outpatient_prescripton\"]\n\
+           when = [\"rx_typee=1\"]\nelements = [\"cnt\", \"cntt\"]\n";
+    let agent = Agent::prepare(Setup { channels: tables, ..Setup::files() });
+    let ran = agent.ask(&["validate"]);
+    assert_eq!(ran.code, Some(78), "{}", ran.stderr);
+    for told in [
+        "A021]: [[query]] `visits`: outpatient_registration has no `gendd`",
+        "A022]: [[subscription]] `emr`: there is no entity `outpatient_prescripton`",
+        "A022]: [[subscription]] `emr`: no entity of it has `rx_typee`",
+        "A022]: [[subscription]] `emr`: no entity of it has `cntt`; did you mean `cnt`?",
+    ] {
+        assert!(ran.stderr.contains(told), "`{told}` is not told:\n{}", ran.stderr);
+    }
+}
+
+/// All pages of two, and what one row looks like.
+#[track_caller]
+fn pages(agent: &Agent) -> BTreeSet<String> {
+    let (mut seen, mut after) = (BTreeSet::new(), String::new());
+    loop {
+        let asked = format!("query=visits&from=20200101&limit=2{after}");
+        let answer = read(agent, Some("secret"), &asked);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let data = &answer.json()["data"];
+        for row in data["records"].as_array().expect("rows") {
+            let id = row["record_id"].as_str().expect("an id").to_owned();
+            assert!(seen.insert(id), "twice: {row}");
+            let elements = row["elements"].as_object().expect("elements");
+            assert!(
+                elements.keys().all(|it| ["mdtrt_sn", "psn_name", "gend"].contains(&it.as_str()))
+            );
+            let name = row["elements"]["psn_name"].as_str().expect("a name");
+            assert!(name.contains("***"), "not masked: {name}");
+        }
+        let Some(next) = data["next"].as_str() else { return seen };
+        after = format!("&after={next}");
+    }
+}
+
+fn read(agent: &Agent, token: Option<&str>, asked: &str) -> Answer {
+    let bearer = token.map(|it| format!("Bearer {it}"));
+    let headers: Vec<(&str, &str)> =
+        bearer.iter().map(|it| ("Authorization", it.as_str())).collect();
+    let mut caller = Caller::connect(agent.his()).expect("the agent listens");
+    let path = format!("/v1/records?{asked}");
+    caller.call("GET", &path, &headers, b"").expect("the agent answers")
+}
+
+fn code(answer: &Answer) -> String {
+    answer.json()["detail"][0]["code"].as_str().unwrap_or_default().to_owned()
+}
+
+fn book(agent: &Agent, filter: &[&str]) -> Vec<Value> {
+    let ran = agent.ask(&[&["queries", "list", "--json"], filter].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    ran.stdout.lines().map(|it| serde_json::from_str(it).expect("a line of JSON")).collect()
+}
+
+const WANTED: &str = "outpatient_registration";
+/// The tokens are `secret` and `other-secret`.
+const TABLES: &str = "\
+[[caller]]
+name = \"emr\"
+token_sha256 = \"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\"
+[[caller]]
+name = \"other\"
+token_sha256 = \"9c0ee26e4a1fbb028187486a7ea91f81f8ab81fcf467cba75107dbd3a64244d7\"
+[[query]]
+name = \"visits\"
+callers = [\"emr\"]
+entity = \"outpatient_registration\"
+elements = [\"mdtrt_sn\", \"psn_name\", \"gend\"]
+";
