@@ -15,6 +15,7 @@ pub struct ContentType {
     charset: Option<String>,
     action: Option<String>,
     operation: Option<String>,
+    service: Option<String>,
 }
 
 impl ContentType {
@@ -28,6 +29,7 @@ impl ContentType {
                 "charset" => &mut told.charset,
                 "action" => &mut told.action,
                 "operation" => &mut told.operation,
+                "service" => &mut told.service,
                 _ => continue,
             };
             slot.get_or_insert(value);
@@ -54,6 +56,12 @@ impl ContentType {
     /// kept with the message's bytes.
     pub(crate) fn operation(&self) -> Option<&str> {
         self.operation.as_deref()
+    }
+
+    /// The channel whose service was called, where that is not the channel that reads the call: the
+    /// door writes it here.
+    pub fn service(&self) -> Option<&str> {
+        self.service.as_deref()
     }
 
     /// True for `application/x-www-form-urlencoded`.

@@ -257,7 +257,7 @@ fn read_text(
         WireFormat::Csv => delimited::read(text, &Delimited::csv(), document, root, limits)?,
         _ => {
             xml::read(text, document, root, limits, notes)?;
-            return settle_envelope(wanted, called, document);
+            return settle_envelope(wanted, called, document, limits);
         }
     }
     Ok((format, None))
@@ -268,6 +268,7 @@ fn settle_envelope(
     wanted: WireFormat,
     called: Called<'_>,
     document: &mut Document,
+    limits: &Limits,
 ) -> Result<(WireFormat, Option<SoapCall>), DecodeError> {
     let is_soap = match wanted {
         WireFormat::Soap => true,
@@ -277,7 +278,7 @@ fn settle_envelope(
         _ => return Err(DecodeError::new(&WRONG_FORMAT)),
     };
     if is_soap {
-        soap::take_call(document, called.service, called.action)
+        soap::take_call(document, called.service, called.action, limits)
             .map(|call| (WireFormat::Soap, Some(call)))
     } else {
         Ok((WireFormat::Xml, None))

@@ -13,10 +13,10 @@ mod wsdl;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::AnswerCharset;
 use crate::codes::{MUST_UNDERSTAND, NO_OPERATION, NOT_AN_ENVELOPE, VERSION_MISMATCH};
 use crate::document::{Document, Kind, NodeId};
 use crate::error::DecodeError;
+use crate::{AnswerCharset, Limits};
 
 pub(crate) use call::take_form;
 pub use import::{SoapImport, import_wsdl, wsdl_imports};
@@ -106,6 +106,7 @@ pub(crate) fn take_call(
     document: &mut Document,
     service: Option<&SoapService>,
     action: Option<&str>,
+    limits: &Limits,
 ) -> Result<SoapCall, DecodeError> {
     let envelope = document
         .children(document.root())
@@ -120,7 +121,7 @@ pub(crate) fn take_call(
     let body = part(document, envelope, "Body", version)?
         .ok_or_else(|| fault_at(&NO_OPERATION, document, envelope))?;
     match service {
-        Some(service) => call::take_of(service, action, document, body, version),
+        Some(service) => call::take_of((service, action), document, body, version, limits),
         None => call::take_any(document, body, version),
     }
 }

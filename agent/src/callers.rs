@@ -10,6 +10,8 @@ use http::{HeaderMap, header};
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use crate::intake::http::Pulse;
+
 /// `[[caller]]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -37,14 +39,16 @@ pub(crate) struct Seat {
     pub(crate) peer: Option<SocketAddr>,
     /// Ends the connection at once, whatever it waits for.
     pub(crate) cut: CancellationToken,
+    /// What it is at.
+    pub(crate) pulse: Pulse,
 }
 
 impl Seat {
     pub(crate) fn new(peer: Option<SocketAddr>) -> Seat {
-        Seat { peer, cut: CancellationToken::new() }
+        Seat { peer, cut: CancellationToken::new(), pulse: Pulse::new() }
     }
 
-    fn address(&self) -> Option<IpAddr> {
+    pub(crate) fn address(&self) -> Option<IpAddr> {
         self.peer.map(|it| it.ip().to_canonical())
     }
 

@@ -27,10 +27,9 @@ mod unwrap;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use adapters::{Keys, Limits, Prepare, SoapService, StreamPath, WireFormat};
+use adapters::{Keys, Limits, Prepare, StreamPath, WireFormat};
 use schemas::Problem;
 
 use crate::callers::Caller;
@@ -110,12 +109,20 @@ pub struct Listen {
     pub his: SocketAddr,
     /// For operators: health, metrics.
     pub operators: SocketAddr,
-    /// Connections at one time; further ones wait in the kernel's queue.
+    /// Connections at one time; for further ones those that wait for nothing make room.
     pub connections_max: usize,
     /// Messages at one time; further ones are told "busy".
     pub messages_max: usize,
     /// From the first byte of a connection to the end of the request's head.
     pub head_timeout: Duration,
+    /// Request line and headers together.
+    pub head_bytes_max: usize,
+    /// Between two requests of one connection.
+    pub idle_timeout: Duration,
+    /// How long a caller may take nothing of its answer.
+    pub answer_timeout: Duration,
+    /// Bytes of all bodies that are coming; for further ones the doors are busy.
+    pub bodies_bytes_max: usize,
     /// From the end of the head to the end of the body.
     pub body_timeout: Duration,
     /// Bytes of one message of a channel that streams.
@@ -318,15 +325,6 @@ impl Config {
         let named = |name| self.channels.iter().find(|it| it.name == name);
         let own = channel.and_then(named).and_then(|it| it.check_deadline);
         own.unwrap_or(self.check.deadline)
-    }
-
-    /// The service whose calls a channel reads: its own, or the first that has an operation lead to it.
-    pub(crate) fn service_of(&self, channel: &ChannelConfig) -> Option<Arc<SoapService>> {
-        let leads_here = |door: &&SoapConfig| {
-            door.leads.iter().any(|it| it.channel.as_deref() == Some(&channel.name))
-        };
-        let others = || self.channels.iter().filter_map(|it| it.soap.as_ref()).find(leads_here);
-        channel.soap.as_ref().or_else(others).map(|it| Arc::clone(&it.service))
     }
 
     /// Reads a configuration and proves it; `file` is only named in problems.

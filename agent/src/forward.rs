@@ -119,6 +119,13 @@ pub(crate) trait Source: Sync {
         bytes_max: usize,
     ) -> Result<Vec<Envelope>, StoreError>;
 
+    /// The highest number there is.
+    fn last_seq(&self) -> u64;
+
+    /// Whether a record may go past all that wait before it, when those are in hand that are said to be;
+    /// `None` as long as that is not known.
+    fn may_pass(&self, record: &Envelope, is_in_hand: &dyn Fn(u64) -> bool) -> Option<bool>;
+
     /// Records that were settled before and are to go once more, at most so many. Whoever takes them
     /// has them from then on.
     fn take_again(&self, _records_max: usize) -> Vec<Envelope> {
@@ -276,6 +283,14 @@ impl Source for Outbox {
         bytes_max: usize,
     ) -> Result<Vec<Envelope>, StoreError> {
         Outbox::oldest(self, after_seq, records_max, bytes_max)
+    }
+
+    fn last_seq(&self) -> u64 {
+        Outbox::last_seq(self)
+    }
+
+    fn may_pass(&self, record: &Envelope, is_in_hand: &dyn Fn(u64) -> bool) -> Option<bool> {
+        Outbox::may_pass(self, record, is_in_hand)
     }
 
     fn take_again(&self, records_max: usize) -> Vec<Envelope> {

@@ -6,6 +6,7 @@
 
 mod acknowledge;
 pub mod answer;
+mod body;
 mod checks;
 mod feedback;
 pub mod folder;
@@ -24,8 +25,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::Semaphore;
 
 use crate::audit::Audit;
@@ -46,7 +45,7 @@ use crate::relay::Relay;
 use crate::sets::{Reloads, Sets};
 use crate::shadow::Shadow;
 use crate::subscribe::Subscriptions;
-use answer::{Answer, Fault};
+use body::read_body;
 pub(crate) use checks::json;
 pub(crate) use messages::receive_fetched;
 pub(crate) use operators::{alerts, standing};
@@ -77,6 +76,8 @@ pub struct Road {
     pub messages: Semaphore,
     /// Room for messages that are taken item by item; none left means "busy".
     pub streams: Semaphore,
+    /// Room for bodies that are coming, a permit for each KiB; none left means "busy".
+    pub bodies: Semaphore,
     /// What became of every check.
     pub checks: Checks,
     /// The past of patients.
@@ -110,6 +111,8 @@ impl Road {
     pub fn new(config: Config, sets: Sets, outbox: Outbox, forward: Arc<ForwardState>) -> Road {
         let messages = Semaphore::new(config.listen.messages_max);
         let streams = Semaphore::new(STREAMS_MAX);
+        let bodies = config.listen.bodies_bytes_max.max(config.listen.limits.body_bytes_max);
+        let bodies = Semaphore::new(bodies / 1024);
         stream::clear(&config.outbox.dir);
         let metrics = crate::telemetry::metrics();
         let reloads = Reloads::new(&config, &sets);
@@ -133,6 +136,7 @@ impl Road {
             forward,
             messages,
             streams,
+            bodies,
             checks,
             history,
             journeys: Journeys::default(),
@@ -147,20 +151,6 @@ impl Road {
             folders: folder::Folders::default(),
             metrics,
         }
-    }
-}
-
-/// Reads a body whole, within its bounds of size and time.
-async fn read_body(road: &Road, body: axum::body::Body) -> Result<Bytes, Answer> {
-    let listen = &road.config.listen;
-    let limited = Limited::new(body, listen.limits.body_bytes_max);
-    match tokio::time::timeout(listen.body_timeout, limited.collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Answer::fault(&Fault::too_large(listen.limits.body_bytes_max)))
-        }
-        Ok(Err(_)) => Err(Answer::fault(&Fault::broken_body())),
-        Err(_) => Err(Answer::fault(&Fault::slow_body(listen.body_timeout))),
     }
 }
 

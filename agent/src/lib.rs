@@ -79,6 +79,7 @@ pub mod pipeline;
 pub mod plans;
 pub mod quality;
 pub mod query;
+mod ranges;
 pub mod receive;
 pub mod reconcile;
 pub mod relay;

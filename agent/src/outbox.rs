@@ -24,7 +24,7 @@
 //! | `seen` | identity (channel, entity, business key), 16 bytes of a SHA-256 | the contents taken in under it: digest, record id, number, revision, message |
 //! | `dead` | number of the dead letter | the dead letter, sealed |
 //! | `parked` | number of the parked message | the message, sealed |
-//! | `shelf` | chosen by its owner | what is kept beside the queue, sealed |
+//! | `shelf` | chosen by its owner | what is kept beside the queue, sealed; `wl`: which lanes wait (`outbox/lanes.rs`) |
 //! | `history` | chosen by its owner | the past of patients: a day, then what only its owner can read |
 //! | `journey` | a day, then what its owner chooses | what became of messages, sealed (`outbox/journey.rs`) |
 //! | `raw` | id of the message, begin of a digest | the bytes it came in, deflated and sealed |
@@ -50,6 +50,8 @@
 //!   in one batch.
 //! - **Take**: [`Outbox::oldest`] reads from the cursor on and never below it. It never searches
 //!   for the head of the queue, where everything removed would have to be stepped over.
+//! - **Pass**: [`Outbox::may_pass`] tells whether a fresh record may go past a backlog, out of a table of
+//!   lanes in memory that is saved at the end, and every quarter of a million records of a long backlog.
 //! - **Settle** (not synced): confirms come in any order and are kept in memory until the cursor
 //!   reaches them. The cursor rides along with the next batch, or goes alone.
 //! - **Remove**: when 8,192 settled records lie behind the cursor, one range mark removes them, in
@@ -98,6 +100,7 @@ mod error;
 mod format;
 mod journey;
 mod keyring;
+mod lanes;
 mod letters;
 mod opening;
 mod parked;
@@ -132,6 +135,8 @@ use self::command::{Append, Command, Unreadable};
 pub use self::error::StoreError;
 pub use self::journey::{Kept, Place};
 pub(crate) use self::journey::{day_and_letter, day_of, id_bytes, ms_of};
+use self::lanes::Lanes;
+pub(crate) use self::lanes::learn as learn_lanes;
 use self::opening::Opened;
 use self::progress::Progress;
 use self::reading::{Found, Span};
@@ -273,6 +278,8 @@ struct Shared {
     again: Again,
     /// What was read lately, for those who come after.
     recent: Recent,
+    /// Which lanes wait.
+    lanes: Lanes,
     /// Why nothing is accepted any more.
     refusal: watch::Sender<Option<StoreError>>,
     /// Bytes of submissions in the channel.
@@ -310,6 +317,7 @@ impl Outbox {
             room: Room::new(dir, options),
             again: Again::default(),
             recent: Recent::default(),
+            lanes: Lanes::of(at.cursor, at.next_seq),
             refusal: watch::Sender::new(None),
             queued_bytes: AtomicUsize::new(0),
             queued_bytes_max: options.waiting_bytes_max,
@@ -453,6 +461,11 @@ impl Outbox {
     pub fn oldest_seq(&self) -> Option<u64> {
         let progress = self.shared.progress();
         (progress.waiting() > 0).then_some(progress.cursor)
+    }
+
+    /// The highest number that was given out, 0 if none was.
+    pub fn last_seq(&self) -> u64 {
+        self.shared.progress().next_seq.saturating_sub(1)
     }
 
     /// The store's id. Numbers of different epochs have nothing to do with each other.

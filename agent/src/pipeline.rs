@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use adapters::{
     AnswerCharset, CharsetDecision, DecodeError, Decoded, FaultKind, Input, Limits, SoapCall,
-    StreamItem, WireFormat,
+    SoapService, StreamItem, WireFormat,
 };
 use jiff::civil::DateTime;
 use mappings::{Answers, Context, MapError, MappedRecord};
@@ -130,11 +130,11 @@ pub fn judge(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits) -> Verdi
         format: channel.format,
         content_type: inbound.content_type,
         prepare: &channel.prepare,
-        service: channel.soap.as_deref(),
+        service: channel.services.called(inbound.content_type),
     };
     match adapters::decode(&input, limits) {
         Ok(decoded) => restate(channel, inbound, limits, decoded),
-        Err(error) => Verdict::Refuse(advised(undecodable(&error), channel)),
+        Err(error) => Verdict::Refuse(advised(undecodable(&error), input.service)),
     }
 }
 
@@ -303,8 +303,8 @@ pub(crate) fn undecodable(error: &DecodeError) -> Refusal {
 }
 
 /// Whoever calls a service wrongly is told how it is called.
-fn advised(mut refusal: Refusal, channel: &Channel) -> Refusal {
-    let Some(service) = &channel.soap else { return refusal };
+fn advised(mut refusal: Refusal, service: Option<&SoapService>) -> Refusal {
+    let Some(service) = service else { return refusal };
     match refusal.code {
         UNKNOWN_OPERATION => {
             let names: Vec<&str> = service.operations.iter().map(|it| it.name.as_str()).collect();

@@ -13,6 +13,7 @@ mod reload;
 pub(crate) mod routes;
 pub(crate) mod rulebook;
 mod seen;
+mod services;
 mod texts;
 mod trial;
 pub(crate) mod watch;
@@ -20,7 +21,7 @@ pub(crate) mod watch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use adapters::{Prepare, SoapService, StreamPath, WireFormat};
+use adapters::{Prepare, StreamPath, WireFormat};
 use mappings::{Catalogs, MappingSet};
 use rules::RuleSet;
 use rules::insurance::Region;
@@ -33,6 +34,7 @@ pub use opening::Opened;
 pub(crate) use reload::reload_after;
 pub use reload::{Reloaded, Reloads, Told, reload, reload_again};
 pub(crate) use seen::{Seen, is_noting, note};
+pub use services::Services;
 pub use texts::{SetDigest, Texts, read_folder};
 pub use trial::Standing;
 
@@ -66,8 +68,8 @@ pub struct Channel {
     pub prepare: Prepare,
     /// The element that repeats in bodies too long to be held.
     pub stream: Option<StreamPath>,
-    /// The service that SOAP calls are meant for, if it is described.
-    pub soap: Option<Arc<SoapService>>,
+    /// The services that SOAP calls are meant for, where they are described.
+    pub services: Services,
     /// The mappings that are asked, in order.
     pub mappings: MappingSet,
     /// The twelve digits of the set it belongs to: every record says by which set it was made.
@@ -148,8 +150,11 @@ fn load_channel(
     let name = Arc::from(channel.name.as_str());
     let set = Arc::from(digest.short());
     let (prepare, stream) = (channel.prepare.clone(), channel.stream.clone());
-    let soap = config.service_of(channel);
-    Ok((Channel { name, format: channel.format, prepare, stream, soap, mappings, set }, warnings))
+    let services = Services::of(channel, config);
+    Ok((
+        Channel { name, format: channel.format, prepare, stream, services, mappings, set },
+        warnings,
+    ))
 }
 
 /// The same mapping may have its keys in one channel and lack them in another.

@@ -20,11 +20,11 @@ use crate::control::{self, ControlDoor};
 use crate::forward::{self, FilesOptions, ForwardState};
 use crate::intake::Road;
 use crate::intake::folder::FolderDoor;
-use crate::intake::http::{self, Door};
+use crate::intake::http::{self, Bounds, Door};
 use crate::intake::mllp::MllpDoor;
 use crate::master_key::KeySource;
 use crate::outbox::{
-    Holds, Options as OutboxOptions, Outbox, StoreError, WriterHandle, keep_sealed,
+    Holds, Options as OutboxOptions, Outbox, StoreError, WriterHandle, keep_sealed, learn_lanes,
 };
 use crate::sets::{Sets, watch};
 use crate::shadow;
@@ -66,8 +66,10 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let opening = Arc::clone(&road);
     let opened = move || opening.accounts.open(&opening.config, opening.outbox.clone());
     tokio::task::spawn_blocking(opened).await?.context("the account with the platform")?;
-    let his = bind(&road, road.config.listen.his).await?;
-    let operators = bind(&road, road.config.listen.operators).await?;
+    let connections_max = connections_max(road.config.listen.connections_max);
+    let his = bind(&road, road.config.listen.his, connections_max).await?;
+    let for_operators = connections_max.min(OPERATORS_MAX);
+    let operators = bind(&road, road.config.listen.operators, for_operators).await?;
     let socket = &road.config.control.socket;
     let commands = ControlDoor::bind(socket).with_context(|| {
         format!("control socket {}: choose another in [control]", socket.display())
@@ -97,6 +99,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(reconcile::fetch_totals(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(journey::carry_out(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(keep_sealed(road.outbox.clone(), forward_stop.clone())),
+        tokio::spawn(learn_lanes(road.outbox.clone(), forward_stop.clone())),
         tokio::spawn(relay::owed::follow(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(subscribe::follow(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(events::watch(Arc::clone(&road), doors_stop.clone())),
@@ -210,12 +213,36 @@ fn open_outbox(config: &Config) -> anyhow::Result<(Outbox, WriterHandle)> {
     Ok(opened)
 }
 
-async fn bind(road: &Road, address: SocketAddr) -> anyhow::Result<Door> {
+async fn bind(road: &Road, address: SocketAddr, connections_max: usize) -> anyhow::Result<Door> {
     let listen = &road.config.listen;
-    Door::bind(address, listen.connections_max, listen.head_timeout).await.with_context(|| {
+    let bounds = Bounds {
+        head: listen.head_timeout,
+        head_bytes: listen.head_bytes_max,
+        idle: listen.idle_timeout,
+        // Ward screens have their own patience, which may be longer.
+        answer: listen.answer_timeout.max(road.config.events.patience),
+    };
+    Door::bind(address, connections_max, bounds).await.with_context(|| {
         format!("address {address}: choose another in [listen], or stop what uses it")
     })
 }
+
+/// What the store opens when the doors have taken all descriptors fails, and stops the agent: half of
+/// them are not theirs.
+fn connections_max(wanted: usize) -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find_map(|it| it.strip_prefix("Max open files"));
+    let descriptors = line.and_then(|it| it.split_whitespace().next()?.parse::<usize>().ok());
+    let most = descriptors.map_or(wanted, |it| (it / 2).max(1));
+    if most < wanted {
+        let remedy = "raise LimitNOFILE of the service";
+        tracing::warn!(wanted, most, remedy, "fewer connections: too few descriptors");
+    }
+    wanted.min(most)
+}
+
+/// Pages and probes need no more.
+const OPERATORS_MAX: usize = 128;
 
 fn forwarder(
     road: &Arc<Road>,

@@ -69,17 +69,21 @@ fn callers_that_break_http_are_answered_or_cut_off_in_time() {
     request.extend_from_slice(&message.bytes);
     check_broken(&agent, &request, "408 15 I102");
     // Nothing more comes: the head never ends.
-    check_broken(&agent, b"POST /v1/channels/pinyin/messages HTTP/1.1\r\nHost: a\r\n", "cut off");
+    check_broken(
+        &agent,
+        b"POST /v1/channels/pinyin/messages HTTP/1.1\r\nHost: a\r\n",
+        "408 15 I141",
+    );
     // Chunks that are none.
     let chunked = head("POST", &path, &[("Transfer-Encoding", "chunked")]);
     check_broken(&agent, &[&chunked, &b"XYZ\r\n"[..]].concat(), "400 15 I103");
     let lengths = [("Content-Length", "5"), ("Content-Length", "6")];
-    check_broken(&agent, &[&head("POST", &path, &lengths), &b"<a/>  "[..]].concat(), "400 -1 ");
-    check_broken(&agent, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "400 -1 ");
+    check_broken(&agent, &[&head("POST", &path, &lengths), &b"<a/>  "[..]].concat(), "400 15 I143");
+    check_broken(&agent, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "400 15 I143");
     check_broken(&agent, &head("GET", &path, &[]), "405 15 I106");
     check_broken(&agent, &head("POST", "/v2/messages", &[("Content-Length", "0")]), "404 13 I105");
     let long = "a".repeat(1_000_000);
-    check_broken(&agent, &head("POST", &path, &[("X-Long", &long)]), "431 -1 ");
+    check_broken(&agent, &head("POST", &path, &[("X-Long", &long)]), "431 15 I142");
 
     assert_eq!(his::send(agent.his(), &message).expect("the agent answers").status, 200);
 }
@@ -201,7 +205,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Status, annex A's number and codes; or the version of a SOAP fault.
-fn summary(answer: &Answer) -> String {
+pub(crate) fn summary(answer: &Answer) -> String {
     let text = answer.text();
     let soap_11 = "xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\"";
     if text.contains(":Fault>") {

@@ -63,6 +63,35 @@ parameters = ["psJSONStr"]
 to = "checks"
 "#;
 
+/// Two services, of other clients, whose calls one channel reads.
+const SHARED: &str = r#"
+[[channel]]
+name = "old"
+mappings = ["platform/"]
+[channel.soap]
+namespace = "urn:old"
+[[channel.soap.operation]]
+name = "CallInterface"
+parameters = ["msgHeader", "msgBody"]
+channel = "platform"
+
+[[channel]]
+name = "new"
+mappings = ["platform/"]
+[channel.soap]
+namespace = "urn:new"
+[[channel.soap.operation]]
+name = "CallInterface"
+parameters = ["msgHeader", "msgBody"]
+results = ["code:c", "r"]
+channel = "platform"
+[[channel.soap.operation]]
+name = "Check"
+parameters = ["msgHeader", "msgBody"]
+channel = "platform"
+to = "checks"
+"#;
+
 const V11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 const V12: &str = "http://www.w3.org/2003/05/soap-envelope";
 const XML: (&str, &str) = ("Content-Type", "text/xml; charset=utf-8");
@@ -237,6 +266,29 @@ fn what_a_body_calls_decides_its_road_and_the_address_only_what_calls_nothing() 
     let message = envelope(V11, "CallInterface", namespace);
     says(&at("Check", "text/xml", &message), 200, "CallInterfaceResult");
     assert_eq!(agent.readiness()["outbox"]["next_seq"], 7);
+}
+
+#[test]
+fn the_service_that_was_called_answers_whoever_else_leads_to_the_same_channel() {
+    let agent = Agent::start(Setup { channels: SHARED.to_owned(), ..Setup::files() });
+    let call = |service: &str, operation: &str, content_type: &str| {
+        let body = envelope(V11, operation, &format!(" xmlns=\"urn:{service}\""));
+        post(
+            &agent,
+            &format!("/soap/{service}"),
+            &[("Content-Type", content_type)],
+            body.as_bytes(),
+        )
+    };
+    let result = "<CallInterfaceResponse xmlns=\"urn:old\"><CallInterfaceResult>";
+    says(&call("old", "CallInterface", "text/xml"), 200, result);
+    let result = "<CallInterfaceResponse xmlns=\"urn:new\"><c>0</c><r>";
+    says(&call("new", "CallInterface", "text/xml"), 200, result);
+    // What the door notes, no caller can say.
+    says(&call("new", "CallInterface", "text/xml; service=old"), 200, result);
+    says(&call("new", "Check", "text/xml"), 200, "<CheckResponse xmlns=\"urn:new\"><CheckResult>");
+    let unknown = post(&agent, "/soap/new", &[XML], b"<a");
+    fault(&unknown, V11, "D3");
 }
 
 #[test]

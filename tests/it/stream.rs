@@ -263,7 +263,7 @@ fn value(inside: &str) -> Value {
     if items.is_empty() { Value::Object(members) } else { Value::Array(items) }
 }
 
-fn memory_kib(agent: &Agent, what: &str) -> u64 {
+pub(crate) fn memory_kib(agent: &Agent, what: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", agent.pid())).expect("it runs");
     let line = status.lines().find(|it| it.starts_with(what)).unwrap_or_default();
     line.split_ascii_whitespace().nth(1).and_then(|it| it.parse().ok()).unwrap_or(0)

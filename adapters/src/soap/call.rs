@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::service::{SoapOperation, SoapReply, SoapService};
 use super::{SoapCall, SoapVersion, elements, fault_at};
-use crate::codes::{NO_OPERATION, UNKNOWN_OPERATION, WRONG_NAMESPACE};
+use crate::Limits;
+use crate::codes::{NO_OPERATION, TEXT_TOO_LONG, UNKNOWN_OPERATION, WRONG_NAMESPACE};
 use crate::document::{Content, Document, Kind, NodeId};
 use crate::error::DecodeError;
 
@@ -29,11 +30,11 @@ pub(super) fn take_any(
 
 /// The same for a service that is known.
 pub(super) fn take_of(
-    service: &SoapService,
-    action: Option<&str>,
+    (service, action): (&SoapService, Option<&str>),
     document: &mut Document,
     body: NodeId,
     version: SoapVersion,
+    limits: &Limits,
 ) -> Result<SoapCall, DecodeError> {
     let first = elements(document, body).next();
     let (operation, is_wrapped) = find(service, action, document, first).ok_or_else(|| {
@@ -45,7 +46,7 @@ pub(super) fn take_of(
         .namespace_for(written)
         .ok_or_else(|| fault_at(&WRONG_NAMESPACE, document, first.unwrap_or(body)))?
         .to_owned();
-    follow_references(document, body, is_wrapped.then_some(first).flatten());
+    follow_references(document, body, is_wrapped.then_some(first).flatten(), limits)?;
     match first {
         Some(first) if is_wrapped => {
             let wrapper = innermost(operation, document, first);
@@ -131,15 +132,22 @@ fn name_parameters(operation: &SoapOperation, document: &mut Document) {
 }
 
 /// In rpc/encoded a parameter may be a reference to an element behind the operation. The elements
-/// are gone through once: a body can hold as many references as a document can hold nodes.
-fn follow_references(document: &mut Document, body: NodeId, operation: Option<NodeId>) {
-    let Some(operation) = operation else { return };
+/// are gone through once: a body can hold as many references as a document can hold nodes. All that is
+/// referred to may be as long as one value: whoever reads the parameters reads it as often as it is
+/// referred to.
+fn follow_references(
+    document: &mut Document,
+    body: NodeId,
+    operation: Option<NodeId>,
+    limits: &Limits,
+) -> Result<(), DecodeError> {
+    let Some(operation) = operation else { return Ok(()) };
     let referring: Vec<(NodeId, &str)> = elements(document, operation)
         .filter(|it| document.content(*it) == Content::Empty)
         .filter_map(|it| reference(document, it).map(|to| (it, to)))
         .collect();
     if referring.is_empty() {
-        return;
+        return Ok(());
     }
     let mut by_id = BTreeMap::new();
     // The operation itself is no target: a parameter would then be its own descendant.
@@ -150,9 +158,16 @@ fn follow_references(document: &mut Document, body: NodeId, operation: Option<No
     }
     let found = referring.into_iter().filter_map(|(it, to)| Some((*by_id.get(to)?, it)));
     let found: Vec<(NodeId, NodeId)> = found.collect();
+    let mut bytes = 0;
     for (target, parameter) in found {
+        bytes += document.value(target).map_or(0, str::len);
+        if bytes > limits.text_bytes_max {
+            let error = fault_at(&TEXT_TOO_LONG, document, parameter);
+            return Err(error.with_limit(limits.text_bytes_max));
+        }
         document.share_content(target, parameter);
     }
+    Ok(())
 }
 
 fn reference(document: &Document, parameter: NodeId) -> Option<&str> {

@@ -196,6 +196,12 @@ impl<'d> Whole<'d> {
 
     /// Names and elements of the parts of an operation's message.
     fn parts(&self, operation: &str, direction: &'static str) -> Vec<(String, String)> {
+        let told =
+            |it: &At<'d>| (text(*it, "name").to_owned(), local(text(*it, "element")).to_owned());
+        self.parts_at(operation, direction).iter().map(told).collect()
+    }
+
+    fn parts_at(&self, operation: &str, direction: &'static str) -> Vec<At<'d>> {
         let port = self
             .of(WSDL, "portType")
             .flat_map(|it| inside(it, WSDL, "operation"))
@@ -204,9 +210,21 @@ impl<'d> Whole<'d> {
             .and_then(|it| inside(it, WSDL, direction).next())
             .map(|it| local(text(it, "message")));
         let message = message.and_then(|it| self.named(WSDL, "message", it));
-        let told =
-            |it: At<'d>| (text(it, "name").to_owned(), local(text(it, "element")).to_owned());
-        message.map(|it| inside(it, WSDL, "part").map(told).collect()).unwrap_or_default()
+        message.map(|it| inside(it, WSDL, "part").collect()).unwrap_or_default()
+    }
+
+    /// The parts of a message of rpc are the parameters themselves.
+    fn rpc_parts(
+        &self,
+        operation: &str,
+        direction: &'static str,
+        doubts: &mut Vec<String>,
+    ) -> Vec<String> {
+        let parts = self.parts_at(operation, direction);
+        for part in &parts {
+            doubts.extend(doubt_of_type(operation, direction, *part));
+        }
+        parts.into_iter().map(|it| text(it, "name").to_owned()).collect()
     }
 
     fn operation(
@@ -221,9 +239,7 @@ impl<'d> Whole<'d> {
         let names = |direction, doubts: &mut Vec<String>| match service.style {
             SoapStyle::Document => self.children(name, direction, doubts),
             SoapStyle::Bare => self.parts(name, direction).into_iter().map(|it| it.1).collect(),
-            SoapStyle::Rpc | SoapStyle::Encoded => {
-                self.parts(name, direction).into_iter().map(|it| it.0).collect::<Vec<_>>()
-            }
+            SoapStyle::Rpc | SoapStyle::Encoded => self.rpc_parts(name, direction, doubts),
         };
         let parameters = names("input", doubts);
         let mut results = names("output", doubts);
@@ -283,26 +299,60 @@ impl<'d> Whole<'d> {
             of => self.named(SCHEMA, "complexType", of).unwrap_or(element),
         };
         let mut names = Vec::new();
-        for child in descendants(inner)
-            .into_iter()
-            .filter(|it| is(*it, SCHEMA, "element") && it.1 != inner.1)
-        {
-            let name = match text(child, "name") {
-                "" => local(text(child, "ref")),
-                name => name,
-            };
-            let kind = local(text(child, "type"));
-            if !kind.is_empty() && !SIMPLE.contains(&kind) {
-                doubts.push(format!("{operation} 的 {name} 是 {kind} 类型，不是字符串：WSDL 里会写成字符串，请核对客户端"));
-            }
-            names.push(name.to_owned());
+        for child in outermost_elements(inner) {
+            doubts.extend(doubt_of_type(operation, direction, child));
+            names.push(name_of(child).to_owned());
         }
         names
     }
 }
 
+/// What is unsure about a parameter or a result that is no string: it will be described as one. Of
+/// parameters, numbers and the like are read from a text like any string; a client that reads a number
+/// from a result stumbles over a text.
+fn doubt_of_type(operation: &str, direction: &str, at: At<'_>) -> Option<String> {
+    let name = name_of(at);
+    let kind = match local(text(at, "type")) {
+        "" if descendants(at).into_iter().any(|it| is(it, SCHEMA, "complexType")) => "complexType",
+        kind => kind,
+    };
+    let (what, is_sure) = match direction {
+        "output" => ("结果", matches!(kind, "" | "string")),
+        _ => ("参数", kind.is_empty() || SIMPLE.contains(&kind)),
+    };
+    let doubt = || {
+        format!(
+            "{operation} 的{what} {name} 是 {kind} 类型，不是字符串：WSDL 里会写成字符串，请核对客户端"
+        )
+    };
+    (!is_sure).then(doubt)
+}
+
 /// Types that are read from a text like any string.
 const SIMPLE: [&str; 6] = ["string", "int", "integer", "long", "boolean", "decimal"];
+
+fn name_of(at: At<'_>) -> &str {
+    match text(at, "name") {
+        "" => local(text(at, "ref")),
+        name => name,
+    }
+}
+
+/// The elements inside, but not those inside of these.
+fn outermost_elements((document, id): At<'_>) -> Vec<At<'_>> {
+    let mut found = Vec::new();
+    let mut next = vec![id];
+    while let Some(node) = next.pop() {
+        if node != id && is((document, node), SCHEMA, "element") {
+            found.push((document, node));
+            continue;
+        }
+        let children: Vec<NodeId> =
+            document.children(node).filter(|it| document.kind(*it) == Kind::Element).collect();
+        next.extend(children.into_iter().rev());
+    }
+    found
+}
 
 fn text<'d>((document, id): At<'d>, name: &str) -> &'d str {
     attribute(document, id, name).unwrap_or_default().trim()

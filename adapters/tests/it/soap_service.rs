@@ -57,6 +57,16 @@ fn references_are_followed_in_bounded_time() {
     let told = picture(body(&inner).as_bytes(), "text/xml");
     assert_eq!(told.matches(" a=b").count(), 20_000);
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    // A long text counts as often as it is referred to: so often it will be read.
+    let long = |times| {
+        let inner = format!(
+            "<CallInterface xmlns='http://tempuri.org/'>{}</CallInterface><r id='z'>{}</r>",
+            "<a href='#z'/>".repeat(times),
+            "b".repeat(1 << 20),
+        );
+        picture(body(&inner).as_bytes(), "text/xml").chars().take(13).collect::<String>()
+    };
+    assert_eq!([long(10), long(11)], ["CallInterface", "D108"]);
     // What would hold itself stays empty.
     let inner =
         "<CallInterface xmlns='http://tempuri.org/' id='z'><msgBody href='#z'/></CallInterface>";
@@ -173,11 +183,38 @@ fn what_a_description_leaves_unsure_is_told() {
     assert_eq!(
         imported.doubts,
         [
-            "CallInterface 的 msgBody 是 DataSet 类型，不是字符串：WSDL 里会写成字符串，请核对客户端",
+            "CallInterface 的参数 msgBody 是 DataSet 类型，不是字符串：WSDL 里会写成字符串，请核对客户端",
             "CallInterface 有 2 个结果：猜最后一个放正文，其余放代码，请核对 results"
         ]
     );
     assert_eq!(*imported.service.operations[0].reply, several);
+    // What a client reads as a number, or as parts, it cannot read from a string.
+    let doubted = |style: SoapStyle, from: &str, to: &str| {
+        let service = SoapService { style, ..service.clone() };
+        let text = wsdl(&service, "http://h/x");
+        assert!(text.contains(from), "{text}");
+        let text = text.replace(from, to);
+        let imported = import_wsdl(&[text.as_bytes()]).expect("XML").expect("SOAP");
+        let operation = imported.service.operations[0].clone();
+        (imported.doubts[0].clone(), operation.parameters.join(" "))
+    };
+    let result = "<xsd:element name=\"returnXml\" type=\"xsd:";
+    let (doubt, _) =
+        doubted(SoapStyle::Document, &format!("{result}string\""), &format!("{result}int\""));
+    assert!(doubt.starts_with("CallInterface 的结果 returnXml 是 int 类型"), "{doubt}");
+    let part = "<wsdl:part name=\"msgBody\" type=\"xsd:";
+    let (doubt, _) = doubted(
+        SoapStyle::Rpc,
+        &format!("{part}string\""),
+        "<wsdl:part name=\"msgBody\" type=\"t:Rows\"",
+    );
+    assert!(doubt.starts_with("CallInterface 的参数 msgBody 是 Rows 类型"), "{doubt}");
+    let simple = "name=\"msgBody\" type=\"xsd:string\" minOccurs=\"0\"/>";
+    let nested = "name=\"msgBody\"><xsd:complexType><xsd:sequence><xsd:element name=\"row\" \
+        type=\"xsd:string\"/></xsd:sequence></xsd:complexType></xsd:element>";
+    let (doubt, parameters) = doubted(SoapStyle::Document, simple, nested);
+    assert!(doubt.starts_with("CallInterface 的参数 msgBody 是 complexType 类型"), "{doubt}");
+    assert_eq!(parameters, "msgHeader msgBody");
     let imports =
         b"<a><import location='b.wsdl'/><x:include xmlns:x='u' schemaLocation='c.xsd'/></a>";
     assert_eq!(wsdl_imports(imports).expect("XML"), ["b.wsdl", "c.xsd"]);

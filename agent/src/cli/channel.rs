@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             imported.doubts.append(&mut doubts);
             say!("{}", channel(&imported, name, mappings).trim_end());
             for doubt in &imported.doubts {
-                eprintln!("没有把握：{doubt}");
+                eprintln!("没有把握：{}", one_line(doubt));
             }
             Exit::Ok
         }
@@ -99,7 +99,7 @@ fn channel(imported: &SoapImport, name: &str, mappings: &[String]) -> String {
     let service = &imported.service;
     let mut out = format!("[[channel]]\nname = {}\nmappings = {}\n", quoted(name), list(mappings));
     for doubt in &imported.doubts {
-        let _ = writeln!(out, "# 没有把握：{doubt}");
+        let _ = writeln!(out, "# 没有把握：{}", one_line(doubt));
     }
     let _ = write!(
         out,
@@ -152,6 +152,11 @@ fn list(texts: &[impl AsRef<str>]) -> String {
     format!("[{}]", texts.join(", "))
 }
 
+/// A vendor's text that breaks its line would go on as configuration.
+fn one_line(text: &str) -> String {
+    text.replace(|it: char| it.is_control(), " ")
+}
+
 fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
@@ -180,5 +185,18 @@ mod tests {
         assert_eq!(service(&written), service(given), "{written}");
         assert!(written.contains("paths = [\"/x/S.asmx\"]"), "{written}");
         assert!(written.contains("# 没有把握：F 有 2 个结果"), "{written}");
+    }
+
+    #[test]
+    fn a_vendors_line_breaks_do_not_become_configuration() {
+        let given = "[[channel]]\nname = \"a\"\n[channel.soap]\nnamespace = \"u\"\n[[channel.soap.operation]]\nname = \"F\"\n";
+        let config = Config::parse(
+            "agent.toml",
+            &format!("[hospital]\ncode = \"H1\"\nname = \"x\"\n{given}"),
+        );
+        let service = (*config.unwrap().channels[0].soap.as_ref().unwrap().service).clone();
+        let doubts = vec!["F\nkey = 1\r\u{85}x".to_owned()];
+        let written = channel(&SoapImport { service, path: None, doubts }, "a", &[]);
+        assert!(written.contains("# 没有把握：F key = 1  x\n"), "{written}");
     }
 }

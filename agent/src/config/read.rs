@@ -107,9 +107,18 @@ fn listen(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Listen {
     let listen = Listen {
         his: section.parsed("his", loopback(8700), address, to),
         operators: section.parsed("operators", loopback(8701), address, to),
-        connections_max: section.size("connections_max", 512, 1..=65_536, to),
+        connections_max: section.size("connections_max", 2_048, 1..=65_536, to),
         messages_max: section.size("messages_max", 256, 1..=65_536, to),
         head_timeout: section.duration("head_timeout_ms", 15_000, 100..=300_000, to),
+        head_bytes_max: section.size("head_bytes_max", 65_536, 8_192..=1_048_576, to),
+        idle_timeout: section.duration("idle_timeout_ms", 75_000, 100..=3_600_000, to),
+        answer_timeout: section.duration("answer_timeout_ms", 30_000, 100..=600_000, to),
+        bodies_bytes_max: section.size(
+            "bodies_bytes_max",
+            268_435_456,
+            1_048_576..=68_719_476_736,
+            to,
+        ),
         body_timeout: section.duration("body_timeout_ms", 30_000, 100..=600_000, to),
         stream_bytes_max: section.size(
             "stream_bytes_max",

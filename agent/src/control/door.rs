@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::callers::Seat;
-use crate::intake::http::connection;
+use crate::intake::http::{Bounds, connection};
 
 /// A bound socket that does not serve yet.
 #[derive(Debug)]
@@ -51,8 +51,12 @@ impl ControlDoor {
             let Ok(room) = Arc::clone(&connections).try_acquire_owned() else {
                 continue; // closing it says so; commands come one at a time
             };
-            let connection =
-                connection((stream, Seat::new(None)), router.clone(), HEAD_TIMEOUT, stop.clone());
+            let connection = connection(
+                (stream, Arc::new(Seat::new(None))),
+                router.clone(),
+                BOUNDS,
+                stop.clone(),
+            );
             tasks.spawn(async move {
                 connection.await;
                 drop(room);
@@ -120,5 +124,10 @@ fn clear(path: &Path) -> io::Result<()> {
 const BODY_BYTES_MAX: usize = 16 << 20;
 /// Commands at one time.
 const CONNECTIONS_MAX: usize = 16;
-/// A command sends its head at once.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// A command sends its head at once, and takes its answer.
+const BOUNDS: Bounds = Bounds {
+    head: Duration::from_secs(5),
+    head_bytes: 64 << 10,
+    idle: Duration::from_secs(5),
+    answer: Duration::from_secs(60),
+};

@@ -13,7 +13,8 @@ use crate::checks::entry::{Check, Found};
 use crate::clock;
 use crate::config::Config;
 use crate::forward::ForwardState;
-use crate::intake::{Road, http};
+use crate::intake::Road;
+use crate::intake::http::{self, Bounds};
 use crate::outbox::{Options, Outbox, WriterHandle};
 use crate::sets::Sets;
 
@@ -203,10 +204,12 @@ impl House {
 
     async fn asks(&self, path: &str, headers: &[&str]) -> Asking {
         let (theirs, mut ours) = tokio::io::duplex(1024);
-        let seat = Seat::new(Some("127.0.0.1:9".parse().unwrap()));
+        let seat = Arc::new(Seat::new(Some("127.0.0.1:9".parse().unwrap())));
         let routes = http::his_routes(&self.road);
         let patience = Duration::from_secs(5);
-        tokio::spawn(http::connection((theirs, seat), routes, patience, self.stop.clone()));
+        let bounds =
+            Bounds { head: patience, head_bytes: 64 << 10, idle: patience, answer: patience };
+        tokio::spawn(http::connection((theirs, seat), routes, bounds, self.stop.clone()));
         let headers: Vec<&str> = headers.iter().filter(|it| !it.is_empty()).copied().collect();
         let headers = headers.join("\r\n") + if headers.is_empty() { "" } else { "\r\n" };
         let named = headers.contains("Host: ");

@@ -52,7 +52,7 @@ pub(super) enum Ended {
 enum Event {
     Heard(Result<Heard, BrokerError>),
     Silence,
-    Appended(bool),
+    Appended,
     Due,
     Stop,
     Leave,
@@ -130,10 +130,17 @@ impl<'a, S: Source> Shift<'a, S> {
         let Work { window, scout, .. } = &mut *self.work;
         if self.at_end {
             scout.rest();
-        } else if self.leave_at.is_none() && (scout.is_wanted(window) || scout.is_busy(window)) {
-            scout.step(self.source, window, !self.blocked)?;
+        } else if self.blocked {
+            scout.begin_anew();
+        } else if self.leave_at.is_none() && scout.may_look(window) {
+            scout.step(self.source, window)?;
         }
         Ok(())
+    }
+
+    fn is_scouting(&self) -> bool {
+        let Work { window, scout, .. } = &*self.work;
+        !self.at_end && !self.blocked && scout.is_busy(window)
     }
 
     fn send_out(&mut self, session: &mut impl Session) {
@@ -158,15 +165,15 @@ impl<'a, S: Source> Shift<'a, S> {
             () = self.stop.cancelled(), if !leaving => Event::Stop,
             () = until(deadline) => Event::Silence,
             () = until(self.work.window.next_due()), if !leaving => Event::Due,
-            appended = self.more(), if !leaving && (self.at_end || self.work.scout.waits()) => Event::Appended(appended),
-            () = yield_now(), if !leaving && self.work.scout.is_busy(&self.work.window) => Event::Scouted,
+            () = self.more(), if !leaving && (self.at_end || self.work.scout.waits()) => Event::Appended,
+            () = yield_now(), if !leaving && self.is_scouting() => Event::Scouted,
         }
     }
 
-    /// Returns when the outbox is worth another look, and whether anything was appended.
-    async fn more(&self) -> bool {
+    /// Returns when the outbox is worth another look.
+    async fn more(&self) {
         // The time is a belt to the braces: a missed call costs a second, not the night.
-        timeout(LOOK_AGAIN, self.source.appended()).await.is_ok()
+        drop(timeout(LOOK_AGAIN, self.source.appended()).await);
     }
 
     async fn react(&mut self, event: Event) -> Result<ControlFlow<Ended>, StoreError> {
@@ -178,9 +185,9 @@ impl<'a, S: Source> Shift<'a, S> {
                     BrokerError::silent("a publisher confirm", self.options.confirm_timeout);
                 return Ok(ControlFlow::Break(self.broken(error).await?));
             }
-            Event::Appended(appended) => {
+            Event::Appended => {
                 self.at_end = false;
-                self.work.scout.look_again(appended);
+                self.work.scout.look_again();
             }
             Event::Due | Event::Scouted => (),
             Event::Stop => self.leave_at = Some(Instant::now() + self.options.drain_max),
@@ -206,7 +213,6 @@ impl<'a, S: Source> Shift<'a, S> {
             Heard::Blocked(reason) => {
                 tracing::warn!(reason, "the broker takes nothing for now");
                 self.blocked = true;
-                self.work.scout.begin_anew();
                 self.state.blocked(Some(reason));
                 Ok(())
             }

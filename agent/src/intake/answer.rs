@@ -370,6 +370,19 @@ impl Answer {
         response
     }
 
+    /// Says it as JSON in a whole response of HTTP, for a connection that ends before it was asked.
+    pub(super) fn in_bytes(self) -> Vec<u8> {
+        let retry_after = self.retry_after.map(|it| format!("retry-after: {}\r\n", it.as_secs()));
+        let (status, text) = (self.status, Value::from(self.body).to_string());
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json; charset=utf-8\r\n\
+             content-length: {}\r\nconnection: close\r\n{}\r\n",
+            text.len(),
+            retry_after.unwrap_or_default()
+        );
+        [head, text].concat().into_bytes()
+    }
+
     /// Says it as JSON: to a SOAP caller as the text of its result.
     pub(super) fn say_json(self, call: Option<&SoapCall>) -> Response {
         let Some(call) = call else { return self.say(&Dialect::Json) };

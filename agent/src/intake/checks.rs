@@ -19,14 +19,14 @@ use rules::verdict::{Bureau, Origin, RULE_BROKE};
 use rules::{Facts, Finding, InputFinding, Verdict as CheckVerdict};
 
 use super::answer::{Answer, Dialect, Fault, soap_result};
-use super::messages::{content_type, unknown_channel, unread_dialect};
+use super::messages::{Message, content_type, unknown_channel, unread_dialect};
 use super::voice::Voice;
 use super::{Road, read_body};
 use crate::checks::entry::{Check, Door};
 use crate::clock;
-use crate::pipeline::{self, Inbound, Parked, Verdict};
+use crate::pipeline::{self, Parked, Verdict};
 use crate::relay::Asked;
-use crate::sets::Sets;
+use crate::sets::{Channel, Sets};
 
 /// One check between question and answer.
 pub(super) struct Question {
@@ -277,30 +277,29 @@ pub(super) async fn check_message(
         return unknown_channel(&sets, &name, &question.id);
     };
     let content_type = content_type(&headers);
+    let say_unread = |answer: Answer| {
+        let content_type = question.content_type.as_deref();
+        let dialect = Dialect::unread(channel.services.called(content_type), content_type);
+        answer.about(&question.id).say(&dialect)
+    };
     let bytes = match read_body(&road, body).await {
         Ok(bytes) => bytes,
-        Err(answer) => {
-            let dialect = Dialect::unread(channel.soap.as_deref(), content_type.as_deref());
-            return answer.about(&question.id).say(&dialect);
-        }
+        Err(answer) => return say_unread(answer),
     };
-    let inbound = Inbound {
-        message_id: &question.id,
-        received_at: clock::now(),
-        org: &road.config.hospital.code,
-        bytes: &bytes,
-        content_type: content_type.as_deref(),
-    };
+    let message = Message::new(question.id.clone(), content_type, bytes);
     let voice = |reading| Voice {
         dialect: Dialect::Json,
         channel,
-        org: inbound.org,
-        message_id: inbound.message_id,
-        received_at: inbound.received_at,
+        org: &road.config.hospital.code,
+        message_id: &message.id,
+        received_at: message.received_at,
         reading,
         door: "check",
     };
-    match &pipeline::judge(channel, &inbound, &road.config.listen.limits) {
+    let Some(verdict) = judge(&message, &road, channel).await else {
+        return say_unread(Answer::fault(&Fault::busy()));
+    };
+    match &verdict {
         // What a code means that nobody has mapped is not known: a rule that needs it says so.
         Verdict::Accept(accepted) | Verdict::Park(Parked { accepted, .. }) => {
             let records = pipeline::records(accepted);
@@ -313,25 +312,32 @@ pub(super) async fn check_message(
             let in_dialect = voice.say_check(&judged.verdict, &told, &facts);
             let call = accepted.reading.call.as_ref();
             let answer = in_dialect.unwrap_or_else(|| question.answer(&told, call));
-            question.keep(&road, &bytes, [(facts, judged)]);
+            question.keep(&road, &message.bytes, [(facts, judged)]);
             answer
         }
         Verdict::Refuse(refusal) => {
-            let message = refusal.message.clone();
-            let fault = Fault::unacceptable(refusal.status(), refusal.code, message);
+            let told = refusal.message.clone();
+            let fault = Fault::unacceptable(refusal.status(), refusal.code, told);
             let answer = Answer::findings(&fault, &refusal.findings).about(&question.id);
             if let Some(reading) = &refusal.reading {
                 let call = reading.call.as_ref();
                 voice(Some(reading)).say_or(answer, |it| it.say_json(call))
             } else {
-                let content_type = content_type.as_deref();
-                match unread_dialect(channel, &bytes, content_type, refusal.fault) {
+                let content_type = message.content_type.as_deref();
+                match unread_dialect(channel, &message.bytes, content_type, refusal.fault) {
                     dialect @ (Dialect::SoapFault(..) | Dialect::Text) => answer.say(&dialect),
                     _ => voice(None).say(answer),
                 }
             }
         }
     }
+}
+
+/// A long body takes its turn among the messages; `None` when there is none. It would hold up the checks
+/// of all the others.
+async fn judge(message: &Message, road: &Arc<Road>, channel: &Arc<Channel>) -> Option<Verdict> {
+    let _room = if message.is_long() { Some(road.messages.try_acquire().ok()?) } else { None };
+    Some(message.judge(road, channel).await)
 }
 
 /// A JSON body as it came and as text, in whatever encoding it came.

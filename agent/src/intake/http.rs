@@ -1,7 +1,15 @@
 //! The HTTP doors: hyper's own connection builder, since only it lets every wait have its bound.
 //!
-//! A connection is taken when there is room for one more, must send the head of each request in
-//! time, and is closed in order when the agent stops: requests that were taken are answered.
+//! A connection is taken when there is room for one more or somebody can make it, must send the head of
+//! each request in time and take its answer, and is closed in order when the agent stops: requests that
+//! were taken are answered.
+
+mod bodies;
+mod crowd;
+mod pulse;
+mod told;
+mod unpack;
+mod wire;
 
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
@@ -14,11 +22,11 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -27,13 +35,32 @@ use super::answer::{Answer, Dialect, Fault};
 use super::{Road, checks, feedback, insurance, messages, operators, soap, totals};
 use crate::callers::Seat;
 use crate::{clock, dead_peer, events, openapi, query};
+use crowd::Crowd;
+pub(crate) use pulse::Pulse;
+pub(super) use unpack::CannotUnpack;
+use wire::Wire;
 
 /// A bound address that does not serve yet: ports are taken before anything runs.
 #[derive(Debug)]
 pub struct Door {
     listener: TcpListener,
-    connections: Arc<Semaphore>,
-    head_timeout: Duration,
+    crowd: Arc<Crowd>,
+    /// Room for those who are told that there is none.
+    turned_away: Arc<Semaphore>,
+    bounds: Bounds,
+}
+
+/// What a connection may take of time and of the head's bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// From the first moment of a connection, or the first byte of a request, to the end of its head.
+    pub head: Duration,
+    /// Request line and headers together.
+    pub head_bytes: usize,
+    /// Between two requests.
+    pub idle: Duration,
+    /// Without a byte of the answer being taken.
+    pub answer: Duration,
 }
 
 impl Door {
@@ -41,10 +68,12 @@ impl Door {
     pub async fn bind(
         address: SocketAddr,
         connections_max: usize,
-        head_timeout: Duration,
+        bounds: Bounds,
     ) -> std::io::Result<Door> {
         let listener = TcpListener::bind(address).await?;
-        Ok(Door { listener, connections: Arc::new(Semaphore::new(connections_max)), head_timeout })
+        let crowd = Arc::new(Crowd::new(connections_max));
+        let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
+        Ok(Door { listener, crowd, turned_away, bounds })
     }
 
     /// Where callers find it: the port may have been chosen by the system.
@@ -55,31 +84,16 @@ impl Door {
     /// Serves until told to stop, then until every request that was taken is answered.
     pub async fn serve(self, router: Router, stop: CancellationToken) {
         let tasks = TaskTracker::new();
-        loop {
-            let Some(room) = self.room(&stop).await else { break };
-            let (stream, seat) = tokio::select! {
-                accepted = self.listener.accept() => match accepted {
-                    // A receipt is one small packet: waiting to fill it would add 40 ms to every
-                    // answer. Who has gone already is found out by the connection.
-                    Ok((stream, peer)) => {
-                        drop(stream.set_nodelay(true));
-                        dead_peer::look_out(stream.as_fd());
-                        (stream, Seat::new(Some(peer)))
-                    }
-                    Err(error) => {
-                        // Out of descriptors, most likely: waiting lets others close theirs.
-                        tracing::warn!(%error, "connection not accepted");
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                        continue;
-                    }
-                },
-                () = stop.cancelled() => break,
+        while let Some((stream, peer)) = self.next(&stop).await {
+            let seat = Arc::new(Seat::new(Some(peer)));
+            let Some(place) = self.crowd.admit(&seat) else {
+                self.turn_away(stream, &tasks);
+                continue;
             };
-            let connection =
-                connection((stream, seat), router.clone(), self.head_timeout, stop.clone());
+            let connection = connection((stream, seat), router.clone(), self.bounds, stop.clone());
             tasks.spawn(async move {
                 connection.await;
-                drop::<OwnedSemaphorePermit>(room);
+                drop(place);
             });
         }
         drop(self.listener);
@@ -87,34 +101,65 @@ impl Door {
         tasks.wait().await;
     }
 
-    async fn room(&self, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
-        tokio::select! {
-            room = Arc::clone(&self.connections).acquire_owned() => room.ok(),
-            () = stop.cancelled() => None,
+    /// The next connection; none when told to stop.
+    async fn next(&self, stop: &CancellationToken) -> Option<(TcpStream, SocketAddr)> {
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = stop.cancelled() => return None,
+            };
+            match accepted {
+                // A receipt is one small packet: waiting to fill it would add 40 ms to every
+                // answer. Who has gone already is found out by the connection.
+                Ok((stream, peer)) => {
+                    drop(stream.set_nodelay(true));
+                    dead_peer::look_out(stream.as_fd());
+                    return Some((stream, peer));
+                }
+                Err(error) => {
+                    // Out of descriptors, most likely: waiting lets others close theirs.
+                    tracing::warn!(%error, "connection not accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
         }
+    }
+
+    /// Says that there is no room. In a flood not even that is said to everybody.
+    fn turn_away(&self, mut stream: TcpStream, tasks: &TaskTracker) {
+        metrics::counter!("his_agent_connections_total", "outcome" => "refused").increment(1);
+        let Ok(turn) = Arc::clone(&self.turned_away).try_acquire_owned() else { return };
+        tracing::warn!(code = "I144", "a connection was refused: all others are being answered");
+        tasks.spawn(async move {
+            let saying = async {
+                stream.write_all(&told::full()).await?;
+                stream.shutdown().await?;
+                // Closing on an unread request would reset the connection before this is heard.
+                tokio::io::copy(&mut stream.take(TURNED_AWAY_BYTES), &mut tokio::io::sink()).await
+            };
+            drop(tokio::time::timeout(TURNED_AWAY_FOR, saying).await);
+            drop(turn);
+        });
     }
 }
 
 /// Serves one connection to its end, whatever it runs over.
 pub(crate) async fn connection(
-    (stream, seat): (impl AsyncRead + AsyncWrite + Unpin + Send + 'static, Seat),
+    (stream, seat): (impl AsyncRead + AsyncWrite + Unpin + Send + 'static, Arc<Seat>),
     router: Router,
-    head_timeout: Duration,
+    bounds: Bounds,
     stop: CancellationToken,
 ) {
-    let seat = Arc::new(seat);
     let cut = seat.cut.clone();
-    let service = TowerToHyperService::new(router.map_request(
-        move |mut request: http::Request<Incoming>| {
-            request.extensions_mut().insert(Arc::clone(&seat));
-            request.map(axum::body::Body::new)
-        },
-    ));
+    let wire = Wire::new(stream, Arc::clone(&seat), bounds);
+    let answered = Arc::clone(&seat);
+    let service = router
+        .map_request(move |it: http::Request<Incoming>| bodies::request(it, &seat))
+        .map_response(move |it: Response| bodies::response(it, Arc::clone(&answered)));
     let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service)
+        .header_read_timeout(None) // the wire keeps the time, and says so
+        .max_buf_size(bounds.head_bytes)
+        .serve_connection(TokioIo::new(wire), TowerToHyperService::new(service))
         .with_upgrades();
     let mut serving = pin!(serving);
     let served = tokio::select! {
@@ -133,8 +178,10 @@ pub(crate) async fn connection(
     }
 }
 
-/// Request line and headers together; hyper answers 431 above it.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Connections that are told at one time that there is no room, and what each may take.
+const TURNED_AWAY_MAX: usize = 64;
+const TURNED_AWAY_FOR: Duration = Duration::from_secs(1);
+const TURNED_AWAY_BYTES: u64 = 64 << 10;
 
 /// What HIS callers can reach.
 pub fn his_routes(road: &Arc<Road>) -> Router {

@@ -40,7 +40,10 @@ pub(super) async fn receive(
     let Some(channel) = sets.channels.get(&channel).cloned() else {
         return unknown_channel(&sets, &channel, &message_id);
     };
-    let unread = || Dialect::unread(channel.soap.as_deref(), content_type(&headers).as_deref());
+    let unread = || {
+        let content_type = content_type(&headers);
+        Dialect::unread(channel.services.called(content_type.as_deref()), content_type.as_deref())
+    };
     let Ok(_room) = road.messages.try_acquire() else {
         return busy(&channel, &message_id, &unread());
     };
@@ -53,14 +56,7 @@ pub(super) async fn receive(
         Ok(bytes) => bytes,
         Err(answer) => return answer.about(&message_id).say(&unread()),
     };
-    let message = Message {
-        id: message_id,
-        received_at: clock::now(),
-        content_type: content_type(&headers),
-        bytes,
-        sender: None,
-        again: false,
-    };
+    let message = Message::new(message_id, content_type(&headers), bytes);
     let response = message.take(&road, &channel).await;
     metrics::histogram!("his_agent_receipt_seconds", "channel" => channel.name.to_string())
         .record(started.elapsed().as_secs_f64());
@@ -189,18 +185,24 @@ pub(super) fn refuse_framed(road: &Road, channel: &str, header: Hl7Header) -> Re
 }
 
 /// One message between its door and the disk.
-struct Message {
+pub(super) struct Message {
     /// Who is to be acknowledged, if it came over MLLP.
     sender: Option<Hl7Sender>,
-    id: String,
-    received_at: jiff::civil::DateTime,
-    content_type: Option<String>,
-    bytes: Bytes,
+    pub(super) id: String,
+    pub(super) received_at: jiff::civil::DateTime,
+    pub(super) content_type: Option<String>,
+    pub(super) bytes: Bytes,
     /// Whether it may have been taken before, under this id.
     again: bool,
 }
 
 impl Message {
+    /// What came in by HTTP just now.
+    pub(super) fn new(id: String, content_type: Option<String>, bytes: Bytes) -> Message {
+        let received_at = clock::now();
+        Message { id, received_at, content_type, bytes, sender: None, again: false }
+    }
+
     async fn take(&self, road: &Arc<Road>, channel: &Arc<Channel>) -> Response {
         let verdict = self.judge(road, channel).await;
         if sets::is_noting(road) {
@@ -215,8 +217,12 @@ impl Message {
         }
     }
 
-    async fn judge(&self, road: &Arc<Road>, channel: &Arc<Channel>) -> Verdict {
-        if self.bytes.len() <= INLINE_BYTES_MAX {
+    pub(super) fn is_long(&self) -> bool {
+        self.bytes.len() > INLINE_BYTES_MAX
+    }
+
+    pub(super) async fn judge(&self, road: &Arc<Road>, channel: &Arc<Channel>) -> Verdict {
+        if !self.is_long() {
             return self.judge_here(road, channel);
         }
         let (road, channel, message) = (Arc::clone(road), Arc::clone(channel), self.clone());
@@ -468,7 +474,7 @@ pub(super) fn unread_dialect(
     if let Some(version) = adapters::soap_version_of(bytes) {
         return Dialect::SoapFault(version, fault);
     }
-    match Dialect::unread(channel.soap.as_deref(), content_type) {
+    match Dialect::unread(channel.services.called(content_type), content_type) {
         Dialect::Json if bytes.trim_ascii_start().starts_with(b"<") => Dialect::Xml,
         Dialect::SoapFault(version, _) => Dialect::SoapFault(version, fault),
         other => other,

@@ -90,7 +90,11 @@ impl<'a> Place<'a> {
                 }
             }
         };
-        let channel = lead.and_then(|it| it.channel.as_ref()).unwrap_or(&self.channel.name);
+        let other = lead.and_then(|it| it.channel.as_ref());
+        if other.is_some() {
+            note_service(&mut headers, &self.channel.name);
+        }
+        let channel = other.unwrap_or(&self.channel.name);
         let (state, path) = (State(Arc::clone(road)), Path(channel.clone()));
         match lead.map(|it| it.to) {
             Some(LeadsTo::Checks) => checks::check_message(state, path, headers, body).await,
@@ -227,11 +231,18 @@ fn note_call(headers: &mut HeaderMap, operation: Option<&str>) {
     };
 }
 
+/// Whose service was called, for a channel that several may lead to.
+fn note_service(headers: &mut HeaderMap, channel: &str) {
+    let given = messages::content_type(headers).unwrap_or_default();
+    let noted = HeaderValue::from_str(&format!("{given}; service={channel}"));
+    headers.insert(header::CONTENT_TYPE, noted.expect("a header and a channel's name"));
+}
+
 /// A content type without the parameters that only the door writes.
 fn without_ours(given: &str) -> String {
     let is_ours = |it: &&str| {
         let name = it.split('=').next().unwrap_or_default().trim();
-        name.eq_ignore_ascii_case("operation")
+        name.eq_ignore_ascii_case("operation") || name.eq_ignore_ascii_case("service")
     };
     let kept: Vec<&str> = given.split(';').filter(|it| !is_ours(it)).collect();
     kept.join(";")
@@ -382,6 +393,7 @@ mod tests {
         check(&[("content-type", forged)], Some("F"), form);
         check(&[("content-type", forged)], None, "text/xml; charset=gbk");
         check(&[("content-type", forged)], Some("F\n"), "");
+        check(&[("content-type", "text/xml; Service=b")], None, "text/xml");
         check(&[], Some("审查"), "application/x-www-form-urlencoded; operation=审查");
     }
 }

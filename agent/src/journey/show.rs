@@ -234,7 +234,7 @@ fn decoded(road: &Road, channel: &str, original: &Original) -> Option<String> {
     let content_type = original.content_type.as_deref();
     let input = Input {
         prepare: &channel.prepare,
-        service: channel.soap.as_deref(),
+        service: channel.services.called(content_type),
         ..Input::new(&original.raw, channel.format, content_type)
     };
     adapters::source_text(&input, &road.config.listen.limits).ok()

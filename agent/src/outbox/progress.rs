@@ -10,9 +10,10 @@
 //! Confirms come out of order, so those above the cursor are kept here, as ranges, until it
 //! reaches them. A crash forgets them and they are sent once more, under the same record ids.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::writer::Position;
+use crate::ranges::Ranges;
 
 /// The state that readers, settlers and the writer share.
 #[derive(Debug, Default)]
@@ -77,7 +78,7 @@ impl Progress {
 
     /// How many records wait.
     pub(super) fn waiting(&self) -> u64 {
-        self.next_seq - self.cursor - self.early.len
+        self.next_seq - self.cursor - self.early.len()
     }
 
     /// Notes a damaged stretch. False when it is already noted.
@@ -88,47 +89,6 @@ impl Progress {
     /// The stretch could not be handed on; it will be found again.
     pub(super) fn not_set_aside(&mut self, first_seq: u64) {
         self.aside.remove(&first_seq);
-    }
-}
-
-/// Numbers as disjoint ranges that do not touch.
-#[derive(Debug, Default)]
-struct Ranges {
-    end_by_start: BTreeMap<u64, u64>,
-    /// How many numbers there are in all ranges.
-    len: u64,
-}
-
-impl Ranges {
-    fn insert(&mut self, mut from: u64, mut end: u64) {
-        // Swallow every range that overlaps or touches, from the last one on.
-        while let Some((&start, &stop)) = self.end_by_start.range(..=end).next_back() {
-            if stop < from {
-                break;
-            }
-            self.end_by_start.remove(&start);
-            self.len -= stop - start;
-            (from, end) = (from.min(start), end.max(stop));
-        }
-        self.end_by_start.insert(from, end);
-        self.len += end - from;
-    }
-
-    /// Removes the range that begins at `from` and says where it ends.
-    fn take_from(&mut self, from: u64) -> Option<u64> {
-        let end = self.end_by_start.remove(&from)?;
-        self.len -= end - from;
-        Some(end)
-    }
-
-    fn contains(&self, number: u64) -> bool {
-        self.end_of(number).is_some()
-    }
-
-    /// Where the range ends that holds a number.
-    fn end_of(&self, number: u64) -> Option<u64> {
-        let (_, &end) = self.end_by_start.range(..=number).next_back()?;
-        (number < end).then_some(end)
     }
 }
 

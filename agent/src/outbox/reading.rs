@@ -82,6 +82,36 @@ pub(super) fn read(store: &Store, span: Span) -> Result<Found, StoreError> {
     Ok(reading.found)
 }
 
+/// Shows number and lane of the records of a part of the queue, settled or not, which costs a fraction of
+/// taking them. Gives the number to go on from; `None` when something is damaged or missing, which
+/// [`read`] names.
+pub(super) fn lanes(
+    store: &Store,
+    span: Span,
+    show: &mut dyn FnMut(u64, &str),
+) -> Result<Option<u64>, StoreError> {
+    let (mut next, mut is_whole, mut scratch) = (span.from, true, Vec::new());
+    let enough = span.end.min(span.from.saturating_add(span.records_max as u64));
+    let walked = store.walk(Family::Queue, [span.floor, span.from, span.end], |key, value| {
+        let place = (Family::Queue, &key.to_be_bytes()[..]);
+        let entry = store.open_value(place, value, &mut scratch).and_then(Entry::read);
+        let Some(entry) = entry.ok().filter(|_| key <= next) else {
+            is_whole = false;
+            return ControlFlow::Break(());
+        };
+        for (seq, record) in (key..).zip(&entry.records) {
+            show(seq, record.lane);
+            next = next.max(seq + 1);
+        }
+        if next < enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    match walked {
+        Ok(()) => Ok((is_whole && next >= enough).then_some(next)),
+        Err(WalkError::Damaged(_)) => Ok(None),
+        Err(WalkError::Failed(cause)) => Err(StoreError::Failed { operation: "read", cause }),
+    }
+}
+
 /// The difference between all bytes ever stored and those before the cursor's entry.
 pub(super) fn waiting_bytes(
     store: &Store,

@@ -7,6 +7,7 @@ mod damage;
 mod doctor;
 mod formats;
 mod kept;
+mod lanes;
 mod limits;
 mod model;
 mod parked;

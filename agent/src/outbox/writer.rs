@@ -10,6 +10,7 @@
 //! known to be stored, nothing more is accepted, and the agent is expected to stop: what the disk
 //! holds can only be told by opening it again.
 
+mod lanes;
 mod letters;
 mod parking;
 mod shortage;
@@ -49,6 +50,10 @@ pub(super) struct Writer {
     lowest: u64,
     /// Files wholly below were given back.
     given_back: u64,
+    /// Lanes and numbers of the records of this group.
+    new: Vec<(u64, u64)>,
+    /// Below this number it is saved which lanes wait.
+    lanes_saved: u64,
     remember_records: u64,
 }
 
@@ -116,6 +121,8 @@ impl Writer {
             swept: 0,
             lowest,
             given_back,
+            new: Vec::new(),
+            lanes_saved: at.next_seq,
             remember_records,
         }
     }
@@ -139,6 +146,7 @@ impl Writer {
             self.commit(waiting, work)?;
         }
         self.commit(Waiting::default(), Work::default())?;
+        self.leave_lanes()?;
         self.store.sync()?;
         self.witness.sync().map_err(|error| StoreError::witness(&error))
     }
@@ -215,6 +223,7 @@ impl Writer {
             group.durability = Durability::Synced;
         }
         self.settle(&mut group, work.reclaim)?;
+        self.save_lanes(&mut group.batch);
         let Group { batch, durability, done, floor, aside, parked: _ } = group;
         if !batch.is_empty() {
             batch.write(durability)?;
@@ -307,6 +316,9 @@ impl Writer {
             let next = (self.at.next_seq, promised);
             let finding = seen.find_or_take(*identity, draft, next, submission);
             if matches!(finding, Finding::New(_)) {
+                if !draft.lane.is_empty() {
+                    self.new.push((super::lanes::hash(&draft.lane), self.at.next_seq));
+                }
                 self.at.next_seq += 1;
             }
             findings.push(finding);
@@ -374,7 +386,8 @@ impl Writer {
     }
 
     /// Lets readers see what is on disk now.
-    fn publish(&self, floor: Option<u64>) {
+    fn publish(&mut self, floor: Option<u64>) {
+        self.shared.lanes.note(self.new.drain(..), self.at.next_seq, self.at.cursor);
         let mut progress = self.shared.progress();
         let more = self.at.next_seq > progress.next_seq;
         progress.next_seq = self.at.next_seq;

@@ -28,8 +28,15 @@ const START_TIMEOUT: Duration = Duration::from_mins(2);
 const STOP_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Starts epmd and the server, notes the server's end, and on the end of stdin kills its group.
+/// A server that finds no epmd starts one as a daemon, which no kill of the group would reach: so it
+/// waits until epmd answers.
 const GUARD: &str = r#"
 epmd -address 127.0.0.1 -port "$ERL_EPMD_PORT" >epmd.log 2>&1 &
+tries=0
+until epmd -port "$ERL_EPMD_PORT" -names >names.log 2>&1 || [ "$tries" -ge 300 ]; do
+  tries=$((tries + 1))
+  sleep 0.1
+done
 { "$SERVER" >console.log 2>&1; echo "$?" >exited; } &
 read -r _
 kill -s KILL 0

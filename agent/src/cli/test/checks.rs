@@ -18,7 +18,7 @@ use super::Tally;
 use super::answers::{Tree, difference, is_out, message};
 use crate::intake::told;
 use crate::pipeline::{self, Inbound, Parked};
-use crate::sets::Channel;
+use crate::sets::{Channel, Services};
 
 /// Runs every case of a check below the tree's root; `update` writes what came out instead.
 pub(super) fn run(tree: &Tree<'_>, update: bool, tally: &mut Tally) -> Result<(), Vec<Problem>> {
@@ -47,7 +47,7 @@ fn channel(mappings: MappingSet) -> Channel {
         format: WireFormat::Auto,
         prepare: Prepare::default(),
         stream: None,
-        soap: None,
+        services: Services::default(),
         mappings,
         set: Arc::from("case"),
     }

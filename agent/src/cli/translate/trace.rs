@@ -30,7 +30,7 @@ pub(super) fn run(
     };
     let input = Input {
         prepare: &channel.prepare,
-        service: channel.soap.as_deref(),
+        service: channel.services.called(content_type),
         ..Input::new(&bytes, channel.format, content_type)
     };
     let decoded = match adapters::decode(&input, &config.listen.limits) {

@@ -141,6 +141,14 @@ impl Source for List {
         Ok(fits.cloned().collect())
     }
 
+    fn last_seq(&self) -> u64 {
+        self.0.lock().unwrap().last().map_or(0, |(it, _)| it.seq)
+    }
+
+    fn may_pass(&self, _: &Envelope, _: &dyn Fn(u64) -> bool) -> Option<bool> {
+        panic!("in a folder nobody goes past anybody")
+    }
+
     fn settle(&self, seqs: &[u64]) -> Result<(), StoreError> {
         for (envelope, settled) in self.0.lock().unwrap().iter_mut() {
             *settled |= seqs.contains(&envelope.seq);

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::super::Road;
 use super::super::answer::{Answer, Fault};
+use super::super::body::broken;
 
 /// A body in a file, which goes with this unless it is kept.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ impl Spool {
             let frame = match tokio::time::timeout_at(begun + time, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(None) => return Ok(()),
-                Ok(Some(Err(_))) => return Err(Answer::fault(&Fault::broken_body())),
+                Ok(Some(Err(error))) => return Err(Answer::fault(&broken(&error))),
                 Err(_) => return Err(Answer::fault(&Fault::slow_body(time))),
             };
             let Ok(piece) = frame.into_data() else { continue };

@@ -62,6 +62,8 @@ impl Writer {
             warn!(at.next_seq, "the refused write was made after all; a resend will find it");
         }
         self.at = at;
+        // What was refused may have been made all the same; otherwise these numbers are given out again.
+        self.new.retain(|(_, seq)| *seq < at.next_seq);
         // What was to be removed may not have been.
         self.swept = 0;
         self.publish(None);

@@ -1,0 +1,97 @@
+//! What a connection is at, and since when: its wire keeps the bounds of time by it, and the crowd at
+//! the door finds who can be sent away.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What a connection is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing came yet.
+    New,
+    /// The head of the first request has begun.
+    First,
+    /// Between two requests.
+    Idle,
+    /// The head of a further request has begun.
+    Head,
+    /// A body is coming.
+    Body,
+    /// The whole request is here.
+    Answering,
+    /// It speaks another protocol by now.
+    Beyond,
+}
+
+impl Phase {
+    const ALL: [Phase; 7] = [
+        Phase::New,
+        Phase::First,
+        Phase::Idle,
+        Phase::Head,
+        Phase::Body,
+        Phase::Answering,
+        Phase::Beyond,
+    ];
+
+    /// Nothing it ever asked was answered: nobody misses it.
+    pub(super) const fn is_stranger(self) -> bool {
+        matches!(self, Phase::New | Phase::First)
+    }
+}
+
+/// The phase of one connection, written by its task and read by the door.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    began: Instant,
+    /// Milliseconds since `began`, and the phase in the lowest three bits.
+    now: AtomicU64,
+    /// Whether something was answered before all of it was read.
+    unread: AtomicBool,
+}
+
+impl Pulse {
+    pub(crate) fn new() -> Pulse {
+        Pulse { began: Instant::now(), now: AtomicU64::new(0), unread: AtomicBool::new(false) }
+    }
+
+    /// The phase, and since when it is so.
+    pub(super) fn look(&self) -> (Phase, Instant) {
+        let now = self.now.load(Ordering::Relaxed);
+        let phase = usize::try_from(now & PHASE_BITS).ok().and_then(|it| Phase::ALL.get(it));
+        let since = self.began + Duration::from_millis(now >> PHASE_WIDTH);
+        (phase.copied().unwrap_or(Phase::Beyond), since)
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.look().0
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.now.store(since << PHASE_WIDTH | phase as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes have come. The first head's time runs from the connection's first moment.
+    pub(super) fn heard(&self) {
+        match self.phase() {
+            Phase::New => self.now.store(Phase::First as u64, Ordering::Relaxed),
+            Phase::Idle => self.enter(Phase::Head),
+            _ => {}
+        }
+    }
+
+    /// More of the request may be under way than was read.
+    pub(super) fn leave_unread(&self) {
+        self.unread.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
+    }
+}
+
+const PHASE_WIDTH: u32 = 3;
+const PHASE_BITS: u64 = (1 << PHASE_WIDTH) - 1;
