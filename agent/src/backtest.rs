@@ -21,15 +21,27 @@ use crate::history::KnownThen;
 use crate::pipeline;
 use crate::sets::{Sets, Texts, read_folder};
 
+/// A pack by its name: the files it has.
+pub(crate) type Pack = (String, Files);
+
+/// The pack of a folder, which has its name.
+pub(crate) fn pack(folder: &Path) -> Result<Pack, Vec<Problem>> {
+    let name = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let name = name.file_name().and_then(|it| it.to_str()).unwrap_or("candidate").to_owned();
+    let mut problems = Vec::new();
+    let files = read_folder(folder, &mut problems);
+    if problems.is_empty() { Ok((name, files)) } else { Err(problems) }
+}
+
 /// The rules in force, with a pack in the place of its namesake, and with these rules switched on.
 pub(crate) fn candidate(
     texts: &Texts,
-    pack: Option<&Path>,
+    pack: Option<&Pack>,
     switched_on: &[String],
 ) -> Result<Texts, Vec<Problem>> {
     let mut texts = texts.clone();
-    if let Some(folder) = pack {
-        exchange(&mut texts, folder)?;
+    if let Some(pack) = pack {
+        exchange(&mut texts, pack);
     }
     if !switched_on.is_empty() {
         let sets = rules::RuleSet::load(&texts.rules)?;
@@ -45,23 +57,14 @@ pub(crate) fn candidate(
     Ok(texts)
 }
 
-/// Puts the pack of a folder in the place of its namesake.
-fn exchange(texts: &mut Texts, folder: &Path) -> Result<(), Vec<Problem>> {
-    let name = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    let name = name.file_name().and_then(|it| it.to_str());
-    let prefix = format!("packs/{}/", name.unwrap_or("candidate"));
-    let mut problems = Vec::new();
-    let files = read_folder(folder, &mut problems);
-    if !problems.is_empty() {
-        return Err(problems);
-    }
+fn exchange(texts: &mut Texts, (name, files): &Pack) {
+    let prefix = format!("packs/{name}/");
     let kept = texts.rules.iter().filter(|(path, _)| !path.starts_with(&prefix));
     let kept: Files = kept.collect();
     texts.rules = kept;
     for (path, text) in files.iter() {
         texts.rules.insert(format!("{prefix}{path}"), text);
     }
-    Ok(())
 }
 
 /// Judges a check by both, and counts; gives what either found. `past` says what was known of the patient

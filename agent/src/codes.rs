@@ -82,6 +82,7 @@ codes! {
     "I132" "计划的写法不对" "a plan is not readable" "按提示改正；时间表是五段：分 时 日 月 星期"
     "I133" "没有这条规则，或修改的写法不对" "there is no such rule, or a change of it is not readable" "按提示改正；标识：his-agent rules list"
     "I134" "规则的修改没有地方写，或写不进" "changes of rules have no place, or cannot be written there" "在 [sets] 里写明 overlay 目录，守护进程的用户要能写"
+    "I135" "要导入的表读不出" "the table to be imported cannot be read" "按提示改正；表是 CSV（UTF-8 或 GBK）或 Excel（.xlsx），认不出的列用 --column 写明"
     "I141" "没有在时限内收完请求头" "a request's head did not come in time" "请求头要以空行结束，请一次发出；网络慢时调大 head_timeout_ms"
     "I142" "请求头太长" "the head of a request is too long" "内容放在报文里，不要放在地址或请求头里；确实需要时调大 head_bytes_max"
     "I143" "不是能读的 HTTP 请求" "what came is no HTTP request that can be read" "核对请求行、请求头和长度的写法（docs/doors-http.md）；本端口没有 TLS，地址要写 http://"

@@ -20,7 +20,7 @@ use axum::routing::{get, post};
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 
-pub(crate) use self::door::ControlDoor;
+pub(crate) use self::door::{BODY_BYTES_MAX, ControlDoor};
 use crate::intake::{self, Road};
 use crate::{
     audit, checks, clock, history, journey, keys, parked, plans, quality, query, reconcile, sets,

@@ -17,6 +17,7 @@
 //! | `book` | what is on disk |
 //! | `runner` | the task that waits, picks up and runs |
 //! | `job` | what a run does |
+//! | `once` | a back-test that no plan asked for |
 //! | `stamped` | moments as they are kept |
 //! | `routes` | what commands can ask |
 
@@ -24,6 +25,7 @@ mod book;
 mod cron;
 mod execution;
 mod job;
+mod once;
 mod plan;
 pub(crate) mod routes;
 mod runner;
@@ -49,6 +51,8 @@ pub struct Plans {
     running: Mutex<Option<String>>,
     /// There may be something to run.
     news: Notify,
+    /// Held by a back-test that somebody waits for.
+    once: Mutex<()>,
     is_stopped: AtomicBool,
 }
 

@@ -6,7 +6,10 @@
 mod archive;
 pub(crate) mod books;
 pub(crate) mod dictionary;
+pub(crate) mod import;
+pub(crate) mod logbook;
 pub(crate) mod named;
+pub(crate) mod on_trial;
 mod opening;
 mod region;
 mod reload;
@@ -14,6 +17,7 @@ pub(crate) mod routes;
 pub(crate) mod rulebook;
 mod seen;
 mod services;
+pub(crate) mod suppress;
 mod texts;
 mod trial;
 pub(crate) mod watch;

@@ -114,6 +114,12 @@ pub static CODES: &[CodeEntry] = &[
         "a family that never blocks",
         "性别、诊断与患者不符只请医生确认；把action改为confirm",
     ),
+    entry(
+        "R305",
+        "引用的本院集合不能用，这一行知识点或这条规则随它停用",
+        "a row or rule rests with the hospital's set that it names",
+        "改正或删去那个集合（rules set edit、delete），这一行随即恢复；其余规则不受影响",
+    ),
     entry("R401", "用例文件写错", "a fault in a case file", "按提示改正"),
     entry(
         "R501",
@@ -187,6 +193,7 @@ mod tests {
             include_str!("overlay.rs"),
             include_str!("overlay/apply.rs"),
             include_str!("overlay/log.rs"),
+            include_str!("overlay/set.rs"),
             include_str!("verdict.rs"),
             include_str!("contradiction.rs"),
         ]

@@ -71,6 +71,7 @@ pub mod verdict;
 mod vocabulary;
 pub mod way;
 pub mod window;
+mod work;
 mod write;
 
 pub use bounds::too_many;

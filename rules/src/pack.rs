@@ -80,10 +80,11 @@ impl RuleSet {
         rules.iter_mut().for_each(end_superseded);
         let mut warnings = overlay::apply(files, (&mut rules, &sets), &resting, &mut problems);
         setting::read(files, &packs, (&mut rules, &sets, &resting), &mut problems);
+        warnings.extend(overlay::set::rest_with_them(&mut rules, (&sets, &resting)));
         // The hospital's own come last: whatever they cost, no deadline is taken from the others.
         rules.sort_by_key(|rule| rule.family.id() == "custom");
         for rule in &rules {
-            unknown_sets(rule, &sets, &mut problems);
+            unknown_sets(rule, (&sets, &resting), &mut problems);
         }
         if !problems.is_empty() {
             return Err(problems);
@@ -304,7 +305,11 @@ fn end_superseded(rule: &mut Rule) {
 }
 
 /// A row or parameter that names a set which no pack has would silently be about nothing.
-fn unknown_sets(rule: &Rule, sets: &CodeSets, problems: &mut Vec<Problem>) {
+fn unknown_sets(
+    rule: &Rule,
+    (sets, resting): (&CodeSets, &[Resting]),
+    problems: &mut Vec<Problem>,
+) {
     let in_rows = rule.rows.iter().flat_map(|row| {
         let keys = std::iter::once(&row.key).chain(row.parameters.all_keys());
         keys.map(move |key| (key, row.line))
@@ -312,6 +317,9 @@ fn unknown_sets(rule: &Rule, sets: &CodeSets, problems: &mut Vec<Problem>) {
     let in_rule = rule.parameters.all_keys().map(|key| (key, 1));
     let of_items = in_rows.chain(in_rule).filter_map(|(key, line)| {
         let Key::Set(name) = key else { return None };
+        if overlay::set::rests(resting, name) {
+            return None; // and what names it, with it
+        }
         Some((line, sets.fault_of(name)?))
     });
     let parties = rule.parameters.party_sets();

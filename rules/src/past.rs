@@ -10,9 +10,9 @@
 //! Nothing here refuses. A record was validated before, and what cannot be read is not known.
 
 mod as_of;
-mod by_name;
 mod charged;
 mod gather;
+mod known;
 mod merge;
 mod read;
 mod seen;

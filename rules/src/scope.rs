@@ -9,7 +9,7 @@ use jiff::civil::Date;
 
 use crate::facts::{Facts, Scene};
 use crate::overlay::own::Resting;
-use crate::overlay::set::PREFIX;
+use crate::overlay::set::{PREFIX, rests};
 use crate::party::{Party, PartyKind};
 use crate::sets::CodeSets;
 use crate::text::Text;
@@ -151,11 +151,7 @@ impl Scope {
 
     /// What is wrong with the sets in it. One that rests is waited for.
     pub(crate) fn fault(&self, sets: &CodeSets, resting: &[Resting]) -> Option<String> {
-        let rests = |name: &str| {
-            let mut ids = resting.iter().filter_map(|it| it.rule.strip_prefix(PREFIX));
-            ids.any(|id| id == name)
-        };
-        let mut named = self.sets().into_iter().filter(|(_, name)| !rests(name));
+        let mut named = self.sets().into_iter().filter(|(_, name)| !rests(resting, name));
         named.find_map(|(kind, name)| sets.fault_of_parties(name, kind))
     }
 
@@ -348,7 +344,9 @@ mod tests {
         assert_eq!(fault("doctors", "set:wards"), Some(doctor.to_owned()));
         assert!(fault("doctors", "set:else").is_some_and(|it| it.starts_with("no pack has a set")));
         let resting = [Resting::new("set:else", Vec::new())];
-        assert_eq!(scope(&[("doctors", "set:else")]).fault(&sets(), &resting), None);
+        for name in ["set:else", "set:else@3"] {
+            assert_eq!(scope(&[("doctors", name)]).fault(&sets(), &resting), None);
+        }
     }
 
     /// Wards: until the end of April one, from May on all whose codes begin with 03.

@@ -304,6 +304,10 @@ pub(super) async fn check_message(
         Verdict::Accept(accepted) | Verdict::Park(Parked { accepted, .. }) => {
             let records = pipeline::records(accepted);
             let mut facts = rules::facts_from_records(&records);
+            if let Some(answer) = too_many(&facts) {
+                let (answer, call) = (answer.about(&question.id), accepted.reading.call.as_ref());
+                return voice(Some(&accepted.reading)).say_or(answer, |it| it.say_json(call));
+            }
             let insurer = question.ask_insurer(&road, &sets, Source::Records(&records), &facts);
             question.recall(&road, &mut facts).await;
             let judged = question.judge(&road, &sets, &facts, insurer).await;
@@ -338,6 +342,25 @@ pub(super) async fn check_message(
 async fn judge(message: &Message, road: &Arc<Road>, channel: &Arc<Channel>) -> Option<Verdict> {
     let _room = if message.is_long() { Some(road.messages.try_acquire().ok()?) } else { None };
     Some(message.judge(road, channel).await)
+}
+
+/// Refuses a check with a list that is longer than one check's can be, by the list's name.
+fn too_many(facts: &Facts) -> Option<Answer> {
+    let found = rules::too_many(facts);
+    let told: Vec<String> =
+        found.iter().map(|it| format!("{} {}：{}", it.path, it.found, it.expected)).collect();
+    let fault =
+        Fault::unacceptable(StatusCode::UNPROCESSABLE_ENTITY, "C105", told.first()?.clone());
+    let by_value = |it: InputFinding| schemas::Finding {
+        code: it.code,
+        severity: schemas::FindingSeverity::Reject,
+        element: it.path.clone(),
+        path: it.path,
+        found: it.found,
+        expected: it.expected,
+    };
+    let findings: Vec<schemas::Finding> = found.into_iter().map(by_value).collect();
+    Some(Answer::findings(&fault, &findings))
 }
 
 /// A JSON body as it came and as text, in whatever encoding it came.

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::civil::DateTime;
 use rules::Facts;
 
 use super::book;
@@ -105,26 +106,11 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Every check of the days, a page at a time; `false` when the agent stops.
+    /// Every check of the days; `false` when the agent stops.
     fn over_all(&mut self, sets: (&Sets, &Sets)) -> Result<bool, StoreError> {
-        let log = self.road.checks.log().ok_or(StoreError::Stopped)?;
-        let (from, to) = whole_days(self.execution.day(), self.days);
+        let span = whole_days(self.execution.day(), self.days);
         self.execution.counts = Report::new(self.rules.iter().cloned());
-        let mut after: Option<String> = None;
-        loop {
-            let (mut page, mut bytes) = (Vec::<Check>::new(), 0);
-            log.following(after.as_deref(), from, to, |check| {
-                bytes += check.request.len();
-                page.push(check);
-                let is_full = page.len() >= CHECKS_A_PAGE || bytes >= BYTES_A_PAGE;
-                if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            })?;
-            let Some(last) = page.last() else { return Ok(true) };
-            after = Some(last.check_id.clone());
-            if !self.over_page(sets, &page)? {
-                return Ok(false);
-            }
-        }
+        pages(self.road, span, |page| self.over_page(sets, page))
     }
 
     fn over_page(&mut self, sets: (&Sets, &Sets), page: &[Check]) -> Result<bool, StoreError> {
@@ -155,6 +141,30 @@ impl Work<'_> {
     }
 }
 
+/// Shows the checks of a span a page at a time, for as long as `show` goes on; says whether it saw all.
+pub(super) fn pages(
+    road: &Road,
+    (from, to): (DateTime, DateTime),
+    mut show: impl FnMut(&[Check]) -> Result<bool, StoreError>,
+) -> Result<bool, StoreError> {
+    let log = road.checks.log().ok_or(StoreError::Stopped)?;
+    let mut after: Option<String> = None;
+    loop {
+        let (mut page, mut bytes) = (Vec::<Check>::new(), 0);
+        log.following(after.as_deref(), from, to, |check| {
+            bytes += check.request.len();
+            page.push(check);
+            let is_full = page.len() >= CHECKS_A_PAGE || bytes >= BYTES_A_PAGE;
+            if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        let Some(last) = page.last() else { return Ok(true) };
+        after = Some(last.check_id.clone());
+        if !show(&page)? {
+            return Ok(false);
+        }
+    }
+}
+
 /// Runs of a plan that are too many go, the oldest first, with what they found.
 fn forget(road: &Road, plan: &str) -> Result<(), StoreError> {
     let all = book::executions(&road.outbox, Some(plan))?;
@@ -171,4 +181,4 @@ const ROWS_MAX: u64 = 5000;
 /// Runs that one plan keeps.
 const EXECUTIONS_KEPT: usize = 60;
 /// After each check as long as it took: half of one core at most, and never long.
-const PAUSE_MAX: Duration = Duration::from_millis(100);
+pub(super) const PAUSE_MAX: Duration = Duration::from_millis(100);

@@ -10,17 +10,19 @@ use axum::{Json, Router};
 use http::StatusCode;
 use jiff::ToSpan as _;
 use jiff::civil::DateTime;
+use schemas::Problem;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::execution::Execution;
 use super::plan::{Job, Plan, Wanted};
-use super::{book, lock};
+use super::{book, lock, once};
 use crate::clock;
 use crate::control::{done, failed};
 use crate::intake::Road;
 use crate::outbox::StoreError;
 use crate::pipeline;
+use crate::sets::routes::refused;
 
 pub(crate) fn routes() -> Router<Arc<Road>> {
     Router::new()
@@ -29,15 +31,19 @@ pub(crate) fn routes() -> Router<Arc<Road>> {
         .route("/admin/v1/rules/plans/{name}/enable", post(enable))
         .route("/admin/v1/rules/plans/{name}/disable", post(disable))
         .route("/admin/v1/rules/plans/{name}/run", post(run))
+        .route("/admin/v1/rules/backtest", post(once::backtest))
         .route("/admin/v1/rules/plan-runs", get(runs))
         .route("/admin/v1/rules/plan-results", get(results))
 }
 
 /// Why nothing was done.
-enum NotDone {
+pub(super) enum NotDone {
     NoPlan(String),
     NoExecution(String),
     Wrong(String),
+    /// Another one goes on.
+    Busy,
+    Rules(Vec<Problem>),
     Store(StoreError),
 }
 
@@ -48,7 +54,7 @@ impl From<StoreError> for NotDone {
 }
 
 /// Does it where waiting for the disk holds nobody up.
-async fn answer(
+pub(super) async fn answer(
     road: Arc<Road>,
     work: impl FnOnce(&Arc<Road>) -> Result<Value, NotDone> + Send + 'static,
 ) -> Response {
@@ -59,6 +65,11 @@ async fn answer(
         Err(NotDone::NoPlan(name)) => missing(format!("没有计划 {name}")),
         Err(NotDone::NoExecution(id)) => missing(format!("没有运行 {id}")),
         Err(NotDone::Wrong(reason)) => failed(StatusCode::UNPROCESSABLE_ENTITY, "I132", &[reason]),
+        Err(NotDone::Busy) => {
+            let reason = "另一次回放在运行，等它结束再试".to_owned();
+            failed(StatusCode::CONFLICT, "I132", &[reason])
+        }
+        Err(NotDone::Rules(problems)) => refused(&problems),
         Err(NotDone::Store(error)) => {
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             failed(status, error.code(), &[error.to_string()])
@@ -196,14 +207,6 @@ struct Asked {
 
 impl Asked {
     fn executions(&self, road: &Road) -> Result<Vec<Execution>, NotDone> {
-        let moment = |text: &Option<String>, days: i32| {
-            let Some(text) = text.as_deref() else { return Ok(None) };
-            let day = || pipeline::moment(&format!("{text}000000"))?.checked_add(days.days()).ok();
-            let at = pipeline::moment(text).or_else(day);
-            at.map(Some).ok_or_else(|| {
-                NotDone::Wrong("from 和 to 写成 YYYYMMDD 或 YYYYMMDDhhmmss".to_owned())
-            })
-        };
         let (from, to): (Option<DateTime>, Option<DateTime>) =
             (moment(&self.from, 0)?, moment(&self.to, 1)?);
         let mut all = book::executions(&road.outbox, self.plan.as_deref())?;
@@ -263,6 +266,15 @@ async fn results(State(road): State<Arc<Road>>, Query(asked): Query<Asked>) -> R
         Ok(json!({ "results": page, "after": null }))
     })
     .await
+}
+
+/// A moment; a day is its beginning, and so many days on when it is meant as a whole.
+pub(super) fn moment(text: &Option<String>, days: i32) -> Result<Option<DateTime>, NotDone> {
+    let Some(text) = text.as_deref() else { return Ok(None) };
+    let day = || pipeline::moment(&format!("{text}000000"))?.checked_add(days.days()).ok();
+    let at = pipeline::moment(text).or_else(day);
+    at.map(Some)
+        .ok_or_else(|| NotDone::Wrong("from 和 to 写成 YYYYMMDD 或 YYYYMMDDhhmmss".to_owned()))
 }
 
 fn is_of_rule(row: &Value, rule: Option<&str>) -> bool {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use jiff::civil::DateTime;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use super::execution::{Execution, State};
 use super::plan::{Job, Plan};
@@ -127,6 +128,48 @@ fn what_a_run_found_can_be_asked_for() {
     });
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("0 \"drug-sex\" "), "{found:?}");
+}
+
+/// What the command does in its own process, a console asks of the daemon.
+#[test]
+fn a_back_test_that_somebody_waits_for() {
+    let told = with_road(|road, _| {
+        let ask = |body: serde_json::Value| {
+            let request = http::Request::post("/admin/v1/rules/backtest")
+                .header("content-type", "application/json");
+            let request = request.body(axum::body::Body::from(body.to_string())).unwrap();
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let told = runtime.block_on(async {
+                let answer = crate::control::routes(road).oneshot(request).await.unwrap();
+                axum::body::to_bytes(answer.into_body(), 1 << 22).await.unwrap()
+            });
+            serde_json::from_slice::<serde_json::Value>(&told).unwrap()
+        };
+        let day = clock::now().date().yesterday().unwrap().strftime("%Y%m%d").to_string();
+        let span = |more: serde_json::Value| {
+            let mut body = serde_json::json!({ "from": day, "to": day });
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body
+        };
+        let pack = serde_json::json!({ "name": "starter", "files": {
+            "pack.toml": "name = \"t\"\nversion = \"1\"\nsource = \"s\"\neffective = \"2026-01-01\"\n" } });
+        [
+            ask(span(serde_json::json!({ "rules": ["drug-sex"] }))),
+            ask(span(serde_json::json!({ "pack": pack, "hits": 0 }))),
+            ask(span(serde_json::json!({ "rules": ["nobody"] }))),
+            ask(serde_json::json!({ "rules": ["drug-sex"] })),
+        ]
+    });
+    let [on, without, nobody, no_span] = &told;
+    assert_eq!(on["data"]["report"]["checks"], 1, "{on}");
+    assert_eq!(on["data"]["hits"][0]["rule_id"], "drug-sex", "{on}");
+    assert_eq!(on["data"]["is_whole"], true, "{on}");
+    let rules = without["data"]["report"]["rules"].as_array().unwrap();
+    let sex = rules.iter().find(|it| it["rule_id"] == "drug-sex").unwrap();
+    assert_eq!((&sex["before"], &sex["after"]), (&1.into(), &0.into()), "{without}");
+    assert!(without["data"]["hits_not_told"].as_u64().unwrap() > 0, "{without}");
+    assert_eq!(nobody["message"], "没有规则 nobody");
+    assert!(no_span["message"].as_str().unwrap().contains("写明 from 和 to"), "{no_span}");
 }
 
 /// What is asked of the book while a runner runs.

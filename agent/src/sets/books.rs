@@ -43,6 +43,8 @@ pub(crate) enum NotChanged {
     NoPlace(String),
     /// What was asked for is not there, or there already.
     Unfit(String),
+    /// A table that was handed over cannot be read.
+    Unread(String),
     /// The disk would not have it.
     Unwritable(String),
 }
@@ -230,8 +232,21 @@ impl Books {
         };
         let resting = sets.rules.resting().iter().filter(|it| comes_to_rest(&it.rule));
         let faults = resting.flat_map(|it| it.faults.clone());
-        let wrong: Vec<_> = ours.filter(new).cloned().chain(faults).collect();
+        let wrong = ours.filter(new).cloned().chain(faults).chain(self.comes_to_rest(&sets));
+        let wrong: Vec<_> = wrong.collect();
         if wrong.is_empty() { Ok(()) } else { Err(NotChanged::Refused(wrong)) }
+    }
+
+    /// Rows that name a set which rests are of no use; those that there were before are no news.
+    fn comes_to_rest(&self, sets: &Sets) -> Vec<Problem> {
+        let at_rest = |sets: &Sets| -> Vec<Problem> {
+            let warnings = sets.rules.warnings().iter();
+            warnings.filter(|it| it.code == "R305").cloned().collect()
+        };
+        let before: BTreeSet<String> =
+            at_rest(&self.sets).into_iter().map(|it| it.message).collect();
+        let now = at_rest(sets).into_iter().filter(|_| self.resting.is_some());
+        now.filter(|it| !before.contains(&it.message)).collect()
     }
 
     fn put(&self, name: &str, text: &str) -> Result<(), NotChanged> {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -15,25 +15,34 @@ use rules::form;
 use rules::overlay::own::Resting;
 use rules::overlay::{CellList, Change, Log, What, log_of, own};
 use rules::rule::Rule;
+use schemas::Problem;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::books::{Books, By, NotChanged};
-use super::named;
 use super::routes::refused;
 use super::{Sets, reload};
-use crate::control::{done, failed};
+use super::{import, logbook, named, on_trial, suppress};
+use crate::control::{self, done, failed};
 use crate::intake::Road;
 
 pub(crate) fn routes() -> Router<Arc<Road>> {
+    // A year's book of knowledge points is more than any other command has to say.
+    let tables = Router::new().route("/admin/v1/rules/{id}/import", post(import::import));
+    let tables = tables.layer(DefaultBodyLimit::max(control::BODY_BYTES_MAX));
     Router::new()
         .route("/admin/v1/rules", get(list))
         .route("/admin/v1/rules/schema", get(async || done(&form::schema())))
         .route("/admin/v1/rules/form", get(async || done(&form::fields())))
         .route("/admin/v1/rules/rollback", post(roll_back))
+        .route("/admin/v1/rules/changes", get(logbook::list))
+        .route("/admin/v1/rules/packs/{pack}/shadow", post(on_trial::of_pack))
         .merge(named::routes())
         .route("/admin/v1/rules/{id}", get(show).put(put).delete(remove))
         .route("/admin/v1/rules/{id}/changes", post(change))
+        .route("/admin/v1/rules/{id}/shadow", post(on_trial::of_rule))
+        .route("/admin/v1/rules/{id}/suppress", post(suppress::suppress))
+        .merge(tables)
 }
 
 /// `GET /admin/v1/rules`
@@ -115,7 +124,7 @@ pub(crate) fn changes(log: &Log, id: &str) -> Vec<Value> {
     ours.map(|it| told(it, rolled_back.contains(&it.no))).collect()
 }
 
-fn told(change: &Change, is_rolled_back: bool) -> Value {
+pub(super) fn told(change: &Change, is_rolled_back: bool) -> Value {
     let cells: BTreeMap<&str, &str> = change.cells.iter().collect();
     json!({
         "no": change.no, "at": change.at.to_string(), "author": change.author,
@@ -265,37 +274,62 @@ fn cells(given: &BTreeMap<String, String>) -> CellList {
     cells
 }
 
-/// Makes a change and takes it in.
+/// Makes a change, whose number it tells, and takes it in.
 pub(super) async fn answer(
     road: Arc<Road>,
     change: impl FnOnce(Books) -> Result<u32, NotChanged> + Send + 'static,
 ) -> Response {
+    make(road, |books| change(books).map(|no| json!({ "change": no }))).await
+}
+
+/// Makes changes, tells what came of them, and takes them in.
+pub(super) async fn make(
+    road: Arc<Road>,
+    change: impl FnOnce(Books) -> Result<Value, NotChanged> + Send + 'static,
+) -> Response {
     let work = move || {
-        let no = Books::open(&road.config).and_then(change)?;
-        Ok((no, reload(&road)))
+        let made = Books::open(&road.config).and_then(change)?;
+        Ok((made, reload(&road)))
     };
     let working: Result<Result<_, NotChanged>, _> = tokio::task::spawn_blocking(work).await;
     match working {
-        Ok(Ok((no, Ok(reloaded)))) => {
-            done(&json!({ "change": no, "digest": reloaded.digest.short() }))
+        Ok(Ok((mut made, Ok(reloaded)))) => {
+            if let Some(members) = made.as_object_mut() {
+                members.insert("digest".to_owned(), Value::from(reloaded.digest.short()));
+            }
+            done(&made)
         }
-        Ok(Ok((no, Err(problems)))) => {
-            let code = problems.first().map_or("A015", |it| it.code);
-            let mut told = vec![format!(
-                "修改 {no} 已写入，尚未生效，不要重做；改正下列问题后运行 his-agent sets reload"
-            )];
-            told.extend(problems.iter().map(ToString::to_string));
-            failed(StatusCode::SERVICE_UNAVAILABLE, code, &told)
-        }
-        Ok(Err(NotChanged::Broken(problems) | NotChanged::Refused(problems))) => refused(&problems),
-        Ok(Err(NotChanged::NoPlace(reason) | NotChanged::Unwritable(reason))) => {
+        Ok(Ok((made, Err(problems)))) => not_taken_in(&made, &problems),
+        Ok(Err(why)) => not_changed(why),
+        Err(_) => broken(),
+    }
+}
+
+fn not_taken_in(made: &Value, problems: &[Problem]) -> Response {
+    let code = problems.first().map_or("A015", |it| it.code);
+    let no = made.get("change").map_or_else(String::new, |no| format!(" {no} "));
+    let mut told = vec![format!(
+        "修改{no}已写入，尚未生效，不要重做；改正下列问题后运行 his-agent sets reload"
+    )];
+    told.extend(problems.iter().map(ToString::to_string));
+    failed(StatusCode::SERVICE_UNAVAILABLE, code, &told)
+}
+
+/// Why nothing was changed.
+pub(super) fn not_changed(why: NotChanged) -> Response {
+    let unreadable = StatusCode::UNPROCESSABLE_ENTITY;
+    match why {
+        NotChanged::Broken(problems) | NotChanged::Refused(problems) => refused(&problems),
+        NotChanged::NoPlace(reason) | NotChanged::Unwritable(reason) => {
             failed(StatusCode::SERVICE_UNAVAILABLE, "I134", &[reason])
         }
-        Ok(Err(NotChanged::Unfit(reason))) => {
-            failed(StatusCode::UNPROCESSABLE_ENTITY, "I133", &[reason])
-        }
-        Err(_) => failed(StatusCode::INTERNAL_SERVER_ERROR, "A015", &["装入时程序出错".to_owned()]),
+        NotChanged::Unfit(reason) => failed(unreadable, "I133", &[reason]),
+        NotChanged::Unread(reason) => failed(unreadable, "I135", &[reason]),
     }
+}
+
+pub(super) fn broken() -> Response {
+    failed(StatusCode::INTERNAL_SERVER_ERROR, "A015", &["装入时程序出错".to_owned()])
 }
 
 fn no_rule(id: &str) -> Response {

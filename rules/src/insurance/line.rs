@@ -1,5 +1,7 @@
 //! Reads one line of the message: an order here, a charge of the same shape at settlement there.
 
+use std::collections::HashMap;
+
 use rust_decimal::Decimal;
 
 use super::nodes;
@@ -12,6 +14,7 @@ use crate::reading::{Object, Reading};
 use crate::refunds::item_code;
 use crate::steps::{self, Steps};
 use crate::unit::Unit;
+use crate::work;
 
 /// A line; `None` when it is no object.
 pub(super) fn order(
@@ -90,29 +93,49 @@ pub(super) fn tell_apart(orders: &mut [Order]) {
 /// no line of the item is there to be lessened, before anything is paid for, the line is an order with
 /// a quantity that cannot be: the drug is judged, and the quantity is not known.
 pub(super) fn take_back(orders: &mut [Order], is_before: bool, reading: &mut Reading) {
-    for at in 0..orders.len() {
-        let (before, rest) = orders.split_at_mut(at);
-        let Some((refund, behind)) = rest.split_first_mut() else { return };
-        let Some(mut left) = refund.quantity.filter(Decimal::is_sign_negative).map(|it| -it) else {
+    let items: Vec<Option<Item>> = orders.iter().map(item).collect();
+    let standing = items.iter().zip(orders.iter()).enumerate();
+    let standing = standing.filter(|(_, (_, order))| !order.voided);
+    let last: HashMap<&Item, usize> =
+        standing.filter_map(|(at, (item, _))| Some((item.as_ref()?, at))).collect();
+    // The lines before, the nearest last, of which something is left.
+    let mut left_of: HashMap<&Item, Vec<usize>> = HashMap::new();
+    for (at, item) in items.iter().enumerate() {
+        let Some(line) = orders.get_mut(at) else { return };
+        let Some(mut left) = line.quantity.filter(Decimal::is_sign_negative).map(|it| -it) else {
+            if let Some(item) = item.as_ref().filter(|_| !line.voided && line.quantity.is_some()) {
+                left_of.entry(item).or_default().push(at);
+            }
             continue;
         };
-        refund.voided = true;
-        for order in before.iter_mut().rev().filter(|it| is_same_item(it, refund)) {
-            if left.is_zero() {
-                break;
-            }
-            let Some(quantity) = order.quantity else { continue };
-            let taken = quantity.min(left);
-            left -= taken;
-            order.voided = taken == quantity;
-            order.quantity = Some(quantity - taken);
-            let rest = |amount: Decimal| Some((amount - taken * order.price?).max(Decimal::ZERO));
-            order.amount = order.amount.and_then(rest);
+        line.voided = true;
+        let before = item.as_ref().and_then(|it| left_of.get_mut(it));
+        let was = left;
+        if let Some(before) = before {
+            take(orders, before, &mut left);
         }
         if !left.is_zero() {
-            let has_taken = refund.quantity != Some(-left);
-            let is_alone = !has_taken && !behind.iter().any(|it| is_same_item(it, refund));
-            doubt_the_quantity(refund, is_before && is_alone, reading);
+            let is_last = item.as_ref().and_then(|it| last.get(it)).is_none_or(|last| *last <= at);
+            let Some(line) = orders.get_mut(at) else { return };
+            doubt_the_quantity(line, is_before && left == was && is_last, reading);
+        }
+    }
+}
+
+/// Takes from the nearest of these lines first; what nothing is left of counts no more.
+fn take(orders: &mut [Order], from: &mut Vec<usize>, left: &mut Decimal) {
+    while !left.is_zero() {
+        work::step();
+        let Some(order) = from.last().and_then(|at| orders.get_mut(*at)) else { return };
+        let quantity = order.quantity.unwrap_or_default();
+        let taken = quantity.min(*left);
+        *left -= taken;
+        order.voided = taken == quantity;
+        order.quantity = Some(quantity - taken);
+        let rest = |amount: Decimal| Some((amount - taken * order.price?).max(Decimal::ZERO));
+        order.amount = order.amount.and_then(rest);
+        if order.voided {
+            from.pop();
         }
     }
 }
@@ -130,7 +153,33 @@ fn doubt_the_quantity(refund: &mut Order, is_order: bool, reading: &mut Reading)
     }
 }
 
-fn is_same_item(order: &Order, refund: &Order) -> bool {
-    let code = item_code(order);
-    !order.voided && code.is_some() && code == item_code(refund) && order.price == refund.price
+/// What lines share that may be set off against each other: the item and its price.
+type Item = (String, Option<Decimal>);
+
+fn item(order: &Order) -> Option<Item> {
+    item_code(order).map(|code| (code.to_owned(), order.price))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::steps_of;
+
+    /// Half a stay's lines taken back one by one: each refund finds its line without a search.
+    #[test]
+    fn ten_thousand_lines_are_taken_back_in_as_many_steps() {
+        let line = |at: u32, quantity: i64| Order {
+            rx_id: at.to_string(),
+            hospital_code: Some("A".to_owned()),
+            quantity: Some(Decimal::from(quantity)),
+            ..Order::default()
+        };
+        let charges = (0..5_000).map(|at| line(at, 1));
+        let refunds = (5_000..10_000).map(|at| line(at, -1));
+        let mut lines: Vec<Order> = charges.chain(refunds).collect();
+        let mut reading = Reading::lenient();
+        let ((), steps) = steps_of(|| take_back(&mut lines, true, &mut reading));
+        assert!(lines.iter().all(|it| it.voided) && reading.data_findings.is_empty());
+        assert!(steps <= 10_000, "{steps} steps");
+    }
 }

@@ -20,11 +20,15 @@
 //! version ends when it is rolled back, all of them when the set is removed. A set that does not fit
 //! rests, as a rule does.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use schemas::{Files, Problem};
 
 use super::log::{Change, Log, What};
 use super::own::{self, Resting};
+use crate::knowledge::{Key, Row};
+use crate::rule::Rule;
 use crate::sets::{CodeSets, Members, PINNED, SetVersion};
 use crate::tree::{Source, Table};
 
@@ -56,6 +60,53 @@ pub(crate) fn add(files: &Files, sets: &mut CodeSets, problems: &mut Vec<Problem
         }
     }
     resting
+}
+
+/// Whether a set of the hospital's own rests, by its name or that of one of its versions.
+pub(crate) fn rests(resting: &[Resting], name: &str) -> bool {
+    let set = name.split_once(PINNED).map_or(name, |(set, _)| set);
+    resting.iter().any(|it| it.rule.strip_prefix(PREFIX) == Some(set))
+}
+
+/// Lets rest what names a set that rests: a row of any pack is left out, a shipped rule whose parameters
+/// name one is off. The rest of the rules goes on.
+pub(crate) fn rest_with_them(
+    rules: &mut [Rule],
+    (sets, resting): (&CodeSets, &[Resting]),
+) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    if !resting.iter().any(|it| it.rule.starts_with(PREFIX)) {
+        return warnings;
+    }
+    let named = |key: &Key| match key {
+        Key::Set(name) if rests(resting, name) && sets.fault_of(name).is_some() => {
+            Some(name.clone())
+        }
+        _ => None,
+    };
+    for rule in rules {
+        let file = format!("packs/{}/{}.csv", rule.pack, rule.id);
+        let mut warn = |line: u32, message: String| {
+            warnings.push(Problem::warning("R305", &file, (line, 1), message));
+        };
+        if let Some(set) = rule.parameters.all_keys().find_map(named) {
+            rule.enabled = false;
+            let id = &rule.id;
+            warn(1, format!("rule `{id}` is off as long as set `{set}` rests, which it names"));
+        }
+        let of_row =
+            |row: &Row| std::iter::once(&row.key).chain(row.parameters.all_keys()).find_map(named);
+        if rule.rows.iter().any(|it| of_row(it).is_some()) {
+            Arc::make_mut(&mut rule.rows).retain(|row| {
+                let Some(set) = of_row(row) else { return true };
+                let (kind, key, id) = (row.key.kind(), row.key.text(), &rule.id);
+                let row_of = format!("row `{kind}:{key}` of rule `{id}`");
+                warn(row.line, format!("{row_of} rests with set `{set}`, which it names"));
+                false
+            });
+        }
+    }
+    warnings
 }
 
 /// The id of the set that a file holds, or what is wrong with it.
@@ -222,6 +273,45 @@ mod tests {
             "20260801",
             &format!("overlay/own/set-1.toml:1:1: {rests}: a pack has a set `aconite` already"),
         );
+    }
+
+    /// A set may come to rest by an update of the program: what a hospital hung on it in a shipped pack rests
+    /// with it, and the other rules go on.
+    #[test]
+    fn a_row_that_names_a_set_which_rests_rests_with_it() {
+        for (set, key) in [("1", "watched"), ("3", "watched"), ("3", "watched@1")] {
+            let mut files = files(&format!("define,set:watched,{set}"), "hospital:A");
+            let row = |no: u32, key: &str| {
+                format!(
+                    "{no},2026-11-22T09:00:00,赵药师,b,add,drug-sex,set,{key},,item=甲; sex=女\n"
+                )
+            };
+            let log = Log::header() + &row(1, key);
+            files.insert(log_of("starter"), log);
+            let told = RuleSet::load(&files).unwrap_or_else(|it| panic!("{it:?}"));
+            let rule = told.rules().iter().find(|it| it.id == "drug-sex").unwrap();
+            let is_there = rule.rows.iter().any(|it| it.key.text() == key);
+            assert_eq!((is_there, rule.enabled), (set == "1", true), "{set}");
+            let warned = told.warnings().iter().filter(|it| it.code == "R305");
+            let warned: Vec<String> = warned.map(ToString::to_string).collect();
+            let expected = format!(
+                "packs/starter/drug-sex.csv:2:1: warning[R305]: row `set:{key}` of rule `drug-sex` rests with set `{key}`, which it names"
+            );
+            let expected = if set == "1" { vec![] } else { vec![expected] };
+            assert_eq!(warned, expected);
+            assert!(told.rules().iter().any(|it| it.id == "long"), "the others go on");
+            // So does a shipped rule, as a whole, whose own parameters the hospital hung on it.
+            let edit =
+                format!("1,2026-11-22T09:00:00,赵药师,b,edit,early-refill,,,,exempt=set:{key}\n");
+            files.insert(log_of("insurance"), Log::header() + &edit);
+            let told = RuleSet::load(&files).unwrap_or_else(|it| panic!("{it:?}"));
+            let rule = told.rules().iter().find(|it| it.id == "early-refill").unwrap();
+            assert_eq!(rule.enabled, set == "1", "{set}");
+            // A set that nobody has ever made is a mistake, and no update's fault.
+            files.insert(log_of("starter"), Log::header() + &row(1, "never"));
+            let told = RuleSet::load(&files).map(drop).unwrap_err();
+            assert_eq!(told.iter().map(|it| it.code).collect::<Vec<_>>(), ["R110"]);
+        }
     }
 
     #[test]

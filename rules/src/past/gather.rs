@@ -9,14 +9,15 @@
 //! - What a check told is taken last: see [`seen`](super::seen()).
 //! - A laboratory result has the day of its report; when that is void, it is gone.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::civil::DateTime;
 
-use super::by_name::ByName;
 use super::charged::{self, Charge};
-use super::told::{TakenBack, is_same_line, is_same_result};
+use super::known::{Encounters, Marks, Results};
+use super::told::{Gone, TakenBack};
 use super::{Note, Noted};
 use crate::facts::{Allergy, Diagnosis, History, LabResult, Order, Patient, Stay, Surgery};
 
@@ -26,9 +27,11 @@ use crate::facts::{Allergy, Diagnosis, History, LabResult, Order, Patient, Stay,
 pub fn gather(records: Vec<Noted>, encounter: Option<&str>) -> History {
     let mut past = Past::default();
     let reports = Reports::of(&records);
-    if records.iter().any(Noted::is_of_a_check) {
-        past.taken_back = TakenBack::of(&records, |report| reports.void.contains(report));
-    }
+    let taken_back = if records.iter().any(Noted::is_of_a_check) {
+        TakenBack::of(&records, |report| reports.void.contains(report))
+    } else {
+        TakenBack::default()
+    };
     let (of_checks, told): (Vec<_>, Vec<_>) =
         latest(records).into_iter().partition(Noted::is_of_a_check);
     for record in told {
@@ -36,7 +39,7 @@ pub fn gather(records: Vec<Noted>, encounter: Option<&str>) -> History {
             past.take(note, &record.encounter, &reports);
         }
     }
-    past.index();
+    past.index(&taken_back, !of_checks.is_empty());
     for record in of_checks {
         for note in record.notes {
             past.take_of_check(note, &record.encounter);
@@ -91,16 +94,18 @@ struct Past {
     proposed: Vec<Arc<Order>>,
     surgeries: Vec<(String, Surgery)>,
     weights: Vec<(String, Patient)>,
-    taken_back: TakenBack,
     visits: Vec<Visit>,
+    encounters: Encounters,
     diagnoses: Vec<(String, Diagnosis)>,
     allergies: Vec<Allergy>,
     /// The same, to be found.
     known_allergies: HashSet<Allergy>,
     labs: Vec<LabResult>,
-    /// Where diagnoses and results stand, once all records are taken.
-    diagnosed: ByName,
-    tested: ByName,
+    /// What records tell of lines, diagnoses and results, once all are taken, and took back.
+    lines: Marks,
+    diagnosed: Marks,
+    tested: Results,
+    gone: Gone,
 }
 
 /// A visit or stay, and everything that it is called.
@@ -148,39 +153,32 @@ impl Past {
     /// After all records.
     fn take_of_check(&mut self, note: Note, encounter: &str) {
         match note {
-            Note::Diagnosis(it) => {
-                let is_same = |of: &str| self.is_same_encounter(of, encounter);
-                let is_known = self
-                    .diagnosed
-                    .find(it.code.as_deref(), it.name.as_deref())
-                    .filter_map(|at| self.diagnoses.get(at))
-                    .any(|(of, _)| is_same(of));
-                if !is_known && !self.taken_back.has_diagnosis(&it, is_same) {
-                    self.diagnosed.add(it.code.as_deref(), it.name.as_deref());
-                    self.diagnoses.push((encounter.to_owned(), it));
-                }
-            }
+            Note::Diagnosis(it) => self.take_diagnosis_of_check(it, encounter),
             Note::Allergies(found) => self.take_allergies(found),
             Note::Lab(it, _) => {
-                let is_known = self
-                    .tested
-                    .find(it.code.as_deref(), it.name.as_deref())
-                    .filter_map(|at| self.labs.get(at))
-                    .any(|told| is_same_result(told, &it));
-                if !is_known && !self.taken_back.has_lab(&it) {
-                    self.tested.add(it.code.as_deref(), it.name.as_deref());
+                if !self.tested.have(&it) && !self.gone.has_lab(&it) {
+                    self.tested.add(&it);
                     self.labs.push(it);
                 }
             }
             Note::Person(it) => self.weights.push((encounter.to_owned(), *it)),
             Note::Proposed(mut line, true) => {
-                let is_same = |of: &str| self.is_same_encounter(of, encounter);
-                if !self.tells_of(&line, is_same) && !self.taken_back.has_line(&line, is_same) {
+                let places = self.encounters.places(encounter);
+                if !self.lines.have_line(&places, &line) && !self.gone.has_line(&line, &places) {
                     Arc::make_mut(&mut line).mdtrt_id = Some(encounter.to_owned());
                     self.proposed.push(line);
                 }
             }
             _ => {}
+        }
+    }
+
+    fn take_diagnosis_of_check(&mut self, it: Diagnosis, encounter: &str) {
+        let places = self.encounters.places(encounter);
+        let is_known = self.diagnosed.have_diagnosis(&places, &it);
+        if !is_known && !self.gone.has_diagnosis(&it, &places) {
+            self.diagnosed.add_diagnosis(&mut self.encounters, encounter, &it);
+            self.diagnoses.push((encounter.to_owned(), it));
         }
     }
 
@@ -192,33 +190,29 @@ impl Past {
         }
     }
 
-    fn index(&mut self) {
-        for (_, it) in &self.diagnoses {
-            self.diagnosed.add(it.code.as_deref(), it.name.as_deref());
+    /// Makes what records tell to be found, where somebody is going to ask for it.
+    fn index(&mut self, taken_back: &TakenBack, checks_told: bool) {
+        if !checks_told && self.sales.is_empty() {
+            return;
         }
-        for it in &self.labs {
-            self.tested.add(it.code.as_deref(), it.name.as_deref());
-        }
-    }
-
-    /// Whether an order or a charge of the encounter is about the line.
-    fn tells_of(&self, line: &Order, is_same: impl Fn(&str) -> bool) -> bool {
         let charges = self.charges.iter().map(|it| &it.line);
-        self.orders
-            .iter()
-            .chain(charges)
-            .any(|it| it.mdtrt_id.as_deref().is_some_and(&is_same) && is_same_line(it, line))
-    }
-
-    fn is_same_encounter(&self, one: &str, other: &str) -> bool {
-        let has = |it: &Visit, name: &str| it.names.iter().any(|known| known == name);
-        one == other || self.visits.iter().any(|it| has(it, one) && has(it, other))
+        for line in self.orders.iter().chain(charges) {
+            if let Some(of) = &line.mdtrt_id {
+                self.lines.add_line(&mut self.encounters, of, line);
+            }
+        }
+        for (of, it) in &self.diagnoses {
+            self.diagnosed.add_diagnosis(&mut self.encounters, of, it);
+        }
+        self.labs.iter().for_each(|it| self.tested.add(it));
+        self.gone = taken_back.index(&mut self.encounters);
     }
 
     fn take_stay(&mut self, stay: Stay, names: Vec<String>) {
-        let is_same = |it: &&mut Visit| it.names.iter().any(|name| names.contains(name));
-        let Some(known) = self.visits.iter_mut().find(is_same) else {
-            self.visits.push(Visit { stay, names });
+        let at = self.encounters.visit_of(names.iter()).unwrap_or(self.visits.len());
+        let new = names.into_iter().filter(|it| self.encounters.call(at, it)).collect();
+        let Some(known) = self.visits.get_mut(at) else {
+            self.visits.push(Visit { stay, names: new });
             return;
         };
         let before = std::mem::take(&mut known.stay);
@@ -232,7 +226,7 @@ impl Past {
             planned_course: stay.planned_course.or(before.planned_course),
             transferred: stay.transferred.or(before.transferred),
         };
-        known.names.extend(names);
+        known.names.extend::<Vec<String>>(new);
     }
 
     fn seen_from(mut self, encounter: Option<&str>) -> History {
@@ -241,14 +235,15 @@ impl Past {
         let orders = latest_orders(self.orders);
         let mut orders = charged::once(orders, self.charges);
         orders.extend(sales.into_iter().chain(self.proposed));
-        for first in self.firsts {
-            if !is_known(&first, &orders) {
-                orders.push(first);
-            }
-        }
+        orders.extend(not_known(self.firsts, &orders));
         for order in &mut orders {
             let Some(of) = &order.mdtrt_id else { continue };
-            let called = if names.contains(of) { encounter } else { name_of(&self.visits, of) };
+            let called = if names.contains(of) {
+                encounter
+            } else {
+                let visit = self.encounters.visit_of([of].into_iter());
+                visit.and_then(|it| self.visits.get(it)?.stay.mdtrt_id.as_deref())
+            };
             if let Some(called) = called.filter(|it| it != of) {
                 Arc::make_mut(order).mdtrt_id = Some(called.to_owned());
             }
@@ -256,7 +251,8 @@ impl Past {
         orders.sort_by_key(|it| it.begins);
         let visits = self.visits.into_iter();
         let others = visits.filter(|it| !it.names.iter().any(|name| names.contains(name)));
-        let stays = others.map(|it| it.diagnosed(&self.diagnoses)).collect();
+        let main = main_diagnoses(&self.diagnoses);
+        let stays = others.map(|it| it.diagnosed(&main)).collect();
         let diagnoses = self.diagnoses.into_iter().filter(|(of, _)| !names.contains(of));
         History {
             since: None,
@@ -278,48 +274,68 @@ impl Past {
         let sales = std::mem::take(&mut self.sales);
         let is_told = |it: &Order| {
             let encounter = it.mdtrt_id.as_deref().unwrap_or_default();
-            self.tells_of(it, |of| self.is_same_encounter(of, encounter))
+            self.lines.have_line(&self.encounters.places(encounter), it)
         };
         sales.into_iter().filter(|it| !is_told(it)).collect()
     }
 
     /// Everything that an encounter is called.
     fn names_of(&self, encounter: &str) -> HashSet<String> {
-        let of_visit = self.visits.iter().find(|it| it.names.iter().any(|name| name == encounter));
+        let encounter = &encounter.to_owned();
+        let of_visit = self.encounters.visit_of([encounter].into_iter());
+        let of_visit = of_visit.and_then(|it| self.visits.get(it));
         let names = of_visit.into_iter().flat_map(|it| it.names.iter().cloned());
-        names.chain([encounter.to_owned()]).collect()
+        names.chain([encounter.clone()]).collect()
     }
 }
 
 impl Visit {
     /// What the records of the visit found is more than what the one that began it expected.
-    fn diagnosed(self, diagnoses: &[(String, Diagnosis)]) -> Stay {
-        let is_main = |(of, it): &&(String, Diagnosis)| {
-            let is_made = !it.suspected && !it.excluded && it.code.is_some();
-            it.main == Some(true) && is_made && self.names.contains(of)
-        };
-        let found = diagnoses.iter().find(is_main).and_then(|(_, it)| it.code.clone());
+    fn diagnosed(self, main: &HashMap<&str, (usize, &str)>) -> Stay {
+        let found = self.names.iter().filter_map(|it| main.get(it.as_str())).min();
+        let found = found.map(|(_, code)| (*code).to_owned());
         Stay { main_diagnosis: found.or(self.stay.main_diagnosis), ..self.stay }
     }
 }
 
-/// What the visit that is called so calls itself.
-fn name_of<'a>(visits: &'a [Visit], name: &str) -> Option<&'a str> {
-    let visit = visits.iter().find(|it| it.names.iter().any(|it| it == name))?;
-    visit.stay.mdtrt_id.as_deref()
+/// The first main diagnosis of each encounter, and where it stands.
+fn main_diagnoses(diagnoses: &[(String, Diagnosis)]) -> HashMap<&str, (usize, &str)> {
+    let mut main = HashMap::new();
+    for (at, (of, it)) in diagnoses.iter().enumerate() {
+        let is_made = !it.suspected && !it.excluded && it.main == Some(true);
+        if let Some(code) = it.code.as_deref().filter(|_| is_made) {
+            main.entry(of.as_str()).or_insert((at, code));
+        }
+    }
+    main
 }
 
 fn of_these<T>(all: Vec<(String, T)>, names: &HashSet<String>) -> impl Iterator<Item = T> {
     all.into_iter().filter(|(of, _)| names.contains(of)).map(|(_, it)| it)
 }
 
-/// Whether the line of a first use, or one before it, is still there.
-fn is_known(first: &Order, orders: &[Arc<Order>]) -> bool {
-    let is_same = |it: &Order| {
-        (&it.hospital_code, &it.national_code, &it.name)
-            == (&first.hospital_code, &first.national_code, &first.name)
-    };
-    orders.iter().any(|it| it.begins <= first.begins && is_same(it))
+/// First uses of which neither the line nor one before it is still there.
+fn not_known(firsts: Vec<Arc<Order>>, orders: &[Arc<Order>]) -> Vec<Arc<Order>> {
+    if firsts.is_empty() {
+        return firsts;
+    }
+    let item = |it: &Order| (it.hospital_code.clone(), it.national_code.clone(), it.name.clone());
+    let mut earliest = HashMap::new();
+    for order in orders {
+        let begins = earliest.entry(item(order)).or_insert(order.begins);
+        *begins = order.begins.min(*begins);
+    }
+    let mut new = firsts;
+    new.retain(|first| {
+        let known = earliest.entry(item(first));
+        let is_new = match &known {
+            Entry::Occupied(known) => *known.get() > first.begins,
+            Entry::Vacant(_) => true,
+        };
+        known.and_modify(|it| *it = first.begins.min(*it)).or_insert(first.begins);
+        is_new
+    });
+    new
 }
 
 /// The last order of each id in its encounter.

@@ -1,9 +1,13 @@
 //! Records in their order, and the past that is left of them.
 
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::*;
-use crate::facts::{Encounter, Facts, Group, History};
+use crate::facts::{Diagnosis, Encounter, Facts, Group, History, LabResult, Order};
+use crate::work::steps_of;
 
 const DRUG: &str = r#"outpatient_prescription R1 {"rxno":"CF1","rx_srt_no":1,"rx_detl_id":"YP1","rx_detl_name":"氨氯地平",
     "medc_days":7,"cnt":2,"drug_used_sdose":5,"rx_prsc_time":"20260501090000","mdtrt_sn":"MZ1"}"#;
@@ -171,7 +175,7 @@ fn very_much_that_was_told_is_gathered_and_merged_once() {
 }
 
 fn order_of(item: &str, number: i32) -> Order {
-    let quantity = Some(rust_decimal::Decimal::from(number));
+    let quantity = Some(Decimal::from(number));
     Order { hospital_code: Some(item.to_owned()), quantity, ..Order::default() }
 }
 
@@ -254,9 +258,8 @@ fn shown(history: &History) -> String {
     let mut parts = Vec::new();
     for it in &history.orders {
         let code = it.hospital_code.as_deref().unwrap_or("?");
-        let number = |it: Option<rust_decimal::Decimal>| {
-            it.map_or("?".to_owned(), |it| it.normalize().to_string())
-        };
+        let number =
+            |it: Option<Decimal>| it.map_or("?".to_owned(), |it| it.normalize().to_string());
         let (quantity, days) = (number(it.quantity), number(it.days));
         parts.push(format!("{} {code} x{quantity} {days}d {}", it.rx_id, day(it.begins)));
     }
@@ -421,3 +424,47 @@ fn told(kept: &[Noted], records: &[&str], from: &str, expected: &str) {
     let weight = history.weight.map(|(kg, day)| format!("; weight {kg} {}", day.unwrap()));
     assert_eq!(shown(&history) + &weight.unwrap_or_default(), expected);
 }
+
+/// A HIS that sends a line again and again, and a clinic that asks about hundreds: the work is in proportion
+/// to what is kept, not to its square.
+#[test]
+fn ten_thousand_lines_are_no_hundred_million_comparisons() {
+    let order = |at: usize, code: &str| {
+        let order = Order {
+            rx_id: format!("R{at}"),
+            hospital_code: Some(format!("{code}{at}")),
+            mdtrt_id: Some("MZ1".to_owned()),
+            ..Order::default()
+        };
+        Arc::new(order)
+    };
+    let record = |identity: usize, notes: Vec<Note>| Noted {
+        identity: identity as u64,
+        encounter: "MZ1".to_owned(),
+        notes,
+    };
+    let mut records = Vec::new();
+    for at in 0..LINES {
+        // Told, then told otherwise: the first is taken back.
+        records.push(record(at, vec![Note::Order(order(at, "A"))]));
+        records.push(record(at, vec![Note::Order(order(at, "B"))]));
+        let lab = LabResult { code: Some("CR".to_owned()), ..LabResult::default() };
+        let lab = LabResult { value: Some(Decimal::from(at)), ..lab };
+        records.push(record(LINES + at, vec![Note::Lab(lab.clone(), None)]));
+        let day = "2026-05-01".parse().unwrap();
+        let found = Diagnosis { code: Some(format!("I{at}")), ..Diagnosis::default() };
+        let notes = vec![
+            Note::Asked(day),
+            Note::Proposed(order(LINES + at, "C"), true),
+            Note::Diagnosis(found),
+            Note::Lab(LabResult { value: None, ..lab }, None),
+        ];
+        records.push(record(2 * LINES + at, notes));
+        records.push(record(3 * LINES + at, vec![Note::Sale(order(2 * LINES + at, "D"))]));
+    }
+    let (past, steps) = steps_of(|| gather(records, Some("MZ1")));
+    assert_eq!((past.orders.len(), past.labs.len()), (3 * LINES, LINES + 1));
+    assert!(steps <= 12 * LINES as u64, "{steps} steps");
+}
+
+const LINES: usize = 10_000;

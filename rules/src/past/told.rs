@@ -5,8 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::civil::DateTime;
-
+use super::known::{Encounters, Marks, Place, Results};
 use super::{Note, Noted};
 use crate::facts::{Diagnosis, LabResult, Order};
 
@@ -16,6 +15,14 @@ pub(super) struct TakenBack {
     lines: Vec<(String, Arc<Order>)>,
     diagnoses: Vec<(String, Diagnosis)>,
     labs: Vec<LabResult>,
+}
+
+/// The same, to be found.
+#[derive(Default)]
+pub(super) struct Gone {
+    lines: Marks,
+    diagnoses: Marks,
+    labs: Results,
 }
 
 impl TakenBack {
@@ -32,6 +39,19 @@ impl TakenBack {
         for it in told.into_values() {
             gone.take_results(it, &is_void);
         }
+        gone
+    }
+
+    /// Once it is known which names are one encounter's.
+    pub(super) fn index(&self, encounters: &mut Encounters) -> Gone {
+        let mut gone = Gone::default();
+        for (of, line) in &self.lines {
+            gone.lines.add_line(encounters, of, line);
+        }
+        for (of, it) in &self.diagnoses {
+            gone.diagnoses.add_diagnosis(encounters, of, it);
+        }
+        self.labs.iter().for_each(|it| gone.labs.add(it));
         gone
     }
 
@@ -57,53 +77,18 @@ impl TakenBack {
             }
         }
     }
+}
 
-    pub(super) fn has_line(&self, line: &Order, is_same: impl Fn(&str) -> bool) -> bool {
-        self.lines.iter().any(|(of, it)| is_same(of) && is_same_line(it, line))
+impl Gone {
+    pub(super) fn has_line(&self, line: &Order, places: &[Place]) -> bool {
+        self.lines.have_line(places, line)
     }
 
-    pub(super) fn has_diagnosis(&self, it: &Diagnosis, is_same: impl Fn(&str) -> bool) -> bool {
-        self.diagnoses.iter().any(|(of, gone)| is_same(of) && is_same_diagnosis(gone, it))
+    pub(super) fn has_diagnosis(&self, it: &Diagnosis, places: &[Place]) -> bool {
+        self.diagnoses.have_diagnosis(places, it)
     }
 
     pub(super) fn has_lab(&self, it: &LabResult) -> bool {
-        self.labs.iter().any(|gone| is_same_result(gone, it))
+        self.labs.have(it)
     }
 }
-
-/// A line under the same number, or of the same item: of one encounter, so that a record that calls
-/// the line otherwise still takes the place of the proposal.
-pub(super) fn is_same_line(told: &Order, proposed: &Order) -> bool {
-    let is_same = |one: Option<&str>, other: Option<&str>| one.is_some() && one == other;
-    is_same(
-        Some(&told.rx_id).filter(|it| !it.is_empty()).map(String::as_str),
-        Some(&proposed.rx_id),
-    ) || is_same(told.hospital_code.as_deref(), proposed.hospital_code.as_deref())
-        || is_same(told.national_code.as_deref(), proposed.national_code.as_deref())
-}
-
-pub(super) fn is_same_diagnosis(one: &Diagnosis, other: &Diagnosis) -> bool {
-    match (&one.code, &other.code) {
-        (Some(one), Some(other)) => one == other,
-        _ => one.name.is_some() && one.name == other.name,
-    }
-}
-
-/// The same test with the same outcome: record and check name the moment differently.
-pub(super) fn is_same_result(one: &LabResult, other: &LabResult) -> bool {
-    let is_same_test = match (&one.code, &other.code) {
-        (Some(one), Some(other)) => one == other,
-        _ => one.name.is_some() && one.name == other.name,
-    };
-    let day = |it: &LabResult| it.reported.map(DateTime::date);
-    let is_near = match (day(one), day(other)) {
-        (Some(one), Some(other)) => {
-            one.until(other).is_ok_and(|it| it.get_days().abs() <= NEAR_DAYS)
-        }
-        _ => true,
-    };
-    is_same_test && is_near && (one.value, &one.text) == (other.value, &other.text)
-}
-
-/// A result is reported, and its record sent, within so many days.
-const NEAR_DAYS: i32 = 1;

@@ -62,7 +62,8 @@ fn backtest(arguments: &Arguments) -> Result<Report, Exit> {
     let config = Config::load(&arguments.config.config).map_err(|it| tell(&it))?;
     let texts = Texts::read(&config).map_err(|it| tell(&it))?;
     let named: Vec<String> = arguments.rule.iter().cloned().collect();
-    let candidate = backtest::candidate(&texts, arguments.pack.as_deref(), &named);
+    let pack = arguments.pack.as_deref().map(backtest::pack).transpose().map_err(|it| tell(&it))?;
+    let candidate = backtest::candidate(&texts, pack.as_ref(), &named);
     let candidate = candidate.map_err(|it| tell(&it))?;
     let sets = |texts| Sets::prove(&config, texts).map_err(|it| tell(&it));
     let (old, new) = (sets(texts)?, sets(candidate)?);

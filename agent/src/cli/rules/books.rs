@@ -4,12 +4,13 @@
 use std::path::Path;
 
 use rules::overlay::{Change, Log};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::super::sets::unanswered;
 use super::super::{Exit, tell};
 use crate::config::Config;
+use crate::control::BODY_BYTES_MAX;
 use crate::control::client::{self, ControlError};
-use crate::sets::Sets;
 use crate::sets::books::{self, NotChanged};
 
 /// The logs of changes, and what they belong to.
@@ -24,11 +25,6 @@ impl Books {
         let config = Config::load(config).map_err(|it| tell(&it))?;
         let books = books::Books::open(&config).map_err(told)?;
         Ok(Books { config, books })
-    }
-
-    /// What is in force according to the files.
-    pub(super) fn sets(&self) -> &Sets {
-        &self.books.sets
     }
 
     /// The log of a pack as it is.
@@ -52,12 +48,6 @@ impl Books {
         self.take_in()
     }
 
-    /// Appends a setting to the hospital's own for a pack, if everything loads with it.
-    pub(super) fn append_setting(mut self, pack: &str, setting: &str) -> Result<(), Exit> {
-        self.books.append_setting(pack, setting).map_err(told)?;
-        self.take_in()
-    }
-
     /// Makes one change by itself, whose number it gives, and has it taken in.
     pub(super) fn change(
         self,
@@ -74,8 +64,49 @@ impl Books {
     }
 }
 
+/// Has the running daemon make a change by an order to its control socket. Where none runs, and where the
+/// order is longer than it reads, the change is made to the files.
+pub(super) fn by_daemon_or_files(
+    config: &Path,
+    (address, body): (&str, &Value),
+    by_files: impl FnOnce(books::Books) -> Result<Value, NotChanged>,
+) -> Result<Value, Exit> {
+    let config = Config::load(config).map_err(|it| tell(&it))?;
+    if fits(body) {
+        match client::post(&config.control.socket, address, body) {
+            Ok(made) => {
+                say!("已写入，已生效");
+                return Ok(made);
+            }
+            Err(ControlError::Unreachable { .. }) => {}
+            Err(error) => return Err(refused(&error)),
+        }
+    }
+    let made = books::Books::open(&config).and_then(by_files).map_err(told)?;
+    take_in(&config)?;
+    Ok(made)
+}
+
+/// Whether the daemon would read an order to its end.
+pub(super) fn fits(order: &Value) -> bool {
+    order.to_string().len() <= BODY_BYTES_MAX
+}
+
+/// Says why the daemon changed nothing; the exit code is the one that a change of the files would have had.
+pub(super) fn refused(error: &ControlError) -> Exit {
+    let exit = unanswered(error);
+    match error {
+        ControlError::Refused { status: 422, code, .. } if code == "I133" => Exit::Usage,
+        ControlError::Refused { status: 422, .. } => {
+            eprintln!("没有写入");
+            Exit::Data
+        }
+        _ => exit,
+    }
+}
+
 /// Says why nothing was changed.
-fn told(why: NotChanged) -> Exit {
+pub(super) fn told(why: NotChanged) -> Exit {
     match why {
         NotChanged::Broken(problems) => tell(&problems),
         NotChanged::Refused(problems) => {
@@ -90,6 +121,10 @@ fn told(why: NotChanged) -> Exit {
         NotChanged::Unfit(reason) => {
             eprintln!("{reason}");
             Exit::Usage
+        }
+        NotChanged::Unread(reason) => {
+            eprintln!("{reason}");
+            Exit::Data
         }
         NotChanged::Unwritable(reason) => {
             eprintln!("{reason}");

@@ -5,17 +5,19 @@
 
 mod show;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use adapters::Limits;
 use jiff::civil::Date;
-use rules::import::{Preview, Wanted, preview, read_csv};
-use rules::overlay::{CellList, Change, What};
-use sha2::{Digest as _, Sha256};
+use serde_json::{Value, json};
 
-use super::super::{ConfigArgument, Exit};
-use super::books::Books;
+use super::super::{ConfigArgument, Exit, tell};
+use super::books::{by_daemon_or_files, fits, refused, told};
 use super::overlay::By;
+use crate::config::Config;
+use crate::control::client::{self, ControlError};
+use crate::sets::books::Books;
+use crate::sets::import::{Import, read_table};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -67,79 +69,63 @@ fn import(arguments: &Arguments) -> Result<(), Exit> {
         eprintln!("{}: {error}", arguments.file.display());
         Exit::Unavailable
     })?;
-    let table = table(&arguments.file, &bytes, arguments.sheet.as_deref())?;
-    let columns = columns(&arguments.column)?;
-    let source = source(arguments);
+    let mut wanted = wanted(arguments, &bytes)?;
+    let preview = preview(arguments, &wanted)?;
+    show::show(&preview);
     if !arguments.apply {
-        let (_, sets) = arguments.config.load()?;
-        let preview = previewed(arguments, &sets.rules, &table, &columns, &source)?;
-        show::show(&preview);
         say!("以上是预览，没有写入；写入加 --apply --reason 理由");
         return Ok(());
     }
-    let books = Books::open(&arguments.config.config)?;
-    let preview = previewed(arguments, &books.sets().rules, &table, &columns, &source)?;
-    show::show(&preview);
-    apply(arguments, books, &preview, &source, &bytes)
-}
-
-fn previewed(
-    arguments: &Arguments,
-    rules: &rules::RuleSet,
-    table: &[Vec<String>],
-    columns: &[(String, String)],
-    source: &str,
-) -> Result<Preview, Exit> {
-    let Some(rule) = rules.rules().iter().find(|it| it.id == arguments.rule) else {
-        let known: Vec<_> = rules.rules().iter().map(|it| it.id.as_str()).collect();
-        eprintln!("没有规则 `{}`；有 {}", arguments.rule, known.join(", "));
-        return Err(Exit::Usage);
-    };
-    if let Some(family) = arguments.family.as_deref().filter(|it| *it != rule.family.id()) {
-        eprintln!("规则 `{}` 属于规则族 {}，不是 {family}", rule.id, rule.family.id());
-        return Err(Exit::Usage);
-    }
-    let supersedes = arguments.supersedes.as_deref();
-    let wanted = Wanted { rule, columns, source, from: arguments.from, supersedes };
-    preview(table, &wanted).map_err(|reason| {
-        eprintln!("{}: {reason}", arguments.file.display());
-        Exit::Data
-    })
-}
-
-fn apply(
-    arguments: &Arguments,
-    books: Books,
-    preview: &Preview,
-    source: &str,
-    bytes: &[u8],
-) -> Result<(), Exit> {
-    if preview.added.is_empty() && preview.changed.is_empty() && preview.ended.is_empty() {
+    let changes = ["added", "changed", "ended"].map(|it| show::count(&preview, it));
+    if changes == [0; 3] {
         say!("没有要写入的");
         return Ok(());
     }
-    let pack = books.pack_of(&arguments.rule)?;
-    let no = books.log(&pack)?.next();
-    let name = format!("import-{no}.csv");
-    let mut cells = CellList::default();
-    cells.push("file", &name);
-    cells.push("document", source);
-    cells.push("sha256", &hex(bytes));
-    if let Some(from) = arguments.from {
-        cells.push("from", &from.to_string());
-    }
-    if let Some(supersedes) = &arguments.supersedes {
-        cells.push("supersedes", supersedes);
-    }
-    let by = By {
-        author: arguments.author.clone(),
-        reason: arguments.reason.clone().unwrap_or_default(),
-    };
-    let rule = arguments.rule.clone();
-    let change = Change { no, rule, cells, ..by.begin(What::Import) };
-    books.append(&pack, &[change], &[(name, preview.rows.clone())])?;
-    say!("修改 {no}（规则包 {pack}）");
+    wanted.apply = true;
+    let made = apply(arguments, &wanted)?;
+    let member = |name: &str| made.get(name).map(Value::to_string).unwrap_or_default();
+    say!("修改 {}（规则包 {}）", member("change"), member("pack").trim_matches('"'));
     Ok(())
+}
+
+fn wanted(arguments: &Arguments, bytes: &[u8]) -> Result<Import, Exit> {
+    Ok(Import {
+        sheet: arguments.sheet.clone(),
+        columns: columns(&arguments.column)?,
+        from: arguments.from.map(|it| it.to_string()),
+        supersedes: arguments.supersedes.clone(),
+        family: arguments.family.clone(),
+        ..Import::of(bytes, source(arguments))
+    })
+}
+
+/// By what the daemon has in force; without one by the files.
+fn preview(arguments: &Arguments, wanted: &Import) -> Result<Value, Exit> {
+    let config = Config::load(&arguments.config.config).map_err(|it| tell(&it))?;
+    let order = json!(wanted);
+    if fits(&order) {
+        match client::post(&config.control.socket, &address(arguments), &order) {
+            Ok(preview) => return Ok(preview),
+            Err(ControlError::Unreachable { .. }) => {}
+            Err(error) => return Err(refused(&error)),
+        }
+    }
+    let (_, sets) = arguments.config.load()?;
+    wanted.told(&sets.rules, &arguments.rule).map_err(told)
+}
+
+fn apply(arguments: &Arguments, wanted: &Import) -> Result<Value, Exit> {
+    let reason = arguments.reason.clone().unwrap_or_default();
+    let by = By { author: arguments.author.clone(), reason };
+    let (rule, order) = (&arguments.rule, by.sign(json!(wanted)));
+    let config = &arguments.config.config;
+    by_daemon_or_files(config, (&address(arguments), &order), |books: Books| {
+        wanted.make(books, rule, &by.by())
+    })
+}
+
+fn address(arguments: &Arguments) -> String {
+    format!("/admin/v1/rules/{}/import", client::escaped(&arguments.rule))
 }
 
 /// The rows of a spreadsheet or of a text, in whatever encoding it is.
@@ -148,18 +134,13 @@ pub(super) fn table(
     bytes: &[u8],
     sheet: Option<&str>,
 ) -> Result<Vec<Vec<String>>, Exit> {
-    let read = if adapters::is_workbook(bytes) {
-        adapters::read_sheet(bytes, sheet, &LIMITS)
-    } else {
-        adapters::text(bytes, None, &LIMITS).map(|text| read_csv(&text))
-    };
-    read.map_err(|error| {
+    read_table(bytes, sheet).map_err(|error| {
         eprintln!("{}: {}", path.display(), error.message());
         Exit::Data
     })
 }
 
-fn columns(texts: &[String]) -> Result<Vec<(String, String)>, Exit> {
+fn columns(texts: &[String]) -> Result<BTreeMap<String, String>, Exit> {
     let pair = |text: &String| {
         let (ours, theirs) = text.split_once('=')?;
         Some((ours.trim().to_owned(), theirs.trim().to_owned()))
@@ -177,16 +158,3 @@ fn source(arguments: &Arguments) -> String {
     let stem = arguments.file.file_stem().map(|it| it.display().to_string());
     arguments.source.clone().or(stem).unwrap_or_default()
 }
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
-}
-
-/// A year's book of knowledge points, and then some.
-const LIMITS: Limits = Limits {
-    body_bytes_max: 512 << 20,
-    depth_max: 100,
-    nodes_max: 50_000_000,
-    attributes_max: 256,
-    text_bytes_max: 512 << 20,
-};

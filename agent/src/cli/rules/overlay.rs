@@ -6,6 +6,7 @@
 mod list;
 
 use rules::overlay::{CellList, Change, What};
+use serde_json::Value;
 
 use super::super::{ConfigArgument, Exit};
 use super::books::Books;
@@ -119,6 +120,15 @@ impl By {
     /// The same for whoever writes it.
     pub(super) fn by(&self) -> books::By {
         books::By { author: self.author.clone(), reason: self.reason.clone() }
+    }
+
+    /// An order to the daemon, signed.
+    pub(super) fn sign(&self, mut order: Value) -> Value {
+        if let Some(members) = order.as_object_mut() {
+            members.insert("author".to_owned(), Value::from(self.author.as_str()));
+            members.insert("reason".to_owned(), Value::from(self.reason.as_str()));
+        }
+        order
     }
 
     /// A change that says nothing yet.

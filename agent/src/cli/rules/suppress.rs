@@ -1,14 +1,13 @@
 //! `his-agent rules suppress`: a rule that does not speak in some departments until a day.
-//!
-//! It is a setting with an end, in the hospital's own file; on the day after, the rule speaks again
-//! by itself. Without an end and a reason nothing is suppressed.
 
 use jiff::civil::Date;
+use serde_json::json;
 
 use super::super::{ConfigArgument, Exit};
-use super::books::Books;
+use super::books::by_daemon_or_files;
 use super::overlay::By;
-use crate::clock;
+use crate::control::client;
+use crate::sets::suppress::Suppression;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -31,66 +30,13 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 }
 
 fn suppress(arguments: &Arguments) -> Result<(), Exit> {
-    if arguments.to < clock::now().date() {
-        eprintln!("{} 已经过了", arguments.to);
-        return Err(Exit::Usage);
-    }
-    let books = Books::open(&arguments.config.config)?;
-    let pack = books.pack_of(&arguments.rule)?;
-    books.append_setting(&pack, &setting(arguments, &clock::now().to_string()))?;
-    say!("{} 在 {} 停用到 {}", arguments.rule, arguments.department.join("、"), arguments.to);
+    let Arguments { config, rule, department, to, by } = arguments;
+    let wanted = Suppression { departments: department.clone(), to: to.to_string() };
+    let address = format!("/admin/v1/rules/{}/suppress", client::escaped(rule));
+    let body = by.sign(json!(wanted));
+    by_daemon_or_files(&config.config, (&address, &body), |books| {
+        wanted.make(books, rule, &by.by())
+    })?;
+    say!("{rule} 在 {} 停用到 {to}", department.join("、"));
     Ok(())
-}
-
-fn setting(arguments: &Arguments, at: &str) -> String {
-    let departments: Vec<String> = arguments.department.iter().map(|it| quoted(it)).collect();
-    let reason = format!("{}（{}，{at}）", arguments.by.reason, arguments.by.author);
-    format!(
-        "\n[[setting]]\nrules = [{}]\ndepartments = [{}]\nto = \"{}\"\nenabled = false\nreason = {}\n",
-        quoted(&arguments.rule),
-        departments.join(", "),
-        arguments.to,
-        quoted(&reason)
-    )
-}
-
-/// A JSON text is a TOML text as well.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use clap::Parser as _;
-
-    use super::*;
-
-    #[derive(Debug, clap::Parser)]
-    struct Line {
-        #[command(flatten)]
-        arguments: Arguments,
-    }
-
-    #[test]
-    fn a_setting_with_an_end() {
-        let line = [
-            "x",
-            "drug-sex",
-            "--department",
-            "0301",
-            "--department",
-            "老年\"科",
-            "--to",
-            "2026-12-31",
-            "--author",
-            "张",
-            "--reason",
-            "已沟通",
-        ];
-        let written = setting(&Line::parse_from(line).arguments, "2026-11-22T09:00:00");
-        let expected = "\n[[setting]]\nrules = [\"drug-sex\"]\ndepartments = [\"0301\", \"老年\\\"科\"]\n\
-            to = \"2026-12-31\"\nenabled = false\nreason = \"已沟通（张，2026-11-22T09:00:00）\"\n";
-        assert_eq!(written, expected);
-    }
 }

@@ -35,6 +35,42 @@ fn a_channel_has_its_own_deadline() {
     check("/v1/channels/quick/checks", PASS, long, "level -99 and why");
 }
 
+/// What a HIS sends in its own words is as long as what others send in ours.
+#[test]
+fn a_list_that_is_too_long_is_refused_in_the_channels_voice() {
+    let (head, rest) = PASS.split_once("\"ScreenDrugs\":[").unwrap();
+    let (drugs, tail) = rest.split_once("]}").unwrap();
+    let drug = drugs.split_once(",{\"RecipNo\"").unwrap().0;
+    let sent = |count: usize| {
+        let drugs: Vec<String> = (0..count)
+            .map(|at| drug.replace("\"OrderNo\":1,", &format!("\"OrderNo\":{at},")))
+            .collect();
+        format!("{head}\"ScreenDrugs\":[{}]}}{tail}", drugs.join(","))
+    };
+    let long = "deadline_ms = 60000";
+    let (status, told) = ask("/v1/channels/pass/checks", &sent(2001), long);
+    assert!(told.contains("orders 2001条：一次审查最多2000条明细"), "{status} {told}");
+    assert!(told.contains("HighestSlcode"), "in its own words: {told}");
+    let (status, told) = ask("/v1/channels/pass/checks", &sent(2), long);
+    assert!(status == 200 && !told.contains("2000条"), "{told}");
+}
+
+/// A client that JAX-WS made reads `return`, without a namespace, and nothing else; BSXml is called so.
+#[test]
+fn a_java_client_of_bsxml_gets_its_return() {
+    let envelope = include_str!("../../../../mappings/bsxml/cases/soap-with-a-head.in.xml");
+    let (status, told) = ask("/soap/java", envelope, "deadline_ms = 60000");
+    let golden = "<?xml version=\"1.0\" encoding=\"utf-8\"?><soap:Envelope \
+        xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\"><soap:Body>\
+        <m:invokeResponse xmlns:m=\"http://ws.access.example/\"><return>&lt;BSXml&gt;&lt;MsgHeader&gt;";
+    assert!(status == 200 && told.starts_with(golden), "{status} {told}");
+    let end = "&lt;/BSXml&gt;</return></m:invokeResponse></soap:Body></soap:Envelope>";
+    assert!(told.contains("&lt;ReviewLevel&gt;") && told.ends_with(end), "{told}");
+    let (_, described) = get("/soap/java?wsdl");
+    assert!(described.contains("elementFormDefault=\"unqualified\""), "{described}");
+    assert!(described.contains("name=\"return\""), "{described}");
+}
+
 /// Whatever a request with sixty patients weighs, it weighs once in the log.
 #[test]
 fn a_request_about_several_patients_is_kept_at_the_first() {
@@ -79,21 +115,31 @@ fn a_request_about_several_patients_is_kept_at_the_first() {
 /// Rules take ten milliseconds each.
 #[track_caller]
 fn check(path: &str, body: &str, of_check: &str, expected: &str) {
+    slow::every_rule_takes(Duration::from_millis(10));
+    let (_, answer) = ask(path, body, of_check);
+    slow::every_rule_takes(Duration::ZERO);
+    assert_eq!(told(&answer), expected, "{path}");
+}
+
+/// The answer's status and body.
+fn ask(path: &str, body: &str, of_check: &str) -> (u16, String) {
+    send(Request::post(path).body(Body::from(body.to_owned())).unwrap(), of_check)
+}
+
+fn get(path: &str) -> (u16, String) {
+    send(Request::get(path).header("host", "x").body(Body::empty()).unwrap(), "")
+}
+
+fn send(request: Request<Body>, of_check: &str) -> (u16, String) {
     let folder = tempfile::tempdir().unwrap();
-    let told =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(
-            async {
-                let (road, writer) = road(folder.path(), of_check);
-                slow::every_rule_takes(Duration::from_millis(10));
-                let request = Request::post(path).body(Body::from(body.to_owned())).unwrap();
-                let answer = his_routes(&road).oneshot(request).await.unwrap();
-                slow::every_rule_takes(Duration::ZERO);
-                let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
-                drop(writer);
-                told(str::from_utf8(&body).unwrap())
-            },
-        );
-    assert_eq!(told, expected, "{path}");
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let (road, writer) = road(folder.path(), of_check);
+        let answer = his_routes(&road).oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        drop(writer);
+        (status, str::from_utf8(&body).unwrap().to_owned())
+    })
 }
 
 fn told(body: &str) -> String {
@@ -121,7 +167,12 @@ fn road(folder: &std::path::Path, of_check: &str) -> (Arc<Road>, crate::outbox::
     let text = format!(
         "[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = {outbox:?}\n[check]\n{of_check}\n\
          [[channel]]\nname = \"pass\"\nmappings = [\"pass/\"]\n\
-         [[channel]]\nname = \"quick\"\nmappings = [\"pass/\"]\ncheck_deadline_ms = 25\n"
+         [[channel]]\nname = \"quick\"\nmappings = [\"pass/\"]\ncheck_deadline_ms = 25\n\
+         [[channel]]\nname = \"java\"\nmappings = [\"bsxml/\"]\n\
+         [channel.soap]\nnamespace = \"http://ws.access.example/\"\nqualified = false\n\
+         [[channel.soap.operation]]\nname = \"invoke\"\n\
+         parameters = [\"service\", \"urid\", \"pwd\", \"parameter\"]\n\
+         results = [\"return\"]\naction = \"\"\nto = \"checks\"\n"
     );
     let config = Config::parse("agent.toml", &text).unwrap_or_else(|it| panic!("{it:?}"));
     let sets = Sets::load(&config).unwrap_or_else(|it| panic!("{it:?}"));

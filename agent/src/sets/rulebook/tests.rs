@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use http::Request;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -180,6 +182,102 @@ fn a_set_is_made_given_a_next_version_and_kept_while_a_rule_names_it() {
     let of_pack = signed(json!({ "toml": of_pack }));
     house.refuses("PUT", "/admin/v1/rules/sets/aconite", &of_pack, "R106", "aconite");
     house.refuses("DELETE", "/admin/v1/rules/sets/aconite", &signed(json!({})), "I133", "不能删");
+}
+
+#[test]
+fn a_rule_is_on_trial_promoted_and_stopped() {
+    let house = House::new();
+    let address = "/admin/v1/rules/duplicate-class/shadow";
+    let order = |what: &str| signed(json!({ "what": what }));
+    let in_short = || {
+        let told = house.ask("GET", "/admin/v1/rules/duplicate-class", &Value::Null);
+        (told["data"]["on_trial"].clone(), told["data"]["in_force"]["action"].clone())
+    };
+    let action = in_short().1;
+    let told = house.ask("POST", address, &order("start"));
+    assert_eq!(told["data"]["changes"][0]["rule"], "duplicate-class", "{told}");
+    assert_eq!(in_short(), (json!(true), json!("silent")));
+    house.refuses("POST", address, &order("start"), "I133", "已在试运行");
+    assert_eq!(house.ask("POST", address, &order("promote"))["data"]["pack"], "starter");
+    assert_eq!(in_short(), (json!(false), action));
+    house.refuses("POST", address, &order("stop"), "I133", "没有在试运行");
+    house.refuses("POST", address, &json!({ "what": "start" }), "I133", "author");
+    house.refuses("POST", address, &order("begin"), "I133", "begin");
+    let all = "/admin/v1/rules/packs/law/shadow";
+    let told = house.ask("POST", all, &order("start"));
+    assert!(told["data"]["changes"].as_array().unwrap().len() > 3, "{told}");
+    house.refuses("POST", "/admin/v1/rules/packs/none/shadow", &order("start"), "I133", "没有规则");
+
+    let listed = house.ask("GET", "/admin/v1/rules/changes?rule=duplicate-class", &Value::Null);
+    assert_eq!(listed["data"]["changes"][0]["standing"], "rolled_back", "{listed}");
+    assert_eq!(listed["data"]["changes"][0]["author"], "赵药师", "{listed}");
+    let listed = house.ask("GET", "/admin/v1/rules/changes", &Value::Null);
+    let packs: Vec<_> =
+        listed["data"]["changes"].as_array().unwrap().iter().map(|it| &it["pack"]).collect();
+    assert!(packs.contains(&&json!("law")) && packs.contains(&&json!("starter")), "{listed}");
+}
+
+#[test]
+fn a_rule_is_suppressed_in_departments_until_a_day() {
+    let house = House::new();
+    let address = "/admin/v1/rules/drug-sex/suppress";
+    let wanted = |to: &str| signed(json!({ "departments": ["0301"], "to": to }));
+    let settings = || {
+        let listed = house.ask("GET", "/admin/v1/rules", &Value::Null);
+        let all = listed["data"]["rules"].as_array().unwrap();
+        all.iter().find(|it| it["id"] == "drug-sex").unwrap()["settings"].clone()
+    };
+    assert_eq!(settings(), 0);
+    let told = house.ask("POST", address, &wanted("2999-12-31"));
+    assert_eq!(told["data"]["pack"], "starter", "{told}");
+    assert!(told["data"]["digest"].is_string(), "it is in force: {told}");
+    assert_eq!(settings(), 1);
+    house.refuses("POST", address, &wanted("2020-01-01"), "I133", "已经过了");
+    house.refuses("POST", address, &wanted("morgen"), "I133", "不是日期");
+    let nowhere = signed(json!({ "departments": [], "to": "2999-12-31" }));
+    house.refuses("POST", address, &nowhere, "I133", "departments");
+    let unsigned = json!({ "departments": ["0301"], "to": "2999-12-31" });
+    house.refuses("POST", address, &unsigned, "I133", "author");
+    let nobody = "/admin/v1/rules/nobody/suppress";
+    house.refuses("POST", nobody, &wanted("2999-12-31"), "I133", "没有规则");
+    assert_eq!(settings(), 1);
+}
+
+#[test]
+fn a_published_table_is_previewed_and_taken() {
+    let house = House::new();
+    let address = "/admin/v1/rules/drug-sex/import";
+    let table =
+        "药品编码,药品名称,限定性别\nXG04CBD247E002010101503,度他雄胺软胶囊,女\nXG04,甲,男\n";
+    let order = |more: Value| {
+        let mut order = signed(json!({ "file": BASE64_STANDARD.encode(table), "source": "第2批" }));
+        order.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        order
+    };
+    let mut preview = order(json!({}));
+    preview.as_object_mut().unwrap().remove("author");
+    let told = house.ask("POST", address, &preview);
+    let counts = &told["data"]["counts"];
+    assert_eq!((&counts["added"], &counts["refused"]), (&json!(1), &json!(1)), "{told}");
+    assert_eq!(told["data"]["refused"][0]["row"], 3, "{told}");
+    assert!(!house.folder.path().join("overlay/starter").exists(), "nothing was written");
+
+    preview["apply"] = json!(true);
+    house.refuses("POST", address, &preview, "I133", "author");
+    let told = house.ask("POST", address, &order(json!({ "apply": true })));
+    assert_eq!((&told["data"]["change"], &told["data"]["pack"]), (&json!(1), &json!("starter")));
+    assert!(house.folder.path().join("overlay/starter/import-1.csv").exists());
+    let again = house.ask("POST", address, &order(json!({ "apply": true })));
+    assert!(again["data"]["change"].is_null(), "nothing is new: {again}");
+    let wrong = order(json!({ "family": "age" }));
+    house.refuses("POST", address, &wrong, "I133", "属于规则族 sex，不是 age");
+    house.refuses("POST", address, &order(json!({ "file": "?" })), "I135", "base64");
+    house.refuses("POST", "/admin/v1/rules/none/import", &order(json!({})), "I133", "没有规则");
+
+    // More than any other route takes.
+    let long = format!("{table}{}", ",,\n".repeat(1 << 20));
+    let long = order(json!({ "file": BASE64_STANDARD.encode(long) }));
+    assert_eq!(house.ask("POST", address, &long)["data"]["counts"]["unchanged"], 1);
 }
 
 /// A house whose rules somebody looks after.

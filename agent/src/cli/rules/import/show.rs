@@ -1,44 +1,57 @@
 //! The preview of an import, for a person.
 
-use rules::import::{Entry, Preview};
+use serde_json::Value;
+
+use super::super::super::sets::{list, text};
 
 /// Tells what would change; of many rows of one kind the first.
-pub(super) fn show(preview: &Preview) {
-    for (theirs, ours) in preview.columns.iter().filter(|(theirs, _)| !theirs.is_empty()) {
-        let ours = if ours.is_empty() { "（不读）" } else { ours };
-        say!("列 {theirs} → {ours}");
+pub(super) fn show(preview: &Value) {
+    for it in list(preview, "/columns") {
+        let ours = text(it, "/column");
+        say!("列 {} → {}", text(it, "/header"), if ours.is_empty() { "（不读）" } else { &ours });
     }
-    let Preview { added, changed, ended, refused, warnings, unchanged, .. } = preview;
-    list("新增", added.iter().map(told));
-    list("修改", changed.iter().map(|(it, before)| format!("{}（原 {before}）", told(it))));
-    list("到期", ended.iter().map(told));
-    list("拒收", refused.iter().map(|it| format!("第{}行 {}", it.row, it.reason)));
-    list("留意", warnings.iter().map(|it| format!("第{}行 {}", it.row, it.reason)));
+    for (name, zh) in [
+        ("added", "新增"),
+        ("changed", "修改"),
+        ("ended", "到期"),
+        ("refused", "拒收"),
+        ("warnings", "留意"),
+    ] {
+        rows(preview, name, zh);
+    }
+    let [added, changed, ended, unchanged, refused, warnings] =
+        ["added", "changed", "ended", "unchanged", "refused", "warnings"]
+            .map(|it| count(preview, it));
     say!(
-        "新增 {}，修改 {}，到期 {}，不变 {unchanged}，拒收 {}，留意 {}",
-        added.len(),
-        changed.len(),
-        ended.len(),
-        refused.len(),
-        warnings.len()
+        "新增 {added}，修改 {changed}，到期 {ended}，不变 {unchanged}，拒收 {refused}，留意 {warnings}"
     );
 }
 
-fn list(what: &str, rows: impl ExactSizeIterator<Item = String>) {
-    let more = rows.len().saturating_sub(SHOWN_MAX);
-    for row in rows.take(SHOWN_MAX) {
-        say!("{what} {row}");
+/// How many there are of a kind, told or not.
+pub(super) fn count(preview: &Value, name: &str) -> u64 {
+    preview.pointer(&format!("/counts/{name}")).and_then(Value::as_u64).unwrap_or(0)
+}
+
+fn rows(preview: &Value, name: &str, zh: &str) {
+    let shown = list(preview, &format!("/{name}"));
+    for it in shown {
+        say!("{zh} {}", told(it));
     }
+    let more = count(preview, name).saturating_sub(shown.len() as u64);
     if more > 0 {
-        say!("{what} ……还有 {more} 行");
+        say!("{zh} ……还有 {more} 行");
     }
 }
 
-fn told(entry: &Entry) -> String {
-    let Entry { row, key, item, says } = entry;
-    let place = if *row > 0 { format!("第{row}行 ") } else { String::new() };
-    format!("{place}{key} {item}：{says}")
+fn told(row: &Value) -> String {
+    let place = match row.get("row").and_then(Value::as_u64) {
+        None | Some(0) => String::new(),
+        Some(number) => format!("第{number}行 "),
+    };
+    if row.get("reason").is_some() {
+        return format!("{place}{}", text(row, "/reason"));
+    }
+    let [key, item, says] = ["/key", "/item", "/says"].map(|name| text(row, name));
+    let before = row.get("before").map(|_| format!("（原 {}）", text(row, "/before")));
+    format!("{place}{key} {item}：{says}{}", before.unwrap_or_default())
 }
-
-/// Nobody reads more on a screen; the counts tell the rest.
-const SHOWN_MAX: usize = 50;

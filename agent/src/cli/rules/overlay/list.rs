@@ -1,10 +1,9 @@
 //! `his-agent rules overlay list`
 
-use std::collections::BTreeSet;
-
-use rules::overlay::{Change, What, logs};
+use rules::overlay::{Change, What};
 
 use super::super::super::{ConfigArgument, Exit, tell};
+use crate::sets::logbook;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -15,25 +14,10 @@ pub(super) struct Arguments {
 
 pub(super) fn run(config: &ConfigArgument, arguments: &Arguments) -> Result<(), Exit> {
     let (_, sets) = config.load()?;
-    let mut problems = Vec::new();
-    let idle: BTreeSet<(&str, u32)> =
-        sets.rules.warnings().iter().map(|it| (it.file.as_str(), it.line)).collect();
-    for (pack, log) in logs(&sets.texts.rules, &mut problems) {
-        let file = rules::overlay::log_of(&pack);
-        let rolled_back = log.rolled_back();
-        let wanted = |it: &&Change| arguments.rule.as_ref().is_none_or(|rule| it.rule == *rule);
-        for change in log.changes().iter().filter(wanted) {
-            let standing = if rolled_back.contains(&change.no) {
-                "已撤销"
-            } else if idle.contains(&(file.as_str(), change.line)) {
-                "无对象"
-            } else {
-                "在用"
-            };
-            say!("{pack} {} {standing} {}", change.no, told(change));
-        }
-    }
-    if problems.is_empty() { Ok(()) } else { Err(tell(&problems)) }
+    let shown = logbook::each(&sets, arguments.rule.as_deref(), |pack, change, standing| {
+        say!("{pack} {} {} {}", change.no, standing.zh(), told(change));
+    });
+    shown.map_err(|problems| tell(&problems))
 }
 
 fn told(change: &Change) -> String {
