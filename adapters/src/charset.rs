@@ -127,6 +127,12 @@ pub(crate) fn decode<'a>(
     Ok((text, CharsetDecision { chosen, why, declared, mark_bytes: 0 }))
 }
 
+/// The text that bytes are in an encoding, or nothing when one of them is not. For what tells its encoding
+/// apart from its bytes and is never another, such as a column of a database.
+pub fn decode_strictly(bytes: &[u8], charset: Charset) -> Option<String> {
+    decode_as(charset, bytes).ok().map(Cow::into_owned)
+}
+
 /// Decodes bytes in a given encoding, strictly.
 pub(crate) fn decode_as(charset: Charset, bytes: &[u8]) -> Result<Cow<'_, str>, Fault> {
     match charset.encoding() {

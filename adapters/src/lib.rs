@@ -53,7 +53,7 @@ pub use answer::{
     FaultKind, SoapOutcome, SoapResult, escape_text, escape_text_into, soap_answer,
     soap_answer_told, soap_content_type, soap_fault,
 };
-pub use charset::{Charset, CharsetDecision, Unencodable, Why, encode_answer};
+pub use charset::{Charset, CharsetDecision, Unencodable, Why, decode_strictly, encode_answer};
 pub use cipher::{Cipher, Decryption, Iv, Misfit, Padding};
 pub use codes::{CODES, CodeEntry, find as find_code};
 pub use content_type::ContentType;

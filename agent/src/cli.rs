@@ -35,6 +35,7 @@ mod subscriptions;
 mod test;
 mod translate;
 mod validate;
+mod view_worker;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -124,8 +125,11 @@ enum Command {
     Rules(rules::Arguments),
     /// 候选映射与在用的并行比较，再启用 | a candidate beside the mappings in force
     Shadow(shadow::Arguments),
-    /// 由 HIS 原来的 WSDL 写出通道的配置 | a channel from the description a HIS was compiled with
+    /// 配通道的帮手：由 WSDL 写出通道，试读数据库视图 | sets up channels: from a WSDL, from a database view
     Channel(channel::Arguments),
+    /// 读数据库视图的进程，由守护进程启动 | started by the daemon to read a view
+    #[command(hide = true)]
+    ViewWorker(view_worker::Arguments),
     /// 导出数据元目录 | the dictionary for other programs and for people
     Schema(schema::Arguments),
 }
@@ -168,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Shadow(it) => shadow::run(&it),
         Command::Sets(it) => sets::run(&it),
         Command::Schema(it) => schema::run(&it),
+        Command::ViewWorker(it) => view_worker::run(&it),
     })
 }
 

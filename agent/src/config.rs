@@ -23,6 +23,7 @@ mod soap;
 mod subscription;
 mod totals;
 mod unwrap;
+mod view;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -45,6 +46,7 @@ pub use query::QueryConfig;
 pub use soap::{Lead, LeadsTo, SoapConfig};
 pub use subscription::{Condition, SubscriptionConfig};
 pub use totals::TotalsConfig;
+pub use view::{Connection, Paging, Schedule, Source, ViewCharset, ViewConfig};
 
 /// Everything the daemon was told.
 #[derive(Clone, Debug)]
@@ -179,6 +181,8 @@ pub struct ChannelConfig {
     pub folder: Option<FolderConfig>,
     /// Where its HIS tells its totals of a day, if they are fetched.
     pub totals: Option<TotalsConfig>,
+    /// The view of a database that it reads, if it does.
+    pub view: Option<ViewConfig>,
     /// The service that its HIS calls, if it is described.
     pub soap: Option<SoapConfig>,
 }

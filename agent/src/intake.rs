@@ -19,6 +19,7 @@ mod soap;
 mod stream;
 pub(crate) mod told;
 mod totals;
+pub(crate) mod view;
 mod voice;
 
 use std::sync::Arc;
@@ -102,6 +103,8 @@ pub struct Road {
     pub quality: Arc<Quality>,
     /// How drop folders stand.
     pub folders: folder::Folders,
+    /// How the views of databases stand.
+    pub views: view::Views,
     /// Renders the metrics, if they are collected.
     pub metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
 }
@@ -149,6 +152,7 @@ impl Road {
             accounts: Accounts::default(),
             quality,
             folders: folder::Folders::default(),
+            views: view::Views::default(),
             metrics,
         }
     }

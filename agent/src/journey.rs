@@ -48,6 +48,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use self::causes::Causes;
 pub(crate) use self::keeper::keep;
+pub(crate) use self::mask::text as masked_text;
 pub(crate) use self::repair::send_again;
 pub(crate) use self::replay::carry_out;
 use crate::config::Config;

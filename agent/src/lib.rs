@@ -26,6 +26,7 @@
 //! | [`master_key`] | the key, kept outside the store, without which nothing in it can be read |
 //! | `dead_peer` | a peer that has gone without a word is found out by the kernel |
 //! | [`relay`] | the insurer's own review, asked beside ours, and doctors' answers on their way to it |
+//! | `odbc` | hospital databases, read in a process of its own |
 //! | `pace` | how those who follow the outbox take turns with the road |
 //! | [`patient_key`] | the key under which a patient is known in stores that outlive a visit |
 //! | [`openapi`] | what can be asked at the doors, for programs and for people |
@@ -70,6 +71,7 @@ pub mod intake;
 pub mod journey;
 pub mod keys;
 pub mod master_key;
+mod odbc;
 pub mod openapi;
 pub mod outbox;
 mod pace;

@@ -38,6 +38,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+pub(crate) use self::cron::Cron;
 pub(crate) use self::runner::keep;
 
 /// What the runner and the doors share.

@@ -22,6 +22,7 @@ use crate::intake::Road;
 use crate::intake::folder::FolderDoor;
 use crate::intake::http::{self, Bounds, Door};
 use crate::intake::mllp::MllpDoor;
+use crate::intake::view::ViewDoor;
 use crate::master_key::KeySource;
 use crate::outbox::{
     Holds, Options as OutboxOptions, Outbox, StoreError, WriterHandle, keep_sealed, learn_lanes,
@@ -117,6 +118,9 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let folders = road.config.channels.iter().filter_map(FolderDoor::of);
     let folders = folders.map(|it| tokio::spawn(it.serve(Arc::clone(&road), doors_stop.clone())));
     doors.extend(folders);
+    let views = road.config.channels.iter().filter_map(ViewDoor::of);
+    let views = views.map(|it| tokio::spawn(it.serve(Arc::clone(&road), doors_stop.clone())));
+    doors.extend(views);
     watch::start(Arc::clone(&road), doors_stop.clone()).context("no thread to watch the sets")?;
     tracing::info!(his = %his_address, operators = %operators_address, "serving");
     Ok(Running {

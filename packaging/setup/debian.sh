@@ -24,6 +24,10 @@ has_libclang() { exists '/usr/lib/llvm-*/lib/libclang*.so*' || exists '/usr/lib/
 has_clang_headers() { exists '/usr/lib/llvm-*/lib/clang/*/include/stddef.h' || exists '/usr/lib*/clang/*/include/stddef.h'; }
 has_rabbitmq() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
 has_postgres() { exists '/usr/lib/postgresql/*/bin/initdb'; }
+has_mariadb() { command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ]; }
+has_odbc() { exists '/usr/lib/*/libodbc.so.2*'; }
+has_odbc_postgres() { exists '/usr/lib/*/odbc/psqlodbcw.so'; }
+has_odbc_mariadb() { exists '/usr/lib/*/odbc/libmaodbc.so'; }
 has_curl() { command -v curl >/dev/null; }
 has_python_module() { /usr/bin/python3 -c "import $1" 2>/dev/null; }
 has_zeep() { has_python_module zeep; }
@@ -48,6 +52,10 @@ for what in "${@:-build tests}"; do
       tests)
         need has_rabbitmq rabbitmq-server "the tests publish to a real broker"
         need has_postgres postgresql-15 "the tests store into a real PostgreSQL of their own"
+        need has_mariadb mariadb-server "the tests read views of a real MariaDB of their own"
+        need has_odbc unixodbc "the agent reads views of databases by it"
+        need has_odbc_postgres odbc-postgresql "the driver by which the tests read PostgreSQL"
+        need has_odbc_mariadb odbc-mariadb "the driver by which the tests read MariaDB"
         need has_curl curl "the tests call the agent as a HIS would"
         need has_openssl openssl "the tests make certificates, and send under TLS"
         need has_zeep python3-zeep "a SOAP client the tests call with"
@@ -76,10 +84,10 @@ if [ "$(id -u)" -ne 0 ]; then
   as_root=(sudo)
 fi
 
-# A broker that starts by itself would hold port 5672 for ever; the tests start one of their own.
+# A broker or a database that starts by itself would hold its port for ever; the tests start their own.
 # Debian asks this file before it starts a service, and 101 means no.
 policy=/usr/sbin/policy-rc.d
-if [[ $list == *rabbitmq-server* ]] && [ ! -e $policy ]; then
+if [[ $list == *-server* ]] && [ ! -e $policy ]; then
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
   "${as_root[@]}" chmod 755 $policy
   trap '"${as_root[@]}" rm -f $policy' EXIT
@@ -95,8 +103,10 @@ apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "$@" >>"$log"
     "Another release than Debian 12? Install by hand: g++ make libclang-dev rabbitmq-server curl openssl ca-certificates"
 }
 
-if [[ $list == *rabbitmq-server* ]] && [ -d /run/systemd/system ]; then
-  "${as_root[@]}" systemctl disable --quiet rabbitmq-server || say "rabbitmq-server stays enabled; the tests do not need it"
-fi
+for server in rabbitmq-server mariadb-server; do
+  [[ $list == *$server* ]] && [ -d /run/systemd/system ] || continue
+  unit=${server/mariadb-server/mariadb}
+  "${as_root[@]}" systemctl disable --quiet "$unit" || say "$unit stays enabled; the tests do not need it"
+done
 rm -f "$log"
 say "packages are in place"

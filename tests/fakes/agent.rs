@@ -49,6 +49,8 @@ pub struct Setup {
     pub mains: bool,
     /// Whether the disk is to fail.
     pub faults: bool,
+    /// Where libraries are looked for first.
+    pub libraries: Option<PathBuf>,
 }
 
 /// An agent that may be running.
@@ -59,6 +61,7 @@ pub struct Agent {
     operators: SocketAddr,
     power: Option<Power>,
     faults: Option<Faults>,
+    libraries: Option<PathBuf>,
     running: Option<Running>,
 }
 
@@ -134,7 +137,7 @@ impl Agent {
         setup.write(home.path(), his, operators);
         let power = setup.mains.then(|| Power::new(home.path()));
         let faults = setup.faults.then(|| Faults::new(home.path()));
-        Agent { home, his, operators, power, faults, running: None }
+        Agent { home, his, operators, power, faults, libraries: setup.libraries, running: None }
     }
 
     /// Starts the stopped or killed agent on the folder it left, and waits until it answers.
@@ -155,6 +158,7 @@ impl Agent {
             .envs(self.power.iter().flat_map(Power::environment))
             .envs(self.faults.iter().flat_map(Faults::environment))
             .env("LD_PRELOAD", self.preloaded())
+            .envs(self.libraries.iter().map(|it| ("LD_LIBRARY_PATH", it)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log.expect("the agent's folder takes a file"))

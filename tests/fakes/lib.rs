@@ -11,7 +11,9 @@
 //! | [`mllp`] | a sender of HL7: frames over a bare socket |
 //! | [`load`] | a hospital's morning: many callers at once |
 //! | [`obligations`] | what the agent promised by its receipts |
+//! | [`mariadb`] | a hospital's database: MariaDB, a real one |
 //! | [`platform`] | the central platform: `his-agent receive` and what it counted |
+//! | [`postgres`] | a hospital's or the platform's database: PostgreSQL, a real one |
 //! | [`rabbitmq`] | the platform's broker, a real one |
 //! | [`screen`] | a ward's screen that listens to events |
 //! | [`subscriber`] | another system that has records pushed to it |
@@ -30,10 +32,12 @@ pub mod command;
 pub mod faults;
 pub mod his;
 pub mod load;
+pub mod mariadb;
 pub mod mllp;
 pub mod obligations;
 pub mod platform;
 mod ports;
+pub mod postgres;
 mod power;
 pub mod process;
 pub mod rabbitmq;

@@ -41,7 +41,7 @@ pub fn wait_until(timeout: Duration, mut met: impl FnMut() -> bool) -> bool {
 }
 
 /// Sends a signal with the shell's `kill`, since the standard library has none.
-pub(crate) fn signal(name: &str, pid: &str) {
+pub fn signal(name: &str, pid: &str) {
     let command = format!("kill -s {name} {pid}");
     let status = Command::new("/bin/sh").args(["-c", &command]).status().expect("/bin/sh is there");
     assert!(status.success(), "no process {pid} to send SIG{name} to");

@@ -42,3 +42,4 @@ mod soap_clients;
 mod stream;
 mod subscribe;
 mod totals;
+mod views;

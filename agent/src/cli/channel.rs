@@ -1,5 +1,9 @@
-//! `his-agent channel from-wsdl`: a description that the hospital hands over becomes a channel of the
-//! configuration, and what is unsure about it is said.
+//! `his-agent channel`: what helps to set up a channel.
+//!
+//! `from-wsdl`: a description that the hospital hands over becomes a channel of the configuration, and
+//! what is unsure about it is said. `view-try`: what a database view has, and what it becomes.
+
+mod view_try;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -29,10 +33,18 @@ enum What {
         #[arg(long, default_value = "platform/")]
         mappings: Vec<String>,
     },
+    /// 连上数据库视图，列出各列、前几行（遮盖）和第一行变成的记录；什么也不存 | logs in to a view, shows columns, rows and the first record
+    ViewTry(view_try::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let What::FromWsdl { file, name, mappings } = &arguments.what;
+    match &arguments.what {
+        What::FromWsdl { file, name, mappings } => from_wsdl(file, name, mappings),
+        What::ViewTry(arguments) => view_try::run(arguments),
+    }
+}
+
+fn from_wsdl(file: &Path, name: &str, mappings: &[String]) -> Exit {
     let (parts, mut doubts) = match gather(file) {
         Ok(parts) => parts,
         Err(why) => {

@@ -582,6 +582,62 @@ keys! {
         "一次最多等多少毫秒。"
         "Milliseconds one call may take."
 
+    ["channel.view" ""]
+    connection Must "\"file:/etc/his-agent/secrets/his-odbc\""
+        "数据库视图的 ODBC 连接串，每个通道一个；含口令，写 file:文件、env:变量名 或 credential:systemd 凭据名。有这一段才开这个门。"
+        "ODBC connection string of the database whose view this channel reads, one a channel; file:PATH, env:NAME or credential:NAME since it holds a password. The door is open when this table is there."
+    table Nothing "\"HIS.V_MZCF\""
+        "读哪个视图或表；与 query 二选一。"
+        "The view or table that is read; this or `query`."
+    query Nothing "\"SELECT * FROM HIS.V_MZCF WHERE 院区 = '1'\""
+        "读哪个 SELECT（一句，不带分号和注释）；外面会再包一层。"
+        "The SELECT that is read, one without `;` and comments; it is wrapped in another."
+    watermark Nothing "\"ID\""
+        "水位列：只增不减、不为空的编号或时间，读它之后的行；不写就每次整个视图按 key 比较。"
+        "The column that grows and is never NULL, a number or a time: rows behind the last one are read; without it the whole view is compared by `key` each time."
+    key Default "[]"
+        "哪些列合起来认得一行，不为空；水位相同的行靠它排次序，没有水位列时必填。"
+        "The columns, never NULL, that together tell rows apart: they order rows of one watermark, and must be given without one."
+    start Nothing "\"2026-11-01 00:00:00\""
+        "第一次从水位列的哪个值读起（含）；不写从头读。"
+        "The watermark from which it is read the first time; from the beginning when left out."
+    page_rows Default "500"
+        "一次向数据库要多少行。"
+        "Rows that are asked for at one time."
+    rows_max Default "100000"
+        "一次运行最多收多少新行，余下的下次接着收。"
+        "New rows that one run takes at most; the next goes on behind them."
+    paging Nothing "\"rownum\""
+        "怎样分页：limit、top、rownum 或 cursor（不写进语句，读够就关游标）；不写按数据库自报的名字选。"
+        "How a page is asked for: limit, top, rownum or cursor (not in the statement); by the database's name when left out."
+    every_ms Default "60000"
+        "一次运行结束后多少毫秒再来。"
+        "Milliseconds from the end of a run to the next."
+    cron Nothing "\"*/5 7-19 * * *\""
+        "在哪些分钟开始（东八区，五段：分 时 日 月 星期），代替 every_ms。"
+        "The minutes at which runs begin, in China time, five fields; in place of every_ms."
+    hours Default "[]"
+        "只在这些时段开始（东八区），例如 [\"07:00-19:00\", \"22:00-02:00\"]；空表示全天。"
+        "The hours in which runs may begin, in China time, such as [\"07:00-19:00\"]; empty means all day."
+    timeout_ms Default "60000"
+        "登录和一条查询各最多多少毫秒；到时由数据库取消，取消不了就杀掉读取进程，前置机不受影响。"
+        "Milliseconds that logging in and a query may take; then the database cancels it, or the worker is killed."
+    charset Nothing "\"gbk\""
+        "驱动按什么编码给文字：utf-8、gbk 或 gb18030，不转换、严格解码；不写就让驱动给 UTF-16。"
+        "The encoding in which the driver gives texts: utf-8, gbk or gb18030, read strictly; without it the driver gives UTF-16."
+    overlap Default "300"
+        "每次从水位往回多少开始读（水位是时间时为秒，是编号时为号数），收迟到的行；读过的按内容认出，不重收。"
+        "How far behind the watermark each run begins (seconds of a time, numbers of an id), for rows that were committed late; those read before are known by their content."
+    sweep Default "86400"
+        "隔一段时间往回多读一次的范围，单位同 overlap，收迟到更久的行，也收数据库时钟拨回时写的行。"
+        "How far back a sweep begins now and then, in the units of overlap, for rows that came later still or while the database's clock was set back."
+    sweep_every_ms Default "3600000"
+        "隔多少毫秒往回多读一次；启动后的第一次运行总是。"
+        "Milliseconds from one sweep to the next; the first run after a start is one."
+    alert_after Default "3"
+        "连续失败多少次才报警。"
+        "Failures in a row before there is an alert."
+
     ["channel.soap" ""]
     namespace Must "\"http://tempuri.org/\""
         "HIS 编译时所用服务的 targetNamespace，一个字符也不能差；没有命名空间写空字符串。有这一段才提供 WSDL。"
@@ -779,7 +835,7 @@ mod tests {
                 format!("{:?}", config.channels),
                 "[ChannelConfig { name: \"a\", format: Auto, prepare: Prepare { unwrap: [], \
                  skip_to: None, strip_controls: false, strip_nuls: false }, keys: {}, stream: None, \
-                 mappings: [], answer: None, check_deadline: None, mllp: None, folder: None, totals: None, soap: None }]"
+                 mappings: [], answer: None, check_deadline: None, mllp: None, folder: None, totals: None, view: None, soap: None }]"
             );
         }
     }
@@ -837,6 +893,7 @@ mod tests {
             .chain(include_str!("totals.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("mllp.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("folder.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
+            .chain(include_str!("view.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .chain(include_str!("soap.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
             .flat_map(str::split_whitespace)
             .collect();
@@ -873,9 +930,14 @@ mod tests {
             "examples/hl7-mllp.toml",
             "examples/soap-asmx.toml",
             "examples/drop-folder.toml",
+            "examples/database-view.toml",
         ] {
             let text = std::fs::read_to_string(shipped(name)).unwrap();
-            let config = accept(&text.replace(SECRET, "amqp://broker:5672"));
+            let text = text.replace(SECRET, "amqp://broker:5672");
+            let text = ["his-odbc", "fees-odbc"].iter().fold(text, |text, it| {
+                text.replace(&format!("file:/etc/his-agent/secrets/{it}"), "DSN=his")
+            });
+            let config = accept(&text);
             assert!(Sets::load(&config).is_ok(), "{name}");
         }
     }
@@ -936,6 +998,7 @@ mod tests {
             "channel.totals" => {
                 format!("{LEAST}[[channel]]\nname = \"a\"\n[channel.totals]\n{line}")
             }
+            "channel.view" => format!("{LEAST}[[channel]]\nname = \"a\"\n[channel.view]\n{line}"),
             "channel.soap" => format!("{LEAST}[[channel]]\nname = \"a\"\n[channel.soap]\n{line}"),
             OPERATION => format!(
                 "{LEAST}[[channel]]\nname = \"a\"\n[channel.soap]\n[[channel.soap.operation]]\n{line}"

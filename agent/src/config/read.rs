@@ -21,6 +21,7 @@ use super::soap;
 use super::subscription::subscriptions;
 use super::totals;
 use super::unwrap::unwrap;
+use super::view;
 use super::{
     ChannelConfig, CheckConfig, Config, ControlConfig, HistoryConfig, Hospital, Listen, LogConfig,
     MessagesConfig, OutboxConfig, QualityConfig, Sets,
@@ -64,6 +65,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
     mllp::prove(&config.channels, &config.listen, &mut to);
     folder::prove(&config, &mut to);
     soap::prove(&config.channels, &mut to);
+    view::prove(&config.channels, &mut to);
     root.finish(&mut to);
     if to.problems.is_empty() { Ok(config) } else { Err(to.problems) }
 }
@@ -215,6 +217,7 @@ fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelC
             mllp: mllp::mllp(&mut section, to),
             folder: folder::folder(&mut section, to),
             totals: totals::totals(&mut section, to),
+            view: view::view(&mut section, to),
             soap: soap::soap(&mut section, to),
         };
         let place = section.offset_of("name");

@@ -61,6 +61,20 @@ pub(super) fn secret(
     reveal(named, key, place, to)
 }
 
+/// The connection string of a driver. One that is written out may hold no password.
+pub(super) fn connection(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> String {
+    let named = section.required("connection", to);
+    let place = section.offset_of("connection");
+    let lower = named.to_ascii_lowercase();
+    let is_bare = matches!(Named::of(&named), Named::Bare);
+    if is_bare && ["pwd", "password"].iter().any(|it| lower.contains(it)) {
+        let message = "`connection` holds a password: write it to a file and name it, \
+                       connection = \"file:PATH\", \"env:NAME\" or \"credential:NAME\"";
+        to.error("A010", place, message.to_owned());
+    }
+    reveal(named, "connection", place, to)
+}
+
 /// Further addresses of the broker's cluster, each named or written as `secret` wants it.
 pub(super) fn addresses(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<String> {
     let named = section.texts("urls", to);

@@ -1,7 +1,7 @@
 //! The message door: any body a channel understands, answered with a receipt.
 
-use std::fs::File;
-use std::io::Read as _;
+mod unattended;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,6 +22,9 @@ use crate::outbox::StoreError;
 use crate::pipeline::{self, Accepted, Inbound, Parked, Reading, Refusal, Verdict};
 use crate::quality::{Observed, Outcome};
 use crate::sets::{self, Channel, Seen, Sets};
+
+pub(crate) use unattended::receive_fetched;
+pub(super) use unattended::{Row, bury_row, receive_file, receive_row};
 
 /// Bodies above this are judged on a thread of their own, so that a fee list of some megabytes does
 /// not hold up everybody's prescriptions.
@@ -90,89 +93,6 @@ pub(super) async fn receive_framed(
         .record(started.elapsed().as_secs_f64());
     response
 }
-
-/// What was fetched from the HIS of a channel, in its own words.
-pub(crate) async fn receive_fetched(
-    road: &Arc<Road>,
-    channel: &str,
-    content_type: Option<String>,
-    bytes: Bytes,
-) -> Response {
-    let (id, received_at) = (clock::new_id(), clock::now());
-    let sets = road.sets.load_full();
-    let Some(channel) = sets.channels.get(channel).cloned() else {
-        return unknown_channel(&sets, channel, &id);
-    };
-    // It can wait: nobody holds a line open for it.
-    let _room = road.messages.acquire().await;
-    let message = Message { id, received_at, content_type, bytes, sender: None, again: false };
-    message.take(road, &channel).await
-}
-
-/// A file of a drop folder, under the id of its claim. One that is taken `again` may have been taken
-/// before a crash. Reads the file on this thread.
-pub(super) async fn receive_file(
-    road: &Arc<Road>,
-    channel: &str,
-    id: String,
-    file: File,
-    again: bool,
-) -> Response {
-    let started = Instant::now();
-    let received_at = clock::now();
-    let sets = road.sets.load_full();
-    let Some(channel) = sets.channels.get(channel).cloned() else {
-        return unknown_channel(&sets, channel, &id);
-    };
-    // A file can wait: nobody holds a line open for it.
-    let _room = road.messages.acquire().await;
-    let response = if channel.stream.is_some() {
-        let head = stream::Head { id, received_at, content_type: None };
-        stream::receive(road, &channel, head, Body::from_stream(pieces(file))).await
-    } else {
-        match whole(file, road.config.listen.limits.body_bytes_max) {
-            Ok(bytes) => {
-                let message =
-                    Message { id, received_at, content_type: None, bytes, sender: None, again };
-                message.take(road, &channel).await
-            }
-            Err(fault) => Answer::fault(&fault).about(&id).say(&Dialect::Json),
-        }
-    };
-    metrics::histogram!("his_agent_receipt_seconds", "channel" => channel.name.to_string())
-        .record(started.elapsed().as_secs_f64());
-    response
-}
-
-fn whole(file: File, bytes_max: usize) -> Result<Bytes, Fault> {
-    let mut bytes = Vec::new();
-    let one_more = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-    match file.take(one_more).read_to_end(&mut bytes) {
-        Ok(read) if read > bytes_max => Err(Fault::too_large(bytes_max)),
-        Ok(_) => Ok(Bytes::from(bytes)),
-        Err(error) => {
-            tracing::warn!(%error, "a dropped file could not be read");
-            Err(Fault::store_failed())
-        }
-    }
-}
-
-fn pieces(mut file: File) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> {
-    let piece = move || {
-        let mut bytes = vec![0; PIECE_BYTES];
-        match file.read(&mut bytes) {
-            Ok(0) => None,
-            Ok(read) => {
-                bytes.truncate(read);
-                Some(Ok(Bytes::from(bytes)))
-            }
-            Err(error) => Some(Err(error)),
-        }
-    };
-    futures_util::stream::iter(std::iter::from_fn(piece))
-}
-
-const PIECE_BYTES: usize = 64 << 10;
 
 /// The answer to a message over MLLP that is too long to be looked at.
 pub(super) fn refuse_framed(road: &Road, channel: &str, header: Hl7Header) -> Response {
@@ -320,7 +240,9 @@ impl Message {
         let dialect = self.dialect_of(channel, &refusal);
         let voice = Voice { dialect, ..self.voice(road, channel, refusal.reading.as_ref()) };
         // An empty body is a health probe more often than a message: there is nothing to keep.
-        if !self.bytes.iter().all(u8::is_ascii_whitespace) && !self.is_buried(road) {
+        if !self.bytes.iter().all(u8::is_ascii_whitespace)
+            && !(self.again && is_buried(road, &self.id))
+        {
             if let Err(error) =
                 road.outbox.bury(refusal.letter(&channel.name, &self.inbound(road))).await
             {
@@ -336,24 +258,6 @@ impl Message {
         metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => "refused").increment(1);
         let fault = Fault::unacceptable(refusal.status(), refusal.code, refusal.message.clone());
         voice.say(Answer::findings(&fault, &refusal.findings).about(&self.id))
-    }
-
-    /// Whether its dead letter is there already. Only after a crash, so that all may be looked through.
-    fn is_buried(&self, road: &Road) -> bool {
-        if !self.again {
-            return false;
-        }
-        let mut after = 0;
-        loop {
-            let Ok(letters) = road.outbox.dead_letters(after, LETTERS_AT_ONCE) else {
-                return false;
-            };
-            let Some((last, _)) = letters.last() else { return false };
-            after = *last;
-            if letters.iter().any(|(_, it)| it.message_id == self.id) {
-                return true;
-            }
-        }
     }
 
     fn voice<'v>(
@@ -419,6 +323,22 @@ impl Message {
         for record in &receipt.records {
             metrics::counter!("his_agent_records_total", "status" => record.status.as_str())
                 .increment(1);
+        }
+    }
+}
+
+/// Whether a dead letter of this message is there already. Only after a crash, so that all may be
+/// looked through.
+fn is_buried(road: &Road, id: &str) -> bool {
+    let mut after = 0;
+    loop {
+        let Ok(letters) = road.outbox.dead_letters(after, LETTERS_AT_ONCE) else {
+            return false;
+        };
+        let Some((last, _)) = letters.last() else { return false };
+        after = *last;
+        if letters.iter().any(|(_, it)| it.message_id == id) {
+            return true;
         }
     }
 }

@@ -57,6 +57,7 @@ pub(crate) fn standing(road: &Road) -> Value {
         "room": told_of(&room),
         "clock": { "ahead_seconds": clock::ahead().map(|it| it.as_secs()) },
         "folders": road.folders.standing(),
+        "views": road.views.standing(),
         "checks": road.checks.standing(),
         "history": road.history.standing(),
         "subscriptions": road.subscriptions.standing(&road.outbox),
@@ -149,6 +150,7 @@ pub(crate) fn alerts(road: &Road) -> Vec<(&'static str, String)> {
         alerts.push(("I181", pushing.join("；")));
     }
     alerts.extend(road.folders.alerts());
+    alerts.extend(road.views.alerts(&road.config));
     if let Some(ahead) = clock::ahead() {
         let minutes = ahead.as_mins();
         alerts.push((

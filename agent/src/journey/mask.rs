@@ -4,7 +4,7 @@
 use schemas::mask::masked;
 
 /// Hides the values of a text, by what it looks like.
-pub(super) fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let start = text.trim_start();
     if start.starts_with('<') {
         marked_up(text)

@@ -1,0 +1,165 @@
+//! A watermark: how far a view has been read, by a number or a time that the database gave.
+//!
+//! It is taken from rows alone, never from a clock of ours, so that a clock that is set changes nothing.
+
+use std::fmt;
+
+use jiff::civil::DateTime;
+use jiff::{SignedDuration, ToSpan as _};
+
+use crate::odbc::Kind;
+
+/// A value of the watermark's column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// An id. Forty digits do for `NUMBER(38)`.
+    Number(u128),
+    /// A time, and how the column writes it.
+    Time(DateTime, Form),
+    /// Something else that the database can order.
+    Text(String),
+}
+
+/// How a column writes times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// It is a column of times.
+    Moment,
+    /// Text: `20261122101530`.
+    Digits,
+    /// Text: `2026-11-22 10:15:30`.
+    Dashed,
+    /// Text or a column of dates: `2026-11-22`.
+    Date,
+}
+
+impl Mark {
+    /// Reads a value; nothing when such a column cannot hold it.
+    pub(super) fn parse(text: &str, kind: Kind) -> Option<Mark> {
+        match kind {
+            Kind::Number => {
+                let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+                let is_whole = fraction.bytes().all(|it| it == b'0');
+                whole.parse().ok().filter(|_| is_whole).map(Mark::Number)
+            }
+            Kind::Moment => moment(text).map(|it| Mark::Time(it, Form::Moment)),
+            Kind::Text | Kind::Filled => written(text),
+            Kind::Bytes => None,
+        }
+    }
+
+    /// So many seconds or numbers before. What is neither cannot be counted.
+    pub(super) fn before(&self, distance: u64) -> Mark {
+        match self {
+            Mark::Number(it) => Mark::Number(it.saturating_sub(distance.into())),
+            Mark::Time(at, form) => {
+                let seconds = SignedDuration::from_secs(i64::try_from(distance).unwrap_or(0));
+                Mark::Time(at.saturating_sub(seconds), *form)
+            }
+            Mark::Text(it) => Mark::Text(it.clone()),
+        }
+    }
+
+    /// Whether another comes behind this one. Of texts only the database knows, and it gave that one
+    /// behind this.
+    pub(super) fn is_passed_by(&self, other: &Mark) -> bool {
+        match (self, other) {
+            (Mark::Number(this), Mark::Number(other)) => this < other,
+            (Mark::Time(this, _), Mark::Time(other, _)) => this < other,
+            _ => true,
+        }
+    }
+
+    /// Whether it is a time that has not come by more than a day: somebody mistyped a year, and all
+    /// that comes until then must not be taken for old.
+    pub(super) fn is_beyond(&self, now: DateTime) -> bool {
+        matches!(self, Mark::Time(at, _) if *at > now.saturating_add(1.day()))
+    }
+}
+
+/// As the column writes it.
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mark::Number(it) => write!(f, "{it}"),
+            Mark::Text(it) => f.write_str(it),
+            Mark::Time(at, form) => {
+                let pattern = match form {
+                    Form::Moment => "%Y-%m-%d %H:%M:%S%.f",
+                    Form::Digits => "%Y%m%d%H%M%S",
+                    Form::Dashed => "%Y-%m-%d %H:%M:%S",
+                    Form::Date => "%Y-%m-%d",
+                };
+                write!(f, "{}", at.strftime(pattern))
+            }
+        }
+    }
+}
+
+fn moment(text: &str) -> Option<DateTime> {
+    let text = if text.len() == DATE_LEN { format!("{text} 00:00:00") } else { text.to_owned() };
+    text.parse().ok()
+}
+
+/// A text is a time when writing that time gives the text again.
+fn written(text: &str) -> Option<Mark> {
+    let forms = [(Form::Digits, "%Y%m%d%H%M%S"), (Form::Dashed, "%Y-%m-%d %H:%M:%S")];
+    let times = forms.into_iter().filter_map(|(form, pattern)| {
+        DateTime::strptime(pattern, text).ok().map(|it| Mark::Time(it, form))
+    });
+    let date = (text.len() == DATE_LEN).then(|| moment(text)).flatten();
+    let date = date.map(|it| Mark::Time(it, Form::Date));
+    let mark = times.chain(date).find(|it| it.to_string() == text);
+    let is_plain = !text.is_empty() && text.bytes().all(|it| matches!(it, b' '..=b'~'));
+    mark.or_else(|| is_plain.then(|| Mark::Text(text.to_owned())))
+}
+
+const DATE_LEN: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_and_written_as_they_were() {
+        check("1042", Kind::Number, "1042", "1032");
+        check("99999999999999999999999999999999999999", Kind::Number, "…999", "…989");
+        check("7.000", Kind::Number, "7", "0");
+        check("7.5", Kind::Number, "none", "");
+        check("-1", Kind::Number, "none", "");
+        check("2026-11-22 00:00:05", Kind::Moment, "2026-11-22 00:00:05", "2026-11-21 23:59:55");
+        check(
+            "2026-11-22 10:15:30.123456",
+            Kind::Moment,
+            "2026-11-22 10:15:30.123456",
+            "2026-11-22 10:15:20.123456",
+        );
+        check("20261122000005", Kind::Filled, "20261122000005", "20261121235955");
+        check("2026-11-22 00:00:05", Kind::Text, "2026-11-22 00:00:05", "2026-11-21 23:59:55");
+        check("2026-11-22", Kind::Text, "2026-11-22", "2026-11-21");
+        check("A0007", Kind::Text, "A0007", "A0007");
+        check("甲1", Kind::Text, "none", "");
+        check("", Kind::Text, "none", "");
+        check("AQ==", Kind::Bytes, "none", "");
+    }
+
+    #[track_caller]
+    fn check(text: &str, kind: Kind, expected: &str, ten_before: &str) {
+        let mark = Mark::parse(text, kind);
+        let shown = |it: &Mark| it.to_string();
+        let is = |actual: String, expected: &str| match expected.strip_prefix('…') {
+            Some(end) => assert!(actual.ends_with(end), "{actual}"),
+            None => assert_eq!(actual, expected),
+        };
+        is(mark.as_ref().map_or("none".to_owned(), shown), expected);
+        is(mark.map_or(String::new(), |it| it.before(10).to_string()), ten_before);
+    }
+
+    #[test]
+    fn a_year_mistyped_does_not_carry_the_mark_away() {
+        let now = DateTime::constant(2026, 11, 22, 10, 0, 0, 0);
+        let beyond =
+            |text: &str| Mark::parse(text, Kind::Moment).is_some_and(|it| it.is_beyond(now));
+        assert!(!beyond("2026-11-23 09:00:00") && beyond("2062-11-22 10:00:00"));
+    }
+}

@@ -1,0 +1,399 @@
+//! Views of databases: every row once, over kills of the agent and of the worker, a database that is down
+//! or hangs, rows that are committed late and clocks that are set; Chinese in GBK to the byte; nothing is
+//! ever written.
+#![allow(clippy::indexing_slicing)] // a member that is not there reads as null
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::agent::{Agent, Setup};
+use tests::chance::Chance;
+use tests::command::Ran;
+use tests::mariadb::Mariadb;
+use tests::platform::{Platform, Record};
+use tests::postgres::Postgres;
+use tests::process::{signal, wait_until};
+
+/// Fifty rows have one time each; some come late, under times that were read already; some are refused,
+/// to show that no dead letter is written twice.
+#[test]
+fn every_row_comes_once_over_kills_of_agent_and_worker() {
+    let his = Postgres::start();
+    his.ask(&table("cf", "TIMESTAMP(6)"));
+    let mut agent = Agent::start(setup(&his, "cf", "page_rows = 37\noverlap = 3600\nsweep = 7200"));
+    let platform = Platform::of_folder(&agent.records());
+    let mut chance = Chance::seeded("views");
+    let mut kills = 0;
+    for batch in 0..BATCHES {
+        let late = u32::from(batch % 4 == 3) * 30;
+        let rows = (0..50).map(|it| batch * 50 + it);
+        let at = format!(
+            "TIMESTAMP '2026-11-22 10:00:00.000001' + {} * INTERVAL '1 min'",
+            batch - late.min(batch)
+        );
+        insert(&his, "cf", rows.map(|it| row(it, &at, if it % 40 == 7 { "x" } else { "1.50" })));
+        thread::sleep(chance.pause(Duration::from_millis(400)));
+        match chance.below(3) {
+            0 => {
+                agent.kill();
+                agent.start_again();
+                kills += 1;
+            }
+            1 => kills += u32::from(kill_worker(&agent)),
+            _ => {}
+        }
+    }
+    let all = BATCHES * 50;
+    let refused = (0..all).filter(|it| it % 40 == 7).count();
+    let dead = Value::from(refused);
+    await_rows(&platform, &agent, usize::try_from(all).expect("small") - refused);
+    agent.await_readiness("refused", |it| it["outbox"]["dead_letters"] == dead);
+    // Two runs more: what is known stays known.
+    let taken = agent.readiness()["views"]["his"]["taken"].clone();
+    thread::sleep(Duration::from_secs(2));
+    let view = agent.readiness()["views"]["his"].clone();
+    assert_eq!((&view["taken"], &view["state"] == "stopped"), (&taken, false), "{view}");
+    assert_eq!(agent.readiness()["outbox"]["dead_letters"], dead);
+    println!("{all} rows, {kills} kills");
+    assert!(kills > 3, "too few kills: {kills}");
+    let wanted = (0..all).filter(|it| it % 40 != 7);
+    check_once(&platform.receive(1).records, wanted);
+    for name in ["李建国", "secret!"] {
+        assert!(!agent.log().contains(name), "{name} is in the log");
+    }
+}
+
+#[test]
+fn a_database_that_hangs_or_is_down_is_waited_for_and_others_are_served() {
+    let his = Postgres::start();
+    his.ask(&table("cf", "BIGINT"));
+    insert(&his, "cf", (1..=3).map(|it| row(it, &it.to_string(), "1")));
+    his.ask("CREATE VIEW slow AS SELECT * FROM cf WHERE pg_sleep(30) IS NOT NULL");
+    let agent = Agent::start(setup(&his, "slow", "timeout_ms = 1000\nalert_after = 2"));
+    let platform = Platform::of_folder(&agent.records());
+    let stopped = agent.await_readiness("hanging", |it| it["views"]["his"]["code"] == "I204");
+    assert_eq!(stopped["ready"], true, "the agent takes messages all the same: {stopped}");
+
+    // The database answers, the driver does not.
+    his.ask("CREATE OR REPLACE VIEW slow AS SELECT * FROM cf");
+    agent.await_readiness("read", |it| it["views"]["his"]["taken"] == 3);
+    let worker = worker(&agent).expect("a worker");
+    signal("STOP", &worker.to_string());
+    insert(&his, "cf", (4..=6).map(|it| row(it, &it.to_string(), "1")));
+    agent.await_readiness("killed", |it| it["views"]["his"]["taken"] == 6);
+    assert!(!Path::new(&format!("/proc/{worker}")).exists(), "the worker that hung is gone");
+    assert!(agent.log().contains("读取进程已杀掉"), "{}", agent.log());
+
+    his.halt();
+    agent.await_readiness("down", |it| it["views"]["his"]["code"] == "I202");
+    his.go();
+    insert(&his, "cf", (7..=9).map(|it| row(it, &it.to_string(), "1")));
+    agent.await_readiness("up", |it| it["views"]["his"]["taken"] == 9);
+    await_rows(&platform, &agent, 9);
+    check_once(&platform.receive(1).records, 1..=9);
+}
+
+/// Rows are written while the database's clock is an hour back; one has a year that was mistyped.
+#[test]
+fn clocks_that_are_set_lose_no_row() {
+    let his = Postgres::start();
+    his.ask(&table("cf", "TIMESTAMP"));
+    let lines = "overlap = 0\nsweep = 86400\nsweep_every_ms = 1000";
+    let agent = Agent::start(setup(&his, "cf", lines));
+    let platform = Platform::of_folder(&agent.records());
+    insert(
+        &his,
+        "cf",
+        [row(1, "'2026-11-22 10:00:00'", "1"), row(2, "'2062-11-22 10:00:00'", "1")],
+    );
+    agent.await_readiness("read", |it| it["views"]["his"]["taken"] == 2);
+    insert(
+        &his,
+        "cf",
+        [row(3, "'2026-11-22 10:00:01'", "1"), row(4, "'2026-11-22 09:00:00'", "1")],
+    );
+    let said = agent.await_readiness("read", |it| it["views"]["his"]["taken"] == 4);
+    assert_eq!(said["views"]["his"]["read_until"], "2026-11-22 10:00:01", "not 2062");
+    await_rows(&platform, &agent, 4);
+    check_once(&platform.receive(1).records, 1..=4);
+}
+
+#[test]
+fn nothing_is_written_whatever_a_view_does() {
+    let his = Postgres::start();
+    his.ask(&table("cf", "BIGINT"));
+    insert(&his, "cf", [row(1, "1", "1")]);
+    his.ask(
+        "CREATE TABLE touched (n INT); CREATE FUNCTION touch() RETURNS INT LANGUAGE SQL AS \
+         'INSERT INTO touched VALUES (1); SELECT 1'; CREATE VIEW writes AS SELECT *, touch() AS t FROM cf",
+    );
+    let agent = Agent::start(setup(&his, "writes", ""));
+    let said = agent.await_readiness("refused", |it| it["views"]["his"]["code"] == "I203");
+    let reason = said["views"]["his"]["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("25006"), "read-only transaction: {reason}");
+    assert_eq!(his.ask("SELECT count(*) FROM touched").trim(), "0");
+}
+
+/// An old database that takes any bytes for text: names of columns and values are GBK.
+#[test]
+fn texts_in_gbk_come_to_the_byte() {
+    let his = Postgres::in_encoding("SQL_ASCII");
+    run_gbk(&his, &table("cf", "BIGINT"));
+    for it in 1..=3 {
+        run_gbk(&his, &values(&row(it, &it.to_string(), "1")));
+    }
+    let lines = "charset = \"gbk\"\n";
+    let connection = connection(&his, "PostgreSQL ANSI");
+    let connection = format!("{connection};ConnSettings=set client_encoding to 'SQL_ASCII'");
+    let agent = Agent::start(setup_of(&connection, "table = \"cf\"", WATERMARK, lines));
+    let platform = Platform::of_folder(&agent.records());
+    await_rows(&platform, &agent, 3);
+    let records = platform.receive(1).records;
+    check_once(&records, 1..=3);
+    let registered = records.iter().find(|it| it.entity == "outpatient_registration");
+    let elements = &registered.expect("a registration").elements;
+    assert!(elements.contains("\"psn_name\":\"李建国\""), "{elements}");
+}
+
+/// No column tells what is new: all of the view is compared. MariaDB, texts in GBK under the name latin1.
+#[test]
+fn a_view_that_is_compared_tells_what_is_new_changed_and_gone() {
+    let his = Mariadb::start();
+    // The driver takes no statement in GBK: what it is asked by has plain names.
+    let run = |text: &str| his.ask("latin1", &gbk(&text.replace("水位", "id")));
+    run(&format!("{} CHARACTER SET latin1;", backticks(&table("cf", "BIGINT"))));
+    for it in 1..=5 {
+        run(&backticks(&values(&row(it, &it.to_string(), "1"))));
+    }
+    let place = his.socket();
+    let connection = format!(
+        "Driver=MariaDB Unicode;Socket={};Database=his;UID=his;PWD=secret!;Charset=latin1",
+        place.display()
+    );
+    let lines = "charset = \"gbk\"\npage_rows = 2";
+    let agent = Agent::start(setup_of(&connection, "table = \"cf\"", "key = [\"ID\"]", lines));
+    let platform = Platform::of_folder(&agent.records());
+    await_rows(&platform, &agent, 5);
+    check_once(&platform.receive(1).records, 1..=5);
+
+    run(
+        "UPDATE cf SET `数量` = '7' WHERE `处方号` = 'CF2'; DELETE FROM cf WHERE `处方号` = 'CF4';",
+    );
+    run(
+        "INSERT INTO cf (`水位`, `病人ID`, `姓名`, `门诊号`, `处方号`, `序号`, `数量`, `开方时间`) \
+         SELECT 99, `病人ID`, 0x8130, `门诊号`, 'CF99', `序号`, `数量`, `开方时间` FROM cf WHERE `水位` = 1;",
+    );
+    let said = agent.await_readiness("compared", |it| {
+        let view = &it["views"]["his"];
+        view["vanished"] == 1 && view["refused"] == 1 && view["taken"] == 6
+    });
+    assert_eq!(said["outbox"]["dead_letters"], 1, "the name that is no GBK");
+    agent.await_drained();
+    let changed = platform.receive(18).records;
+    let of_two: Vec<&Record> = prescriptions(&changed).filter(|it| number(it) == 2).collect();
+    assert_eq!(of_two.iter().map(|it| it.revision).collect::<Vec<_>>(), [1, 2]);
+    assert!(of_two[1].elements.contains("\"cnt\":7"), "{}", of_two[1].elements);
+    assert!(agent.log().contains("I207") && agent.log().contains("I208"), "{}", agent.log());
+}
+
+/// MariaDB as it is installed: the driver translates.
+#[test]
+fn texts_that_the_driver_translates_come_whole() {
+    let his = Mariadb::start();
+    let table = backticks(&table("cf", "DATETIME(3)"));
+    his.ask("utf8mb4", format!("{table} CHARACTER SET gbk;").as_bytes());
+    for it in 1..=3 {
+        let row = backticks(&values(&row(it, "'2026-11-22 10:00:00.125'", "1")));
+        his.ask("utf8mb4", row.as_bytes());
+    }
+    let connection = format!(
+        "Driver=MariaDB Unicode;Socket={};Database=his;UID=his;PWD=secret!",
+        his.socket().display()
+    );
+    let agent = Agent::start(setup_of(&connection, "table = \"cf\"", WATERMARK, "page_rows = 2"));
+    let platform = Platform::of_folder(&agent.records());
+    await_rows(&platform, &agent, 3);
+    check_once(&platform.receive(1).records, 1..=3);
+    assert_eq!(agent.readiness()["views"]["his"]["read_until"], "2026-11-22 10:00:00.125");
+}
+
+#[test]
+fn without_a_manager_only_the_view_stands_still() {
+    let libraries = tempfile::tempdir().expect("a folder");
+    for name in ["libodbc.so.2", "libodbc.so.1", "libodbc.so"] {
+        fs::write(libraries.path().join(name), "").expect("a folder of ours");
+    }
+    let setup = setup_of("DSN=his", "table = \"cf\"", WATERMARK, "");
+    let agent = Agent::start(Setup { libraries: Some(libraries.path().to_owned()), ..setup });
+    let said = agent.await_readiness("told", |it| it["views"]["his"]["code"] == "I201");
+    assert_eq!(said["ready"], true, "{said}");
+}
+
+#[test]
+fn a_try_shows_columns_and_masked_rows_and_a_record() {
+    let his = Postgres::start();
+    his.ask(&table("cf", "TIMESTAMP"));
+    insert(&his, "cf", [row(1, "'2026-11-22 10:00:00'", "1.50")]);
+    let mut agent = Agent::start(setup(&his, "cf", ""));
+    assert_eq!(agent.stop().code, Some(0));
+    let ran = agent.ask(&["channel", "view-try", "--channel", "his"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for told in ["PostgreSQL", "处方号", "日期时间", "outpatient_prescription"] {
+        assert!(ran.stdout.contains(told), "{told}: {}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains("李建国"), "{}", ran.stdout);
+    his.ask("DROP TABLE cf");
+    let ran: Ran = agent.ask(&["channel", "view-try", "--channel", "his"]);
+    assert_eq!(ran.code, Some(69), "{ran:?}");
+    assert!(ran.stderr.contains("I203") && ran.stderr.contains("怎么办"), "{}", ran.stderr);
+}
+
+/// What the shipped mapping `view/` reads, all rows alike but for the first columns.
+fn table(name: &str, watermark: &str) -> String {
+    let mut columns = format!(
+        "\"水位\" {watermark}, \"病人ID\" VARCHAR(20), \"姓名\" CHAR(20), \"门诊号\" VARCHAR(20), \
+         \"处方号\" VARCHAR(20), \"序号\" NUMERIC(4), \"数量\" VARCHAR(10), \"开方时间\" TIMESTAMP"
+    );
+    for (name, value) in ALIKE {
+        let _ = write!(columns, ", \"{name}\" VARCHAR(40) DEFAULT '{value}'");
+    }
+    format!("CREATE TABLE {name} ({columns})")
+}
+
+const ALIKE: [(&str, &str); 8] = [
+    ("性别", "男"),
+    ("就诊时间", "2026-11-22 09:00:00"),
+    ("科室编码", "0301"),
+    ("科室名称", "心内科"),
+    ("诊断编码", "I10.x00"),
+    ("诊断名称", "高血压"),
+    ("药品编码", "YP000231"),
+    ("药品名称", "氨氯地平片"),
+];
+
+/// The columns that differ from row to row, in the words of PostgreSQL.
+const COLUMNS: &str =
+    "(\"水位\", \"病人ID\", \"姓名\", \"门诊号\", \"处方号\", \"序号\", \"数量\", \"开方时间\")";
+
+fn values(row: &str) -> String {
+    format!("INSERT INTO cf {COLUMNS} VALUES {row};")
+}
+
+/// The same in the words of MariaDB.
+fn backticks(statement: &str) -> String {
+    statement.replace('"', "`")
+}
+
+fn row(n: u32, watermark: &str, quantity: &str) -> String {
+    format!(
+        "({watermark}, 'P{n}', '李建国', 'MZ{n}', 'CF{n}', 1, '{quantity}', TIMESTAMP '2026-11-22 09:20:05')"
+    )
+}
+
+fn insert(his: &Postgres, table: &str, rows: impl IntoIterator<Item = String>) {
+    let rows: Vec<String> = rows.into_iter().collect();
+    his.ask(&format!("INSERT INTO {table} {COLUMNS} VALUES {}", rows.join(", ")));
+}
+
+fn connection(his: &Postgres, driver: &str) -> String {
+    let place = his.folder().display();
+    format!(
+        "Driver={driver};Servername={place};Port=5432;Database=postgres;Username=his;Password=secret!"
+    )
+}
+
+fn setup(his: &Postgres, table: &str, lines: &str) -> Setup {
+    let connection = connection(his, "PostgreSQL Unicode");
+    setup_of(&connection, &format!("table = \"{table}\""), WATERMARK, lines)
+}
+
+/// The connection string lies in a file, as it should.
+fn setup_of(connection: &str, source: &str, known_by: &str, lines: &str) -> Setup {
+    let secret = tempfile::NamedTempFile::new().expect("the temp folder takes a file");
+    let (_, path) = secret.keep().expect("ours");
+    fs::write(&path, connection).expect("ours");
+    let mut channels =
+        String::from("[[channel]]\nname = \"his\"\nmappings = [\"view/\"]\n[channel.view]\n");
+    let path = path.display();
+    let _ = writeln!(
+        channels,
+        "connection = \"file:{path}\"\n{source}\n{known_by}\nevery_ms = 300\n{lines}"
+    );
+    Setup { channels, ..Setup::files() }
+}
+
+fn prescriptions(records: &[Record]) -> impl Iterator<Item = &Record> {
+    records.iter().filter(|it| it.entity == "outpatient_prescription")
+}
+
+fn number(record: &Record) -> u32 {
+    let elements: Value = serde_json::from_str(&record.elements).expect("JSON");
+    let name = elements["rxno"].as_str().and_then(|it| it.strip_prefix("CF"));
+    name.and_then(|it| it.parse().ok()).expect("a number of ours")
+}
+
+#[track_caller]
+fn await_rows(platform: &Platform, agent: &Agent, expected: usize) {
+    agent.await_readiness("taken", |it| {
+        it["outbox"]["next_seq"].as_u64().unwrap_or(0) > u64::try_from(expected * 3).expect("small")
+    });
+    agent.await_drained();
+    let came = prescriptions(&platform.receive(expected * 3).records).count();
+    assert_eq!(came, expected, "{}", agent.log());
+}
+
+#[track_caller]
+fn check_once(records: &[Record], expected: impl IntoIterator<Item = u32>) {
+    let mut came: BTreeMap<u32, usize> = BTreeMap::new();
+    for record in prescriptions(records) {
+        *came.entry(number(record)).or_default() += 1;
+    }
+    let expected: BTreeMap<u32, usize> = expected.into_iter().map(|it| (it, 1)).collect();
+    assert_eq!(came, expected);
+}
+
+/// The worker of an agent, if it has one just now.
+fn worker(agent: &Agent) -> Option<u32> {
+    let path = format!("/proc/{0}/task", agent.pid());
+    let children = fs::read_dir(path).ok()?.flatten();
+    let children = children.filter_map(|it| fs::read_to_string(it.path().join("children")).ok());
+    let children = children.collect::<Vec<_>>().join(" ");
+    children.split_whitespace().find_map(|it| it.parse().ok())
+}
+
+fn kill_worker(agent: &Agent) -> bool {
+    let worker = worker(agent);
+    if let Some(worker) = worker {
+        // It may have ended meanwhile.
+        let killing =
+            Command::new("kill").args(["-9", &worker.to_string()]).stderr(Stdio::null()).status();
+        drop(killing);
+        let gone = || !Path::new(&format!("/proc/{worker}")).exists();
+        assert!(wait_until(Duration::from_secs(10), gone), "it is not waited for");
+    }
+    worker.is_some()
+}
+
+fn run_gbk(his: &Postgres, statement: &str) {
+    his.ask_bytes(&gbk(statement));
+}
+
+/// By `iconv`, which shares no code with the agent.
+fn gbk(text: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("text");
+    fs::write(&path, text).expect("ours");
+    let ran = Command::new("iconv").args(["-f", "UTF-8", "-t", "GBK"]).arg(&path).output();
+    let ran = ran.expect("iconv is part of the C library");
+    assert!(ran.status.success());
+    ran.stdout
+}
+
+const WATERMARK: &str = "watermark = \"水位\"\nkey = [\"处方号\", \"序号\"]";
+const BATCHES: u32 = 24;
