@@ -140,8 +140,12 @@ pub(crate) trait Source: Sync {
     /// These records are safe elsewhere.
     fn settle(&self, seqs: &[u64]) -> Result<(), StoreError>;
 
-    /// Keeps a record, for good, as a dead letter.
-    fn bury(&self, letter: DeadLetter) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Keeps a record that will never be taken, for good, as a dead letter, and lets it leave.
+    fn refuse(
+        &self,
+        seq: u64,
+        letter: DeadLetter,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Returns when something may have been appended.
     fn appended(&self) -> impl Future<Output = ()> + Send;
@@ -305,8 +309,8 @@ impl Source for Outbox {
         Outbox::settle(self, seqs)
     }
 
-    async fn bury(&self, letter: DeadLetter) -> Result<(), StoreError> {
-        Outbox::bury(self, letter).await
+    async fn refuse(&self, seq: u64, letter: DeadLetter) -> Result<(), StoreError> {
+        Outbox::refuse(self, seq, letter).await
     }
 
     async fn appended(&self) {

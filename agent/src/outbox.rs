@@ -33,6 +33,10 @@
 //! | | `epoch` | the store's id, a UUID: numbers mean something only together with it |
 //! | | `tail` | next number, bytes ever stored |
 //! | | `cursor` | lowest number not settled |
+//! | | `early` | numbers settled above it, as ranges: written when they have become many, and at the end |
+//! | | `lost` | numbers that damage has taken, as ranges |
+//! | | `missed` | the same before they have a dead letter: found when the store was made anew |
+//! | | `refused` | numbers that the platform will not take, as ranges |
 //! | | `letters` | next number of a dead letter, dead letters kept |
 //! | | `parked` | next number of a parked message, messages parked |
 //! | | `keyring` | the data keys, wrapped (`outbox/keyring.rs`) |
@@ -53,10 +57,14 @@
 //! - **Pass**: [`Outbox::may_pass`] tells whether a fresh record may go past a backlog, out of a table of
 //!   lanes in memory that is saved at the end, and every quarter of a million records of a long backlog.
 //! - **Settle** (not synced): confirms come in any order and are kept in memory until the cursor
-//!   reaches them. The cursor rides along with the next batch, or goes alone.
+//!   reaches them. The cursor rides along with the next batch, or goes alone. Behind one that waits
+//!   for long they become many: then they are written too, and a restart does not send them again.
+//! - **Set aside** (synced): what cannot be read, and what the platform refuses for good, leaves with
+//!   its dead letter, in one batch that says so (`outbox/aside.rs`). A resend of it is taken in anew.
 //! - **Remove**: when 8,192 settled records lie behind the cursor, one range mark removes them, in
 //!   the same batch as the cursor. After 65,536 whole files go back to the disk, and then the batch
-//!   is synced first, for a file vanishes at once.
+//!   is synced first, for a file vanishes at once. Long settled stretches above the cursor go the same
+//!   way (`outbox/writer/sweep.rs`).
 //! - **Hold**: whoever folds what was accepted into something else (the past of patients) names the
 //!   first number it has not come to; from there on nothing is removed ([`Outbox::hold_from`]).
 //! - **Keep**: delivered records stay to be asked for again, from the number on that whoever minds
@@ -69,8 +77,9 @@
 //! # What a crash leaves
 //!
 //! A kill leaves everything that was written. A power cut leaves everything that was synced; what
-//! it can take is the last group, which nobody was told of, and the last steps of the cursor, so
-//! that at most the forwarder's window goes out once more under the same record ids.
+//! it can take is the last group, which nobody was told of, and the last steps of the cursor and of
+//! what was settled above it, so that little more than the forwarder's window goes out once more,
+//! under the same record ids.
 //!
 //! Damage (a flipped bit, a lost file) is never silent: numbers have no gaps, so reading notices
 //! what is missing, moves what is left of it to the dead letters with code `O201` (check fails),
@@ -91,6 +100,7 @@
 mod accept;
 mod account;
 mod again;
+mod aside;
 mod blocking;
 mod carve;
 mod changes;
@@ -105,6 +115,7 @@ mod letters;
 mod opening;
 mod parked;
 mod progress;
+
 mod reading;
 mod recent;
 mod room;
@@ -128,7 +139,9 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::task;
 use tracing::error;
 
+pub(crate) use self::account::FOLLOWED;
 use self::again::Again;
+pub use self::aside::Fate;
 pub(crate) use self::blocking::blocking;
 pub use self::changes::Change;
 use self::command::{Append, Command, Unreadable};
@@ -152,6 +165,7 @@ pub use self::store::{Reach, RowError};
 use self::writer::Writer;
 use crate::envelope::{DeadLetter, Envelope, Receipt, Submission, UnknownCode};
 use crate::master_key::KeySource;
+use crate::ranges::Ranges;
 
 /// The bounds of an outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -271,6 +285,8 @@ struct Shared {
     kept_from: AtomicU64,
     /// The same for those that other systems have not had.
     pushed_from: AtomicU64,
+    /// What is accounted for behind `accounted_from`.
+    accounted_beyond: Mutex<Ranges>,
     raw_bytes_max: usize,
     /// Room on the disk; without any, nothing is accepted for a while.
     room: Room,
@@ -301,11 +317,12 @@ impl Outbox {
     ///
     /// After a crash this is the recovery; there is no other.
     pub fn open(dir: &Path, options: &Options) -> Result<(Outbox, WriterHandle), StoreError> {
-        let Opened { store, witness, at, parked, floor, lowest } = opening::open(dir, options)?;
+        let Opened { store, witness, at, parked, floor, lowest, left } =
+            opening::open(dir, options)?;
         store.forget_below(at.next_seq.saturating_sub(options.remember_records));
         let shared = Arc::new(Shared {
             store: RwLock::new(Some(Arc::clone(&store))),
-            progress: Mutex::new(Progress::of(&at, floor, lowest)),
+            progress: Mutex::new(Progress::of(&at, floor, lowest, left)),
             appended: Notify::new(),
             accepted: Notify::new(),
             // Nobody has said yet from where on: nothing goes before somebody does.
@@ -313,6 +330,7 @@ impl Outbox {
             accounted_from: AtomicU64::new(if options.holds.accounted { 0 } else { u64::MAX }),
             kept_from: AtomicU64::new(if options.holds.delivered { 0 } else { u64::MAX }),
             pushed_from: AtomicU64::new(if options.holds.pushed { 0 } else { u64::MAX }),
+            accounted_beyond: Mutex::default(),
             raw_bytes_max: options.raw_bytes_max,
             room: Room::new(dir, options),
             again: Again::default(),
@@ -394,7 +412,7 @@ impl Outbox {
         loop {
             let span = {
                 let progress = self.shared.progress();
-                let from = from.max(progress.cursor);
+                let from = progress.unsettled_from(from);
                 Span { floor: progress.floor, from, end: progress.next_seq, records_max, bytes_max }
             };
             if span.from >= span.end || records_max == 0 {
@@ -422,7 +440,7 @@ impl Outbox {
         {
             let mut progress = self.shared.progress();
             for &seq in seqs {
-                progress.settle(seq, seq.saturating_add(1));
+                progress.deliver(seq);
             }
         }
         self.shared.again.settled(seqs);
@@ -530,7 +548,6 @@ impl Outbox {
         }
     }
 
-    /// Hands a stretch that cannot be read to the writer, once.
     /// Whether rows may be written that nobody waits for.
     fn may_keep_house(&self) -> Result<(), StoreError> {
         match self.refusal() {
@@ -539,16 +556,18 @@ impl Outbox {
         }
     }
 
-    fn set_aside(&self, mut stretch: Unreadable) {
+    /// Hands a stretch that cannot be read to the writer, once.
+    fn set_aside(&self, stretch: Unreadable) {
         let mut progress = self.shared.progress();
         // What was settled meanwhile may have been removed under the reader's feet: no damage.
-        stretch.first_seq = stretch.first_seq.max(progress.cursor);
-        if stretch.first_seq >= stretch.end_seq || !progress.set_aside(stretch.first_seq) {
-            return;
-        }
-        let first_seq = stretch.first_seq;
-        if self.commands.try_send(Command::SetAside(stretch)).is_err() {
-            progress.not_set_aside(first_seq);
+        for (first_seq, end_seq) in progress.unsettled_in(stretch.first_seq, stretch.end_seq) {
+            if !progress.set_aside(first_seq) {
+                continue;
+            }
+            let part = Unreadable { first_seq, end_seq, ..stretch.clone() };
+            if self.commands.try_send(Command::SetAside(part)).is_err() {
+                progress.not_set_aside(first_seq);
+            }
         }
     }
 }
@@ -678,6 +697,10 @@ const FORMAT: &[u8] = b"format";
 const EPOCH: &[u8] = b"epoch";
 const TAIL: &[u8] = b"tail";
 const CURSOR: &[u8] = b"cursor";
+const EARLY: &[u8] = b"early";
+const LOST: &[u8] = b"lost";
+const MISSED: &[u8] = b"missed";
+const REFUSED: &[u8] = b"refused";
 const LETTERS: &[u8] = b"letters";
 const PARKED: &[u8] = b"parked";
 const KEYRING: &[u8] = b"keyring";

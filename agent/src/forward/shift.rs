@@ -309,14 +309,12 @@ impl<'a, S: Source> Shift<'a, S> {
         let found = found.into_iter().next().filter(|it| it.seq == seq);
         let found = if found.is_some() { found } else { self.source.once_more(seq)? };
         let Some(envelope) = found else { return Ok(()) };
-        match self.source.bury(poison::letter(&envelope, answer)).await {
+        match self.source.refuse(seq, poison::letter(&envelope, answer)).await {
             Ok(()) => (),
             // It stays where it is and is tried again.
             Err(StoreError::Busy | StoreError::Full { .. }) => return Ok(()),
             Err(error) => return Err(error),
         }
-        // Only now that the letter is on disk may the record leave the queue.
-        self.source.settle(&[seq])?;
         poison::tell(self.state, &envelope, answer);
         self.state.accepted_again(&routing_key(&envelope));
         self.work.window.forget(seq, Instant::now());

@@ -567,11 +567,12 @@ impl Source for List {
         Ok(())
     }
 
-    async fn bury(&self, letter: DeadLetter) -> Result<(), StoreError> {
+    async fn refuse(&self, seq: u64, letter: DeadLetter) -> Result<(), StoreError> {
         let detail: serde_json::Value = serde_json::from_str(&letter.detail).unwrap();
         assert_eq!((letter.stage, letter.code.as_str()), (crate::envelope::Stage::Forward, "F203"));
-        self.buried.lock().unwrap().insert(detail[0]["seq"].as_u64().unwrap());
-        Ok(())
+        assert_eq!(detail[0]["seq"], seq);
+        self.buried.lock().unwrap().insert(seq);
+        self.settle(&[seq])
     }
 
     async fn appended(&self) {

@@ -4,12 +4,18 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
 
 use tracing::error;
 
 use super::format;
 use super::store::{Durability, Family, WalkError};
 use super::{Change, Outbox, Shared, StoreError};
+use crate::ranges::Ranges;
+
+/// The row in which the owner keeps how far it has come. A store that was made anew of a damaged one has
+/// none: what else it has of the account may be short.
+pub(crate) const FOLLOWED: &[u8] = &[0, 0, 0, 0, b'n'];
 
 impl Outbox {
     /// The first record that is not confirmed; all before it are.
@@ -17,9 +23,16 @@ impl Outbox {
         self.shared.progress().cursor
     }
 
-    /// Keeps records from a number on, also when they are delivered.
-    pub fn account_from(&self, seq: u64) {
+    /// What is settled of `from..end`: confirmed, or set aside.
+    pub(crate) fn settled_in(&self, from: u64, end: u64) -> Vec<(u64, u64)> {
+        self.shared.progress().settled_in(from, end)
+    }
+
+    /// Keeps records from a number on, also when they are delivered, except for those that are
+    /// accounted for ahead of others.
+    pub(crate) fn account_from(&self, seq: u64, beyond: Ranges) {
         self.shared.accounted_from.store(seq, Ordering::SeqCst);
+        *self.shared.accounted_beyond() = beyond;
     }
 
     /// Makes changes, all or nothing, without waiting for the disk: they are made of records that are
@@ -69,6 +82,22 @@ impl Shared {
     pub(super) fn first_held(&self) -> u64 {
         let held = self.held_from.load(Ordering::SeqCst);
         held.min(self.accounted_from.load(Ordering::SeqCst))
+    }
+
+    fn accounted_beyond(&self) -> MutexGuard<'_, Ranges> {
+        // Plain ranges: whoever panicked has left them whole.
+        self.accounted_beyond.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What of a delivered stretch nobody needs any more; while room is short, what is only kept to be
+    /// asked for again is not needed either.
+    pub(super) fn unneeded_in(&self, (from, end): (u64, u64), reclaim: bool) -> Vec<(u64, u64)> {
+        let held = self.held_from.load(Ordering::SeqCst);
+        let end = end.min(if reclaim { held } else { held.min(self.first_wanted()) });
+        let accounted = self.accounted_from.load(Ordering::SeqCst);
+        let below = (from, end.min(accounted));
+        let beyond = self.accounted_beyond().within(from.max(accounted), end);
+        [below].into_iter().filter(|it| it.0 < it.1).chain(beyond).collect()
     }
 
     /// From here on delivered records are wanted by somebody, as long as there is room for them.

@@ -39,12 +39,12 @@ impl Again {
 }
 
 impl Outbox {
-    /// Offers delivered records to the forwarder once more. One that is on its way already, or that
+    /// Offers records that have left, delivered or refused, to the forwarder once more. One that is on its way already, or that
     /// waits in the queue, is passed over.
     pub fn offer_again(&self, envelopes: Vec<Envelope>) {
         let mut offered = self.shared.again.offered();
         for envelope in envelopes {
-            if self.is_delivered(envelope.seq) && offered.open.insert(envelope.seq) {
+            if self.has_left(envelope.seq) && offered.open.insert(envelope.seq) {
                 offered.waiting.push_back(envelope);
             }
         }

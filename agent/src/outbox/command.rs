@@ -16,6 +16,8 @@ pub(super) enum Command {
     Append(Box<Append>, Answer<Receipt>),
     /// Keep a dead letter.
     Bury(Box<DeadLetter>, Answer<()>),
+    /// Keep a dead letter about a record of this number, which leaves the queue.
+    Refuse(u64, Box<DeadLetter>, Answer<()>),
     /// Remove a dead letter.
     Discard(u64, Answer<bool>),
     /// Carry out what was decided about parked messages.
@@ -58,7 +60,7 @@ pub(super) struct Releasing {
 }
 
 /// A stretch of the queue that cannot be read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Unreadable {
     pub(super) first_seq: u64,
     pub(super) end_seq: u64,
@@ -74,12 +76,16 @@ pub(super) struct Work {
     pub(super) appends: Vec<Append>,
     pub(super) releases: Vec<Releasing>,
     pub(super) letters: Vec<DeadLetter>,
+    /// Numbers of records that some of the letters are about.
+    pub(super) refused: Vec<u64>,
     pub(super) discards: Vec<u64>,
     pub(super) unreadable: Vec<Unreadable>,
     /// Remove what was delivered, however little it is.
     pub(super) reclaim: bool,
     /// Write something, to see whether the disk takes it.
     pub(super) retry: bool,
+    /// The end: leave nothing to memory.
+    pub(super) last: bool,
 }
 
 impl Work {
@@ -115,6 +121,11 @@ impl Waiting {
                 self.appends.push(answer);
             }
             Command::Bury(letter, answer) => {
+                work.letters.push(*letter);
+                self.others.push(answer);
+            }
+            Command::Refuse(seq, letter, answer) => {
+                work.refused.push(seq);
                 work.letters.push(*letter);
                 self.others.push(answer);
             }

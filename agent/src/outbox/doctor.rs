@@ -102,8 +102,9 @@ fn examined(left: &mut Left) -> Result<Examined, StoreError> {
     let dead_letters = losses::counted(left, Family::Dead)?;
     let parked = losses::counted(left, Family::Parked)?;
     let position = left.position();
-    let lost = losses::lost(left, &queue, position.cursor, position.next_seq)?;
-    let [delivered, waiting] = queue.readable(position.cursor);
+    let settled = left.settled();
+    let lost = losses::lost(left, &queue, (position.cursor, position.next_seq), &settled)?;
+    let [delivered, waiting] = queue.readable(position.cursor, &settled);
     let mut files = left.harms();
     files.sort_by(|one, other| (&one.file, one.at).cmp(&(&other.file, other.at)));
     let epoch = left.epoch().map(|it| it.to_string());

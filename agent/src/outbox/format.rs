@@ -40,6 +40,7 @@
 mod bytes;
 mod keyring;
 mod parked;
+mod ranges;
 mod raw;
 
 use uuid::Uuid;

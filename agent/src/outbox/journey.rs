@@ -150,9 +150,15 @@ impl Outbox {
         Ok(found.filter(|it| it.seq == seq))
     }
 
-    /// Whether a record is delivered.
-    pub fn is_delivered(&self, seq: u64) -> bool {
+    /// Whether a record waits no more: it is delivered, or was set aside.
+    pub fn has_left(&self, seq: u64) -> bool {
         self.shared.progress().is_settled(seq)
+    }
+
+    /// Whether the platform has confirmed a record.
+    pub fn is_delivered(&self, seq: u64) -> bool {
+        let progress = self.shared.progress();
+        progress.is_settled(seq) && progress.aside.fate(seq).is_none()
     }
 
     /// The bytes a message came in, if they are kept: as a whole, or in pieces when it was long.

@@ -10,15 +10,17 @@ use std::sync::Arc;
 use tracing::error;
 use uuid::Uuid;
 
+use super::aside::{self, Aside};
 use super::doctor;
 use super::format::{self, Entry};
 use super::keyring;
 use super::parked::{self, Index};
+use super::progress::Left;
 use super::room::Reserve;
 use super::store::{Durability, Family, Store, WalkError};
 use super::witness::{Testimony, Witness};
 use super::writer::{self, Position};
-use super::{CURSOR, EPOCH, FORMAT, LETTERS, Options, StoreError, TAIL};
+use super::{CURSOR, EARLY, EPOCH, FORMAT, LETTERS, Options, StoreError, TAIL};
 
 /// A store that is ready for its writer.
 pub(super) struct Opened {
@@ -31,6 +33,8 @@ pub(super) struct Opened {
     pub(super) floor: u64,
     /// The first record that may still be there, delivered or not.
     pub(super) lowest: u64,
+    /// What is settled above the cursor.
+    pub(super) left: Left,
 }
 
 /// Opens the store and its witness, making both when they are not there.
@@ -73,7 +77,8 @@ fn open_as_it_is(dir: &Path, options: &Options) -> Result<Opened, StoreError> {
     };
     let witness = witness.map_err(|error| StoreError::witness(&error))?;
     let lowest = writer::lowest(&store, floor)?;
-    Ok(Opened { store, witness, at, parked, floor, lowest })
+    let left = left(&store)?;
+    Ok(Opened { store, witness, at, parked, floor, lowest, left })
 }
 
 /// A disk that is full to the last byte must not keep the agent from delivering what it has: then
@@ -141,6 +146,11 @@ pub(super) fn position(
     let (next_parked, parked) = (1, 0);
     let at = Position { next_seq, bytes, cursor, next_letter, letters, next_parked, parked };
     Ok((at, floor))
+}
+
+fn left(store: &Store) -> Result<Left, StoreError> {
+    let early = aside::read(store.get(Family::Meta, EARLY)?.as_deref());
+    Ok(Left { early, aside: Aside::of(store)? })
 }
 
 /// Counts entries that the tail does not know of.

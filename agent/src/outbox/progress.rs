@@ -8,10 +8,12 @@
 //! *Cursor*: the lowest number that is not confirmed; it is what a crash remembers. *Floor*: the key
 //! of the first stored entry that may still hold something waiting; reading never looks below it.
 //! Confirms come out of order, so those above the cursor are kept here, as ranges, until it
-//! reaches them. A crash forgets them and they are sent once more, under the same record ids.
+//! reaches them. A crash forgets the latest of them and they are sent once more, under the same
+//! record ids; when they become many they are written down.
 
 use std::collections::BTreeSet;
 
+use super::aside::{Aside, Fate};
 use super::writer::Position;
 use crate::ranges::Ranges;
 
@@ -32,16 +34,43 @@ pub(super) struct Progress {
     pub(super) parked: u64,
     /// Settled above the cursor.
     early: Ranges,
+    /// How many of these there were when they were written down last.
+    said: u64,
+    /// Settled without having reached the platform.
+    pub(super) aside: Aside,
+    /// That has changed since it was written down.
+    pub(super) has_arrived: bool,
     /// First numbers of damaged stretches that are already on their way to the dead letters.
-    aside: BTreeSet<u64>,
+    on_their_way: BTreeSet<u64>,
+}
+
+/// What the store remembers of records that are settled above the cursor.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    pub(super) early: Ranges,
+    pub(super) aside: Aside,
 }
 
 impl Progress {
     /// The state of a store that was just opened.
-    pub(super) fn of(at: &Position, floor: u64, lowest: u64) -> Progress {
+    pub(super) fn of(at: &Position, floor: u64, lowest: u64, left: Left) -> Progress {
         let (dead_letters, parked) = (at.letters, at.parked);
         let Position { cursor, next_seq, .. } = *at;
-        Progress { cursor, next_seq, floor, lowest, dead_letters, parked, ..Progress::default() }
+        let Left { early, aside } = left;
+        let mut progress = Progress {
+            cursor,
+            next_seq,
+            floor,
+            lowest,
+            dead_letters,
+            parked,
+            ..Progress::default()
+        };
+        for (from, end) in early.iter().chain(aside.stretches()) {
+            progress.settle(from, end);
+        }
+        (progress.aside, progress.said) = (aside, progress.early.len());
+        progress
     }
 
     /// Marks `from..end` as done. Numbers that are done already, or were never given out, are ignored.
@@ -53,8 +82,57 @@ impl Progress {
         self.early.insert(from, end);
         if let Some(reached) = self.early.take_from(self.cursor) {
             self.cursor = reached;
-            self.aside = self.aside.split_off(&reached);
+            self.on_their_way = self.on_their_way.split_off(&reached);
         }
+        self.said = self.said.min(self.early.len());
+    }
+
+    /// Marks a record as delivered, also one that had been refused before.
+    pub(super) fn deliver(&mut self, seq: u64) {
+        self.settle(seq, seq.saturating_add(1));
+        self.has_arrived |= self.aside.arrived(seq);
+    }
+
+    /// Marks what was set aside, which is on disk.
+    pub(super) fn leave(&mut self, left: &[(u64, u64, Fate)]) {
+        for &(from, end, fate) in left {
+            self.aside.add((from, end, fate));
+            self.settle(from, end);
+        }
+    }
+
+    /// What is settled above the cursor, if there is so much of it that it has to be written down.
+    pub(super) fn early_to_say(&self, at_least: u64) -> Option<Ranges> {
+        let is_due = self.early.len() >= self.said.saturating_add(at_least);
+        is_due.then(|| self.early.clone())
+    }
+
+    /// It was written.
+    pub(super) const fn early_said(&mut self, said: u64) {
+        self.said = said;
+    }
+
+    /// What is settled of `from..end`.
+    pub(super) fn settled_in(&self, from: u64, end: u64) -> Vec<(u64, u64)> {
+        let below = (from, end.min(self.cursor));
+        let above = self.early.within(from.max(self.cursor), end);
+        [below].into_iter().filter(|(from, end)| from < end).chain(above).collect()
+    }
+
+    /// What is not.
+    pub(super) fn unsettled_in(&self, from: u64, end: u64) -> Vec<(u64, u64)> {
+        self.early.without(from.max(self.cursor), end)
+    }
+
+    /// The first number at or behind this one that may wait.
+    pub(super) fn unsettled_from(&self, seq: u64) -> u64 {
+        let seq = seq.max(self.cursor);
+        self.early.end_of(seq).unwrap_or(seq)
+    }
+
+    /// Settled above the cursor.
+    pub(super) const fn early(&self) -> &Ranges {
+        &self.early
     }
 
     /// Where the cursor will be once these are settled too.
@@ -71,7 +149,7 @@ impl Progress {
         }
     }
 
-    /// Whether a record is confirmed, though others before it may not be.
+    /// Whether a record has left the queue, though others before it may not have.
     pub(super) fn is_settled(&self, seq: u64) -> bool {
         seq < self.cursor || self.early.contains(seq)
     }
@@ -83,12 +161,12 @@ impl Progress {
 
     /// Notes a damaged stretch. False when it is already noted.
     pub(super) fn set_aside(&mut self, first_seq: u64) -> bool {
-        first_seq >= self.cursor && self.aside.insert(first_seq)
+        first_seq >= self.cursor && self.on_their_way.insert(first_seq)
     }
 
     /// The stretch could not be handed on; it will be found again.
     pub(super) fn not_set_aside(&mut self, first_seq: u64) {
-        self.aside.remove(&first_seq);
+        self.on_their_way.remove(&first_seq);
     }
 }
 

@@ -4,11 +4,14 @@
 //! its elements. The same identity and content make a resend, which gets the first record's id,
 //! number and revision again. The same identity with other content makes the next revision.
 //!
+//! A record that was taken in and then lost by damage, or refused by the platform for good, is not
+//! there any more: its content sent again is taken in anew, under the id and revision it had.
+//!
 //! A content is compared with every revision that is remembered, not only with the last, because a
 //! HIS that sends late sends old contents. A HIS that takes a correction back by sending the first
 //! content once more is therefore answered "duplicate", with the first record.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
 use tracing::error;
@@ -72,12 +75,21 @@ fn cut(digest: &[u8; 32]) -> [u8; 16] {
 /// It sees the group's own doubles, which are not on disk yet.
 pub(super) struct Seen {
     takes_by_identity: HashMap<Identity, Takes>,
+    /// Numbers of takes whose records never reached the platform, and are not waiting either.
+    gone: HashSet<u64>,
 }
 
 #[derive(Default)]
 struct Takes {
     takes: Vec<Take>,
     changed: bool,
+}
+
+impl Takes {
+    fn next_revision(&self) -> u32 {
+        // The last may be an old one that came back.
+        self.takes.iter().map(|it| it.revision).max().unwrap_or(0).saturating_add(1)
+    }
 }
 
 /// What one draft turned out to be.
@@ -102,19 +114,24 @@ impl Seen {
     pub(super) fn look_up(
         store: &Store,
         mut identities: Vec<Identity>,
+        is_gone: impl Fn(u64) -> bool,
     ) -> Result<Seen, StoreError> {
         identities.sort_unstable();
         identities.dedup();
         let found = store.get_many(Family::Seen, &identities)?;
         let takes = found.into_iter().map(|value| Takes { takes: opened(value), changed: false });
-        Ok(Seen { takes_by_identity: identities.into_iter().zip(takes).collect() })
+        let takes_by_identity: HashMap<_, _> = identities.into_iter().zip(takes).collect();
+        let all = takes_by_identity.values().flat_map(|it| &it.takes);
+        let gone = all.map(|take| take.seq).filter(|seq| is_gone(*seq)).collect();
+        Ok(Seen { takes_by_identity, gone })
     }
 
-    /// Whether this very content was taken in before.
+    /// Whether this very content was taken in before, and is there.
     pub(super) fn knows(&self, identity: Identity, draft: &Draft) -> bool {
         let digest = cut(&draft.digest);
         let known = self.takes_by_identity.get(&identity);
-        known.is_some_and(|it| it.takes.iter().any(|take| take.digest == digest))
+        let is_it = |take: &Take| take.digest == digest && !self.gone.contains(&take.seq);
+        known.is_some_and(|it| it.takes.iter().any(is_it))
     }
 
     /// Finds one draft, or takes it in under the number `seq`, and under the id that was promised
@@ -128,17 +145,18 @@ impl Seen {
     ) -> Finding {
         let known = self.takes_by_identity.entry(identity).or_default();
         let digest = cut(&draft.digest);
-        if let Some(take) = known.takes.iter().find(|take| take.digest == digest) {
+        let place = known.takes.iter().position(|take| take.digest == digest);
+        let is_there = |take: &&Take| !self.gone.contains(&take.seq);
+        if let Some(take) = place.and_then(|it| known.takes.get(it)).filter(is_there) {
             return Finding::Known(take.clone());
         }
-        let take = Take {
-            digest,
-            record_id: promised.unwrap_or_else(Uuid::now_v7),
-            seq,
-            revision: known.takes.last().map_or(1, |last| last.revision.saturating_add(1)),
-            message_id: submission.message_id.clone(),
-            received_at: submission.received_at.clone(),
+        let (record_id, revision) = match place.map(|it| known.takes.remove(it)) {
+            Some(gone) => (gone.record_id, gone.revision),
+            None => (promised.unwrap_or_else(Uuid::now_v7), known.next_revision()),
         };
+        let (message_id, received_at) =
+            (submission.message_id.clone(), submission.received_at.clone());
+        let take = Take { digest, record_id, seq, revision, message_id, received_at };
         known.takes.push(take.clone());
         known.changed = true;
         Finding::New(take)

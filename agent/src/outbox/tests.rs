@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod aside;
 mod damage;
 mod doctor;
 mod formats;
@@ -116,11 +117,11 @@ fn everything_is_there_after_closing_and_after_a_kill() {
 }
 
 #[test]
-fn a_clean_end_remembers_the_cursor() {
+fn a_clean_end_remembers_what_was_settled() {
     check(
         "append m1 a=1 b=1 c=1; settle 1; settle 3; reopen; oldest 0",
         "m1: 1 a rev 1 accepted id A, 2 b rev 1 accepted id B, 3 c rev 1 accepted id C
-         2 b=1 rev 1 id B; 3 c=1 rev 1 id C",
+         2 b=1 rev 1 id B",
     );
 }
 
@@ -247,6 +248,11 @@ impl House {
             }
             ["bury", reason] => {
                 self.runtime.block_on(self.outbox().bury(letter_with(reason))).unwrap();
+                None
+            }
+            ["refuse", seq] => {
+                let (outbox, seq) = (self.outbox(), seq.parse().unwrap());
+                self.runtime.block_on(outbox.refuse(seq, letter_with("F203"))).unwrap();
                 None
             }
             ["discard", id] => {

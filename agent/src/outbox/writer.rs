@@ -14,9 +14,11 @@ mod lanes;
 mod letters;
 mod parking;
 mod shortage;
+mod sweep;
 
 use std::collections::HashMap;
 use std::iter;
+use std::mem;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,6 +28,7 @@ use tracing::error;
 use uuid::Uuid;
 
 use super::accept;
+use super::aside::Fate;
 use super::command::{Append, Command, Done, Raw, Releasing, Waiting, Work};
 use super::format;
 use super::parked::Index;
@@ -34,6 +37,7 @@ use super::store::{Batch, Durability, Family, Store, WalkError};
 use super::witness::{Testimony, Witness};
 use super::{CURSOR, Shared, StoreError, TAIL, journey};
 use crate::envelope::{ParkedMessage, Receipt, Submission};
+use crate::ranges::Ranges;
 
 /// The writer's own state. All of it can be told from the store when it is opened.
 pub(super) struct Writer {
@@ -54,6 +58,10 @@ pub(super) struct Writer {
     new: Vec<(u64, u64)>,
     /// Below this number it is saved which lanes wait.
     lanes_saved: u64,
+    /// Stretches above the cursor that are removed.
+    swept_early: Ranges,
+    /// How much was settled above the cursor when it was looked at for stretches to remove.
+    early_seen: u64,
     remember_records: u64,
 }
 
@@ -95,9 +103,13 @@ struct Group<'a> {
     /// What this group has parked: it is not on disk yet, and the same bytes may come again.
     parked: HashMap<u64, ParkedMessage>,
     /// Stretches that get a dead letter, and are settled once that is written.
-    aside: Vec<(u64, u64)>,
+    aside: Vec<(u64, u64, Fate)>,
+    /// What is settled above the cursor, if this group writes it down.
+    early: Option<Ranges>,
     /// Where the sweep ends, if this group makes one.
     floor: Option<u64>,
+    /// What it removes above the cursor.
+    swept: Vec<(u64, u64)>,
 }
 
 impl Writer {
@@ -123,6 +135,8 @@ impl Writer {
             given_back,
             new: Vec::new(),
             lanes_saved: at.next_seq,
+            swept_early: Ranges::default(),
+            early_seen: 0,
             remember_records,
         }
     }
@@ -145,7 +159,7 @@ impl Writer {
             let (waiting, work, _) = self.gather(first);
             self.commit(waiting, work)?;
         }
-        self.commit(Waiting::default(), Work::default())?;
+        self.commit(Waiting::default(), Work { last: true, ..Work::default() })?;
         self.leave_lanes()?;
         self.store.sync()?;
         self.witness.sync().map_err(|error| StoreError::witness(&error))
@@ -165,6 +179,7 @@ impl Writer {
                 Command::Stop => return (waiting, work, true),
                 Command::Settled => self.shared.wake_sent.store(false, Ordering::SeqCst),
                 Command::Bury(..)
+                | Command::Refuse(..)
                 | Command::Discard(..)
                 | Command::Release(..)
                 | Command::SetAside(_)
@@ -206,7 +221,7 @@ impl Writer {
         }
     }
 
-    fn store_group(&mut self, work: Work) -> Result<Done, StoreError> {
+    fn store_group(&mut self, mut work: Work) -> Result<Done, StoreError> {
         let store = Arc::clone(&self.store);
         let mut group = Group {
             batch: store.batch(),
@@ -214,17 +229,25 @@ impl Writer {
             done: Done::default(),
             parked: HashMap::new(),
             aside: Vec::new(),
+            early: None,
             floor: None,
+            swept: Vec::new(),
         };
-        self.take_all_in(&mut group, work.appends, work.releases)?;
-        self.keep_letters(&mut group, work.letters, work.discards, work.unreadable)?;
-        if work.retry {
+        let (appends, releases) = (mem::take(&mut work.appends), mem::take(&mut work.releases));
+        let (retry, reclaim, last) = (work.retry, work.reclaim, work.last);
+        // First: what is set aside now, and sent again now, is taken in anew.
+        self.keep_letters(&mut group, work)?;
+        self.take_all_in(&mut group, appends, releases)?;
+        if retry {
             group.batch.put(Family::Meta, CURSOR, &format::numbers([self.at.cursor]));
             group.durability = Durability::Synced;
         }
-        self.settle(&mut group, work.reclaim)?;
+        self.settle(&mut group, reclaim)?;
+        self.note_aside(&mut group);
+        self.sweep_early(&mut group, reclaim)?;
+        self.note_early(&mut group, last);
         self.save_lanes(&mut group.batch);
-        let Group { batch, durability, done, floor, aside, parked: _ } = group;
+        let Group { batch, durability, done, floor, aside, early, swept, parked: _ } = group;
         if !batch.is_empty() {
             batch.write(durability)?;
         }
@@ -232,12 +255,11 @@ impl Writer {
             self.witness.note(self.at.testimony()).map_err(|error| StoreError::witness(&error))?;
         }
         self.shared.room.stands_again();
-        for (first_seq, end_seq) in aside {
-            self.shared.progress().settle(first_seq, end_seq);
-        }
+        self.keep_up(&aside, early.as_ref());
         if let Some(floor) = floor {
-            self.give_back(floor, work.reclaim)?;
+            self.give_back(floor, reclaim)?;
         }
+        self.give_back_early(&swept)?;
         self.publish(floor);
         Ok(done)
     }
@@ -255,7 +277,12 @@ impl Writer {
         }
         let of_appends = appends.iter().flat_map(|it| it.identities.iter().copied());
         let of_releases = releases.iter().flat_map(|it| it.identities.iter().copied());
-        let mut seen = Seen::look_up(&self.store, of_appends.chain(of_releases).collect())?;
+        let mut seen = {
+            let progress = self.shared.progress();
+            let aside = Ranges::from_iter(group.aside.iter().map(|it| (it.0, it.1)));
+            let is_gone = |seq| aside.contains(seq) || progress.aside.fate(seq).is_some();
+            Seen::look_up(&self.store, of_appends.chain(of_releases).collect(), is_gone)?
+        };
         let before = self.at;
         for append in appends {
             let receipt = self.take_in(group, &mut seen, append)?;
@@ -335,7 +362,8 @@ impl Writer {
     fn settle(&mut self, group: &mut Group<'_>, reclaim: bool) -> Result<(), StoreError> {
         let (cursor, next_seq) = {
             let progress = self.shared.progress();
-            (progress.cursor_with(&group.aside), progress.next_seq)
+            let aside: Vec<(u64, u64)> = group.aside.iter().map(|it| (it.0, it.1)).collect();
+            (progress.cursor_with(&aside), progress.next_seq)
         };
         if cursor != self.at.cursor {
             self.note_confirmed(group, cursor);

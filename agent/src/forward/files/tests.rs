@@ -156,7 +156,7 @@ impl Source for List {
         Ok(())
     }
 
-    async fn bury(&self, _: crate::envelope::DeadLetter) -> Result<(), StoreError> {
+    async fn refuse(&self, _: u64, _: crate::envelope::DeadLetter) -> Result<(), StoreError> {
         panic!("a folder refuses no record")
     }
 

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::super::aside::Aside;
 use super::super::format::{self, Damage, Entry};
 use super::super::reading;
 use super::super::store::Family;
@@ -14,6 +15,7 @@ use super::left::{Left, number};
 use super::{Examined, StoreError, examined, lock};
 use crate::envelope::Envelope;
 use crate::master_key::KeySource;
+use crate::ranges::Ranges;
 
 /// Writes records, dead letters and parked messages, each a line, then a line for each loss. Changes
 /// nothing in the store.
@@ -22,11 +24,11 @@ use crate::master_key::KeySource;
 pub fn export(dir: &Path, key: &KeySource, out: &mut dyn Write) -> Result<Examined, StoreError> {
     let _held = lock::take_to_read(dir)?;
     let mut left = Left::of(dir, key)?;
-    let cursor = left.position().cursor;
+    let standing = Standing::of(&left);
     let mut written = Ok(());
     let families = [Family::Queue, Family::Dead, Family::Parked];
     left.each(&families, |left, family, key, value| {
-        let lines = lines(left, (family, key), value, cursor).unwrap_or_default();
+        let lines = lines(left, (family, key), value, &standing).unwrap_or_default();
         for line in lines {
             if written.is_ok() {
                 written = writeln!(out, "{line}");
@@ -46,11 +48,33 @@ pub fn export(dir: &Path, key: &KeySource, out: &mut dyn Write) -> Result<Examin
     Ok(examined)
 }
 
+/// Which records have left, and how.
+struct Standing {
+    cursor: u64,
+    settled: Ranges,
+    aside: Aside,
+}
+
+impl Standing {
+    fn of(left: &Left) -> Standing {
+        let (cursor, settled, aside) = (left.position().cursor, left.settled(), left.aside());
+        Standing { cursor, settled, aside }
+    }
+
+    fn word(&self, seq: u64) -> &'static str {
+        match self.aside.fate(seq) {
+            Some(fate) => fate.word(),
+            None if seq < self.cursor || self.settled.contains(seq) => "delivered",
+            None => "waiting",
+        }
+    }
+}
+
 fn lines(
     left: &Left,
     (family, key): (Family, &[u8]),
     value: &[u8],
-    cursor: u64,
+    standing: &Standing,
 ) -> Result<Vec<Value>, Damage> {
     let mut scratch = Vec::new();
     let content = left.open(family, key, value, &mut scratch)?;
@@ -58,7 +82,7 @@ fn lines(
     Ok(match family {
         Family::Queue => {
             let envelopes = reading::envelopes(number, &Entry::read(content)?);
-            envelopes.into_iter().filter_map(|it| it.1).map(|it| record(&it, cursor)).collect()
+            envelopes.into_iter().filter_map(|it| it.1).map(|it| record(&it, standing)).collect()
         }
         Family::Dead => {
             let it = format::read_letter(content)?;
@@ -81,11 +105,11 @@ fn lines(
     })
 }
 
-fn record(it: &Envelope, cursor: u64) -> Value {
+fn record(it: &Envelope, standing: &Standing) -> Value {
     let body: Option<Value> = serde_json::from_slice(&it.body).ok();
     json!({
         "kind": "record", "seq": it.seq, "record_id": it.record_id, "revision": it.revision,
-        "state": if it.seq < cursor { "delivered" } else { "waiting" },
+        "state": standing.word(it.seq),
         "channel": it.channel, "org": it.org, "entity": it.entity, "lane": it.lane, "key": it.key,
         "schema": it.schema, "digest": it.digest, "message_id": it.message_id,
         "received_at": it.received_at, "record": body,

@@ -5,16 +5,18 @@ use std::path::Path;
 
 use uuid::Uuid;
 
+use super::super::aside::{self, Aside};
 use super::super::carve::{Carving, Change, Kind};
 use super::super::format::{self, Content, Damage, SEALED, Take};
 use super::super::store::{FAMILIES, Family};
 use super::super::vault::Vault;
 use super::super::witness::{Testimony, Witness};
-use super::super::{CURSOR, EPOCH, LETTERS, PARKED, StoreError, TAIL, keyring};
+use super::super::{CURSOR, EARLY, EPOCH, LETTERS, PARKED, StoreError, TAIL, keyring};
 use super::Harm;
 use super::counting::{self, Counting, Part};
 use super::marks::Marks;
 use crate::master_key::KeySource;
+use crate::ranges::Ranges;
 
 pub(super) struct Left {
     carving: Carving,
@@ -279,6 +281,17 @@ impl Left {
             next_parked: next_parked.max(witnessed.map_or(1, |it| it.next_parked)),
             parked: parked.map(|it| it[1]),
         }
+    }
+
+    /// What is settled above the cursor.
+    pub(super) fn settled(&self) -> Ranges {
+        let early = aside::read(self.meta.get(EARLY).map(Vec::as_slice));
+        early.iter().chain(self.aside().stretches()).collect()
+    }
+
+    /// What had left without reaching the platform.
+    pub(super) fn aside(&self) -> Aside {
+        Aside::of_rows(&self.meta)
     }
 
     fn row<const N: usize>(&self, key: &[u8]) -> Option<[u64; N]> {

@@ -9,6 +9,7 @@ use super::super::reading;
 use super::super::store::Family;
 use super::StoreError;
 use super::left::{Left, number};
+use crate::ranges::Ranges;
 
 /// A stretch of records that cannot be read.
 #[derive(Debug, Serialize)]
@@ -75,16 +76,19 @@ impl Queue {
         self.entries.insert(first, end);
     }
 
-    /// How many records can be read: below the cursor, and from it on.
-    pub(super) fn readable(&self, cursor: u64) -> [u64; 2] {
+    /// How many records can be read: below the cursor or settled above it, and those that wait.
+    pub(super) fn readable(&self, cursor: u64, settled: &Ranges) -> [u64; 2] {
         let (mut delivered, mut waiting) = (0, 0);
         for (&first, &end) in &self.entries {
-            let below = end.min(cursor).saturating_sub(first);
-            delivered += below;
-            waiting += end - first - below;
+            let above = settled.within(first.max(cursor), end);
+            let above: u64 = above.iter().map(|(from, end)| end - from).sum();
+            let left = end.min(cursor).saturating_sub(first) + above;
+            delivered += left;
+            waiting += end - first - left;
         }
-        let below = self.altered.range(..cursor).count() as u64;
-        [delivered - below, waiting - (self.altered.len() as u64 - below)]
+        let has_left = |it: &&u64| **it < cursor || settled.contains(**it);
+        let left = self.altered.iter().filter(has_left).count() as u64;
+        [delivered - left, waiting - (self.altered.len() as u64 - left)]
     }
 }
 
@@ -112,8 +116,8 @@ pub(super) fn queue(left: &mut Left) -> Result<Queue, StoreError> {
 pub(super) fn lost(
     left: &mut Left,
     queue: &Queue,
-    cursor: u64,
-    end: u64,
+    (cursor, end): (u64, u64),
+    settled: &Ranges,
 ) -> Result<Vec<Loss>, StoreError> {
     let mut lost = Vec::new();
     let mut at = cursor;
@@ -129,9 +133,17 @@ pub(super) fn lost(
         let reason = "the record is not what was decoded";
         lost.push(loss(seq, seq + 1, "O207", reason.to_owned()));
     }
+    let mut lost: Vec<Loss> = lost.into_iter().flat_map(|it| waiting(it, settled)).collect();
     lost.sort_by_key(|it| it.first_seq);
     name(left, &mut lost)?;
     Ok(lost)
+}
+
+/// What of a stretch was waiting: the rest had left, and may have been removed.
+fn waiting(it: Loss, settled: &Ranges) -> Vec<Loss> {
+    let pieces = settled.without(it.first_seq, it.last_seq + 1);
+    let pieces = pieces.into_iter().map(|(from, end)| loss(from, end, it.code, it.reason.clone()));
+    pieces.collect()
 }
 
 fn gap(queue: &Queue, mut from: u64, end: u64, lost: &mut Vec<Loss>) {

@@ -21,9 +21,9 @@ use super::super::letters;
 use super::super::room::Reserve;
 use super::super::store::{Batch, Durability, FAMILIES, Family, Store};
 use super::super::witness::{Testimony, Witness};
-use super::super::{CURSOR, EPOCH, LETTERS, Options, PARKED, StoreError, TAIL, keyring};
+use super::super::{CURSOR, EPOCH, FOLLOWED, LETTERS, Options, PARKED, StoreError, TAIL, keyring};
 use super::left::{Left, unread};
-use super::{Examined, examined, lock};
+use super::{Examined, Loss, examined, lock};
 use crate::clock;
 use crate::pipeline;
 
@@ -45,7 +45,7 @@ pub fn salvage(dir: &Path, options: &Options) -> Result<Salvaged, StoreError> {
     let mut left = Left::of(dir, &options.key)?;
     let examined = examined(&mut left)?;
     let growing = beside(dir, "salvaging");
-    grow(&mut left, dir, &growing, options)?;
+    grow(&mut left, dir, &growing, (options, &examined))?;
     let ready = beside(dir, "salvaged");
     remove(&ready)?;
     let (aside, losses) = set_aside_as(dir);
@@ -102,10 +102,15 @@ pub(in super::super) fn is_in_danger(dir: &Path) -> Result<Option<&'static str>,
 }
 
 /// Makes the new store. A disk that is full gives up what is held in reserve on it first.
-fn grow(left: &mut Left, dir: &Path, growing: &Path, options: &Options) -> Result<(), StoreError> {
+fn grow(
+    left: &mut Left,
+    dir: &Path,
+    growing: &Path,
+    (options, examined): (&Options, &Examined),
+) -> Result<(), StoreError> {
     let grown = giving_up_reserve(dir, || {
         remove(growing)?;
-        fill(left, growing, options)
+        fill(left, growing, (options, examined))
     });
     let grown = grown.and_then(|()| own_like(dir, growing));
     if grown.is_err() {
@@ -154,14 +159,24 @@ fn give(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
     Ok(())
 }
 
-fn fill(left: &mut Left, dir: &Path, options: &Options) -> Result<(), StoreError> {
+fn fill(
+    left: &mut Left,
+    dir: &Path,
+    (options, examined): (&Options, &Examined),
+) -> Result<(), StoreError> {
     let store = Store::open(dir, options)?;
     let released = released(left)?;
     let (mut batch, mut failed, mut bytes) = (store.batch(), Ok(()), 0);
     let (mut letters, mut parked) = (0, 0);
     let families: Vec<Family> = FAMILIES.into_iter().filter(|it| *it != Family::Meta).collect();
     left.each(&families, |_, family, key, value| {
-        if failed.is_err() || (family == Family::Parked && released.contains(key)) {
+        let is_gone = match family {
+            Family::Parked => released.contains(key),
+            // What is left of the account may be short, and has to be made anew.
+            Family::Account => key == FOLLOWED && !examined.is_sound(),
+            _ => false,
+        };
+        if failed.is_err() || is_gone {
             return;
         }
         letters += u64::from(family == Family::Dead);
@@ -175,6 +190,7 @@ fn fill(left: &mut Left, dir: &Path, options: &Options) -> Result<(), StoreError
     })?;
     failed?;
     let witnessed = meta(left, &mut batch, letters, parked);
+    miss(left, &mut batch, &examined.lost);
     batch.write(Durability::Synced)?;
     store.flush()?;
     drop(store);
@@ -209,6 +225,13 @@ fn meta(left: &Left, batch: &mut Batch<'_>, letters: u64, parked: u64) -> (Uuid,
     batch.put(Family::Meta, PARKED, &format::numbers([at.next_parked, parked]));
     let (next_seq, next_parked) = (at.next_seq, at.next_parked);
     (epoch, Testimony { next_seq, next_letter, next_parked })
+}
+
+/// What is lost can be sent again from now on, though reading has yet to come to it.
+fn miss(left: &Left, batch: &mut Batch<'_>, lost: &[Loss]) {
+    let mut aside = left.aside();
+    lost.iter().for_each(|it| aside.miss(it.first_seq, it.last_seq + 1));
+    aside.store(batch);
 }
 
 /// Parked messages that are found again though they were released: without a list of files, those

@@ -6,7 +6,7 @@ use crate::envelope::Sum;
 
 /// Why bytes are not what was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in super::super) enum Damage {
+pub(crate) enum Damage {
     #[error("the value is shorter than what it should hold")]
     Short,
     #[error("the value is of version {0}, which this program does not know")]

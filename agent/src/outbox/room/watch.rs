@@ -59,7 +59,7 @@ fn make_room(
 ) {
     let lowest = {
         let progress = shared.progress();
-        if progress.lowest < progress.cursor {
+        if progress.lowest < progress.cursor || !progress.early().is_empty() {
             drop(commands.try_send(Command::Reclaim));
         }
         progress.lowest

@@ -68,6 +68,7 @@ fn check_harm(house: &House, before: &[Envelope], name: &str, harm: Harm) -> Res
     do_harm(&copy.join(name), harm);
     let examined = doctor::examine(&copy, &house.options.key);
     let (delivered, lost) = account(house, &copy, before).unwrap();
+    let missed = missed_after_resend(house, &copy);
     for entry in fs::read_dir(house.dir.path()).unwrap() {
         let path = entry.unwrap().path();
         if path.file_name().unwrap().to_str().unwrap().starts_with("harmed") {
@@ -81,10 +82,29 @@ fn check_harm(house: &House, before: &[Envelope], name: &str, harm: Harm) -> Res
     // The engine gives up a block as a whole; the doctor opens what is whole in it.
     let is_exact = named.is_subset(&lost)
         && (Path::new(name).extension().is_some_and(|it| it == "sst") || named == lost);
-    if is_whole && is_exact {
+    if is_whole && is_exact && missed.is_empty() {
         return Ok(lost.len());
     }
+    if !missed.is_empty() {
+        return Err(format!("{what}: lost {lost:?}, and sent again {missed:?} did not come back"));
+    }
     Err(format!("{what}: delivered {delivered:?}, lost {lost:?}, the doctor names {named:?}"))
+}
+
+/// The HIS sends everything again: what does not wait then, though it was never delivered.
+fn missed_after_resend(house: &House, folder: &Path) -> Vec<String> {
+    let (outbox, handle) = Outbox::open(folder, &house.options).unwrap();
+    let keys = |i: u64| [format!("k{i}.0=1"), format!("k{i}.1=1")];
+    for i in 0..18 {
+        let [one, other] = keys(i);
+        let again = submission(&format!("m{i}"), &[&one, &other]);
+        house.runtime.block_on(outbox.append(again)).unwrap();
+    }
+    let found = outbox.oldest(0, usize::MAX, usize::MAX).unwrap();
+    drop(handle);
+    let waits = |it: &String| found.iter().any(|found| format!("{}=1", found.key) == *it);
+    // The first three had arrived.
+    (0..18).flat_map(keys).skip(3).filter(|it| !waits(it)).collect()
 }
 
 /// What the sound store gives.

@@ -41,6 +41,8 @@ struct Model {
     next_parked: u64,
     /// The cursor at the last clean end: a kill cannot take it back.
     sure_cursor: u64,
+    /// The same for what was settled above it.
+    sure: BTreeSet<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,9 +159,8 @@ impl World {
     fn reopen(&mut self) {
         self.house.reopen();
         self.sender = Sender::default();
-        // Only the cursor is remembered; what was settled above it comes again.
-        self.model.rewind(self.model.cursor());
         self.model.sure_cursor = self.model.cursor();
+        self.model.sure = self.model.settled.clone();
     }
 
     fn kill(&mut self) {
@@ -172,7 +173,8 @@ impl World {
             self.model.sure_cursor,
             self.model.cursor()
         );
-        self.model.rewind(cursor);
+        let found = self.house.outbox().oldest(0, usize::MAX, usize::MAX).unwrap();
+        self.model.rewind(&found.iter().map(|it| it.seq).collect());
         self.model.sure_cursor = cursor;
     }
 
@@ -251,8 +253,10 @@ impl Model {
         self.records.keys().copied().filter(|seq| !self.settled.contains(seq))
     }
 
-    fn rewind(&mut self, cursor: u64) {
-        self.settled.retain(|seq| *seq < cursor);
+    /// What waits after a kill: what was settled since the last clean end may come again.
+    fn rewind(&mut self, waiting: &BTreeSet<u64>) {
+        assert!(self.sure.is_disjoint(waiting), "settled at a clean end, and waits again");
+        self.settled.retain(|seq| !waiting.contains(seq));
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::super::command::Unreadable;
+use super::super::aside::Fate;
+use super::super::command::Work;
 use super::super::store::Family;
 use super::super::{LETTERS, StoreError, format, letters};
 use super::{Durability, Group, Writer};
@@ -12,17 +13,21 @@ impl Writer {
     pub(super) fn keep_letters(
         &mut self,
         group: &mut Group<'_>,
-        letters: Vec<DeadLetter>,
-        discards: Vec<u64>,
-        unreadable: Vec<Unreadable>,
+        Work { letters, refused, discards, unreadable, .. }: Work,
     ) -> Result<(), StoreError> {
         if letters.is_empty() && discards.is_empty() && unreadable.is_empty() {
             return Ok(());
         }
         for stretch in unreadable {
             // Settled in the same batch as the letter, so that it is reported once.
-            group.aside.push((stretch.first_seq, stretch.end_seq));
+            group.aside.push((stretch.first_seq, stretch.end_seq, Fate::Lost));
             self.bury(group, &letters::about(stretch));
+        }
+        for seq in refused {
+            // One that was sent once more has reached the platform before.
+            if !self.shared.progress().is_settled(seq) {
+                group.aside.push((seq, seq.saturating_add(1), Fate::Refused));
+            }
         }
         for letter in letters {
             self.bury(group, &letter);

@@ -10,6 +10,7 @@ use tracing::warn;
 use super::super::command::{Waiting, Work};
 use super::super::{StoreError, opening, parked};
 use super::Writer;
+use crate::ranges::Ranges;
 
 impl Writer {
     /// The disk has refused this group for want of room. `aside` are the stretches it was to set aside.
@@ -46,7 +47,9 @@ impl Writer {
 
     fn stand_where_the_store_does(&mut self) -> Result<(), StoreError> {
         let promised = {
-            let progress = self.shared.progress();
+            let mut progress = self.shared.progress();
+            // What the refused write was to say of them may be left to say.
+            progress.has_arrived = true;
             self.lowest = progress.lowest;
             (progress.next_seq, progress.dead_letters)
         };
@@ -66,6 +69,7 @@ impl Writer {
         self.new.retain(|(_, seq)| *seq < at.next_seq);
         // What was to be removed may not have been.
         self.swept = 0;
+        (self.swept_early, self.early_seen) = (Ranges::default(), 0);
         self.publish(None);
         Ok(())
     }
