@@ -87,8 +87,7 @@ impl Accounts {
         let (turn, running) = (Mutex::default(), tokio::sync::Mutex::default());
         let results = Results::open(&folder)?;
         let opened = Opened { outbox, folder, key, results, turn, running };
-        let reached = opened.reached().map_err(io::Error::other)?;
-        opened.outbox.account_from(reached.next);
+        opened.take_up().map_err(io::Error::other)?;
         drop(self.opened.set(opened));
         Ok(())
     }

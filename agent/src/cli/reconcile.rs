@@ -87,7 +87,11 @@ impl Arguments {
 
 fn outcome(told: &Value) -> Exit {
     let last = told.get("left").unwrap_or(told);
-    if text(last, "/outcome") == "balanced" { Exit::Ok } else { Exit::Data }
+    match text(last, "/outcome").as_str() {
+        "balanced" => Exit::Ok,
+        "waiting" => Exit::Waiting,
+        _ => Exit::Data,
+    }
 }
 
 fn show(told: &Value) {
@@ -107,7 +111,7 @@ fn show(told: &Value) {
         );
     }
     if text(told, "/waiting") != "0" {
-        say!("  还有 {} 条没有得到平台确认，不在账内", text(told, "/waiting"));
+        say!("  还有 {} 条没有得到平台确认，不在账内：这一天还不算平", text(told, "/waiting"));
     }
     show_records(told);
     if told.get("partly") == Some(&Value::Bool(true)) {
@@ -117,9 +121,12 @@ fn show(told: &Value) {
         show_repair(repair);
     }
     if let Some(left) = told.get("left") {
-        let left_over =
-            if outcome(told) == Exit::Ok { "补正以后：平" } else { "补正以后仍有：" };
-        say!("{left_over}");
+        let left_over = match outcome(told) {
+            Exit::Ok => "平",
+            Exit::Waiting => "一致，等平台确认其余的",
+            _ => "仍有：",
+        };
+        say!("补正以后：{left_over}");
         show_records(left);
     }
     match told.get("statement") {
@@ -129,6 +136,7 @@ fn show(told: &Value) {
             say!("平。已签名：{}{there}", text(statement, "/file"));
         }
         None if outcome(told) == Exit::Ok => say!("平。"),
+        None if outcome(told) == Exit::Waiting => say!("已确认的一致；确认以后再对一次。"),
         None => {}
     }
 }
@@ -150,6 +158,9 @@ fn show_records(told: &Value) {
 
 fn show_repair(repair: &Value) {
     say!("补正：平台撤下 {} 条，重发 {} 条", text(repair, "/withdrawn"), text(repair, "/sent"));
+    if text(repair, "/entered") != "0" {
+        say!("  本机的账补记 {} 条：平台没有错", text(repair, "/entered"));
+    }
     for id in list(repair, "/gone") {
         let id = id.as_str().unwrap_or_default();
         say!("  记录 {id} 已不在本机（过了保留期，或盘满时已让出），补不了：请 HIS 重送");

@@ -1,12 +1,17 @@
 //! Enters confirmed records into the account, in their order, each once.
 //!
-//! It follows the cursor: all below it was confirmed. The rows and the number up to which they go are
-//! written in one change, so a crash neither leaves a record out nor counts one twice; until then the
-//! outbox keeps the records.
+//! It follows what is confirmed, also behind one that waits: then it says what it has beyond. The rows
+//! and the numbers up to which they go are written in one change, so a crash neither leaves a record out
+//! nor counts one twice; until then the outbox keeps the records. What was set aside, damaged or refused,
+//! is no part of it.
+//!
+//! Where it cannot be told how far it went (the store was damaged, and made anew), it begins again with
+//! the records that are still kept, and says nothing of the days before.
 //!
 //! | key | value |
 //! |---|---|
 //! | `0` `n` | the next record to enter, and the first that ever was: two numbers |
+//! | `0` `b` | what is entered beyond it, as ranges |
 //! | `0` `f` | the day before which the account was let go |
 //! | day `g` entity 0 channel | count, first and last number; sums |
 //! | day `r` entity 0 channel 0 range | the range's leaves |
@@ -21,19 +26,44 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Opened;
+use super::compare::Named;
 use super::leaf::Leaf;
 use super::page::{Group, Page, range_of};
 use super::sums::{self, Sums};
 use crate::envelope::Envelope;
-use crate::outbox::{Change, StoreError};
+use crate::outbox::{Change, FOLLOWED, Ranges, StoreError};
+use crate::{clock, pipeline};
 
 /// How far the account goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Reached {
     /// The next record to enter.
     pub(super) next: u64,
     /// The first that was ever entered.
     pub(super) begun: u64,
+    /// Entered while others before them wait.
+    pub(super) beyond: Ranges,
+}
+
+impl Reached {
+    /// Whether a record is entered, or never will be.
+    pub(super) fn has(&self, seq: u64) -> bool {
+        seq < self.next || self.beyond.contains(seq)
+    }
+
+    fn pass(&mut self, pieces: &[(u64, u64)]) {
+        pieces.iter().for_each(|(from, end)| self.beyond.insert(*from, *end));
+        self.next = self.beyond.take_from(self.next).unwrap_or(self.next);
+    }
+
+    fn changes(&self) -> [Change; 2] {
+        let row = [self.next.to_be_bytes(), self.begun.to_be_bytes()].concat();
+        let beyond = match self.beyond.is_empty() {
+            true => Change::Remove(BEYOND.to_vec()),
+            false => Change::Put(BEYOND.to_vec(), self.beyond.to_bytes()),
+        };
+        [Change::Put(REACHED.to_vec(), row), beyond]
+    }
 }
 
 /// Count and sums by page.
@@ -55,24 +85,63 @@ struct Kept {
     sums: BTreeMap<String, String>,
 }
 
-/// A page's part in a change.
-#[derive(Default)]
-struct Growth {
-    leaves: BTreeMap<u64, Vec<Leaf>>,
-    sums: Sums,
-}
-
 impl Opened {
     /// How far it has come; at the very beginning, the first record there is.
     pub(super) fn reached(&self) -> Result<Reached, StoreError> {
-        let row = self.outbox.entered(REACHED)?.unwrap_or_default();
+        let row = self.whole(REACHED)?.unwrap_or_default();
+        let ([next, begun], []) = row.as_chunks::<8>() else { return Ok(self.at_the_beginning()) };
+        let beyond = self.whole(BEYOND)?.and_then(|it| Ranges::from_bytes(&it).ok());
+        let (next, begun) = (u64::from_be_bytes(*next), u64::from_be_bytes(*begun));
+        Ok(Reached { next, begun, beyond: beyond.unwrap_or_default() })
+    }
+
+    fn at_the_beginning(&self) -> Reached {
         let lowest = self.outbox.lowest_seq().max(1);
-        Ok(match row.as_chunks::<8>() {
-            ([next, begun], []) => {
-                Reached { next: u64::from_be_bytes(*next), begun: u64::from_be_bytes(*begun) }
+        Reached { next: lowest, begun: lowest, beyond: Ranges::default() }
+    }
+
+    /// A row that can do without: damaged, it counts as absent.
+    fn whole(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.outbox.entered(key) {
+            Err(StoreError::Damaged { cause }) => {
+                tracing::error!(cause, "how far the account goes is damaged");
+                Ok(None)
             }
-            _ => Reached { next: lowest, begun: lowest },
-        })
+            other => other,
+        }
+    }
+
+    /// Begins anew where there is an account and nobody knows how far it goes: with the records that are
+    /// still kept, each once. Then holds what is not entered.
+    pub(super) fn take_up(&self) -> Result<(), StoreError> {
+        let is_known = self.whole(REACHED)?.is_some_and(|it| it.len() == 16);
+        if !is_known && self.has_days()? {
+            let from = self.first_day()?;
+            tracing::error!(from, "the account begins anew: the store was damaged");
+            let forgotten = from.max(self.forgotten()?).to_be_bytes().to_vec();
+            let mut changes = vec![
+                Change::RemoveRange(FIRST_DAY.to_vec(), vec![0xff; 5]),
+                Change::Put(FORGOTTEN.to_vec(), forgotten),
+            ];
+            changes.extend(self.at_the_beginning().changes());
+            self.outbox.enter(&changes)?;
+        }
+        let Reached { next, beyond, .. } = self.reached()?;
+        self.outbox.account_from(next, beyond);
+        Ok(())
+    }
+
+    fn has_days(&self) -> Result<bool, StoreError> {
+        let mut has_days = false;
+        self.outbox.walk_account([FIRST_DAY, &[0xff; 5]], |_, _| has_days = true)?;
+        Ok(has_days)
+    }
+
+    /// The day of the first record that is kept; today when none is.
+    fn first_day(&self) -> Result<u32, StoreError> {
+        let first = self.outbox.accepted_from(self.outbox.lowest_seq().max(1), 1)?;
+        let today = || day_of(&pipeline::stamp(clock::now()));
+        Ok(first.envelopes.first().map_or_else(today, |it| day_of(&it.received_at)))
     }
 
     /// Enters everything that is confirmed.
@@ -81,40 +150,70 @@ impl Opened {
         Ok(())
     }
 
-    /// Enters the next confirmed records, a bounded number; gives how many.
+    /// Enters the next confirmed records, a bounded number; gives how many it has passed.
     pub(super) fn follow(&self) -> Result<u64, StoreError> {
         // One at a time: two would enter the same records.
         let _turn = self.turn();
-        let Reached { next: from, begun } = self.reached()?;
-        let end = self.outbox.confirmed_to();
-        if from >= end {
-            return Ok(0);
-        }
+        let mut reached = self.reached()?;
+        let Some(from) = self.next_confirmed(&reached) else { return Ok(0) };
         let accepted = self.outbox.accepted_from(from, RECORDS_AT_ONCE)?;
-        let next = accepted.next.min(end);
-        let confirmed = accepted.envelopes.iter().filter(|it| it.seq < end);
+        let settled = self.outbox.settled_in(from, accepted.next.max(from + 1));
+        let news = |(from, end): &(u64, u64)| reached.beyond.without(*from, *end);
+        let pieces: Vec<(u64, u64)> = settled.iter().flat_map(news).collect();
+        let is_news = |seq: u64| pieces.iter().any(|(from, end)| (*from..*end).contains(&seq));
+        let confirmed = accepted.envelopes.iter();
+        let confirmed =
+            confirmed.filter(|it| is_news(it.seq) && self.outbox.fate(it.seq).is_none());
         let mut changes = self.entered_with(confirmed)?;
-        let reached = [next.to_be_bytes(), begun.to_be_bytes()].concat();
-        changes.push(Change::Put(REACHED.to_vec(), reached));
+        reached.pass(&pieces);
+        changes.extend(reached.changes());
         self.outbox.enter(&changes)?;
-        self.outbox.account_from(next);
-        Ok(next - from)
+        self.outbox.account_from(reached.next, reached.beyond);
+        Ok(pieces.iter().map(|(from, end)| end - from).sum())
+    }
+
+    /// The first record that is confirmed and not entered.
+    fn next_confirmed(&self, reached: &Reached) -> Option<u64> {
+        let settled = self.outbox.settled_in(reached.next, self.outbox.next_seq());
+        let first = |(from, end)| reached.beyond.without(from, end).first().map(|it| it.0);
+        settled.into_iter().find_map(first)
+    }
+
+    /// Enters records of a day that the platform has and the account misses, if they are ours; gives
+    /// those that are not.
+    pub(super) fn enter_ours(
+        &self,
+        day: u32,
+        unknown: Vec<Named>,
+    ) -> Result<Vec<Named>, StoreError> {
+        let _turn = self.turn();
+        let (mut ours, mut others) = (Vec::new(), Vec::new());
+        for it in unknown {
+            let is_it = |found: &Envelope| {
+                let leaf = Leaf::of(found.seq, &found.record_id, &found.body);
+                leaf == it.leaf && group_of(found) == it.group && day_of(&found.received_at) == day
+            };
+            match self.outbox.record(it.leaf.seq)?.filter(is_it) {
+                Some(found) => ours.push(found),
+                None => others.push(it),
+            }
+        }
+        let confirmed = ours.iter().filter(|it| self.outbox.is_delivered(it.seq));
+        self.outbox.enter(&self.entered_with(confirmed)?)?;
+        Ok(others)
     }
 
     fn entered_with<'a>(
         &self,
         envelopes: impl Iterator<Item = &'a Envelope>,
     ) -> Result<Vec<Change>, StoreError> {
-        let mut pages: BTreeMap<(u32, Group), Growth> = BTreeMap::new();
+        let mut pages: BTreeMap<(u32, Group), Vec<&Envelope>> = BTreeMap::new();
         for it in envelopes {
-            let growth = pages.entry((day_of(&it.received_at), group_of(it))).or_default();
-            let leaf = Leaf::of(it.seq, &it.record_id, &it.body);
-            growth.leaves.entry(range_of(it.seq)).or_default().push(leaf);
-            sums::add(&mut growth.sums, elements(&it.body));
+            pages.entry((day_of(&it.received_at), group_of(it))).or_default().push(it);
         }
         let mut changes = Vec::new();
-        for ((day, group), growth) in &pages {
-            self.grow(*day, group, growth, &mut changes)?;
+        for ((day, group), records) in &pages {
+            self.grow(*day, group, records, &mut changes)?;
         }
         Ok(changes)
     }
@@ -123,22 +222,32 @@ impl Opened {
         &self,
         day: u32,
         group: &Group,
-        growth: &Growth,
+        records: &[&Envelope],
         changes: &mut Vec<Change>,
     ) -> Result<(), StoreError> {
         let key = page_key(day, group);
         let row = self.row_to_grow(day, &key, changes)?;
         let mut kept: Kept = serde_json::from_slice(&row).unwrap_or_default();
-        for (range, leaves) in &growth.leaves {
-            let key = range_key(day, group, *range);
-            let mut bytes = self.row_to_grow(day, &key, changes)?;
-            bytes.extend(leaves.iter().flat_map(|it| it.to_bytes()));
+        let mut sums = kept.read_sums();
+        for some in records.chunk_by(|one, other| range_of(one.seq) == range_of(other.seq)) {
+            let Some(range) = some.first().map(|it| range_of(it.seq)) else { continue };
+            let key = range_key(day, group, range);
+            let mut leaves = Leaf::all(&self.row_to_grow(day, &key, changes)?);
+            for it in some {
+                // One that was entered before counts once.
+                if leaves.iter().all(|leaf| leaf.seq != it.seq) {
+                    let leaf = Leaf::of(it.seq, &it.record_id, &it.body);
+                    kept.took(&leaf);
+                    leaves.push(leaf);
+                    sums::add(&mut sums, elements(&it.body));
+                }
+            }
+            // Confirms come in any order; the digest is over the records in theirs.
+            leaves.sort_unstable_by_key(|it| it.seq);
+            let bytes = leaves.iter().flat_map(|it| it.to_bytes()).collect();
             changes.push(Change::Put(key, bytes));
-            kept.took(leaves);
         }
-        let mut all = kept.read_sums();
-        sums::join(&mut all, &growth.sums);
-        kept.sums = sums::told(&all);
+        kept.sums = sums::told(&sums);
         changes.push(Change::Put(key, serde_json::to_vec(&kept).unwrap_or_default()));
         Ok(())
     }
@@ -165,6 +274,7 @@ impl Opened {
     pub(super) fn pages(&self, day: u32) -> Result<BTreeMap<Group, Page>, StoreError> {
         let mut pages: BTreeMap<Group, Page> = BTreeMap::new();
         let mut damaged = u64::from(self.outbox.entered(&damaged_key(day))?.is_some());
+        let mut counts: BTreeMap<Group, u64> = BTreeMap::new();
         let [from, end] = stretch(day, b'g');
         self.outbox.walk_account([&from, &end], |key, row| {
             let kept: Option<Kept> = row.and_then(|it| serde_json::from_slice(it).ok());
@@ -172,6 +282,7 @@ impl Opened {
                 damaged += 1;
                 return;
             };
+            counts.insert(group.clone(), kept.count);
             pages.entry(group).or_default().sums = kept.read_sums();
         })?;
         let [from, end] = stretch(day, b'r');
@@ -181,6 +292,9 @@ impl Opened {
             }
             None => damaged += 1,
         })?;
+        // A page and its ranges are written together: one without the other tells of a row that is gone.
+        let is_short = |(group, page): &(&Group, &Page)| counts.get(*group) != Some(&page.count);
+        damaged += pages.iter().filter(is_short).count() as u64;
         if damaged > 0 {
             let cause = format!("{damaged} rows of the account of {day} cannot be read");
             return Err(StoreError::Damaged { cause });
@@ -201,8 +315,7 @@ impl Opened {
 
     /// Lets the account of days before this one go.
     pub(super) fn forget_before(&self, day: u32) -> Result<(), StoreError> {
-        // The first rows are no day's.
-        let from = 1_u32.to_be_bytes().to_vec();
+        let from = FIRST_DAY.to_vec();
         let forgotten = day.max(self.forgotten()?).to_be_bytes().to_vec();
         self.outbox.enter(&[
             Change::RemoveRange(from, day.to_be_bytes().to_vec()),
@@ -221,7 +334,7 @@ impl Opened {
         self.catch_up()?;
         let _turn = self.turn();
         let reached = self.reached()?;
-        Ok(Snapshot { pages: self.pages(day)?, waiting: self.waiting(day, reached.next)?, reached })
+        Ok(Snapshot { pages: self.pages(day)?, waiting: self.waiting(day, &reached)?, reached })
     }
 
     /// Whether anything came on a day.
@@ -231,12 +344,18 @@ impl Opened {
     }
 
     /// Records of a day that are accepted and not entered yet, by page.
-    fn waiting(&self, day: u32, next: u64) -> Result<Waiting, StoreError> {
+    fn waiting(&self, day: u32, reached: &Reached) -> Result<Waiting, StoreError> {
         let mut waiting = Waiting::new();
-        let (mut from, end) = (next, self.outbox.next_seq());
+        let (mut from, end) = (reached.next, self.outbox.next_seq());
         while from < end {
+            // Behind one that waits a million may be entered.
+            if let Some(behind) = reached.beyond.end_of(from) {
+                from = behind;
+                continue;
+            }
             let accepted = self.outbox.accepted_from(from, RECORDS_AT_ONCE)?;
-            for it in accepted.envelopes.iter().filter(|it| day_of(&it.received_at) == day) {
+            let of_day = |it: &&Envelope| day_of(&it.received_at) == day && !reached.has(it.seq);
+            for it in accepted.envelopes.iter().filter(of_day) {
                 let (count, sums) = waiting.entry(group_of(it)).or_default();
                 *count += 1;
                 sums::add(sums, elements(&it.body));
@@ -248,12 +367,10 @@ impl Opened {
 }
 
 impl Kept {
-    fn took(&mut self, leaves: &[Leaf]) {
-        for it in leaves {
-            self.first_seq = if self.count == 0 { it.seq } else { self.first_seq.min(it.seq) };
-            self.last_seq = self.last_seq.max(it.seq);
-            self.count += 1;
-        }
+    fn took(&mut self, leaf: &Leaf) {
+        self.first_seq = if self.count == 0 { leaf.seq } else { self.first_seq.min(leaf.seq) };
+        self.last_seq = self.last_seq.max(leaf.seq);
+        self.count += 1;
     }
 
     fn read_sums(&self) -> Sums {
@@ -318,7 +435,30 @@ fn group_in(key: &[u8]) -> Option<(Group, u64)> {
     Some((Group { entity: entity.to_owned(), channel: channel.to_owned() }, range))
 }
 
-const REACHED: &[u8] = &[0, 0, 0, 0, b'n'];
+/// The rows below are no day's.
+const FIRST_DAY: &[u8] = &1_u32.to_be_bytes();
+const REACHED: &[u8] = FOLLOWED;
+const BEYOND: &[u8] = &[0, 0, 0, 0, b'b'];
 const FORGOTTEN: &[u8] = &[0, 0, 0, 0, b'f'];
 /// One change stays small enough not to hold up the outbox's own.
 const RECORDS_AT_ONCE: usize = 1_000;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+impl Opened {
+    /// Loses rows, as a block that is gone would.
+    pub(super) fn lose(&self, what: &str) {
+        let mut changes = Vec::new();
+        for (word, letter) in [("page", b'g'), ("range", b'r')] {
+            let [from, end] = stretch(20_261_122, letter);
+            let mut first = None;
+            let take = |key: &[u8], _: Option<&[u8]>| first = first.take().or(Some(key.to_vec()));
+            self.outbox.walk_account([&from, &end], take).unwrap();
+            changes.extend(first.filter(|_| what.ends_with(word)).map(Change::Remove));
+        }
+        if what.starts_with("place") {
+            changes.push(Change::Remove(REACHED.to_vec()));
+        }
+        self.outbox.enter(&changes).unwrap();
+    }
+}

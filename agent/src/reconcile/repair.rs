@@ -1,5 +1,5 @@
-//! Puts a day right: what is wrong on the platform's side is set aside there, and what it should have
-//! is sent once more, under the same ids and numbers. What is not here any more is named instead.
+//! Puts a day right: what is wrong on the platform's side is set aside there, unless it is ours and only
+//! our account lost it, and what it should have is sent once more, under the same ids and numbers. What is not here any more is named instead.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::ask::{Platform, Trouble};
 use super::compare::{Differences, Named};
+use super::follow::day_of;
 use super::leaf::Leaf;
 use super::question::{Answer, Ask, Day};
 use super::run::{ask, with};
@@ -21,6 +22,8 @@ use crate::journey;
 pub(super) struct Repaired {
     /// Copies that the platform has set aside.
     withdrawn: u64,
+    /// Records that the platform has by right: our own account had missed them.
+    entered: u64,
     /// Records that were sent once more.
     sent: u64,
     /// The replay that sends them, as `his-agent messages replays` tells it.
@@ -55,6 +58,10 @@ pub(super) async fn repair(
         sent: here.len() as u64,
         ..Repaired::default()
     };
+    let (day, unknown) = (day_of(&of.day), found.unknown.clone());
+    let strange = with(road, move |opened| opened.enter_ours(day, unknown)).await?;
+    repaired.entered = (found.unknown.len() - strange.len()) as u64;
+    let found = &Differences { unknown: strange, ..found.clone() };
     repaired.withdrawn = withdraw(platform, of, found, &here).await?;
     if !here.is_empty() {
         let ids = here.iter().map(Leaf::record_id).collect();

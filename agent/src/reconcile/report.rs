@@ -31,9 +31,8 @@ pub(super) fn told(of: &Day, compared: &Compared) -> Value {
 /// The records, each named.
 pub(super) fn of_differences(compared: &Compared) -> Value {
     let Compared { differences: found, partly, .. } = compared;
-    let outcome = if compared.is_balanced() { "balanced" } else { "different" };
     json!({
-        "outcome": outcome, "partly": partly, "missing": named(&found.missing), "different": named(&found.different),
+        "outcome": compared.outcome(), "partly": partly, "missing": named(&found.missing), "different": named(&found.different),
         "unknown": named(&found.unknown), "doubled": found.doubled,
     })
 }

@@ -25,7 +25,8 @@ pub(super) struct Results {
 pub(super) struct Outcome {
     /// When it was compared, `YYYYMMDDhhmmss`.
     pub(super) at: String,
-    /// `balanced`, `different`, or `unanswered`: the platform did not tell.
+    /// `balanced`, `waiting` when only what is not confirmed yet is missing, `different`, or `unanswered`:
+    /// the platform did not tell.
     #[serde(rename = "outcome")]
     pub(super) word: String,
     /// Of what kept it from being told.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Opened;
 use super::ask::{Platform, Trouble};
 use super::compare::{Differences, Named};
-use super::follow::{Reached, Snapshot, day_of};
+use super::follow::{Snapshot, day_of};
 use super::keeper;
 use super::leaf::{Leaf, unhex};
 use super::page::{Group, Page, Totals, range_of};
@@ -35,9 +35,18 @@ pub(super) struct Compared {
 }
 
 impl Compared {
-    /// Both sides have the same.
+    /// What it came to, as a word. A day balances when both sides have the same and nothing of it is
+    /// still on its way.
+    pub(super) fn outcome(&self) -> &'static str {
+        match (self.partly || !self.differences.is_balanced(), self.waiting) {
+            (true, _) => "different",
+            (false, 0) => "balanced",
+            (false, _) => "waiting",
+        }
+    }
+
     pub(super) fn is_balanced(&self) -> bool {
-        !self.partly && self.differences.is_balanced()
+        self.outcome() == "balanced"
     }
 }
 
@@ -78,7 +87,7 @@ pub(super) async fn compare(
     if day < forgotten.max(oldest) {
         return Err(Trouble::Forgotten);
     }
-    let Snapshot { pages, waiting, reached: Reached { next, begun } } = snapshot;
+    let Snapshot { pages, waiting, reached } = snapshot;
     let waiting = waiting.values().map(|(count, _)| count).sum();
     let Answer::Account { pages: theirs, doubled } = ask(platform, of, Ask::Account).await? else {
         return Err(Trouble::Garbled);
@@ -105,14 +114,16 @@ pub(super) async fn compare(
             let here = with(road, move |opened| leaves_here(opened, day, &wanted, &ranges)).await?;
             let name = |leaf: Leaf| Named { leaf, group: group.clone() };
             // What was entered meanwhile was not part of what is compared.
-            named.extend(here.into_iter().filter(|it| it.seq < next).map(name));
+            named.extend(here.into_iter().filter(|it| reached.has(it.seq)).map(name));
             named_there.extend(there.into_iter().map(name));
         }
     }
     // Confirms come out of order, and go on while we ask: behind the border of our account the platform
     // may have what is ours and is not entered yet.
     let end = with(road, |opened| Ok(opened.outbox.next_seq())).await?;
-    let differences = Differences::between(&named, &named_there, doubled, (begun, next..end));
+    let is_open = |seq: u64| seq < end && !reached.has(seq);
+    let begun = reached.begun;
+    let differences = Differences::between(&named, &named_there, doubled, (begun, is_open));
     Ok(Compared { ours, theirs, differences, at, waiting, begun, partly })
 }
 

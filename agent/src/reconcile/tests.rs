@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::book::Book;
+use super::compare::Named;
 use super::follow::day_of;
 use super::page::Group;
 use super::question::{Answer, Ask};
@@ -39,7 +40,7 @@ async fn each_confirmed_record_is_entered_once_over_kills() {
     let snapshot = opened.snapshot(20_261_122).unwrap();
     let waiting: u64 = snapshot.waiting.values().map(|(count, _)| count).sum();
     assert_eq!((total, waiting), (900, 200));
-    same_as_the_platform(&opened);
+    assert_eq!(same_as_the_platform(&opened), "20.2");
     opened.forget_before(20_261_122).unwrap();
     opened.forget_before(20_261_101).unwrap();
     assert_eq!(opened.forgotten().unwrap(), 20_261_122, "what is gone stays gone");
@@ -66,15 +67,113 @@ async fn a_damaged_row_marks_its_day_and_holds_nothing_up() {
     assert!(error.to_string().contains("20261122"), "{error}");
 }
 
+/// One waits, for a day perhaps: those behind it are accounted for, each once, over kills too.
+#[tokio::test]
+async fn what_is_confirmed_behind_one_that_waits_is_entered() {
+    let folder = tempfile::tempdir().unwrap();
+    for (round, end) in [(0, 1_500), (1, 3_000)] {
+        let (opened, writer) = open(folder.path());
+        for message in 0..750 {
+            let number = round * 750 + message;
+            opened.outbox.append(submission(number, "20261122")).await.unwrap();
+        }
+        let some: Vec<u64> = (2..=end).filter(|it| *it != 700).collect();
+        opened.outbox.settle(&some).unwrap();
+        opened.catch_up().unwrap();
+        let reached = opened.reached().unwrap();
+        assert_eq!((reached.next, reached.has(700), reached.has(701)), (1, false, true));
+        let snapshot = opened.snapshot(20_261_122).unwrap();
+        let waiting: u64 = snapshot.waiting.values().map(|(count, _)| count).sum();
+        assert_eq!((count(&opened, 20_261_122), waiting), (end - 2, 2));
+        writer.close().await.unwrap();
+    }
+    let (opened, _writer) = open(folder.path());
+    opened.outbox.settle(&[1, 700]).unwrap();
+    opened.catch_up().unwrap();
+    let reached = opened.reached().unwrap();
+    assert_eq!((reached.next, reached.beyond.is_empty()), (3_001, true));
+    let totals = same_as_the_platform(&opened);
+    assert_eq!(totals, "151.5", "each counts once");
+}
+
+/// The platform has no part in what was refused or lost; it is neither missed nor waited for.
+#[tokio::test]
+async fn what_was_set_aside_is_no_part_of_the_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let (opened, _writer) = open(folder.path());
+    opened.outbox.append(submission(1, "20261122")).await.unwrap();
+    opened.outbox.refuse(1, letter()).await.unwrap();
+    opened.outbox.settle(&[2]).unwrap();
+    let snapshot = opened.snapshot(20_261_122).unwrap();
+    assert_eq!((count(&opened, 20_261_122), snapshot.waiting.len()), (1, 0));
+    assert_eq!(opened.reached().unwrap().next, 3);
+}
+
+/// The row that says how far it went is gone, or the store was made anew of a damaged one: what is kept
+/// is entered once, and of what is not kept nothing is said.
+#[tokio::test]
+async fn an_account_that_lost_its_place_begins_anew() {
+    for harm in ["place", "page", "range", "place and range"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (opened, writer) = open(folder.path());
+        for number in 0..300 {
+            opened.outbox.append(submission(number, "20261122")).await.unwrap();
+        }
+        opened.outbox.settle(&(1..=600).collect::<Vec<_>>()).unwrap();
+        opened.catch_up().unwrap();
+        opened.lose(harm);
+        let lost_its_place = harm.starts_with("place");
+        // What is missing is seen at once, and told of instead of compared.
+        assert_eq!(
+            opened.pages(20_261_122).is_err(),
+            harm.ends_with("page") || harm.ends_with("range")
+        );
+        writer.close().await.unwrap();
+        let (opened, _writer) = open(folder.path());
+        opened.catch_up().unwrap();
+        match opened.pages(20_261_122) {
+            Ok(_) => assert_eq!(same_as_the_platform(&opened), "30.3", "{harm}"),
+            Err(error) => assert!(!lost_its_place, "{harm}: {error}"),
+        }
+    }
+}
+
+/// What the platform has and our account misses, though it is ours, is entered and not withdrawn.
+#[tokio::test]
+async fn what_is_ours_is_entered_and_what_is_not_stays_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (opened, _writer) = open(folder.path());
+    opened.outbox.append(submission(1, "20261122")).await.unwrap();
+    opened.outbox.settle(&[1, 2]).unwrap();
+    let kept = opened.outbox.accepted_from(1, 9).unwrap().envelopes;
+    let named = |it: &Envelope, id: &str, body: &[u8]| Named {
+        leaf: leaf::Leaf::of(it.seq, id, body),
+        group: group(it),
+    };
+    let ours: Vec<Named> = kept.iter().map(|it| named(it, &it.record_id, &it.body)).collect();
+    let altered = named(&kept[0], &kept[0].record_id, b"{}");
+    let strange = named(&kept[1], &uuid::Uuid::now_v7().to_string(), &kept[1].body);
+    let unknown = [ours.clone(), vec![altered.clone(), strange.clone()]].concat();
+    for _ in 0..2 {
+        let others = opened.enter_ours(20_261_122, unknown.clone()).unwrap();
+        assert_eq!(others, [altered.clone(), strange.clone()]);
+        assert_eq!(count(&opened, 20_261_122), 2, "each once");
+    }
+    opened.catch_up().unwrap();
+    assert_eq!(count(&opened, 20_261_122), 2, "and not once more");
+    assert_eq!(opened.enter_ours(20_261_121, ours.clone()).unwrap(), ours, "of another day");
+}
+
 #[test]
 fn days_are_those_of_the_receipt() {
     assert_eq!(day_of("20261122101530"), 20_261_122);
     assert_eq!((day_of(""), day_of("2026-11-22")), (1, 1));
 }
 
-/// Builds the platform's account of the very bytes that are sent, and compares the totals.
+/// Builds the platform's account of the very bytes that are sent, and compares the totals; gives the sum
+/// of the fees.
 #[track_caller]
-fn same_as_the_platform(opened: &Opened) {
+fn same_as_the_platform(opened: &Opened) -> String {
     let mut book = Book::default();
     let confirmed = opened.outbox.confirmed_to();
     let mut from = 1;
@@ -100,7 +199,7 @@ fn same_as_the_platform(opened: &Opened) {
         .collect();
     assert_eq!(pages, ours);
     assert_eq!(ours.len(), 2);
-    assert_eq!(ours[0].1.sums["det_item_fee_sumamt"], "20.2");
+    ours[0].1.sums["det_item_fee_sumamt"].clone()
 }
 
 fn count(opened: &Opened, day: u32) -> u64 {
@@ -119,7 +218,7 @@ fn open(folder: &Path) -> (Opened, WriterHandle) {
     let (turn, running) = (Mutex::default(), tokio::sync::Mutex::default());
     let results = Results::open(&folder.join("statements")).unwrap();
     let opened = Opened { outbox, folder: folder.join("statements"), key, results, turn, running };
-    opened.outbox.account_from(opened.reached().unwrap().next);
+    opened.take_up().unwrap();
     (opened, writer)
 }
 
@@ -161,5 +260,19 @@ fn submission(number: u64, day: &str) -> Submission {
         schema: "2024.1".into(),
         original: Original::default(),
         drafts: vec![draft("fee"), draft("rx")],
+    }
+}
+
+fn letter() -> crate::envelope::DeadLetter {
+    crate::envelope::DeadLetter {
+        message_id: "m1".to_owned(),
+        channel: "his".to_owned(),
+        received_at: "20261122101530".to_owned(),
+        stage: crate::envelope::Stage::Forward,
+        code: "F203".to_owned(),
+        reason: "too large".to_owned(),
+        detail: "[]".to_owned(),
+        raw: Vec::new(),
+        content_type: None,
     }
 }
