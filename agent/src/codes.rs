@@ -54,7 +54,7 @@ codes! {
     "F114" "证书将在 30 天内过期" "a certificate expires within 30 days" "到期前更换；status 里的 certificate_until 是到期时间"
     "F201" "消息被退回：没有队列接收这个路由键" "returned: no queue takes this routing key" "请平台把队列绑定到交换机；记录保留并按间隔重试"
     "F202" "消息队列没有接收（nack）" "the broker did not accept it (nack)" "多为队列已满且设为拒收；请平台处理，记录保留并重试"
-    "F203" "消息队列因这一条消息关闭了信道" "the broker closed the channel over this one message" "多为超过平台的消息大小上限；其余记录照常送；poison = park 时这一条记入死信，本通路继续，block 时保留并重试，本通路等它"
+    "F203" "消息队列因这一条消息关闭了信道" "the broker closed the channel over this one message" "多为超过平台的消息大小上限；其余记录照常送；poison = park 时这一条记入死信，本通路继续，请平台调大上限后用 messages replay 重发，或请 HIS 重送；block 时保留并重试，本通路等它"
     "F204" "消息没有以确认方式发送" "sent without publisher confirms" "不应出现；请保留日志并报告"
     "F301" "记录文件的目录写不进" "the folder of record files cannot be written" "核对 [forward] dir 的权限和剩余空间；腾出后自动继续"
 

@@ -126,8 +126,8 @@ struct Filter {
     /// 患者：院内患者标识、人员编号或病历号 | any id of a patient
     #[arg(long, value_name = "ID")]
     patient: Option<String>,
-    /// accepted、forwarded、confirmed、parked、dead、discarded
-    #[arg(long, value_name = "STATE", value_parser = ["accepted", "forwarded", "confirmed", "parked", "dead", "discarded"])]
+    /// accepted、forwarded、refused、lost、confirmed、parked、dead、discarded
+    #[arg(long, value_name = "STATE", value_parser = ["accepted", "forwarded", "refused", "lost", "confirmed", "parked", "dead", "discarded"])]
     state: Option<String>,
     /// 死信的原因，如 V203 | the cause of a dead letter
     #[arg(long, value_name = "CODE")]

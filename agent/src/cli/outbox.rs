@@ -50,7 +50,8 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     match client::get(&config.control.socket, "/admin/v1/status") {
         Ok(told) => {
             let road = told.get("road").unwrap_or(&told);
-            let parts = ["ready", "outbox", "room"].map(|it| (it.to_owned(), road[it].clone()));
+            let parts =
+                ["ready", "outbox", "room", "forward"].map(|it| (it.to_owned(), road[it].clone()));
             if json {
                 say!("{:#}", Value::Object(parts.into_iter().collect()));
             } else {
@@ -70,13 +71,46 @@ fn status(road: &Value) -> String {
     };
     line("接收", accepting(outbox, room));
     line("等待送出", format!("{} 条，{}", outbox["waiting"], size(&outbox["waiting_bytes"])));
-    line("死信", format!("{} 封", outbox["dead_letters"]));
+    for (name, text) in waits_for(&road["forward"]) {
+        line(&name, text);
+    }
+    line("死信", dead(outbox));
     line("待对照", format!("{} 份报文", outbox["parked"]));
     line("磁盘空闲", size(&room["free_bytes"]));
     let waters = [&room["low_water_bytes"], &room["high_water_bytes"]].map(size);
     line("低水位、高水位", waters.join("、"));
     line("平台中断还能撑", lasting(&room["outage_hours"]));
     out
+}
+
+/// Why records wait: what keeps all of them, and what keeps those of a routing key.
+fn waits_for(forward: &Value) -> Vec<(String, String)> {
+    let because = |it: &Value| {
+        let [code, reason, at] =
+            ["code", "reason", "at"].map(|name| it[name].as_str().unwrap_or_default());
+        format!("{code} {reason}（自 {at}）")
+    };
+    let word = forward["state"].as_str().unwrap_or("不知道");
+    let trouble = forward.get("trouble").filter(|it| it.is_object());
+    let state = match (word, trouble) {
+        ("open", _) => "畅通".to_owned(),
+        (word, Some(trouble)) => format!("{word}：{}", because(trouble)),
+        (word, None) => word.to_owned(),
+    };
+    let held = forward["held_reasons"].as_object().into_iter().flatten();
+    let held = held.map(|(key, it)| (format!("  {key} 等着"), because(it)));
+    [("转发".to_owned(), state)].into_iter().chain(held).collect()
+}
+
+fn dead(outbox: &Value) -> String {
+    let causes = outbox["dead_letters_by_cause"].as_object().into_iter().flatten();
+    let causes: Vec<String> = causes.map(|(code, count)| format!("{code} {count}")).collect();
+    let letters = &outbox["dead_letters"];
+    if causes.is_empty() {
+        format!("{letters} 封")
+    } else {
+        format!("{letters} 封：{}", causes.join("，"))
+    }
 }
 
 fn accepting(outbox: &Value, room: &Value) -> String {
@@ -127,6 +161,26 @@ mod tests {
         check(json!(1536), "1.5 KiB");
         check(json!(1_073_741_824_u64), "1.0 GiB");
         check(json!(u64::MAX), "16777215.9 TiB");
+    }
+
+    #[test]
+    fn it_says_why_records_wait() {
+        let trouble = json!({ "code": "F101", "reason": "connection refused", "at": "08:00" });
+        let held = json!({ "code": "F201", "reason": "no queue takes it", "at": "09:00" });
+        let why = |forward: Value| {
+            let lines =
+                waits_for(&forward).into_iter().map(|(name, text)| format!("{name}: {text}"));
+            lines.collect::<Vec<_>>().join("; ")
+        };
+        assert_eq!(why(json!({ "state": "open", "trouble": null })), "转发: 畅通");
+        assert_eq!(
+            why(json!({ "state": "unreachable", "trouble": trouble })),
+            "转发: unreachable：F101 connection refused（自 08:00）"
+        );
+        assert_eq!(
+            why(json!({ "state": "no_binding", "held_reasons": { "H1.rx": held } })),
+            "转发: no_binding;   H1.rx 等着: F201 no queue takes it（自 09:00）"
+        );
     }
 
     #[track_caller]

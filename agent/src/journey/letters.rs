@@ -271,10 +271,14 @@ async fn send_on(
     original: Original,
 ) -> Result<Tried, StoreError> {
     let impossible = |why: &str| Ok(Tried::Impossible(why.to_owned()));
-    if matches!(letter.stage, Stage::Store | Stage::Forward) {
-        return impossible(
-            "这封死信不是报文，不能重新提交：请 HIS 重送，或用 messages replay 重发记录",
-        );
+    match letter.stage {
+        Stage::Store => return impossible("这封死信说的是存储的损坏，不是报文：请 HIS 重送"),
+        Stage::Forward => {
+            return impossible(
+                "这封死信是平台拒收的记录，不是报文：平台放行后用 messages replay 重发，或请 HIS 重送",
+            );
+        }
+        Stage::Decode | Stage::Map | Stage::Validate => {}
     }
     let sets = road.sets.load_full();
     let Some(channel) = sets.channels.get(&letter.channel).cloned() else {

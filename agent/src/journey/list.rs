@@ -27,27 +27,28 @@ impl Found {
 }
 
 impl Opened {
-    /// The latest messages that are wanted, the latest last.
-    pub(super) fn list(
-        &self,
-        query: &Query,
-        forward: &ForwardState,
-    ) -> Result<Vec<Value>, StoreError> {
+    /// The latest messages that are wanted, the latest last, and how many more there are. What has no
+    /// time (damage to the store) is told in any case, behind them.
+    pub(super) fn list(&self, query: &Query, forward: &ForwardState) -> Result<Value, StoreError> {
         self.catch_up()?;
         let mut told = self.waiting(query)?;
-        told.extend(self.dead(query)?);
+        let dead = self.dead(query)?;
+        let causes = counted(dead.iter().filter_map(|it| it.get("code")?.as_str()));
+        let causes = json!(causes);
+        told.extend(dead);
         told.extend(self.closed(query)?);
-        if [State::Accepted, State::Forwarded, State::Confirmed].iter().any(|it| query.wants(*it)) {
+        let mut has_older = false;
+        if query.wants_records() {
             let read_to = forward.read_to();
-            for found in self.accepted(query, read_to)? {
-                let state = self.state_of(&found, read_to);
-                told.push(told_of(&found, state));
-            }
+            let found = self.accepted(query, read_to)?;
+            // No more are looked for than are listed.
+            has_older = found.len() >= query.limit;
+            told.extend(found.iter().map(|it| told_of(it, self.state_of(it, read_to))));
         }
-        let at = |it: &Value| it.get("received_at").and_then(Value::as_str).map(str::to_owned);
-        told.sort_by_cached_key(at);
-        let excess = told.len().saturating_sub(query.limit);
-        Ok(told.split_off(excess))
+        let (messages, more) = latest(told, query.limit);
+        Ok(json!({
+            "messages": messages, "more": more, "has_older": has_older || more > 0, "causes": causes,
+        }))
     }
 
     /// Messages that gave records, the latest that are wanted.
@@ -184,13 +185,17 @@ impl Opened {
         Ok(seqs)
     }
 
-    /// Where a message stands that gave records.
+    /// Where a message stands that gave records: as far as the least far of them.
     pub(super) fn state_of(&self, found: &Found, read_to: u64) -> State {
-        let mut waiting = found.seqs().filter(|seq| !self.outbox.is_delivered(*seq));
-        match waiting.next() {
-            None => State::Confirmed,
-            Some(seq) if seq <= read_to => State::Forwarded,
-            Some(_) => State::Accepted,
+        found.seqs().map(|seq| self.state_of_record(seq, read_to)).min().unwrap_or(State::Confirmed)
+    }
+
+    /// Where a record stands.
+    pub(super) fn state_of_record(&self, seq: u64, read_to: u64) -> State {
+        match self.outbox.has_left(seq) {
+            true => State::left(self.outbox.fate(seq)),
+            false if seq <= read_to => State::Forwarded,
+            false => State::Accepted,
         }
     }
 
@@ -265,6 +270,19 @@ impl Opened {
     }
 }
 
+/// The latest of some, the latest last, and behind them those without a time; and how many are left
+/// out.
+fn latest(told: Vec<Value>, limit: usize) -> (Vec<Value>, usize) {
+    let at = |it: &Value| it.get("received_at").and_then(Value::as_str).unwrap_or("").to_owned();
+    let (mut timed, timeless): (Vec<_>, Vec<_>) =
+        told.into_iter().partition(|it| !at(it).is_empty());
+    timed.sort_by_cached_key(at);
+    let more = timed.len().saturating_sub(limit);
+    let mut messages = timed.split_off(more);
+    messages.extend(timeless);
+    (messages, more)
+}
+
 impl Query {
     /// Damage to the store has no time of its own: it is always told.
     pub(super) fn wants_letter(&self, letter: &crate::envelope::DeadLetter) -> bool {
@@ -302,3 +320,29 @@ fn counted<'a>(entities: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, u64
 const DAYS_PARKED_MAX: u32 = 90;
 const CHUNK: usize = 1_024;
 const CHUNK_BYTES: usize = 4 << 20;
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_time_is_never_left_out() {
+        check("3 1 2", 9, "1 2 3, 0 more");
+        check("3 1 2", 2, "2 3, 1 more");
+        check("3 - 1 - 2", 2, "2 3 - -, 1 more");
+        check("- - -", 1, "- - -, 0 more");
+        check("", 1, ", 0 more");
+    }
+
+    #[track_caller]
+    fn check(told: &str, limit: usize, expected: &str) {
+        let line = |it: &str| json!({ "received_at": it.trim_matches('-') });
+        let (messages, more) = latest(told.split_whitespace().map(line).collect(), limit);
+        let time = |it: &Value| {
+            it["received_at"].as_str().filter(|it| !it.is_empty()).unwrap_or("-").to_owned()
+        };
+        let times: Vec<String> = messages.iter().map(time).collect();
+        assert_eq!(format!("{}, {more} more", times.join(" ")), expected);
+    }
+}

@@ -4,7 +4,7 @@ use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
-use crate::outbox::day_of;
+use crate::outbox::{Fate, day_of};
 use crate::pipeline;
 
 /// Where a message is.
@@ -15,6 +15,10 @@ pub(super) enum State {
     Accepted,
     /// In the forwarder's hands; some of it is not confirmed.
     Forwarded,
+    /// Some of it was refused by the platform for good, and is a dead letter.
+    Refused,
+    /// Some of it was lost by damage to the disk.
+    Lost,
     /// The platform's broker has confirmed all of it.
     Confirmed,
     /// Waits for a code to be mapped, or behind one that does.
@@ -26,10 +30,21 @@ pub(super) enum State {
 }
 
 impl State {
+    /// Where a record is that has left the queue.
+    pub(super) const fn left(fate: Option<Fate>) -> State {
+        match fate {
+            None => State::Confirmed,
+            Some(Fate::Refused) => State::Refused,
+            Some(Fate::Lost) => State::Lost,
+        }
+    }
+
     pub(super) const fn name(self) -> &'static str {
         match self {
             State::Accepted => "accepted",
             State::Forwarded => "forwarded",
+            State::Refused => "refused",
+            State::Lost => "lost",
             State::Confirmed => "confirmed",
             State::Parked => "parked",
             State::Dead => "dead",
@@ -112,6 +127,12 @@ impl Query {
     /// Whether messages in this state are wanted.
     pub(super) fn wants(&self, state: State) -> bool {
         self.asked.state.is_none_or(|it| it == state)
+    }
+
+    /// Whether messages that gave records are wanted.
+    pub(super) fn wants_records(&self) -> bool {
+        use State::{Accepted, Confirmed, Forwarded, Lost, Refused};
+        [Accepted, Forwarded, Refused, Lost, Confirmed].into_iter().any(|it| self.wants(it))
     }
 
     /// Whether it asks by something that only records tell.

@@ -161,7 +161,7 @@ impl Opened {
         let mut latest: HashMap<[u8; 8], u64> = HashMap::new();
         let mut chosen = Vec::with_capacity(seqs.len());
         for seq in seqs {
-            if !self.outbox.is_delivered(seq) {
+            if !self.outbox.has_left(seq) {
                 replay.waiting += 1;
                 continue;
             }

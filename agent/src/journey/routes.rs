@@ -43,8 +43,7 @@ async fn list(State(road): State<Arc<Road>>, Json(asked): Json<Asked>) -> Respon
         Ok(query) => query,
         Err(reason) => return failed(StatusCode::BAD_REQUEST, "O402", &[reason]),
     };
-    let found = with(&road, move |road, opened| opened.list(&query, &road.forward)).await;
-    answer(found.map(|it| json!({ "messages": it })))
+    answer(with(&road, move |road, opened| opened.list(&query, &road.forward)).await)
 }
 
 #[derive(Debug, Deserialize)]

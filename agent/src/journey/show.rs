@@ -93,11 +93,7 @@ impl Shown {
         let attempts = opened.attempts(seq, days.clone())?;
         let confirmed = if is_delivered { opened.outbox.confirmed_ms(seq, days)? } else { None };
         let record_id = uuid::Uuid::from_bytes(record.id).to_string();
-        let state = match is_delivered {
-            true => State::Confirmed,
-            false if seq <= road.forward.read_to() => State::Forwarded,
-            false => State::Accepted,
-        };
+        let state = opened.state_of_record(seq, road.forward.read_to());
         let mut told = json!({
             "seq": seq, "record_id": record_id, "entity": record.entity, "revision": record.revision,
             "state": state.name(), "confirmed_at": confirmed.map(stamp), "attempts": attempts,

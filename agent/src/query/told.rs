@@ -31,7 +31,11 @@ pub(super) fn is_about(record: &Envelope, elements: &[String], value: &str) -> b
 
 /// One row, as JSON text.
 pub(super) fn told(road: &Road, query: &QueryConfig, record: &Envelope) -> String {
-    let delivered = record.seq < road.outbox.confirmed_to();
+    let state = match road.outbox.fate(record.seq) {
+        Some(fate) => fate.word(),
+        None if road.outbox.has_left(record.seq) => "delivered",
+        None => "waiting",
+    };
     let head = json!({
         "record_id": record.record_id,
         "seq": record.seq,
@@ -40,7 +44,7 @@ pub(super) fn told(road: &Road, query: &QueryConfig, record: &Envelope) -> Strin
         "key": record.key,
         "channel": record.channel,
         "received_at": record.received_at,
-        "state": if delivered { "delivered" } else { "waiting" },
+        "state": state,
     });
     let mut row = head.to_string();
     row.truncate(row.len().saturating_sub(1)); // the closing brace

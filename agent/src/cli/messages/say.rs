@@ -25,6 +25,7 @@ pub(super) fn told(told: &Value) {
         for it in list {
             say!("{}", line(it));
         }
+        left_out(told);
     } else if told.get("replay").is_some() {
         say!("{}", replay(told));
     } else if let Some(gone) = told.get("discarded") {
@@ -35,6 +36,20 @@ pub(super) fn told(told: &Value) {
         say!("{}", status(told));
     } else {
         say!("{}", journey(told));
+    }
+}
+
+/// What a list does not show, and of which causes dead letters there are.
+fn left_out(told: &Value) {
+    if told.get("has_older") == Some(&Value::Bool(true)) {
+        let more = told.get("more").and_then(Value::as_u64).unwrap_or(0);
+        let count = if more > 0 { format!("另有 {more} 份") } else { "可能另有".to_owned() };
+        say!("（{count}更早的没有列出：用 --limit 多列，或用 --from、--to、--code 等缩小范围）");
+    }
+    let causes = told.get("causes").and_then(Value::as_object).into_iter().flatten();
+    let causes: Vec<String> = causes.map(|(code, count)| format!("{code} {count} 封")).collect();
+    if !causes.is_empty() {
+        say!("（死信按原因：{}）", causes.join("，"));
     }
 }
 
@@ -218,7 +233,13 @@ fn record(it: &Value) -> String {
             text(held, "reason")
         );
     }
+    if text(it, "state") == "refused" {
+        out.push_str("\n  平台拒收，已转入死信；平台放行后 messages replay 重发，或请 HIS 重送");
+    }
     match it.get("record") {
+        None if text(it, "state") == "lost" => {
+            out.push_str("\n  磁盘损坏，记录已丢失，没有得到平台确认：请 HIS 重送");
+        }
         None => out.push_str("\n  记录内容已过保留期"),
         Some(record) => {
             for (name, value) in
