@@ -31,7 +31,8 @@ use super::leaf::Leaf;
 use super::page::{Group, Page, range_of};
 use super::sums::{self, Sums};
 use crate::envelope::Envelope;
-use crate::outbox::{Change, FOLLOWED, Ranges, StoreError};
+use crate::outbox::{Change, FOLLOWED, StoreError};
+use crate::ranges::Ranges;
 use crate::{clock, pipeline};
 
 /// How far the account goes.

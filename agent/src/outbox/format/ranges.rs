@@ -1,8 +1,8 @@
 //! Ranges of numbers as they are stored: how far each begins behind the last one's end, and how long
 //! it is. A hundred thousand of them are a few hundred kilobytes.
 
-use crate::ranges::Ranges;
 use super::bytes::{Content, Damage, Plain};
+use crate::ranges::Ranges;
 
 impl Ranges {
     /// The value to store.
