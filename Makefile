@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo test prove bench fuzz fmt lint doc deny clean
+.PHONY: help setup setup-tests setup-prove build demo test prove bench fuzz fmt lint doc deny clean
 
 target := $(or $(CARGO_TARGET_DIR),target)
 say := @printf '%s: %s\n'
@@ -22,6 +22,9 @@ setup: ## put missing tools in place and compile RocksDB, once per machine (10 m
 setup-tests: setup
 	@packaging/setup/debian.sh tests
 	@packaging/setup/soap-clients.sh
+
+setup-prove: setup-tests
+	@packaging/setup/debian.sh prove
 
 build: setup ## build the release binary (5 minutes the first time)
 	$(say) build "the release binary; about 5 minutes on two cores the first time"
@@ -41,7 +44,7 @@ test: setup-tests ## run the demo once, then every test (10 minutes the first ti
 	$(say) test "every test; some start a RabbitMQ of their own, about 2 minutes"
 	@cargo test --workspace --locked --no-fail-fast
 
-prove: setup-tests ## run the long form of every proof: kills, broker faults, damage (an hour)
+prove: setup-prove ## run the long form of every proof: kills, broker faults, damage, heavy clients (an hour)
 	$(say) prove "building the agent and all tests; about 8 minutes on two cores the first time"
 	@cargo build --workspace --all-targets --locked
 	$(say) prove "the long forms; about an hour"

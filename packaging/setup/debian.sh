@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building and testing need, and only those that are missing.
 #
-#   packaging/setup/debian.sh [build] [tests]      both when nothing is said
+#   packaging/setup/debian.sh [build] [tests] [prove]      the first two when nothing is said
 #
 # What is there already counts, wherever it came from: on another system, put the tools in place by
 # hand and this script has nothing to do.
@@ -37,6 +37,20 @@ has_php_soap() { php -m 2>/dev/null | grep -qx soap; }
 has_soap_lite() { perl -MSOAP::Lite -e 1 2>/dev/null; }
 has_node() { command -v node >/dev/null; }
 has_npm() { command -v npm >/dev/null; }
+has_mono() { command -v mono >/dev/null && command -v wsdl >/dev/null; }
+has_mcs() { command -v mcs >/dev/null; }
+has_gsoap() { command -v soapcpp2 >/dev/null; }
+has_gsoap_library() { exists '/usr/include/stdsoap2.h' && exists '/usr/lib/*/libgsoap.a'; }
+has_javac() { command -v javac >/dev/null; }
+has_axis() { [ -e /usr/share/java/axis.jar ]; }
+has_jar() { [ -e "/usr/share/java/$1.jar" ]; }
+has_discovery() { has_jar commons-discovery; }
+has_logging() { has_jar commons-logging; }
+has_wsdl4j() { has_jar wsdl4j; }
+has_activation() { has_jar javax.activation; }
+has_mail() { has_jar javax.mail; }
+has_pascal() { command -v fpc >/dev/null; }
+has_pascal_http() { exists '/usr/lib/*/fpc/*/units/*/fcl-web/fphttpclient.ppu'; }
 has_openssl() { command -v openssl >/dev/null; }
 has_certificates() { [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ]; }
 
@@ -67,7 +81,22 @@ for what in "${@:-build tests}"; do
         need has_npm npm "installs SOAP clients the tests call with"
         need has_certificates ca-certificates "the forwarder reads the system's certificates"
         ;;
-      *) fail "'$part' is neither 'build' nor 'tests'" ;;
+      prove)
+        need has_mono mono-devel "writes and runs proxies of .NET, which the long form calls with"
+        need has_mcs mono-mcs "compiles them"
+        need has_gsoap gsoap "writes a SOAP client in C, which the long form calls with"
+        need has_gsoap_library libgsoap-dev "is linked to it"
+        need has_javac default-jdk-headless "runs SOAP clients and an example in Java"
+        need has_axis libaxis-java "a SOAP client the long form calls with"
+        need has_discovery libcommons-discovery-java "for libaxis-java"
+        need has_logging libcommons-logging-java "for libaxis-java"
+        need has_wsdl4j libwsdl4j-java "for libaxis-java"
+        need has_activation libactivation-java "for libaxis-java"
+        need has_mail libmail-java "for libaxis-java"
+        need has_pascal fp-compiler "compiles the example for Delphi"
+        need has_pascal_http fp-units-fcl "its HTTP client"
+        ;;
+      *) fail "'$part' is not 'build', 'tests' or 'prove'" ;;
     esac
   done
 done

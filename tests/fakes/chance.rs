@@ -3,6 +3,11 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+/// Whether the long form of the proofs was asked for.
+pub fn is_long() -> bool {
+    std::env::var("HIS_AGENT_PROVE").is_ok_and(|it| it == "long")
+}
+
 /// A source of chance for one test.
 #[derive(Clone, Debug)]
 pub struct Chance(u64);

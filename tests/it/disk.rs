@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tests::agent::{Agent, Setup};
 use tests::cases::{Case, Message};
+use tests::chance::is_long;
 use tests::faults::Site;
 use tests::his;
 use tests::load::{self, Load};
@@ -306,10 +307,6 @@ impl Trial {
             thread::sleep(Duration::from_millis(50));
         }
     }
-}
-
-fn is_long() -> bool {
-    std::env::var("HIS_AGENT_PROVE").is_ok_and(|it| it == "long")
 }
 
 /// Some calls, from the first on; in the long form all.

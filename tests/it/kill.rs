@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tests::agent::{Agent, Setup};
-use tests::chance::Chance;
+use tests::chance::{Chance, is_long};
 use tests::load::{Load, Patience};
 use tests::obligations::Obligations;
 use tests::platform::Platform;
@@ -34,7 +34,7 @@ fn every_receipt_outlives_power_cuts_at_random_moments() {
 }
 
 fn prove(what: &str, mut agent: Agent, platform: &Platform, mut end: impl FnMut(&mut Agent)) {
-    let long = std::env::var("HIS_AGENT_PROVE").is_ok_and(|it| it == "long");
+    let long = is_long();
     let ends = if long { 200 } else { 15 };
     let mut chance = Chance::seeded(what);
     let obligations = Arc::new(Obligations::default());

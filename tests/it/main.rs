@@ -21,6 +21,7 @@ mod history;
 mod house;
 mod insurance_client;
 mod kill;
+mod legacy_clients;
 mod manners;
 mod messages;
 mod mllp;
