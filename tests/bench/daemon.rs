@@ -109,7 +109,12 @@ impl Daemon {
     }
 }
 
-/// A configuration with seven of the shipped channels.
+/// A channel that is described as a SOAP service.
+const SERVICE: &str = "[[channel]]\nname = \"esb\"\nmappings = [\"platform/\"]\n[channel.soap]\n\
+    namespace = \"http://tempuri.org/\"\n[[channel.soap.operation]]\nname = \"CallInterface\"\n\
+    parameters = [\"msgHeader\", \"msgBody\"]\n";
+
+/// A configuration with seven of the shipped channels, and one that is a service.
 pub(crate) fn configuration(
     folder: &Path,
     [his, operators]: [SocketAddr; 2],
@@ -136,7 +141,7 @@ pub(crate) fn configuration(
     format!(
         "[hospital]\ncode = \"H99999900001\"\nname = \"示例市人民医院\"\n\
          [listen]\nhis = \"{his}\"\noperators = \"{operators}\"\n\
-         {sets}[outbox]\ndir = \"{}\"\n[forward]\n{forward}\n{channels}",
+         {sets}[outbox]\ndir = \"{}\"\n[forward]\n{forward}\n{channels}{SERVICE}",
         outbox.display()
     )
 }

@@ -6,7 +6,7 @@
 //! judging a bare walk over the same XML.
 //!
 //! `cargo bench --package tests` runs all parts in about eight minutes, and `cargo bench --package tests
-//! -- knowledge receipts forward check judge idle append queue drain` those that are named.
+//! -- knowledge receipts forward check judge idle append queue drain doors` those that are named.
 //! `HIS_AGENT_BENCH_QUEUE` says how many records a long queue has: a million, if it says nothing.
 //! `HIS_AGENT_BENCH_BINARY` names another binary to measure, such as the last release.
 
@@ -18,6 +18,7 @@ mod bare_publisher;
 mod check;
 mod client;
 mod daemon;
+mod doors;
 mod drain;
 mod echo;
 mod fill;
@@ -47,7 +48,7 @@ type Part = (&'static str, fn(&Site) -> Vec<Row>);
 
 /// The part that measures this process's memory comes before those that use it. The broker is started
 /// by the first part that needs it, so the parts without one come first.
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     ("knowledge", knowledge::run),
     ("judge", judge::run),
     ("idle", idle::run),
@@ -55,6 +56,7 @@ const PARTS: [Part; 10] = [
     ("queue", queue::run),
     ("check", check::run),
     ("strain", strain::run),
+    ("doors", doors::run),
     ("receipts", receipts::run),
     ("forward", forward::run),
     ("drain", drain::run),

@@ -25,6 +25,17 @@ pub(crate) fn prescription() -> Request {
     Request::post(path, "text/xml; charset=utf-8", PRESCRIPTION, &NUMBERS)
 }
 
+/// The same at a service that is described, as its compiled clients call it.
+pub(crate) fn prescription_by_service() -> Request {
+    Request::post("/soap/esb", "text/xml; charset=utf-8", PRESCRIPTION, &NUMBERS)
+}
+
+/// The same visit as JSON.
+pub(crate) fn prescription_as_json() -> Request {
+    let text = include_str!("../../mappings/webapi/cases/two-diagnoses-three-drugs.in.json");
+    Request::post("/v1/channels/webapi/messages", "application/json", text, &NUMBERS)
+}
+
 /// A check of ten lines by a patient with chronic diseases who has caught a cold.
 pub(crate) fn check() -> Request {
     Request::post("/v1/checks", "application/json", include_str!("ten-lines.json"), &[])
