@@ -109,6 +109,7 @@ codes! {
     "I193" "投放目录里有不收的东西：符号链接、管道、设备" "something in a drop folder is no file: a link, a pipe, a device" "请 HIS 放文件本身；删掉它"
     "I194" "投放目录里有读不了的文件，留在原处" "a dropped file cannot be read and was left" "给运行前置机的用户读的权限；之后自动收"
     "I195" "文件在收的时候还在被写" "a file was written to while it was taken" "调大 settle_ms，或请 HIS 改用标志文件（ready = \"mark\"）或写好再移进来（ready = \"rename\"）；写完后整份重新收，重复的不会重复入库"
+    "I196" "投放目录里有一直在变的文件，后面的不再等它" "a file in a drop folder never rests; those behind it wait no longer" "找出是哪个程序一直在写：修改时间总是新的那个文件；写完会自动收。让后面的等得更久就调大 rest_max_ms"
     "I201" "没有 ODBC 管理器，数据库视图没在读" "there is no ODBC manager on this machine; views are not read" "安装 unixodbc（Debian：apt install unixodbc；欧拉、麒麟：dnf install unixODBC）和数据库厂商的驱动；装好后自动继续，不用重启"
     "I202" "连不上数据库" "the database cannot be reached, or does not let us in" "按括号里的 SQLSTATE：IM002、01000 是驱动或数据源名不对（odbcinst -q -d 列出驱动），28000 是用户名口令，08001 是地址、端口、网络；his-agent channel view-try 看原话。恢复后自动继续，不丢行"
     "I203" "数据库拒绝了查询" "the database refused the query" "42S02 没有这个视图，42S22 没有这一列，42000 多为没有 SELECT 权限或 paging 不对；his-agent channel view-try 看原话"

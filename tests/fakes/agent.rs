@@ -186,9 +186,15 @@ impl Agent {
 
     /// SIGKILL, and the loss of everything that was not synced; gives how many bytes were lost.
     pub fn cut_power(&mut self) -> u64 {
+        self.cut_power_with(&[])
+    }
+
+    /// The same, over folders besides its own.
+    pub fn cut_power_with(&mut self, folders: &[PathBuf]) -> u64 {
         self.kill();
         let power = self.power.as_ref().expect("the setup says `mains`");
-        power.cut(&[self.home.path().join("outbox"), self.records()])
+        let own = [self.home.path().join("outbox"), self.records()];
+        power.cut(&[&own, folders].concat())
     }
 
     /// SIGTERM, as the service manager does, and the wait for the end.

@@ -70,6 +70,44 @@ fn five_hundred_files_are_taken_once_each_over_kills() {
     }
 }
 
+/// What the HIS has not synced is synced before anything is said of it, and an answer that can be seen
+/// is whole.
+#[test]
+fn no_file_and_no_answer_is_lost_over_power_cuts() {
+    let home = Spot::new();
+    let mut agent = Agent::start(Setup { mains: true, ..home.setup("ready = \"rename\"") });
+    let mut chance = Chance::seeded("folders, power");
+    let (all, cuts) = (40, 6);
+    let mut lost = 0;
+    for cut in 1..=cuts {
+        for n in (1..=all).filter(|n| n % cuts + 1 == cut) {
+            home.move_in(&format!("{n}.xml"), &good(n).bytes);
+        }
+        let before = home.count("archive");
+        wait_until(Duration::from_secs(20), || home.count("archive") > before);
+        thread::sleep(chance.pause(Duration::from_millis(30)));
+        lost += agent.cut_power_with(
+            &home.below("archive").into_iter().chain(home.below("answers")).collect::<Vec<_>>(),
+        );
+        agent.start_again();
+    }
+    println!("{lost} bytes thrown away");
+    home.await_count("archive", files(all), &agent);
+    agent.await_drained();
+    for n in 1..=all {
+        let path = home.find("archive", &format!("{n}.xml"));
+        assert!(fs::read(path).expect("it is there") == good(n).bytes, "file {n} is not whole");
+        let answer = fs::read_to_string(home.path(&format!("answers/{n}.xml.ok")));
+        assert!(answer.expect("an answer").contains("报文标识："), "answer {n} is not whole");
+    }
+    let owed: usize = (1..=all).map(|n| good(n).records.len()).sum();
+    let came = Platform::of_folder(&agent.records()).receive(owed).records;
+    let mut keys: Vec<_> = came.iter().map(|it| (&it.lane, &it.elements)).collect();
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), owed, "each record came, and none twice under another content");
+}
+
 /// The half file is not taken, and what lies behind it does not overtake it.
 #[test]
 fn a_slow_writer_is_waited_for() {
@@ -209,6 +247,18 @@ impl Spot {
     /// How many files lie in a folder and below.
     fn count(&self, name: &str) -> usize {
         count(&self.path(name))
+    }
+
+    /// A folder and those in it.
+    fn below(&self, name: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.path(name)).into_iter().flatten().flatten();
+        let inner = entries.map(|it| it.path()).filter(|it| it.is_dir());
+        std::iter::once(self.path(name)).chain(inner).collect()
+    }
+
+    fn find(&self, folder: &str, name: &str) -> PathBuf {
+        let all = self.below(folder).into_iter().map(|it| it.join(name));
+        all.into_iter().find(|it| it.is_file()).unwrap_or_default()
     }
 
     #[track_caller]

@@ -28,6 +28,10 @@ pub struct FolderConfig {
     pub poll: Duration,
     /// How many days taken files and answers stay.
     pub keep_days: u32,
+    /// Bytes of taken files; beyond it the oldest go. None: only their days count.
+    pub keep_bytes_max: u64,
+    /// How long those behind it wait for a file that does not rest.
+    pub rest_max: Duration,
     /// Where `dir` stands in the file.
     offset: usize,
 }
@@ -103,6 +107,8 @@ pub(super) fn folder(
         order: section.parsed("order", Order::Name, "name or time", to),
         answers: section.parsed("answers", Answers::Text, "text, body or none", to),
         poll: section.duration("poll_ms", 2_000, 50..=3_600_000, to),
+        keep_bytes_max: section.number("keep_bytes_max", 0, 0..=1 << 50, to),
+        rest_max: section.duration("rest_max_ms", 600_000, 1_000..=86_400_000, to),
         keep_days: u32::try_from(section.number("keep_days", 30, 1..=36_500, to)).unwrap_or(30),
         offset: section.offset_of("dir"),
     };

@@ -546,6 +546,9 @@ keys! {
     settle_ms Default "5000"
         "ready = \"rest\" 时，大小和时间多少毫秒不变才算写完。"
         "With ready = \"rest\", milliseconds for which size and time must not change."
+    rest_max_ms Default "600000"
+        "ready = \"rest\" 时，一个一直在变的文件最多让后面的等多少毫秒；之后先收后面的，并报警（I196）。"
+        "With ready = \"rest\", milliseconds those behind it wait for a file that never rests; then they go first, and I196 is told."
     mark Default "\".ok\""
         "ready = \"mark\" 时，标志文件的名字是文件名加上它。"
         "With ready = \"mark\", what the second file has behind the name of the first."
@@ -564,6 +567,9 @@ keys! {
     keep_days Default "30"
         "收好的文件和应答保留多少天；failed 里的不删。"
         "Days that taken files and answers stay; what is in `failed` stays."
+    keep_bytes_max Default "0"
+        "archive 里最多留多少字节，超过时旧的先删，不论天数；0 不限。"
+        "Bytes of taken files; beyond it the oldest go, whatever their days; 0 sets no bound."
 
     ["channel.totals" ""]
     url Must "\"http://10.0.0.9/totals?day={day}\""

@@ -10,8 +10,10 @@
 //!
 //! File names may hold patients' names: they are in no log and no metric.
 
+mod archive;
 mod look;
 mod place;
+mod rest;
 mod told;
 
 use std::collections::BTreeMap;
@@ -27,11 +29,12 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use self::look::{Found, Look, Seen};
+use self::look::{Found, Seen};
 use self::place::{Claim, Place};
+use self::rest::{Rest, Resting};
 use super::answer::Said;
 use super::{Road, messages};
-use crate::config::{Answers, ChannelConfig, FolderConfig, Ready};
+use crate::config::{Answers, ChannelConfig, FolderConfig};
 use crate::sets::watch::{self, Notices};
 
 /// How all drop folders stand.
@@ -45,6 +48,7 @@ struct Standing {
     waiting: usize,
     foreign: usize,
     unreadable: usize,
+    restless: usize,
 }
 
 /// Why a folder is not served.
@@ -71,16 +75,23 @@ impl Folders {
                 "waiting": it.waiting,
                 "foreign": it.foreign,
                 "unreadable": it.unreadable,
+                "restless": it.restless,
             })
         };
         self.locked().iter().map(|(name, it)| (name.clone(), told(it))).collect()
     }
 
-    /// The folders that are not served, for whoever should look at it.
+    /// The folders that are not served, or not wholly, for whoever should look at it.
     pub(super) fn alerts(&self) -> Vec<(&'static str, String)> {
         let told = |(name, it): (&String, &Standing)| {
-            let trouble = it.trouble.as_ref()?;
-            Some((trouble.code, format!("通道 {name} 的投放目录：{}", trouble.reason)))
+            let what = format!("通道 {name} 的投放目录：");
+            match &it.trouble {
+                Some(trouble) => Some((trouble.code, what + &trouble.reason)),
+                None if it.restless > 0 => {
+                    Some(("I196", format!("{what}{} 个文件一直在变，没有收", it.restless)))
+                }
+                None => None,
+            }
         };
         self.locked().iter().filter_map(told).collect()
     }
@@ -118,7 +129,7 @@ impl FolderDoor {
             open: None,
             bell,
             seen: Seen::default(),
-            rested: None,
+            resting: Resting::default(),
             told: None,
             looked_back: None,
         };
@@ -147,8 +158,8 @@ struct Keeper {
     open: Option<(Place, Option<Notices>)>,
     bell: SyncSender<()>,
     seen: Seen,
-    /// How the file in hand was when it had rested.
-    rested: Option<(String, Look)>,
+    /// The files in hand that are waited for.
+    resting: Resting,
     /// What was last told to the log, so that it is told once.
     told: Option<Standing>,
     /// When old files were last let go.
@@ -190,20 +201,23 @@ impl Keeper {
             if self.stop.is_cancelled() {
                 return Ok(self.config.poll);
             }
-            if !self.rests(&claim, None) || self.take(&place, &claim, true)? == Fate::Stays {
-                return Ok(AGAIN_AFTER);
+            match self.rest(&claim, None) {
+                Rest::Restless => continue,
+                Rest::Whole if self.take(&place, &claim, true)? == Fate::Moved => {}
+                _ => return Ok(AGAIN_AFTER),
             }
         }
         let found = self.seen.look(place.dir(), &self.config)?;
-        self.stand(standing_of(&found));
+        self.stand(self.standing_of(&found));
         for (name, look) in &found.ready {
             if self.stop.is_cancelled() {
                 break;
             }
             let Some(claim) = place.claim(name, &self.config)? else { continue };
-            if !self.rests(&claim, Some(*look)) || self.take(&place, &claim, false)? == Fate::Stays
-            {
-                return Ok(AGAIN_AFTER);
+            match self.rest(&claim, Some(*look)) {
+                Rest::Restless => continue,
+                Rest::Whole if self.take(&place, &claim, false)? == Fate::Moved => {}
+                _ => return Ok(AGAIN_AFTER),
             }
         }
         self.let_go(&place)?;
@@ -230,35 +244,9 @@ impl Keeper {
         if found.ready.is_empty() {
             return found.next;
         }
-        self.stand(Standing { waiting: found.waiting - found.ready.len(), ..standing_of(found) });
+        let waiting = found.waiting - found.ready.len();
+        self.stand(Standing { waiting, ..self.standing_of(found) });
         BREATH // more may have come meanwhile
-    }
-
-    /// Whether a file in hand rests, after as long a wait as that takes. `seen` is how it has rested
-    /// already; what a crash left must show it anew.
-    fn rests(&mut self, claim: &Claim, seen: Option<Look>) -> bool {
-        if self.config.ready != Ready::Rest {
-            return true;
-        }
-        let known = self.rested.as_ref().filter(|it| it.0 == claim.id).map(|it| it.1);
-        let mut last = seen.or(known);
-        while !self.stop.is_cancelled() {
-            let now = claim.look();
-            if now == last {
-                self.rested = now.map(|it| (claim.id.clone(), it));
-                return true;
-            }
-            last = now;
-            self.pause(self.config.settle);
-        }
-        false
-    }
-
-    fn pause(&self, time: Duration) {
-        let until = Instant::now() + time;
-        while !self.stop.is_cancelled() && Instant::now() < until {
-            thread::sleep(BREATH);
-        }
     }
 
     /// Takes a claimed file, answers it and moves it on.
@@ -328,6 +316,7 @@ impl Keeper {
         if self.looked_back.is_none_or(|it| it.elapsed() > LOOK_BACK_EVERY) {
             self.looked_back = Some(Instant::now());
             place.let_go(self.config.keep_days)?;
+            place.keep_within(self.config.keep_bytes_max)?;
         }
         Ok(())
     }
@@ -352,19 +341,23 @@ impl Keeper {
         if standing.unreadable > before.unreadable {
             tracing::warn!(%channel, code = "I194", count = standing.unreadable, "files that cannot be read");
         }
+        if standing.restless > before.restless {
+            tracing::warn!(%channel, code = "I196", count = standing.restless, "files that never rest were passed over");
+        }
         self.road.folders.locked().insert(channel.clone(), standing.clone());
         self.told = Some(standing);
+    }
+
+    fn standing_of(&self, found: &Found) -> Standing {
+        let Found { waiting, foreign, unreadable, restless, .. } = *found;
+        let restless = restless + self.resting.restless();
+        Standing { trouble: None, waiting, foreign, unreadable, restless }
     }
 
     fn count(&self, outcome: &'static str) {
         metrics::counter!("his_agent_folder_files_total", "channel" => self.channel.clone(), "outcome" => outcome)
             .increment(1);
     }
-}
-
-fn standing_of(found: &Found) -> Standing {
-    let Found { waiting, foreign, unreadable, .. } = *found;
-    Standing { trouble: None, waiting, foreign, unreadable }
 }
 
 fn panicked() -> Trouble {

@@ -37,13 +37,23 @@ pub(super) struct Found {
     pub(super) foreign: usize,
     /// Files that cannot be read.
     pub(super) unreadable: usize,
+    /// Files that change for longer than those behind them wait.
+    pub(super) restless: usize,
     /// When a file that rests will have rested enough.
     pub(super) next: Duration,
 }
 
-/// What was there at the last look, and since when it is as it is.
+/// What was there at the last look.
 #[derive(Debug, Default)]
-pub(super) struct Seen(BTreeMap<OsString, (Look, Instant)>);
+pub(super) struct Seen(BTreeMap<OsString, Known>);
+
+/// A file, since when it is as it is, and since when it is there.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    look: Look,
+    since: Instant,
+    first: Instant,
+}
 
 impl Seen {
     /// Looks at a folder.
@@ -61,16 +71,22 @@ impl Seen {
             waiting: wanted.len(),
             foreign,
             unreadable: 0,
+            restless: 0,
             next: config.poll,
         };
         for (name, look) in wanted {
             if config.ready == Ready::Mark && !marked(name) {
                 continue;
             }
-            let rested = self.0.get(name).map(|(_, since)| since.elapsed()).unwrap_or_default();
+            let known = self.0.get(name);
+            let rested = known.map(|it| it.since.elapsed()).unwrap_or_default();
             if config.ready == Ready::Rest && rested < config.settle {
+                found.next = found.next.min(config.settle.saturating_sub(rested));
+                if known.is_some_and(|it| it.first.elapsed() >= config.rest_max) {
+                    found.restless += 1;
+                    continue;
+                }
                 // Those behind it wait, or their records would overtake its own.
-                found.next = config.settle.saturating_sub(rested);
                 break;
             }
             if is_unreadable(&dir.join(name)) {
@@ -85,9 +101,14 @@ impl Seen {
     fn note(&mut self, files: &[(&OsString, Look)]) {
         let mut before = std::mem::take(&mut self.0);
         for (name, look) in files {
-            let known = before.remove(*name).filter(|(last, _)| last == look);
-            let since = known.map_or_else(Instant::now, |(_, since)| since);
-            self.0.insert((*name).clone(), (*look, since));
+            let now = Instant::now();
+            let new = Known { look: *look, since: now, first: now };
+            let known = match before.remove(*name) {
+                Some(known) if known.look == *look => known,
+                Some(known) => Known { first: known.first, ..new },
+                None => new,
+            };
+            self.0.insert((*name).clone(), known);
         }
     }
 }
@@ -232,6 +253,25 @@ mod tests {
         assert!(found.next <= Duration::from_millis(100));
         std::thread::sleep(Duration::from_millis(110));
         assert_eq!(seen.look(folder.path(), &config).unwrap().ready.len(), 2);
+    }
+
+    /// It holds the others up for a while, and not for ever.
+    #[test]
+    fn what_never_rests_is_passed_over_in_the_end() {
+        let (folder, config) = folder("settle_ms = 100\nrest_max_ms = 1000", &["a.xml", "b.xml"]);
+        let mut seen = Seen::default();
+        let began = Instant::now();
+        let found = loop {
+            fs::write(folder.path().join("a.xml"), format!("{:?}", began.elapsed())).unwrap();
+            let found = seen.look(folder.path(), &config).unwrap();
+            if !found.ready.is_empty() || began.elapsed() > Duration::from_secs(5) {
+                break found;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert_eq!(found.ready.iter().map(|it| it.0.as_os_str()).collect::<Vec<_>>(), ["b.xml"]);
+        assert_eq!((found.restless, found.waiting), (1, 2));
+        assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
     }
 
     #[track_caller]

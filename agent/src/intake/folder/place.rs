@@ -310,7 +310,7 @@ fn moved(from: &Path, to: &Path) -> io::Result<bool> {
     }
 }
 
-fn gone(path: &Path) -> io::Result<()> {
+pub(super) fn gone(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,
@@ -318,7 +318,7 @@ fn gone(path: &Path) -> io::Result<()> {
 }
 
 const WORKING: &str = "working";
-const ARCHIVE: &str = "archive";
+pub(super) const ARCHIVE: &str = "archive";
 const FAILED: &str = "failed";
 const ANSWERS: &str = "answers";
 const LOCK: &str = ".lock";
