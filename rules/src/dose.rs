@@ -145,8 +145,13 @@ fn times_on_a_dosing_day(line: &Line<'_>) -> Computed<Decimal> {
     }
 }
 
-/// For how many days the quantity lasts, rounded up to a tenth.
-pub(crate) fn days_supply(line: &Line<'_>) -> Computed<Decimal> {
+/// For how many days the quantity lasts, rounded up to a tenth; computed once for all rules.
+pub(crate) fn days_supply<'l>(line: &'l Line<'_>) -> Result<Decimal, &'l [String]> {
+    let days = line.days_supply.get_or_init(|| compute_days_supply(line));
+    days.as_ref().copied().map_err(Vec::as_slice)
+}
+
+fn compute_days_supply(line: &Line<'_>) -> Computed<Decimal> {
     let pieces = pieces_dispensed(line)?;
     let per_dose = pieces_per_dose(line)?;
     if line.order.frequency == Some(Frequency::Once) {

@@ -358,7 +358,7 @@ fn nothing_to_look_at(case: &Case<'_>) -> Option<Group<()>> {
 /// Lines that no row was found for, and that lack an identity by which one could have been.
 fn unidentified(case: &Case<'_>, needs: Identity) -> Vec<Text> {
     let mut missing = Vec::new();
-    for line in case.lines() {
+    for line in case.lines().filter(|line| lacks_identity(line, needs)) {
         let is_found = case.matches.iter().any(|found| found.line.position == line.position);
         let is_out = case.rule.exempt_self_pay && line.is_self_paid();
         if is_found || is_out {
@@ -379,6 +379,15 @@ fn unidentified(case: &Case<'_>, needs: Identity) -> Vec<Text> {
         }
     }
     missing
+}
+
+/// Whether it lacks any of the identities by which rows are found. Most lines lack none, and that is the
+/// quickest to ask.
+fn lacks_identity(line: &Line<'_>, needs: Identity) -> bool {
+    (needs.national && line.national_code().is_none())
+        || (needs.ingredient && !line.has_known_ingredients())
+        || (needs.hospital && line.order.hospital_code.is_none())
+        || (needs.atc && line.lacks_atc())
 }
 
 /// Diagnoses and operations that rows hang on and that were not sent, or sent without a code.

@@ -217,7 +217,8 @@ pub(crate) fn moment_of(text: &str) -> Option<DateTime> {
 
 fn moment_digits(text: &str) -> Option<Cow<'_, str>> {
     if is_written_out(text.as_bytes()) {
-        return Some(Cow::Owned(text.bytes().filter(u8::is_ascii_digit).map(char::from).collect()));
+        let parts = [0..4, 5..7, 8..10, 11..13, 14..16, 17..19];
+        return Some(Cow::Owned(parts.map(|at| text.get(at).unwrap_or_default()).concat()));
     }
     let allowed = |c: char| c.is_ascii_digit() || matches!(c, '-' | '/' | ':' | ' ' | 'T' | '.');
     if !text.chars().all(allowed) {

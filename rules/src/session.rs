@@ -10,9 +10,11 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::age::{BirthRange, WEEKS_MIN};
 use crate::atc::AtcTable;
 use crate::concentration::{self, Concentration};
+use crate::dose;
 use crate::drug::{DrugTable, Form, Product};
 use crate::drug_kind::DrugKind;
 use crate::facts::{Facts, InputFinding, Order, Route};
+use crate::families::insurance::usage::{Dispensed, Print};
 use crate::family::LooksAt;
 use crate::frequency::Frequency;
 use crate::hash;
@@ -47,6 +49,8 @@ pub struct Session<'a> {
     /// The same as if a small child born too early had been born at term: doses and contraindications
     /// go by it, what the fund and the law limit by the calendar.
     pub term_birth: Option<BirthRange>,
+    /// What of the past is found by drug, once a rule asks for it.
+    pub(crate) dispensed: OnceCell<Dispensed>,
     /// What turned out not to be believable.
     pub data_findings: Vec<InputFinding>,
 }
@@ -122,8 +126,10 @@ pub struct Line<'a> {
     ingredient_bits: OnceCell<u64>,
     atc: &'a AtcTable,
     ingredient_classes: Vec<&'a str>,
-    /// Numbers by which several families find the same drug among hundreds of lines.
-    pub(crate) prints: OnceCell<(Option<u64>, Option<u64>)>,
+    /// For how many days it lasts: see [`dose::days_supply`].
+    pub(crate) days_supply: OnceCell<dose::Computed<Decimal>>,
+    /// By which several families find the same drug among hundreds of lines.
+    pub(crate) print: OnceCell<Print>,
 }
 
 impl<'a> Session<'a> {
@@ -150,7 +156,16 @@ impl<'a> Session<'a> {
         let mut past = lines_of_the_past(past, drugs, now.date());
         let encounter = facts.encounter.present().and_then(|it| it.mdtrt_id.as_deref());
         net_of_refunds(&mut lines, &mut past, encounter);
-        Session { lines, past, sets, drugs, birth, term_birth, data_findings }
+        Session {
+            lines,
+            past,
+            sets,
+            drugs,
+            birth,
+            term_birth,
+            dispensed: OnceCell::new(),
+            data_findings,
+        }
     }
 
     /// The age in words; of a child whose age is corrected, both.
@@ -202,7 +217,8 @@ fn lines<'a>(
             ingredient_bits: OnceCell::new(),
             atc: &drugs.atc,
             ingredient_classes: Vec::new(),
-            prints: OnceCell::new(),
+            days_supply: OnceCell::new(),
+            print: OnceCell::new(),
         };
         line.ingredient_classes = line.classes_by_ingredients();
         line.doubt_the_dose(findings);
@@ -235,7 +251,8 @@ impl<'a> Line<'a> {
             LineKind::Charge => "fees",
             LineKind::Past => "history.orders",
         };
-        format!("{list}[{}].{element}", self.order.rx_id)
+        // Written by hand, since rules that lack something write hundreds in a check.
+        [list, "[", &self.order.rx_id, "].", element].concat()
     }
 
     /// The same for the elements that dozens of rules miss in the same line: written once.

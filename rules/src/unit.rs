@@ -51,8 +51,11 @@ impl Unit {
     /// `None` when the unit is not known; `MU` is left out on purpose, it is read two ways.
     #[must_use]
     pub fn parse(text: &str) -> Option<Unit> {
-        let text = text.trim().to_lowercase();
-        measured(&text).or_else(|| piece(&text)).or_else(|| rate(&text))
+        let text = text.trim();
+        piece(text).or_else(|| {
+            let text = text.to_lowercase();
+            measured(&text).or_else(|| rate(&text))
+        })
     }
 
     /// Whether the piece is a package (盒) and not something that is taken (片).

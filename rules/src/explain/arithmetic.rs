@@ -83,7 +83,7 @@ fn supply(line: &Line<'_>) -> String {
     let (pieces, times, days) = match parts {
         (Ok(pieces), Ok(times), Ok(days)) => (pieces, times, days),
         (_, _, Ok(days)) => return format!("数量{quantity}可用 {days}日"),
-        (_, _, Err(missing)) => return lacking("可用天数", &missing),
+        (_, _, Err(missing)) => return lacking("可用天数", missing),
     };
     let per_dose = line.pieces_per_dose().map_or_else(String::new, |it| it.normalize().to_string());
     format!(

@@ -48,7 +48,7 @@ pub(crate) fn days_covered(line: &Line<'_>) -> Computed<Decimal> {
     match (line.order.days, days_supply(line)) {
         (Some(written), Ok(computed)) => Ok(written.max(computed)),
         (Some(written), Err(_)) => Ok(written),
-        (None, computed) => computed,
+        (None, computed) => computed.map_err(<[String]>::to_vec),
     }
 }
 

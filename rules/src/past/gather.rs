@@ -155,11 +155,9 @@ impl Past {
         match note {
             Note::Diagnosis(it) => self.take_diagnosis_of_check(it, encounter),
             Note::Allergies(found) => self.take_allergies(found),
-            Note::Lab(it, _) => {
-                if !self.tested.have(&it) && !self.gone.has_lab(&it) {
-                    self.tested.add(&it);
-                    self.labs.push(it);
-                }
+            Note::Lab(it, _) if !self.tested.have(&it) && !self.gone.has_lab(&it) => {
+                self.tested.add(&it);
+                self.labs.push(it);
             }
             Note::Person(it) => self.weights.push((encounter.to_owned(), *it)),
             Note::Proposed(mut line, true) => {

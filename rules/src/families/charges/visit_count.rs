@@ -76,26 +76,20 @@ fn is_counted(case: &Case<'_>, visit: VisitKind) -> bool {
 }
 
 fn judge_visit(case: &Case<'_>, encounter: &Encounter) -> Outcome {
-    let exempt = case.rule.parameters.list("exempt_diagnoses");
-    let is_of_course = encounter.planned_course == Some(true)
-        || matches!(case.facts.diagnosed(exempt), icd::Diagnosed::As(_))
-        || case
-            .rule
-            .parameters
-            .keys("exempt_items")
-            .iter()
-            .any(|key| case.about(key).next().is_some());
-    if is_of_course {
-        return Outcome::Pass;
-    }
     let window = case.rule.parameters.window("window");
     let today = encounter.began.map_or(case.now.date(), DateTime::date);
     let mut days = days_of_visits(case, encounter, today);
     days.insert(today);
     let limit = case.rule.parameters.whole("visits_max");
-    if days.len() <= limit as usize {
-        let is_known = is_past_known(case.facts, window.first_day(today));
-        return if is_known { Outcome::Pass } else { Outcome::unknown("history") };
+    let is_within = days.len() <= limit as usize;
+    if is_within && is_past_known(case.facts, window.first_day(today)) {
+        return Outcome::Pass;
+    }
+    if is_of_course(case, encounter) {
+        return Outcome::Pass;
+    }
+    if is_within {
+        return Outcome::unknown("history");
     }
     let visit = case.rule.parameters.text("visit");
     Outcome::Hit(Hit {
@@ -103,6 +97,19 @@ fn judge_visit(case: &Case<'_>, encounter: &Encounter) -> Outcome {
         evidence: vec![today.to_string()],
         ..Hit::default()
     })
+}
+
+/// Whether this visit is one of a planned course: dialysis, chemotherapy, injections.
+fn is_of_course(case: &Case<'_>, encounter: &Encounter) -> bool {
+    let exempt = case.rule.parameters.list("exempt_diagnoses");
+    encounter.planned_course == Some(true)
+        || matches!(case.facts.diagnosed(exempt), icd::Diagnosed::As(_))
+        || case
+            .rule
+            .parameters
+            .keys("exempt_items")
+            .iter()
+            .any(|key| case.about(key).next().is_some())
 }
 
 /// The days of earlier visits of this kind in the window; a day counts once.

@@ -15,7 +15,7 @@ use crate::family::{Case, Family, Hit, Outcome};
 use crate::parameter::{Column, ColumnKind};
 use crate::session::Line;
 
-use super::usage::{AtHome, Dispensed, is_excused};
+use super::usage::{AtHome, is_excused};
 
 /// The family `early_refill`.
 pub struct EarlyRefill;
@@ -51,7 +51,6 @@ impl Family for EarlyRefill {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        let past = Dispensed::of(case);
         let visit = case.facts.encounter.present().and_then(|encounter| encounter.visit);
         let exempt = case.rule.parameters.keys("exempt");
         let is_exempt = |line: &Line<'_>| {
@@ -62,12 +61,12 @@ impl Family for EarlyRefill {
             let goes_home = visit != Some(VisitKind::Inpatient) || line.order.discharge;
             line.order.current && goes_home && line.may_be_drug() && !is_exempt(line)
         });
-        lines.map(|line| judge_line(case, &past, line)).collect()
+        lines.map(|line| judge_line(case, line)).collect()
     }
 }
 
-fn judge_line(case: &Case<'_>, past: &Dispensed<'_>, line: &Line<'_>) -> Outcome {
-    let at_home = AtHome::of(case, past, line);
+fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
+    let at_home = AtHome::of(case, line);
     let tolerance = Decimal::from(case.rule.parameters.whole("overlap_days_ok"));
     let Some((day, days)) = at_home.last else {
         return if at_home.missing.is_empty() {
@@ -119,6 +118,16 @@ mod tests {
         check(DESK, NEW, &past("ATO", "0423", "30"), "pass");
         check(DESK, NEW, &past("ATO", "0422", "31"), "pass");
         check(DESK, NEW, &past("ATO", "0301", "30"), "pass");
+    }
+
+    /// A drug that is in no table, and whose earlier charge had no national code.
+    #[test]
+    fn the_same_entry_of_the_hospitals_list() {
+        let hit = "hit 1: 【Y9】上次2026-05-04开30天，尚余18天（本院范围内）";
+        let coded = r#""hosplist_code":"Y9","hilist_code":"XA02BCA001A001010100001""#;
+        check(DESK, coded, &past("Y9", "0504", "30"), hit);
+        check(DESK, r#""hosplist_code":"Y9""#, &past("Y9", "0504", "30"), hit);
+        check(DESK, coded, &past("Y8", "0504", "30"), "nothing");
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub mod payer_kind;
 pub mod slice_alone;
 pub mod slice_unpaid;
 pub mod supply_cap;
-mod usage;
+pub(crate) mod usage;
 pub mod visit_kind;
 
 /// Every family of this room.

@@ -19,7 +19,7 @@ use crate::frequency::Frequency;
 use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::session::Line;
 
-use super::usage::{AtHome, Dispensed, is_excused};
+use super::usage::{AtHome, is_excused};
 
 /// The family `supply_cap`.
 pub struct SupplyCap;
@@ -83,19 +83,18 @@ impl Family for SupplyCap {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        let past = Dispensed::of(case);
         if !case.rule.rows.is_empty() {
-            return case.current().map(|found| judge_row(case, &past, found)).collect();
+            return case.current().map(|found| judge_row(case, found)).collect();
         }
         let lines = case
             .lines()
             .filter(|line| line.order.current && line.may_be_drug() && !line.is_cancelled());
         let paid = lines.filter(|line| !(case.rule.exempt_self_pay && line.is_self_paid()));
-        paid.map(|line| judge_line(case, &past, line)).collect()
+        paid.map(|line| judge_line(case, line)).collect()
     }
 }
 
-fn judge_row(case: &Case<'_>, past: &Dispensed<'_>, found: &Match<'_>) -> Outcome {
+fn judge_row(case: &Case<'_>, found: &Match<'_>) -> Outcome {
     let row = &found.row.parameters;
     if found.line.is_cancelled() {
         return Outcome::NotApplicable;
@@ -123,7 +122,7 @@ fn judge_row(case: &Case<'_>, past: &Dispensed<'_>, found: &Match<'_>) -> Outcom
         }
     }
     let Some(max) = row.maybe_whole("days_max") else { return Outcome::Pass };
-    let judged = judge_days(case, past, found.line, Decimal::from(max), true);
+    let judged = judge_days(case, found.line, Decimal::from(max), true);
     match judged {
         Outcome::Hit(hit) => Outcome::Hit(Hit { source, ..hit }),
         other => other,
@@ -131,11 +130,11 @@ fn judge_row(case: &Case<'_>, past: &Dispensed<'_>, found: &Match<'_>) -> Outcom
 }
 
 /// Without a row every drug is meant: what cannot be computed is not asked for.
-fn judge_line(case: &Case<'_>, past: &Dispensed<'_>, line: &Line<'_>) -> Outcome {
+fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
     let max = scope_of(case, line)
         .and_then(|scope| case.rule.parameters.maybe_whole(scope.parameter()))
         .map(Decimal::from);
-    max.map_or(Outcome::NotApplicable, |max| judge_days(case, past, line, max, false))
+    max.map_or(Outcome::NotApplicable, |max| judge_days(case, line, max, false))
 }
 
 #[derive(Clone, Copy)]
@@ -183,13 +182,7 @@ fn scope_of(case: &Case<'_>, line: &Line<'_>) -> Option<Scope> {
     }
 }
 
-fn judge_days(
-    case: &Case<'_>,
-    past: &Dispensed<'_>,
-    line: &Line<'_>,
-    max: Decimal,
-    is_named: bool,
-) -> Outcome {
+fn judge_days(case: &Case<'_>, line: &Line<'_>, max: Decimal, is_named: bool) -> Outcome {
     let computed = days_supply(line);
     let written_or_computed = line.order.days.max(computed.as_ref().ok().copied());
     let Some(days) = written_or_computed else {
@@ -204,8 +197,7 @@ fn judge_days(
     {
         return lacks(missing, is_named);
     }
-    let at_home =
-        if is_excused(case, line) { AtHome::default() } else { AtHome::of(case, past, line) };
+    let at_home = if is_excused(case, line) { AtHome::default() } else { AtHome::of(case, line) };
     let is_smallest = case.rule.parameters.flag("min_pack_ok")
         && is_one_package(line)
         && at_home.days.is_zero()
@@ -214,9 +206,9 @@ fn judge_days(
         return Outcome::Hit(hit(line, days, &at_home, max));
     }
     if case.facts.history.is_absent() && !is_excused(case, line) {
-        return lacks(vec!["history".to_owned()], is_named);
+        return lacks(&["history".to_owned()], is_named);
     }
-    if at_home.missing.is_empty() { Outcome::Pass } else { lacks(at_home.missing, is_named) }
+    if at_home.missing.is_empty() { Outcome::Pass } else { lacks(&at_home.missing, is_named) }
 }
 
 /// The lines of the same product and use that stand before one on the screen: two of four weeks are one
@@ -245,8 +237,8 @@ fn days_before(case: &Case<'_>, line: &Line<'_>) -> Decimal {
     before_in_session(case, line).filter_map(days).fold(Decimal::ZERO, Decimal::saturating_add)
 }
 
-fn lacks(missing: Vec<String>, is_named: bool) -> Outcome {
-    if is_named { Outcome::Unknown { missing } } else { Outcome::NotApplicable }
+fn lacks(missing: &[String], is_named: bool) -> Outcome {
+    if is_named { Outcome::Unknown { missing: missing.to_vec() } } else { Outcome::NotApplicable }
 }
 
 fn hit(line: &Line<'_>, days: Decimal, at_home: &AtHome, max: Decimal) -> Hit {

@@ -67,43 +67,98 @@ pub(super) fn dates_of(line: &Line<'_>, today: Date) -> BTreeSet<Date> {
 
 /// What was dispensed in the past and not taken back, with the prints by which a drug is found: a
 /// check compares each of its lines with hundreds of these.
-pub(super) struct Dispensed<'a>(Vec<(Prints, &'a Line<'a>)>);
+#[derive(Debug, Default)]
+pub(crate) struct Dispensed {
+    /// With the positions in the past.
+    lines: Vec<(Print, usize)>,
+    ingredients: PrintSet,
+    /// Whether all of them are drugs whose ingredients are known.
+    is_known: bool,
+}
 
-/// Of the first ingredient by name, and of the name part of the national code.
-type Prints = (Option<u64>, Option<u64>);
+/// What a drug is found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Print {
+    /// The print of its first ingredient by name.
+    Ingredient(u64),
+    /// Where nobody knows what it contains, that of the name part of its national code.
+    Code(u64),
+    /// Nothing: it has to be looked at.
+    Nothing,
+}
 
-impl<'a> Dispensed<'a> {
-    pub(super) fn of(case: &Case<'a>) -> Dispensed<'a> {
-        let past = case.session.past.iter();
-        let kept = past.filter(|line| !line.is_refund() && !line.is_cancelled());
-        let mut dispensed = Vec::with_capacity(case.session.past.len());
-        dispensed.extend(kept.map(|line| (prints_of(line), line)));
-        Dispensed(dispensed)
+impl Dispensed {
+    /// Made once for all rules of a check.
+    fn of<'a>(case: &Case<'a>) -> &'a Dispensed {
+        case.session.dispensed.get_or_init(|| Dispensed::among(&case.session.past))
     }
 
-    fn of_drug<'l>(
-        &'l self,
-        line: &'l Line<'_>,
-    ) -> impl Iterator<Item = &'a Line<'a>> + use<'a, 'l> {
-        let (ingredient, code) = prints_of(line);
-        // What both contain decides; the code does where that is not known of one of them.
-        let is_like = move |(its_ingredient, its_code): &Prints| match (ingredient, its_ingredient)
-        {
-            (Some(one), Some(other)) => one == *other,
-            (None, _) if code.is_none() => true,
-            _ => code.is_some() && code == *its_code,
+    fn among(past: &[Line<'_>]) -> Dispensed {
+        let kept = past.iter().enumerate();
+        let kept = kept.filter(|(_, line)| !line.is_refund() && !line.is_cancelled());
+        let mut lines = Vec::with_capacity(past.len());
+        lines.extend(kept.map(|(at, line)| (print_of(line), at)));
+        let mut ingredients = PrintSet::default();
+        let mut is_known = true;
+        for (print, _) in &lines {
+            match print {
+                Print::Ingredient(print) => ingredients.add(*print),
+                Print::Code(_) | Print::Nothing => is_known = false,
+            }
+        }
+        Dispensed { lines, ingredients, is_known }
+    }
+
+    /// What both contain decides; the code does where nobody knows that of either.
+    fn of_drug<'a>(
+        &self,
+        past: &'a [Line<'a>],
+        line: &Line<'_>,
+    ) -> impl Iterator<Item = &'a Line<'a>> {
+        let print = print_of(line);
+        let is_like = move |other: &Print| match (print, *other) {
+            (Print::Ingredient(one), Print::Ingredient(other))
+            | (Print::Code(one), Print::Code(other)) => one == other,
+            _ => true,
         };
-        let candidates = self.0.iter().filter(move |(prints, _)| is_like(prints));
-        candidates.map(|(_, past)| *past).filter(move |past| is_same_drug(past, line))
+        let may_be = match print {
+            Print::Ingredient(print) => !self.is_known || self.ingredients.may_have(print),
+            Print::Code(_) | Print::Nothing => true,
+        };
+        let lines = if may_be { self.lines.as_slice() } else { &[] };
+        let found = lines.iter().filter(move |(print, _)| is_like(print));
+        found.filter_map(|(_, at)| past.get(*at)).filter(move |past| is_same_drug(past, line))
     }
 }
 
-fn prints_of(line: &Line<'_>) -> Prints {
-    let prints = || {
-        let code = line.national_code().map(name_part);
-        (line.ingredient_names().min().map(hash::print), code.map(hash::print))
+/// A first look at whether a print is among hundreds: no is sure.
+#[derive(Debug, Default)]
+struct PrintSet([u64; 16]);
+
+impl PrintSet {
+    fn add(&mut self, print: u64) {
+        if let Some(word) = self.0.get_mut(PrintSet::word(print)) {
+            *word |= 1 << (print % 64);
+        }
+    }
+
+    fn may_have(&self, print: u64) -> bool {
+        self.0.get(PrintSet::word(print)).is_some_and(|it| it >> (print % 64) & 1 == 1)
+    }
+
+    fn word(print: u64) -> usize {
+        usize::try_from(print >> 60).unwrap_or_default()
+    }
+}
+
+fn print_of(line: &Line<'_>) -> Print {
+    let print = || match line.ingredient_names().min() {
+        Some(name) => Print::Ingredient(hash::print(name)),
+        None => line
+            .national_code()
+            .map_or(Print::Nothing, |code| Print::Code(hash::print(name_part(code)))),
     };
-    *line.prints.get_or_init(prints)
+    *line.print.get_or_init(print)
 }
 
 /// What is left at home of a drug on the day on which a line starts.
@@ -120,10 +175,10 @@ pub(super) struct AtHome {
 impl AtHome {
     /// Adds up all dispensings of the past: each lasts from its day on, or from the end of the one
     /// before it.
-    pub(super) fn of(case: &Case<'_>, past: &Dispensed<'_>, line: &Line<'_>) -> AtHome {
+    pub(super) fn of(case: &Case<'_>, line: &Line<'_>) -> AtHome {
         let mut at_home = AtHome::default();
-        let mut past: Vec<&Line<'_>> = past
-            .of_drug(line)
+        let mut past: Vec<&Line<'_>> = Dispensed::of(case)
+            .of_drug(&case.session.past, line)
             .filter(|past| is_same_form(past, line) && past.begins <= line.begins)
             .filter(|past| was_taken_home(case, past))
             .collect();

@@ -101,9 +101,8 @@ fn vague_use(case: &Case<'_>) -> Option<Outcome> {
     let is_vague = |text: &str| words.iter().any(|word| text.contains(word.as_str()));
     let current: Vec<_> = case.lines().filter(|line| line.order.current).collect();
     let vague = current.into_iter().filter(|line| {
-        let path = line.path("drug_used_frqu");
-        let mut doubts = case.facts.data_findings.iter().filter(|doubt| doubt.path == path);
-        doubts.any(|doubt| is_vague(&doubt.found))
+        let mut doubts = case.facts.data_findings.iter().filter(|doubt| is_vague(&doubt.found));
+        doubts.any(|doubt| doubt.path == line.path("drug_used_frqu"))
             || line.order.route_text.as_deref().is_some_and(is_vague)
     });
     let violating: Vec<usize> = vague.map(|line| line.position).collect();

@@ -85,6 +85,9 @@ fn judge_prescription(case: &Case<'_>, lines: &[&Line<'_>]) -> Outcome {
         });
     }
     let max = drugs_max(case);
+    if drugs.len() <= max {
+        return Outcome::Pass;
+    }
     let all = counted(case, &drugs);
     if all.len() <= max {
         return Outcome::Pass;

@@ -131,7 +131,7 @@ fn judge_prescription(visit: VisitKind, limits: &Limits, lines: &[&Line<'_>]) ->
         match judge_line(line, limits) {
             LineDays::Over { days, limit } => over.push((*line, days, limit)),
             LineDays::Within => {}
-            LineDays::Unknown(lacking) => missing.extend(lacking),
+            LineDays::Unknown(lacking) => missing.extend_from_slice(lacking),
         }
     }
     let mut outcomes = Vec::new();
@@ -147,13 +147,13 @@ fn judge_prescription(visit: VisitKind, limits: &Limits, lines: &[&Line<'_>]) ->
     outcomes
 }
 
-enum LineDays {
+enum LineDays<'a> {
     Over { days: Decimal, limit: Decimal },
     Within,
-    Unknown(Vec<String>),
+    Unknown(&'a [String]),
 }
 
-fn judge_line(line: &Line<'_>, limits: &Limits) -> LineDays {
+fn judge_line<'l>(line: &'l Line<'_>, limits: &Limits) -> LineDays<'l> {
     let limit = limits.of(line);
     let written = line.order.days;
     let computed = days_supply(line);
