@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::agent::{Agent, Setup};
@@ -107,13 +107,17 @@ fn what_keeps_records_waiting_is_told_and_a_person_decides() {
     // Later it wants it after all.
     assert_eq!(ask(&agent, &["retry", "emr"]).0, Some(0));
     let taken = || subscriber.taken().iter().filter(|it| it.record["seq"] == stuck).count();
-    assert!(wait_until(PATIENCE, || taken() == 1), "{}", agent.log());
+    let is_sent = wait_until(PATIENCE, || taken() == 1);
+    assert!(is_sent, "{} times: {}\n{}", taken(), ask(&agent, &["show", "emr"]).1, agent.log());
 
     // What it refuses three times is set aside by itself, and let go for good by a person.
     subscriber.answer(422);
     let second = load::send(agent.his(), &Case::of("cdss").numbered(2), &obligations);
     let refused = second.records.iter().find(|it| it.entity == WANTED).expect("one").seq;
+    let begun = Instant::now();
     agent.await_readiness("set aside", |it| it["subscriptions"][0]["behind"] == 0);
+    // Three records, three tries each: the waits of one are not added to those of the next.
+    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
     let (_, shown) = ask(&agent, &["show", "emr"]);
     assert!(shown.contains(&format!("{refused}\t")) && shown.contains("答复 422"), "{shown}");
     let others =

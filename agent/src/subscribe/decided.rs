@@ -94,7 +94,7 @@ pub(super) fn send_again(
             }
             if !send_one_again(road, it, &refused)? {
                 it.again.store(true, Ordering::SeqCst);
-                return Ok(Step::Later);
+                return Ok(Step::Later(false));
             }
         }
         from = last + 1;

@@ -24,8 +24,8 @@ pub(super) enum Step {
     On,
     /// All was sent.
     Done,
-    /// The subscriber does not take anything now.
-    Later,
+    /// The subscriber does not take anything now; whether something went before.
+    Later(bool),
 }
 
 /// What came of one record.
@@ -96,7 +96,9 @@ async fn push(road: &Arc<Road>, at: usize, stop: &CancellationToken) {
                 wait = PAUSE;
                 LOOK_EVERY
             }
-            Ok(Step::Later) => {
+            Ok(Step::Later(has_moved)) => {
+                // Each record's waits begin anew: many that are refused do not hold the others for hours.
+                wait = if has_moved { PAUSE } else { wait };
                 wait = (wait * 2).min(PAUSE_MAX);
                 wait
             }
@@ -130,7 +132,7 @@ fn step(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<Step, 
             break;
         }
         if !stride.take(it, record, &oldest) {
-            ended = Step::Later;
+            ended = Step::Later(stride.place.next > from);
             break;
         }
     }
