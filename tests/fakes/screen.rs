@@ -38,8 +38,8 @@ impl Screen {
     pub fn connect(&mut self) -> io::Result<()> {
         let mut stream = TcpStream::connect(self.his)?;
         stream.set_read_timeout(Some(Duration::from_millis(100)))?;
-        let last =
-            self.last.iter().map(|it| format!("Last-Event-ID: {it}\r\n")).collect::<String>();
+        let last = self.last.as_deref();
+        let last = last.map_or(String::new(), |it| format!("Last-Event-ID: {it}\r\n"));
         // Without chunks what comes is the text itself.
         let request =
             format!("GET /v1/events?{} HTTP/1.0\r\nHost: localhost\r\n{last}\r\n", self.query);

@@ -33,7 +33,7 @@ use rocksdb::{
 use tracing::error;
 
 #[cfg(test)]
-pub(super) use self::faults::Faults;
+pub(super) use self::faults::{Faults, add_later_family, has_later_family};
 pub(super) use self::kinds::{Durability, FAMILIES, Family, Stretch, WalkError};
 pub use self::kinds::{Reach, RowError};
 pub(super) use self::reseal::Chunk;

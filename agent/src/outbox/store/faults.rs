@@ -1,9 +1,10 @@
-//! What tests make the disk do.
+//! What tests make the disk do, and a newer release.
 
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Durability, StoreError, failed};
+use super::{DB, Durability, Options, StoreError, failed};
 
 #[derive(Default)]
 pub(in super::super) struct Faults {
@@ -33,4 +34,23 @@ impl Faults {
         }
         Ok(())
     }
+}
+
+/// Puts a family into a closed store that only a newer release knows, with one key.
+pub(in super::super) fn add_later_family(dir: &Path) {
+    let options = Options::default();
+    let families = DB::list_cf(&options, dir).expect("a store");
+    let mut db = DB::open_cf(&options, dir, families).expect("it is closed");
+    db.create_cf("later", &options).expect("a new name");
+    let later = db.cf_handle("later").expect("it was just made");
+    db.put_cf(later, b"key", b"value").expect("our own disk");
+}
+
+/// Whether the key that a newer release has put in is there.
+pub(in super::super) fn has_later_family(dir: &Path) -> bool {
+    let options = Options::default();
+    let families = DB::list_cf(&options, dir).expect("a store");
+    let db = DB::open_cf(&options, dir, families).expect("it is closed");
+    let later = db.cf_handle("later");
+    later.is_some_and(|it| db.get_cf(it, b"key").is_ok_and(|it| it.is_some()))
 }
