@@ -140,6 +140,18 @@ fn nothing_is_written_whatever_a_view_does() {
     assert_eq!(his.ask("SELECT count(*) FROM touched").trim(), "0");
 }
 
+/// Two lines of one prescription, and a key that knows the prescription only: one would be lost some day.
+#[test]
+fn a_key_that_does_not_tell_rows_apart_is_told() {
+    let his = Postgres::start();
+    his.ask(&table("cf", "BIGINT"));
+    insert(&his, "cf", ["1", "2"].map(|it| row(1, "7", it)));
+    let agent = Agent::start(setup(&his, "cf", ""));
+    agent.await_readiness("told", |it| it["views"]["his"]["code"] == "I206");
+    his.ask("DELETE FROM cf WHERE \"数量\" = '2'");
+    agent.await_readiness("read", |it| it["views"]["his"]["taken"] == 1);
+}
+
 /// An old database that takes any bytes for text: names of columns and values are GBK.
 #[test]
 fn texts_in_gbk_come_to_the_byte() {

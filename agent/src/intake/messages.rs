@@ -240,9 +240,9 @@ impl Message {
         let dialect = self.dialect_of(channel, &refusal);
         let voice = Voice { dialect, ..self.voice(road, channel, refusal.reading.as_ref()) };
         // An empty body is a health probe more often than a message: there is nothing to keep.
-        if !self.bytes.iter().all(u8::is_ascii_whitespace)
-            && !(self.again && is_buried(road, &self.id))
-        {
+        let is_empty = self.bytes.iter().all(u8::is_ascii_whitespace);
+        let is_kept = self.again && is_buried(road, &self.id);
+        if !is_empty && !is_kept {
             if let Err(error) =
                 road.outbox.bury(refusal.letter(&channel.name, &self.inbound(road))).await
             {

@@ -300,3 +300,30 @@ const BREATH: Duration = Duration::from_millis(50);
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn told_when_it_lasts_and_at_once_when_something_is_missing_here() {
+        check("I202", 2, "");
+        check("I202", 3, "I202 通道 his 的数据库视图没在读：x");
+        check("I201", 1, "I201 通道 his 的数据库视图没在读：x");
+    }
+
+    #[track_caller]
+    fn check(code: &'static str, failures: u32, expected: &str) {
+        let text = "[hospital]\ncode = \"H1\"\nname = \"x\"\n[[channel]]\nname = \"his\"\n[channel.view]\n\
+                    connection = \"DSN=his\"\ntable = \"V\"\nwatermark = \"ID\"\n";
+        let config = Config::parse("agent.toml", text).unwrap();
+        let trouble = Some(Trouble { code, reason: "x".to_owned() });
+        let views = Views::default();
+        let standing = Standing { trouble, failures, ..Standing::default() };
+        views.locked().insert("his".to_owned(), standing);
+        let told: Vec<String> =
+            views.alerts(&config).into_iter().map(|(code, it)| format!("{code} {it}")).collect();
+        assert_eq!(told.join(" "), expected);
+    }
+}

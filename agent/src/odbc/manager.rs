@@ -12,7 +12,7 @@
 
 use std::ffi::{CStr, c_void};
 use std::mem::transmute;
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 
 use adapters::{Charset, decode_strictly, encode_answer};
 
@@ -465,8 +465,7 @@ fn loader_says() -> String {
     // SAFETY: what it gives is a text of the loader's, valid until the loader is called again.
     let text = unsafe {
         let text = libc::dlerror();
-        (text != null::<libc::c_char>().cast_mut())
-            .then(|| CStr::from_ptr(text).to_bytes().to_vec())
+        (!text.is_null()).then(|| CStr::from_ptr(text).to_bytes().to_vec())
     };
     readable(&text.unwrap_or_default())
 }

@@ -97,12 +97,13 @@ impl Run<'_> {
         loop {
             let page = self.session.select(&sql, self.view, self.stop)?;
             let rows = self.read(&pages, &page)?;
-            let next = self.behind(&pages, &rows)?;
+            let is_last = page.rows.len() < self.view.page_rows && !page.is_cut;
+            let next = if is_last { None } else { Some(self.behind(&pages, &rows)?) };
             self.settle(rows, &mut progress)?;
-            progress.done.is_whole = page.rows.len() < self.view.page_rows && !page.is_cut;
-            if progress.done.is_whole {
+            let Some(next) = next else {
+                progress.done.is_whole = true;
                 break;
-            }
+            };
             if self.stop.is_cancelled() {
                 return Err(Ended::Stopping);
             }
@@ -151,7 +152,21 @@ impl Run<'_> {
         let places: Option<Vec<usize>> =
             pages.order.iter().map(|it| place_of(it, &page.columns)).collect();
         let places = places.ok_or_else(|| Trouble::columns("视图的列变了".to_owned()))?;
-        page.rows.iter().map(|it| self.row(pages, page, it, &places)).collect()
+        let rows = page.rows.iter().map(|it| self.row(pages, page, it, &places));
+        self.apart(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Rows that a key does not tell apart would be lost at the border of two pages, or each be taken for
+    /// a change of the other.
+    fn apart(&self, rows: Vec<Read>) -> Result<Vec<Read>, Ended> {
+        let is_one =
+            |(it, next): (&Read, &Read)| it.order == next.order && it.digest != next.digest;
+        let mut pairs = rows.iter().zip(rows.iter().skip(1));
+        if !self.view.key.is_empty() && pairs.any(is_one) {
+            let key = self.view.key.join("、");
+            return Err(Trouble::columns(format!("key（{key}）认不出行：有几行的值相同，请加列")));
+        }
+        Ok(rows)
     }
 
     fn row(
@@ -196,11 +211,9 @@ impl Run<'_> {
         if !self.view.key.is_empty() {
             return Ok(pages.behind(&last.order));
         }
-        if rows.len() >= self.view.page_rows && first.order == last.order {
+        if first.order == last.order {
             let name = self.view.watermark.as_deref().unwrap_or_default();
-            return Err(Trouble::columns(format!(
-                "`{name}` 相同的行比 page_rows 还多：配上 key，或调大 page_rows"
-            )));
+            return Err(Trouble::columns(format!("`{name}` 相同的行一页放不下：请配上 key")));
         }
         Ok(pages.first(last.order.first().map(String::as_str)))
     }
