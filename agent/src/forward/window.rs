@@ -237,7 +237,7 @@ impl Window {
         }
         let (class, _) = self.sendable.keys().next()?;
         let overtook = class.overtakes();
-        if !overtook && self.is_paced(now) && self.slow_flights() >= PACED_PARCELS {
+        if !overtook && self.is_paced(now) && self.has_paced_enough() {
             return None;
         }
         let seqs = self.choose()?;
@@ -372,8 +372,10 @@ impl Window {
         self.overtaken_at.is_some_and(|it| now.saturating_duration_since(it) < PACED_FOR)
     }
 
-    fn slow_flights(&self) -> usize {
-        self.flights.values().filter(|it| !it.overtook).count()
+    fn has_paced_enough(&self) -> bool {
+        let slow = self.flights.values().filter(|it| !it.overtook).count();
+        let parcels_max = if slow < self.flights.len() { 1 } else { PACED_PARCELS };
+        slow >= parcels_max
     }
 
     /// Records in flight.
@@ -610,9 +612,9 @@ const BACKLOG_RECORDS: usize = 64;
 const BATCH_RECORDS_MAX: usize = 16;
 /// Overtaking takes at most this part of the records in hand, one in so many.
 const OVERTAKERS_PART: usize = 8;
-/// Parcels of a backlog in flight while fresh records come: enough to keep the broker busy, few
-/// enough that a fresh record does not stand in a queue on the way to it.
-const PACED_PARCELS: usize = 8;
+/// Parcels of a backlog in flight while fresh records come; beside a fresh one only one, so that there
+/// is always some of it. More of them drain it faster, and a fresh record stands in a queue behind them.
+const PACED_PARCELS: usize = 2;
 /// How long after a fresh record a backlog still leaves room for the next.
 const PACED_FOR: Duration = Duration::from_secs(30);
 /// Bytes in one parcel of several records, at most.

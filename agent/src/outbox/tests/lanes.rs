@@ -14,6 +14,15 @@ fn a_record_goes_past_what_waits_but_not_past_its_lane() {
     check("append m1 a=1@ b=1@", 0, "yes yes");
 }
 
+/// The tests' table has seven places of lanes and one that the others share.
+#[test]
+fn lanes_that_share_a_place_wait_for_each_other() {
+    let eight = "append m1 a=1@A b=1@B c=1@C d=1@D e=1@E f=1@F g=1@G h=1@H";
+    check(&format!("{eight} i=1@H"), 0, "yes yes yes yes yes yes yes yes no");
+    check(&format!("{eight} i=1@A j=1@I"), 1, "- yes yes yes yes yes yes yes no no");
+    check(&format!("{eight} i=1@A j=1@I"), 8, "- - - - - - - - yes yes");
+}
+
 #[test]
 fn a_parked_message_takes_its_place_when_it_is_released() {
     let script = "park m1 qd a=1@A; append m2 b=1@B; release 1 accept a=1@A; append m3 c=1@A";

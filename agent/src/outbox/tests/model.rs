@@ -114,7 +114,7 @@ impl World {
         }
     }
 
-    /// Eight lanes, and ten keys in each.
+    /// Eight lanes, one more than find a place of their own, and ten keys in each.
     fn record(&mut self) -> String {
         let (lane, key) = (self.random.below(8), self.random.below(10));
         format!("k{lane}.{key}={}@L{lane}", self.random.below(4))

@@ -19,6 +19,9 @@ impl World {
 
     /// He takes some in their order, and looks at some that come behind the backlog.
     pub(super) fn let_past(&mut self) {
+        if self.random.below(2) == 0 {
+            self.learn_lanes();
+        }
         let some = 1 + self.random.up_to(6);
         let outbox = self.house.outbox();
         let taken = outbox.oldest(self.sender.read_to, some, usize::MAX).unwrap();
