@@ -141,7 +141,7 @@ fn liar(said: &'static str, pause: Option<Duration>) -> SocketAddr {
     thread::spawn(move || {
         let (mut stream, _) = door.accept().expect("one that asks");
         stream.set_read_timeout(Some(Duration::from_millis(300))).expect("it is open");
-        let mut request = [0; 64 << 10];
+        let mut request = [0; 8 << 10];
         while stream.read(&mut request).is_ok_and(|it| it > 0) {}
         say(&mut stream, said, pause);
     });

@@ -21,9 +21,9 @@ pub(super) async fn read_body(road: &Road, body: Body) -> Result<Bytes, Answer> 
     if announced > most {
         return Err(Answer::fault(&Fault::too_large(most)));
     }
-    let read = tokio::time::timeout(listen.body_timeout, whole(body, most, &road.bodies)).await;
-    let read = read.unwrap_or_else(|_| Err(Fault::slow_body(listen.body_timeout)));
-    read.map_err(|fault| Answer::fault(&fault))
+    let came = tokio::time::timeout(listen.body_timeout, whole(body, most, &road.bodies)).await;
+    let came = came.unwrap_or_else(|_| Err(Fault::slow_body(listen.body_timeout)));
+    came.map_err(|fault| Answer::fault(&fault))
 }
 
 /// `room` has a permit for each KiB of all the bodies that are coming.
@@ -45,7 +45,9 @@ async fn whole(mut body: Body, most: usize, room: &Semaphore) -> Result<Bytes, F
         return Ok(parts.pop().unwrap_or_default());
     }
     let mut bytes = BytesMut::with_capacity(length);
-    parts.iter().for_each(|it| bytes.extend_from_slice(it));
+    for part in parts {
+        bytes.extend_from_slice(&part);
+    }
     Ok(bytes.freeze())
 }
 

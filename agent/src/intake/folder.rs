@@ -202,7 +202,7 @@ impl Keeper {
                 return Ok(self.config.poll);
             }
             match self.rest(&claim, None) {
-                Rest::Restless => continue,
+                Rest::Restless => {}
                 Rest::Whole if self.take(&place, &claim, true)? == Fate::Moved => {}
                 _ => return Ok(AGAIN_AFTER),
             }
@@ -215,7 +215,7 @@ impl Keeper {
             }
             let Some(claim) = place.claim(name, &self.config)? else { continue };
             match self.rest(&claim, Some(*look)) {
-                Rest::Restless => continue,
+                Rest::Restless => {}
                 Rest::Whole if self.take(&place, &claim, false)? == Fate::Moved => {}
                 _ => return Ok(AGAIN_AFTER),
             }

@@ -43,6 +43,8 @@ impl Services {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     /// The content type is kept with the message: read once more, it is read by the same service.
@@ -62,7 +64,7 @@ mod tests {
     fn check(channel: &str, content_type: Option<&str>, expected: Option<&str>) {
         let mut text = "[hospital]\ncode = \"H1\"\nname = \"n\"\n".to_owned();
         for name in ["a", "b", "c", "d", "e"] {
-            text += &format!("[[channel]]\nname = \"{name}\"\nmappings = [\"platform/\"]\n");
+            let _ = write!(text, "[[channel]]\nname = \"{name}\"\nmappings = [\"platform/\"]\n");
             let leads = match name {
                 "a" => "channel = \"d\"",
                 "b" => "channel = \"c\"\n[[channel.soap.operation]]\nname = \"G\"\nchannel = \"d\"",
@@ -70,7 +72,8 @@ mod tests {
                 _ => continue,
             };
             let namespace = if name == "c" { "own" } else { name };
-            text += &format!(
+            let _ = write!(
+                text,
                 "[channel.soap]\nnamespace = \"urn:{namespace}\"\n[[channel.soap.operation]]\nname = \"F\"\n{leads}\n"
             );
         }

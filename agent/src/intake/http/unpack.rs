@@ -164,7 +164,7 @@ const PIECE_BYTES: usize = 512;
 mod tests {
     use flate2::Compression;
     use flate2::write::{GzEncoder, ZlibEncoder};
-    use http_body_util::{BodyExt as _, Full};
+    use http_body_util::{BodyExt as _, Collected, Full};
 
     use super::*;
 
@@ -214,7 +214,7 @@ mod tests {
     async fn check(packed: Packed, body: &[u8], expected: Result<&[u8], CannotUnpack>) {
         let body = Full::new(Bytes::copy_from_slice(body));
         let read = Unpacked::new(body, packed).collect().await;
-        let actual = read.map(|it| it.to_bytes()).map_err(|it| *it.downcast().unwrap());
+        let actual = read.map(Collected::to_bytes).map_err(|it| *it.downcast().unwrap());
         assert!(actual.as_deref() == expected.as_ref().map(|it| *it), "{packed:?}");
     }
 }

@@ -182,18 +182,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let so_far = match this.draining {
-            Some(so_far) => so_far,
-            None => {
-                ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
-                if !this.seat.pulse.has_unread() {
-                    return Poll::Ready(Ok(()));
-                }
-                this.timer.as_mut().reset(Instant::now() + DRAINED_FOR);
-                0
-            }
-        };
-        this.poll_drain(cx, so_far)
+        if let Some(so_far) = this.draining {
+            return this.poll_drain(cx, so_far);
+        }
+        ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
+        if !this.seat.pulse.has_unread() {
+            return Poll::Ready(Ok(()));
+        }
+        this.timer.as_mut().reset(Instant::now() + DRAINED_FOR);
+        this.poll_drain(cx, 0)
     }
 }
 
