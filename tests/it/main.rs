@@ -5,6 +5,7 @@
 //! `HIS_AGENT_PROVE=long` makes the random ones long; each prints its seed.
 #![allow(clippy::print_stdout)] // a proof says what it did, so that a log can be believed
 
+mod account;
 mod answers;
 mod audit;
 mod broker;

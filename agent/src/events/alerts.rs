@@ -1,5 +1,5 @@
 //! What operators should know, made into events: forwarding that stands still for too long, a disk
-//! without room. Told once when it begins and once when it is over, also when the agent was started anew
+//! without room, dead letters by their cause. Told once when it begins and once when it is over, also when the agent was started anew
 //! between them.
 
 use std::collections::BTreeMap;
@@ -33,9 +33,7 @@ pub(crate) async fn watch(road: Arc<Road>, stop: CancellationToken) {
                 none.insert(begun)
             }
         };
-        let alerts = intake::alerts(&road).into_iter();
-        let mut now: BTreeMap<String, String> =
-            alerts.map(|(code, text)| (code.to_owned(), text)).collect();
+        let mut now: BTreeMap<String, String> = intake::alerts(&road).into_iter().collect();
         if since.elapsed() < settled_after(&road) {
             // What lasts is an alert only after a while: it is not over because the agent was started.
             let still = before.iter().filter(|(code, _)| told.contains_key(*code));

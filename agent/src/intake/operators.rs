@@ -1,5 +1,6 @@
 //! The operators' door: is it alive, can it take messages, what does it count.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -141,7 +142,7 @@ fn lasting<'a>(road: &Road, forward: &'a ForwardStatus) -> Vec<&'a Trouble> {
 }
 
 /// What somebody should look at now, by code: one line each.
-pub(crate) fn alerts(road: &Road) -> Vec<(&'static str, String)> {
+pub(crate) fn alerts(road: &Road) -> Vec<(String, String)> {
     let forward = road.forward.status();
     let mut alerts: Vec<_> =
         lasting(road, &forward).into_iter().map(|it| (it.code, it.reason.clone())).collect();
@@ -161,7 +162,18 @@ pub(crate) fn alerts(road: &Road) -> Vec<(&'static str, String)> {
     if !road.outbox.room().accepting {
         alerts.push(("O107", "磁盘空间不足，暂停接收；已接收的不受影响".to_owned()));
     }
-    alerts
+    let alerts = alerts.into_iter().map(|(code, text)| (code.to_owned(), text));
+    alerts.chain(dead(road.journeys.dead_by_cause())).collect()
+}
+
+/// Dead letters wait for a person: one line for each cause.
+fn dead(by_cause: BTreeMap<String, u64>) -> impl Iterator<Item = (String, String)> {
+    by_cause.into_iter().map(|(code, count)| {
+        let text = format!(
+            "死信 {count} 封，原因 {code}：his-agent messages list --state dead --code {code}"
+        );
+        (code, text)
+    })
 }
 
 /// Prometheus text. Gauges are read when they are asked for.
