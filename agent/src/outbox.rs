@@ -420,7 +420,7 @@ impl Outbox {
             }
             let mut found = self.shared.read(&store, span)?;
             for stretch in found.unreadable {
-                self.set_aside(stretch);
+                self.set_aside(&stretch);
             }
             {
                 let progress = self.shared.progress();
@@ -557,7 +557,7 @@ impl Outbox {
     }
 
     /// Hands a stretch that cannot be read to the writer, once.
-    fn set_aside(&self, stretch: Unreadable) {
+    fn set_aside(&self, stretch: &Unreadable) {
         let mut progress = self.shared.progress();
         // What was settled meanwhile may have been removed under the reader's feet: no damage.
         for (first_seq, end_seq) in progress.unsettled_in(stretch.first_seq, stretch.end_seq) {

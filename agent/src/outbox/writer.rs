@@ -277,12 +277,10 @@ impl Writer {
         }
         let of_appends = appends.iter().flat_map(|it| it.identities.iter().copied());
         let of_releases = releases.iter().flat_map(|it| it.identities.iter().copied());
-        let mut seen = {
-            let progress = self.shared.progress();
-            let aside = Ranges::from_iter(group.aside.iter().map(|it| (it.0, it.1)));
-            let is_gone = |seq| aside.contains(seq) || progress.aside.fate(seq).is_some();
-            Seen::look_up(&self.store, of_appends.chain(of_releases).collect(), is_gone)?
-        };
+        let aside = self.aside_with(group);
+        let is_gone = |seq| aside.fate(seq).is_some();
+        let mut seen =
+            Seen::look_up(&self.store, of_appends.chain(of_releases).collect(), is_gone)?;
         let before = self.at;
         for append in appends {
             let receipt = self.take_in(group, &mut seen, append)?;

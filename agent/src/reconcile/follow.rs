@@ -53,15 +53,18 @@ impl Reached {
     }
 
     fn pass(&mut self, pieces: &[(u64, u64)]) {
-        pieces.iter().for_each(|(from, end)| self.beyond.insert(*from, *end));
+        for (from, end) in pieces {
+            self.beyond.insert(*from, *end);
+        }
         self.next = self.beyond.take_from(self.next).unwrap_or(self.next);
     }
 
     fn changes(&self) -> [Change; 2] {
         let row = [self.next.to_be_bytes(), self.begun.to_be_bytes()].concat();
-        let beyond = match self.beyond.is_empty() {
-            true => Change::Remove(BEYOND.to_vec()),
-            false => Change::Put(BEYOND.to_vec(), self.beyond.to_bytes()),
+        let beyond = if self.beyond.is_empty() {
+            Change::Remove(BEYOND.to_vec())
+        } else {
+            Change::Put(BEYOND.to_vec(), self.beyond.to_bytes())
         };
         [Change::Put(REACHED.to_vec(), row), beyond]
     }

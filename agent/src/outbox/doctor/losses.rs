@@ -133,14 +133,14 @@ pub(super) fn lost(
         let reason = "the record is not what was decoded";
         lost.push(loss(seq, seq + 1, "O207", reason.to_owned()));
     }
-    let mut lost: Vec<Loss> = lost.into_iter().flat_map(|it| waiting(it, settled)).collect();
+    let mut lost: Vec<Loss> = lost.into_iter().flat_map(|it| waiting(&it, settled)).collect();
     lost.sort_by_key(|it| it.first_seq);
     name(left, &mut lost)?;
     Ok(lost)
 }
 
 /// What of a stretch was waiting: the rest had left, and may have been removed.
-fn waiting(it: Loss, settled: &Ranges) -> Vec<Loss> {
+fn waiting(it: &Loss, settled: &Ranges) -> Vec<Loss> {
     let pieces = settled.without(it.first_seq, it.last_seq + 1);
     let pieces = pieces.into_iter().map(|(from, end)| loss(from, end, it.code, it.reason.clone()));
     pieces.collect()

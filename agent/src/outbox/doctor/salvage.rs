@@ -230,7 +230,9 @@ fn meta(left: &Left, batch: &mut Batch<'_>, letters: u64, parked: u64) -> (Uuid,
 /// What is lost can be sent again from now on, though reading has yet to come to it.
 fn miss(left: &Left, batch: &mut Batch<'_>, lost: &[Loss]) {
     let mut aside = left.aside();
-    lost.iter().for_each(|it| aside.miss(it.first_seq, it.last_seq + 1));
+    for it in lost {
+        aside.miss(it.first_seq, it.last_seq + 1);
+    }
     aside.store(batch);
 }
 

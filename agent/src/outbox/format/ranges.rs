@@ -41,14 +41,14 @@ mod tests {
         check(&[]);
         check(&[(0, 1)]);
         check(&[(3, 9), (10, 11), (1_000_000, 2_000_000), (u64::MAX - 1, u64::MAX)]);
-        let mut cut = Ranges::from_iter([(3, 9)]).to_bytes();
+        let mut cut = [(3, 9)].into_iter().collect::<Ranges>().to_bytes();
         cut.pop();
         assert!(Ranges::from_bytes(&cut).is_err());
     }
 
     #[track_caller]
     fn check(pieces: &[(u64, u64)]) {
-        let ranges = Ranges::from_iter(pieces.iter().copied());
+        let ranges: Ranges = pieces.iter().copied().collect();
         assert_eq!(Ranges::from_bytes(&ranges.to_bytes()).unwrap(), ranges);
     }
 }

@@ -5,23 +5,29 @@
 use std::mem;
 use std::ops::ControlFlow;
 
-use super::super::aside::Fate;
+use super::super::aside::{Aside, Fate};
 use super::super::store::{Family, Store, WalkError};
 use super::super::{EARLY, StoreError};
 use super::{Durability, Group, SWEEP_RECORDS, Writer, entry_at};
 use crate::ranges::Ranges;
 
 impl Writer {
+    /// What has left without reaching the platform, this group's share included.
+    pub(super) fn aside_with(&self, group: &Group<'_>) -> Aside {
+        let mut aside = self.shared.progress().aside.clone();
+        for it in &group.aside {
+            aside.add(*it);
+        }
+        aside
+    }
+
     /// Puts into the batch what has left without reaching the platform, if that has changed.
     pub(super) fn note_aside(&self, group: &mut Group<'_>) {
-        let mut aside = {
-            let mut progress = self.shared.progress();
-            if group.aside.is_empty() && !mem::take(&mut progress.has_arrived) {
-                return;
-            }
-            progress.aside.clone()
-        };
-        group.aside.iter().for_each(|it| aside.add(*it));
+        let has_arrived = mem::take(&mut self.shared.progress().has_arrived);
+        if group.aside.is_empty() && !has_arrived {
+            return;
+        }
+        let mut aside = self.aside_with(group);
         aside.forget_below(self.at.next_seq.saturating_sub(self.remember_records));
         aside.store(&mut group.batch);
     }
