@@ -101,7 +101,9 @@ impl Ranges {
 impl FromIterator<(u64, u64)> for Ranges {
     fn from_iter<I: IntoIterator<Item = (u64, u64)>>(pieces: I) -> Ranges {
         let mut ranges = Ranges::default();
-        pieces.into_iter().for_each(|(from, end)| ranges.insert(from, end));
+        for (from, end) in pieces {
+            ranges.insert(from, end);
+        }
         ranges
     }
 }

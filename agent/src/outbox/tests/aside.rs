@@ -151,7 +151,7 @@ fn what_is_not_accounted_for_stays() {
     settle(&house, 2..=9_000);
     house.append("one", &["y=1"]).unwrap();
     assert_eq!(kept(&house).len(), 9_001);
-    house.outbox().account_from(1, Ranges::from_iter([(2, 8_900)]));
+    house.outbox().account_from(1, [(2, 8_900)].into_iter().collect());
     fill(&house, 9_000);
     settle(&house, 9_002..=18_001);
     house.append("two", &["x=1"]).unwrap();

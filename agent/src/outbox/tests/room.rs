@@ -124,13 +124,13 @@ fn damage_found_while_the_disk_is_full_is_named_once_it_has_room() {
     };
     store.faults.is_full.store(true, Ordering::SeqCst);
     set(&outbox, 100, 100);
-    outbox.set_aside(damage());
+    outbox.set_aside(&damage());
     wait_until(|| outbox.room().has_run_out);
     assert_eq!((outbox.depth(), outbox.status().dead_letters), (2, 0));
     store.faults.is_full.store(false, Ordering::SeqCst);
     wait_until(|| outbox.room().accepting);
     drop(store);
-    outbox.set_aside(damage());
+    outbox.set_aside(&damage());
     wait_until(|| outbox.status().dead_letters == 1);
     assert_eq!(outbox.depth(), 1);
     house.reopen();
