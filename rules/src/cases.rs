@@ -295,6 +295,57 @@ mod tests {
         assert_eq!(silent, [""; 0]);
     }
 
+    /// What a family says that it says is what somebody reads; what it is based on, some rule is.
+    #[test]
+    fn what_is_usual_of_a_family_is_so() {
+        let files = Files::from_shipped(crate::SHIPPED);
+        let rules = RuleSet::shipped().unwrap();
+        let mut said: Vec<(&str, String)> = Vec::new();
+        for (file, text) in files.iter().filter(|(file, _)| file.ends_with("/cases.toml")) {
+            let source = Source { file, text };
+            let tree = source.parse(&mut Vec::new());
+            let root = Table { source, members: tree.get_ref(), at: tree.span() };
+            for table in root.tables("case", &mut Vec::new()) {
+                let text = |key| table.text(key, &mut Vec::new()).unwrap();
+                let Ok(facts) = request::read(text("input")) else { continue };
+                let verdict = evaluate(&rules, &facts, text("now").parse().unwrap());
+                said.extend(verdict.findings.into_iter().map(|it| {
+                    let rule = rules.rules().iter().find(|rule| rule.id == it.rule_id).unwrap();
+                    (rule.family.id(), it.text)
+                }));
+            }
+        }
+        let mut otherwise = Vec::new();
+        for rule in rules.rules() {
+            let (id, usual) = (rule.family.id(), rule.family.usual().unwrap());
+            let of_family = || rules.rules().iter().filter(|it| it.family.id() == id);
+            assert!(of_family().any(|it| it.basis == usual.basis), "{id}");
+            let is_hit = said.iter().any(|(family, _)| *family == id);
+            let is_said = said.iter().any(|(family, text)| *family == id && fits(usual.text, text));
+            if is_hit && !is_said {
+                let told = said.iter().filter(|(family, _)| *family == id).map(|(_, text)| text);
+                otherwise.push(format!(
+                    "{id} {} {:?}",
+                    usual.text,
+                    told.take(4).collect::<Vec<_>>()
+                ));
+            }
+        }
+        otherwise.sort_unstable();
+        otherwise.dedup();
+        assert!(otherwise.is_empty(), "{}", otherwise.join("\n"));
+    }
+
+    /// Whether a text is what a template says, whatever stands between its braces.
+    fn fits(template: &str, text: &str) -> bool {
+        let mut rest = text;
+        for part in template.split('{').map(|it| it.rsplit_once('}').map_or(it, |(_, said)| said)) {
+            let Some(at) = rest.find(part) else { return false };
+            rest = &rest[at + part.len()..];
+        }
+        true
+    }
+
     #[test]
     fn what_is_right_by_one_pack_is_right_by_all() {
         let files = Files::from_shipped(crate::SHIPPED);

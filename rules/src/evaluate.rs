@@ -520,6 +520,10 @@ mod tests {
             "出错"
         }
 
+        fn usual(&self) -> Option<crate::family::Usual> {
+            None
+        }
+
         fn reads(&self) -> &'static [&'static str] {
             &[]
         }

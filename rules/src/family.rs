@@ -27,6 +27,9 @@ pub trait Family: Sync {
     /// The name for people.
     fn zh_name(&self) -> &'static str;
 
+    /// What its rules are unless they say otherwise; `None` where a rule has to say all itself.
+    fn usual(&self) -> Option<Usual>;
+
     /// The elements it reads.
     fn reads(&self) -> &'static [&'static str];
 
@@ -74,6 +77,21 @@ pub trait Family: Sync {
 
     /// Judges one rule. A rule with rows is called only when some row is about some line.
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome>;
+}
+
+/// What is usual of the rules of a family: a rule may leave out what is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usual {
+    /// For the auditor.
+    pub severity: Severity,
+    /// For the doctor.
+    pub action: Action,
+    /// Document and article.
+    pub basis: &'static str,
+    /// Over which time it looks, in words.
+    pub window: &'static str,
+    /// What a hit says, with what is filled in between braces.
+    pub text: &'static str,
 }
 
 impl fmt::Debug for dyn Family {

@@ -16,7 +16,7 @@ use schemas::Problem;
 use serde_json::{Map, Value, json};
 use toml::de::{DeTable, DeValue};
 
-pub use self::fields::{fields, fields_of};
+pub use self::fields::{fields, fields_of, usual};
 pub use self::schema::schema;
 pub(crate) use self::write::quoted;
 pub use self::write::to_toml;
@@ -160,6 +160,64 @@ mod tests {
         let sex =
             fields["elements"].as_array().unwrap().iter().find(|it| it["name"] == "patient.gend");
         assert_eq!(sex.unwrap()["choices"], json!(["男", "女"]));
+    }
+
+    /// Whatever a shipped rule says as its family does may be left out of it.
+    #[test]
+    fn a_rule_leaves_out_what_is_usual_of_its_family() {
+        let (shipped, mut left_out) = (RuleSet::shipped().unwrap(), 0);
+        let mut files = Files::from_shipped(crate::SHIPPED);
+        let (mut log, mut told) = (Log::header(), Vec::new());
+        for (no, rule) in (1..).zip(shipped.rules()) {
+            let mut whole = to_json(rule);
+            whole["id"] = Value::from(format!("copy-{no}"));
+            let mut short = whole.clone();
+            let members = usual(rule.family.usual().unwrap());
+            for name in ["severity", "action", "basis"] {
+                if short[name] == members[name] {
+                    short[name] = Value::Null;
+                    left_out += 1;
+                }
+            }
+            files.insert(own::file_of(&format!("{no}.toml")), to_toml(&short).unwrap());
+            log += &format!("{no},2026-11-22T09:00:00,a,r,define,copy-{no},,,,file={no}.toml\n");
+            told.push(whole);
+        }
+        files.insert(log_of(own::PACK), log);
+        let set = RuleSet::load(&files).unwrap_or_else(|told| panic!("{told:?}"));
+        assert!(set.resting().is_empty() && left_out > 150, "{left_out} {:?}", set.resting());
+        for whole in told {
+            let copy = set.rules().iter().find(|it| whole["id"] == *it.id).unwrap();
+            assert_eq!(to_json(copy), whole);
+        }
+    }
+
+    #[test]
+    fn what_a_family_has_no_usual_of_must_be_said() {
+        let text = "[[rule]]\nid = \"r\"\nfamily = \"custom\"\nname = \"n\"\n";
+        let faults = definition_faults(text);
+        for member in ["severity", "action", "basis"] {
+            assert!(faults.contains(&format!("R103 `{member}` is missing")), "{faults:?}");
+        }
+        let (schema, fields) = (schema(), fields());
+        let families = fields["families"].as_array().unwrap();
+        for (family, shape) in families.iter().zip(schema["allOf"].as_array().unwrap()) {
+            let told = &shape["then"]["properties"]["severity"]["default"];
+            assert_eq!(*told, family["usual"]["severity"], "{}", family["id"]);
+            assert_eq!(family["id"] == "custom", family["usual"].is_null());
+        }
+    }
+
+    fn definition_faults(text: &str) -> Vec<String> {
+        let mut files = Files::from_shipped(crate::SHIPPED);
+        files.insert(
+            log_of(own::PACK),
+            Log::header() + "1,2026-11-22T09:00:00,a,r,define,r,,,,file=1.toml\n",
+        );
+        files.insert(own::file_of("1.toml"), text);
+        let set = RuleSet::load(&files).unwrap();
+        let faults = set.resting().iter().flat_map(|it| &it.faults);
+        faults.map(|it| format!("{} {}", it.code, it.message)).collect()
     }
 
     /// The rule of a file, as the loader reads it and shows it again.

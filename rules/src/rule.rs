@@ -175,8 +175,15 @@ impl Rule {
         table.only(&KEYS, problems);
         let family = family(table, problems);
         let parameters = family.map(|family| parameters(table, family.parameters(), problems));
-        let severity = choice(table, "severity", &SEVERITIES, problems);
-        let action = choice(table, "action", &Action::NAMES, problems);
+        let usual = family.and_then(|family| family.usual());
+        let severity = match (table.get("severity"), usual) {
+            (None, Some(usual)) => Some(usual.severity),
+            _ => choice(table, "severity", &SEVERITIES, problems),
+        };
+        let action = match (table.get("action"), usual) {
+            (None, Some(usual)) => Some(usual.action),
+            _ => choice(table, "action", &Action::NAMES, problems),
+        };
         let behaviour = match table.get("behaviour") {
             None => Some(Behaviour::Item),
             Some(_) => choice(table, "behaviour", &BEHAVIOURS, problems),
@@ -193,7 +200,10 @@ impl Rule {
         }
         let id = table.text("id", problems);
         let name = table.text("name", problems);
-        let basis = table.text("basis", problems);
+        let basis = match (table.get("basis"), usual) {
+            (None, Some(usual)) => Some(usual.basis),
+            _ => table.text("basis", problems),
+        };
         Some(Rule {
             official_code: table.maybe_text("official_code", problems).map(str::to_owned),
             enabled: table.flag("enabled", true, problems),

@@ -6,8 +6,8 @@
 //! changed.
 
 use jiff::civil::Date;
-use rules::Finding;
 use rules::facts::{Facts, Order};
+use rules::{Finding, circumstances};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -71,6 +71,9 @@ pub struct Suspicion {
     pub amount: Option<String>,
     /// The lines it is about, those that violate first.
     pub lines: Vec<String>,
+    /// In view of what it was answered for, else found last; not said of what an older release kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub circumstances: Vec<u64>,
     /// When the encounter was settled while nobody had answered.
     pub escalated_at: Option<String>,
     /// What was said, oldest first.
@@ -98,6 +101,9 @@ impl Suspicion {
         self.finding_id = ids.join("+");
         let new = other.lines.into_iter().filter(|it| !self.lines.contains(it)).collect::<Vec<_>>();
         self.lines.extend(new);
+        self.circumstances.extend(other.circumstances);
+        self.circumstances.sort_unstable();
+        self.circumstances.dedup();
     }
 
     /// What a finding of an encounter is, at first sight.
@@ -128,6 +134,7 @@ impl Suspicion {
             basis: finding.basis.clone(),
             amount: finding.amount.map(money),
             lines,
+            circumstances: circumstances::of(&met.told.facts, finding),
             ..Suspicion::default()
         }
     }
@@ -153,7 +160,9 @@ impl Suspicion {
             // A run for an earlier day, made later: what is known of a later day stands.
             return (known, Turn::Found);
         }
-        let is_changed = known.finding_id != self.finding_id;
+        let is_told_otherwise = !known.circumstances.is_empty()
+            && circumstances::differ(&self.circumstances, &known.circumstances);
+        let is_changed = known.finding_id != self.finding_id || is_told_otherwise;
         let was_mended = known.state == State::Corrected || known.is_closed_by_agent();
         let answered = !matches!(known.state, State::Open | State::Escalated);
         let turn = if was_mended || answered && is_changed { Turn::Reopened } else { Turn::Found };
@@ -164,6 +173,9 @@ impl Suspicion {
         self.escalated_at = known.escalated_at;
         self.said = known.said;
         self.last_check = known.last_check;
+        if turn == Turn::Found && answered && !known.circumstances.is_empty() {
+            self.circumstances = known.circumstances;
+        }
         (self.state, self.since) = match turn {
             Turn::Reopened => (State::Open, now.to_owned()),
             Turn::Opened | Turn::Found => (known.state, known.since),
@@ -279,6 +291,25 @@ mod tests {
         let mut escalated = one.0;
         escalated.turn_to(Said::by_agent(State::Escalated, "settled", "t1.7"));
         assert_eq!(told(&found("F2", Some(&escalated), "t2")), "Found escalated since t1.7");
+    }
+
+    /// Who explained it did so in view of what was told then: told otherwise, it is asked about again.
+    #[test]
+    fn what_was_explained_is_open_again_when_the_facts_are_told_otherwise() {
+        let found = |circumstances: &[u64], known: Option<&Suspicion>| {
+            let circumstances = circumstances.to_vec();
+            let it =
+                Suspicion { finding_id: "F1".to_owned(), circumstances, ..Suspicion::default() };
+            it.seen(known.cloned(), ("R", "daily_batch"), (jiff::civil::date(2026, 5, 1), "t2"))
+        };
+        let explained = answered(&found(&[1, 2], None).0, State::Explained);
+        let same = found(&[2, 1], Some(&explained));
+        assert_eq!(told(&same), "Found explained since t1.5");
+        assert_eq!(told(&found(&[1], Some(&same.0))), "Found explained since t1.5", "less is told");
+        assert_eq!(told(&found(&[1, 3], Some(&same.0))), "Reopened open since t2");
+        // What an older release kept does not say in view of what, and is not asked about again.
+        let old = Suspicion { circumstances: Vec::new(), ..explained };
+        assert_eq!(told(&found(&[1, 3], Some(&old))), "Found explained since t1.5");
     }
 
     #[test]

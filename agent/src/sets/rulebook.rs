@@ -66,7 +66,7 @@ pub(crate) fn in_short(rule: &Rule) -> Value {
         "id": rule.id, "name": rule.name, "family": rule.family.id(), "pack": rule.pack,
         "official_code": rule.official_code, "severity": severity, "action": rule.action.name(),
         "enabled": rule.enabled, "on_trial": rule.on_trial, "rows": rule.rows.len(),
-        "settings": rule.settings.len(),
+        "settings": rule.settings.len(), "usual": rule.family.usual().map(form::usual),
     })
 }
 

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
+use super::number_of;
 use crate::condition::element::{ELEMENTS, Kind};
 use crate::condition::operators_of;
 use crate::facts::Scene;
 use crate::families;
-use crate::family::Family;
+use crate::family::{Family, Usual};
 use crate::parameter::{Column, ColumnKind};
-use crate::rule::{Action, ON_MISSING};
+use crate::rule::{Action, ON_MISSING, SEVERITIES};
 
 /// Every family with its fields, the fields that all rules have, and what conditions compare.
 #[must_use]
@@ -40,9 +41,18 @@ pub fn fields_of(family: &'static dyn Family) -> Value {
         "id": family.id(),
         "label": family.zh_name(),
         "reads": family.reads(),
+        "usual": family.usual().map(usual),
         "parameters": all(family.parameters()),
         "rows": family.rows().columns().map(all),
     })
+}
+
+/// What a rule of a family is, as far as it says nothing else.
+#[must_use]
+pub fn usual(usual: Usual) -> Value {
+    let Usual { severity, action, basis, window, text } = usual;
+    json!({ "severity": number_of(&SEVERITIES, severity), "action": action.name(), "basis": basis,
+        "window": window, "text": text })
 }
 
 fn field(column: &Column) -> Value {
@@ -71,16 +81,22 @@ fn of_every_rule() -> Value {
         one("id", "标识", "text", &[], true),
         one("family", "规则族", "choice", &families, true),
         one("name", "名称", "text", &[], true),
-        one("basis", "依据", "text", &[], true),
+        one("basis", "依据，不写用规则族的", "text", &[], false),
         one("official_code", "官方规则编码", "text", &[], false),
         one(
             "severity",
-            "严重程度：1 明确违规，2 高度可疑，3 轻度可疑",
+            "严重程度：1 明确违规，2 高度可疑，3 轻度可疑，不写用规则族的",
             "choice",
             &["1", "2", "3"],
-            true
+            false
         ),
-        one("action", "医生要做什么", "choice", &Action::NAMES.map(|(name, _)| name), true),
+        one(
+            "action",
+            "医生要做什么，不写用规则族的",
+            "choice",
+            &Action::NAMES.map(|(name, _)| name),
+            false
+        ),
         one("behaviour", "1 就诊类，2 项目类", "choice", &["1", "2"], false),
         one("enabled", "启用", "flag", &[], false),
         one("scenes", "场景，空是全部", "list", &Scene::NAMES.map(|(name, _)| name), false),

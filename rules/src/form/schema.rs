@@ -22,7 +22,7 @@ pub fn schema() -> Value {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "规则",
         "type": "object",
-        "required": ["id", "family", "name", "basis", "severity", "action"],
+        "required": ["id", "family", "name"],
         "additionalProperties": false,
         "properties": {
             "id": text("标识，不与别的规则重复"),
@@ -53,10 +53,19 @@ fn of_family(family: &'static dyn Family) -> Value {
         "title": family.zh_name(), "type": "object", "additionalProperties": false,
         "properties": properties, "required": required,
     });
-    let mut then = json!({ "properties": { "parameters": parameters } });
-    if let (Some(then), false) = (then.as_object_mut(), required.is_empty()) {
-        then.insert("required".to_owned(), json!(["parameters"]));
+    let mut must = if required.is_empty() { vec![] } else { vec!["parameters"] };
+    let mut properties = json!({ "parameters": parameters });
+    if let (Some(usual), Some(members)) = (family.usual(), properties.as_object_mut()) {
+        for (name, value) in super::usual(usual).as_object().into_iter().flatten() {
+            // What is said for people only is no member of a rule.
+            if !matches!(name.as_str(), "window" | "text") {
+                members.insert(name.clone(), json!({ "default": value }));
+            }
+        }
+    } else {
+        must.extend(["basis", "severity", "action"]);
     }
+    let then = json!({ "properties": properties, "required": must });
     json!({ "if": { "properties": { "family": { "const": family.id() } } }, "then": then })
 }
 

@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use rules::family::{Family, Usual};
 use rules::form;
 use rules::overlay::own::PACK;
 use serde_json::Value;
@@ -20,6 +21,9 @@ pub(super) struct List {
     /// 只列这个规则包的，本院的是 own | only of this pack
     #[arg(long, value_name = "PACK")]
     pack: Option<String>,
+    /// 列规则族：缺省的严重程度、动作、时间窗、说法、依据，规则不写就用它们 | the families, and what is usual of them
+    #[arg(long, conflicts_with = "pack")]
+    families: bool,
     /// 给程序看 | for programs
     #[arg(long)]
     json: bool,
@@ -74,6 +78,10 @@ pub(super) struct Schema {
 }
 
 pub(super) fn list(arguments: &List) -> Exit {
+    if arguments.families {
+        rules::families::all().for_each(|family| tell_family(family, arguments.json));
+        return Exit::Ok;
+    }
     let sets = match arguments.config.load() {
         Ok((_, sets)) => sets,
         Err(exit) => return exit,
@@ -98,6 +106,19 @@ pub(super) fn list(arguments: &List) -> Exit {
         tell_resting(&sets, arguments.json);
     }
     Exit::Ok
+}
+
+fn tell_family(family: &'static dyn Family, json: bool) {
+    if json {
+        say!("{}", form::fields_of(family));
+        return;
+    }
+    let (id, name) = (family.id(), family.zh_name());
+    let Some(Usual { severity, action, basis, window, text }) = family.usual() else {
+        say!("{id}\t{name}\t由规则写明");
+        return;
+    };
+    say!("{id}\t{name}\t{}\t{}\t{window}\t{text}\t{basis}", severity.code(), action.name());
 }
 
 /// What the program cannot use as the hospital wrote it, last, since it is there to be mended.

@@ -11,8 +11,9 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::window::Window;
 
 use super::lines::{by_row, days_between, is_past_known, is_undated, time_path};
@@ -37,6 +38,16 @@ impl Family for CourseLimit {
 
     fn zh_name(&self) -> &'static str {
         "项目限支付疗程"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::SelfPay,
+            basis: "GZ10000102010000 限支付疗程",
+            window: "疗程期限内",
+            text: "【{项目}】已用{已用}天，本次后{合计}天，超过支付上限{上限}天（本院范围内）",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

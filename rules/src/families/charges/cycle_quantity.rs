@@ -8,9 +8,10 @@
 //! another hospital is not seen, so the text says 本院范围内; `exempt_diagnoses` of the site, such as
 //! diabetes of pregnancy → pass. The past not known so far back → unknown.
 
-use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows, Usual};
 use crate::icd::Diagnosed;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::window::Window;
 
 use super::lines::{by_row, days_between, is_past_known, is_undated, plain, time_path};
@@ -34,6 +35,16 @@ impl Family for CycleQuantity {
 
     fn zh_name(&self) -> &'static str {
         "周期超频次"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "智能监管规则2025版第31项 周期超频次",
+            window: "规则所定的周期",
+            text: "【{项目}】{时间}已做，{周期}限{次数}次，本次后为{合计}次（本院范围内）",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 use jiff::civil::{Date, DateTime, Time};
 use rust_decimal::Decimal;
 
-use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows, Usual};
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 use super::lines::{all_by_row, is_judged, is_undated, plain, time_path, unit_price, used_before};
@@ -36,6 +37,16 @@ impl Family for DailyQuantity {
 
     fn zh_name(&self) -> &'static str {
         "限定频次"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Confirm,
+            basis: "GZ10000102014000 限定频次",
+            window: "同日",
+            text: "【{项目}】{日期}{合计}{单位}，上限{上限}{单位}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

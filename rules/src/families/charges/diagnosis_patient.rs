@@ -8,10 +8,11 @@
 //! beside her delivery → pass.
 
 use crate::facts::Diagnosis;
-use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows, Usual};
 use crate::icd::{self, Diagnosed};
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 
 /// The family `diagnosis_patient`.
 pub struct DiagnosisPatient;
@@ -33,6 +34,16 @@ impl Family for DiagnosisPatient {
 
     fn zh_name(&self) -> &'static str {
         "诊断与性别、年龄不符"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Confirm,
+            basis: "GZ10000204006000 诊断与性别不符",
+            window: "本次就诊",
+            text: "{患者}患者诊断{诊断}，该诊断限{范围}",
+        })
     }
 
     fn never_blocks(&self) -> bool {

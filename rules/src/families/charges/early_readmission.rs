@@ -11,9 +11,10 @@
 use jiff::civil::{Date, DateTime};
 
 use crate::facts::{Encounter, Group, Stay, VisitKind};
-use crate::family::{Case, Family, Hit, LooksAt, Outcome};
+use crate::family::{Case, Family, Hit, LooksAt, Outcome, Usual};
 use crate::icd;
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 
 use super::lines::{days_between, is_past_known};
 
@@ -32,6 +33,16 @@ impl Family for EarlyReadmission {
 
     fn zh_name(&self) -> &'static str {
         "分解住院"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Slight,
+            action: Action::Hint,
+            basis: "GZ10000204001000 分解住院；医疗保障基金使用监督管理条例第十五条",
+            window: "出院后15日内",
+            text: "出院{天数}天再次入院，主诊断相同（{诊断}），间隔少于{下限}天",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

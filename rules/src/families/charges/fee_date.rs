@@ -11,8 +11,9 @@ use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
 
 use crate::facts::{Encounter, Scene, VisitKind};
-use crate::family::{Case, Family, Hit, LooksAt, Outcome};
+use crate::family::{Case, Family, Hit, LooksAt, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::{Line, LineKind};
 
 use super::lines::{counts, positions};
@@ -30,6 +31,16 @@ impl Family for FeeDate {
 
     fn zh_name(&self) -> &'static str {
         "计费日期与住院时间不符"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Confirm,
+            basis: "GZ10000201008000 计费日期与住院时间不符",
+            window: "入院前和出院后",
+            text: "{时间}（{日期}）仍计【{项目}】{其他}，计费日期{计费日期}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

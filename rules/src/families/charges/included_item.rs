@@ -10,9 +10,10 @@
 //! → pass. A window of hours with only dates sent → unknown. Either may be of the past, of the same
 //! window or the same stay; what is of now is told.
 
-use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows, Usual};
 use crate::knowledge::{Key, Row};
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 use crate::window::Window;
 
@@ -36,6 +37,16 @@ impl Family for IncludedItem {
 
     fn zh_name(&self) -> &'static str {
         "重复收费"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Reason,
+            basis: "GZ10000102012000 重复收费；医疗保障基金使用监督管理条例第十五条、第三十八条",
+            window: "规则所定的期间",
+            text: "【{项目}】已含【{另一项目}】，{期间}不得另收",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

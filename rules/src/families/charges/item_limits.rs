@@ -9,8 +9,9 @@
 
 use crate::age::BirthRange;
 use crate::facts::{Encounter, HospitalLevel, VisitKind};
-use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 
 use super::lines::judged;
 
@@ -45,6 +46,16 @@ impl Family for ItemLimits {
 
     fn zh_name(&self) -> &'static str {
         "项目限定使用条件"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::SelfPay,
+            basis: "GZ10000102006000 限儿童使用；GZ10000302003000 儿童专用",
+            window: "本次",
+            text: "【{项目}】限{范围}，{患者情形}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

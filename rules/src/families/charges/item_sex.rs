@@ -7,9 +7,10 @@
 //! Example: a man, 经阴道B超检查 → hit. Sex 0 or 9, or not sent → unknown.
 
 use crate::facts::Sex;
-use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows, Usual};
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 use super::lines::{by_row, positions};
@@ -26,6 +27,16 @@ impl Family for ItemSex {
 
     fn zh_name(&self) -> &'static str {
         "项目限性别"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Confirm,
+            basis: "GZ10000302004000 医疗服务项目区分性别使用",
+            window: "本次",
+            text: "{性别}性患者开具【{项目}】，该项目限{范围}性，请核对登记性别",
+        })
     }
 
     fn never_blocks(&self) -> bool {

@@ -15,8 +15,9 @@ use jiff::civil::Date;
 
 use crate::drug::Form;
 use crate::facts::{Group, VisitKind};
-use crate::family::{Case, Family, Hit, LooksAt, Outcome};
+use crate::family::{Case, Family, Hit, LooksAt, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::{ItemKind, Line, LineKind};
 
 use super::lines::{counts, days_between, is_undated, time_path};
@@ -38,6 +39,16 @@ impl Family for LowStay {
 
     fn zh_name(&self) -> &'static str {
         "低标准住院与挂床住院"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Slight,
+            action: Action::Hint,
+            basis: "GZ10000204005000 无指征住院（低标准入院）；医疗保障基金使用监督管理条例第十五条",
+            window: "本次住院",
+            text: "住院{天数}天{情形}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -12,10 +12,11 @@ use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
 
 use crate::facts::Group;
-use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows, Usual};
 use crate::icd;
 use crate::knowledge::Key;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::session::{Line, LineKind};
 use crate::sets::CodeSets;
 use crate::window::Window;
@@ -44,6 +45,16 @@ impl Family for MissingItem {
 
     fn zh_name(&self) -> &'static str {
         "关联项目缺失"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Confirm,
+            basis: "GZ10000301001000 药品与医疗服务项目不符",
+            window: "单日或当次就诊",
+            text: "开具【{药品或耗材}】未见{应有项目}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

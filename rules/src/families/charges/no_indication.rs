@@ -14,9 +14,10 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::facts::Group;
-use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows, Usual};
 use crate::icd;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::window::Window;
 
 use super::lines::{by_row, is_past_known, is_undated, plain, time_path};
@@ -43,6 +44,16 @@ impl Family for NoIndication {
 
     fn zh_name(&self) -> &'static str {
         "无指征检验检查"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Slight,
+            action: Action::Hint,
+            basis: "GZ10000302001000 无指征检验检查",
+            window: "本次就诊",
+            text: "【{项目}】{情形}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -11,8 +11,9 @@
 use rust_decimal::Decimal;
 
 use crate::facts::HospitalLevel;
-use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 
 use super::lines::{judged, plain, unit_price};
 
@@ -42,6 +43,16 @@ impl Family for PriceLimit {
 
     fn zh_name(&self) -> &'static str {
         "超标准收费"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Confirm,
+            basis: "GZ10000102001000 超限定单价收费；医疗保障基金使用监督管理条例第十五条",
+            window: "本次",
+            text: "【{项目}】单价{单价}元高于限价{限价}元",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

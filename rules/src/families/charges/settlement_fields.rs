@@ -11,8 +11,9 @@
 use rust_decimal::Decimal;
 
 use crate::facts::{Facts, Group, VisitKind};
-use crate::family::{Case, Family, Hit, LooksAt, Outcome};
+use crate::family::{Case, Family, Hit, LooksAt, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::{Line, LineKind};
 use crate::vocabulary::element_zh;
 
@@ -31,6 +32,16 @@ impl Family for SettlementFields {
 
     fn zh_name(&self) -> &'static str {
         "结算信息异常"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Hint,
+            basis: "GZ10000201001000 结算清单信息异常",
+            window: "本次结算",
+            text: "{清单或明细}缺少{元素}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

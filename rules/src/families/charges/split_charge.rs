@@ -9,9 +9,10 @@
 
 use jiff::civil::Date;
 
-use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows, Usual};
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 use super::lines::{by_row, is_same_item, is_undated, positions, time_path};
@@ -31,6 +32,16 @@ impl Family for SplitCharge {
 
     fn zh_name(&self) -> &'static str {
         "分解收费"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Confirm,
+            basis: "GZ10000102013000 分解收费；医疗保障基金使用监督管理条例第十五条",
+            window: "同日",
+            text: "【{组合项目}】当日拆分为{个数}个单项分别收费，应按组合项目计收",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

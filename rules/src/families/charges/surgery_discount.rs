@@ -12,8 +12,9 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::facts::{Facts, Surgery};
-use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 
 use super::lines::{is_undated, judged, plain, time_path, unit_price};
 
@@ -35,6 +36,16 @@ impl Family for SurgeryDiscount {
 
     fn zh_name(&self) -> &'static str {
         "手术未按规定折价"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Confirm,
+            basis: "GZ10000102002000 手术项目未按规定折价收费",
+            window: "同一次手术",
+            text: "【{手术}】为同一切口的第二项手术，应按{比例}%计收{应收}元，实收{实收}元",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -8,10 +8,11 @@
 //! secondary diagnoses → pass. Sex or diagnoses not sent → unknown.
 
 use crate::facts::Surgery;
-use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows, Usual};
 use crate::icd::Diagnosed;
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 
 /// The family `surgery_fits`.
 pub struct SurgeryFits;
@@ -28,6 +29,16 @@ impl Family for SurgeryFits {
 
     fn zh_name(&self) -> &'static str {
         "手术与诊断、性别不符"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Confirm,
+            basis: "GZ10000201005000 手术操作编码与性别不符",
+            window: "本次住院",
+            text: "{手术情形}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -15,9 +15,10 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::facts::Group;
-use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows, Usual};
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 use crate::window::Window;
 
@@ -46,6 +47,16 @@ impl Family for TotalCap {
 
     fn zh_name(&self) -> &'static str {
         "超限定总额或数量"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::SelfPay,
+            basis: "GZ10000102015000 超限定报销总额",
+            window: "规则所定的期间",
+            text: "【{项目}】{范围}合计{数量}{单位}，上限{上限}{单位}（本院范围内）",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -13,9 +13,10 @@ use std::collections::BTreeSet;
 use jiff::civil::{Date, DateTime};
 
 use crate::facts::{Encounter, Stay, VisitKind};
-use crate::family::{Case, Family, Hit, LooksAt, Outcome};
+use crate::family::{Case, Family, Hit, LooksAt, Outcome, Usual};
 use crate::icd;
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 
 use super::lines::{is_past_known, used_before};
 
@@ -37,6 +38,16 @@ impl Family for VisitCount {
 
     fn zh_name(&self) -> &'static str {
         "频繁就诊"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Slight,
+            action: Action::Hint,
+            basis: "GZ10000204002000 频繁门诊",
+            window: "规则所定的期间",
+            text: "{期间}内{就诊}第{次数}次，超过{上限}次（本院范围内）",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -16,8 +16,9 @@ use crate::age::{Age as Limit, BirthRange};
 use crate::families::clinical::population::{
     self, INDICATIONS, LEVEL, NOT_INDICATIONS, WAYS, WITH,
 };
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 
 /// The family `age`.
 pub struct Age;
@@ -45,6 +46,16 @@ impl Family for Age {
 
     fn zh_name(&self) -> &'static str {
         "药品限年龄使用"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::SelfPay,
+            basis: "GZ10000301002000 儿童专用、GZ10000101007000 限儿童使用",
+            window: "本次",
+            text: "【{药品}】仅{年龄}可用，患者{患者年龄}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

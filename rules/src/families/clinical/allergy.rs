@@ -12,7 +12,7 @@ use crate::drug_kind::DrugKind;
 use crate::facts::{Allergy as Recorded, AllergySeverity};
 use crate::families::clinical::allergy_text::{Said, read};
 use crate::families::clinical::contact::is_now;
-use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Outcome, Rows, Usual};
 use crate::knowledge::{Key, Row};
 use crate::parameter::{Column, ColumnKind};
 use crate::rule::{Action, Severity};
@@ -37,6 +37,16 @@ impl Family for Allergy {
 
     fn zh_name(&self) -> &'static str {
         "过敏"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Block,
+            basis: "药品说明书；GZ10000301008000 禁忌症；β内酰胺类抗菌药物皮肤试验指导原则（2021）；医院处方点评管理规范（试行）2-2",
+            window: "患者全部过敏史",
+            text: "患者有「{过敏史}」过敏史，【{药品}】{关系}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

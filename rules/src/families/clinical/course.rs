@@ -21,9 +21,10 @@ use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, Fits, INDICATIONS, NOT_INDICATIONS, WAYS,
 };
 use crate::families::lines::past_since;
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::frequency::Frequency;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::session::{Line, LineKind};
 use crate::unit::Dose;
 
@@ -50,6 +51,16 @@ impl Family for Course {
 
     fn zh_name(&self) -> &'static str {
         "疗程与累积剂量超限"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "药品说明书；GZ10000301005000 超说明书用量；医院处方点评管理规范（试行）2-5",
+            window: "连续用药的一段",
+            text: "【{药品}】连续{天数}天{说明}，疗程不超过{上限}天",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

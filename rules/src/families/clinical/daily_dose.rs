@@ -15,10 +15,10 @@ use crate::families::clinical::population::{
     WITH,
 };
 use crate::families::clinical::sum::{self, Sum};
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind, Parameters};
-use crate::rule::Severity;
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `daily_dose`.
@@ -43,6 +43,16 @@ impl Family for DailyDose {
 
     fn zh_name(&self) -> &'static str {
         "日剂量超限"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "药品说明书；GZ10000301005000 超说明书用量；处方点评2-5",
+            window: "同日",
+            text: "【{药品}】{日剂量}，超过{上限}（{依据}）",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -10,9 +10,10 @@
 use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, LEVEL, WAYS, WITH, softened,
 };
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::icd::Diagnosed;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 
 /// The family `disease`.
 pub struct Disease;
@@ -36,6 +37,16 @@ impl Family for Disease {
 
     fn zh_name(&self) -> &'static str {
         "疾病禁忌"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Reason,
+            basis: "药品说明书；GZ10000301008000 禁忌症；医院处方点评管理规范（试行）2-2",
+            window: "本次就诊和既往诊断",
+            text: "【{药品}】{疾病}者{程度}，患者诊断{诊断}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -12,9 +12,10 @@
 use jiff::civil::DateTime;
 
 use crate::drug::Form;
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::knowledge::Key;
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `duplicate_ingredient`.
@@ -35,6 +36,16 @@ impl Family for DuplicateIngredient {
 
     fn zh_name(&self) -> &'static str {
         "重复用药"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Confirm,
+            basis: "医院处方点评管理规范（试行）2-7；GZ10000301006000 重复开药",
+            window: "同时在用",
+            text: "【{药品}】与【{另一药品}】{相同之处}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

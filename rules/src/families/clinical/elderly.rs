@@ -8,8 +8,9 @@
 
 use crate::dose::{largest_step, single_in};
 use crate::families::clinical::population::{self, Fits, INDICATIONS, NOT_INDICATIONS, WAYS, WITH};
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 
 /// The family `elderly`.
 pub struct Elderly;
@@ -34,6 +35,16 @@ impl Family for Elderly {
 
     fn zh_name(&self) -> &'static str {
         "老年人用药"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Slight,
+            action: Action::Hint,
+            basis: "药品说明书；GZ10000301009000 老年人用药安全",
+            window: "本次",
+            text: "【{药品}】患者{年龄}：{建议}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -12,9 +12,10 @@ use rust_decimal::Decimal;
 use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, INDICATIONS, NOT_INDICATIONS, WAYS,
 };
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::frequency::Frequency as Often;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 
 /// The family `frequency`.
 pub struct Frequency;
@@ -38,6 +39,16 @@ impl Family for Frequency {
 
     fn zh_name(&self) -> &'static str {
         "给药频次不当"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Block,
+            basis: "药品说明书；ISMP用药安全警示；GZ10000301005000 超说明书用量；医院处方点评管理规范（试行）2-5",
+            window: "本次",
+            text: "【{药品}】{频次}：{说明}应{范围}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

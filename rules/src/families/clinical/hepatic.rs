@@ -14,8 +14,9 @@ use crate::families::clinical::labs::{self, DAYS_MAX, STAY_DAYS_MAX};
 use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, Fits, LEVEL, WAYS, WITH, diagnosed, forbidden_or_limited, softened,
 };
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 
 /// The family `hepatic`.
 pub struct Hepatic;
@@ -50,6 +51,16 @@ impl Family for Hepatic {
 
     fn zh_name(&self) -> &'static str {
         "肝功能不全用药"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "药品说明书；GZ10000301008000 禁忌症；医院处方点评管理规范（试行）2-2",
+            window: "近90天的检验",
+            text: "【{药品}】{原因}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

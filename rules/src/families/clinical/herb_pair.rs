@@ -7,9 +7,10 @@
 //! Basis: 中华人民共和国药典; GZ10000301012000.
 //! Example: 黑顺片 + 法半夏 in one formula → hit; signed twice → pass. 丁香 + 郁金 → hit.
 
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::knowledge::Key;
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `herb_pair`.
@@ -27,6 +28,16 @@ impl Family for HerbPair {
 
     fn zh_name(&self) -> &'static str {
         "中药配伍禁忌（十八反十九畏）"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "GZ10000301012000 中药饮片配伍禁忌；中华人民共和国药典",
+            window: "同一处方",
+            text: "{饮片}{关系}{另一饮片}，确需同用请医师再次签名",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -14,8 +14,9 @@ use rust_decimal::Decimal;
 
 use crate::dose::{Computed, single_of, total_of};
 use crate::families::lines::{by_prescription, identity, is_slice, positions};
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 use crate::unit::Dose;
 
@@ -39,6 +40,16 @@ impl Family for HerbQuantity {
 
     fn zh_name(&self) -> &'static str {
         "中药饮片用量与大处方"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "规则库2025年版 中药饮片超大处方、中药饮片超量上传；中华人民共和国药典",
+            window: "同一处方",
+            text: "【{饮片}】每日{日量}，为药典最大量{上限}的{倍数}倍",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

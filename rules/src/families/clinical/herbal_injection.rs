@@ -10,7 +10,7 @@
 use crate::drug::Form;
 use crate::drug_kind::DrugKind;
 use crate::families::lines::{is_solvent, of_kinds, positions};
-use crate::family::{Case, Family, Hit, Outcome};
+use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::rule::{Action, Severity};
 use crate::session::Line;
 
@@ -24,6 +24,16 @@ impl Family for HerbalInjection {
 
     fn zh_name(&self) -> &'static str {
         "中药注射剂单独使用"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Reason,
+            basis: "中药注射剂临床使用基本原则（2008年）",
+            window: "同时在用",
+            text: "【{药品}】{不得同用的情形}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

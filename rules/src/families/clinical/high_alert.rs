@@ -8,8 +8,9 @@
 //! Example: 氯化钾注射液 → reminder to check twice.
 
 use crate::drug_kind::DrugKind;
-use crate::family::{Case, Family, Hit, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `high_alert`.
@@ -24,6 +25,16 @@ impl Family for HighAlert {
 
     fn zh_name(&self) -> &'static str {
         "高警示药品"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Slight,
+            action: Action::Hint,
+            basis: "高警示药品目录（ISMP及本院目录）",
+            window: "本次",
+            text: "【{药品}】为高警示药品，须双人独立核对{说明}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -9,7 +9,7 @@
 
 use crate::families::clinical::contact::{is_infused, pairs};
 use crate::families::clinical::population::{self, AGE_BELOW, AGE_FROM, Fits};
-use crate::family::{Case, Family, Hit, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Outcome, Rows, Usual};
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::rule::{Action, Severity};
@@ -33,6 +33,16 @@ impl Family for Incompatibility {
 
     fn zh_name(&self) -> &'static str {
         "配伍禁忌"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Reason,
+            basis: "药品说明书；药品管理法第七十三条；医院处方点评管理规范（试行）2-8",
+            window: "同一次输注",
+            text: "【{药品}】与【{另一药品}】{关系}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -14,8 +14,9 @@ use crate::dose::single_in;
 use crate::drug_kind::DrugKind;
 use crate::families::clinical::contact::is_infused;
 use crate::families::clinical::population::{self, AGE_BELOW, AGE_FROM, Fits, WAYS};
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 use crate::unit::{Dimension, Dose};
 use crate::way::Way;
@@ -51,6 +52,16 @@ impl Family for Infusion {
 
     fn zh_name(&self) -> &'static str {
         "溶媒、浓度与滴速"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Reason,
+            basis: "药品说明书；GZ10000301005000 超说明书用量；医院处方点评管理规范（试行）2-5",
+            window: "本次",
+            text: "【{药品}】{原因}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -16,7 +16,7 @@ use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, Fits, INDICATIONS, NOT_INDICATIONS, acting,
 };
 use crate::families::lines::past_since;
-use crate::family::{Case, Family, Hit, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Outcome, Rows, Usual};
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::rule::{Action, Severity};
@@ -45,6 +45,16 @@ impl Family for Interaction {
 
     fn zh_name(&self) -> &'static str {
         "药品相互作用"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Reason,
+            basis: "药品说明书；GZ10000301011000 药品相互作用；医院处方点评管理规范（试行）2-8",
+            window: "同时在用，和停药后的间隔",
+            text: "【{药品}】与【{另一药品}】{后果}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

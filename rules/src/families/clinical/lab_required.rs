@@ -11,9 +11,10 @@ use jiff::civil::DateTime;
 use rust_decimal::Decimal;
 
 use crate::facts::LabResult;
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::session::{Line, LineKind};
 
 /// The family `lab_required`.
@@ -34,6 +35,16 @@ impl Family for LabRequired {
 
     fn zh_name(&self) -> &'static str {
         "检验前提"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Slight,
+            action: Action::Hint,
+            basis: "药品说明书及相关诊疗指南",
+            window: "规则所定的天数",
+            text: "【{药品}】{检验情形}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

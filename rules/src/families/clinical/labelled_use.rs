@@ -8,9 +8,10 @@
 
 use crate::facts::Group;
 use crate::families::clinical::population::{self, AGE_BELOW, AGE_FROM, WAYS};
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::icd::Diagnosed;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 
 /// The family `labelled_use`.
 pub struct LabelledUse;
@@ -30,6 +31,16 @@ impl Family for LabelledUse {
 
     fn zh_name(&self) -> &'static str {
         "超说明书适应症"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Slight,
+            action: Action::Hint,
+            basis: "GZ10000301007000 超说明书适应症；医院处方点评管理规范（试行）2-1",
+            window: "本次就诊",
+            text: "【{药品}】诊断{诊断}中未见说明书适应症{适应症}，请补充诊断或说明",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -8,8 +8,9 @@
 
 use crate::families::clinical::maternity::{Lactation as State, lactation};
 use crate::families::clinical::population::{LEVEL, softened};
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 
 /// The family `lactation`.
 pub struct Lactation;
@@ -27,6 +28,16 @@ impl Family for Lactation {
 
     fn zh_name(&self) -> &'static str {
         "哺乳期用药"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "药品说明书；GZ10000301010000 妊娠期及哺乳期用药安全；医院处方点评管理规范（试行）2-2",
+            window: "本次",
+            text: "【{药品}】哺乳期{程度}，患者为哺乳期{后果}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -11,7 +11,7 @@
 use crate::age::Age;
 use crate::families::clinical::maternity::{Pregnancy as State, pregnancy};
 use crate::families::clinical::population::{self, Fits, LEVEL, WAYS, softened};
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::rule::{Action, Severity};
 
@@ -39,6 +39,16 @@ impl Family for Pregnancy {
 
     fn zh_name(&self) -> &'static str {
         "妊娠期用药"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Reason,
+            basis: "药品说明书；GZ10000301010000 妊娠期及哺乳期用药安全；医院处方点评管理规范（试行）2-2",
+            window: "本次",
+            text: "【{药品}】妊娠期{程度}，患者为妊娠期{孕周}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

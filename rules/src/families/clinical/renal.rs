@@ -16,8 +16,9 @@ use crate::families::clinical::labs::{self, DAYS_MAX, STAY_DAYS_MAX};
 use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, Fits, LEVEL, WAYS, WITH, diagnosed, forbidden_or_limited, softened,
 };
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::session::{Line, LineKind};
 
 /// The family `renal`.
@@ -56,6 +57,16 @@ impl Family for Renal {
 
     fn zh_name(&self) -> &'static str {
         "肾功能不全用药"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Reason,
+            basis: "药品说明书；GZ10000301008000 禁忌症；医院处方点评管理规范（试行）2-2",
+            window: "近90天的肌酐",
+            text: "【{药品}】{原因}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -10,8 +10,9 @@
 use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, INDICATIONS, NOT_INDICATIONS,
 };
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::way::Way;
 
 /// The family `route`.
@@ -34,6 +35,16 @@ impl Family for Route {
 
     fn zh_name(&self) -> &'static str {
         "给药途径不当"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Block,
+            basis: "药品说明书；GZ10000301005000 超说明书用量；医院处方点评管理规范（试行）2-3",
+            window: "本次",
+            text: "【{药品}】{途径}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -8,8 +8,9 @@
 //! Example: a woman, 度他雄胺软胶囊 → hit. Sex 0 or 9, or not sent → unknown.
 
 use crate::facts::Sex as PatientSex;
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 
 /// The family `sex`.
 pub struct Sex;
@@ -23,6 +24,16 @@ impl Family for Sex {
 
     fn zh_name(&self) -> &'static str {
         "药品区分性别使用"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Confirm,
+            basis: "GZ10000301004000 药品区分性别使用",
+            window: "本次",
+            text: "【{药品}】限{范围}性使用，患者性别为{性别}",
+        })
     }
 
     fn never_blocks(&self) -> bool {

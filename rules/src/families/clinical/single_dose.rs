@@ -12,8 +12,9 @@ use crate::dose::{largest_step, single_in};
 use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, INDICATIONS, NOT_INDICATIONS, WAYS, WEIGHT_BELOW, WEIGHT_FROM, WITH,
 };
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::unit::Dose;
 
 /// The family `single_dose`.
@@ -39,6 +40,16 @@ impl Family for SingleDose {
 
     fn zh_name(&self) -> &'static str {
         "单次剂量超限"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "药品说明书；GZ10000301005000 超说明书用量；医院处方点评管理规范（试行）2-5",
+            window: "本次",
+            text: "【{药品}】{单次剂量}，{范围}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 
 use crate::families::clinical::sum::taken_on;
 use crate::families::lines::{identity, positions};
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::icd::Diagnosed;
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `too_many`.
@@ -31,6 +32,16 @@ impl Family for TooMany {
 
     fn zh_name(&self) -> &'static str {
         "联合用药过多"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Slight,
+            action: Action::Hint,
+            basis: "医院处方点评管理规范（试行）2-6",
+            window: "同日",
+            text: "同时使用{种数}种{类别}：{药品}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

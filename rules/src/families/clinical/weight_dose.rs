@@ -16,9 +16,10 @@ use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, Fits, INDICATIONS, NOT_INDICATIONS, WAYS, WEIGHT_BELOW, WEIGHT_FROM,
 };
 use crate::families::clinical::sum;
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 use crate::unit::Dose;
 
@@ -54,6 +55,16 @@ impl Family for WeightDose {
 
     fn zh_name(&self) -> &'static str {
         "按体重或体表面积的剂量超限"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "药品说明书；GZ10000301005000 超说明书用量；医院处方点评管理规范（试行）2-5",
+            window: "同日",
+            text: "【{药品}】{按体重的剂量}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -9,8 +9,9 @@
 //! long-acting insulin), what acts on skin or eye, a switch from injection to mouth, drugs that share no day.
 
 use crate::drug::Form;
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::session::{Line, LineKind};
 
 use super::usage::is_same_drug;
@@ -36,6 +37,16 @@ impl Family for CatalogueClass {
 
     fn zh_name(&self) -> &'static str {
         "重复开药（同一目录分类）"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "GZ10000301006000 重复开药；医疗保障基金使用监督管理条例第十五条（重复开药）",
+            window: "同时在用",
+            text: "【{药品}】与{其他药品}同属{类别}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

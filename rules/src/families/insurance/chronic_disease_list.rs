@@ -8,9 +8,10 @@
 //! scheme and ordinary lines: each line is judged by its own mark, else by the visit's.
 
 use crate::facts::Group;
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::icd;
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `chronic_disease_list`.
@@ -28,6 +29,16 @@ impl Family for ChronicDiseaseList {
 
     fn zh_name(&self) -> &'static str {
         "超限定病种目录范围使用"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::SelfPay,
+            basis: "GZ10000101011000 超限定病种目录范围使用",
+            window: "本次",
+            text: "【{药品}】属{病种}用药，不在患者认定病种（{认定病种}）用药范围",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -11,8 +11,9 @@
 use rust_decimal::Decimal;
 
 use crate::facts::VisitKind;
-use crate::family::{Case, Family, Hit, Outcome};
+use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 use super::usage::{AtHome, is_excused};
@@ -33,6 +34,16 @@ impl Family for EarlyRefill {
 
     fn zh_name(&self) -> &'static str {
         "重复开药（余药未用完）"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "GZ10000301006000 重复开药；医疗保障基金使用监督管理条例第十五条（重复开药）",
+            window: "上次用药用完以前",
+            text: "【{药品}】上次{日期}开{天数}天，尚余{剩余}天（本院范围内）",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -12,9 +12,10 @@
 use jiff::ToSpan;
 
 use crate::facts::{Allergy, Diagnosis};
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::knowledge::Key;
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 
 use super::usage::past_since;
 
@@ -39,6 +40,16 @@ impl Family for FirstLine {
 
     fn zh_name(&self) -> &'static str {
         "药品限二线使用"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "GZ10000101005000 药品限二线使用",
+            window: "近180天",
+            text: "【{药品}】限二线使用，本院近{天数}天未见一线药物（{一线药物}）使用或不耐受记录",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -10,9 +10,10 @@
 
 use crate::facts::{Diagnosis, Group, LabResult};
 use crate::families::clinical::age::Range;
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::icd::{Diagnosed, is_in_any};
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `indication`.
@@ -37,6 +38,16 @@ impl Family for Indication {
 
     fn zh_name(&self) -> &'static str {
         "药品限适应症"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::SelfPay,
+            basis: "GZ10000101008000 药品限适应症；国家基本医疗保险药品目录限定支付范围",
+            window: "本次就诊",
+            text: "【{药品}】限{适应症}，本次诊断{诊断}不符合",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

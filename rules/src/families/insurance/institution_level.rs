@@ -11,8 +11,9 @@
 use jiff::ToSpan;
 
 use crate::facts::{Encounter, HospitalLevel, Title};
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 use super::usage::{is_same_drug, past_since};
@@ -62,6 +63,16 @@ impl Family for InstitutionLevel {
 
     fn zh_name(&self) -> &'static str {
         "药品限医疗机构级别"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::SelfPay,
+            basis: "GZ10000101012000 药品限医疗机构级别",
+            window: "本次",
+            text: "【{药品}】{原因}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

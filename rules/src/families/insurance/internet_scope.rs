@@ -9,8 +9,9 @@
 
 use crate::drug_kind::DrugKind;
 use crate::facts::VisitKind;
-use crate::family::{Case, Family, Hit, Outcome};
+use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `internet_scope`.
@@ -29,6 +30,16 @@ impl Family for InternetScope {
 
     fn zh_name(&self) -> &'static str {
         "超互联网医院药品支付范围"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Block,
+            basis: "智能监管规则（2025年版）管理类药品第47号；互联网诊疗管理办法（试行）第十九条；知识点第10批（2026-04-28）",
+            window: "本次",
+            text: "【{药品}】互联网诊疗不得开具{类别}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -16,9 +16,9 @@ use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
 
 use crate::facts::VisitKind;
-use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind, Parameters};
-use crate::rule::Severity;
+use crate::rule::{Action, Severity};
 use crate::session::{Line, LineKind};
 use crate::text::Text;
 use crate::window::Window;
@@ -47,6 +47,16 @@ impl Family for PaidCourse {
 
     fn zh_name(&self) -> &'static str {
         "药品限支付疗程"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::SelfPay,
+            basis: "GZ10000101010000 药品限支付疗程",
+            window: "支付疗程内",
+            text: "【{药品}】{范围}，超过支付上限{上限}天",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -8,8 +8,9 @@
 //! → pass, with a task to settle the recognition. A line that the patient pays alone → not judged.
 
 use crate::facts::Encounter;
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 
 /// The family `payer_kind`.
 pub struct PayerKind;
@@ -35,6 +36,16 @@ impl Family for PayerKind {
 
     fn zh_name(&self) -> &'static str {
         "药品限险种"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::SelfPay,
+            basis: "GZ10000101001000 药品限工伤保险；医疗保障基金使用监督管理条例第十五条",
+            window: "本次",
+            text: "【{药品}】仅限{险种}保险支付，{情形}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

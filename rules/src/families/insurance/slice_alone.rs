@@ -8,7 +8,8 @@
 //! written in two calls is judged with the lines of the first; lines without a number are one.
 
 use crate::drug_kind::DrugKind;
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
+use crate::rule::{Action, Severity};
 use crate::session::{ItemKind, Line};
 
 /// The family `slice_alone`.
@@ -21,6 +22,16 @@ impl Family for SliceAlone {
 
     fn zh_name(&self) -> &'static str {
         "中药饮片单方不予支付"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::SelfPay,
+            basis: "GZ10000101004000 中药饮片单方使用不予支付；国家基本医疗保险药品目录",
+            window: "同一处方",
+            text: "处方全部由单独使用不予支付的饮片组成：{饮片}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -6,7 +6,8 @@
 //! Example: 阿胶 10 g in a formula of twelve slices → hit. Only the part of the fund matters: a line
 //! that the patient pays alone is not judged.
 
-use crate::family::{Case, Family, Hit, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Outcome, Rows, Usual};
+use crate::rule::{Action, Severity};
 
 /// The family `slice_unpaid`.
 pub struct SliceUnpaid;
@@ -18,6 +19,16 @@ impl Family for SliceUnpaid {
 
     fn zh_name(&self) -> &'static str {
         "中药饮片单复方均不予支付"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::SelfPay,
+            basis: "GZ10000101003000 中药饮片单复方均不予支付；国家基本医疗保险药品目录",
+            window: "本次",
+            text: "【{饮片}】不纳入基金支付范围",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

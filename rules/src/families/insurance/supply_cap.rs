@@ -14,9 +14,10 @@ use rust_decimal::Decimal;
 use crate::dose::{days_supply, is_one_package};
 use crate::facts::VisitKind;
 use crate::families::lines::identity;
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::frequency::Frequency;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 use super::usage::{AtHome, is_excused};
@@ -46,6 +47,16 @@ impl Family for SupplyCap {
 
     fn zh_name(&self) -> &'static str {
         "药品限最大开药天数或数量"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "GZ10000101009000 药品限最大支付天数或开药量；医疗保障基金使用监督管理条例第十五条（超量开药）",
+            window: "本次，连同余药",
+            text: "【{药品}】本次{数量}，超过{上限}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

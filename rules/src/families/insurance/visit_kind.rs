@@ -8,8 +8,9 @@
 //! How a site marks observation and day care (日间) is mapped before the visit comes here.
 
 use crate::facts::VisitKind;
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 
 /// The family `visit_kind`.
 pub struct VisitKindLimit;
@@ -38,6 +39,16 @@ impl Family for VisitKindLimit {
 
     fn zh_name(&self) -> &'static str {
         "药品限就医方式"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::SelfPay,
+            basis: "智能监管规则（2025年版）政策类药品第13号 限就医方式",
+            window: "本次",
+            text: "【{药品}】限{范围}使用，本次为{就医方式}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -10,8 +10,9 @@
 
 use crate::drug::{Form, Tier};
 use crate::facts::{HospitalLevel, Title, VisitKind};
-use crate::family::{Case, Family, Hit, Outcome};
+use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `antimicrobial_tier`.
@@ -32,6 +33,16 @@ impl Family for AntimicrobialTier {
 
     fn zh_name(&self) -> &'static str {
         "抗菌药物分级管理"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Block,
+            basis: "抗菌药物临床应用管理办法（卫生部令第84号）第二十四条、第二十七条、第二十八条",
+            window: "本次",
+            text: "【{药品}】为{级别}抗菌药物，{原因}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -10,8 +10,9 @@
 
 use crate::age::{Age, BirthRange};
 use crate::facts::{Diagnosis, Group, Patient};
-use crate::family::{Case, Family, Hit, Outcome};
+use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 
 /// The family `completeness`.
 pub struct Completeness;
@@ -29,6 +30,16 @@ impl Family for Completeness {
 
     fn zh_name(&self) -> &'static str {
         "处方书写完整"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Confirm,
+            basis: "处方管理办法（卫生部令第53号）第六条；医院处方点评管理规范（试行）1-4、1-8、1-10",
+            window: "本次处方",
+            text: "{缺少或不规范的内容}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -15,10 +15,10 @@ use crate::dose::is_one_package;
 use crate::drug_kind::DrugKind;
 use crate::facts::VisitKind;
 use crate::families::lines::days_covered;
-use crate::family::{Case, Family, Hit, Outcome};
+use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::icd::Diagnosed;
 use crate::parameter::{Column, ColumnKind};
-use crate::rule::Severity;
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `long_prescription`.
@@ -50,6 +50,16 @@ impl Family for LongPrescription {
 
     fn zh_name(&self) -> &'static str {
         "长期处方"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "长期处方管理规范（试行）（国卫办医发〔2021〕17号）",
+            window: "本次处方",
+            text: "【{药品}】{原因}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

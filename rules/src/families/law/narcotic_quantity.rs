@@ -17,10 +17,11 @@ use crate::drug::Form;
 use crate::drug_kind::DrugKind;
 use crate::facts::{HospitalLevel, VisitKind};
 use crate::families::lines::{by_prescription, days_covered, identity, of_kinds, positions};
-use crate::family::{Case, Family, Hit, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Outcome, Rows, Usual};
 use crate::icd::Diagnosed;
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 use crate::unit::Dose;
 
@@ -59,6 +60,16 @@ impl Family for NarcoticQuantity {
 
     fn zh_name(&self) -> &'static str {
         "麻醉药品、第一类精神药品用量"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Block,
+            basis: "处方管理办法（卫生部令第53号）第二十三条至第二十六条",
+            window: "同日",
+            text: "【{药品}】{原因}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -8,9 +8,10 @@
 //! Example: 贝伐珠单抗 into the eye, entry and consent ticked → pass; no entry → hit.
 
 use crate::families::lines::identity;
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::icd::Diagnosed;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `off_label`.
@@ -31,6 +32,16 @@ impl Family for OffLabel {
 
     fn zh_name(&self) -> &'static str {
         "超说明书用药管理"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "医师法第二十九条",
+            window: "本次就诊",
+            text: "【{药品}】用于{用途}属超说明书用药，{要求}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

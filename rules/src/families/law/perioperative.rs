@@ -16,10 +16,11 @@ use rust_decimal::Decimal;
 use crate::drug::Form;
 use crate::drug_kind::DrugKind;
 use crate::facts::{CutClass, Surgery};
-use crate::family::{Case, Family, Hit, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Outcome, Rows, Usual};
 use crate::icd::Diagnosed;
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `perioperative`.
@@ -50,6 +51,16 @@ impl Family for Perioperative {
 
     fn zh_name(&self) -> &'static str {
         "围手术期抗菌药物预防性应用"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Silent,
+            basis: "抗菌药物临床应用指导原则（2015年版）",
+            window: "手术前后",
+            text: "【{药品}】{情形}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

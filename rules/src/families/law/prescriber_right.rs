@@ -13,8 +13,9 @@ use jiff::civil::Date;
 use crate::drug_kind::DrugKind;
 use crate::facts::{Group, Right, RightKind};
 use crate::families::lines::is_slice;
-use crate::family::{Case, Family, Hit, Outcome};
+use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `prescriber_right`.
@@ -56,6 +57,16 @@ impl Family for PrescriberRight {
 
     fn zh_name(&self) -> &'static str {
         "处方资格"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Block,
+            basis: "药品管理法；处方管理办法（卫生部令第53号）第十一条",
+            window: "本次",
+            text: "医师无{类别}处方权",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 
 use crate::facts::VisitKind;
 use crate::families::lines::{by_prescription, identity, is_slice, is_solvent, positions};
-use crate::family::{Case, Family, Hit, Outcome};
+use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
-use crate::rule::Severity;
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `prescription_count`.
@@ -34,6 +34,16 @@ impl Family for PrescriptionCount {
 
     fn zh_name(&self) -> &'static str {
         "处方药品数"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "处方管理办法（卫生部令第53号）第六条；医院处方点评管理规范（试行）1-5、1-11",
+            window: "本次处方",
+            text: "本处方{种数}种药品，每张处方不超过{上限}种",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -15,9 +15,10 @@ use crate::dose::{days_supply, is_one_package};
 use crate::drug_kind::DrugKind;
 use crate::facts::{Encounter, VisitKind};
 use crate::families::lines::by_prescription;
-use crate::family::{Case, Family, Hit, Outcome};
+use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::frequency::Frequency;
 use crate::parameter::{Column, ColumnKind, Parameters};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `prescription_days`.
@@ -41,6 +42,16 @@ impl Family for PrescriptionDays {
 
     fn zh_name(&self) -> &'static str {
         "处方用量"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "处方管理办法第十九条",
+            window: "本次处方",
+            text: "【{药品}】{天数}日用量，一般不超过{上限}日，请注明理由",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -13,8 +13,9 @@ use jiff::civil::{Date, DateTime};
 
 use crate::facts::VisitKind;
 use crate::families::lines::{by_prescription, day_zh, positions};
-use crate::family::{Case, Family, Hit, Outcome};
+use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `prescription_validity`.
@@ -32,6 +33,16 @@ impl Family for PrescriptionValidity {
 
     fn zh_name(&self) -> &'static str {
         "处方有效期"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Block,
+            basis: "处方管理办法（卫生部令第53号）第十八条",
+            window: "处方有效期",
+            text: "处方有效期至{日期}，{时间}发药时已过有效期",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

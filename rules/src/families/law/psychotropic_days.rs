@@ -12,8 +12,9 @@ use rust_decimal::Decimal;
 use crate::drug_kind::DrugKind;
 use crate::facts::VisitKind;
 use crate::families::lines::{days_covered, of_kinds};
-use crate::family::{Case, Family, Hit, Outcome};
+use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `psychotropic_days`.
@@ -31,6 +32,16 @@ impl Family for PsychotropicDays {
 
     fn zh_name(&self) -> &'static str {
         "第二类精神药品用量"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::High,
+            action: Action::Reason,
+            basis: "处方管理办法（卫生部令第53号）第二十三条",
+            window: "本次处方",
+            text: "【{药品}】{天数}日用量，第二类精神药品一般不超过{上限}日，请注明理由",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -15,8 +15,9 @@ use jiff::civil::DateTime;
 use crate::drug_kind::DrugKind;
 use crate::facts::{LabResult, SkinTest as TestResult};
 use crate::families::lines::of_kinds;
-use crate::family::{Case, Family, Hit, Outcome};
+use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 
 /// The family `skin_test`.
@@ -38,6 +39,16 @@ impl Family for SkinTest {
 
     fn zh_name(&self) -> &'static str {
         "皮试"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Block,
+            basis: "β内酰胺类抗菌药物皮肤试验指导原则（2021年版）；中华人民共和国药典临床用药须知",
+            window: "规则所定的停药时间",
+            text: "【{药品}】{皮试情形}",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

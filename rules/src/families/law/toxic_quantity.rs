@@ -14,8 +14,9 @@ use rust_decimal::Decimal;
 use crate::dose::total_of;
 use crate::drug_kind::DrugKind;
 use crate::families::lines::{by_prescription, of_kinds, positions};
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows};
+use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind};
+use crate::rule::{Action, Severity};
 use crate::session::Line;
 use crate::unit::Dose;
 
@@ -32,6 +33,16 @@ impl Family for ToxicQuantity {
 
     fn zh_name(&self) -> &'static str {
         "毒性药品用量"
+    }
+
+    fn usual(&self) -> Option<Usual> {
+        Some(Usual {
+            severity: Severity::Clear,
+            action: Action::Block,
+            basis: "医疗用毒性药品管理办法第九条",
+            window: "同一处方",
+            text: "【{药品}】共{总量}，为{天数}日极量（每日{极量}），不超过{上限}日极量",
+        })
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -8,7 +8,7 @@
 //! unknown, named; another drug → nothing.
 
 use crate::condition::{Condition, Sentence, Subject, Truth};
-use crate::family::{Case, Family, Hit, LooksAt, Outcome};
+use crate::family::{Case, Family, Hit, LooksAt, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::session::{Line, LineKind};
 
@@ -32,6 +32,11 @@ impl Family for Custom {
 
     fn zh_name(&self) -> &'static str {
         "自定义规则"
+    }
+
+    /// What the hospital makes of it is the hospital's to say.
+    fn usual(&self) -> Option<Usual> {
+        None
     }
 
     fn reads(&self) -> &'static [&'static str] {
