@@ -105,6 +105,8 @@ fn value(of: &DeValue<'_>) -> Value {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
+    use std::fmt::Write as _;
+
     use schemas::Files;
 
     use super::*;
@@ -180,7 +182,8 @@ mod tests {
                 }
             }
             files.insert(own::file_of(&format!("{no}.toml")), to_toml(&short).unwrap());
-            log += &format!("{no},2026-11-22T09:00:00,a,r,define,copy-{no},,,,file={no}.toml\n");
+            writeln!(log, "{no},2026-11-22T09:00:00,a,r,define,copy-{no},,,,file={no}.toml")
+                .unwrap();
             told.push(whole);
         }
         files.insert(log_of(own::PACK), log);

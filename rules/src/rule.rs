@@ -175,7 +175,7 @@ impl Rule {
         table.only(&KEYS, problems);
         let family = family(table, problems);
         let parameters = family.map(|family| parameters(table, family.parameters(), problems));
-        let usual = family.and_then(|family| family.usual());
+        let usual = family.and_then(Family::usual);
         let severity = match (table.get("severity"), usual) {
             (None, Some(usual)) => Some(usual.severity),
             _ => choice(table, "severity", &SEVERITIES, problems),
