@@ -92,7 +92,7 @@ impl Asked {
     }
 
     fn span(&self) -> Result<(DateTime, DateTime), NotDone> {
-        let span = moment(&self.from, 0)?.zip(moment(&self.to, 1)?);
+        let span = moment(self.from.as_deref(), 0)?.zip(moment(self.to.as_deref(), 1)?);
         span.ok_or_else(|| NotDone::Wrong("写明 from 和 to：YYYYMMDD 或 YYYYMMDDhhmmss".to_owned()))
     }
 

@@ -208,7 +208,7 @@ struct Asked {
 impl Asked {
     fn executions(&self, road: &Road) -> Result<Vec<Execution>, NotDone> {
         let (from, to): (Option<DateTime>, Option<DateTime>) =
-            (moment(&self.from, 0)?, moment(&self.to, 1)?);
+            (moment(self.from.as_deref(), 0)?, moment(self.to.as_deref(), 1)?);
         let mut all = book::executions(&road.outbox, self.plan.as_deref())?;
         all.retain(|it| {
             from.is_none_or(|from| it.started >= from)
@@ -269,8 +269,8 @@ async fn results(State(road): State<Arc<Road>>, Query(asked): Query<Asked>) -> R
 }
 
 /// A moment; a day is its beginning, and so many days on when it is meant as a whole.
-pub(super) fn moment(text: &Option<String>, days: i32) -> Result<Option<DateTime>, NotDone> {
-    let Some(text) = text.as_deref() else { return Ok(None) };
+pub(super) fn moment(text: Option<&str>, days: i32) -> Result<Option<DateTime>, NotDone> {
+    let Some(text) = text else { return Ok(None) };
     let day = || pipeline::moment(&format!("{text}000000"))?.checked_add(days.days()).ok();
     let at = pipeline::moment(text).or_else(day);
     at.map(Some)
