@@ -58,8 +58,11 @@ impl Table {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let rows = Value::from(std::mem::take(&mut self.waiting)).to_string();
-        self.carry_out(INSERT, &rows)
+        // A group of long messages may be more than one statement takes.
+        for rows in in_statements(std::mem::take(&mut self.waiting)) {
+            self.carry_out(INSERT, &rows)?;
+        }
+        Ok(())
     }
 
     /// Removes rows by the ids of their records.
@@ -84,6 +87,26 @@ impl Table {
         second
     }
 }
+
+/// Rows as parameters of statements, each a JSON array.
+fn in_statements(rows: Vec<Value>) -> Vec<String> {
+    let mut statements: Vec<String> = Vec::new();
+    for row in rows {
+        let row = row.to_string();
+        match statements.last_mut() {
+            Some(last) if last.len() + row.len() < STATEMENT_BYTES => {
+                last.push(',');
+                last.push_str(&row);
+            }
+            _ => statements.push(format!("[{row}")),
+        }
+    }
+    statements.iter_mut().for_each(|it| it.push(']'));
+    statements
+}
+
+/// Far below the gigabyte that PostgreSQL takes as one value.
+const STATEMENT_BYTES: usize = 8 << 20;
 
 const TABLE: &str = "
     set client_min_messages = warning;
@@ -111,3 +134,23 @@ const INSERT: &str = "
 
 const REMOVE: &str = "delete from his_record where record_id in
     (select json_array_elements_text($1::json))";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_rows_are_several_statements_and_none_is_left_out() {
+        check(&[1, 1], &[2]);
+        check(&[STATEMENT_BYTES / 2, STATEMENT_BYTES / 2, 1], &[1, 2]);
+        check(&[2 * STATEMENT_BYTES, 1], &[1, 1]);
+    }
+
+    #[track_caller]
+    fn check(row_bytes: &[usize], rows_by_statement: &[usize]) {
+        let rows = row_bytes.iter().map(|it| json!({ "doc": "x".repeat(*it) })).collect();
+        let statements = in_statements(rows);
+        let rows = |it: &String| serde_json::from_str::<Vec<Value>>(it).map_or(0, |it| it.len());
+        assert_eq!(statements.iter().map(rows).collect::<Vec<_>>(), rows_by_statement);
+    }
+}

@@ -1,5 +1,7 @@
 //! Takes a message apart into records, each of them proved to be one or refused with the reason.
 
+mod storable;
+
 use std::borrow::Cow;
 
 use serde::Deserialize;
@@ -74,6 +76,9 @@ impl Refusal {
 
 /// The records of a message. A message that contradicts itself is refused as a whole.
 pub(super) fn split<'a>(incoming: &Incoming<'a>) -> Vec<Result<Record<'a>, Refusal>> {
+    if let Err(reason) = storable::is_name("x-agent or x-epoch", [incoming.agent, incoming.epoch]) {
+        return vec![Err(Refusal::of_bytes(incoming.body, reason, incoming.seq))];
+    }
     if !incoming.lines {
         return vec![single(incoming)];
     }
@@ -83,7 +88,7 @@ pub(super) fn split<'a>(incoming: &Incoming<'a>) -> Vec<Result<Record<'a>, Refus
         let reason = format!("the message says {count} records and has {}", lines.len());
         return vec![Err(Refusal::of_bytes(incoming.body, reason, None))];
     }
-    let mut records: Vec<_> = lines.into_iter().map(read).collect();
+    let mut records: Vec<_> = lines.into_iter().map(arrived).collect();
     if let Some(Ok(first)) = records.first()
         && incoming.seq.is_some_and(|seq| seq != first.seq)
     {
@@ -94,7 +99,7 @@ pub(super) fn split<'a>(incoming: &Incoming<'a>) -> Vec<Result<Record<'a>, Refus
 }
 
 fn single<'a>(incoming: &Incoming<'a>) -> Result<Record<'a>, Refusal> {
-    let record = read(incoming.body)?;
+    let record = arrived(incoming.body)?;
     if incoming.seq.is_some_and(|seq| seq != record.seq) {
         return Err(Refusal::of(&record, contradiction("x-seq", record.seq)));
     }
@@ -104,7 +109,21 @@ fn single<'a>(incoming: &Incoming<'a>) -> Result<Record<'a>, Refusal> {
     Ok(record)
 }
 
-/// One record's JSON.
+/// One record's JSON, as it may be taken in: whatever the records are stored in has to take it, too, or
+/// the one that cannot be stored would hold up all behind it.
+fn arrived(line: &[u8]) -> Result<Record<'_>, Refusal> {
+    let record = read(line)?;
+    match storable::check(&record) {
+        Ok(()) => Ok(record),
+        Err(reason) => {
+            // No agent counts so far: what it says is no number that others could be missing from.
+            let seq = Some(record.seq).filter(|it| i64::try_from(*it).is_ok());
+            Err(Refusal { seq, ..Refusal::of(&record, reason) })
+        }
+    }
+}
+
+/// One record's JSON, as it lies in a file.
 pub(super) fn read(line: &[u8]) -> Result<Record<'_>, Refusal> {
     let refuse = |reason: String| Refusal::of_bytes(line, reason, None);
     let text = std::str::from_utf8(line).map_err(|error| refuse(format!("not UTF-8: {error}")))?;

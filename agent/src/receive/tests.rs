@@ -49,6 +49,35 @@ fn what_is_no_record_is_refused_with_the_reason() {
     refused(b"", "not a record");
 }
 
+/// One record that a database takes in no form would hold up all that come behind it.
+#[test]
+fn what_no_database_takes_is_refused_and_what_came_with_it_is_not() {
+    let odd = |more: &str, elements: &str| {
+        format!(r#"{{"record_id":"r1","seq":1,"entity":"rx"{more},"elements":{elements}}}"#)
+    };
+    refused(odd(r#","channel":"a\u0000b""#, "{}").as_bytes(), "holds U+0000");
+    refused(odd(r#","received_at":"2026\u0000""#, "{}").as_bytes(), "holds U+0000");
+    refused(odd("", r#"{"a":["x\u0000"]}"#).as_bytes(), "a text holds U+0000");
+    refused(odd("", r#"{"a\u0000":1}"#).as_bytes(), "a text holds U+0000");
+    refused(odd("", r#"{"a":"\ud800"}"#).as_bytes(), "hex escape");
+    let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(5_000), "]".repeat(5_000));
+    refused(odd("", &deep).as_bytes(), "recursion limit");
+    let long = format!(r#","channel":"{}""#, "x".repeat(3_000));
+    refused(odd(&long, "{}").as_bytes(), "longer than 255 bytes");
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(folder.path(), None, &accept_all).unwrap();
+    // An escaped backslash before `u0000` is six characters, and no NUL.
+    let sound = odd(r#","channel":"his""#, r#"{"a":"\\u0000","b":1.50,"c":"\ud83d\ude00"}"#);
+    desk.take(&message(1, &sound));
+    let large = sound.replace("\"seq\":1", "\"seq\":9223372036854775808").replace("r1", "r2");
+    desk.take(&Incoming { seq: None, ..message(1, &large) });
+    let other = record(2, "rx");
+    desk.take(&Incoming { agent: "a\0b", ..message(2, &other) });
+    let told = tell(&desk.close().unwrap());
+    assert_eq!(told, "3 received, 1 distinct, 0 doubles, 2 rejected, gaps");
+}
+
 #[test]
 fn a_refused_record_is_no_gap_and_is_refused_once() {
     let folder = tempfile::tempdir().unwrap();
