@@ -16,6 +16,7 @@
 //! | `leaf`, `page`, `sums` | a record, a page, its sums: the same on both sides |
 //! | `question` | what both sides say to each other |
 //! | `follow`, `keeper` | our account, kept up as records are confirmed |
+//! | `days` | where the records of a day lie that are not confirmed yet |
 //! | `book` | the platform's account, made of what lies on its disk |
 //! | `compare` | names what is not the same |
 //! | `ask` | brings questions to the platform: over the broker, or by a file that was carried |
@@ -30,6 +31,7 @@ mod ask;
 pub(crate) mod book;
 mod compare;
 mod daily;
+mod days;
 mod fetch;
 mod follow;
 mod his;
@@ -51,6 +53,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(crate) use self::daily::keep_daily;
+use self::days::Days;
 pub(crate) use self::fetch::fetch_totals;
 pub(crate) use self::keeper::keep;
 use self::results::Results;
@@ -73,6 +76,7 @@ struct Opened {
     folder: PathBuf,
     key: SigningKey,
     results: Results,
+    days: Mutex<Days>,
     /// Held by whoever follows.
     turn: Mutex<()>,
     /// Held by whoever reconciles: two at a time would repair each other's repairs.
@@ -85,8 +89,8 @@ impl Accounts {
         let folder = config.outbox.dir.with_file_name("statements");
         let key = SigningKey::open(&config.outbox.dir.with_file_name("signing.key"))?;
         let (turn, running) = (Mutex::default(), tokio::sync::Mutex::default());
-        let results = Results::open(&folder)?;
-        let opened = Opened { outbox, folder, key, results, turn, running };
+        let (results, days) = (Results::open(&folder)?, Mutex::default());
+        let opened = Opened { outbox, folder, key, results, days, turn, running };
         opened.take_up().map_err(io::Error::other)?;
         drop(self.opened.set(opened));
         Ok(())
@@ -122,6 +126,11 @@ impl Opened {
     fn turn(&self) -> MutexGuard<'_, ()> {
         // What panicked meanwhile wrote nothing.
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn days(&self) -> MutexGuard<'_, Days> {
+        // What panicked meanwhile looked at a stretch without noting it, and it is looked at again.
+        self.days.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -51,6 +51,11 @@ impl Outbox {
         Ok(Some(format::read_kept(&content).to_vec()))
     }
 
+    /// Whether there are rows from one key on and below another, damaged or not.
+    pub fn has_entered(&self, [from, end]: [&[u8]; 2]) -> Result<bool, StoreError> {
+        self.shared.store()?.has_any(Family::Account, from, end)
+    }
+
     /// Shows the rows from one key on and below another; of a damaged one, nothing.
     pub fn walk_account(
         &self,

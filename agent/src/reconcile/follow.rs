@@ -333,24 +333,39 @@ impl Opened {
         Ok(row.try_into().map_or(0, u32::from_be_bytes))
     }
 
+    /// Whether anything came on a day, confirmed or not. Costs no more than a look at what is new
+    /// since the last time.
+    pub(super) fn has_account(&self, day: u32) -> Result<bool, StoreError> {
+        // What waits first: a record that is entered meanwhile is then in its page.
+        if self.where_waiting(day)?.is_some() {
+            return Ok(true);
+        }
+        let [from, _] = stretch(day, b'g');
+        let [_, end] = stretch(day, b'x');
+        self.outbox.has_entered([&from, &end])
+    }
+
     /// A day as it stands at one moment: what is entered, what is not, and where the border is.
     pub(super) fn snapshot(&self, day: u32) -> Result<Snapshot, StoreError> {
         self.catch_up()?;
+        // Found before the turn is taken: what comes behind is found in little time.
+        self.where_waiting(day)?;
         let _turn = self.turn();
         let reached = self.reached()?;
         Ok(Snapshot { pages: self.pages(day)?, waiting: self.waiting(day, &reached)?, reached })
     }
 
-    /// Whether anything came on a day.
-    pub(super) fn has_account(&self, day: u32) -> Result<bool, StoreError> {
-        let snapshot = self.snapshot(day)?;
-        Ok(!(snapshot.pages.is_empty() && snapshot.waiting.is_empty()))
+    /// Between which numbers the records of a day lie that are accepted and not entered yet.
+    fn where_waiting(&self, day: u32) -> Result<Option<[u64; 2]>, StoreError> {
+        self.days().look(&self.outbox, self.reached()?.next)?;
+        Ok(self.days().of(day))
     }
 
     /// Records of a day that are accepted and not entered yet, by page.
     fn waiting(&self, day: u32, reached: &Reached) -> Result<Waiting, StoreError> {
         let mut waiting = Waiting::new();
-        let (mut from, end) = (reached.next, self.outbox.next_seq());
+        let Some([first, last]) = self.where_waiting(day)? else { return Ok(waiting) };
+        let (mut from, end) = (first.max(reached.next), last.saturating_add(1));
         while from < end {
             // Behind one that waits a million may be entered.
             if let Some(behind) = reached.beyond.end_of(from) {
@@ -445,24 +460,4 @@ const REACHED: &[u8] = FOLLOWED;
 const BEYOND: &[u8] = &[0, 0, 0, 0, b'b'];
 const FORGOTTEN: &[u8] = &[0, 0, 0, 0, b'f'];
 /// One change stays small enough not to hold up the outbox's own.
-const RECORDS_AT_ONCE: usize = 1_000;
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-impl Opened {
-    /// Loses rows, as a block that is gone would.
-    pub(super) fn lose(&self, what: &str) {
-        let mut changes = Vec::new();
-        for (word, letter) in [("page", b'g'), ("range", b'r')] {
-            let [from, end] = stretch(20_261_122, letter);
-            let mut first = None;
-            let take = |key: &[u8], _: Option<&[u8]>| first = first.take().or(Some(key.to_vec()));
-            self.outbox.walk_account([&from, &end], take).unwrap();
-            changes.extend(first.filter(|_| what.ends_with(word)).map(Change::Remove));
-        }
-        if what.starts_with("place") {
-            changes.push(Change::Remove(REACHED.to_vec()));
-        }
-        self.outbox.enter(&changes).unwrap();
-    }
-}
+pub(super) const RECORDS_AT_ONCE: usize = 1_000;
