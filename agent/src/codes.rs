@@ -52,6 +52,7 @@ codes! {
     "F112" "平台要求暂停发送（内存或磁盘告警）" "the platform has asked us to pause: low on memory or disk" "请平台清理内存或磁盘；记录照收照存，告警解除后自动继续"
     "F113" "平台的队列不是仲裁队列" "the platform's queue is no quorum queue" "经典队列确认时可能还没有落盘，平台断电会丢已确认的消息；请平台改建仲裁队列（x-queue-type=quorum）"
     "F114" "证书将在 30 天内过期" "a certificate expires within 30 days" "到期前更换；status 里的 certificate_until 是到期时间"
+    "F115" "平台队列的类型没有核对" "the type of the platform's queue is not checked" "在 [forward] 写 expect_queue = 队列名，并请平台给本院用户这个队列的 configure 权限；或请平台确认它是仲裁队列。原因见 /readyz 的 notices。不影响收发"
     "F201" "消息被退回：没有队列接收这个路由键" "returned: no queue takes this routing key" "请平台把队列绑定到交换机；记录保留并按间隔重试"
     "F202" "消息队列没有接收（nack）" "the broker did not accept it (nack)" "多为队列已满且设为拒收；请平台处理，记录保留并重试"
     "F203" "消息队列因这一条消息关闭了信道" "the broker closed the channel over this one message" "多为超过平台的消息大小上限；其余记录照常送；poison = park 时这一条记入死信，本通路继续，请平台调大上限后用 messages replay 重发，或请 HIS 重送；block 时保留并重试，本通路等它"

@@ -35,6 +35,7 @@ pub mod files;
 pub mod options;
 pub mod parcel;
 mod poison;
+mod queue_kind;
 mod renewal;
 mod scout;
 mod shift;

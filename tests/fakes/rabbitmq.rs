@@ -159,6 +159,14 @@ impl RabbitMq {
         self.node.await_registration(queue);
     }
 
+    /// Declares a classic queue.
+    pub fn declare_classic(&self, queue: &str) {
+        self.on_channel(async |channel| {
+            let options = QueueDeclareOptions::durable();
+            channel.queue_declare(queue.into(), options, FieldTable::default()).await
+        });
+    }
+
     /// Puts a message into a queue, as it was taken or altered since.
     pub fn put(&self, queue: &str, message: &Taken) {
         self.on_channel(async |channel| {

@@ -31,6 +31,7 @@ mod parked;
 mod postgres;
 mod quality;
 mod query;
+mod queue_kind;
 mod rabbitmq;
 mod reconcile;
 mod refusals;

@@ -41,6 +41,7 @@ fn amqp(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> AmqpOptions {
     amqp.exchange = section.text("exchange", to).unwrap_or(amqp.exchange);
     amqp.declare = section.switch("declare", amqp.declare, to);
     amqp.queue = section.text("queue", to).unwrap_or(amqp.queue);
+    amqp.expect_queue = section.text("expect_queue", to);
     amqp.window_messages_max = section.size("window", 256, 1..=10_000, to);
     amqp.confirm_timeout = section.duration("confirm_timeout_ms", 30_000, 1_000..=600_000, to);
     amqp.batch = one_of(section, "batch", [("auto", true), ("off", false)], to);

@@ -45,6 +45,7 @@ use super::certificate::{holds_until, pem_holds_until};
 use super::error::{BrokerError, Confirm};
 use super::options::{APP_ID, Access, AmqpOptions};
 use super::parcel::{JSON, Parcel};
+use super::queue_kind::QueueKind;
 use super::renewal::Renewal;
 use super::socket::SocketEnd;
 use super::unanswered::{Reply, Unanswered};
@@ -128,12 +129,15 @@ impl Broker for Rabbit {
 
     async fn connect(&mut self) -> Result<Publisher, BrokerError> {
         let link = Link::open(&self.options.access, self.turn).await?;
-        let classic = declare(&link, &self.options).await?;
+        let kind = match (&self.options.expect_queue, self.options.declare) {
+            (_, true) => declare(&link, &self.options).await?,
+            (Some(queue), false) => look_at_queue(&link, queue).await?,
+            (None, false) => QueueKind::unnamed(),
+        };
         let exchange: ShortString = self.options.exchange.as_str().into();
         let channel = fresh_channel(&link.connection, exchange.clone()).await?;
         let events = Box::pin(link.connection.events_listener());
-        let mut sayings = VecDeque::new();
-        sayings.push_back(Heard::Notice(CLASSIC, classic));
+        let mut sayings = VecDeque::from(kind.heard());
         sayings.extend(link.holds_until.map(Heard::CertificateUntil));
         Ok(Publisher {
             link,
@@ -163,31 +167,47 @@ async fn fresh_channel(
     Ok(channel)
 }
 
-/// Declares what is wanted. Gives what there is to say about the queue.
-async fn declare(link: &Link, options: &AmqpOptions) -> Result<Option<String>, BrokerError> {
-    if !options.declare {
-        return Ok(None);
-    }
+/// Declares what is wanted. Gives what the queue turned out to be.
+async fn declare(link: &Link, options: &AmqpOptions) -> Result<QueueKind, BrokerError> {
     let channel = link.channel().await?;
     let exchange = ExchangeDeclareOptions { durable: true, ..Default::default() };
     let (name, queue): (ShortString, ShortString) =
         (options.exchange.as_str().into(), options.queue.as_str().into());
     let none = FieldTable::default;
     channel.exchange_declare(name.clone(), ExchangeKind::Topic, exchange, none()).await?;
-    let durable = QueueDeclareOptions { durable: true, ..Default::default() };
-    let declared = channel.queue_declare(queue.clone(), durable, quorum()).await;
+    let declared = declare_quorum(&channel, queue.clone()).await;
     // The queue is there and is another kind: the broker closes the channel and says so.
-    let (channel, classic) = match declared.map_err(BrokerError::from) {
-        Ok(_) => (channel, None),
-        Err(BrokerError::ChannelClosed { reply_text, .. })
-            if reply_text.contains("x-queue-type") =>
-        {
-            (link.channel().await?, Some(format!("queue {queue} is no quorum queue: {reply_text}")))
-        }
-        Err(error) => return Err(error),
+    let refused = declared.clone();
+    let (channel, kind) = match QueueKind::of(&options.queue, declared)? {
+        QueueKind::Unchecked(_) => return Err(refused.err().unwrap_or_else(|| ended("no queue"))),
+        QueueKind::Quorum => (channel, QueueKind::Quorum),
+        other => (link.channel().await?, other),
     };
     channel.queue_bind(queue, name, "#".into(), QueueBindOptions::default(), none()).await?;
-    Ok(classic)
+    Ok(kind)
+}
+
+/// What a queue of the platform is. Looked for first, since declaring it would make a missing one. One
+/// that does not answer is no reason not to send.
+async fn look_at_queue(link: &Link, queue: &str) -> Result<QueueKind, BrokerError> {
+    let looking = async {
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        let channel = link.channel().await?;
+        channel.queue_declare(queue.into(), passive, FieldTable::default()).await?;
+        declare_quorum(&channel, queue.into()).await
+    };
+    match timeout(LOOK_MAX, looking).await {
+        Ok(looked) => QueueKind::of(queue, looked),
+        Err(_) => Ok(QueueKind::Unchecked(format!("queue {queue} did not answer"))),
+    }
+}
+
+async fn declare_quorum(channel: &Channel, queue: ShortString) -> Result<(), BrokerError> {
+    let durable = QueueDeclareOptions { durable: true, ..Default::default() };
+    timeout(QUEUE_MAX, channel.queue_declare(queue, durable, quorum()))
+        .await
+        .map_err(|_| BrokerError::silent("the queue has no leader, it seems", QUEUE_MAX))??;
+    Ok(())
 }
 
 /// Quorum queues sync before they confirm; a classic queue may confirm what a power cut takes.
@@ -494,11 +514,8 @@ impl Consumer {
         queue: &str,
     ) -> Result<(), BrokerError> {
         let link = Link::open(access, turn).await?;
-        let durable = QueueDeclareOptions { durable: true, ..Default::default() };
         let channel = link.channel().await?;
-        timeout(QUEUE_MAX, channel.queue_declare(queue.into(), durable, quorum()))
-            .await
-            .map_err(|_| BrokerError::silent("the queue has no leader, it seems", QUEUE_MAX))??;
+        declare_quorum(&channel, queue.into()).await?;
         link.close().await;
         Ok(())
     }
@@ -629,8 +646,6 @@ fn pulse() -> Interval {
     pulse
 }
 
-/// The queue is no quorum queue.
-const CLASSIC: &str = "F113";
 const PERSISTENT: u8 = 2;
 const REPLY_SUCCESS: u16 = 200;
 /// lapin keeps 64 frames' worth of buffers for each connection; its default would be 8 MiB.
@@ -643,6 +658,8 @@ const LETTER_MAX: Duration = Duration::from_secs(30);
 /// A queue that answers at all answers at once; a bound below that of connecting, so that it is told
 /// which of the two it was.
 const QUEUE_MAX: Duration = Duration::from_secs(10);
+/// How long a look at the platform's queue may take.
+const LOOK_MAX: Duration = Duration::from_secs(4);
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
 /// How often the state of an idle connection is looked at.
 const PULSE: Duration = Duration::from_secs(1);

@@ -14,6 +14,8 @@ pub struct AmqpOptions {
     pub declare: bool,
     /// The queue to declare; used with `declare` only.
     pub queue: String,
+    /// The platform's queue, to be looked at whether it syncs before it confirms.
+    pub expect_queue: Option<String>,
     /// Messages that may be unanswered at once.
     pub window_messages_max: usize,
     /// Whether records may share a message under backlog.
@@ -79,6 +81,7 @@ impl AmqpOptions {
             exchange: "his.records".to_owned(),
             declare: false,
             queue: "his.records".to_owned(),
+            expect_queue: None,
             window_messages_max: 256,
             batch: true,
             confirm_timeout: Duration::from_secs(30),

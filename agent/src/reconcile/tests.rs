@@ -67,7 +67,6 @@ async fn a_damaged_row_marks_its_day_and_holds_nothing_up() {
     assert!(error.to_string().contains("20261122"), "{error}");
 }
 
-<<<<<<< HEAD
 /// One waits, for a day perhaps: those behind it are accounted for, each once, over kills too.
 #[tokio::test]
 async fn what_is_confirmed_behind_one_that_waits_is_entered() {
@@ -163,7 +162,7 @@ async fn what_is_ours_is_entered_and_what_is_not_stays_unknown() {
     opened.catch_up().unwrap();
     assert_eq!(count(&opened, 20_261_122), 2, "and not once more");
     assert_eq!(opened.enter_ours(20_261_121, ours.clone()).unwrap(), ours, "of another day");
-=======
+
 /// Whether a day has anything is asked every few seconds, of a week of days, whatever waits.
 #[tokio::test]
 async fn what_waits_is_looked_at_once_for_all_days() {
@@ -185,12 +184,10 @@ async fn what_waits_is_looked_at_once_for_all_days() {
         snapshot.waiting.values().map(|(count, _)| count).sum::<u64>()
     };
     assert_eq!([20_261_119, 20_261_120, 20_261_122].map(waiting), [0, 2, 2]);
-    // What is confirmed out of order waits until all before it is.
     opened.outbox.settle(&[5, 6, 7, 8]).unwrap();
     assert_eq!([20_261_120, 20_261_122].map(waiting), [0, 0]);
     assert!(asked(20_261_120) && !asked(20_261_121));
     assert_eq!(opened.days().looked_at, 4);
->>>>>>> 9b6a9ac (Look at each record that waits once, for all days that may have to be compared)
 }
 
 #[test]
@@ -245,16 +242,10 @@ fn open(folder: &Path) -> (Opened, WriterHandle) {
     let (outbox, writer) = Outbox::open(&folder.join("outbox"), &options).unwrap();
     let key = SigningKey::open(&folder.join("signing.key")).unwrap();
     let (turn, running) = (Mutex::default(), tokio::sync::Mutex::default());
-<<<<<<< HEAD
-    let results = Results::open(&folder.join("statements")).unwrap();
-    let opened = Opened { outbox, folder: folder.join("statements"), key, results, turn, running };
-    opened.take_up().unwrap();
-=======
     let folder = folder.join("statements");
     let (results, days) = (Results::open(&folder).unwrap(), Mutex::default());
     let opened = Opened { outbox, folder, key, results, days, turn, running };
-    opened.outbox.account_from(opened.reached().unwrap().next);
->>>>>>> 9b6a9ac (Look at each record that waits once, for all days that may have to be compared)
+    opened.take_up().unwrap();
     (opened, writer)
 }
 
