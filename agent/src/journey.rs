@@ -23,10 +23,12 @@
 //! | `mask` | a message with its values hidden |
 //! | `letters`, `causes` | dead letters: send on, edited or not; discard; how many of what cause |
 //! | `replay`, `ranges` | delivered records once more; which of them |
+//! | `carry` | the task that carries replays out |
 //! | `repair` | the same for what the platform was found to lack |
 //! | `routes` | what operators may ask |
 
 mod attempts;
+mod carry;
 mod causes;
 mod fold;
 mod forecast;
@@ -46,11 +48,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+pub(crate) use self::carry::carry_out;
 use self::causes::Causes;
 pub(crate) use self::keeper::keep;
 pub(crate) use self::mask::text as masked_text;
 pub(crate) use self::repair::send_again;
-pub(crate) use self::replay::carry_out;
 use crate::config::Config;
 use crate::outbox::Outbox;
 use crate::patient_key::PatientKey;

@@ -6,27 +6,23 @@
 //! revision arrive behind a newer one, `x-revision` tells the platform which of them counts.
 //!
 //! What is wanted is kept as a row with how far it has come, so that a crash only sends what was on
-//! its way once more. One replay goes at a time, at a pace that leaves the road to what is new.
+//! its way once more. One replay goes at a time, at a pace that leaves the road to what is new; one
+//! whose records do not arrive makes way for the others, and has its turn again after them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
-use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::list::Found;
 use super::query::{Asked, Query};
 use super::ranges::{self, RANGES_INSIDE, Range};
-use super::{Opened, Subject, keeper, letters::Said, rows};
+use super::{Opened, Subject, letters::Said, rows};
 use crate::clock;
-use crate::config::ForwardConfig;
 use crate::envelope::Envelope;
-use crate::forward::files;
-use crate::intake::Road;
-use crate::outbox::{Change, StoreError, blocking};
+use crate::outbox::{Change, StoreError};
 
 /// What is to go out once more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,8 +47,8 @@ pub(super) struct Replay {
     pub(super) number: u64,
     /// When it began, `YYYYMMDDhhmmss`.
     at: String,
-    wanted: Wanted,
-    state: Progress,
+    pub(super) wanted: Wanted,
+    pub(super) state: Progress,
     /// The numbers of the records, in their order; where these are many, rows of their own have them.
     ranges: Vec<Range>,
     /// Whether rows of their own have them.
@@ -60,20 +56,20 @@ pub(super) struct Replay {
     /// How many ids were named, once the ids themselves are not needed any more.
     named: usize,
     /// All below have arrived.
-    next_seq: u64,
+    pub(super) next_seq: u64,
     records: u64,
-    arrived: u64,
+    pub(super) arrived: u64,
     /// Left out since a later revision counts.
     superseded: u64,
     /// Not there any more.
-    gone: u64,
+    pub(super) gone: u64,
     /// Not delivered yet: they go out by themselves.
     waiting: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Progress {
+pub(super) enum Progress {
     #[default]
     Running,
     Done,
@@ -271,6 +267,23 @@ impl Opened {
         Ok(running.map(|it| it.next_seq).min())
     }
 
+    /// The replay whose turn it is after this one.
+    pub(super) fn running_after(&self, number: u64) -> Result<Option<Replay>, StoreError> {
+        let mut running: Vec<Replay> = self.replays()?;
+        running.retain(|it| it.state == Progress::Running);
+        let next = running.iter().position(|it| it.number > number).unwrap_or(0);
+        Ok(running.into_iter().nth(next))
+    }
+
+    pub(super) fn is_running(&self, number: u64) -> Result<bool, StoreError> {
+        Ok(self.replay(number)?.is_some_and(|it| it.state == Progress::Running))
+    }
+
+    fn replay(&self, number: u64) -> Result<Option<Replay>, StoreError> {
+        let row = self.outbox.noted(&rows::replay(number))?;
+        Ok(row.and_then(|it| serde_json::from_slice(&it).ok()))
+    }
+
     /// A replay's row is read and written as one.
     fn replaying(&self) -> MutexGuard<'_, ()> {
         self.replaying.lock().unwrap_or_else(PoisonError::into_inner)
@@ -291,7 +304,7 @@ impl Opened {
     }
 
     /// The next records of a replay, so many at most.
-    fn next_of(&self, replay: &Replay, at_most: usize) -> Result<Vec<u64>, StoreError> {
+    pub(super) fn next_of(&self, replay: &Replay, at_most: usize) -> Result<Vec<u64>, StoreError> {
         if replay.apart {
             return self.apart_from(replay.number, replay.next_seq, at_most);
         }
@@ -299,11 +312,9 @@ impl Opened {
     }
 
     /// Notes how far a replay is, unless somebody has stopped it.
-    fn went_on(&self, replay: &Replay) -> Result<bool, StoreError> {
+    pub(super) fn went_on(&self, replay: &Replay) -> Result<bool, StoreError> {
         let _alone = self.replaying();
-        let row = self.outbox.noted(&rows::replay(replay.number))?;
-        let now: Option<Replay> = row.and_then(|it| serde_json::from_slice(&it).ok());
-        if now.is_none_or(|it| it.state == Progress::Stopped) {
+        if self.replay(replay.number)?.is_none_or(|it| it.state == Progress::Stopped) {
             return Ok(false);
         }
         self.keep_replay(replay, false)?;
@@ -321,135 +332,9 @@ fn narrow(found: &mut Found, id: &str) {
     }
 }
 
-/// Carries replays out, one at a time, until told to stop.
-pub(crate) async fn carry_out(road: Arc<Road>, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        let looking = Arc::clone(&road);
-        let next = blocking(move || {
-            let Some(opened) = looking.journeys.opened() else { return Ok(None) };
-            Ok(opened.replays()?.into_iter().find(|it| it.state == Progress::Running))
-        });
-        match next.await {
-            Ok(Some(replay)) => run(&road, replay, &stop).await,
-            Ok(None) | Err(StoreError::Stopped) => {}
-            Err(error) => tracing::error!(%error, "replays cannot be read"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
-    }
-}
-
-async fn run(road: &Arc<Road>, mut replay: Replay, stop: &CancellationToken) {
-    let rate = usize::try_from(replay.wanted.rate.unwrap_or(RATE)).unwrap_or(1).max(1);
-    let at_once = rate.div_ceil(TICKS_A_SECOND).min(IN_HAND_MAX);
-    loop {
-        let (chunk, sent) = match send_next(road, &replay, at_once).await {
-            Ok((chunk, _)) if chunk.is_empty() => break,
-            Ok(sent) => sent,
-            Err(error) => {
-                tracing::error!(%error, number = replay.number, "a replay cannot go on");
-                return;
-            }
-        };
-        let pause = Duration::from_micros(chunk.len() as u64 * 1_000_000 / rate as u64);
-        if stopped_within(stop, pause).await || !arrived(road, &chunk, stop).await {
-            return; // it goes on from here at the next start
-        }
-        replay.arrived += sent;
-        replay.gone += (chunk.len() as u64).saturating_sub(sent);
-        replay.next_seq = chunk.last().map_or(replay.next_seq, |it| it.saturating_add(1));
-        if !went_on(road, &replay).await {
-            return;
-        }
-    }
-    replay.state = Progress::Done;
-    if went_on(road, &replay).await {
-        let Replay { number, arrived, gone, .. } = replay;
-        tracing::info!(number, arrived, gone, "a replay is done");
-    }
-}
-
-async fn went_on(road: &Arc<Road>, replay: &Replay) -> bool {
-    let (road, replay) = (Arc::clone(road), replay.clone());
-    let noted =
-        blocking(move || road.journeys.opened().map_or(Ok(false), |it| it.went_on(&replay)));
-    noted.await.unwrap_or(false)
-}
-
-/// Hands the next records over; gives their numbers, and how many of them are still there.
-async fn send_next(
-    road: &Arc<Road>,
-    replay: &Replay,
-    at_most: usize,
-) -> Result<(Vec<u64>, u64), StoreError> {
-    let (reading, of) = (Arc::clone(road), replay.clone());
-    let next = blocking(move || {
-        reading.journeys.opened().map_or(Ok(Vec::new()), |it| it.next_of(&of, at_most))
-    });
-    let chunk = next.await?;
-    let sent = if chunk.is_empty() { 0 } else { send(road, &chunk).await? };
-    Ok((chunk, sent))
-}
-
-/// Hands over those records that are still there: to the forwarder, or into files of their own where
-/// there is no broker. Says how many.
-async fn send(road: &Arc<Road>, seqs: &[u64]) -> Result<u64, StoreError> {
-    let (reading, seqs) = (Arc::clone(road), seqs.to_vec());
-    let envelopes = blocking(move || {
-        let mut found = Vec::with_capacity(seqs.len());
-        for seq in seqs {
-            found.extend(reading.outbox.record(seq)?);
-        }
-        Ok(found)
-    });
-    let envelopes = envelopes.await?;
-    let handed = envelopes.len() as u64;
-    match &road.config.forward {
-        ForwardConfig::Amqp(_) => road.outbox.offer_again(envelopes),
-        ForwardConfig::Files { dir } => {
-            let (dir, agent) = (dir.clone(), road.config.hospital.code.clone());
-            let epoch = road.outbox.epoch().to_owned();
-            let write = move || {
-                files::write_again(&dir, &agent, &epoch, keeper::now_ms(), &envelopes).map_err(
-                    |error| StoreError::Failed {
-                        operation: "write a replay",
-                        cause: error.to_string(),
-                    },
-                )
-            };
-            blocking(write).await?;
-        }
-    }
-    Ok(handed)
-}
-
-/// Waits until the forwarder has brought all of these over. False when told to stop before.
-async fn arrived(road: &Road, seqs: &[u64], stop: &CancellationToken) -> bool {
-    loop {
-        let open = road.outbox.open_again();
-        if !seqs.iter().any(|seq| open.contains(seq)) {
-            return true;
-        }
-        if stopped_within(stop, CONFIRM_LOOK).await {
-            return false;
-        }
-    }
-}
-
-async fn stopped_within(stop: &CancellationToken, pause: Duration) -> bool {
-    tokio::time::timeout(pause, stop.cancelled()).await.is_ok()
-}
-
 /// Records a second: a tenth of what a broker takes, so that what is new hardly notices.
-const RATE: u32 = 200;
+pub(super) const RATE: u32 = 200;
 /// One replay has so many records at most: what it means is held in memory while it is planned.
 const RECORDS_MAX: usize = 1_000_000;
-const TICKS_A_SECOND: usize = 5;
-/// Records handed over before those before them have arrived.
-const IN_HAND_MAX: usize = 256;
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-const CONFIRM_LOOK: Duration = Duration::from_millis(20);
 /// Replays that are remembered.
 const REPLAYS_KEPT: u64 = 100;
