@@ -105,6 +105,7 @@ mod blocking;
 mod carve;
 mod changes;
 mod command;
+mod copies;
 pub mod doctor;
 mod error;
 mod format;
@@ -145,6 +146,7 @@ pub use self::aside::Fate;
 pub(crate) use self::blocking::blocking;
 pub use self::changes::Change;
 use self::command::{Append, Command, Unreadable};
+pub use self::copies::Copies;
 pub use self::error::StoreError;
 pub use self::journey::{Kept, Place};
 pub(crate) use self::journey::{day_and_letter, day_of, id_bytes, ms_of};
@@ -390,8 +392,10 @@ impl Outbox {
         self.wait_for(sent?).await
     }
 
-    /// Keeps a message that could not go on. Resolves after the disk has synced.
-    pub async fn bury(&self, letter: DeadLetter) -> Result<(), StoreError> {
+    /// Keeps a message that could not go on, or counts it to the letter of the same bytes that were
+    /// refused before for the same cause. Gives the id of the first of these messages. Resolves after
+    /// the disk has synced the letter.
+    pub async fn bury(&self, letter: DeadLetter) -> Result<String, StoreError> {
         self.shared.room.admit()?;
         let answer = self.ask(|answer| Command::Bury(Box::new(letter), answer))?;
         self.wait_for(answer).await

@@ -240,24 +240,26 @@ impl Message {
         let dialect = self.dialect_of(channel, &refusal);
         let voice = Voice { dialect, ..self.voice(road, channel, refusal.reading.as_ref()) };
         // An empty body is a health probe more often than a message: there is nothing to keep.
+        let mut first_id = self.id.clone();
         let is_empty = self.bytes.iter().all(u8::is_ascii_whitespace);
         let is_kept = self.again && is_buried(road, &self.id);
         if !is_empty && !is_kept {
-            if let Err(error) =
-                road.outbox.bury(refusal.letter(&channel.name, &self.inbound(road))).await
-            {
-                return self.not_stored(channel, &error, &voice);
+            match road.outbox.bury(refusal.letter(&channel.name, &self.inbound(road))).await {
+                Ok(id) => first_id = id,
+                Err(error) => return self.not_stored(channel, &error, &voice),
             }
             tracing::warn!(
-                message_id = self.id, channel = %channel.name, stage = %refusal.stage,
+                message_id = self.id, first_id, channel = %channel.name, stage = %refusal.stage,
                 code = refusal.code, bytes = self.bytes.len(), reason = refusal.log,
                 "message refused"
             );
         }
+        // As with a resend of what was accepted: under the first id there is something to be found.
+        let voice = Voice { message_id: &first_id, ..voice };
         self.count(road, channel, Outcome::Refused(refusal.code), &refusal.observed);
         metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => "refused").increment(1);
         let fault = Fault::unacceptable(refusal.status(), refusal.code, refusal.message.clone());
-        voice.say(Answer::findings(&fault, &refusal.findings).about(&self.id))
+        voice.say(Answer::findings(&fault, &refusal.findings).about(&first_id))
     }
 
     fn voice<'v>(

@@ -85,7 +85,7 @@ pub(super) async fn receive(
                 .bury(letter.unwrap_or_else(|| empty_letter(&refusal, &head, channel)))
                 .await
             {
-                Ok(()) => refused(road, channel, &head, &refusal, &observed, spool.bytes),
+                Ok(_) => refused(road, channel, &head, &refusal, &observed, spool.bytes),
                 Err(error) => not_stored(channel, &head, &error),
             }
         }

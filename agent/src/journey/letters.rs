@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Opened, keeper, rows};
 use crate::envelope::{DeadLetter, Original, Receipt, Stage, Submission};
 use crate::intake::{self, Road};
-use crate::outbox::{Change, StoreError, blocking};
+use crate::outbox::{Change, Copies, StoreError, blocking};
 use crate::pipeline::{self, Accepted, Inbound, Parked, Verdict};
 use crate::sets::Channel;
 
@@ -54,7 +54,9 @@ pub(super) struct Closed {
     pub(super) cause: String,
     pub(super) findings: String,
     pub(super) content_type: Option<String>,
-    /// The bytes as they came.
+    /// How many bytes came, whether they are kept or not.
+    pub(super) bytes: usize,
+    /// The bytes as they came; of what was discarded while the disk was short of room, none.
     #[serde(skip)]
     pub(super) raw: Bytes,
     /// The bytes it was sent on with, if they are others.
@@ -94,9 +96,15 @@ impl Closed {
             cause: letter.reason.clone(),
             findings: letter.detail.clone(),
             content_type: letter.content_type.clone(),
+            bytes: letter.raw.len(),
             raw: Bytes::copy_from_slice(&letter.raw),
             edited,
         }
+    }
+
+    /// Without the bytes: discarding is to make room, and must not take some first.
+    fn without_bytes(self) -> Closed {
+        Closed { raw: Bytes::new(), ..self }
     }
 
     /// Length of the JSON, length of the first bytes, and all three.
@@ -138,8 +146,8 @@ impl Closed {
             "state": "discarded", "letter": self.number, "message_id": self.message_id,
             "received_at": self.received_at, "channel": self.channel, "stage": self.stage,
             "code": self.code, "cause": self.cause, "decision": self.decision, "at": self.at,
-            "by": self.said.by, "reason": self.said.reason, "bytes": self.raw.len(),
-            "edited": !self.edited.is_empty(),
+            "by": self.said.by, "reason": self.said.reason,
+            "bytes": self.bytes.max(self.raw.len()), "edited": !self.edited.is_empty(),
         })
     }
 
@@ -184,24 +192,32 @@ impl Opened {
         if let Some(letter) = self.outbox.dead_letter(number)? {
             return Ok(Some(letter.message_id).filter(|it| !it.is_empty()));
         }
-        let closed = self.closed_since(0)?.into_iter().rfind(|it| it.number == number);
-        Ok(closed.map(|it| it.message_id).filter(|it| !it.is_empty()))
+        let mut found = None;
+        self.each_closed_since(0, |closed| {
+            if closed.number == number {
+                found = Some(closed.message_id);
+            }
+        })?;
+        Ok(found.filter(|it| !it.is_empty()))
     }
 
-    /// Letters that were decided about from a day on.
-    pub(super) fn closed_since(&self, day: u32) -> Result<Vec<Closed>, StoreError> {
-        let mut found = Vec::new();
+    /// Shows letters that were decided about from a day on.
+    pub(super) fn each_closed_since(
+        &self,
+        day: u32,
+        mut show: impl FnMut(Closed),
+    ) -> Result<(), StoreError> {
         let today = rows::today();
         // An id that is none of ours has no day worth looking at.
         let first = if day > today { today } else { day.max(self.since()?.unwrap_or(today)) };
         for day in first..=today {
             let [from, end] = rows::closed_on(day);
             self.outbox.walk_journey([&from, &end], |_, row| {
-                found.extend(Closed::from_bytes(row));
+                Closed::from_bytes(row).into_iter().for_each(&mut show);
                 std::ops::ControlFlow::Continue(())
             })?;
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Discards letters. Gives how many there were.
@@ -211,6 +227,8 @@ impl Opened {
         for number in numbers {
             if let Some(letter) = self.letter(*number).await? {
                 let closed = Closed::of(*number, &letter, said, Decision::Discarded, Bytes::new());
+                let has_room = self.outbox.room().accepting;
+                let closed = if has_room { closed } else { closed.without_bytes() };
                 gone += u64::from(self.close(closed).await?);
             }
         }
@@ -365,7 +383,7 @@ pub(super) fn original(letter: &DeadLetter) -> Original {
 }
 
 /// One line of a list.
-pub(super) fn told(number: u64, letter: &DeadLetter) -> Value {
+pub(super) fn told(number: u64, letter: &DeadLetter, copies: Option<&Copies>) -> Value {
     let mut told = json!({
         "state": "dead", "letter": number, "message_id": letter.message_id,
         "received_at": letter.received_at, "channel": letter.channel,
@@ -377,6 +395,11 @@ pub(super) fn told(number: u64, letter: &DeadLetter) -> Value {
     let numbers = ["first_seq", "last_seq"].map(|it| detail.pointer(&format!("/0/{it}")).cloned());
     if let ([Some(first), Some(last)], Some(members)) = (numbers, told.as_object_mut()) {
         members.extend([("first_seq".to_owned(), first), ("last_seq".to_owned(), last)]);
+    }
+    if let (Some(copies), Some(members)) = (copies.filter(|it| it.times > 1), told.as_object_mut())
+    {
+        members.insert("times".to_owned(), copies.times.into());
+        members.insert("last_at".to_owned(), copies.last_at.clone().into());
     }
     told
 }
@@ -405,6 +428,7 @@ mod tests {
             decision: Decision::Retried,
             said: Said { by: "信息科".to_owned(), reason: "补了性别".to_owned() },
             code: "V203".to_owned(),
+            bytes: 7,
             raw: Bytes::from_static(b"\xff\x00<a/>"),
             edited: Bytes::from_static(b"<a>1</a>"),
             ..Closed::default()

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::query::{Query, State};
 use super::rows::{self, Row};
 use super::{Opened, Subject};
+use crate::envelope::DeadLetter;
 use crate::forward::ForwardState;
-use crate::outbox::StoreError;
+use crate::outbox::{Copies, StoreError};
 
 /// A message that gave records, with the number of the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +32,13 @@ impl Opened {
     /// time (damage to the store) is told in any case, behind them.
     pub(super) fn list(&self, query: &Query, forward: &ForwardState) -> Result<Value, StoreError> {
         self.catch_up()?;
-        let mut told = self.waiting(query)?;
-        let dead = self.dead(query)?;
-        let causes = counted(dead.iter().filter_map(|it| it.get("code")?.as_str()));
-        let causes = json!(causes);
-        told.extend(dead);
-        told.extend(self.closed(query)?);
+        let mut causes = BTreeMap::new();
+        let waiting = self.waiting(query)?;
+        let dead = self.dead(query, &mut causes)?;
+        let closed = self.closed(query)?;
+        let passed_over = waiting.passed_over + dead.passed_over + closed.passed_over;
+        let mut told: Vec<Value> =
+            [waiting, dead, closed].into_iter().flat_map(|it| it.found).collect();
         let mut has_older = false;
         if query.wants_records() {
             let read_to = forward.read_to();
@@ -46,6 +48,7 @@ impl Opened {
             told.extend(found.iter().map(|it| told_of(it, self.state_of(it, read_to))));
         }
         let (messages, more) = latest(told, query.limit);
+        let more = more + passed_over;
         Ok(json!({
             "messages": messages, "more": more, "has_older": has_older || more > 0, "causes": causes,
         }))
@@ -92,15 +95,12 @@ impl Opened {
         read_to: u64,
         at_most: usize,
     ) -> Result<VecDeque<Found>, StoreError> {
-        let mut last = VecDeque::new();
+        let mut last = Last::of(at_most);
         self.each_of_day(query, day, read_to, |it| {
-            last.push_back(it);
-            if last.len() > at_most {
-                last.pop_front();
-            }
+            last.push(it);
             ControlFlow::Continue(())
         })?;
-        Ok(last)
+        Ok(last.found)
     }
 
     fn each_of_day(
@@ -199,8 +199,8 @@ impl Opened {
         }
     }
 
-    fn waiting(&self, query: &Query) -> Result<Vec<Value>, StoreError> {
-        let (mut told, mut after) = (Vec::new(), 0);
+    fn waiting(&self, query: &Query) -> Result<Last<Value>, StoreError> {
+        let (mut told, mut after) = (Last::of(query.limit), 0);
         if !query.wants(State::Parked)
             || query.asked.patient.is_some()
             || query.asked.code.is_some()
@@ -236,37 +236,69 @@ impl Opened {
         }
     }
 
-    fn dead(&self, query: &Query) -> Result<Vec<Value>, StoreError> {
-        let (mut told, mut after) = (Vec::new(), 0);
+    /// Dead letters; and how many there are of each cause, listed or not.
+    fn dead(
+        &self,
+        query: &Query,
+        causes: &mut BTreeMap<String, u64>,
+    ) -> Result<Last<Value>, StoreError> {
+        let (mut told, mut after) = (Last::of(query.limit), 0);
         if !query.wants(State::Dead) || query.asks_of_records() {
             return Ok(told);
         }
+        // What was lost has no time that it could be too old by.
+        let mut timeless = Vec::new();
         loop {
             let chunk = self.outbox.dead_letters(after, CHUNK)?;
-            let Some((last, _)) = chunk.last() else { return Ok(told) };
+            let Some((last, _)) = chunk.last() else { break };
             after = *last;
-            let wanted = chunk.into_iter().filter(|(_, it)| query.wants_letter(it));
-            told.extend(wanted.map(|(number, it)| super::letters::told(number, &it)));
+            for (number, letter) in chunk {
+                let copies = self.outbox.copies(number, &letter)?;
+                if query.wants_letter(&letter, copies.as_ref()) {
+                    *causes.entry(letter.code.clone()).or_default() += 1;
+                    let it = super::letters::told(number, &letter, copies.as_ref());
+                    if letter.received_at.is_empty() { timeless.push(it) } else { told.push(it) }
+                }
+            }
         }
+        told.found.extend(timeless);
+        Ok(told)
     }
 
-    fn closed(&self, query: &Query) -> Result<Vec<Value>, StoreError> {
-        let mut told = Vec::new();
+    fn closed(&self, query: &Query) -> Result<Last<Value>, StoreError> {
+        let mut told = Last::of(query.limit);
         if !query.wants(State::Discarded) || query.asks_of_records() {
             return Ok(told);
         }
         // Decided on a later day, perhaps, than the message came.
-        for day in query.days[0]..=rows::today() {
-            let [from, end] = rows::closed_on(day);
-            self.outbox.walk_journey([&from, &end], |_, row| {
-                let closed = super::letters::Closed::from_bytes(row);
-                told.extend(
-                    closed.filter(|it| query.wants_letter(&it.letter())).map(|it| it.told()),
-                );
-                ControlFlow::Continue(())
-            })?;
-        }
+        self.each_closed_since(query.days[0], |it| {
+            if query.wants_letter(&it.letter(), None) {
+                told.push(it.told());
+            }
+        })?;
         Ok(told)
+    }
+}
+
+/// The last of many, in their order.
+struct Last<T> {
+    at_most: usize,
+    /// How many were before them.
+    passed_over: usize,
+    found: VecDeque<T>,
+}
+
+impl<T> Last<T> {
+    const fn of(at_most: usize) -> Last<T> {
+        Last { at_most, passed_over: 0, found: VecDeque::new() }
+    }
+
+    fn push(&mut self, it: T) {
+        self.found.push_back(it);
+        if self.found.len() > self.at_most {
+            self.found.pop_front();
+            self.passed_over += 1;
+        }
     }
 }
 
@@ -284,11 +316,14 @@ fn latest(told: Vec<Value>, limit: usize) -> (Vec<Value>, usize) {
 }
 
 impl Query {
-    /// Damage to the store has no time of its own: it is always told.
-    pub(super) fn wants_letter(&self, letter: &crate::envelope::DeadLetter) -> bool {
+    /// Damage to the store has no time of its own: it is always told. What came again counts by its
+    /// last time, too.
+    pub(super) fn wants_letter(&self, letter: &DeadLetter, copies: Option<&Copies>) -> bool {
         let timeless = letter.received_at.is_empty() && self.asked.channel.is_none();
         let of_cause = self.asked.code.as_deref().is_none_or(|it| it == letter.code);
-        of_cause && (timeless || self.fits(&letter.received_at, &letter.channel))
+        let times = [Some(&letter.received_at), copies.map(|it| &it.last_at)];
+        let in_time = times.into_iter().flatten().any(|it| self.fits(it, &letter.channel));
+        of_cause && (timeless || in_time)
     }
 }
 

@@ -112,7 +112,8 @@ impl Decide {
         let numbers = with(road, move |_, opened| {
             let mut numbers = Vec::new();
             opened.each_letter(|number, letter| {
-                if query.wants_letter(&letter) {
+                let copies = opened.outbox.copies(number, &letter).ok().flatten();
+                if query.wants_letter(&letter, copies.as_ref()) {
                     numbers.push(number);
                 }
             })?;

@@ -178,7 +178,8 @@ impl Shown {
                     State::Dead,
                     (&letter.message_id, &letter.received_at, &letter.channel),
                 );
-                let mut it = letters::told(number, &letter);
+                let copies = opened.outbox.copies(number, &letter).ok().flatten();
+                let mut it = letters::told(number, &letter, copies.as_ref());
                 let raw = self.raw(road, &letter.channel, &letters::original(&letter));
                 let detail: Value = serde_json::from_str(&letter.detail).unwrap_or_default();
                 if let Some(members) = it.as_object_mut() {
@@ -187,13 +188,13 @@ impl Shown {
                 told.push(it);
             }
         })?;
-        for closed in opened.closed_since(rows::day_of_id(message_id))? {
+        opened.each_closed_since(rows::day_of_id(message_id), |closed| {
             if Some(closed.number) == wanted || same(&closed.message_id, message_id) {
                 let (id, at, channel) = (&closed.message_id, &closed.received_at, &closed.channel);
                 head(stages, State::Discarded, (id, at, channel));
                 told.push(closed.versions(|it| self.raw(road, &closed.channel, it)));
             }
-        }
+        })?;
         if !told.is_empty() {
             stages.insert("letters".to_owned(), Value::from(told));
         }

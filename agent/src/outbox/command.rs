@@ -14,10 +14,10 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) enum Command {
     /// Store a message's records.
     Append(Box<Append>, Answer<Receipt>),
-    /// Keep a dead letter.
-    Bury(Box<DeadLetter>, Answer<()>),
+    /// Keep a dead letter; answered with the id of the message that it is found under.
+    Bury(Box<DeadLetter>, Answer<String>),
     /// Keep a dead letter about a record of this number, which leaves the queue.
-    Refuse(u64, Box<DeadLetter>, Answer<()>),
+    Refuse(u64, Box<DeadLetter>, Answer<String>),
     /// Remove a dead letter.
     Discard(u64, Answer<bool>),
     /// Carry out what was decided about parked messages.
@@ -99,6 +99,7 @@ impl Work {
 #[derive(Default)]
 pub(super) struct Done {
     pub(super) receipts: Vec<Receipt>,
+    pub(super) letters: Vec<String>,
     pub(super) discarded: Vec<bool>,
 }
 
@@ -107,7 +108,8 @@ pub(super) struct Done {
 #[derive(Default)]
 pub(super) struct Waiting {
     appends: Vec<Answer<Receipt>>,
-    /// Who gave dead letters or decisions.
+    letters: Vec<Answer<String>>,
+    /// Who gave decisions.
     others: Vec<Answer<()>>,
     discards: Vec<Answer<bool>>,
 }
@@ -122,12 +124,12 @@ impl Waiting {
             }
             Command::Bury(letter, answer) => {
                 work.letters.push(*letter);
-                self.others.push(answer);
+                self.letters.push(answer);
             }
             Command::Refuse(seq, letter, answer) => {
                 work.refused.push(seq);
                 work.letters.push(*letter);
-                self.others.push(answer);
+                self.letters.push(answer);
             }
             Command::Release(releases, answer) => {
                 work.releases.extend(releases);
@@ -149,6 +151,9 @@ impl Waiting {
         for (answer, receipt) in self.appends.into_iter().zip(done.receipts) {
             tell(answer, Ok(receipt));
         }
+        for (answer, id) in self.letters.into_iter().zip(done.letters) {
+            tell(answer, Ok(id));
+        }
         for answer in self.others {
             tell(answer, Ok(()));
         }
@@ -160,6 +165,9 @@ impl Waiting {
     /// It is not known to be on disk.
     pub(super) fn fail(self, error: &StoreError) {
         for answer in self.appends {
+            tell(answer, Err(error.clone()));
+        }
+        for answer in self.letters {
             tell(answer, Err(error.clone()));
         }
         for answer in self.others {

@@ -27,6 +27,7 @@
 //!         records n, then each: record_id 16 bytes, entity, key, lane: text;
 //!         unknown n, then each: map, code, element: text; raw: length n and bytes
 //! shelf, journey   the bytes its owner gave, as they are
+//!         journey of day 0, letter L: number n, times n, first_id, last_id, last_at: text
 //! raw     content_type: 0, or 1 and text; reading: text; length n; deflated bytes: length n and bytes
 //! ```
 //!
@@ -51,6 +52,7 @@ pub(super) use self::bytes::{Content, Damage, Plain, SEALED};
 pub(super) use self::keyring::{Keyring, Wrapped};
 pub(super) use self::parked::{parked, read_parked};
 pub(super) use self::raw::{raw, read_raw};
+use super::copies::Copies;
 use crate::envelope::{DeadLetter, Stage, Sum};
 
 /// The version of the store as a whole. A store of a newer one is refused.
@@ -223,6 +225,28 @@ pub(super) fn read_letter(mut content: Content<'_>) -> Result<DeadLetter, Damage
         detail: content.text()?.to_owned(),
         content_type: content.option()?,
         raw: content.blob()?.to_vec(),
+    })
+}
+
+/// The content to store for how often a refused message came.
+pub(super) fn copies(copies: &Copies) -> Plain {
+    let mut out = Plain::with_capacity(160);
+    out.number(copies.number);
+    out.number(copies.times);
+    for text in [&copies.first_id, &copies.last_id, &copies.last_at] {
+        out.text(text);
+    }
+    out
+}
+
+/// Reads what [`copies`] wrote.
+pub(super) fn read_copies(mut content: Content<'_>) -> Result<Copies, Damage> {
+    Ok(Copies {
+        number: content.number()?,
+        times: content.number()?,
+        first_id: content.text()?.to_owned(),
+        last_id: content.text()?.to_owned(),
+        last_at: content.text()?.to_owned(),
     })
 }
 

@@ -148,6 +148,31 @@ fn dead_letters_stay_until_they_are_discarded() {
     );
 }
 
+/// A HIS whose program sends the same refused bytes fifty times a second must not fill the disk.
+#[test]
+fn what_is_refused_again_is_counted_to_its_letter() {
+    check(
+        "refuse 1501 <a/> x; refuse 1502 <a/> x; refuse 1503 <a/> y; refuse 1504 <b/> x; refuse 1505 <a/> x; \
+         letters; copies; reopen; refuse 1506 <a/> x; refuse 1506 <a/> x; copies; \
+         discard 1; refuse 1507 <a/> x; refuse 1508 <a/> x; copies; status",
+        "1501
+         1501
+         1503
+         1504
+         1501
+         1 x; 2 y; 3 x
+         1 3 times, last 1505 at 20261122101505; 2 1 times, last 1503 at 20261122101503; 3 1 times, last 1504 at 20261122101504
+         1501
+         1501
+         1 4 times, last 1506 at 20261122101506; 2 1 times, last 1503 at 20261122101503; 3 1 times, last 1504 at 20261122101504
+         discarded
+         1507
+         1507
+         2 1 times, last 1503 at 20261122101503; 3 1 times, last 1504 at 20261122101504; 4 2 times, last 1508 at 20261122101508
+         waiting 0, cursor 1, next 1, letters 3",
+    );
+}
+
 #[test]
 fn an_envelope_carries_all_of_its_record() {
     let mut house = House::new();
@@ -252,9 +277,21 @@ impl House {
             }
             ["refuse", seq] => {
                 let (outbox, seq) = (self.outbox(), seq.parse().unwrap());
-                self.runtime.block_on(outbox.refuse(seq, letter_with("F203"))).unwrap();
+                let about = DeadLetter { stage: Stage::Forward, ..letter_with("F203") };
+                self.runtime.block_on(outbox.refuse(seq, about)).unwrap();
                 None
             }
+            // A message that was refused: its id, its bytes, why.
+            ["refuse", message, raw, reason] => {
+                let letter = DeadLetter {
+                    message_id: (*message).to_owned(),
+                    received_at: format!("2026112210{message}"),
+                    raw: raw.as_bytes().to_vec(),
+                    ..letter_with(reason)
+                };
+                Some(self.runtime.block_on(self.outbox().bury(letter)).unwrap())
+            }
+            ["copies"] => Some(copies_text(&self.outbox())),
             ["discard", id] => {
                 let id = id.parse().unwrap();
                 let there = self.runtime.block_on(self.outbox().discard_dead_letter(id)).unwrap();
@@ -344,6 +381,15 @@ fn letters_text(outbox: &Outbox) -> String {
     }
     let texts: Vec<String> = letters.iter().map(|(id, it)| format!("{id} {}", it.reason)).collect();
     texts.join("; ")
+}
+
+fn copies_text(outbox: &Outbox) -> String {
+    let letters = outbox.dead_letters(0, 99).unwrap();
+    let text = |(id, letter): &(u64, DeadLetter)| match outbox.copies(*id, letter).unwrap() {
+        Some(it) => format!("{id} {} times, last {} at {}", it.times, it.last_id, it.last_at),
+        None => format!("{id} uncounted"),
+    };
+    letters.iter().map(text).collect::<Vec<_>>().join("; ")
 }
 
 fn status_text(outbox: &Outbox) -> String {

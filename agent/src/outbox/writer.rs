@@ -30,6 +30,7 @@ use uuid::Uuid;
 use super::accept;
 use super::aside::Fate;
 use super::command::{Append, Command, Done, Raw, Releasing, Waiting, Work};
+use super::copies::Copies;
 use super::format;
 use super::parked::Index;
 use super::seen::{Finding, Identity, Seen};
@@ -102,6 +103,8 @@ struct Group<'a> {
     done: Done,
     /// What this group has parked: it is not on disk yet, and the same bytes may come again.
     parked: HashMap<u64, ParkedMessage>,
+    /// The same for messages that were refused.
+    copies: HashMap<Vec<u8>, Copies>,
     /// Stretches that get a dead letter, and are settled once that is written.
     aside: Vec<(u64, u64, Fate)>,
     /// What is settled above the cursor, if this group writes it down.
@@ -228,6 +231,7 @@ impl Writer {
             durability: Durability::Buffered,
             done: Done::default(),
             parked: HashMap::new(),
+            copies: HashMap::new(),
             aside: Vec::new(),
             early: None,
             floor: None,
@@ -247,7 +251,7 @@ impl Writer {
         self.sweep_early(&mut group, reclaim)?;
         self.note_early(&mut group, last);
         self.save_lanes(&mut group.batch);
-        let Group { batch, durability, done, floor, aside, early, swept, parked: _ } = group;
+        let Group { batch, durability, done, floor, aside, early, swept, .. } = group;
         if !batch.is_empty() {
             batch.write(durability)?;
         }

@@ -64,6 +64,9 @@ fn message(it: &Value) -> String {
     }
     if let Some(letter) = it.get("letter") {
         rest.push(format!("D{letter} {} {}", text(it, "code"), text(it, "cause")));
+        if let Some(times) = it.get("times") {
+            rest.push(format!("收到 {times} 次，最近 {}", text(it, "last_at")));
+        }
         if let (Some(first), Some(last)) = (it.get("first_seq"), it.get("last_seq")) {
             rest.push(format!("编号 {first} 至 {last}"));
         }

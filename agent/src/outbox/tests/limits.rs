@@ -15,6 +15,7 @@ fn who_is_told_stored_was_synced_and_nobody_else_pays_for_a_sync() {
     check_writes("append m1 a=1; append m2 a=1", [1, 0]);
     check_writes("append m1 a=1; append m2 a=2", [2, 0]);
     check_writes("bury x; discard 1; discard 1", [3, 0]);
+    check_writes("refuse 1 a x; refuse 2 a x; refuse 3 a x", [1, 2]);
     check_writes("park m1 qd a=1; park m2 qd a=1; append m3 b=1", [2, 0]);
     check_writes("park m1 qd a=1; release 1 accept a=1; release 1 accept a=1", [2, 0]);
     check_writes("park m1 qd a=1; release 1 refuse; append m2 b=1", [3, 0]);

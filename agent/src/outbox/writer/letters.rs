@@ -1,9 +1,11 @@
-//! The writer's part of dead letters: each gets a number of its own and stays until it is discarded.
+//! The writer's part of dead letters: each gets a number of its own and stays until it is discarded. A
+//! refused message that comes again is counted to the letter it has.
 
 use std::collections::BTreeSet;
 
 use super::super::aside::Fate;
 use super::super::command::Work;
+use super::super::copies::{self, Copies};
 use super::super::store::Family;
 use super::super::{LETTERS, StoreError, format, letters};
 use super::{Durability, Group, Writer};
@@ -18,6 +20,8 @@ impl Writer {
         if letters.is_empty() && discards.is_empty() && unreadable.is_empty() {
             return Ok(());
         }
+        let before = self.at.next_letter;
+        let asks = !discards.is_empty() || !refused.is_empty();
         for stretch in unreadable {
             // Settled in the same batch as the letter, so that it is reported once.
             group.aside.push((stretch.first_seq, stretch.end_seq, Fate::Lost));
@@ -30,15 +34,60 @@ impl Writer {
             }
         }
         for letter in letters {
-            self.bury(group, &letter);
+            let id = self.keep_letter(group, letter)?;
+            group.done.letters.push(id);
         }
         let mut gone = BTreeSet::new();
         for id in discards {
             let there = gone.insert(id) && self.discard(group, id)?;
             group.done.discarded.push(there);
         }
-        self.note_letters(group);
+        if self.at.next_letter > before || asks {
+            self.note_letters(group);
+        }
         Ok(())
+    }
+
+    /// Buries a letter, or counts it to the one that its message has. Gives the id of the first message:
+    /// under that it is found.
+    fn keep_letter(
+        &mut self,
+        group: &mut Group<'_>,
+        letter: DeadLetter,
+    ) -> Result<String, StoreError> {
+        if !copies::is_told(&letter) {
+            self.bury(group, &letter);
+            return Ok(letter.message_id);
+        }
+        let key = copies::key(&letter);
+        let known = match self.known(group, &key)? {
+            Some(mut known) => {
+                known.count(&letter);
+                known
+            }
+            None => {
+                let new = Copies::first(self.at.next_letter, &letter);
+                self.bury(group, &letter);
+                new
+            }
+        };
+        // A count is no promise, and waits for no disk: its letter is there.
+        group.batch.seal(Family::Journey, &key, format::copies(&known));
+        let id = known.first_id.clone();
+        group.copies.insert(key, known);
+        Ok(id)
+    }
+
+    /// What there is of a message, in this group or on disk. A letter that was mended away since, or
+    /// got another number, is none.
+    fn known(&self, group: &Group<'_>, key: &[u8]) -> Result<Option<Copies>, StoreError> {
+        if let Some(known) = group.copies.get(key) {
+            return Ok(Some(known.clone()));
+        }
+        let Some(known) = copies::read(&self.store, key)? else { return Ok(None) };
+        let value = self.store.get(Family::Dead, &known.number.to_be_bytes())?;
+        let letter = value.map(|it| letters::open(&self.store, known.number, &it));
+        Ok(letter.is_some_and(|it| it.message_id == known.first_id).then_some(known))
     }
 
     /// Puts the figures into the batch.
@@ -57,8 +106,10 @@ impl Writer {
 
     fn discard(&mut self, group: &mut Group<'_>, id: u64) -> Result<bool, StoreError> {
         let key = id.to_be_bytes();
-        if self.store.get(Family::Dead, &key)?.is_none() {
-            return Ok(false);
+        let Some(value) = self.store.get(Family::Dead, &key)? else { return Ok(false) };
+        let count = copies::key(&letters::open(&self.store, id, &value));
+        if copies::read(&self.store, &count)?.is_some_and(|it| it.number == id) {
+            group.batch.delete(Family::Journey, &count);
         }
         group.batch.delete(Family::Dead, &key);
         self.at.letters = self.at.letters.saturating_sub(1);
