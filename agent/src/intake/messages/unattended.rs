@@ -151,7 +151,7 @@ pub(in super::super) async fn bury_row(
         raw: row.bytes.to_vec(),
         content_type: Some(JSON.to_owned()),
     };
-    road.outbox.bury(letter).await
+    road.outbox.bury(letter).await.map(drop)
 }
 
 const JSON: &str = "application/json; charset=utf-8";
