@@ -461,3 +461,23 @@ const BEYOND: &[u8] = &[0, 0, 0, 0, b'b'];
 const FORGOTTEN: &[u8] = &[0, 0, 0, 0, b'f'];
 /// One change stays small enough not to hold up the outbox's own.
 pub(super) const RECORDS_AT_ONCE: usize = 1_000;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+impl Opened {
+    /// Loses rows, as a block that is gone would.
+    pub(super) fn lose(&self, what: &str) {
+        let mut changes = Vec::new();
+        for (word, letter) in [("page", b'g'), ("range", b'r')] {
+            let [from, end] = stretch(20_261_122, letter);
+            let mut first = None;
+            let take = |key: &[u8], _: Option<&[u8]>| first = first.take().or(Some(key.to_vec()));
+            self.outbox.walk_account([&from, &end], take).unwrap();
+            changes.extend(first.filter(|_| what.ends_with(word)).map(Change::Remove));
+        }
+        if what.starts_with("place") {
+            changes.push(Change::Remove(REACHED.to_vec()));
+        }
+        self.outbox.enter(&changes).unwrap();
+    }
+}

@@ -162,6 +162,7 @@ async fn what_is_ours_is_entered_and_what_is_not_stays_unknown() {
     opened.catch_up().unwrap();
     assert_eq!(count(&opened, 20_261_122), 2, "and not once more");
     assert_eq!(opened.enter_ours(20_261_121, ours.clone()).unwrap(), ours, "of another day");
+}
 
 /// Whether a day has anything is asked every few seconds, of a week of days, whatever waits.
 #[tokio::test]
