@@ -195,7 +195,9 @@ impl Outbox {
         }
         // Something is damaged: taking them says what, and puts it aside.
         let found = self.oldest(from - 1, A_STEP, A_STEP_BYTES)?;
-        found.iter().for_each(|it| note(it.seq, &it.lane));
+        for it in &found {
+            note(it.seq, &it.lane);
+        }
         Ok(found.last().map_or(end, |it| it.seq + 1))
     }
 }
