@@ -181,7 +181,7 @@ async fn declare(link: &Link, options: &AmqpOptions) -> Result<QueueKind, Broker
     let (channel, kind) = match QueueKind::of(&options.queue, declared)? {
         QueueKind::Unchecked(_) => return Err(refused.err().unwrap_or_else(|| ended("no queue"))),
         QueueKind::Quorum => (channel, QueueKind::Quorum),
-        other => (link.channel().await?, other),
+        other @ QueueKind::Other(_) => (link.channel().await?, other),
     };
     channel.queue_bind(queue, name, "#".into(), QueueBindOptions::default(), none()).await?;
     Ok(kind)

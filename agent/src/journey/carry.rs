@@ -244,9 +244,9 @@ mod tests {
             let all = opened.replays().unwrap();
             all.iter().map(|it| format!("{:?} {}", it.state, it.arrived)).collect::<Vec<_>>()
         };
-        let begun = Instant::now();
+        let settled = Instant::now();
         while states() != ["Stopped 0", "Done 1", "Done 1"] {
-            assert!(begun.elapsed() < 2 * TURN_MAX, "{:?}", states());
+            assert!(settled.elapsed() < 2 * TURN_MAX, "{:?}", states());
             tokio::time::sleep(CONFIRM_LOOK).await;
         }
         stop.cancel();

@@ -101,7 +101,9 @@ fn in_statements(rows: Vec<Value>) -> Vec<String> {
             _ => statements.push(format!("[{row}")),
         }
     }
-    statements.iter_mut().for_each(|it| it.push(']'));
+    for it in &mut statements {
+        it.push(']');
+    }
     statements
 }
 

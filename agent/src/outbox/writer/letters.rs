@@ -60,16 +60,13 @@ impl Writer {
             return Ok(letter.message_id);
         }
         let key = copies::key(&letter);
-        let known = match self.known(group, &key)? {
-            Some(mut known) => {
-                known.count(&letter);
-                known
-            }
-            None => {
-                let new = Copies::first(self.at.next_letter, &letter);
-                self.bury(group, &letter);
-                new
-            }
+        let known = if let Some(mut known) = self.known(group, &key)? {
+            known.count(&letter);
+            known
+        } else {
+            let new = Copies::first(self.at.next_letter, &letter);
+            self.bury(group, &letter);
+            new
         };
         // A count is no promise, and waits for no disk: its letter is there.
         group.batch.seal(Family::Journey, &key, format::copies(&known));
