@@ -56,7 +56,7 @@ impl Writer {
         group: &mut Group<'_>,
         reclaim: bool,
     ) -> Result<(), StoreError> {
-        for (from, end) in self.to_sweep(reclaim) {
+        for (from, end) in self.stretches_to_sweep(reclaim) {
             if let Some((first, last)) = entries_within(&self.store, from, end)? {
                 group.batch.delete_range(Family::Queue, first, last);
                 group.swept.push((first, last));
@@ -68,7 +68,7 @@ impl Writer {
         Ok(())
     }
 
-    fn to_sweep(&mut self, reclaim: bool) -> Vec<(u64, u64)> {
+    fn stretches_to_sweep(&mut self, reclaim: bool) -> Vec<(u64, u64)> {
         let progress = self.shared.progress();
         let early = progress.early();
         let least = if reclaim { RECLAIM_RECORDS } else { SWEEP_RECORDS };
