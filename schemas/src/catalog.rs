@@ -174,9 +174,9 @@ mod tests {
     #[test]
     fn national_is_complete() {
         let national = Catalog::shipped("national").unwrap();
-        assert_eq!(national.entities().count(), 62);
+        assert_eq!(national.entities().count(), 63);
         let elements = national.entities().map(|entity| entity.elements().len()).sum::<usize>();
-        assert_eq!(elements, 1378);
+        assert_eq!(elements, 1386);
         assert_eq!(national.domains().count(), 238);
         assert_eq!(national.domains().map(|domain| domain.codes().count()).sum::<usize>(), 2584);
         let elements = national.entities().flat_map(Entity::elements);

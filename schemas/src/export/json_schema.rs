@@ -216,8 +216,8 @@ mod tests {
         let national = Catalog::shipped("national").unwrap();
         let document: Value = serde_json::from_str(&json_schema(&national)).unwrap();
         assert_eq!(document["$id"], "urn:his-agent:schemas:2024.1:national");
-        assert_eq!(document["$defs"].as_object().unwrap().len(), 62);
-        assert_eq!(document["allOf"].as_array().unwrap().len(), 62);
+        assert_eq!(document["$defs"].as_object().unwrap().len(), 63);
+        assert_eq!(document["allOf"].as_array().unwrap().len(), 63);
         assert_eq!(document["$defs"]["person"]["x-key"], json!(["psn_cert_type", "certno"]));
         let properties = &document["$defs"]["outpatient_prescription"]["properties"];
         assert_eq!(properties["drug_used-idose"]["x-unconfirmed"], true);

@@ -92,9 +92,9 @@ mod tests {
         check(&page, "| main_medc_flag | 主要用药标志 | C..30 | N | 0\\|1 | 是 |");
         check(&page, "### gend\n\n| 代码 | 中文名 |\n|---|---|\n| 0 | 未知 |");
         let rows = page.lines().filter(|line| line.starts_with("| ")).count();
-        let headers = 1 + 62 + 238 + 1;
+        let headers = 1 + 63 + 238 + 1;
         let sources = 11;
-        assert_eq!(rows, headers + 62 + 1378 + 2584 + sources);
+        assert_eq!(rows, headers + 63 + 1386 + 2584 + sources);
     }
 
     #[track_caller]
