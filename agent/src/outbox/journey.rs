@@ -59,14 +59,14 @@ impl Outbox {
         self.wake_writer();
     }
 
-    /// The first record that was delivered on this day or later; what waits, if none was.
+    /// The first record that was delivered on this day or later; what waits, if none was. A clock that
+    /// was set may have given earlier records a later day: the lowest of all days counts.
     pub fn first_delivered_on(&self, day: u32, today: u32) -> Result<u64, StoreError> {
-        for day in day..=today {
-            if let Some((from, _)) = self.confirmed_in(day, 0)? {
-                return Ok(from);
-            }
+        let mut first = self.shared.progress().cursor;
+        for day in day..=today.saturating_add(DAYS_AHEAD) {
+            first = self.confirmed_in(day, 0)?.map_or(first, |(from, _)| from.min(first));
         }
-        Ok(self.shared.progress().cursor)
+        Ok(first)
     }
 
     /// When delivery came past a record, in milliseconds of the Unix epoch. Looks at these days.
@@ -76,8 +76,10 @@ impl Outbox {
         days: RangeInclusive<u32>,
     ) -> Result<Option<u64>, StoreError> {
         for day in days {
-            if let Some((from, ms)) = self.confirmed_in(day, seq.saturating_add(1))? {
-                return Ok((from <= seq).then_some(ms));
+            match self.confirmed_in(day, seq.saturating_add(1))? {
+                Some((from, ms)) if from <= seq => return Ok(Some(ms)),
+                // Before a clock was set back, later records had an earlier day.
+                _ => {}
             }
         }
         Ok(None)
@@ -361,6 +363,9 @@ fn ended(walked: Result<(), WalkError>) -> Result<(), StoreError> {
 
 /// Rows below belong to no day.
 const FIRST_DAY: u32 = 1;
+/// How far ahead a clock may have been when a record was delivered, and the record still grows old by its
+/// day. What was delivered later yet by its clock grows old with its neighbours.
+const DAYS_AHEAD: u32 = 31;
 /// Fewer records than this are not told apart when room is made.
 const KEPT_STEP: u64 = 256;
 const DAY_MS: u64 = 86_400_000;
