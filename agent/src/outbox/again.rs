@@ -62,7 +62,12 @@ impl Outbox {
     /// A record that is on its way once more, read anew.
     pub fn once_more(&self, seq: u64) -> Result<Option<Envelope>, StoreError> {
         let is_open = self.shared.again.offered().open.contains(&seq);
-        if is_open { self.record(seq) } else { Ok(None) }
+        let found = if is_open { self.record(seq)? } else { None };
+        if is_open && found.is_none() {
+            // It was removed for want of room: whoever waits for it would wait for ever.
+            self.shared.again.settled(&[seq]);
+        }
+        Ok(found)
     }
 
     /// The numbers that were offered and have not arrived.

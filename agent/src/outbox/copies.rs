@@ -61,10 +61,13 @@ pub(super) const fn is_told(letter: &DeadLetter) -> bool {
     !matches!(letter.stage, Stage::Store | Stage::Forward)
 }
 
-/// Where the count of a letter's message lies: by channel, bytes and cause.
+/// Where the count of a letter's message lies: by channel, bytes, what they were said to be, and cause.
 pub(super) fn key(letter: &DeadLetter) -> Vec<u8> {
     let mut hash = Sha256::new();
-    for part in [letter.channel.as_bytes(), letter.code.as_bytes(), letter.reason.as_bytes()] {
+    // The content type decides how the bytes are read when they are tried again.
+    let content_type = letter.content_type.as_deref().unwrap_or_default();
+    for part in [&*letter.channel, &*letter.code, &*letter.reason, content_type].map(str::as_bytes)
+    {
         // With its length, or "ab" + "c" would be "a" + "bc".
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);

@@ -101,10 +101,9 @@ impl Progress {
         }
     }
 
-    /// What is settled above the cursor, if there is so much of it that it has to be written down.
-    pub(super) fn early_to_say(&self, at_least: u64) -> Option<Ranges> {
-        let is_due = self.early.len() >= self.said.saturating_add(at_least);
-        is_due.then(|| self.early.clone())
+    /// Whether so much is settled above the cursor that it has to be written down.
+    pub(super) fn early_is_due(&self, at_least: u64) -> bool {
+        self.early.len() >= self.said.saturating_add(at_least)
     }
 
     /// It was written.

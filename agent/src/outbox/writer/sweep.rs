@@ -42,7 +42,11 @@ impl Writer {
             // Each time all of it is written: the more pieces, the less often.
             (true, false) => EARLY_RECORDS.max(progress.early().pieces() / PIECES_A_RECORD),
         };
-        group.early = progress.early_to_say(at_least);
+        // Of this batch's own cursor: the one in memory may have gone on since, and have taken with it
+        // what lies between.
+        let (from, end) = (self.at.cursor, self.at.next_seq);
+        let is_due = progress.early_is_due(at_least);
+        group.early = is_due.then(|| progress.settled_in(from, end).into_iter().collect());
         drop(progress);
         if let Some(early) = &group.early {
             group.batch.put(Family::Meta, EARLY, &early.to_bytes());
