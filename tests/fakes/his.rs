@@ -3,7 +3,7 @@
 //! It can also misbehave: send half a request, contradict itself, or say nothing more.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::cases::Message;
@@ -61,6 +61,11 @@ impl Caller {
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
         Ok(Caller { stream, unread: Vec::new() })
+    }
+
+    /// Says that nothing more comes, and goes on listening, as Java's `shutdownOutput` does.
+    pub fn close_writing(&self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)
     }
 
     /// Posts a message and waits for the answer; the connection stays open.

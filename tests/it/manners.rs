@@ -153,6 +153,12 @@ fn connections_stay_open_or_are_closed_as_they_were_asked_to() {
     assert!(closes("HTTP/1.0", &[]).ends_with(" ends"));
     assert_eq!(closes("HTTP/1.0", &[("Connection", "Keep-Alive")]), "keep-alive goes on");
 
+    // Who has said all may close his side at once.
+    let mut caller = Caller::connect(agent.his()).expect("a door");
+    caller.write(&request("HTTP/1.1", &[])).expect("it reads");
+    caller.close_writing().expect("a socket");
+    assert_eq!(summary(&caller.answer().expect("an answer")), TAKEN);
+
     // Requests in one packet are answered one by one, in their order.
     let mut caller = Caller::connect(agent.his()).expect("a door");
     let wrong = head("GET", &message.path(), &[]);
@@ -230,7 +236,8 @@ fn what_two_readers_could_read_in_two_ways_is_refused() {
     check(agent.his(), b"GET / HTTP/9.9\r\n\r\n", unread);
     let many = "X-A: 1\r\n".repeat(200);
     check(agent.his(), format!("{line}{many}{whole}\r\n{body}").as_bytes(), "431 15 I142");
-    let long = "a".repeat(70_000);
+    // More than a read beyond the bound, which is looked at between reads.
+    let long = "a".repeat(200_000);
     check(agent.his(), format!("{line}X-A: {long}\r\n\r\n").as_bytes(), "431 15 I142");
     check(agent.his(), format!("POST /{long} HTTP/1.1\r\n\r\n").as_bytes(), "431 15 I142");
     assert_eq!(agent.readiness()["outbox"]["next_seq"], 1, "nothing of it was taken");

@@ -6,7 +6,7 @@ use axum::body::{Body, HttpBody as _};
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body_util::BodyExt as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Road;
 use super::answer::{Answer, Fault};
@@ -28,27 +28,40 @@ pub(super) async fn read_body(road: &Road, body: Body) -> Result<Bytes, Answer> 
 
 /// `room` has a permit for each KiB of all the bodies that are coming.
 async fn whole(mut body: Body, most: usize, room: &Semaphore) -> Result<Bytes, Fault> {
-    let mut held = Vec::new();
-    let mut parts: Vec<Bytes> = Vec::new();
-    let mut length = 0;
+    let mut held = Held { room, permits: Vec::new(), kib: 0 };
+    let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(part) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
-        length += part.len();
+        let length = bytes.len() + part.len();
         if length > most {
             return Err(Fault::too_large(most));
         }
-        let kib = u32::try_from(part.len() / 1024).unwrap_or(u32::MAX);
-        held.push(room.try_acquire_many(kib).map_err(|_| Fault::busy())?);
-        parts.push(part);
-    }
-    if parts.len() < 2 {
-        return Ok(parts.pop().unwrap_or_default());
-    }
-    let mut bytes = BytesMut::with_capacity(length);
-    for part in parts {
+        held.grow(length)?;
+        // Put together as it comes: a part of one byte would hold a whole buffer of the connection.
         bytes.extend_from_slice(&part);
     }
     Ok(bytes.freeze())
+}
+
+/// The permits of one body that is coming.
+struct Held<'a> {
+    room: &'a Semaphore,
+    permits: Vec<SemaphorePermit<'a>>,
+    kib: usize,
+}
+
+impl Held<'_> {
+    /// Holds a permit for each full KiB of so many bytes in all, however small the parts were.
+    fn grow(&mut self, length: usize) -> Result<(), Fault> {
+        let more = (length / 1024).saturating_sub(self.kib);
+        if more == 0 {
+            return Ok(());
+        }
+        let wanted = u32::try_from(more).unwrap_or(u32::MAX);
+        self.permits.push(self.room.try_acquire_many(wanted).map_err(|_| Fault::busy())?);
+        self.kib += more;
+        Ok(())
+    }
 }
 
 /// Why a body ended before it was whole.
@@ -66,5 +79,24 @@ pub(super) fn broken(error: &axum::Error) -> Fault {
                 "报文解不开：Content-Encoding 说是压缩的，字节不是，或没有发送完整".to_owned();
             Fault::unacceptable(StatusCode::BAD_REQUEST, "I145", message)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_small_the_parts_the_whole_takes_its_room() {
+        let room = Semaphore::new(3);
+        let mut held = Held { room: &room, permits: Vec::new(), kib: 0 };
+        for length in 1..=2_048 {
+            assert!(held.grow(length).is_ok(), "{length}");
+        }
+        assert_eq!(room.available_permits(), 1);
+        assert!(held.grow(5_000).is_err());
+        assert!(held.grow(3_100).is_ok());
+        drop(held);
+        assert_eq!(room.available_permits(), 3);
     }
 }

@@ -159,6 +159,7 @@ pub(crate) async fn connection(
     let serving = http1::Builder::new()
         .header_read_timeout(None) // the wire keeps the time, and says so
         .max_buf_size(bounds.head_bytes)
+        .half_close(true) // who has said all may close his side and still wait for the answer
         .serve_connection(TokioIo::new(wire), TowerToHyperService::new(service))
         .with_upgrades();
     let mut serving = pin!(serving);
