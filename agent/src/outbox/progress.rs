@@ -106,9 +106,14 @@ impl Progress {
         self.early.len() >= self.said.saturating_add(at_least)
     }
 
-    /// It was written.
-    pub(super) const fn early_said(&mut self, said: u64) {
-        self.said = said;
+    /// Whether anything is settled above the cursor, or was when it was last written down.
+    pub(super) const fn has_early(&self) -> bool {
+        self.early.len() > 0 || self.said > 0
+    }
+
+    /// So many were written, of which the cursor may have passed some meanwhile.
+    pub(super) fn early_said(&mut self, said: u64) {
+        self.said = said.min(self.early.len());
     }
 
     /// What is settled of `from..end`.

@@ -36,16 +36,14 @@ impl Writer {
     /// removes some of it, or if it is the last.
     pub(super) fn note_early(&self, group: &mut Group<'_>, is_last: bool) {
         let progress = self.shared.progress();
-        let at_least = match (group.swept.is_empty(), is_last) {
-            (false, _) => 0,
-            (true, true) => 1,
-            // Each time all of it is written: the more pieces, the less often.
-            (true, false) => EARLY_RECORDS.max(progress.early().pieces() / PIECES_A_RECORD),
-        };
+        // Each time all of it is written: the more pieces, the less often.
+        let at_least = EARLY_RECORDS.max(progress.early().pieces() / PIECES_A_RECORD);
+        let is_due = !group.swept.is_empty()
+            || (is_last && progress.has_early())
+            || progress.early_is_due(at_least);
         // Of this batch's own cursor: the one in memory may have gone on since, and have taken with it
         // what lies between.
         let (from, end) = (self.at.cursor, self.at.next_seq);
-        let is_due = progress.early_is_due(at_least);
         group.early = is_due.then(|| progress.settled_in(from, end).into_iter().collect());
         drop(progress);
         if let Some(early) = &group.early {
