@@ -29,11 +29,11 @@ const STOP_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Starts epmd and the server, notes the server's end, and on the end of stdin kills its group.
 /// A server that finds no epmd starts one as a daemon, which no kill of the group would reach: so it
-/// waits until epmd answers.
+/// waits until epmd answers. It is tried again and again, for a killed one may still hold the port.
 const GUARD: &str = r#"
-epmd -address 127.0.0.1 -port "$ERL_EPMD_PORT" >epmd.log 2>&1 &
 tries=0
 until epmd -port "$ERL_EPMD_PORT" -names >names.log 2>&1 || [ "$tries" -ge 300 ]; do
+  epmd -address 127.0.0.1 -port "$ERL_EPMD_PORT" >>epmd.log 2>&1 &
   tries=$((tries + 1))
   sleep 0.1
 done
