@@ -108,7 +108,7 @@ impl Progress {
 
     /// Whether anything is settled above the cursor, or was when it was last written down.
     pub(super) const fn has_early(&self) -> bool {
-        self.early.len() > 0 || self.said > 0
+        !self.early.is_empty() || self.said > 0
     }
 
     /// So many were written, of which the cursor may have passed some meanwhile.
