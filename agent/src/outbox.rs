@@ -211,7 +211,7 @@ pub struct Holds {
     pub folded: bool,
     /// Other systems that have not had them: [`Outbox::push_from`].
     pub pushed: bool,
-    /// Whoever keeps the account with the platform: [`Outbox::account_from`].
+    /// Whoever keeps the account with the platform: `Outbox::account_from`.
     pub accounted: bool,
 }
 
