@@ -16,7 +16,7 @@ use rules::{RuleSet, evaluate, families, request};
 
 use super::CODES;
 use crate::config::Config;
-use crate::config::keys::{KEYS, Without};
+use crate::config::keys::{self, Without};
 
 #[test]
 fn the_page_of_codes_is_the_registers() {
@@ -129,7 +129,7 @@ fn cell(text: &str) -> String {
 
 fn keys() -> String {
     let mut out = "\n| 段 | 键 | 缺省 | 说明 |\n|---|---|---|---|\n".to_owned();
-    for key in KEYS {
+    for key in keys::all() {
         let section = match key.section {
             "" => "文件开头".to_owned(),
             "channel" => "`[[channel]]`".to_owned(),

@@ -1,0 +1,32 @@
+//! Where schemas, mappings, code maps and rules lie.
+
+keys! {
+    ["sets" ""]
+    schemas Nothing "\"/etc/his-agent/schemas\""
+        "数据元、值域和地区版本的目录；不写就用程序自带的。"
+        "Folder of entities, value domains and profiles; what is built in when left out."
+    mappings Nothing "\"/etc/his-agent/mappings\""
+        "映射和码表的目录；写了就只用它，不写就用程序自带的。"
+        "Folder of mappings and code maps, in place of what is built in."
+    rules Nothing "\"/etc/his-agent/rules\""
+        "规则包的目录；写了就只用它，不写就用程序自带的。"
+        "Folder of rule packs, in place of what is built in."
+    overlay Nothing "\"/etc/his-agent/overlay\""
+        "本院对规则包的修改和导入的知识点表的目录，由 his-agent rules 写；不写就是 rules 目录里的 overlay。"
+        "Folder of the hospital's changes to rule packs, written by his-agent rules; overlay in the folder of rule packs when left out."
+    candidate Nothing "\"/etc/his-agent/mappings-next\""
+        "候选映射的目录：启动后所有通道的报文也用它试判一遍，只比较，不入库、不上送。"
+        "Folder of mappings that every message is also judged by, for comparison only: nothing of it is stored or sent."
+    archive Nothing "\"/var/lib/his-agent/sets\""
+        "用过的整套文件存放在哪里（最近五套，供回退）；不写就放在发件箱目录旁边，名为 sets。"
+        "Folder of the sets that were in force, the last five, to fall back to; sets beside the outbox when left out."
+    poll_ms Default "10000"
+        "每隔多少毫秒看一次上面的目录有没有变；本机磁盘另有系统通知，这主要用于网络盘。"
+        "How often the folders are looked at, in milliseconds; mostly for network shares, which give no notice of edits."
+    fallback_refused_percent Default "20"
+        "换上新的一套后，一个通道最先的若干份报文里，只被新的拒收的超过百分之几，就自动换回原来的一套。"
+        "Percent of a channel's first messages that a new set alone may refuse; beyond it the set before is in force again."
+    fallback_messages Default "50"
+        "上一项里的若干份是多少份；0 表示不自动换回。"
+        "How many first messages those are; 0 never falls back."
+}
