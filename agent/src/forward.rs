@@ -271,7 +271,7 @@ fn limits(options: &AmqpOptions) -> Limits {
         parcels_in_flight_max: options.window_messages_max.max(1),
         records_max: options.window_messages_max.max(1).saturating_mul(RECORDS_A_PARCEL),
         bytes_max: BYTES_IN_HAND_MAX,
-        held_max: HELD_MAX,
+        held_max: options.held_max,
         batch: options.batch,
         confirm_timeout: options.confirm_timeout,
         retry: (options.retry_first, options.retry_longest),
@@ -326,8 +326,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const RECORDS_A_PARCEL: usize = 8;
 /// Bytes in hand; a large record passes even when it is larger.
 const BYTES_IN_HAND_MAX: usize = 8 << 20;
-/// Records that may be held as refused before the forwarder stops taking more.
-const HELD_MAX: usize = 32_768;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]

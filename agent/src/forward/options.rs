@@ -30,6 +30,8 @@ pub struct AmqpOptions {
     pub retry_longest: Duration,
     /// After so many refusals in a row of one routing key, only one of its records is tried at a time.
     pub breaker_after: u32,
+    /// How many records that wait for others, or for a queue, are known one by one; further ones stay unread.
+    pub held_max: usize,
     /// What becomes of a record that the broker refuses by closing the channel over it.
     pub poison: Poison,
     /// How often the rights are proved anew, on a fresh channel.
@@ -89,6 +91,7 @@ impl AmqpOptions {
             retry_first: Duration::from_millis(200),
             retry_longest: Duration::from_secs(30),
             breaker_after: 5,
+            held_max: 32_768,
             poison: Poison::Park,
             recheck: Duration::from_secs(60),
             alert_after: Duration::from_mins(5),

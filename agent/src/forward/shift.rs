@@ -56,7 +56,7 @@ enum Event {
     Due,
     Stop,
     Leave,
-    Scouted,
+    Read,
 }
 
 impl<'a, S: Source> Shift<'a, S> {
@@ -116,13 +116,23 @@ impl<'a, S: Source> Shift<'a, S> {
             // Before what is new, or a backlog would keep them waiting until its end.
             self.work.window.admit_again(self.source.take_again(records));
         }
-        while !self.at_end && self.leave_at.is_none() {
-            let Some((records, bytes)) = self.work.window.room() else { break };
+        if self.work.window.turn_back(now) {
+            // What it let past counts on what is being read again.
+            self.work.scout.rest();
+            self.at_end = false;
+        }
+        for _ in 0..READS_AT_ONCE {
+            let room = self.work.window.room().filter(|_| self.may_read());
+            let Some((records, bytes)) = room else { break };
             let found = self.source.oldest(self.work.window.read_to(), records, bytes)?;
             self.at_end = found.is_empty();
             self.work.window.admit(found);
         }
         Ok(())
+    }
+
+    fn may_read(&self) -> bool {
+        !self.at_end && self.leave_at.is_none()
     }
 
     /// Reads ahead while there is more than can be in hand.
@@ -138,9 +148,9 @@ impl<'a, S: Source> Shift<'a, S> {
         Ok(())
     }
 
-    fn is_scouting(&self) -> bool {
+    fn is_reading(&self) -> bool {
         let Work { window, scout, .. } = &*self.work;
-        !self.at_end && !self.blocked && scout.is_busy(window)
+        !self.at_end && (window.room().is_some() || !self.blocked && scout.is_busy(window))
     }
 
     fn send_out(&mut self, session: &mut impl Session) {
@@ -166,7 +176,7 @@ impl<'a, S: Source> Shift<'a, S> {
             () = until(deadline) => Event::Silence,
             () = until(self.work.window.next_due()), if !leaving => Event::Due,
             () = self.more(), if !leaving && (self.at_end || self.work.scout.waits()) => Event::Appended,
-            () = yield_now(), if !leaving && self.is_scouting() => Event::Scouted,
+            () = yield_now(), if !leaving && self.is_reading() => Event::Read,
         }
     }
 
@@ -189,7 +199,7 @@ impl<'a, S: Source> Shift<'a, S> {
                 self.at_end = false;
                 self.work.scout.look_again();
             }
-            Event::Due | Event::Scouted => (),
+            Event::Due | Event::Read => (),
             Event::Stop => self.leave_at = Some(Instant::now() + self.options.drain_max),
             Event::Leave => return Ok(ControlFlow::Break(Ended::Stopped)),
         }
@@ -330,5 +340,7 @@ async fn until(time: Option<Instant>) {
     }
 }
 
+/// After so many reads in a row the broker is heard first, though nothing of what was read may go.
+const READS_AT_ONCE: usize = 4;
 /// How often the broker must have refused a record before it counts as one that never passes.
 const REFUSALS_OF_POISON: u32 = 2;

@@ -124,6 +124,67 @@ async fn a_key_that_is_refused_again_and_again_is_tried_by_one_record() {
     world.stop().await;
 }
 
+/// However many records wait for a queue that is missing, the others go past them, but none of their lanes.
+#[tokio::test(start_paused = true)]
+async fn more_records_without_a_queue_than_memory_holds_keep_only_their_lanes_waiting() {
+    let entity = |seq: u64| if seq.is_multiple_of(4) { "rx" } else { "dx" };
+    let lane = |seq: u64| if seq.is_multiple_of(8) { seq - 1 } else { seq };
+    let records: Vec<String> =
+        (1..=8_000).map(|seq| format!("{seq}L{}.{}", lane(seq), entity(seq))).collect();
+    let world = World::with(&records.join(" "), |it| it.held_max = 100);
+    world.run_script("0 unroute dx", Duration::from_secs(60)).await;
+    let settled = world.source.settled();
+    assert!(settled.iter().all(|it| it % 8 == 4), "one of a lane that waits: {settled:?}");
+    assert_eq!(settled.len(), 1_000, "an independent lane waits");
+    assert_eq!(world.state.status().held, 7_000);
+    world.source.append("8001L8001.rx 8002L1.rx");
+    sleep(Duration::from_secs(1)).await;
+    assert!(world.source.settled().contains(&8_001), "what comes now waits");
+    world.run_script("0 route dx", Duration::from_secs(60)).await;
+    assert_eq!(world.source.waiting().len(), 0, "they do not follow the one that passed");
+    assert_eq!(world.state.status().held, 0);
+    world.prove_lanes();
+    world.stop().await;
+}
+
+/// While what was left unread is read again, nothing overtakes it on the word of another that did before.
+#[tokio::test(start_paused = true)]
+async fn nothing_overtakes_what_is_read_again_in_its_lane() {
+    let mut records: Vec<String> = (1..=500).map(|seq| format!("{seq}D{seq}.dx")).collect();
+    records.push("501L.dx".to_owned());
+    records.extend((502..=4_000).map(|seq| format!("{seq}R{seq}.rx")));
+    let world = World::with(&records.join(" "), |it| {
+        (it.held_max, it.window_messages_max) = (4, 1);
+    });
+    world.broker().answers_at_once = Some(1);
+    world.run_script("0 unroute dx, 6s route dx", Duration::from_secs(6)).await;
+    for seq in 4_001..4_020 {
+        world.source.append(&format!("{seq}L.rx"));
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert!(world.source.waiting().len() > 500, "the backlog is gone, which proves nothing");
+    sleep(Duration::from_secs(100)).await;
+    assert_eq!(world.source.waiting().len(), 0);
+    world.prove_lanes();
+    world.stop().await;
+}
+
+/// A lane waits for a record that is too large while all places are taken by another entity's records.
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_is_free_again_goes_on_though_others_still_fill_memory() {
+    let records: Vec<String> = (1..=200).map(|seq| format!("{seq}L{seq}.dx")).collect();
+    let world = World::with(&records.join(" "), |it| it.held_max = 20);
+    world.run_script("0 unroute dx, 0 nack fee", Duration::from_secs(60)).await;
+    world.source.append("201M.fee");
+    sleep(Duration::from_secs(1)).await;
+    world.source.append("202M.rx 203M.rx");
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(world.source.settled().len(), 0);
+    world.run_script("0 route fee", Duration::from_secs(600)).await;
+    assert_eq!(world.source.settled().into_iter().collect::<Vec<_>>(), [201, 202, 203]);
+    world.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn money_and_medicine_go_first_and_telemetry_last() {
     let world = World::with(
@@ -248,7 +309,7 @@ async fn a_backlog_travels_in_parcels_and_lanes_keep_their_order() {
 /// it arrived, and the first copies of a lane arrive in order.
 #[tokio::test(start_paused = true)]
 async fn no_sequence_of_faults_loses_or_reorders_a_record() {
-    for seed in 1..=60_u64 {
+    for seed in 1..=200_u64 {
         let mut chance = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         let mut roll = |below: u64| {
             chance ^= chance << 13;
@@ -282,10 +343,17 @@ async fn no_sequence_of_faults_loses_or_reorders_a_record() {
             let fault = faults[roll(faults.len() as u64) as usize];
             let at = step * 2_000 + roll(2_000);
             write!(script, "{at}ms {fault}, {at}ms again {}, ", roll(120) + 1).unwrap();
+            write!(script, "{at}ms more 4, ").unwrap();
         }
         script += "61s up, 61s thaw, 61s route dx, 61s route rx, 61s route fee, 61s open, 61s unblock, 61s fast";
-        let world = World::new(&records.join(" "));
-        world.run_script(&script, Duration::from_secs(200)).await;
+        // Some have memory for few records, some for few that wait.
+        let (first, later) = records.split_at(20);
+        let world = World::with(&first.join(" "), |it| {
+            it.held_max = [4, 20, 1_000][roll(3) as usize];
+            it.window_messages_max = [1, 2, 256][roll(3) as usize];
+        });
+        later.clone_into(&mut world.source.later.lock().unwrap());
+        world.run_script(&script, Duration::from_secs(500)).await;
         let left = world.source.waiting();
         assert!(
             left.is_empty(),
@@ -387,9 +455,10 @@ impl World {
             if !time.is_zero() {
                 sleep_until(begin + time).await;
             }
-            match command.strip_prefix("again ") {
-                Some(seq) => self.source.offer_again(seq.parse().unwrap()),
-                None => self.broker().obey(command),
+            match command.split_once(' ') {
+                Some(("again", seq)) => self.source.offer_again(seq.parse().unwrap()),
+                Some(("more", count)) => self.source.append_later(count.parse().unwrap()),
+                _ => self.broker().obey(command),
             }
         }
         sleep_until(begin + until).await;
@@ -468,6 +537,8 @@ struct List {
     open_again: Mutex<BTreeSet<u64>>,
     // It is not known yet which lanes wait.
     is_learning: Mutex<bool>,
+    // What is appended in the course of a script.
+    later: Mutex<Vec<String>>,
     appended: Notify,
 }
 
@@ -481,6 +552,7 @@ impl List {
             again: Mutex::default(),
             open_again: Mutex::default(),
             is_learning: Mutex::default(),
+            later: Mutex::default(),
             appended: Notify::new(),
         }
     }
@@ -491,10 +563,23 @@ impl List {
         self.appended.notify_one();
     }
 
-    /// Offers a record once more, if it was settled before.
+    fn append_later(&self, count: usize) {
+        let mut later = self.later.lock().unwrap();
+        let now: Vec<String> = {
+            let count = count.min(later.len());
+            later.drain(..count).collect()
+        };
+        if !now.is_empty() {
+            self.append(&now.join(" "));
+        }
+    }
+
+    /// Offers a record once more, if it was settled before and is no dead letter.
     fn offer_again(&self, seq: u64) {
-        let record = self.records.lock().unwrap()[&seq].clone();
-        if self.settled().contains(&seq) && self.open_again.lock().unwrap().insert(seq) {
+        let Some(record) = self.records.lock().unwrap().get(&seq).cloned() else { return };
+        let delivered =
+            self.settled().contains(&seq) && !self.buried.lock().unwrap().contains(&seq);
+        if delivered && self.open_again.lock().unwrap().insert(seq) {
             self.again.lock().unwrap().push(record);
             self.appended.notify_one();
         }

@@ -7,6 +7,9 @@
 //! - **held**: refused by the broker, or behind a refused record of its lane. Its bytes are
 //!   dropped, since the disk has them, and read again when its time comes.
 //!
+//! When too many are held, more of the kind are left on the disk (`window/aside.rs`), and the others of
+//! the outbox go on.
+//!
 //! What goes first is decided by class: records that overtake a backlog, then the entities that money
 //! and medicine hang on, then the others, then the agent's own telemetry; within a class by age. A
 //! routing key that is refused again and again has its breaker open: only one of its records is
@@ -17,11 +20,14 @@
 //! resends then cannot turn two records of an encounter around, and a refused record keeps only
 //! its own lane waiting.
 
+mod aside;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::aside::Aside;
 use super::breaker::Breakers;
 use super::class::{Class, Classes};
 use super::parcel::{Parcel, routing_key};
@@ -36,7 +42,7 @@ pub(crate) struct Limits {
     pub(crate) records_max: usize,
     /// Their bytes.
     pub(crate) bytes_max: usize,
-    /// Records held; beyond it nothing more is taken from the outbox.
+    /// Records held; further ones that cannot go are left on the disk.
     pub(crate) held_max: usize,
     /// Whether several records may share a parcel.
     pub(crate) batch: bool,
@@ -57,6 +63,7 @@ pub(crate) struct Window {
     records: BTreeMap<u64, Record>,
     bytes: usize,
     held: BTreeMap<u64, Held>,
+    aside: Aside,
     // Held records by the time of their next try. Invariant: holds exactly those with a time.
     tries: BTreeSet<(Instant, u64)>,
     // Unsettled records of each lane, in order. Records without a lane are in none.
@@ -119,6 +126,7 @@ impl Window {
             records: BTreeMap::new(),
             bytes: 0,
             held: BTreeMap::new(),
+            aside: Aside::default(),
             tries: BTreeSet::new(),
             lanes: HashMap::new(),
             sendable: BTreeMap::new(),
@@ -138,7 +146,7 @@ impl Window {
         let in_hand = self.records.len().saturating_sub(self.overtakers);
         let records = self.limits.records_max.saturating_sub(in_hand);
         let bytes = self.limits.bytes_max.saturating_sub(self.bytes);
-        let free = records > 0 && bytes > 0 && self.held.len() < self.limits.held_max;
+        let free = records > 0 && bytes > 0 && !self.aside.is_full();
         free.then_some((records, bytes))
     }
 
@@ -147,7 +155,7 @@ impl Window {
         for envelope in envelopes {
             self.read_to = self.read_to.max(envelope.seq);
             // It may have overtaken those before it and be here already.
-            if !self.records.contains_key(&envelope.seq) && !self.held.contains_key(&envelope.seq) {
+            if !self.is_here(envelope.seq) {
                 self.take(envelope, false);
             }
         }
@@ -155,19 +163,34 @@ impl Window {
 
     /// Takes in records that were settled before: they go once more, before what is new in their lanes.
     pub(crate) fn admit_again(&mut self, envelopes: Vec<Envelope>) {
-        let read_to = self.read_to;
-        self.admit(envelopes);
-        self.read_to = read_to;
+        for envelope in envelopes {
+            if !self.is_here(envelope.seq) {
+                // Whoever takes one has it from then on: it is never left on the disk.
+                if self.must_wait(&envelope) {
+                    self.hold(&envelope, 0, None);
+                } else {
+                    self.keep(envelope, 0, false);
+                }
+            }
+        }
     }
 
     /// How many records more may overtake the backlog.
     pub(crate) fn room_to_overtake(&self) -> usize {
-        let held = self.held.len() < self.limits.held_max;
-        if held {
-            (self.limits.records_max / OVERTAKERS_PART).max(1).saturating_sub(self.overtakers)
-        } else {
-            0
+        if self.aside.is_full() {
+            return 0;
         }
+        (self.limits.records_max / OVERTAKERS_PART).max(1).saturating_sub(self.overtakers)
+    }
+
+    /// Goes back to what was left on the disk, if it is time; what follows it is read again as well.
+    pub(crate) fn turn_back(&mut self, now: Instant) -> bool {
+        let there_is_room = self.held.len() <= self.limits.held_max / 2;
+        let from = self.aside.turn_back(there_is_room, now);
+        if let Some(from) = from {
+            self.read_to = from.saturating_sub(1);
+        }
+        from.is_some()
     }
 
     /// Whether a record of this entity is worth it.
@@ -183,12 +206,24 @@ impl Window {
     }
 
     fn take(&mut self, envelope: Envelope, overtook: bool) {
-        let key = routing_key(&envelope);
-        if self.elder_is_held(&envelope.lane, envelope.seq) || self.breakers.is_open(&key) {
+        if self.aside.has(&envelope.lane) {
+            self.aside.put(&envelope);
+        } else if !self.must_wait(&envelope) {
+            self.keep(envelope, 0, overtook);
+        } else if self.held.len() < self.limits.held_max {
             self.hold(&envelope, 0, None);
         } else {
-            self.keep(envelope, 0, overtook);
+            self.aside.put(&envelope);
         }
+    }
+
+    fn is_here(&self, seq: u64) -> bool {
+        self.records.contains_key(&seq) || self.held.contains_key(&seq)
+    }
+
+    fn must_wait(&self, envelope: &Envelope) -> bool {
+        self.elder_is_held(&envelope.lane, envelope.seq)
+            || self.breakers.is_open(&routing_key(envelope))
     }
 
     /// Takes in a held record again, with its bytes, for its next try.
@@ -383,9 +418,9 @@ impl Window {
         self.flights.values().map(|it| it.seqs.len()).sum()
     }
 
-    /// Records held.
+    /// Records held, and those left on the disk for want of room.
     pub(crate) fn held(&self) -> usize {
-        self.held.len()
+        self.held.len() + self.aside.records()
     }
 
     /// The oldest sendable record of the first class, and under backlog others of its routing key.
