@@ -52,6 +52,7 @@ has_mail() { has_jar javax.mail; }
 has_pascal() { command -v fpc >/dev/null; }
 has_pascal_http() { exists '/usr/lib/*/fpc/*/units/*/fcl-web/fphttpclient.ppu'; }
 has_openssl() { command -v openssl >/dev/null; }
+has_systemd_analyze() { command -v systemd-analyze >/dev/null; }
 has_certificates() { [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ]; }
 
 for what in "${@:-build tests}"; do
@@ -79,6 +80,7 @@ for what in "${@:-build tests}"; do
         need has_soap_lite libsoap-lite-perl "a SOAP client the tests call with"
         need has_node nodejs "runs SOAP clients the tests call with"
         need has_npm npm "installs SOAP clients the tests call with"
+        need has_systemd_analyze systemd "systemd-analyze proves the unit of the service"
         need has_certificates ca-certificates "the forwarder reads the system's certificates"
         ;;
       prove)
