@@ -65,6 +65,8 @@ pub enum Exit {
     Disk = 74,
     /// Nothing is wrong, and not all of it is done yet.
     Waiting = 75,
+    /// The user that runs it has no right to something it needs.
+    Permission = 77,
     /// The configuration, a mapping, a schema or a rule was wrong.
     Config = 78,
 }
@@ -76,7 +78,7 @@ pub enum Exit {
     about = "前置机：HIS 报文进，标准记录出\nFrom hospital messages to standard records, nothing lost in between"
 )]
 #[command(
-    after_help = "退出码 exit codes: 0 ok, 64 usage, 65 bad data, 69 unavailable, 70 internal, 74 disk, 75 not finished yet, 78 configuration"
+    after_help = "退出码 exit codes: 0 ok, 64 usage, 65 bad data, 69 unavailable, 70 internal, 74 disk, 75 not finished yet, 77 permission, 78 configuration"
 )]
 struct Arguments {
     #[command(subcommand)]

@@ -10,6 +10,7 @@ mod channels;
 mod folder;
 mod forward;
 pub mod keys;
+mod log;
 mod mllp;
 #[cfg(test)]
 mod proving;
@@ -38,6 +39,7 @@ use crate::forward::AmqpOptions;
 use crate::master_key::KeySource;
 use crate::outbox::Mark;
 use crate::relay::Target;
+use crate::telemetry::FileBounds;
 
 pub use callers::EventsConfig;
 pub use folder::{Answers, FolderConfig, Order, Ready};
@@ -321,6 +323,10 @@ pub struct LogConfig {
     pub level: String,
     /// JSON lines in place of text.
     pub json: bool,
+    /// Where to; without one, standard error.
+    pub file: Option<PathBuf>,
+    /// How long a file grows, and how long older ones stay.
+    pub bounds: FileBounds,
 }
 
 impl Config {

@@ -208,6 +208,7 @@ async fn deliver<S: Source, B: Broker>(
         backoff: Backoff::new(options.retry_first, options.retry_longest),
     };
     while !stop.is_cancelled() {
+        state.turns(options.connect_timeout);
         let connected = select! {
             biased;
             () = stop.cancelled() => break,
@@ -249,6 +250,7 @@ async fn deliver<S: Source, B: Broker>(
         state.disconnected();
         state.failed(&error);
         let delay = work.backoff.next_delay();
+        state.turns(delay);
         tracing::warn!(code = error.code(), %error, retry_in_ms = delay.as_millis(), "not forwarding");
         select! {
             () = sleep(delay) => (),
@@ -321,6 +323,8 @@ impl Source for Outbox {
 
 /// How long at most a record waits when the call about it was missed.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often it turns at least, whatever it waits for.
+const TURN: Duration = Duration::from_secs(15);
 /// Records in hand for each parcel in flight: enough to fill parcels of several records, and to
 /// find other lanes when some are waiting.
 const RECORDS_A_PARCEL: usize = 8;

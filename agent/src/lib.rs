@@ -34,6 +34,7 @@
 //! | [`plans`] | what is run by itself, when, and what came of it |
 //! | [`sets`] | schemas, mappings, code maps and rules, loaded as one |
 //! | [`shadow`] | a candidate set beside them, for comparison only |
+//! | `service` | what the daemon and the service manager tell each other; the watchdog |
 //! | [`supervise`] | starts the road, stops it in road order |
 //! | [`reconcile`] | the account with the platform: what it has, record by record, and what is missing |
 //! | [`quality`] | what the sources' data is like, counted by channel, entity, element and day |
@@ -86,6 +87,7 @@ pub mod receive;
 pub mod reconcile;
 pub mod relay;
 mod secret_file;
+mod service;
 pub mod sets;
 pub mod shadow;
 mod signing;

@@ -135,6 +135,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task;
@@ -474,6 +475,20 @@ impl Outbox {
         self.shared.refusal.borrow().clone()
     }
 
+    /// Returns when the writer has come to look: behind the group that it writes now, whatever becomes
+    /// of that. A disk that stands still lets it wait.
+    pub async fn answers(&self) {
+        loop {
+            match self.ask(Command::Look) {
+                Ok(answer) => return drop(answer.await),
+                // There is no room to ask in: more is written first.
+                Err(StoreError::Busy) => tokio::time::sleep(LOOK_AGAIN).await,
+                // It is leaving, and says so elsewhere.
+                Err(_) => return,
+            }
+        }
+    }
+
     /// How many records are not settled.
     pub fn depth(&self) -> u64 {
         self.shared.progress().waiting()
@@ -697,6 +712,7 @@ fn size_of(submission: &Submission) -> usize {
     submission.drafts.iter().map(|draft| draft.tail.len() + 256).sum()
 }
 
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const FORMAT: &[u8] = b"format";
 const EPOCH: &[u8] = b"epoch";
 const TAIL: &[u8] = b"tail";

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ForwardConfig};
@@ -27,6 +27,7 @@ use crate::master_key::KeySource;
 use crate::outbox::{
     Holds, Options as OutboxOptions, Outbox, StoreError, WriterHandle, keep_sealed, learn_lanes,
 };
+use crate::service::trouble::CannotListen;
 use crate::sets::{Sets, watch};
 use crate::shadow;
 use crate::{
@@ -68,9 +69,10 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let opened = move || opening.accounts.open(&opening.config, opening.outbox.clone());
     tokio::task::spawn_blocking(opened).await?.context("the account with the platform")?;
     let connections_max = connections_max(road.config.listen.connections_max);
-    let his = bind(&road, road.config.listen.his, connections_max).await?;
+    let his = bind(&road, ("his", road.config.listen.his), connections_max).await?;
     let for_operators = connections_max.min(OPERATORS_MAX);
-    let operators = bind(&road, road.config.listen.operators, for_operators).await?;
+    let operators = ("operators", road.config.listen.operators);
+    let operators = bind(&road, operators, for_operators).await?;
     let socket = &road.config.control.socket;
     let commands = ControlDoor::bind(socket).with_context(|| {
         format!("control socket {}: choose another in [control]", socket.display())
@@ -78,9 +80,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let mut hl7 = Vec::new();
     for channel in &road.config.channels {
         let door = MllpDoor::bind(channel).await;
-        hl7.extend(door.with_context(|| {
-            format!("channel {}: choose another address in [channel.mllp]", channel.name)
-        })?);
+        hl7.extend(door.with_context(|| CannotListen::of_channel(channel))?);
     }
     let (his_address, operators_address) = (his.address()?, operators.address()?);
     let candidate = Arc::clone(&road);
@@ -140,6 +140,11 @@ impl Running {
     /// The road, for whoever shows it.
     pub fn road(&self) -> &Arc<Road> {
         &self.road
+    }
+
+    /// The tasks of the doors, none of which ends before it is told to.
+    pub(crate) fn doors(&self) -> Vec<AbortHandle> {
+        self.doors.iter().map(JoinHandle::abort_handle).collect()
     }
 
     /// Waits until `stop` is given or a task gives up, then stops everything in road order.
@@ -217,7 +222,11 @@ fn open_outbox(config: &Config) -> anyhow::Result<(Outbox, WriterHandle)> {
     Ok(opened)
 }
 
-async fn bind(road: &Road, address: SocketAddr, connections_max: usize) -> anyhow::Result<Door> {
+async fn bind(
+    road: &Road,
+    (key, address): (&str, SocketAddr),
+    connections_max: usize,
+) -> anyhow::Result<Door> {
     let listen = &road.config.listen;
     let bounds = Bounds {
         head: listen.head_timeout,
@@ -226,9 +235,8 @@ async fn bind(road: &Road, address: SocketAddr, connections_max: usize) -> anyho
         // Ward screens have their own patience, which may be longer.
         answer: listen.answer_timeout.max(road.config.events.patience),
     };
-    Door::bind(address, connections_max, bounds).await.with_context(|| {
-        format!("address {address}: choose another in [listen], or stop what uses it")
-    })
+    let door = Door::bind(address, connections_max, bounds).await;
+    door.with_context(|| CannotListen { key: format!("[listen] {key}"), address })
 }
 
 /// What the store opens when the doors have taken all descriptors fails, and stops the agent: half of

@@ -2,9 +2,12 @@
 //! never a value of a patient.
 
 mod behind;
+mod file;
+mod journal;
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write};
 
+use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
@@ -12,18 +15,48 @@ use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use self::behind::Behind;
+pub use self::file::FileBounds;
+use self::file::LogFile;
+use self::journal::ForJournal;
 use crate::clock;
 use crate::config::LogConfig;
 
-/// Sends logs to standard error: text for people, JSON lines for machines. `HIS_AGENT_LOG` wins over
-/// the configuration, but not over the rule that the AMQP library must not print returned messages:
-/// they are whole records. Called once; a second call changes nothing.
-pub fn log(config: &LogConfig) {
-    let level = std::env::var("HIS_AGENT_LOG").unwrap_or_else(|_| config.level.clone());
+/// Begins the log: text for people, JSON lines for machines; to a file, to the journal, or to standard
+/// error. `HIS_AGENT_LOG` wins over the configuration, but not over the rule that the AMQP library must
+/// not print returned messages: they are whole records. Called once; a second call changes nothing.
+pub fn log(config: &LogConfig) -> anyhow::Result<()> {
+    let (out, to): (Box<dyn Write + Send>, To) = match &config.file {
+        Some(path) => {
+            let file = LogFile::open(path, config.bounds);
+            let file = file.with_context(|| format!("[log] file = {}", path.display()))?;
+            (Box::new(file), To::File)
+        }
+        None if journal::is_standard_error() => (Box::new(std::io::stderr()), To::Journal),
+        None => (Box::new(std::io::stderr()), To::Terminal),
+    };
+    begin(&config.level, config.json, out, to);
+    Ok(())
+}
+
+/// Begins the log of a command that a person looks at.
+pub fn log_to_terminal(level: &str) {
+    begin(level, false, Box::new(std::io::stderr()), To::Terminal);
+}
+
+/// Where lines go: each place has its own idea of a line's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum To {
+    File,
+    Journal,
+    Terminal,
+}
+
+fn begin(level: &str, json: bool, out: Box<dyn Write + Send>, to: To) {
+    let level = std::env::var("HIS_AGENT_LOG").unwrap_or_else(|_| level.to_owned());
     let quiet = crate::forward::broker::LOG_FILTER;
     let filter = EnvFilter::try_new(format!("{level},{quiet}"))
         .unwrap_or_else(|_| EnvFilter::new(format!("info,{quiet}")));
-    let behind = Behind::start();
+    let behind = Behind::start(out);
     let writer = match &behind {
         Some(behind) => BoxMakeWriter::new(behind.clone()),
         None => BoxMakeWriter::new(std::io::stderr),
@@ -31,12 +64,24 @@ pub fn log(config: &LogConfig) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(to == To::Terminal && std::io::stderr().is_terminal())
         .with_timer(ChinaTime);
     // The only way to fail is that logging was set up before, by a test for instance.
-    let begun = if config.json { builder.json().try_init() } else { builder.try_init() };
+    let begun = match (json, to) {
+        (true, To::Journal) => builder.json().map_event_format(ForJournal).try_init(),
+        (true, _) => builder.json().try_init(),
+        (false, To::Journal) => builder.without_time().map_event_format(ForJournal).try_init(),
+        (false, _) => builder.try_init(),
+    };
     if let (Ok(()), Some(behind)) = (begun, behind) {
         drop(behind::LOG.set(behind));
+    }
+}
+
+/// Waits until the log is written, for a bounded time.
+pub(crate) fn flush() {
+    if let Some(behind) = behind::LOG.get() {
+        behind.flush();
     }
 }
 
@@ -47,9 +92,7 @@ pub(crate) struct WrittenAtEnd;
 
 impl Drop for WrittenAtEnd {
     fn drop(&mut self) {
-        if let Some(behind) = behind::LOG.get() {
-            behind.flush();
-        }
+        flush();
     }
 }
 

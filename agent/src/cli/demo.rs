@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, runtime, tell};
-use crate::config::{Config, LogConfig};
+use crate::config::Config;
 use crate::receive::{self, Summary};
 use crate::sets::Sets;
 use crate::supervise::{self, Running};
@@ -58,7 +58,7 @@ const SAMPLES: [Sample; 2] = [
 const CHECK: &str = include_str!("demo/check.json");
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    telemetry::log(&LogConfig { level: "warn".to_owned(), json: false });
+    telemetry::log_to_terminal("warn");
     let folder = match Folder::new() {
         Ok(folder) => folder,
         Err(error) => {

@@ -7,7 +7,6 @@ use schemas::{Catalog, Files};
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, runtime, tell};
-use crate::config::LogConfig;
 use crate::forward::options::Access;
 use crate::receive::{self, FilesOptions, Options, Summary};
 use crate::telemetry;
@@ -42,7 +41,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    telemetry::log(&LogConfig { level: "info".to_owned(), json: false });
+    telemetry::log_to_terminal("info");
     let checker = match Checker::new(arguments.no_validation) {
         Ok(checker) => checker,
         Err(exit) => return exit,

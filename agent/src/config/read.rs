@@ -11,6 +11,7 @@ use toml::de::DeTable;
 use super::callers::{callers, events};
 use super::folder;
 use super::forward::forward;
+use super::log::log;
 use super::mllp;
 use super::query::queries;
 use super::reconcile::reconcile;
@@ -23,7 +24,7 @@ use super::totals;
 use super::unwrap::unwrap;
 use super::view;
 use super::{
-    ChannelConfig, CheckConfig, Config, ControlConfig, HistoryConfig, Hospital, Listen, LogConfig,
+    ChannelConfig, CheckConfig, Config, ControlConfig, HistoryConfig, Hospital, Listen,
     MessagesConfig, OutboxConfig, QualityConfig, Sets,
 };
 use crate::outbox::Mark;
@@ -383,20 +384,6 @@ fn history(
     }
 }
 
-fn log(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> LogConfig {
-    let mut section = root.section("log", to);
-    let level = section.text("level", to).unwrap_or_else(|| "info".to_owned());
-    if let Err(error) = tracing_subscriber::EnvFilter::try_new(&level) {
-        to.error("A004", section.offset_of("level"), format!("`level` must be a filter: {error}"));
-    }
-    let format = section.text("format", to).unwrap_or_else(|| "text".to_owned());
-    if format != "text" && format != "json" {
-        to.error("A004", section.offset_of("format"), "`format` must be text or json".to_owned());
-    }
-    section.finish(to);
-    LogConfig { level, json: format == "json" }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -511,7 +498,7 @@ mod tests {
         check(
             &channel("keys = { k = \"credential:k\" }"),
             &[
-                "agent.toml:6:14: error[A009]: the key `k`: systemd gave no credentials, and so no k",
+                "agent.toml:6:14: error[A009]: the key `k`: /etc/his-agent/secrets/k cannot be read: No such file or directory (os error 2)",
             ],
         );
         let config = Config::parse("agent.toml", &sealed("\"aes-128-ecb\"]\nunwrap_key = \"k\""));

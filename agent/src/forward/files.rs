@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::parcel::push_line;
 use super::state::ForwardState;
-use super::{LOOK_AGAIN, Source};
+use super::{LOOK_AGAIN, Source, TURN};
 use crate::durable_folder::make_durable_folder;
 use crate::envelope::Envelope;
 use crate::outbox::StoreError;
@@ -153,7 +153,7 @@ async fn write_on<S: Source>(
     state: &ForwardState,
 ) -> Result<(), StoreError> {
     while !stop.is_cancelled() {
-        let segment = gather(source, written_to, options, stop).await?;
+        let segment = gather(source, written_to, options, stop, state).await?;
         if segment.seqs.is_empty() {
             break;
         }
@@ -174,6 +174,7 @@ async fn open(
     state: &ForwardState,
 ) -> Option<u64> {
     loop {
+        state.turns(WRITE_MAX);
         match blocking(folder, Folder::open).await {
             Ok(written_to) => {
                 state.connected(&folder.dir.display().to_string());
@@ -195,6 +196,7 @@ async fn write(
     let segment = Arc::new(segment.clone());
     loop {
         let copy = Arc::clone(&segment);
+        state.turns(WRITE_MAX);
         match blocking(folder, move |folder| folder.write(&copy)).await {
             Ok(last) => {
                 if !state.status().connected {
@@ -215,6 +217,7 @@ async fn pause(
     state: &ForwardState,
 ) -> Option<()> {
     let delay = backoff.next_delay();
+    state.turns(delay);
     tracing::warn!(code = FOLDER_FAILED, %error, retry_in_ms = delay.as_millis(), "cannot write segments");
     state.disconnected();
     state.trouble(FOLDER_FAILED, format!("the folder cannot be written: {error}"));
@@ -230,11 +233,13 @@ async fn gather<S: Source>(
     after_seq: u64,
     options: &FilesOptions,
     stop: &CancellationToken,
+    state: &ForwardState,
 ) -> Result<Segment, StoreError> {
     let mut segment = Segment::default();
     let mut read_to = after_seq;
     let mut close_at: Option<Instant> = None;
     loop {
+        state.turns(TURN);
         let records = options.segment_records_max.max(1).saturating_sub(segment.seqs.len());
         let bytes = bytes_left(options, &segment);
         if records == 0 || bytes == 0 {
@@ -412,6 +417,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 const SETTLE_AT_ONCE: usize = 10_000;
 /// Their bytes, which are read only for their numbers.
 const SETTLE_BYTES_AT_ONCE: usize = 8 << 20;
+/// A segment is written, synced and named within this time, or the folder stands still.
+const WRITE_MAX: Duration = Duration::from_secs(60);
 /// How a manifest's file name ends.
 pub const MANIFEST_END: &str = ".manifest.json";
 const POSITION: &str = ".position.json";

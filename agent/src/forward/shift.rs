@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use tokio::select;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
@@ -15,7 +15,7 @@ use super::parcel::routing_key;
 use super::scout::Scout;
 use super::state::ForwardState;
 use super::window::{Flight, Window};
-use super::{Heard, LOOK_AGAIN, Session, Source, poison};
+use super::{Heard, LOOK_AGAIN, Session, Source, TURN, poison};
 use crate::outbox::StoreError;
 
 /// What outlives a connection.
@@ -74,6 +74,7 @@ impl<'a, S: Source> Shift<'a, S> {
 
     pub(super) async fn serve(mut self, mut session: impl Session) -> Result<Ended, StoreError> {
         loop {
+            self.state.turns(TURN);
             // Answers that never end must not keep a stop from being seen.
             if self.leave_at.is_none() && self.stop.is_cancelled() {
                 self.leave_at = Some(Instant::now() + self.options.drain_max);
@@ -177,6 +178,8 @@ impl<'a, S: Source> Shift<'a, S> {
             () = until(self.work.window.next_due()), if !leaving => Event::Due,
             () = self.more(), if !leaving && (self.at_end || self.work.scout.waits()) => Event::Appended,
             () = yield_now(), if !leaving && self.is_reading() => Event::Read,
+            // A broker that has asked us to wait may have nothing more to say for hours.
+            () = sleep(TURN) => Event::Due,
         }
     }
 

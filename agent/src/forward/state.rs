@@ -65,6 +65,9 @@ pub struct ForwardStatus {
     /// The last record that was taken out of the outbox to be sent.
     #[serde(skip)]
     read_to: u64,
+    /// When the forwarder will have turned again, if it still moves.
+    #[serde(skip)]
+    due: Option<Instant>,
 }
 
 /// Something that went wrong: a stable code, a sentence, a time.
@@ -225,6 +228,16 @@ impl ForwardState {
         self.notice(EXPIRING, soon.then_some(text));
     }
 
+    /// The forwarder moves, and will be heard of again within this time.
+    pub(crate) fn turns(&self, within: Duration) {
+        self.account().due = Some(Instant::now() + within);
+    }
+
+    /// Whether it should have been heard of for quite a while.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.account().due.is_some_and(|it| it.elapsed() > OVERDUE)
+    }
+
     /// Records up to this number are in the forwarder's hands, or were.
     pub(crate) fn taken(&self, read_to: u64) {
         self.account().read_to = read_to;
@@ -299,6 +312,8 @@ fn at_text_if_any<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Resul
     at.map(|it| it.to_string()).serialize(serializer)
 }
 
+/// A machine that is busy may be late by so much.
+const OVERDUE: Duration = Duration::from_secs(10);
 /// How many routing keys are named in [`ForwardStatus::held_reasons`].
 pub const REASONS_MAX: usize = 64;
 /// A certificate expires soon: how soon, and its code.
@@ -324,6 +339,19 @@ mod tests {
         check(&["connect", "block"], "blocked");
         check(&["connect", "block", "unblock"], "open");
         assert!(WORDS.contains(&word("F107")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_forwarder_that_does_not_turn_is_overdue() {
+        let state = ForwardState::default();
+        assert!(!state.is_overdue(), "it has not begun");
+        state.turns(Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        assert!(!state.is_overdue());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert!(state.is_overdue());
+        state.turns(Duration::from_secs(1));
+        assert!(!state.is_overdue());
     }
 
     #[tokio::test(start_paused = true)]

@@ -26,6 +26,8 @@ pub(super) enum Command {
     SetAside(Unreadable),
     /// Something was settled; the cursor may have moved.
     Settled,
+    /// Nothing; whoever asks wants to know that the writer moves.
+    Look(Answer<()>),
     /// Room is short: remove what was delivered now, however little it is.
     Reclaim,
     /// The disk was full: try whether it takes a write again.
@@ -109,7 +111,7 @@ pub(super) struct Done {
 pub(super) struct Waiting {
     appends: Vec<Answer<Receipt>>,
     letters: Vec<Answer<String>>,
-    /// Who gave decisions.
+    /// Who gave decisions, or only looks on.
     others: Vec<Answer<()>>,
     discards: Vec<Answer<bool>>,
 }
@@ -135,6 +137,7 @@ impl Waiting {
                 work.releases.extend(releases);
                 self.others.push(answer);
             }
+            Command::Look(answer) => self.others.push(answer),
             Command::Discard(id, answer) => {
                 work.discards.push(id);
                 self.discards.push(answer);

@@ -186,6 +186,7 @@ impl Writer {
                 | Command::Discard(..)
                 | Command::Release(..)
                 | Command::SetAside(_)
+                | Command::Look(_)
                 | Command::Reclaim
                 | Command::Retry => {}
             }

@@ -1,6 +1,6 @@
-//! Lines of the log on their way to standard error, written by a thread of its own.
+//! Lines of the log on their way to where they are kept, written by a thread of its own.
 //!
-//! Standard error is a file or a pipe of the service manager. When the disk stands still, writing to it
+//! That is a file, or a pipe of the service manager. When the disk stands still, writing to it
 //! does too, and whoever writes a line waits, a doctor's check among them. So lines are handed over in
 //! memory, and those of a moment are written together. What finds no room is lost, and counted in the
 //! log itself: the bound is a megabyte, some thousand lines. A kill takes what came within the last
@@ -47,9 +47,9 @@ pub(super) struct Line<'a> {
 }
 
 impl Behind {
-    /// To standard error; `None` when the system has no thread to spare.
-    pub(super) fn start() -> Option<Behind> {
-        Behind::to(io::stderr(), |lines| {
+    /// `None` when the system has no thread to spare.
+    pub(super) fn start(out: impl Write + Send + 'static) -> Option<Behind> {
+        Behind::to(out, |lines| {
             tracing::warn!(lines, "the log could not be written in time and misses lines");
         })
     }

@@ -85,7 +85,7 @@ fn the_time_of_a_confirm_is_known_to_the_record() {
     outbox.settle(&seqs[..6]).unwrap();
     house.append("m", &["x=1"]).unwrap();
     let between = now_ms();
-    thread::sleep(std::time::Duration::from_millis(3));
+    thread::sleep(Duration::from_millis(3));
     outbox.settle(&seqs[6..8]).unwrap();
     house.append("m", &["y=1"]).unwrap();
     let today = day_of(before)..=day_of(now_ms());

@@ -1,0 +1,53 @@
+//! A clock that cannot be right, found at the start: it is behind what was written here last, or behind the
+//! program itself. A mainboard without its battery begins in another year, and everything that comes in
+//! would be stamped so. One that is ahead shows nothing here; the platform's day and certificates tell.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// Says so in the log; the daemon serves all the same, since records keep their order by number.
+pub(super) fn doubt(store: &Path) {
+    let program = std::env::current_exe().ok().and_then(|it| written(&it));
+    let Some(seen) = newest(store).into_iter().chain(program).max() else { return };
+    if let Some(behind) = behind(SystemTime::now(), seen) {
+        let (code, hours) = ("O109", behind.as_secs() / 3600);
+        let seconds = behind.as_secs();
+        tracing::error!(code, hours, seconds, "the clock is behind what was written here before");
+    }
+}
+
+fn behind(now: SystemTime, seen: SystemTime) -> Option<Duration> {
+    seen.duration_since(now).ok().filter(|it| *it > SLACK)
+}
+
+/// When the latest file of a folder was written to.
+fn newest(folder: &Path) -> Option<SystemTime> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|it| written(&it.path())).max()
+}
+
+fn written(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|it| it.modified()).ok()
+}
+
+/// A clock is put right by so much without anybody noticing.
+const SLACK: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_behind_the_disk_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(newest(folder.path()), None);
+        fs::write(folder.path().join("000001.log"), "x").unwrap();
+        let seen = newest(folder.path()).unwrap();
+        let day = Duration::from_secs(86_400);
+        assert_eq!(behind(seen - day, seen), Some(day));
+        assert_eq!(behind(seen - SLACK, seen), None);
+        assert_eq!(behind(seen + day, seen), None);
+    }
+}
