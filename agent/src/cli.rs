@@ -17,6 +17,7 @@ mod channel;
 mod check;
 mod checks;
 mod codes;
+mod config;
 mod demo;
 mod history;
 mod keys;
@@ -123,6 +124,8 @@ enum Command {
     Receive(receive::Arguments),
     /// 与平台对账到每条记录，补正，签名；也可与 HIS 的日合计对账 | the account with the platform, to the record
     Reconcile(reconcile::Arguments),
+    /// 配置的历史、差别、换上、回退 | every configuration and set that was in force: history, diff, apply, roll back
+    Config(config::Arguments),
     /// 在用的映射、码表、规则：查看、重新读入 | the files in force: show, reload
     Sets(sets::Arguments),
     /// 规则和知识点：本院的修改，导入公布的表 | rules and knowledge rows: the hospital's changes, imports
@@ -155,6 +158,7 @@ pub fn main() -> ExitCode {
     code(match arguments.command {
         Command::Run(it) => run::run(&it),
         Command::Channel(it) => channel::run(&it),
+        Command::Config(it) => config::run(&it),
         Command::Demo(it) => demo::run(&it),
         Command::Validate(it) => validate::run(&it),
         Command::Translate(it) => translate::run(&it),

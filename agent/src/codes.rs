@@ -45,6 +45,13 @@ codes! {
     "A057" "路上有一个环节没有动静" "a stage of the road stands still" "日志的 stage 是哪个环节：outbox 是磁盘没有应答，forward 是转发，doors 是接收，threads 是线程用尽。由 systemd 管理时两分钟没有动静就自动重新启动；常出现时查磁盘（dmesg、iostat）"
     "A058" "没有在时限内停下，进程直接结束" "a stop did not end in time; the process ended without it" "多为磁盘没有应答，查 dmesg。已接收的都在盘上，下次启动接着送"
 
+    "A031" "没有这个版本，或没有等着换上的配置" "there is no such version, or none waits to be put in force" "his-agent config history 列出全部版本"
+    "A032" "配置写得对，但不能这样换上" "the configuration is right and cannot be put in force this way" "按提示做：目录要停机搬，地址要空着，修改人和理由要写"
+    "A033" "agent.toml 里写的不是在用的配置" "agent.toml does not hold the configuration in force" "his-agent config diff 看差别；his-agent config apply 换上文件，或以有权写它的用户 his-agent config rollback 写回"
+    "A034" "新配置换上以后变坏，已自动换回" "the new configuration was taken back: the agent was worse with it" "看日志和 his-agent config history 里写的原因，改好再提交"
+    "A035" "版本存不下或读不出" "a version cannot be kept or read" "核对 versions 目录的权限和磁盘空间；不要改里面的文件"
+    "A036" "这一部分配套文件是程序自带的，回不去" "these files came with the program and cannot be brought back" "在 [sets] 写一个目录，把要用的文件放进去"
+
     "F101" "连不上消息队列" "the broker cannot be reached" "核对地址、端口和防火墙；记录留在发件箱里，连上后自动继续"
     "F102" "消息队列拒绝了连接" "the broker refused the connection" "核对用户、口令、虚拟主机和连接数上限"
     "F103" "消息队列关闭了信道" "the broker closed the channel" "按答复码请平台处理，之后自动继续；406 多为声明与已有的交换机、队列不一致"

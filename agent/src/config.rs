@@ -24,6 +24,7 @@ mod soap;
 mod subscription;
 mod totals;
 mod unwrap;
+mod versions;
 mod view;
 
 use std::collections::BTreeMap;
@@ -48,6 +49,7 @@ pub use query::QueryConfig;
 pub use soap::{Lead, LeadsTo, SoapConfig};
 pub use subscription::{Condition, SubscriptionConfig};
 pub use totals::TotalsConfig;
+pub use versions::VersionsConfig;
 pub use view::{Connection, Paging, Schedule, Source, ViewCharset, ViewConfig};
 
 /// Everything the daemon was told.
@@ -87,6 +89,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// When days are compared with the platform by themselves.
     pub reconcile: ReconcileConfig,
+    /// Where what was in force is kept, and how a new configuration is watched.
+    pub versions: VersionsConfig,
     /// What is logged.
     pub log: LogConfig,
     /// How long a stop may take before what is left stays for the next start.

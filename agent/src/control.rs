@@ -24,7 +24,7 @@ pub(crate) use self::door::{BODY_BYTES_MAX, ControlDoor};
 use crate::intake::{self, Road};
 use crate::{
     audit, checks, clock, history, journey, keys, parked, plans, quality, query, reconcile, sets,
-    shadow, subscribe,
+    shadow, subscribe, versions,
 };
 
 /// Everything that can be asked, by address.
@@ -48,6 +48,7 @@ pub fn routes(road: &Arc<Road>) -> Router {
         .merge(subscribe::routes())
         .merge(sets::rulebook::routes())
         .merge(reconcile::routes::routes())
+        .merge(versions::routes::routes())
         .fallback(unknown_address)
         .with_state(Arc::clone(road))
 }

@@ -46,6 +46,7 @@ use crate::relay::Relay;
 use crate::sets::{Reloads, Sets};
 use crate::shadow::Shadow;
 use crate::subscribe::Subscriptions;
+use crate::versions::Versions;
 use body::read_body;
 pub(crate) use checks::json;
 pub(crate) use messages::receive_fetched;
@@ -65,6 +66,8 @@ pub struct Road {
     pub sets: ArcSwap<Sets>,
     /// How the sets in force came to be so.
     pub reloads: Reloads,
+    /// Every configuration and set that was in force.
+    pub versions: Versions,
     /// A candidate set that judges beside them.
     pub shadow: Shadow,
     /// The queue on disk.
@@ -119,6 +122,7 @@ impl Road {
         stream::clear(&config.outbox.dir);
         let metrics = crate::telemetry::metrics();
         let reloads = Reloads::new(&config, &sets);
+        let versions = Versions::new(&config);
         let folder = config.quality.dir.clone();
         let quality = Arc::new(Quality::new(folder, config.quality.keep_days));
         let sets = ArcSwap::from_pointee(sets);
@@ -133,6 +137,7 @@ impl Road {
             config,
             sets,
             reloads,
+            versions,
             shadow,
             outbox,
             parking,

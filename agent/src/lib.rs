@@ -40,6 +40,7 @@
 //! | [`quality`] | what the sources' data is like, counted by channel, entity, element and day |
 //! | [`query`] | what other systems may read of the records that are kept |
 //! | [`subscribe`] | records pushed to other systems |
+//! | [`versions`] | every configuration and set that was in force: who, when, why; applied, watched, brought back |
 //! | [`telemetry`] | logs and metrics, never a patient's value |
 //! | [`clock`] | the one clock |
 //! | [`codes`] | the codes of the daemon and what to do about each |
@@ -94,6 +95,7 @@ mod signing;
 pub mod subscribe;
 pub mod supervise;
 pub mod telemetry;
+pub mod versions;
 mod write;
 
 /// Of every binary that links the daemon, the benchmarks' too: what is measured is what runs.

@@ -7,6 +7,11 @@ use std::path::Path;
 
 /// Writes the file, on disk when this returns. What was there is replaced.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_as(path, bytes, true)
+}
+
+/// The same, or without waiting for the disk.
+pub(crate) fn write_as(path: &Path, bytes: &[u8], synced: bool) -> io::Result<()> {
     let folder = folder_of(path);
     fs::create_dir_all(folder)?;
     let temporary = path.with_added_extension("new");
@@ -17,6 +22,9 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     file.write_all(bytes)?;
+    if !synced {
+        return fs::rename(&temporary, path);
+    }
     file.sync_all()?;
     fs::rename(&temporary, path)?;
     File::open(folder)?.sync_all()

@@ -37,9 +37,20 @@ use crate::intake::Road;
 use crate::outbox::Outbox;
 use crate::sets::{self, Sets};
 use crate::supervise::{self, Running};
+use crate::versions::{self, Life};
 
-/// Runs the daemon until SIGTERM or SIGINT, or until it cannot go on.
-pub(crate) async fn serve(config: Config, sets: Sets) -> anyhow::Result<()> {
+/// How the road has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Somebody has stopped it.
+    Stopped,
+    /// Another configuration is to be in force.
+    ForAnother,
+}
+
+/// Runs the daemon until SIGTERM or SIGINT, until another configuration is to be in force, or until it
+/// cannot go on.
+pub(crate) async fn serve(config: Config, sets: Sets, life: &Life) -> anyhow::Result<Ended> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let hangup = signal(SignalKind::hangup())?;
@@ -55,19 +66,24 @@ pub(crate) async fn serve(config: Config, sets: Sets) -> anyhow::Result<()> {
     };
     when_it_fails(running.road().outbox.clone(), deadline);
     let beside = beside(&running, &manager, hangup);
+    let (road, versions) = (Arc::clone(running.road()), versions::keep(running.road(), life));
+    let mut ended = Ended::Stopped;
     manager.tell(&["READY=1", &watchdog::standing(running.road())]);
     running
         .until(async {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                () = road.versions.again() => ended = Ended::ForAnother,
             }
-            drop(beside);
+            drop((beside, versions, road));
             last_resort::end_after(deadline);
-            manager.tell(&["STOPPING=1", &manager::more_time(deadline + last_resort::LATER * 2)]);
+            let state = if ended == Ended::Stopped { "STOPPING=1" } else { "RELOADING=1" };
+            manager.tell(&[state, &manager::more_time(deadline + last_resort::LATER * 2)]);
             tracing::info!("stopping: doors first, then what is in flight, then the store");
         })
-        .await
+        .await?;
+    Ok(ended)
 }
 
 /// Opening a store after a power cut may take longer than a service manager waits for a start.

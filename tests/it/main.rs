@@ -45,4 +45,5 @@ mod soap_clients;
 mod stream;
 mod subscribe;
 mod totals;
+mod versions;
 mod views;

@@ -83,6 +83,7 @@ mod store;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests;
+mod versions;
 
 pub use example::example;
 
@@ -93,6 +94,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
         listen::KEYS,
         sets::KEYS,
         store::KEYS,
+        versions::KEYS,
         forward::KEYS,
         check::KEYS,
         others::KEYS,

@@ -22,6 +22,7 @@ use super::soap;
 use super::subscription::subscriptions;
 use super::totals;
 use super::unwrap::unwrap;
+use super::versions::versions;
 use super::view;
 use super::{
     ChannelConfig, CheckConfig, Config, ControlConfig, HistoryConfig, Hospital, Listen,
@@ -50,6 +51,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         control: control(&mut root, &outbox, &mut to),
         quality: quality(&mut root, &outbox, &mut to),
         history: history(&mut root, &outbox, &mut to),
+        versions: versions(&mut root, &outbox, &mut to),
         outbox,
         forward: forward(&mut root, &mut to),
         check: check(&mut root, &mut to),

@@ -152,6 +152,7 @@ pub(crate) fn alerts(road: &Road) -> Vec<(String, String)> {
     }
     alerts.extend(road.folders.alerts());
     alerts.extend(road.views.alerts(&road.config));
+    alerts.extend(road.versions.alerts());
     if let Some(ahead) = clock::ahead() {
         let minutes = ahead.as_mins();
         alerts.push((

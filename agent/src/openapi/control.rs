@@ -35,6 +35,13 @@ const fn send(
 pub(super) const CONTROL: &[Operation] = &[
     get("/admin/v1/status", "状态", "这台前置机怎么样"),
     get("/admin/v1/quality", "状态", "各通道数据质量的统计"),
+    get("/admin/v1/config", "配置", "在用的是哪个版本，是否在试用"),
+    get("/admin/v1/config/versions", "配置", "配置和配套文件的全部版本"),
+    get("/admin/v1/config/versions/{no}", "配置", "一个版本"),
+    get("/admin/v1/config/diff", "配置", "两个版本的差别"),
+    send("post", "/admin/v1/config/apply", "配置", "提交一份新的配置"),
+    send("post", "/admin/v1/config/rollback", "配置", "回到以前的版本"),
+    send("post", "/admin/v1/config/start", "配置", "换上提交的配置"),
     get("/admin/v1/sets", "配套文件", "在用的数据元、映射、码表和规则"),
     send("post", "/admin/v1/sets/reload", "配套文件", "重新读配套文件"),
     get("/admin/v1/shadow", "配套文件", "候选与在用的比较"),

@@ -12,6 +12,7 @@ use super::{SetDigest, Sets, Texts};
 use crate::clock;
 use crate::config::Config;
 use crate::intake::Road;
+use crate::versions::By;
 
 /// What a reload came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,17 +82,26 @@ impl Reloads {
 /// Blocks: it reads files, twice, and compiles them. Messages in flight finish on the set they
 /// began with.
 pub fn reload(road: &Road) -> Result<Reloaded, Vec<Problem>> {
-    reload_after(road, || Ok(()))
+    take_in(road, None, || Ok(()))
 }
 
-/// The same after a change to the folders; nobody reads them while it is made.
+/// The same after somebody's change to the folders; nobody reads them while it is made.
 pub(crate) fn reload_after(
     road: &Road,
+    by: By,
+    change: impl FnOnce() -> Result<(), Vec<Problem>>,
+) -> Result<Reloaded, Vec<Problem>> {
+    take_in(road, Some(by), change)
+}
+
+fn take_in(
+    road: &Road,
+    by: Option<By>,
     change: impl FnOnce() -> Result<(), Vec<Problem>>,
 ) -> Result<Reloaded, Vec<Problem>> {
     let mut state = lock(&road.reloads.turn);
     change()?;
-    let result = attempt(road, &mut state);
+    let result = attempt(road, &mut state, by);
     tell(&road.reloads, &result);
     result
 }
@@ -102,7 +112,7 @@ pub fn reload_again(road: &Road) -> Result<Reloaded, Vec<Problem>> {
     reload(road)
 }
 
-fn attempt(road: &Road, state: &mut State) -> Result<Reloaded, Vec<Problem>> {
+fn attempt(road: &Road, state: &mut State, by: Option<By>) -> Result<Reloaded, Vec<Problem>> {
     let texts = Texts::read_settled(&road.config)?;
     let digest = texts.digest();
     let before = road.sets.load_full();
@@ -127,6 +137,7 @@ fn attempt(road: &Road, state: &mut State) -> Result<Reloaded, Vec<Problem>> {
     show(Some(&before.digest), &digest);
     // After a crash before this, the next start finds a set that is new to it and tries it as new.
     note_kept(road.reloads.archive.keep(&sets.texts, state));
+    road.versions.note_sets(&sets, by);
     Ok(Reloaded { digest, changed: true })
 }
 
@@ -148,6 +159,9 @@ pub(super) fn fall_back(road: &Road, failure: &Failure) {
     state.take_back(taken_back);
     state.enter(&failure.old.digest, None);
     note_kept(road.reloads.archive.keep(&failure.old.texts, &state));
+    let reason = format!("自动换回：通道 {} 只被新的一套拒收的太多", failure.channel);
+    let by = By { author: By::AGENT.to_owned(), reason };
+    road.versions.note_sets(&failure.old, Some(by));
 }
 
 /// What is logged of a fallback, and kept of it.

@@ -13,6 +13,7 @@ use schemas::Problem;
 use super::with_mappings;
 use crate::intake::Road;
 use crate::sets::{Reloaded, SetDigest, Sets, Texts, reload_after};
+use crate::versions::By;
 
 /// Puts the candidate in force and ends the shadow. Blocks.
 pub(super) fn promote(road: &Road) -> Result<(Reloaded, PathBuf), Vec<Problem>> {
@@ -29,8 +30,10 @@ pub(super) fn promote(road: &Road) -> Result<(Reloaded, PathBuf), Vec<Problem>> 
     let new = beside(&place, &standing.candidate, "new");
     let old = beside(&place, &road.sets.load().digest, "old");
     copy_synced(&standing.dir, &new).map_err(|it| failed(&new, &it))?;
+    let reason = format!("启用候选 {folder}");
+    let by = By { author: By::FILE.to_owned(), reason };
     let reloaded =
-        reload_after(road, || exchange(&place, &new, &old).map_err(|it| failed(&place, &it)))?;
+        reload_after(road, by, || exchange(&place, &new, &old).map_err(|it| failed(&place, &it)))?;
     road.shadow.stop();
     Ok((reloaded, old))
 }
