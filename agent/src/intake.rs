@@ -13,6 +13,7 @@ pub mod folder;
 pub mod http;
 mod insurance;
 mod messages;
+pub(crate) mod metrics;
 pub mod mllp;
 mod operators;
 mod soap;
@@ -121,6 +122,7 @@ impl Road {
         let bodies = Semaphore::new(bodies / 1024);
         stream::clear(&config.outbox.dir);
         let metrics = crate::telemetry::metrics();
+        crate::telemetry::begin_at_zero(config.channels.iter().map(|it| it.name.as_str()));
         let reloads = Reloads::new(&config, &sets);
         let versions = Versions::new(&config);
         let folder = config.quality.dir.clone();

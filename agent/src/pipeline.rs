@@ -125,6 +125,17 @@ impl Reading {
 /// Decides what becomes of one message.
 #[must_use]
 pub fn judge(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits) -> Verdict {
+    judge_by_stages(channel, inbound, limits, &mut |_| ())
+}
+
+/// The same, with word of each stage that is over, for whoever has a clock.
+#[must_use]
+pub fn judge_by_stages(
+    channel: &Channel,
+    inbound: &Inbound<'_>,
+    limits: &Limits,
+    is_over: &mut dyn FnMut(Stage),
+) -> Verdict {
     let input = Input {
         bytes: inbound.bytes,
         format: channel.format,
@@ -132,8 +143,10 @@ pub fn judge(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits) -> Verdi
         prepare: &channel.prepare,
         service: channel.services.called(inbound.content_type),
     };
-    match adapters::decode(&input, limits) {
-        Ok(decoded) => restate(channel, inbound, limits, decoded),
+    let decoded = adapters::decode(&input, limits);
+    is_over(Stage::Decode);
+    match decoded {
+        Ok(decoded) => restate(channel, inbound, limits, decoded, is_over),
         Err(error) => Verdict::Refuse(advised(undecodable(&error), input.service)),
     }
 }
@@ -154,10 +167,16 @@ pub fn judge_item(
         call: None,
         notes: Vec::new(),
     };
-    restate(channel, inbound, limits, decoded)
+    restate(channel, inbound, limits, decoded, &mut |_| ())
 }
 
-fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: Decoded) -> Verdict {
+fn restate(
+    channel: &Channel,
+    inbound: &Inbound<'_>,
+    limits: &Limits,
+    decoded: Decoded,
+    is_over: &mut dyn FnMut(Stage),
+) -> Verdict {
     let mut reading = Reading {
         format: decoded.format,
         charset: written(&decoded.charset),
@@ -181,6 +200,7 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
         mapped.as_ref().map_or_else(|_| channel.mappings.shared_answers(), |it| it.answers);
     reading.request = answers.map(|it| it.request(&document, &context)).unwrap_or_default();
     reading.answers = answers.cloned();
+    is_over(Stage::Map);
     let mut mapped = match mapped {
         Ok(mapped) => mapped,
         Err(error) => return Verdict::Refuse(unmappable(&error, reading)),
@@ -199,6 +219,7 @@ fn restate(channel: &Channel, inbound: &Inbound<'_>, limits: &Limits, decoded: D
         looked.at(&frame, mapped.catalog, inbound.received_at, record, findings);
     }
     reading.mapping = Some(mapping);
+    is_over(Stage::Validate);
     looked.verdict(Arc::from(mapped.catalog.version()), reading)
 }
 

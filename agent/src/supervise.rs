@@ -32,6 +32,7 @@ use crate::sets::{Sets, watch};
 use crate::shadow;
 use crate::{
     checks, events, history, journey, parked, plans, quality, reconcile, relay, subscribe,
+    telemetry,
 };
 
 /// A running agent.
@@ -105,6 +106,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(subscribe::follow(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(events::watch(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(plans::keep(Arc::clone(&road), doors_stop.clone())),
+        tokio::spawn(telemetry::keep(road.metrics.clone(), doors_stop.clone())),
     ];
     let mut doors = vec![
         tokio::spawn(his.serve(http::his_routes(&road), doors_stop.clone())),

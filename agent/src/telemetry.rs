@@ -2,22 +2,31 @@
 //! never a value of a patient.
 
 mod behind;
+pub mod catalog;
 mod file;
 mod journal;
+pub(crate) mod page;
+mod process;
+mod spent;
 
 use std::io::{IsTerminal as _, Write};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use self::behind::Behind;
+use self::catalog::{Kind, METRICS};
 pub use self::file::FileBounds;
 use self::file::LogFile;
 use self::journal::ForJournal;
+use self::page::Page;
+pub(crate) use self::spent::{Laps, Step, spent};
 use crate::clock;
 use crate::config::LogConfig;
 
@@ -116,7 +125,62 @@ pub fn metrics() -> Option<PrometheusHandle> {
     let recorder = builder.build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).ok()?;
+    for it in METRICS {
+        match it.kind {
+            Kind::Counter => metrics::describe_counter!(it.name, it.en),
+            Kind::Gauge => metrics::describe_gauge!(it.name, it.en),
+            Kind::Histogram => metrics::describe_histogram!(it.name, it.en),
+        }
+    }
     Some(handle)
+}
+
+/// Counters that alerts are made of stand at zero from the start: the first failure is then an increase.
+pub(crate) fn begin_at_zero<'a>(channels: impl Iterator<Item = &'a str>) {
+    for channel in channels {
+        for outcome in ["accepted", "parked", "refused", "busy", "no_room", "failed"] {
+            let channel = channel.to_owned();
+            metrics::counter!("his_agent_messages_total", "channel" => channel, "outcome" => outcome)
+                .increment(0);
+        }
+    }
+    for status in ["accepted", "duplicate", "parked"] {
+        metrics::counter!("his_agent_records_total", "status" => status).increment(0);
+    }
+    for outcome in ["complete", "partial", "degraded"] {
+        metrics::counter!("his_agent_checks_total", "outcome" => outcome).increment(0);
+    }
+    for outcome in ["kept", "lost"] {
+        metrics::counter!("his_agent_check_log_total", "outcome" => outcome).increment(0);
+    }
+    for outcome in ["sent_away", "refused"] {
+        metrics::counter!("his_agent_connections_total", "outcome" => outcome).increment(0);
+    }
+    for outcome in ["swapped", "refused", "fell_back"] {
+        metrics::counter!("his_agent_set_swaps_total", "outcome" => outcome).increment(0);
+    }
+}
+
+/// Folds the times that histograms were given, which would pile up in memory until somebody asks for
+/// the metrics, and perhaps nobody ever does.
+pub(crate) async fn keep(handle: Option<PrometheusHandle>, stop: CancellationToken) {
+    let Some(handle) = handle else { return };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(FOLD_EVERY) => handle.run_upkeep(),
+        }
+    }
+}
+
+const FOLD_EVERY: Duration = Duration::from_secs(5);
+
+/// What is read of the program and its process when somebody asks.
+pub(crate) fn tell(page: &mut Page) {
+    let build = [("version", env!("CARGO_PKG_VERSION")), ("arch", std::env::consts::ARCH)];
+    page.of("his_agent_build_info", &build, 1);
+    spent::tell(page);
+    process::tell(page);
 }
 
 /// From a minute to a month: a fact's way to the agent.

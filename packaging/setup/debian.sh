@@ -25,6 +25,7 @@ has_clang_headers() { exists '/usr/lib/llvm-*/lib/clang/*/include/stddef.h' || e
 has_rabbitmq() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
 has_postgres() { exists '/usr/lib/postgresql/*/bin/initdb'; }
 has_mariadb() { command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ]; }
+has_prometheus() { command -v prometheus >/dev/null && command -v promtool >/dev/null; }
 has_odbc() { exists '/usr/lib/*/libodbc.so.2*'; }
 has_odbc_postgres() { exists '/usr/lib/*/odbc/psqlodbcw.so'; }
 has_odbc_mariadb() { exists '/usr/lib/*/odbc/libmaodbc.so'; }
@@ -68,6 +69,7 @@ for what in "${@:-build tests}"; do
         need has_rabbitmq rabbitmq-server "the tests publish to a real broker"
         need has_postgres postgresql-15 "the tests store into a real PostgreSQL of their own"
         need has_mariadb mariadb-server "the tests read views of a real MariaDB of their own"
+        need has_prometheus prometheus "the tests have their metrics scraped and checked by it"
         need has_odbc unixodbc "the agent reads views of databases by it"
         need has_odbc_postgres odbc-postgresql "the driver by which the tests read PostgreSQL"
         need has_odbc_mariadb odbc-mariadb "the driver by which the tests read MariaDB"
@@ -115,10 +117,10 @@ if [ "$(id -u)" -ne 0 ]; then
   as_root=(sudo)
 fi
 
-# A broker or a database that starts by itself would hold its port for ever; the tests start their own.
+# A broker, a database or a Prometheus that starts by itself would hold its port for ever; the tests start their own.
 # Debian asks this file before it starts a service, and 101 means no.
 policy=/usr/sbin/policy-rc.d
-if [[ $list == *-server* ]] && [ ! -e $policy ]; then
+if [[ $list == *-server* || $list == *prometheus* ]] && [ ! -e $policy ]; then
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
   "${as_root[@]}" chmod 755 $policy
   trap '"${as_root[@]}" rm -f $policy' EXIT
@@ -134,7 +136,7 @@ apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "$@" >>"$log"
     "Another release than Debian 12? Install by hand: g++ make libclang-dev rabbitmq-server curl openssl ca-certificates"
 }
 
-for server in rabbitmq-server mariadb-server; do
+for server in rabbitmq-server mariadb-server prometheus; do
   [[ $list == *$server* ]] && [ -d /run/systemd/system ] || continue
   unit=${server/mariadb-server/mariadb}
   "${as_root[@]}" systemctl disable --quiet "$unit" || say "$unit stays enabled; the tests do not need it"

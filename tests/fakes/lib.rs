@@ -19,6 +19,7 @@
 //! | [`subscriber`] | another system that has records pushed to it |
 //! | [`process`] | signals, and waits with an end |
 //! | [`visit`] | the smallest HIS: one message, one record, one local code |
+//! | [`prometheus`] | a real Prometheus that watches the agent |
 //! | [`wire`] | the network between agent and broker, good or bad |
 //! | [`certificates`] | the platform's certificate authority |
 //! | [`chance`] | random moments that can be had again |
@@ -40,6 +41,7 @@ mod ports;
 pub mod postgres;
 mod power;
 pub mod process;
+pub mod prometheus;
 pub mod rabbitmq;
 pub mod screen;
 pub mod subscriber;

@@ -25,6 +25,7 @@ mod kill;
 mod legacy_clients;
 mod manners;
 mod messages;
+mod metrics;
 mod mllp;
 mod overlay;
 mod parked;

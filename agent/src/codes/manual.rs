@@ -17,6 +17,7 @@ use rules::{RuleSet, evaluate, families, request};
 use super::CODES;
 use crate::config::Config;
 use crate::config::keys::{self, Without};
+use crate::telemetry::catalog::METRICS;
 
 #[test]
 fn the_page_of_codes_is_the_registers() {
@@ -26,6 +27,11 @@ fn the_page_of_codes_is_the_registers() {
 #[test]
 fn the_table_of_keys_is_the_one_in_the_code() {
     keep("docs/operator.md", "keys", &keys());
+}
+
+#[test]
+fn the_table_of_metrics_is_the_one_in_the_code() {
+    keep("docs/metrics.md", "metrics", &metrics());
 }
 
 #[test]
@@ -118,6 +124,16 @@ const SECTIONS: [(char, &str); 11] = [
     ('S', "S：数据字典文件"),
     ('R', "R：规则包文件"),
 ];
+
+fn metrics() -> String {
+    let mut out = "\n| 指标 | 类型 | 意思 |\n|---|---|---|\n".to_owned();
+    for it in METRICS {
+        let labels = it.labels.replace(' ', ",");
+        let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
+        let _ = writeln!(out, "| `{}{labels}` | {} | {} |", it.name, it.kind.zh(), it.zh);
+    }
+    out
+}
 
 fn row(code: &str, zh: &str, en: &str, remedy: &str) -> String {
     format!("| {code} | {} | {} | {} |\n", cell(zh), cell(en), cell(remedy))

@@ -44,6 +44,7 @@ use super::{LOOK_AGAIN, Source, TURN};
 use crate::durable_folder::make_durable_folder;
 use crate::envelope::Envelope;
 use crate::outbox::StoreError;
+use crate::telemetry::{Step, spent};
 
 /// Where segments go and when one is closed: at the first bound that is reached.
 #[derive(Debug, Clone)]
@@ -157,7 +158,9 @@ async fn write_on<S: Source>(
         if segment.seqs.is_empty() {
             break;
         }
+        let begun = Instant::now();
         let Some(last) = write(folder, &segment, backoff, stop, state).await else { break };
+        spent(Step::Confirm, begun.into_std());
         source.settle(&segment.seqs)?;
         state.confirmed(segment.seqs.len());
         backoff.reset();

@@ -17,6 +17,7 @@ use super::state::ForwardState;
 use super::window::{Flight, Window};
 use super::{Heard, LOOK_AGAIN, Session, Source, TURN, poison};
 use crate::outbox::StoreError;
+use crate::telemetry::{Step, spent};
 
 /// What outlives a connection.
 pub(super) struct Work {
@@ -266,6 +267,7 @@ impl<'a, S: Source> Shift<'a, S> {
 
     fn confirmed(&self, flight: &Flight) {
         self.state.confirmed(flight.seqs.len());
+        spent(Step::Confirm, flight.sent.into_std());
         if flight.was_refused || flight.went_before {
             self.state.attempts().answered(&flight.seqs, flight.sent, &Confirm::Confirmed);
         }

@@ -27,6 +27,7 @@ use crate::clock;
 use crate::pipeline::{self, Parked, Verdict};
 use crate::relay::Asked;
 use crate::sets::{Channel, Sets};
+use crate::telemetry::{Step, spent};
 
 /// One check between question and answer.
 pub(super) struct Question {
@@ -134,7 +135,10 @@ impl Question {
             slow::down();
             self.asked.elapsed() < self.deadline
         };
-        rules::evaluate_while(&sets.rules, facts, clock::now(), in_time)
+        let begun = Instant::now();
+        let verdict = rules::evaluate_while(&sets.rules, facts, clock::now(), in_time);
+        spent(Step::Evaluate, begun);
+        verdict
     }
 
     /// Takes out what need not be shown again, and tells of the rest.
@@ -255,7 +259,9 @@ pub(super) async fn check(
             let insurer = question.ask_insurer(&road, &sets, Source::Canonical(&text), &facts);
             question.recall(&road, &mut facts).await;
             let judged = question.judge(&road, &sets, &facts, insurer).await;
+            let begun = Instant::now();
             let answer = question.answer(&question.data(&judged), None);
+            spent(Step::Answer, begun);
             question.keep(&road, &bytes, [(facts, judged)]);
             answer
         }
@@ -311,11 +317,13 @@ pub(super) async fn check_message(
             let insurer = question.ask_insurer(&road, &sets, Source::Records(&records), &facts);
             question.recall(&road, &mut facts).await;
             let judged = question.judge(&road, &sets, &facts, insurer).await;
+            let begun = Instant::now();
             let told = question.data(&judged);
             let voice = voice(Some(&accepted.reading));
             let in_dialect = voice.say_check(&judged.verdict, &told, &facts);
             let call = accepted.reading.call.as_ref();
             let answer = in_dialect.unwrap_or_else(|| question.answer(&told, call));
+            spent(Step::Answer, begun);
             question.keep(&road, &message.bytes, [(facts, judged)]);
             answer
         }

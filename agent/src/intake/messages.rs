@@ -22,6 +22,7 @@ use crate::outbox::StoreError;
 use crate::pipeline::{self, Accepted, Inbound, Parked, Reading, Refusal, Verdict};
 use crate::quality::{Observed, Outcome};
 use crate::sets::{self, Channel, Seen, Sets};
+use crate::telemetry::{Laps, Step, spent};
 
 pub(crate) use unattended::receive_fetched;
 pub(super) use unattended::{Row, bury_row, receive_file, receive_row};
@@ -152,7 +153,9 @@ impl Message {
     }
 
     fn judge_here(&self, road: &Road, channel: &Channel) -> Verdict {
-        pipeline::judge(channel, &self.inbound(road), &road.config.listen.limits)
+        let mut laps = Laps::begin();
+        let limits = &road.config.listen.limits;
+        pipeline::judge_by_stages(channel, &self.inbound(road), limits, &mut |it| laps.end(it))
     }
 
     fn inbound<'a>(&'a self, road: &'a Road) -> Inbound<'a> {
@@ -217,11 +220,13 @@ impl Message {
                 reading: accepted.reading.told(),
             },
         };
+        let begun = Instant::now();
         let stored = if unknown.is_empty() {
             road.outbox.append(submission).await
         } else {
             road.outbox.park(submission, unknown).await
         };
+        spent(Step::Store, begun);
         match stored {
             Ok(receipt) => {
                 road.checks.uploaded(awaited, &receipt);
@@ -230,7 +235,10 @@ impl Message {
                     road.parking.came(road, &channel.set);
                 }
                 self.note_receipt(channel, &receipt, &accepted.reading.charset);
-                voice.say(Answer::receipt(&receipt, &accepted.warnings).about(&self.id))
+                let begun = Instant::now();
+                let answer = voice.say(Answer::receipt(&receipt, &accepted.warnings).about(&self.id));
+                spent(Step::Answer, begun);
+                answer
             }
             Err(error) => self.not_stored(channel, &error, &voice),
         }

@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 use super::Road;
 use crate::clock;
 use crate::config::ForwardConfig;
-use crate::forward::{ForwardStatus, Trouble, WORDS};
+use crate::forward::{ForwardStatus, Trouble};
 use crate::outbox::RoomStatus;
 
 pub(super) fn routes() -> Router<Arc<Road>> {
     Router::new()
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(super::metrics::page))
 }
 
 /// The process answers: that is all it says.
@@ -108,35 +108,13 @@ fn hours(minutes: u64) -> f64 {
     (minutes / 6) as f64 / 10.0
 }
 
-fn gauges_of(room: &RoomStatus) {
-    metrics::gauge!("his_agent_accepting").set(if room.accepting { 1.0 } else { 0.0 });
-    metrics::gauge!("his_agent_disk_full").set(if room.has_run_out { 1.0 } else { 0.0 });
-    let bytes = [
-        ("his_agent_disk_free_bytes", room.free_bytes),
-        ("his_agent_disk_low_water_bytes", room.low_water_bytes),
-        ("his_agent_disk_high_water_bytes", room.high_water_bytes),
-    ];
-    for (name, bytes) in bytes {
-        if let Some(bytes) = bytes {
-            metrics::gauge!(name).set(whole(bytes));
-        }
-    }
-    let lasting =
-        [("average", room.outlook.minutes_at_average), ("peak", room.outlook.minutes_at_peak)];
-    for (rate, minutes) in lasting {
-        // What is not known is no number, and no alert may be taken from an old one.
-        let hours = minutes.map_or(f64::NAN, hours);
-        metrics::gauge!("his_agent_outage_hours", "rate" => rate).set(hours);
-    }
-}
-
 fn told(trouble: &Trouble) -> Value {
     let at = clock::china(trouble.at).to_string();
     json!({ "code": trouble.code, "reason": trouble.reason, "at": at })
 }
 
 /// What has kept records from leaving for longer than an operator wants to sleep through.
-fn lasting<'a>(road: &Road, forward: &'a ForwardStatus) -> Vec<&'a Trouble> {
+pub(super) fn lasting<'a>(road: &Road, forward: &'a ForwardStatus) -> Vec<&'a Trouble> {
     let ForwardConfig::Amqp(options) = &road.config.forward else { return Vec::new() };
     forward.lasting(options.alert_after)
 }
@@ -175,56 +153,4 @@ fn dead(by_cause: BTreeMap<String, u64>) -> impl Iterator<Item = (String, String
         );
         (code, text)
     })
-}
-
-/// Prometheus text. Gauges are read when they are asked for.
-async fn metrics(State(road): State<Arc<Road>>) -> Response {
-    let Some(handle) = &road.metrics else {
-        return (StatusCode::NOT_FOUND, "metrics are not collected in this process\n")
-            .into_response();
-    };
-    road.quality.settle();
-    let outbox = road.outbox.status();
-    metrics::gauge!("his_agent_outbox_waiting").set(whole(outbox.waiting));
-    metrics::gauge!("his_agent_parked_messages").set(whole(outbox.parked));
-    metrics::gauge!("his_agent_dead_letters").set(whole(outbox.dead_letters));
-    if let Some(bytes) = outbox.bytes {
-        metrics::gauge!("his_agent_outbox_waiting_bytes").set(whole(bytes));
-    }
-    gauges_of(&road.outbox.room());
-    tell_forwarding(&road);
-    metrics::gauge!("his_agent_reconcile_unbalanced_days").set(whole(road.accounts.unwell()));
-    if let Some(behind) = road.history.standing().get("behind").and_then(Value::as_u64) {
-        metrics::gauge!("his_agent_history_behind_records").set(whole(behind));
-    }
-    handle.run_upkeep();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
-}
-
-/// How forwarding stands.
-fn tell_forwarding(road: &Road) {
-    let forward = road.forward.status();
-    metrics::gauge!("his_agent_forward_connected").set(if forward.connected { 1.0 } else { 0.0 });
-    metrics::gauge!("his_agent_forward_held").set(whole(forward.held));
-    metrics::gauge!("his_agent_forward_alerts").set(whole(lasting(road, &forward).len() as u64));
-    for word in WORDS {
-        let is = if forward.word() == word { 1.0 } else { 0.0 };
-        metrics::gauge!("his_agent_forward_state", "state" => word).set(is);
-    }
-    if let Some(until) = forward.certificate_until {
-        let until = u64::try_from(until.as_second()).unwrap_or_default();
-        metrics::gauge!("his_agent_forward_certificate_until_seconds").set(whole(until));
-    }
-    metrics::counter!("his_agent_forward_rejected_total").absolute(forward.rejected);
-    metrics::counter!("his_agent_forward_set_aside_total").absolute(forward.set_aside);
-    metrics::counter!("his_agent_forward_confirmed_total").absolute(forward.confirmed);
-    metrics::counter!("his_agent_forward_nacked_total").absolute(forward.nacked);
-    metrics::counter!("his_agent_forward_returned_total").absolute(forward.returned);
-    metrics::counter!("his_agent_forward_reconnects_total").absolute(forward.reconnects);
-}
-
-/// Gauges are floats by Prometheus's choice; a count loses nothing below 2^53.
-#[allow(clippy::cast_precision_loss)]
-fn whole(count: u64) -> f64 {
-    count as f64
 }

@@ -226,9 +226,9 @@ impl Keeper {
         let Done { taken, refused, known, vanished, is_whole, until } = done;
         self.backoff.reset();
         self.ended = Some((clock::now(), Instant::now()));
-        self.count("runs", &[("done", 1)]);
+        self.count("his_agent_view_runs_total", &[("done", 1)]);
         self.count(
-            "rows",
+            "his_agent_view_rows_total",
             &[("taken", taken), ("refused", refused), ("known", known), ("vanished", vanished)],
         );
         if taken + refused > 0 {
@@ -254,7 +254,7 @@ impl Keeper {
 
     fn failed(&mut self, trouble: Trouble) {
         self.session = None; // ends the worker
-        self.count("runs", &[("failed", 1)]);
+        self.count("his_agent_view_runs_total", &[("failed", 1)]);
         let failures = self.standing.failures.saturating_add(1);
         tracing::warn!(channel = %self.channel, code = trouble.code, reason = trouble.reason, failures, "a view is not read");
         self.standing.is_reading = false;
@@ -278,10 +278,9 @@ impl Keeper {
         self.road.views.locked().insert(self.channel.clone(), self.standing.clone());
     }
 
-    fn count(&self, what: &str, outcomes: &[(&'static str, usize)]) {
+    fn count(&self, name: &'static str, outcomes: &[(&'static str, usize)]) {
         for (outcome, count) in outcomes {
             let channel = self.channel.clone();
-            let name = format!("his_agent_view_{what}_total");
             metrics::counter!(name, "channel" => channel, "outcome" => *outcome)
                 .increment(*count as u64);
         }

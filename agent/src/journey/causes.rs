@@ -28,10 +28,6 @@ impl Causes {
                 *counted.by_code.entry(letter.code).or_default() += 1;
             }
         }
-        for (code, count) in &counted.by_code {
-            let count = u32::try_from(*count).unwrap_or(u32::MAX);
-            metrics::gauge!("his_agent_dead_letters_by_cause", "code" => code.clone()).set(count);
-        }
         Ok(())
     }
 

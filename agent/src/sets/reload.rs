@@ -60,7 +60,6 @@ impl Reloads {
             trial.begin(&config.sets, sets.digest.clone(), Arc::new(old));
         }
         note_kept(archive.keep(&sets.texts, &state));
-        show(None, &sets.digest);
         let now = clock::now();
         let told = Mutex::new(Told { since: now, tried_at: now, problems: Vec::new() });
         Reloads { told, archive, trial, turn: Mutex::new(state) }
@@ -134,7 +133,6 @@ fn attempt(road: &Road, state: &mut State, by: Option<By>) -> Result<Reloaded, V
     let sets = Arc::new(sets);
     road.sets.store(Arc::clone(&sets));
     road.parking.wake();
-    show(Some(&before.digest), &digest);
     // After a crash before this, the next start finds a set that is new to it and tries it as new.
     note_kept(road.reloads.archive.keep(&sets.texts, state));
     road.versions.note_sets(&sets, by);
@@ -152,7 +150,6 @@ pub(super) fn fall_back(road: &Road, failure: &Failure) {
     road.parking.wake();
     let taken_back = notice(failure);
     count("fell_back");
-    show(Some(&failure.new), &failure.old.digest);
     let now = clock::now();
     *lock(&road.reloads.told) =
         Told { since: now, tried_at: now, problems: vec![self::taken_back(&taken_back)] };
@@ -232,14 +229,6 @@ fn tell(reloads: &Reloads, result: &Result<Reloaded, Vec<Problem>>) {
 
 fn count(outcome: &'static str) {
     metrics::counter!("his_agent_set_swaps_total", "outcome" => outcome).increment(1);
-}
-
-/// The set in force as a metric: the one whose value is 1.
-fn show(before: Option<&SetDigest>, now: &SetDigest) {
-    if let Some(before) = before {
-        metrics::gauge!("his_agent_set_info", "digest" => before.short().to_owned()).set(0.0);
-    }
-    metrics::gauge!("his_agent_set_info", "digest" => now.short().to_owned()).set(1.0);
 }
 
 /// Without an archive everything goes on; only a restart would not know what to fall back to.
