@@ -38,7 +38,8 @@ fn what_is_exposed_satisfies_the_lints_of_prometheus_and_the_table() {
         assert!(page.text().contains(&format!("# HELP {} {}\n", it.name, it.en)), "{}", it.name);
     }
     // Each stage that this agent has was timed as often as a message passed it.
-    for (stage, times) in [("decode", 5), ("map", 4), ("store", 4), ("answer", 5), ("evaluate", 1)] {
+    for (stage, times) in [("decode", 5), ("map", 4), ("store", 4), ("answer", 5), ("evaluate", 1)]
+    {
         let line = format!("his_agent_stage_seconds_count{{stage=\"{stage}\"}} {times}\n");
         assert!(page.text().contains(&line), "{line}\n{}", page.text());
     }

@@ -236,7 +236,8 @@ impl Message {
                 }
                 self.note_receipt(channel, &receipt, &accepted.reading.charset);
                 let begun = Instant::now();
-                let answer = voice.say(Answer::receipt(&receipt, &accepted.warnings).about(&self.id));
+                let answer =
+                    voice.say(Answer::receipt(&receipt, &accepted.warnings).about(&self.id));
                 spent(Step::Answer, begun);
                 answer
             }

@@ -274,6 +274,9 @@ metrics! {
         "还没有推送到的记录编号数"
         "How far a subscriber is behind."
     // The process.
+    "his_agent_stage_moves" Gauge "stage"
+        "看门狗：这一段在走是 1，卡住是 0"
+        "1 while a stage of the road moves, 0 while it is stuck."
     "his_agent_build_info" Gauge "version arch"
         "程序的版本，值总是 1"
         "The version of the program; always 1."

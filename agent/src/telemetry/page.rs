@@ -21,12 +21,7 @@ impl Page {
     }
 
     /// One sample of a metric with labels.
-    pub(crate) fn of(
-        &mut self,
-        name: &'static str,
-        labels: &[(&str, &str)],
-        value: impl Display,
-    ) {
+    pub(crate) fn of(&mut self, name: &'static str, labels: &[(&str, &str)], value: impl Display) {
         self.part(name, "", labels, value);
     }
 

@@ -28,7 +28,8 @@ pub(super) fn tell(page: &mut Page) {
     if let Ok(open) = fs::read_dir(Path::new("/proc/self/fd")) {
         page.one("process_open_fds", open.count());
     }
-    if let Some(most) = read("/proc/self/limits").lines().find_map(|it| number(it, "Max open files"))
+    if let Some(most) =
+        read("/proc/self/limits").lines().find_map(|it| number(it, "Max open files"))
     {
         page.one("process_max_fds", most);
     }
@@ -59,7 +60,8 @@ mod tests {
         let mut page = Page::default();
         tell(&mut page);
         let text = page.into_text();
-        let told = super::super::catalog::METRICS.iter().filter(|it| it.name.starts_with("process_"));
+        let told =
+            super::super::catalog::METRICS.iter().filter(|it| it.name.starts_with("process_"));
         for metric in told {
             let begin = format!("{} ", metric.name);
             let value = text.lines().find_map(|it| it.strip_prefix(&begin));

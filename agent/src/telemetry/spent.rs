@@ -33,7 +33,11 @@ struct Spent {
 
 /// Adds the time since `begun`.
 pub(crate) fn spent(step: Step, begun: Instant) {
-    STEPS.iter().zip(&SPENT).filter(|(it, _)| it.0 == step).for_each(|(_, it)| it.add(begun.elapsed()));
+    STEPS
+        .iter()
+        .zip(&SPENT)
+        .filter(|(it, _)| it.0 == step)
+        .for_each(|(_, it)| it.add(begun.elapsed()));
 }
 
 /// The times of a message between its bytes and its records, one after the other.
