@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-prove build demo test prove bench fuzz fmt lint doc deny clean
+.PHONY: help setup setup-tests setup-prove build demo test prove bench fuzz fmt lint doc manual deny clean
 
 target := $(or $(CARGO_TARGET_DIR),target)
 say := @printf '%s: %s\n'
@@ -69,6 +69,9 @@ lint: setup ## check form and lints
 doc: setup ## build the documentation of the crates
 	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	$(say) doc "done: $(target)/doc/agent/index.html"
+
+manual: ## make the manual's pages, to be read without a network
+	@packaging/manual.sh
 
 deny: ## check licences, sources and banned crates of all dependencies
 	@packaging/setup/cargo-tools.sh

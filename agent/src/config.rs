@@ -117,6 +117,8 @@ pub struct Listen {
     pub his: SocketAddr,
     /// For operators: health, metrics.
     pub operators: SocketAddr,
+    /// Folder of the manual's pages, for the operators' door.
+    pub manual: PathBuf,
     /// Connections at one time; for further ones those that wait for nothing make room.
     pub connections_max: usize,
     /// Messages at one time; further ones are told "busy".

@@ -12,6 +12,7 @@ mod feedback;
 pub mod folder;
 pub mod http;
 mod insurance;
+mod manual;
 mod messages;
 pub(crate) mod metrics;
 pub mod mllp;

@@ -24,6 +24,7 @@ mod insurance_client;
 mod kill;
 mod legacy_clients;
 mod manners;
+mod manual;
 mod messages;
 mod metrics;
 mod mllp;

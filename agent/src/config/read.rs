@@ -112,6 +112,7 @@ fn listen(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Listen {
     let listen = Listen {
         his: section.parsed("his", loopback(8700), address, to),
         operators: section.parsed("operators", loopback(8701), address, to),
+        manual: section.text("manual", to).map_or_else(|| PathBuf::from(MANUAL), PathBuf::from),
         connections_max: section.size("connections_max", 2_048, 1..=65_536, to),
         messages_max: section.size("messages_max", 256, 1..=65_536, to),
         head_timeout: section.duration("head_timeout_ms", 15_000, 100..=300_000, to),
@@ -369,6 +370,8 @@ fn check(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> CheckConfig {
 
 /// A terabyte: more than any log, and no accident.
 const BYTES_MAX: u64 = 1 << 40;
+/// Where the package puts the manual.
+const MANUAL: &str = "/usr/share/doc/his-agent/manual";
 const MONTH_MS: u64 = 31 * 86_400_000;
 
 fn history(

@@ -21,6 +21,7 @@ pub(super) fn routes() -> Router<Arc<Road>> {
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .route("/metrics", get(super::metrics::page))
+        .merge(super::manual::routes())
 }
 
 /// The process answers: that is all it says.

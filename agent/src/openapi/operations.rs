@@ -160,6 +160,14 @@ pub(super) const OPERATORS: &[Operation] = &[
         refusals: &[404],
         ..PLAIN
     },
+    Operation {
+        path: "/docs",
+        zh: "手册，不需要网络",
+        tag: "运维",
+        done: Says::Html,
+        refusals: &[404],
+        ..PLAIN
+    },
 ];
 
 /// At both doors of the network.
