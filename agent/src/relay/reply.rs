@@ -25,6 +25,8 @@ pub(super) enum Progress {
 pub(super) struct Unread {
     bytes: Vec<u8>,
     head: Option<Head>,
+    /// Whether `100 Continue` or the like has come.
+    has_interim: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -46,7 +48,7 @@ enum Length {
 
 impl Unread {
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes.is_empty() && !self.has_interim
     }
 
     /// Takes in what came.
@@ -56,7 +58,7 @@ impl Unread {
             return Err(invalid("an answer that does not end"));
         }
         if self.head.is_none() {
-            self.head = Head::read(&self.bytes)?;
+            self.read_head()?;
         }
         let Some(head) = &self.head else {
             let is_endless = self.bytes.len() > HEAD_BYTES_MAX;
@@ -73,6 +75,17 @@ impl Unread {
             Length::UntilTheEnd => None,
         };
         Ok(body.map_or(Progress::More, |body| Progress::Done(head.reply(body))))
+    }
+
+    /// `100 Continue` and its like are no answer: that comes behind them.
+    fn read_head(&mut self) -> io::Result<()> {
+        self.head = Head::read(&self.bytes)?;
+        while let Some(interim) = self.head.take_if(|it| (100..200).contains(&it.status)) {
+            self.bytes.drain(..interim.body_at);
+            self.has_interim = true;
+            self.head = Head::read(&self.bytes)?;
+        }
+        Ok(())
     }
 
     /// Nothing more comes.
@@ -189,6 +202,11 @@ mod tests {
         check("HTTP/1.1 502 x\r\n\r\nabc", "200 abc".replace("200", "502").as_str());
         let chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n";
         check(chunks, "200 abc again");
+        check(
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\nLink: y\r\n\r\nHTTP/1.1 422 x\r\nContent-Length: 2\r\n\r\nno",
+            "422 no again",
+        );
+        check("HTTP/1.1 100 Continue\r\n\r\n", "broken");
         check("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc", "broken");
         check("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nabc", "broken");
         check("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "broken");
