@@ -21,11 +21,13 @@ pub(crate) mod door;
 mod find;
 mod told;
 
-pub(crate) use self::book::routes;
+use std::sync::Arc;
+
 use mappings::Catalogs;
 use schemas::Problem;
 use tokio::sync::Semaphore;
 
+pub(crate) use self::book::routes;
 use crate::config::QueryConfig;
 use crate::sets::dictionary;
 
@@ -33,12 +35,12 @@ use crate::sets::dictionary;
 #[derive(Debug)]
 pub struct Queries {
     /// Reading takes the disk's time: few at once, so that messages and checks do not notice.
-    room: Semaphore,
+    room: Arc<Semaphore>,
 }
 
 impl Default for Queries {
     fn default() -> Queries {
-        Queries { room: Semaphore::new(AT_ONCE) }
+        Queries { room: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::envelope::{Draft, Original, Submission};
 use crate::pipeline::{self, OwnRecord};
 
 /// The channel that these records name.
-pub(super) const CHANNEL: &str = "checks";
+pub(crate) const CHANNEL: &str = "checks";
 
 /// Writes records by the sets in force.
 #[derive(Clone, Debug)]

@@ -42,6 +42,7 @@ pub(super) fn queries(
         };
         prove(&query, &section, to);
         prove_named(&query.callers, known, &section, to);
+        prove_unbounded(&query.callers, known, &section, to);
         if queries.iter().any(|it| it.name == query.name) {
             let message = format!("there is another query `{}`", query.name);
             to.error("A008", section.offset_of("name"), message);
@@ -65,6 +66,24 @@ fn prove(query: &QueryConfig, section: &Section<'_, '_>, to: &mut Complaints<'_>
     }
 }
 
+/// A query tells of all departments: who may hear of some only must not read it.
+fn prove_unbounded(
+    callers: &[String],
+    known: &[Caller],
+    section: &Section<'_, '_>,
+    to: &mut Complaints<'_>,
+) {
+    let bounded = known.iter().filter(|it| !it.departments.is_empty());
+    for it in bounded.filter(|it| callers.contains(&it.name)) {
+        let message = format!(
+            "`callers` names `{}`, which has `departments`: a query tells of all of them; \
+             give this program a [[caller]] of its own",
+            it.name
+        );
+        to.error("A004", section.offset_of("callers"), message);
+    }
+}
+
 /// What a patient is known by; each is compared where a record has it.
 const PATIENT_BY: [&str; 4] = ["psn_no", "certno", "patn_id", "medcasno"];
 
@@ -85,6 +104,15 @@ mod tests {
         check(
             &format!("{whole}\nunmasked = [\"psn_no\"]"),
             "`unmasked` has `psn_no`, which `elements` has not",
+        );
+    }
+
+    #[test]
+    fn who_hears_of_some_departments_reads_no_records() {
+        told_of(
+            "[[caller]]\nname = \"ward\"\naddresses = [\"::1\"]\ndepartments = [\"0301\"]\n[[query]]\nname = \"q\"\n\
+             entity = \"outpatient_prescription\"\ncallers = [\"ward\"]\nelements = [\"rxno\"]",
+            "error[A004]: `callers` names `ward`, which has `departments`",
         );
     }
 

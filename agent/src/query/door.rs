@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::ToSpan as _;
 use serde::Deserialize;
 
@@ -59,10 +59,14 @@ pub(crate) async fn records(
     if asked.patient.is_some() && !is_of_patients(&road, &query) {
         return refuse(&wrong("这种记录里没有 patient_by 的数据元，不能按患者查"));
     }
-    let Ok(_room) = road.queries.room.try_acquire() else { return refuse(&Fault::busy()) };
+    // A caller that goes away leaves the disk at work: the room is free when that has ended.
+    let Ok(room) = Arc::clone(&road.queries.room).try_acquire_owned() else {
+        return refuse(&Fault::busy());
+    };
     let call = asked.call(caller, &query);
     let (working, id) = (Arc::clone(&road), call.id.clone());
     let work = move || {
+        let _room = room;
         let found = find::find(&working, &query, &wanted)?;
         // Nobody reads what is not written down.
         book::write(&working.outbox, &Call { rows: found.rows.len(), ..call })?;
@@ -70,9 +74,15 @@ pub(crate) async fn records(
     };
     let found = tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::panicked());
     match found.flatten() {
-        Ok(found) => json(StatusCode::OK, answer(&road, &found, &id)),
+        Ok(found) => unkept(json(StatusCode::OK, answer(&road, &found, &id))),
         Err(error) => refuse(&Fault::not_stored(&error).0),
     }
+}
+
+/// Nobody on the way keeps patients' records.
+fn unkept(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Whether its records say whose they are.
@@ -111,6 +121,9 @@ impl Asked {
     fn wanted(&self, query: &QueryConfig, epoch: &str) -> Result<Wanted, &'static str> {
         if self.key.is_none() && self.patient.is_none() && self.from.is_none() {
             return Err("写 key=业务主键、patient=患者标识、from=时间 中的一个");
+        }
+        if self.limit == Some(0) {
+            return Err("limit 从 1 起");
         }
         let after = match &self.after {
             None => None,

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::checks::records::CHANNEL;
 use crate::clock;
 use crate::config::QueryConfig;
 use crate::envelope::Envelope;
@@ -32,6 +33,16 @@ pub(super) struct Found {
     pub(super) rows: Vec<String>,
     /// Where to go on; nothing when all is told.
     pub(super) next: Option<u64>,
+    bytes: usize,
+}
+
+impl Found {
+    /// Adds a row; false when no further one fits into one answer.
+    fn add(&mut self, row: String, rows_max: usize) -> bool {
+        self.bytes += row.len();
+        self.rows.push(row);
+        self.rows.len() < rows_max && self.bytes < ANSWER_BYTES
+    }
 }
 
 /// Blocks.
@@ -40,21 +51,28 @@ pub(super) fn find(
     query: &QueryConfig,
     wanted: &Wanted,
 ) -> Result<Found, StoreError> {
-    match &wanted.key {
-        Some(key) => by_key(road, query, (key, wanted)),
-        None => walk(road, query, wanted),
-    }
+    let by_key = match &wanted.key {
+        Some(key) => by_key(road, query, (key, wanted))?,
+        None => None,
+    };
+    // Records of channels that are configured no more are found by looking at all.
+    by_key.map_or_else(|| walk(road, query, wanted), Ok)
 }
 
-/// All revisions of a business key, whatever channel they came by.
+/// All revisions of a business key, whatever channel they came by, the agent's own too; nothing when
+/// none of them knows it.
 fn by_key(
     road: &Arc<Road>,
     query: &QueryConfig,
     (key, wanted): (&str, &Wanted),
-) -> Result<Found, StoreError> {
+) -> Result<Option<Found>, StoreError> {
     let mut numbers = Vec::new();
-    for channel in &road.config.channels {
-        numbers.extend(road.outbox.numbers_of(&channel.name, &query.entity, key)?);
+    let channels = road.config.channels.iter().map(|it| it.name.as_str());
+    for channel in channels.chain([CHANNEL]) {
+        numbers.extend(road.outbox.numbers_of(channel, &query.entity, key)?);
+    }
+    if numbers.is_empty() {
+        return Ok(None);
     }
     numbers.sort_unstable();
     let lowest = road.outbox.lowest_seq().max(wanted.after.map_or(0, |it| it + 1));
@@ -62,15 +80,14 @@ fn by_key(
     let mut numbers = numbers.into_iter().filter(|it| *it >= lowest).peekable();
     while let Some(number) = numbers.next() {
         let page = road.outbox.accepted_from(number, 1)?;
-        let record = page.envelopes.first().filter(|it| it.seq == number && it.key == key);
+        let record = page.envelopes.first().filter(|it| it.seq == number);
         let Some(record) = record.filter(|it| fits(it, query, wanted)) else { continue };
-        found.rows.push(told::told(road, query, record));
-        if found.rows.len() >= wanted.rows_max {
+        if !found.add(told::told(road, query, record), wanted.rows_max) {
             found.next = numbers.peek().map(|_| number);
             break;
         }
     }
-    Ok(found)
+    Ok(Some(found))
 }
 
 fn walk(road: &Arc<Road>, query: &QueryConfig, wanted: &Wanted) -> Result<Found, StoreError> {
@@ -85,8 +102,7 @@ fn walk(road: &Arc<Road>, query: &QueryConfig, wanted: &Wanted) -> Result<Found,
     while next < end && next < stop {
         let page = road.outbox.accepted_from(next, STEP)?;
         for record in page.envelopes.iter().filter(|it| fits(it, query, wanted)) {
-            found.rows.push(told::told(road, query, record));
-            if found.rows.len() >= wanted.rows_max {
+            if !found.add(told::told(road, query, record), wanted.rows_max) {
                 found.next = Some(record.seq);
                 return Ok(found);
             }
@@ -116,6 +132,7 @@ fn begin(road: &Road, from: Option<&str>) -> Result<u64, StoreError> {
 fn fits(record: &Envelope, query: &QueryConfig, wanted: &Wanted) -> bool {
     let at = record.received_at.as_str();
     record.entity == query.entity
+        && wanted.key.as_deref().is_none_or(|key| key == record.key)
         && wanted.from.as_deref().is_none_or(|from| from <= at)
         && wanted.to.as_deref().is_none_or(|to| at < to)
         && wanted.patient.as_deref().is_none_or(|it| told::is_about(record, &query.patient_by, it))
@@ -124,4 +141,6 @@ fn fits(record: &Envelope, query: &QueryConfig, wanted: &Wanted) -> bool {
 /// Numbers that one call looks at: some hundred milliseconds.
 const LOOKED_AT_MAX: u64 = 20_000;
 const STEP: usize = 512;
+/// Of rows; the last one may go beyond.
+const ANSWER_BYTES: usize = 4 << 20;
 const DAYS_MAX: u32 = 3_650;

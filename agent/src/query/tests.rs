@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Extension;
+use axum::response::Response;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -30,6 +31,17 @@ rows_max = 2
 name = \"fees\"
 callers = [\"emr\"]
 entity = \"fee_detail_outpatient\"
+elements = [\"psn_no\"]
+unmasked = [\"psn_no\"]
+[[query]]
+name = \"diagnoses\"
+callers = [\"emr\"]
+entity = \"admission_diagnosis\"
+elements = [\"psn_no\"]
+[[query]]
+name = \"whose\"
+callers = [\"emr\"]
+entity = \"admission_diagnosis\"
 elements = [\"psn_no\"]
 unmasked = [\"psn_no\"]
 [[channel]]
@@ -97,6 +109,7 @@ async fn who_may_not_reads_nothing_and_who_reads_is_written_down() {
         ("entity=fee_detail_outpatient&token=secret&from=20261120&after=9", "I172"),
         ("token=secret", "I172"),
         ("entity=fee_detail_outpatient&limit=x", "I172"),
+        ("entity=fee_detail_outpatient&token=secret&key=A&limit=0", "I172"),
     ] {
         let (text, told) = ask(&road, asked).await;
         assert_eq!(told["detail"][0]["code"], code, "{asked}: {text}");
@@ -114,6 +127,49 @@ async fn who_may_not_reads_nothing_and_who_reads_is_written_down() {
     assert!(calls.matches("\"id\"").count() == 1 && !calls.contains("P10001"), "{calls}");
 }
 
+/// The agent's own records come by no channel of the configuration, nor do those of one that was removed.
+#[tokio::test]
+async fn a_key_is_found_whatever_channel_it_came_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let (road, _writer) = house(folder.path());
+    for (channel, key) in [("checks", "A"), ("removed", "B"), ("rx", "C")] {
+        let row = ("fee_detail_outpatient", key, "P10001");
+        take_by(&road, channel, "20261120080000", row).await;
+    }
+    for key in ["A", "B", "C"] {
+        let asked = format!("query=fees&token=secret&key={key}");
+        check(&road, &asked, &format!("{key}1")).await;
+    }
+    check(&road, "query=fees&token=secret&key=D", "").await;
+}
+
+/// Who is not told a person's number does not read it from the key either.
+#[tokio::test]
+async fn a_key_that_tells_a_person_is_masked_like_the_person() {
+    let folder = tempfile::tempdir().unwrap();
+    let (road, _writer) = house(folder.path());
+    take(&road, "20261120080000", ("admission_diagnosis", "P10001", "P10001")).await;
+    let (text, _) = ask(&road, "query=diagnoses&token=secret&key=P10001").await;
+    assert!(text.contains("\"key\":\"P***1\"") && !text.contains("P10001"), "{text}");
+    check(&road, "query=whose&token=secret&key=P10001", "P100011").await;
+}
+
+#[tokio::test]
+async fn a_page_is_bounded_by_bytes_and_kept_by_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let (road, _writer) = house(folder.path());
+    let long = "P".repeat(3 << 20);
+    for key in ["A", "B", "C"] {
+        take(&road, "20261120080000", ("fee_detail_outpatient", key, &long)).await;
+    }
+    let response = answer(&road, "query=fees&token=secret&from=20261120").await;
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let bytes = to_bytes(response.into_body(), 16 << 20).await.unwrap();
+    let told: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(told["data"]["records"].as_array().unwrap().len(), 2);
+    assert!(told["data"]["next"].is_string());
+}
+
 #[test]
 fn a_query_names_what_there_is() {
     let folder = tempfile::tempdir().unwrap();
@@ -127,14 +183,23 @@ fn a_query_names_what_there_is() {
     );
 }
 
-async fn take(road: &Arc<Road>, at: &str, (entity, key, person): (&str, &str, &str)) {
+async fn take(road: &Arc<Road>, at: &str, row: (&str, &str, &str)) {
+    take_by(road, "rx", at, row).await;
+}
+
+async fn take_by(
+    road: &Arc<Road>,
+    channel: &str,
+    at: &str,
+    (entity, key, person): (&str, &str, &str),
+) {
     let elements =
         format!("{{\"rxno\":\"{key}\",\"psn_no\":\"{person}\",\"cnt\":1.00,\"psn_name\":\"某\"}}");
     let tail = format!("\"entity\":\"{entity}\",\"elements\":{elements}");
-    let digest = [u8::try_from(person.len()).unwrap(); 32];
+    let digest = [u8::try_from(person.len() % 256).unwrap(); 32];
     let draft = Draft::new(entity.to_owned(), key.to_owned(), key.to_owned(), digest, tail);
     let submission = Submission {
-        channel: "rx".into(),
+        channel: channel.into(),
         message_id: crate::clock::new_id(),
         received_at: at.to_owned(),
         org: "H1".into(),
@@ -145,12 +210,16 @@ async fn take(road: &Arc<Road>, at: &str, (entity, key, person): (&str, &str, &s
     road.outbox.append(submission).await.unwrap();
 }
 
-async fn ask(road: &Arc<Road>, asked: &str) -> (String, Value) {
+async fn answer(road: &Arc<Road>, asked: &str) -> Response {
     let seat = Arc::new(Seat::new(Some("10.0.0.9:9".parse().unwrap())));
     let router = http::his_routes(road).layer(Extension(seat));
     let uri = format!("/v1/records?{asked}");
     let request = ::http::Request::builder().uri(uri).body(Body::empty()).unwrap();
-    let response = router.oneshot(request).await.unwrap();
+    router.oneshot(request).await.unwrap()
+}
+
+async fn ask(road: &Arc<Road>, asked: &str) -> (String, Value) {
+    let response = answer(road, asked).await;
     let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     let told = serde_json::from_str(&text).unwrap();

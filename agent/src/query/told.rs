@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::config::QueryConfig;
 use crate::envelope::Envelope;
 use crate::intake::Road;
+use crate::sets::dictionary;
 
 /// Of a record's body; numbers stay the text that they are.
 #[derive(Deserialize)]
@@ -41,7 +42,7 @@ pub(super) fn told(road: &Road, query: &QueryConfig, record: &Envelope) -> Strin
         "seq": record.seq,
         "revision": record.revision,
         "entity": record.entity,
-        "key": record.key,
+        "key": key(road, query, record),
         "channel": record.channel,
         "received_at": record.received_at,
         "state": state,
@@ -50,6 +51,14 @@ pub(super) fn told(road: &Road, query: &QueryConfig, record: &Envelope) -> Strin
     row.truncate(row.len().saturating_sub(1)); // the closing brace
     let _ = write!(row, ",\"elements\":{{{}}}}}", elements(query, record));
     row
+}
+
+/// Who is not told who a person is does not read it from the key either.
+fn key(road: &Road, query: &QueryConfig, record: &Envelope) -> String {
+    let sets = road.sets.load();
+    let mut persons = dictionary::persons_in_key(&sets.catalogs, &query.entity);
+    let is_clear = persons.all(|it| query.unmasked.contains(it));
+    if is_clear { record.key.clone() } else { mask::masked(&record.key) }
 }
 
 fn elements(query: &QueryConfig, record: &Envelope) -> String {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use mappings::{Catalogs, suggestion};
-use schemas::{DataElement, Entity};
+use schemas::{DataElement, Entity, mask};
 
 /// What is wrong with an entity's name; nothing when there is one.
 pub(crate) fn not_an_entity(catalogs: &Catalogs, name: &str) -> Option<String> {
@@ -28,6 +28,14 @@ pub(crate) fn not_elements<'a>(
     let unknown = names.into_iter().filter(|it| !known.contains(it.as_str()));
     let told = |name: &String| format!("`{name}`{}", suggestion(name, known.iter().copied()));
     unknown.map(told).collect()
+}
+
+/// The elements of an entity's business key that identify a person.
+pub(crate) fn persons_in_key<'a>(
+    catalogs: &'a Catalogs,
+    entity: &'a str,
+) -> impl Iterator<Item = &'a String> {
+    entities(catalogs, entity).flat_map(Entity::key).filter(|it| mask::is_masked(it))
 }
 
 /// An entity as each profile has it.
