@@ -114,10 +114,11 @@ codes! {
     "I172" "读记录的请求写法不对" "what was asked of records is not readable" "按提示改正；key、patient、from 至少写一个"
     "I181" "一个订阅方收不了，记录等着（超过 5 分钟报警）" "records wait for a subscriber" "his-agent subscriptions list 看原因：地址、口令、对方的服务；恢复后自动接着送，一条不少"
     "I182" "有记录没有推送给订阅方，也不会再送" "records were not pushed and never will be" "超过 keep_days，或磁盘没有空间时腾给了新报文；按日志里的编号和条数请对方从查询接口补"
-    "I183" "订阅方拒收一条记录，已另放，其余照送" "a subscriber refused a record; it is set aside" "his-agent subscriptions show 名字 看原因；改好后 his-agent subscriptions retry 名字 再送"
+    "I183" "订阅方拒收一条记录，已另放，其余照送（还有另放的就一直报警）" "a subscriber refused a record; it is set aside" "his-agent subscriptions show 名字 看原因；改好后 his-agent subscriptions retry 名字 再送"
     "I184" "没有这个订阅" "there is no such subscription" "核对名字；答复里列出了已配置的"
     "I185" "按管理员的决定，一条记录不再推送" "a record is never pushed: a person has decided so" "日志里有订阅、记录标识和原因；对方要时从查询接口补"
     "I186" "没有这条停着或另放的记录" "no such record stands or was set aside" "编号见 his-agent subscriptions show 名字"
+    "I187" "另放的记录没有再送：同一主键后来的修订已经轮到过" "a record that was set aside is not sent again: a later revision has had its turn" "不用处理；计入“跳过”。旧的盖过新的才是错"
 
     "I191" "投放目录不在，或读不了、写不进" "a drop folder is not there, or cannot be read or written" "核对 [channel.folder] dir、挂载和权限：运行前置机的用户要能读写目录并在里面建目录；恢复后自动继续"
     "I192" "投放目录正被另一个前置机使用" "another agent uses the drop folder" "一个目录只能有一个前置机；停掉另一个，这里自动接手"

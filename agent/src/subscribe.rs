@@ -14,13 +14,19 @@
 //!
 //! | file | what is in it |
 //! |---|---|
+//! | `alerts` | what somebody should look at |
+//! | `aside` | what was refused: kept, given up, passed by |
 //! | `decided` | what a person has decided: once more, or never |
+//! | `fault` | whose fault a SOAP fault is |
 //! | `parcel` | whether a record fits, and what is sent of it |
 //! | `place` | where a subscriber is, and what it refused |
 //! | `push` | the task of one subscriber |
 //! | `routes` | how they stand, for commands |
 
+mod alerts;
+mod aside;
 mod decided;
+mod fault;
 mod parcel;
 mod place;
 mod push;
@@ -28,13 +34,14 @@ mod routes;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mappings::Catalogs;
 use schemas::Problem;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+pub(crate) use self::alerts::ALERT_AFTER;
 use self::decided::Skip;
 use self::place::Place;
 pub(crate) use self::push::follow;
@@ -70,6 +77,8 @@ struct Standing {
     refused: u32,
     /// The place is not on disk, for want of room, and neither is this.
     unsaved: Option<Vec<Change>>,
+    /// When records were last given up.
+    lost_at: Option<Instant>,
 }
 
 /// Why nothing goes on.
@@ -102,17 +111,6 @@ impl Subscriptions {
     /// How all stand, for operators.
     pub(crate) fn standing(&self, outbox: &Outbox) -> Vec<Value> {
         self.0.iter().map(|it| it.told(outbox)).collect()
-    }
-
-    /// Those whose records have not gone on for longer than somebody wants to sleep through.
-    pub(crate) fn lasting(&self) -> Vec<String> {
-        let lasts = |it: &Subscriber| {
-            let standing = it.standing();
-            let trouble =
-                standing.trouble.as_ref().filter(|it| it.since.elapsed() > ALERT_AFTER)?;
-            Some(format!("订阅 {}：{}", it.config.name, trouble.reason))
-        };
-        self.0.iter().filter_map(lasts).collect()
     }
 }
 
@@ -156,8 +154,6 @@ pub(crate) fn prove(subscriptions: &[SubscriptionConfig], catalogs: &Catalogs) -
     }
     problems
 }
-
-pub(crate) const ALERT_AFTER: Duration = Duration::from_mins(5);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]

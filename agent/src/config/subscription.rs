@@ -94,15 +94,16 @@ pub(super) fn subscriptions(
 
 fn subscription(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> SubscriptionConfig {
     let keep_days = section.number("keep_days", 30, 1..=366, to);
-    let content_type = section.text("content_type", to);
+    let (content_type, template) = (section.text("content_type", to), template(section, to));
+    let usual = || usual_type(template.as_ref().is_some_and(|(_, is_xml)| *is_xml));
     SubscriptionConfig {
         name: section.required("name", to),
         url: url(section, to),
         entities: section.texts("entities", to),
         when: conditions(section, to),
         elements: section.texts("elements", to),
-        template: template(section, to),
-        content_type: content_type.unwrap_or_else(|| "application/json; charset=utf-8".to_owned()),
+        content_type: content_type.unwrap_or_else(usual),
+        template: template.map(|(it, _)| it),
         soap_action: section.text("soap_action", to),
         answer_has: section.text("answer_has", to),
         headers: secrets::headers(section, to),
@@ -146,7 +147,16 @@ fn conditions(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<Con
     conditions
 }
 
-fn template(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Option<Arc<RecordTemplate>> {
+fn usual_type(is_xml: bool) -> String {
+    let name = if is_xml { "text/xml" } else { "application/json" };
+    format!("{name}; charset=utf-8")
+}
+
+/// The template, and whether it is XML.
+fn template(
+    section: &mut Section<'_, '_>,
+    to: &mut Complaints<'_>,
+) -> Option<(Arc<RecordTemplate>, bool)> {
     let path = section.text("template", to)?;
     let place = section.offset_of("template");
     let text = std::fs::read_to_string(&path)
@@ -154,7 +164,7 @@ fn template(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Option<Ar
         .ok()?;
     RecordTemplate::parse(&text)
         .map_err(|why| to.error("A004", place, format!("`template` {path}: {why}")))
-        .map(Arc::new)
+        .map(|it| (Arc::new(it), text.trim_start().starts_with('<')))
         .ok()
 }
 

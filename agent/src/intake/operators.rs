@@ -125,10 +125,7 @@ pub(crate) fn alerts(road: &Road) -> Vec<(String, String)> {
     let forward = road.forward.status();
     let mut alerts: Vec<_> =
         lasting(road, &forward).into_iter().map(|it| (it.code, it.reason.clone())).collect();
-    let pushing = road.subscriptions.lasting();
-    if !pushing.is_empty() {
-        alerts.push(("I181", pushing.join("；")));
-    }
+    alerts.extend(road.subscriptions.alerts());
     alerts.extend(road.folders.alerts());
     alerts.extend(road.views.alerts(&road.config));
     alerts.extend(road.versions.alerts());

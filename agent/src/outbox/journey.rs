@@ -59,6 +59,11 @@ impl Outbox {
         self.wake_writer();
     }
 
+    #[cfg(test)]
+    pub(crate) fn pushed_from(&self) -> u64 {
+        self.shared.pushed_from.load(Ordering::SeqCst)
+    }
+
     /// The first record that was delivered on this day or later; what waits, if none was. A clock that
     /// was set may have given earlier records a later day: the lowest of all days counts.
     pub fn first_delivered_on(&self, day: u32, today: u32) -> Result<u64, StoreError> {

@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering;
 use tokio_util::sync::CancellationToken;
 
 use super::Subscriber;
-use super::place::{self, Refused};
-use super::push::{AT_ONCE, Sent, Step, keep, sent, tell_lost, trouble};
+use super::place::Refused;
+use super::push::{AT_ONCE, Lost, Sent, Step, sent, tell_lost, trouble};
+use super::{aside, place};
 use crate::intake::Road;
 use crate::outbox::{Outbox, StoreError};
 
@@ -64,9 +65,8 @@ pub(super) fn skip_refused(road: &Road, it: &Subscriber) -> Result<(), StoreErro
     let Some(skip) = it.to_skip() else { return Ok(()) };
     let mut place = it.standing().place.clone();
     if let Some(refused) = place::refused_one(&road.outbox, &it.config.name, skip.seq)? {
-        place.set_aside = place.set_aside.saturating_sub(1);
         place.skipped += 1;
-        keep(road, it, place, vec![refused.remove(&it.config.name)])?;
+        aside::let_go(road, it, place, &refused)?;
         it.take_skip(skip.seq);
         let (subscription, record_id, reason) = (&it.config.name, &refused.record_id, &skip.reason);
         tracing::warn!(code = "I185", subscription, record_id, reason, "a record is never pushed");
@@ -106,7 +106,21 @@ fn send_one_again(road: &Road, it: &Subscriber, refused: &Refused) -> Result<boo
     let page = road.outbox.accepted_from(refused.seq, 1)?;
     let record = page.envelopes.first().filter(|it| it.record_id == refused.record_id);
     let mut place = it.standing().place.clone();
-    match record.map(|record| sent(it, record)) {
+    if let Some(record) = record
+        && aside::is_superseded(road, it, record)?
+    {
+        let (subscription, record_id) = (&it.config.name, &record.record_id);
+        tracing::warn!(
+            code = "I187",
+            subscription,
+            record_id,
+            "a later revision has taken its place"
+        );
+        place.skipped += 1;
+        aside::let_go(road, it, place, refused)?;
+        return Ok(true);
+    }
+    match record.map(|record| sent(road, it, record)) {
         Some(Sent::Later(reason)) => {
             trouble(it, Some(reason));
             return Ok(false);
@@ -116,9 +130,11 @@ fn send_one_again(road: &Road, it: &Subscriber, refused: &Refused) -> Result<boo
             trouble(it, None);
             place.sent += 1;
         }
-        None => tell_lost(it, &mut place, 1, "refused, and not kept any more"),
+        None => {
+            let lost = Lost::one(refused.seq);
+            tell_lost(it, &mut place, lost, "refused, and not kept any more");
+        }
     }
-    place.set_aside = place.set_aside.saturating_sub(1);
-    keep(road, it, place, vec![refused.remove(&it.config.name)])?;
+    aside::let_go(road, it, place, refused)?;
     Ok(true)
 }

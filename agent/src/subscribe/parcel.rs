@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use mappings::Catalogs;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::config::SubscriptionConfig;
 use crate::envelope::Envelope;
+use crate::sets::dictionary;
 
 /// Of a record's body; numbers stay the text that they are.
 #[derive(Deserialize)]
@@ -39,27 +41,32 @@ fn plain(raw: &RawValue) -> String {
 }
 
 /// What is sent; an error says what the template asks for in vain.
-pub(super) fn body(config: &SubscriptionConfig, record: &Envelope) -> Result<Bytes, String> {
+pub(super) fn body(
+    config: &SubscriptionConfig,
+    catalogs: &Catalogs,
+    record: &Envelope,
+) -> Result<Bytes, String> {
     let text = match &config.template {
         None if config.elements.is_empty() => return Ok(record.body.clone()),
-        None => chosen(config, record),
-        Some(template) => return template.say(&whole(config, record)).map(Bytes::from),
+        None => chosen(config, catalogs, record),
+        Some(template) => return template.say(&whole(config, catalogs, record)).map(Bytes::from),
     };
     Ok(Bytes::from(text))
 }
 
 /// The record with its business key, for templates.
-fn whole(config: &SubscriptionConfig, record: &Envelope) -> String {
+fn whole(config: &SubscriptionConfig, catalogs: &Catalogs, record: &Envelope) -> String {
     if !config.elements.is_empty() {
-        return chosen(config, record);
+        return chosen(config, catalogs, record);
     }
     let text = str::from_utf8(&record.body).unwrap_or_default();
     let head = text.trim_end().strip_suffix('}').unwrap_or_default();
     format!("{head},\"key\":{}}}", Value::from(record.key.as_str()))
 }
 
-/// The record with the elements that go, and no others.
-fn chosen(config: &SubscriptionConfig, record: &Envelope) -> String {
+/// The record with the elements that go, and no others; without its key where that would tell a person
+/// who does not go.
+fn chosen(config: &SubscriptionConfig, catalogs: &Catalogs, record: &Envelope) -> String {
     let elements = serde_json::from_slice::<Body<'_>>(&record.body).map(|it| it.elements);
     let elements = elements.unwrap_or_default();
     let told = config.elements.iter().filter_map(|name| {
@@ -77,8 +84,14 @@ fn chosen(config: &SubscriptionConfig, record: &Envelope) -> String {
         "channel": record.channel,
         "lane": record.lane,
         "received_at": record.received_at,
-    })
-    .to_string();
+    });
+    let mut persons = dictionary::persons_in_key(catalogs, &record.entity);
+    let tells_key = persons.all(|it| config.elements.contains(it));
+    if let Some(members) = head.as_object_mut().filter(|_| !tells_key) {
+        // Where there is no encounter, the key is the lane.
+        members.retain(|_, it| *it != record.key);
+    }
+    let mut head = head.to_string();
     head.truncate(head.len().saturating_sub(1)); // the closing brace
     format!("{head},\"elements\":{{{told}}}}}")
 }

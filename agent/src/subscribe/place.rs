@@ -25,6 +25,9 @@ pub(super) struct Place {
     /// Given up by a person.
     pub(super) skipped: u64,
     pub(super) lost: u64,
+    /// The first record that was refused and not decided about. The rows say it anew at each start.
+    #[serde(skip)]
+    pub(super) refused_from: Option<u64>,
 }
 
 /// A record that was refused.
@@ -49,12 +52,18 @@ impl Place {
         let bytes = outbox.shelved(&place_key(name))?;
         let known: Option<Place> = bytes.and_then(|it| serde_json::from_slice(&it).ok());
         if let Some(place) = known.as_ref().filter(|it| it.epoch == outbox.epoch()) {
-            return Ok(place.clone());
+            let first = refused(outbox, name, (0, 1))?.first().map(|it| it.seq);
+            return Ok(Place { refused_from: first, ..place.clone() });
         }
         // In another store nothing of this subscriber's was sent: it gets all of it.
         let from_oldest = from_oldest || known.is_some();
         let next = if from_oldest { outbox.lowest_seq() } else { outbox.next_seq() };
         Ok(Place { epoch: outbox.epoch().to_owned(), next, ..known.unwrap_or_default() })
+    }
+
+    /// The first record that may still be sent.
+    pub(super) fn first(&self) -> u64 {
+        self.refused_from.map_or(self.next, |it| it.min(self.next))
     }
 
     pub(super) fn put(&self, name: &str) -> Change {

@@ -10,7 +10,7 @@ use jiff::ToSpan as _;
 use tokio_util::sync::CancellationToken;
 
 use super::place::{Place, Refused};
-use super::{Subscriber, Trouble, decided, parcel};
+use super::{Subscriber, Trouble, aside, decided, fault, parcel};
 use crate::clock;
 use crate::envelope::Envelope;
 use crate::intake::Road;
@@ -71,7 +71,7 @@ fn open(road: &Road) -> Result<(), StoreError> {
 /// Nothing that somebody has not had goes.
 fn hold(road: &Road) {
     let all = road.subscriptions.0.iter();
-    let first = all.map(|it| it.standing().place.next).min();
+    let first = all.map(|it| it.standing().place.first()).min();
     // One that was not opened yet may want anything.
     if let Some(first) = first.filter(|it| *it > 0) {
         road.outbox.push_from(first);
@@ -119,19 +119,20 @@ async fn push(road: &Arc<Road>, at: usize, stop: &CancellationToken) {
 
 fn step(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<Step, StoreError> {
     decided::skip_refused(road, it)?;
-    let mut stride = Stride::new(it);
+    let oldest = horizon(it.config.keep_days);
+    aside::give_up(road, it, &oldest)?;
+    let mut stride = Stride::new(road, it);
     let from = stride.place.next;
     let page = road.outbox.accepted_from(from.max(1), AT_ONCE)?;
     if page.next <= from && page.envelopes.is_empty() {
         return rest(road, it, stop);
     }
-    let oldest = horizon(it.config.keep_days);
     let mut ended = Step::On;
     for record in &page.envelopes {
         if stop.is_cancelled() {
             break;
         }
-        if !stride.take(it, record, &oldest) {
+        if !stride.take(record, &oldest) {
             ended = Step::Later(stride.place.next > from);
             break;
         }
@@ -139,7 +140,7 @@ fn step(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<Step, 
     if matches!(ended, Step::On) && !stop.is_cancelled() {
         stride.reach(page.next);
     }
-    stride.end(road, it)?;
+    stride.end()?;
     Ok(ended)
 }
 
@@ -155,30 +156,59 @@ fn rest(road: &Road, it: &Subscriber, stop: &CancellationToken) -> Result<Step, 
     if it.again.swap(false, Ordering::SeqCst) {
         return decided::send_again(road, it, stop);
     }
+    // Whatever it refused, nothing waits.
+    trouble(it, None);
     Ok(Step::Done)
 }
 
 /// What one step came to, until it is kept.
-struct Stride {
+struct Stride<'a> {
+    road: &'a Road,
+    it: &'a Subscriber,
     place: Place,
     refused: Vec<Change>,
-    gone: u64,
-    too_old: u64,
+    gone: Lost,
+    too_old: Lost,
 }
 
-impl Stride {
-    fn new(it: &Subscriber) -> Stride {
+/// Records that are not sent and never will be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lost {
+    first: u64,
+    last: u64,
+    /// Of what is gone nobody knows whether the subscriber wanted it.
+    at_most: u64,
+}
+
+impl Lost {
+    pub(super) fn one(seq: u64) -> Lost {
+        Lost { first: seq, last: seq, at_most: 1 }
+    }
+
+    /// Further records, with higher numbers.
+    pub(super) fn add(&mut self, first: u64, last: u64) {
+        if self.at_most == 0 {
+            self.first = first;
+        }
+        self.last = last;
+        self.at_most += last - first + 1;
+    }
+}
+
+impl<'a> Stride<'a> {
+    fn new(road: &'a Road, it: &'a Subscriber) -> Stride<'a> {
         let place = it.standing().place.clone();
-        Stride { place, refused: Vec::new(), gone: 0, too_old: 0 }
+        let (gone, too_old) = (Lost::default(), Lost::default());
+        Stride { road, it, place, refused: Vec::new(), gone, too_old }
     }
 
     /// Sends a record, or passes over it. False when the subscriber does not take it now.
-    fn take(&mut self, it: &Subscriber, record: &Envelope, oldest: &str) -> bool {
+    fn take(&mut self, record: &Envelope, oldest: &str) -> bool {
         self.reach(record.seq);
-        let is_wanted = parcel::fits(&it.config, record);
+        let is_wanted = parcel::fits(&self.it.config, record);
         if is_wanted && record.received_at.as_str() < oldest {
-            self.too_old += 1;
-        } else if is_wanted && !self.skip(it, record) && !self.send(it, record) {
+            self.too_old.add(record.seq, record.seq);
+        } else if is_wanted && !self.skip(record) && !self.send(record) {
             return false;
         }
         self.place.next = record.seq + 1;
@@ -186,20 +216,21 @@ impl Stride {
     }
 
     /// Sets a record aside that a person does not want the others to wait for.
-    fn skip(&mut self, it: &Subscriber, record: &Envelope) -> bool {
-        let Some(skip) = it.take_skip(record.seq) else { return false };
-        self.set_aside(it, record, format!("跳过：{}", skip.reason));
+    fn skip(&mut self, record: &Envelope) -> bool {
+        let Some(skip) = self.it.take_skip(record.seq) else { return false };
+        self.set_aside(record, format!("跳过：{}", skip.reason));
         true
     }
 
-    fn send(&mut self, it: &Subscriber, record: &Envelope) -> bool {
-        match sent(it, record) {
+    fn send(&mut self, record: &Envelope) -> bool {
+        let it = self.it;
+        match sent(self.road, it, record) {
             Sent::Taken => {
                 self.place.sent += 1;
                 trouble(it, None);
             }
             Sent::Refused(reason) if is_final(it) => {
-                self.set_aside(it, record, reason);
+                self.set_aside(record, reason);
             }
             Sent::Later(reason) | Sent::Refused(reason) => {
                 trouble(it, Some(reason));
@@ -209,27 +240,29 @@ impl Stride {
         true
     }
 
-    fn set_aside(&mut self, it: &Subscriber, record: &Envelope, reason: String) {
-        let refused = set_aside(it, record, reason);
-        self.refused.push(refused.put(&it.config.name));
+    fn set_aside(&mut self, record: &Envelope, reason: String) {
+        let refused = set_aside(self.it, record, reason);
+        self.refused.push(refused.put(&self.it.config.name));
+        self.place.refused_from.get_or_insert(record.seq);
         self.place.set_aside += 1;
     }
 
     /// Moves up to a number. What should lie before it and does not is lost, and counts once: when the
     /// place moves over it.
     fn reach(&mut self, seq: u64) {
-        self.gone += seq.saturating_sub(self.place.next.max(1));
+        let expected = self.place.next.max(1);
+        if expected < seq {
+            self.gone.add(expected, seq - 1);
+        }
         self.place.next = self.place.next.max(seq);
     }
 
-    fn end(mut self, road: &Road, it: &Subscriber) -> Result<(), StoreError> {
-        if self.gone > 0 {
-            tell_lost(it, &mut self.place, self.gone, "gone from the store");
+    fn end(mut self) -> Result<(), StoreError> {
+        let lost = [(self.gone, "gone from the store"), (self.too_old, "older than keep_days")];
+        for (lost, why) in lost.into_iter().filter(|(it, _)| it.at_most > 0) {
+            tell_lost(self.it, &mut self.place, lost, why);
         }
-        if self.too_old > 0 {
-            tell_lost(it, &mut self.place, self.too_old, "older than keep_days");
-        }
-        keep(road, it, self.place, self.refused)
+        keep(self.road, self.it, self.place, self.refused)
     }
 }
 
@@ -261,8 +294,8 @@ pub(super) fn keep(
     Ok(())
 }
 
-pub(super) fn sent(it: &Subscriber, record: &Envelope) -> Sent {
-    let outcome = post(it, record);
+pub(super) fn sent(road: &Road, it: &Subscriber, record: &Envelope) -> Sent {
+    let outcome = post(road, it, record);
     let word = match &outcome {
         Sent::Taken => "taken",
         Sent::Later(_) => "later",
@@ -274,9 +307,9 @@ pub(super) fn sent(it: &Subscriber, record: &Envelope) -> Sent {
     outcome
 }
 
-fn post(it: &Subscriber, record: &Envelope) -> Sent {
+fn post(road: &Road, it: &Subscriber, record: &Envelope) -> Sent {
     let Some(target) = it.config.url.clone() else { return Sent::Later("没有地址".to_owned()) };
-    let body = match parcel::body(&it.config, record) {
+    let body = match parcel::body(&it.config, &road.sets.load().catalogs, record) {
         Ok(body) => body,
         Err(fault) => return Sent::Refused(format!("模板：{fault}")),
     };
@@ -296,9 +329,14 @@ fn post(it: &Subscriber, record: &Envelope) -> Sent {
     match reply.status {
         200..=299 if it.config.answer_has.as_ref().is_none_or(has) => Sent::Taken,
         200..=299 => Sent::Refused("答复里没有 answer_has 的文字".to_owned()),
+        500 if fault::blames_message(&reply.body) => {
+            Sent::Refused("答复 500：SOAP 错误，说这条记录不对".to_owned())
+        }
         408 | 425 | 429 | 500..=599 => Sent::Later(format!("答复 {}", reply.status)),
-        // Who may not call is told so for every record: that is no fault of this one.
-        401 | 403 | 404 | 405 => Sent::Later(format!("答复 {}：核对地址和口令", reply.status)),
+        // Whoever is told so is told so for every record: that is no fault of this one.
+        300..=399 | 401 | 403 | 404 | 405 | 407 | 410 | 415 | 426 => {
+            Sent::Later(format!("答复 {}：核对地址、口令和 content_type", reply.status))
+        }
         status => Sent::Refused(format!("答复 {status}")),
     }
 }
@@ -313,7 +351,8 @@ fn is_final(it: &Subscriber) -> bool {
 fn set_aside(it: &Subscriber, record: &Envelope, reason: String) -> Refused {
     let (subscription, record_id) = (&it.config.name, &record.record_id);
     tracing::error!(code = "I183", subscription, record_id, reason, "a record was set aside");
-    trouble(it, None);
+    // The next one has its own tries. That something is wrong is over when one is taken.
+    it.standing().refused = 0;
     Refused::new(record, pipeline::stamp(clock::now()), reason)
 }
 
@@ -340,19 +379,21 @@ pub(super) fn trouble(it: &Subscriber, reason: Option<String>) {
     standing.trouble = Some(Trouble { since: Instant::now(), at, reason });
 }
 
-pub(super) fn tell_lost(it: &Subscriber, place: &mut Place, count: u64, why: &str) {
-    let (subscription, from) = (&it.config.name, place.next);
+pub(super) fn tell_lost(it: &Subscriber, place: &mut Place, lost: Lost, why: &str) {
+    let (subscription, Lost { first, last, at_most }) = (&it.config.name, lost);
     tracing::error!(
         code = "I182",
         subscription,
-        count,
-        from,
+        at_most,
+        first,
+        last,
         why,
         "records were not pushed and never will be"
     );
     metrics::counter!("his_agent_subscription_lost_total", "subscription" => subscription.clone())
-        .increment(count);
-    place.lost += count;
+        .increment(at_most);
+    place.lost += at_most;
+    it.standing().lost_at = Some(Instant::now());
 }
 
 fn horizon(days: u32) -> String {

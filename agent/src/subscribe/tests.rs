@@ -1,5 +1,7 @@
 //! Pushing to a subscriber that answers as it is told, from a real store.
 
+mod aside;
+
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -60,14 +62,14 @@ async fn trouble_that_lasts_is_an_alert() {
     let house = House::new(fake.at, "").await;
     house.take("outpatient_prescription", "A", "11").await;
     house.settles("sent 0, set aside 0, lost 0, trouble yes").await;
-    assert!(house.road.subscriptions.lasting().is_empty());
+    assert!(house.road.subscriptions.alerts().is_empty());
     let long = super::ALERT_AFTER + Duration::from_secs(1);
     if let Some(trouble) = &mut house.road.subscriptions.0[0].standing().trouble {
         trouble.since = trouble.since.checked_sub(long).unwrap();
     }
-    assert_eq!(house.road.subscriptions.lasting(), ["订阅 emr：答复 503"]);
+    assert_eq!(house.alerts(), "I181 订阅 emr：答复 503");
     house.settles("sent 1, set aside 0, lost 0, trouble no").await;
-    assert!(house.road.subscriptions.lasting().is_empty());
+    assert_eq!(house.alerts(), "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,15 +180,13 @@ async fn a_template_says_it_in_xml() {
     )
     .unwrap();
     let fake = Fake::start(&[]);
-    let more = format!(
-        "template = \"{}\"\ncontent_type = \"text/xml; charset=utf-8\"\nsoap_action = \"urn:a\"\n",
-        path.display()
-    );
+    let more = format!("template = \"{}\"\nsoap_action = \"urn:a\"\n", path.display());
     let house = House::new(fake.at, &more).await;
     house.take("outpatient_prescription", "A<", "11").await;
     let told = fake.wait_for(1).await;
     assert!(told[0].ends_with("<rx no=\"A&lt;\" key=\"A&lt;\">1.00</rx>"), "{}", told[0]);
     assert!(told[0].contains("SOAPAction: \"urn:a\""), "{}", told[0]);
+    assert!(told[0].contains("Content-Type: text/xml; charset=utf-8\r\n"), "{}", told[0]);
 }
 
 /// A road with one subscriber.
@@ -201,8 +201,12 @@ struct House {
 
 impl House {
     async fn new(at: SocketAddr, more: &str) -> House {
+        House::of(at, "outpatient_prescription", more).await
+    }
+
+    async fn of(at: SocketAddr, entity: &str, more: &str) -> House {
         let more = format!(
-            "[[subscription]]\nname = \"emr\"\nurl = \"http://{at}/in\"\nentities = [\"outpatient_prescription\"]\n{more}"
+            "[[subscription]]\nname = \"emr\"\nurl = \"http://{at}/in\"\nentities = [\"{entity}\"]\n{more}"
         );
         House::open(tempfile::tempdir().unwrap(), more, 1 << 19).await
     }
@@ -236,7 +240,9 @@ impl House {
     async fn take(&self, entity: &str, key: &str, kind: &str) {
         let elements = format!("{{\"rxno\":\"{key}\",\"cnt\":1.00,\"rx_type_code\":\"{kind}\"}}");
         let tail = format!("\"entity\":\"{entity}\",\"elements\":{elements}");
-        let draft = Draft::new(entity.to_owned(), key.to_owned(), key.to_owned(), [7; 32], tail);
+        let mut digest = [7; 32];
+        digest.iter_mut().zip(kind.bytes()).for_each(|(to, it)| *to = it);
+        let draft = Draft::new(entity.to_owned(), key.to_owned(), key.to_owned(), digest, tail);
         let submission = Submission {
             channel: "c".into(),
             message_id: crate::clock::new_id(),
@@ -247,6 +253,11 @@ impl House {
             original: Original::default(),
         };
         self.road.outbox.append(submission).await.unwrap();
+    }
+
+    fn alerts(&self) -> String {
+        let alerts = self.road.subscriptions.alerts();
+        alerts.iter().map(|(code, text)| format!("{code} {text}")).collect::<Vec<_>>().join("; ")
     }
 
     /// Waits until it stands so.
@@ -288,18 +299,24 @@ struct Fake {
 
 impl Fake {
     fn start(statuses: &[u16]) -> Fake {
+        Fake::saying(&statuses.iter().map(|it| (*it, "ok")).collect::<Vec<_>>())
+    }
+
+    /// Answers so, and with 200 from then on.
+    fn saying(answers: &[(u16, &'static str)]) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
-        let mut statuses: VecDeque<u16> = statuses.iter().copied().collect();
+        let mut answers: VecDeque<_> = answers.iter().copied().collect();
         let telling = Arc::clone(&heard);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Some(request) = read(stream.as_ref().unwrap()) else { continue };
                 telling.lock().unwrap().push(request);
-                let status = statuses.pop_front().unwrap_or(200);
+                let (status, body) = answers.pop_front().unwrap_or((200, "ok"));
                 let answer = format!(
-                    "HTTP/1.1 {status} x\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+                    "HTTP/1.1 {status} x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                    body.len()
                 );
                 let _ = stream.unwrap().write_all(answer.as_bytes());
             }

@@ -1,0 +1,108 @@
+//! What is refused for good, what only looks so, and what becomes of the records that were set aside.
+
+use super::*;
+use crate::subscribe::place::Refused;
+
+/// A SOAP service tells with 500 that this very record is wrong: it must not keep all others waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_that_blames_the_record_sets_it_aside() {
+    let fault = "<s:Envelope><s:Body><s:Fault><faultcode>s:Client</faultcode></s:Fault></s:Body></s:Envelope>";
+    let fake = Fake::saying(&[(500, fault); 3]);
+    let house = House::new(fake.at, "").await;
+    house.take("outpatient_prescription", "A", "11").await;
+    house.take("outpatient_prescription", "B", "11").await;
+    assert_eq!(keys(&fake.wait_for(4).await), "A A A B");
+    house.settles("sent 1, set aside 1, lost 0, trouble no").await;
+    assert_eq!(house.alerts(), "I183 订阅 emr：另放 1 条，his-agent subscriptions show emr");
+}
+
+/// Whoever is told so is told so for every record.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_moved_is_no_fault_of_a_record() {
+    let fake = Fake::start(&[301, 308, 407, 415]);
+    let house = House::new(fake.at, "").await;
+    house.take("outpatient_prescription", "A", "11").await;
+    assert_eq!(keys(&fake.wait_for(5).await), "A A A A A");
+    house.settles("sent 1, set aside 0, lost 0, trouble no").await;
+}
+
+/// One that refuses everything is in trouble for as long as it does.
+#[tokio::test(flavor = "multi_thread")]
+async fn trouble_is_over_when_a_record_is_taken_and_not_before() {
+    let fake = Fake::start(&[422, 422, 422, 422]);
+    let house = House::new(fake.at, "").await;
+    house.take("outpatient_prescription", "A", "11").await;
+    house.take("outpatient_prescription", "B", "11").await;
+    fake.wait_for(4).await;
+    house.settles("sent 0, set aside 1, lost 0, trouble yes").await;
+    let began = || house.road.subscriptions.0[0].standing().trouble.as_ref().map(|it| it.since);
+    let waited = began().unwrap().elapsed();
+    assert!(waited > Duration::from_secs(1), "it began with the first refusal: {waited:?}");
+    house.settles("sent 1, set aside 1, lost 0, trouble no").await;
+}
+
+/// What a person may still want to send again stays in the outbox.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_set_aside_is_held_until_somebody_has_decided() {
+    let fake = Fake::start(&[200, 422, 422, 422]);
+    let house = House::new(fake.at, "").await;
+    for key in ["A", "B", "C"] {
+        house.take("outpatient_prescription", key, "11").await;
+    }
+    house.settles("sent 2, set aside 1, lost 0, trouble no").await;
+    assert_eq!(house.road.outbox.pushed_from(), 2);
+    let house = house.start_again().await;
+    assert_eq!(house.road.outbox.pushed_from(), 2);
+    house.road.subscriptions.0[0].send_again();
+    house.settles("sent 3, set aside 0, lost 0, trouble no").await;
+    assert_eq!(house.road.outbox.pushed_from(), 4);
+}
+
+/// It does not stay for ever: that would fill the disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_decides_about_is_given_up_and_told() {
+    let fake = Fake::start(&[422, 422, 422]);
+    let house = House::new(fake.at, "").await;
+    house.take("outpatient_prescription", "A", "11").await;
+    house.settles("sent 0, set aside 1, lost 0, trouble no").await;
+    let refused = crate::subscribe::place::refused(&house.road.outbox, "emr", (0, 1)).unwrap();
+    let old = Refused { at: "20260101000000".to_owned(), ..refused[0].clone() };
+    house.road.outbox.shelve(&[old.put("emr")]).unwrap();
+    house.settles("sent 0, set aside 0, lost 1, trouble no").await;
+    assert_eq!(house.road.outbox.pushed_from(), 2);
+    assert_eq!(house.alerts(), "I182 订阅 emr：至多 1 条没有推送，编号见日志 I182");
+}
+
+/// An old revision would undo what the subscriber has.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_revision_is_not_sent_over_a_new_one() {
+    let fake = Fake::start(&[422, 422, 422]);
+    let house = House::new(fake.at, "").await;
+    house.take("outpatient_prescription", "A", "11").await;
+    house.take("outpatient_prescription", "A", "22").await;
+    house.settles("sent 1, set aside 1, lost 0, trouble no").await;
+    house.road.subscriptions.0[0].send_again();
+    house.settles("sent 1, set aside 0, lost 0, trouble no").await;
+    assert_eq!(house.road.subscriptions.standing(&house.road.outbox)[0]["skipped"], 1);
+    assert_eq!(fake.wait_for(4).await.len(), 4);
+}
+
+/// A key that is a person's number goes only where the number goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_does_not_tell_whom_the_elements_leave_out() {
+    let fake = Fake::start(&[]);
+    let more = "elements = [\"diag_code\"]\n";
+    let house = House::of(fake.at, "admission_diagnosis", more).await;
+    house.take("admission_diagnosis", "P10001", "11").await;
+    let told = fake.wait_for(1).await;
+    assert!(!told[0].contains("P10001"), "{}", told[0]);
+}
+
+/// The numbers of what is lost are its own, not those of where the place is by then.
+#[test]
+fn losses_are_told_from_the_first_to_the_last() {
+    let mut lost = crate::subscribe::push::Lost::default();
+    lost.add(3, 5);
+    lost.add(9, 9);
+    assert_eq!(format!("{lost:?}"), "Lost { first: 3, last: 9, at_most: 4 }");
+}
