@@ -92,8 +92,9 @@ impl Listener {
                 Some(heard) => heard + 1,
             },
         };
-        // Before anything happens the listener knows that it is connected, and where.
-        ready.push_front(Frame::Beat(next.saturating_sub(1)));
+        // Before anything happens the listener knows that it is connected, and where: behind what it has
+        // missed, or one that is cut off between the two would never hear of that.
+        ready.push_back(Frame::Beat(next.saturating_sub(1)));
         Listener {
             wanted,
             ready,

@@ -58,6 +58,7 @@ async fn what_is_not_kept_any_more_is_told_as_lost() {
     let mut late = house.asks(&format!("/v1/events?after={first}"), &[]).await;
     let heard = late.read_until("\"new\"").await;
     assert!(heard.contains("event: lost\ndata: {\"events\":2,"), "{heard}");
+    assert!(heard.find("event: lost") < heard.find("id: "), "the place comes first: {heard}");
     assert!(!heard.contains("old"), "{heard}");
 }
 
