@@ -40,8 +40,10 @@ struct Operation {
     body: Body,
     /// What it answers when it is done.
     done: Says,
-    /// Other statuses; each with the common words of a refusal unless said otherwise here.
+    /// Other statuses.
     refusals: &'static [u16],
+    /// What is answered with them.
+    refused: Says,
     /// Whether callers may have to say who they are.
     knows_callers: bool,
 }
@@ -95,6 +97,14 @@ impl Door {
             Door::Control => "前置机：本机命令的套接字",
         }
     }
+
+    /// What program it is in which version is no business of whoever reaches the HIS's door.
+    fn version(self) -> &'static str {
+        match self {
+            Door::His => "1",
+            Door::Operators | Door::Control => env!("CARGO_PKG_VERSION"),
+        }
+    }
 }
 
 /// The two addresses under which a door tells of itself.
@@ -130,7 +140,7 @@ pub fn document(door: Door) -> Value {
         "openapi": "3.1.0",
         "info": {
             "title": door.title(),
-            "version": env!("CARGO_PKG_VERSION"),
+            "version": door.version(),
             "description": "成功和失败是同一个信封；code 按 T/CIIA 046-2024 附录A，detail 里是前置机的代码。",
         },
         "servers": [{ "url": "/" }],
@@ -200,12 +210,7 @@ impl Operation {
         let done = json!({ "description": "成功", "content": self.done.content() });
         let mut all = Map::from_iter([("200".to_owned(), done)]);
         for status in self.refusals {
-            let content = match (self.done, status) {
-                // The caller's dialect tells faults, too.
-                (Says::Dialect(_), _) => Says::Dialect("Refusal").content(),
-                (Says::Text, _) => Says::Text.content(),
-                _ => Says::Json("Refusal").content(),
-            };
+            let content = self.refused.content();
             let response = match status {
                 101 => json!({ "description": meaning(*status) }),
                 503 => json!({ "description": meaning(*status), "content": content, "headers": {

@@ -13,6 +13,7 @@ const fn get(path: &'static str, tag: &'static str, zh: &'static str) -> Operati
         body: Body::None,
         done: Says::Json("Done"),
         refusals: &[400, 404, 500, 503],
+        refused: Says::Json("Refusal"),
         knows_callers: false,
     }
 }

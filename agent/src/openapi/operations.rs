@@ -12,6 +12,7 @@ const PLAIN: Operation = Operation {
     body: Body::None,
     done: Says::Json("Done"),
     refusals: &[],
+    refused: Says::Json("Refusal"),
     knows_callers: false,
 };
 
@@ -21,6 +22,8 @@ const MESSAGE: Operation = Operation {
     body: Body::Message,
     done: Says::Dialect("Receipt"),
     refusals: &[400, 404, 408, 413, 415, 422, 500, 503],
+    // The caller's dialect tells faults, too.
+    refused: Says::Dialect("Refusal"),
     ..PLAIN
 };
 
@@ -29,7 +32,9 @@ const NATIONAL: Operation = Operation {
     tag: "审查",
     body: Body::Json("NationalRequest"),
     done: Says::Dialect("NationalAnswer"),
-    refusals: &[400, 408, 413, 503],
+    // What cannot be read is told by the envelope, as 200.
+    refusals: &[408, 413, 503],
+    refused: Says::Dialect("NationalAnswer"),
     ..PLAIN
 };
 
@@ -139,7 +144,13 @@ pub(super) const HIS: &[Operation] = &[
     },
 ];
 
-const MOMENT: &str = r#"{"type":"string","pattern":"^([0-9]{8}|[0-9]{14})$"}"#;
+/// A day there is, and on it a time or none.
+const MOMENT: &str = concat!(
+    r#"{"type":"string","pattern":"^((19|20)[0-9]{2}((0[13578]|1[02])(0[1-9]|[12][0-9]|3[01])|"#,
+    r"(0[469]|11)(0[1-9]|[12][0-9]|30)|02(0[1-9]|1[0-9]|2[0-8]))|",
+    r"(19(0[48]|[2468][048]|[13579][26])|20([02468][048]|[13579][26]))0229)",
+    r#"(([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9])?$"}"#,
+);
 
 /// Operators.
 pub(super) const OPERATORS: &[Operation] = &[
@@ -150,6 +161,7 @@ pub(super) const OPERATORS: &[Operation] = &[
         tag: "运维",
         done: Says::Json("Standing"),
         refusals: &[503],
+        refused: Says::Json("Standing"),
         ..PLAIN
     },
     Operation {
@@ -158,6 +170,7 @@ pub(super) const OPERATORS: &[Operation] = &[
         tag: "运维",
         done: Says::Text,
         refusals: &[404],
+        refused: Says::Text,
         ..PLAIN
     },
     Operation {

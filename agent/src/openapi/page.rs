@@ -12,7 +12,7 @@ pub(super) fn write(door: Door) -> String {
          <style>{STYLE}</style></head><body><h1>{0}</h1><p>版本 {1}。程序读 \
          <a href=\"/openapi.json\">/openapi.json</a>（OpenAPI 3.1）。</p>",
         door.title(),
-        env!("CARGO_PKG_VERSION")
+        door.version()
     );
     let mut tags: Vec<&str> = Vec::new();
     for it in door.operations() {

@@ -90,6 +90,25 @@ fn the_documents_are_whole() {
     }
 }
 
+/// In whose words a door refuses, and what it says of the program.
+#[test]
+fn refusals_are_told_as_they_are_said() {
+    let his = document(Door::His);
+    let of = |door: &Value, path: &str, status: &str| {
+        let verbs = door["paths"][path].as_object().unwrap().values().next().unwrap();
+        let content = verbs["responses"][status]["content"]["application/json"].to_string();
+        content.split(['/', '"']).rfind(|it| it.starts_with(char::is_uppercase)).map(str::to_owned)
+    };
+    assert_eq!(of(&his, "/v1/records", "503").as_deref(), Some("Refusal"));
+    assert_eq!(of(&his, "/insurance", "413").as_deref(), Some("NationalAnswer"));
+    assert_eq!(of(&his, "/insurance", "400"), None);
+    let operators = document(Door::Operators);
+    assert_eq!(of(&operators, "/readyz", "503").as_deref(), Some("Standing"));
+    assert_eq!(operators["info"]["version"], env!("CARGO_PKG_VERSION"));
+    let version = format!("\"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(!his.to_string().contains(&version) && !page::write(Door::His).contains(&version));
+}
+
 /// `get /v1/events` for each `.route("/v1/events", get(…))`, tests left out.
 fn sources(folder: &Path, named: &mut BTreeSet<String>) {
     for path in fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()) {
