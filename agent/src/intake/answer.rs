@@ -106,6 +106,20 @@ impl Fault {
         Fault::new(status, 12, code, message)
     }
 
+    /// Whether it stays so until the sender changes something.
+    pub(super) fn is_final(&self) -> bool {
+        self.status.is_client_error()
+    }
+
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// As answers list what is wrong.
+    pub(super) fn detail(&self) -> Value {
+        json!([{ "code": self.code, "expected": self.message }])
+    }
+
     /// More bytes than the door takes.
     pub fn too_large(bytes_max: usize) -> Fault {
         let message =
@@ -190,7 +204,7 @@ impl Fault {
 impl Answer {
     /// A failure.
     pub fn fault(fault: &Fault) -> Answer {
-        let detail = json!([{ "code": fault.code, "expected": fault.message }]);
+        let detail = fault.detail();
         let busy = fault.status == StatusCode::SERVICE_UNAVAILABLE;
         Answer {
             status: fault.status,

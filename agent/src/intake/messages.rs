@@ -1,6 +1,7 @@
 //! The message door: any body a channel understands, answered with a receipt.
 
 mod unattended;
+mod untaken;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -87,8 +88,15 @@ pub(super) async fn receive_framed(
         let answer = Answer::fault(&Fault::busy()).about(&id);
         return answer.say(&Dialect::Hl7(Box::new(sender)));
     };
-    let message =
-        Message { id, received_at, content_type: None, bytes, sender: Some(sender), again: false };
+    let message = Message {
+        id,
+        received_at,
+        content_type: None,
+        bytes,
+        sender: Some(sender),
+        again: false,
+        unheard: false,
+    };
     let response = message.take(road, &channel).await;
     metrics::histogram!("his_agent_receipt_seconds", "channel" => channel.name.to_string())
         .record(started.elapsed().as_secs_f64());
@@ -115,13 +123,15 @@ pub(super) struct Message {
     pub(super) bytes: Bytes,
     /// Whether it may have been taken before, under this id.
     again: bool,
+    /// Whether nobody hears the answer: what is refused is found among the dead letters or nowhere.
+    unheard: bool,
 }
 
 impl Message {
     /// What came in by HTTP just now.
     pub(super) fn new(id: String, content_type: Option<String>, bytes: Bytes) -> Message {
         let received_at = clock::now();
-        Message { id, received_at, content_type, bytes, sender: None, again: false }
+        Message { id, received_at, content_type, bytes, sender: None, again: false, unheard: false }
     }
 
     async fn take(&self, road: &Arc<Road>, channel: &Arc<Channel>) -> Response {
@@ -186,6 +196,7 @@ impl Message {
             bytes: self.bytes.clone(),
             sender: self.sender.clone(),
             again: self.again,
+            unheard: self.unheard,
         }
     }
 
@@ -200,11 +211,11 @@ impl Message {
         let voice = self.voice(road, channel, Some(&accepted.reading));
         let answers = feedback::take_records(road, &mut accepted.drafts, &channel.name);
         if let Err(fault) = answers.await {
-            return voice.say(Answer::fault(&fault).about(&self.id));
+            return self.untaken(road, channel, &fault, &voice).await;
         }
         let taken = totals::take_records(road, &accepted.drafts, &channel.name);
         if let Err(fault) = taken.await {
-            return voice.say(Answer::fault(&fault).about(&self.id));
+            return self.untaken(road, channel, &fault, &voice).await;
         }
         let awaited = road.checks.awaited(&accepted.drafts);
         let submission = Submission {

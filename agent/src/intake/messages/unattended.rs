@@ -8,6 +8,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
+use jiff::civil::DateTime;
 
 use super::super::answer::{Answer, Dialect, Fault};
 use super::super::{Road, stream};
@@ -31,8 +32,17 @@ pub(crate) async fn receive_fetched(
     };
     // It can wait: nobody holds a line open for it.
     let _room = road.messages.acquire().await;
-    let message = Message { id, received_at, content_type, bytes, sender: None, again: false };
+    let message = unheard(id, received_at, (content_type, bytes), false);
     message.take(road, &channel).await
+}
+
+fn unheard(
+    id: String,
+    received_at: DateTime,
+    (content_type, bytes): (Option<String>, Bytes),
+    again: bool,
+) -> Message {
+    Message { id, received_at, content_type, bytes, sender: None, again, unheard: true }
 }
 
 /// A file of a drop folder, under the id of its claim. One that is taken `again` may have been taken
@@ -58,8 +68,7 @@ pub(in super::super) async fn receive_file(
     } else {
         match whole(file, road.config.listen.limits.body_bytes_max) {
             Ok(bytes) => {
-                let message =
-                    Message { id, received_at, content_type: None, bytes, sender: None, again };
+                let message = unheard(id, received_at, (None, bytes), again);
                 message.take(road, &channel).await
             }
             Err(fault) => Answer::fault(&fault).about(&id).say(&Dialect::Json),
@@ -121,7 +130,7 @@ pub(in super::super) async fn receive_row(road: &Arc<Road>, channel: &str, row: 
     };
     let _room = road.messages.acquire().await;
     let content_type = Some(JSON.to_owned());
-    let message = Message { id, received_at, content_type, bytes, sender: None, again };
+    let message = unheard(id, received_at, (content_type, bytes), again);
     let response = message.take(road, &channel).await;
     metrics::histogram!("his_agent_receipt_seconds", "channel" => channel.name.to_string())
         .record(started.elapsed().as_secs_f64());
