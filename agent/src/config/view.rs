@@ -59,7 +59,41 @@ impl Connection {
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
+
+    /// Where the data lie: what of the string names a server or a database. Who logs in, and how, changes
+    /// nothing of it.
+    pub(crate) fn database(&self) -> String {
+        let part = |it: &str| {
+            let (name, value) = it.split_once('=')?;
+            let name = name.trim().to_ascii_lowercase();
+            let is_place = PLACES.contains(&name.as_str());
+            is_place.then(|| format!("{name}={}", value.trim().to_lowercase()))
+        };
+        let mut parts: Vec<String> = self.0.split(';').filter_map(part).collect();
+        parts.sort();
+        parts.join(";")
+    }
 }
+
+/// Names of drivers for where they go.
+const PLACES: [&str; 16] = [
+    "dsn",
+    "filedsn",
+    "server",
+    "servername",
+    "host",
+    "hostname",
+    "address",
+    "addr",
+    "port",
+    "tcp_port",
+    "database",
+    "db",
+    "dbname",
+    "dbq",
+    "service",
+    "sid",
+];
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -193,7 +227,7 @@ pub(super) fn view(channel: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Op
         watermark: section.text("watermark", to),
         key: section.texts("key", to),
         start: section.text("start", to),
-        page_rows: section.size("page_rows", 500, 1..=10_000, to),
+        page_rows: section.size("page_rows", 500, 2..=10_000, to),
         rows_max: section.size("rows_max", 100_000, 1..=10_000_000, to),
         paging: paging(&mut section, to),
         schedule: schedule(&mut section, to),

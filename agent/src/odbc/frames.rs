@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(super) const PROTOCOL: u32 = 1;
 
 /// A longer frame is no frame. A page is much shorter: see the bounds in `session`.
-const FRAME_BYTES_MAX: usize = 128 << 20;
+const FRAME_BYTES_MAX: usize = 192 << 20;
 
 /// What the agent asks.
 #[derive(Debug, Serialize, Deserialize)]

@@ -73,7 +73,7 @@ impl<'m> Session<'m> {
             let row = self.row(&mut statement, &page.columns)?;
             bytes += row.iter().map(bytes_of).sum::<usize>();
             page.rows.push(row);
-            if bytes > PAGE_BYTES_MAX {
+            if is_long(page.rows.len(), bytes) {
                 page.is_cut = true;
                 break;
             }
@@ -159,7 +159,12 @@ fn bytes_of(cell: &Cell) -> usize {
     }
 }
 
-/// A page ends behind the row that makes it so long.
+/// A page ends behind the row that makes it so long, but not behind its first: the next one may begin at
+/// its last row, and would never come further.
+const fn is_long(rows: usize, bytes: usize) -> bool {
+    bytes > PAGE_BYTES_MAX && rows > 1
+}
+
 const PAGE_BYTES_MAX: usize = 4 << 20;
 /// What is longer is told as too long. Each byte may take six in JSON, and the frame has room for that.
 const ROW_BYTES_MAX: usize = 12 << 20;
@@ -173,6 +178,12 @@ mod tests {
         check((2026, 11, 2, 3, 4, 5, 0), "2026-11-02 03:04:05");
         check((2026, 11, 22, 23, 59, 59, 123_000_000), "2026-11-22 23:59:59.123");
         check((2026, 11, 22, 0, 0, 0, 1_000), "2026-11-22 00:00:00.000001");
+    }
+
+    #[test]
+    fn a_page_is_never_one_long_row() {
+        assert!(!is_long(1, ROW_BYTES_MAX) && is_long(2, ROW_BYTES_MAX));
+        assert!(!is_long(400, PAGE_BYTES_MAX));
     }
 
     #[track_caller]

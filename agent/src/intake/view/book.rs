@@ -23,10 +23,20 @@ use crate::outbox::{Change, Outbox, StoreError};
 pub(super) struct Place {
     /// What was read: of something else it is not the place.
     pub(super) source: String,
+    /// Where it lies; nothing in a place of before this was kept.
+    #[serde(default)]
+    pub(super) database: Option<String>,
     /// The highest watermark of what was settled.
     pub(super) mark: Option<String>,
     /// When the run began that is under way: its rows have ids of that moment.
     pub(super) since_ms: Option<u64>,
+}
+
+/// What a place is a place in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) source: String,
+    pub(super) database: String,
 }
 
 /// The digest of a row, or of its key.
@@ -50,24 +60,23 @@ pub(super) fn id(channel: &str, since_ms: u64, row: Digest) -> String {
     uuid::Builder::from_unix_timestamp_millis(since_ms, &chance).into_uuid().simple().to_string()
 }
 
-/// The place in a view. One of another source begins anew, and what was known of that goes.
-pub(super) fn place(outbox: &Outbox, channel: &str, source: &str) -> Result<Place, StoreError> {
+/// The place in a view. One of another source or database begins anew, and what was known of that goes.
+pub(super) fn place(outbox: &Outbox, channel: &str, it: Identity) -> Result<Place, StoreError> {
     let bytes = outbox.shelved(&place_key(channel))?;
     let place: Option<Place> = bytes.and_then(|it| serde_json::from_slice(&it).ok());
-    let new = || Place { source: source.to_owned(), ..Place::default() };
-    match place {
-        Some(place) if place.source == source => Ok(place),
-        None => Ok(new()),
-        Some(_) => {
-            tracing::warn!(channel, "another view than before: it is read from its start");
-            let rows = row_key(channel, &[]);
-            outbox.shelve(&[
-                Change::RemoveRange(rows.clone(), behind(&rows)),
-                put(channel, &new()),
-            ])?;
-            Ok(new())
-        }
+    let is_there = |at: &Place| {
+        at.source == it.source && at.database.as_ref().is_none_or(|at| *at == it.database)
+    };
+    let is_another = place.as_ref().is_some_and(|place| !is_there(place));
+    let known = place.filter(is_there).unwrap_or_default();
+    let place = Place { source: it.source, database: Some(it.database), ..known };
+    if is_another {
+        tracing::warn!(channel, "another view than before: it is read from its start");
+        let rows = row_key(channel, &[]);
+        let forget = Change::RemoveRange(rows.clone(), behind(&rows));
+        outbox.shelve(&[forget, put(channel, &place)])?;
     }
+    Ok(place)
 }
 
 pub(super) fn put(channel: &str, place: &Place) -> Change {

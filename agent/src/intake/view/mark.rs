@@ -48,7 +48,8 @@ impl Mark {
         }
     }
 
-    /// So many seconds or numbers before. What is neither cannot be counted.
+    /// So many seconds or numbers before; of a text, by the number that it ends in. What has none cannot
+    /// be counted.
     pub(super) fn before(&self, distance: u64) -> Mark {
         match self {
             Mark::Number(it) => Mark::Number(it.saturating_sub(distance.into())),
@@ -56,17 +57,32 @@ impl Mark {
                 let seconds = SignedDuration::from_secs(i64::try_from(distance).unwrap_or(0));
                 Mark::Time(at.saturating_sub(seconds), *form)
             }
-            Mark::Text(it) => Mark::Text(it.clone()),
+            Mark::Text(it) => {
+                Mark::Text(counted(it).map_or_else(|| it.clone(), |it| it.before(distance)))
+            }
         }
     }
 
-    /// Whether another comes behind this one. Of texts only the database knows, and it gave that one
-    /// behind this.
+    /// Whether another comes behind this one. Of texts that differ in more than their number only the
+    /// database knows, and it gave that one behind this.
     pub(super) fn is_passed_by(&self, other: &Mark) -> bool {
         match (self, other) {
             (Mark::Number(this), Mark::Number(other)) => this < other,
             (Mark::Time(this, _), Mark::Time(other, _)) => this < other,
+            (Mark::Text(this), Mark::Text(other)) => match (counted(this), counted(other)) {
+                (Some(this), Some(other)) if this.is_of(&other) => this.number < other.number,
+                _ => true,
+            },
             _ => true,
+        }
+    }
+
+    /// Whether a sweep that begins at `first` does not meet this one any more.
+    pub(super) fn is_outdated(&self, first: &Mark) -> bool {
+        match (self, first) {
+            (Mark::Text(this), Mark::Text(first)) if counted(first).is_some() => this < first,
+            (this, Mark::Text(first)) => this.to_string() != *first,
+            _ => self.is_passed_by(first),
         }
     }
 
@@ -74,6 +90,32 @@ impl Mark {
     /// that comes until then must not be taken for old.
     pub(super) fn is_beyond(&self, now: DateTime) -> bool {
         matches!(self, Mark::Time(at, _) if *at > now.saturating_add(1.day()))
+    }
+}
+
+/// A text that ends in a number: `CF0007`.
+#[derive(Clone, Copy, Debug)]
+struct Counted<'t> {
+    before: &'t str,
+    number: u128,
+    digits: usize,
+}
+
+fn counted(text: &str) -> Option<Counted<'_>> {
+    let before = text.trim_end_matches(|it: char| it.is_ascii_digit());
+    let digits = text.get(before.len()..).filter(|it| !it.is_empty())?;
+    Some(Counted { before, number: digits.parse().ok()?, digits: digits.len() })
+}
+
+impl Counted<'_> {
+    /// As wide as it was: texts are compared from their beginning.
+    fn before(&self, distance: u64) -> String {
+        let number = self.number.saturating_sub(distance.into());
+        format!("{}{number:0width$}", self.before, width = self.digits)
+    }
+
+    fn is_of(&self, other: &Counted<'_>) -> bool {
+        self.before == other.before && self.digits == other.digits
     }
 }
 
@@ -137,7 +179,9 @@ mod tests {
         check("20261122000005", Kind::Filled, "20261122000005", "20261121235955");
         check("2026-11-22 00:00:05", Kind::Text, "2026-11-22 00:00:05", "2026-11-21 23:59:55");
         check("2026-11-22", Kind::Text, "2026-11-22", "2026-11-21");
-        check("A0007", Kind::Text, "A0007", "A0007");
+        check("A0007", Kind::Text, "A0007", "A0000");
+        check("CF-20261122-00118", Kind::Text, "CF-20261122-00118", "CF-20261122-00108");
+        check("A7B", Kind::Text, "A7B", "A7B");
         check("甲1", Kind::Text, "none", "");
         check("", Kind::Text, "none", "");
         check("AQ==", Kind::Bytes, "none", "");
@@ -153,6 +197,17 @@ mod tests {
         };
         is(mark.as_ref().map_or("none".to_owned(), shown), expected);
         is(mark.map_or(String::new(), |it| it.before(10).to_string()), ten_before);
+    }
+
+    #[test]
+    fn a_text_that_ends_in_a_number_is_counted_by_it() {
+        let mark = |text: &str| Mark::Text(text.to_owned());
+        let passes = |this, other| mark(this).is_passed_by(&mark(other));
+        assert!(passes("A0007", "A0010") && !passes("A0010", "A0007"));
+        assert!(passes("A0010", "B0007") && passes("B", "A"));
+        let is_old = |this, first| mark(this).is_outdated(&mark(first));
+        assert!(is_old("A0007", "A0010") && !is_old("A0010", "A0010") && !is_old("A0011", "A0010"));
+        assert!(is_old("A", "B") && is_old("C", "B") && !is_old("B", "B"));
     }
 
     #[test]

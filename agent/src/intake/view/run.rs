@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::Road;
 use super::super::answer::Said;
 use super::super::messages::{self, Row};
-use super::book::{self, Digest, Place};
+use super::book::{self, Digest, Identity, Place};
 use super::mark::Mark;
 use super::row::{Document, document};
 use super::session::Session;
@@ -116,7 +116,7 @@ impl Run<'_> {
     }
 
     fn begin(&self) -> Result<Progress, Ended> {
-        let place = book::place(self.outbox(), self.channel, &identity(self.view))?;
+        let place = book::place(self.outbox(), self.channel, identity(self.view))?;
         let mark = place.mark.as_deref().or(self.view.start.as_deref());
         let mark = mark.map(|it| self.mark(it)).transpose()?;
         // A page was in hand; what was committed meanwhile may lie between its rows.
@@ -342,10 +342,9 @@ impl Run<'_> {
     /// Rows that no sweep will meet again.
     fn outdated(&self, mark: &Mark) -> Result<Vec<Change>, Ended> {
         let first = mark.before(self.view.sweep);
-        let is_old = |text: &str| match (self.mark(text), &first) {
-            (Ok(it), Mark::Text(first)) => it.to_string() != *first,
-            (Ok(it), first) => it.is_passed_by(first),
-            (Err(_), _) => true,
+        let is_old = |text: &str| match self.mark(text) {
+            Ok(it) => it.is_outdated(&first),
+            Err(_) => true,
         };
         let old = book::rows(self.outbox(), self.channel, |_, text| is_old(text))?;
         Ok(old.into_iter().map(|it| book::remove_row(self.channel, it)).collect())
@@ -384,13 +383,17 @@ fn value<'p>(
 }
 
 /// What a place is a place in.
-fn identity(view: &ViewConfig) -> String {
+fn identity(view: &ViewConfig) -> Identity {
     let source = match &view.source {
         Source::Table(it) | Source::Query(it) => it,
     };
     // With a watermark, rows are known by their content, whatever orders them.
     let by = view.watermark.clone().unwrap_or_else(|| view.key.join(","));
-    book::hex(book::digest(&format!("{source}\u{1f}{by}")))
+    let named = |text: &str| book::hex(book::digest(text));
+    Identity {
+        source: named(&format!("{source}\u{1f}{by}")),
+        database: named(&view.connection.database()),
+    }
 }
 
 const GONE: &str = "gone";

@@ -66,7 +66,7 @@ impl Session {
             Told::Failed(failure) => return Err(Refused::Failed { failure, at_login: true }),
             _ => return Err(Broken::Foreign.into()),
         };
-        let dialect = Dialect::of(&dbms, view.paging);
+        let dialect = Dialect::of(&dbms, view.paging, view.charset);
         let mut session = Session { worker, dbms, version, dialect, columns: Vec::new() };
         session.look(view, stop)?;
         Ok(session)

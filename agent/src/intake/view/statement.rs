@@ -1,7 +1,9 @@
 //! The statements that a view is read by. Each is one `SELECT`; what a row gave goes into the next only
 //! as a number, a time or a quoted text that was looked at here.
 
-use crate::config::{Paging, Source};
+use adapters::{Charset, encode_answer};
+
+use crate::config::{Paging, Source, ViewCharset};
 use crate::odbc::{Column, Kind};
 
 use super::mark::{Form, Mark};
@@ -11,6 +13,8 @@ use super::mark::{Form, Mark};
 pub(super) struct Dialect {
     paging: Paging,
     times: Times,
+    /// Whether it hears GBK, in which a backslash may be half of a character.
+    is_gbk: bool,
 }
 
 /// How a time is written into a statement.
@@ -26,7 +30,7 @@ enum Times {
 
 impl Dialect {
     /// By what a database calls itself, unless the configuration says how to page.
-    pub(super) fn of(dbms: &str, paging: Option<Paging>) -> Dialect {
+    pub(super) fn of(dbms: &str, paging: Option<Paging>, charset: Option<ViewCharset>) -> Dialect {
         let dbms = dbms.to_ascii_lowercase();
         let is = |names: &[&str]| names.iter().any(|it| dbms.contains(it));
         let (own, times) = if is(&["oracle"]) {
@@ -40,7 +44,8 @@ impl Dialect {
         } else {
             (Paging::Cursor, Times::Standard)
         };
-        Dialect { paging: paging.unwrap_or(own), times }
+        let is_gbk = charset == Some(ViewCharset::Gb18030);
+        Dialect { paging: paging.unwrap_or(own), times, is_gbk }
     }
 
     /// Whether a statement does not say itself how many rows are wanted.
@@ -53,7 +58,7 @@ impl Dialect {
         match mark {
             Mark::Number(it) => Some(it.to_string()),
             Mark::Time(_, Form::Moment) => Some(self.time(&mark.to_string())),
-            Mark::Time(..) | Mark::Text(_) => quoted(&mark.to_string()),
+            Mark::Time(..) | Mark::Text(_) => self.quoted(&mark.to_string()),
         }
     }
 
@@ -62,9 +67,18 @@ impl Dialect {
         match kind {
             Kind::Number => is_decimal(text).then(|| text.to_owned()),
             Kind::Moment => Mark::parse(text, kind).map(|it| self.time(&it.to_string())),
-            Kind::Text | Kind::Filled => quoted(text),
+            Kind::Text | Kind::Filled => self.quoted(text),
             Kind::Bytes => None,
         }
+    }
+
+    /// What some databases read as more than a character is not written.
+    fn quoted(self, text: &str) -> Option<String> {
+        let is_plain = |it: char| !it.is_control() && it != '\\';
+        let halves =
+            if self.is_gbk { encode_answer(text, Charset::Gb18030).ok()? } else { Vec::new() };
+        let is_good = text.chars().all(is_plain) && !halves.contains(&b'\\') && text.len() <= 512;
+        is_good.then(|| format!("'{}'", text.replace('\'', "''")))
     }
 
     /// `text` is what a [`Mark`] has written: digits, `-`, `:`, `.` and a blank.
@@ -100,14 +114,16 @@ impl Pages<'_> {
         self.page(condition.as_deref())
     }
 
-    /// The page behind a row, told by its values of the columns that order.
+    /// The page behind a row, told by its values of the columns that order. That row is read once more:
+    /// one that they do not tell apart from it would lie on the other side of the border, and be missed.
     pub(super) fn behind(&self, values: &[String]) -> String {
         let mut alternatives = Vec::new();
         for (place, (column, value)) in self.order.iter().zip(values).enumerate() {
             let before = self.order.iter().zip(values).take(place);
             let mut all: Vec<String> =
                 before.map(|(it, value)| format!("{it} = {value}")).collect();
-            all.push(format!("{column} > {value}"));
+            let is_last = place + 1 == self.order.len();
+            all.push(format!("{column} {} {value}", if is_last { ">=" } else { ">" }));
             alternatives.push(format!("({})", all.join(" AND ")));
         }
         // Said once more in the form that every database finds an index by.
@@ -149,12 +165,6 @@ pub(super) fn place_of(name: &str, columns: &[Column]) -> Option<usize> {
     columns.iter().position(|it| bare(&it.name) == name)
 }
 
-/// What some databases read as more than a character is not written.
-fn quoted(text: &str) -> Option<String> {
-    let is_good = !text.chars().any(|it| it.is_control() || it == '\\') && text.len() <= 512;
-    is_good.then(|| format!("'{}'", text.replace('\'', "''")))
-}
-
 fn is_decimal(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
@@ -188,14 +198,14 @@ mod tests {
             "PostgreSQL",
             "SELECT * FROM V WHERE T >= TIMESTAMP '2026-11-22 10:00:00.5' ORDER BY T, K LIMIT 2",
             "SELECT * FROM V WHERE T >= TIMESTAMP '2026-11-22 10:00:00.5' AND \
-             ((T > TIMESTAMP '2026-11-22 10:00:00.5') OR (T = TIMESTAMP '2026-11-22 10:00:00.5' AND K > 'O''B')) \
+             ((T > TIMESTAMP '2026-11-22 10:00:00.5') OR (T = TIMESTAMP '2026-11-22 10:00:00.5' AND K >= 'O''B')) \
              ORDER BY T, K LIMIT 2",
         );
         check(
             "Microsoft SQL Server",
             "SELECT TOP 2 * FROM V WHERE T >= '2026-11-22T10:00:00.5' ORDER BY T, K",
             "SELECT TOP 2 * FROM V WHERE T >= '2026-11-22T10:00:00.5' AND ((T > '2026-11-22T10:00:00.5') OR \
-             (T = '2026-11-22T10:00:00.5' AND K > 'O''B')) ORDER BY T, K",
+             (T = '2026-11-22T10:00:00.5' AND K >= 'O''B')) ORDER BY T, K",
         );
         let oracle = "TO_TIMESTAMP('2026-11-22 10:00:00.5', 'YYYY-MM-DD HH24:MI:SS.FF')";
         check(
@@ -205,7 +215,7 @@ mod tests {
             ),
             &format!(
                 "SELECT * FROM (SELECT * FROM V WHERE T >= {oracle} AND ((T > {oracle}) OR (T = {oracle} AND \
-                 K > 'O''B')) ORDER BY T, K) his_page WHERE ROWNUM <= 2"
+                 K >= 'O''B')) ORDER BY T, K) his_page WHERE ROWNUM <= 2"
             ),
         );
         check(
@@ -222,7 +232,7 @@ mod tests {
 
     #[track_caller]
     fn check(dbms: &str, first: &str, behind: &str) {
-        let dialect = Dialect::of(dbms, None);
+        let dialect = Dialect::of(dbms, None, None);
         let source = Source::Table("V".to_owned());
         let pages = Pages { dialect, source: &source, order: vec!["T", "K"], rows: 2 };
         let mark = Mark::parse("2026-11-22 10:00:00.5", Kind::Moment).unwrap();
@@ -238,20 +248,29 @@ mod tests {
     fn a_date_of_oracle_stays_a_date() {
         let mark = Mark::parse("2026-11-22 10:00:00", Kind::Moment).unwrap();
         assert_eq!(
-            Dialect::of("Oracle", None).mark(&mark).unwrap(),
+            Dialect::of("Oracle", None, None).mark(&mark).unwrap(),
             "TO_DATE('2026-11-22 10:00:00', 'YYYY-MM-DD HH24:MI:SS')"
         );
     }
 
     #[test]
     fn nothing_gets_out_of_a_value() {
-        let value = |text, kind| Dialect::of("MySQL", None).value(text, kind).unwrap_or_default();
+        let of = |text, kind, charset| {
+            Dialect::of("MySQL", None, charset).value(text, kind).unwrap_or_default()
+        };
+        let value = |text, kind| of(text, kind, None);
         assert_eq!(value("1 OR 1=1", Kind::Number), "");
         assert_eq!(value("-1.50", Kind::Number), "-1.50");
         assert_eq!(value("x' OR '1'='1", Kind::Text), "'x'' OR ''1''=''1'");
         assert_eq!(value("x\\", Kind::Text), "");
         assert_eq!(value("2026'; --", Kind::Moment), "");
         assert_eq!(value("处方1", Kind::Filled), "'处方1'");
+        // In GBK these end in the byte of a backslash.
+        assert_eq!(value("誠乗", Kind::Text), "'誠乗'");
+        for half in ["誠", "乗1"] {
+            assert_eq!(of(half, Kind::Text, Some(ViewCharset::Gb18030)), "", "{half}");
+        }
+        assert_eq!(of("处方1", Kind::Text, Some(ViewCharset::Gb18030)), "'处方1'");
     }
 
     #[test]
