@@ -79,7 +79,7 @@ impl HttpBody for Coming {
     }
 }
 
-/// An answer's body. When it is gone, the connection is free for the next request.
+/// An answer's body. When it is gone, it has still to be sent.
 #[derive(Debug)]
 pub(super) struct Going {
     body: Body,
@@ -109,7 +109,7 @@ impl HttpBody for Going {
 
 impl Drop for Going {
     fn drop(&mut self) {
-        let phase = if self.is_left { Phase::Beyond } else { Phase::Idle };
+        let phase = if self.is_left { Phase::Beyond } else { Phase::Leaving };
         self.seat.pulse.enter(phase);
     }
 }

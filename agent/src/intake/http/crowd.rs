@@ -123,9 +123,10 @@ mod tests {
     /// Phases by address of those inside, who comes, and who then goes.
     #[test]
     fn who_waits_for_nothing_makes_room() {
-        use Phase::{Answering, Body, First, Head, Idle, New};
+        use Phase::{Answering, Body, First, Head, Idle, Leaving, New};
         check(&[(1, New), (2, New)], 1, 3, None);
         check(&[(1, Answering), (2, Answering)], 3, 2, Some("nobody"));
+        check(&[(1, Leaving), (1, Leaving)], 3, 2, Some("nobody"));
         check(&[(1, Answering), (1, New), (1, First)], 2, 3, Some("1"));
         check(&[(1, Idle), (1, New), (2, New)], 3, 3, Some("1"));
         check(&[(1, Idle), (1, Head), (2, New)], 3, 3, Some("0"));

@@ -23,10 +23,12 @@ pub(crate) enum Phase {
     Answering,
     /// It speaks another protocol by now.
     Beyond,
+    /// The whole answer is made, and not all of it is sent.
+    Leaving,
 }
 
 impl Phase {
-    const ALL: [Phase; 7] = [
+    const ALL: [Phase; 8] = [
         Phase::New,
         Phase::First,
         Phase::Idle,
@@ -34,6 +36,7 @@ impl Phase {
         Phase::Body,
         Phase::Answering,
         Phase::Beyond,
+        Phase::Leaving,
     ];
 
     /// Nothing it ever asked was answered: nobody misses it.
@@ -83,6 +86,13 @@ impl Pulse {
         }
     }
 
+    /// All that was made is sent: the connection is free for the next request.
+    pub(super) fn flushed(&self) {
+        if self.phase() == Phase::Leaving {
+            self.enter(Phase::Idle);
+        }
+    }
+
     /// More of the request may be under way than was read.
     pub(super) fn leave_unread(&self) {
         self.unread.store(true, Ordering::Relaxed);
@@ -95,3 +105,25 @@ impl Pulse {
 
 const PHASE_WIDTH: u32 = 3;
 const PHASE_BITS: u64 = (1 << PHASE_WIDTH) - 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_is_over_when_it_is_sent() {
+        check(Phase::Leaving, Phase::Idle);
+        for phase in Phase::ALL.into_iter().filter(|it| *it != Phase::Leaving) {
+            check(phase, phase);
+        }
+    }
+
+    #[track_caller]
+    fn check(phase: Phase, flushed: Phase) {
+        let pulse = Pulse::new();
+        pulse.enter(phase);
+        assert_eq!(pulse.phase(), phase);
+        pulse.flushed();
+        assert_eq!(pulse.phase(), flushed);
+    }
+}

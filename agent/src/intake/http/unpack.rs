@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use axum::BoxError;
 use axum::body::HttpBody;
 use bytes::Bytes;
-use flate2::write::{MultiGzDecoder, ZlibDecoder};
+use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::{HeaderMap, header};
 use hyper::body::Frame;
 
@@ -74,7 +74,10 @@ pub(super) struct Unpacked<B> {
 
 enum Unpacking {
     Gzip(MultiGzDecoder<Vec<u8>>),
-    Deflate(ZlibDecoder<Vec<u8>>),
+    /// Until its first two bytes are there.
+    Deflate(Vec<u8>),
+    Zlib(ZlibDecoder<Vec<u8>>),
+    Bare(DeflateDecoder<Vec<u8>>),
     Unknown,
 }
 
@@ -82,7 +85,7 @@ impl<B> Unpacked<B> {
     pub(super) fn new(body: B, packed: Packed) -> Unpacked<B> {
         let unpacking = match packed {
             Packed::Gzip => Unpacking::Gzip(MultiGzDecoder::new(Vec::new())),
-            Packed::Deflate => Unpacking::Deflate(ZlibDecoder::new(Vec::new())),
+            Packed::Deflate => Unpacking::Deflate(Vec::new()),
             Packed::Otherwise => Unpacking::Unknown,
         };
         Unpacked { body, unpacking, waiting: Bytes::new(), has_ended: false, gives_way: false }
@@ -92,16 +95,38 @@ impl<B> Unpacked<B> {
 impl Unpacking {
     /// What a piece of the packed body makes; an empty one is the end.
     fn take(&mut self, piece: &[u8]) -> Result<Vec<u8>, CannotUnpack> {
+        if let Unpacking::Deflate(begun) = self {
+            begun.extend_from_slice(piece);
+            let begun = std::mem::take(begun);
+            return self.begin(begun, piece.is_empty());
+        }
         let ends = piece.is_empty();
         let (taken, made) = match self {
             Unpacking::Gzip(it) if ends => (it.try_finish(), it.get_mut()),
             Unpacking::Gzip(it) => (it.write_all(piece), it.get_mut()),
-            Unpacking::Deflate(it) if ends => (it.try_finish(), it.get_mut()),
-            Unpacking::Deflate(it) => (it.write_all(piece), it.get_mut()),
-            Unpacking::Unknown => return Err(CannotUnpack::Unknown),
+            Unpacking::Zlib(it) if ends => (it.try_finish(), it.get_mut()),
+            Unpacking::Zlib(it) => (it.write_all(piece), it.get_mut()),
+            Unpacking::Bare(it) if ends => (it.try_finish(), it.get_mut()),
+            Unpacking::Bare(it) => (it.write_all(piece), it.get_mut()),
+            Unpacking::Deflate(_) | Unpacking::Unknown => return Err(CannotUnpack::Unknown),
         };
         taken.map_err(|_| CannotUnpack::Broken)?;
         Ok(std::mem::take(made))
+    }
+
+    /// `deflate` means zlib; old programs of one vendor send the stream without zlib's head.
+    fn begin(&mut self, begun: Vec<u8>, ends: bool) -> Result<Vec<u8>, CannotUnpack> {
+        let [first, second, ..] = begun[..] else {
+            *self = Unpacking::Deflate(begun);
+            return if ends { Err(CannotUnpack::Broken) } else { Ok(Vec::new()) };
+        };
+        let is_zlib = first & 0x0f == 8 && u16::from_be_bytes([first, second]) % 31 == 0;
+        *self = if is_zlib {
+            Unpacking::Zlib(ZlibDecoder::new(Vec::new()))
+        } else {
+            Unpacking::Bare(DeflateDecoder::new(Vec::new()))
+        };
+        self.take(&begun)
     }
 }
 
@@ -163,7 +188,7 @@ const PIECE_BYTES: usize = 512;
 #[allow(clippy::unwrap_used)]
 mod tests {
     use flate2::Compression;
-    use flate2::write::{GzEncoder, ZlibEncoder};
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
     use http_body_util::{BodyExt as _, Collected, Full};
 
     use super::*;
@@ -199,10 +224,17 @@ mod tests {
         let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
         zlib.write_all(text).unwrap();
         let zlib = zlib.finish().unwrap();
+        let mut bare = DeflateEncoder::new(Vec::new(), Compression::best());
+        bare.write_all(text).unwrap();
+        let bare = bare.finish().unwrap();
         let whole = gzip(text);
         check(Packed::Gzip, &whole, Ok(text)).await;
         check(Packed::Gzip, &[gzip(b"a"), gzip(b"b")].concat(), Ok(b"ab")).await;
         check(Packed::Deflate, &zlib, Ok(text)).await;
+        check(Packed::Deflate, &bare, Ok(text)).await;
+        check(Packed::Deflate, b"x", Err(CannotUnpack::Broken)).await;
+        check(Packed::Deflate, bare.get(..bare.len() - 1).unwrap(), Err(CannotUnpack::Broken))
+            .await;
         check(Packed::Otherwise, &whole, Err(CannotUnpack::Unknown)).await;
         check(Packed::Gzip, text, Err(CannotUnpack::Broken)).await;
         check(Packed::Deflate, &whole, Err(CannotUnpack::Broken)).await;

@@ -43,7 +43,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let reading = match phase {
             Phase::New | Phase::First | Phase::Head => Some(since + self.bounds.head),
             Phase::Idle => Some(since + self.bounds.idle),
-            Phase::Body | Phase::Answering | Phase::Beyond => None,
+            Phase::Body | Phase::Answering | Phase::Beyond | Phase::Leaving => None,
         };
         let writing = self.stalled.map(|it| it + self.bounds.answer);
         [reading, writing].into_iter().flatten().min()
@@ -177,6 +177,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.inner).poll_flush(cx);
+        if flushed.is_ready() {
+            this.seat.pulse.flushed();
+        }
         this.noting(cx, flushed)
     }
 
