@@ -120,7 +120,7 @@ fi
 # A broker, a database or a Prometheus that starts by itself would hold its port for ever; the tests start their own.
 # Debian asks this file before it starts a service, and 101 means no.
 policy=/usr/sbin/policy-rc.d
-if [[ $list == *-server* || $list == *prometheus* ]] && [ ! -e $policy ]; then
+if [[ $list == *-server* || $list == *prometheus* || $list == *postgresql-* ]] && [ ! -e $policy ]; then
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
   "${as_root[@]}" chmod 755 $policy
   trap '"${as_root[@]}" rm -f $policy' EXIT
