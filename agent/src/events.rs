@@ -18,6 +18,7 @@
 //! | `listener` | what one listener hears next |
 //! | `door` | `GET /v1/events`: who may listen, and how |
 //! | `frames` | the words of SSE and WebSocket |
+//! | `room` | how many may listen |
 //! | `alerts` | what operators should know, made into events |
 
 mod alerts;
@@ -26,27 +27,28 @@ pub(crate) mod event;
 pub(crate) mod feed;
 mod frames;
 mod listener;
+mod room;
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::alerts::watch;
+use self::room::Room;
 use crate::config::EventsConfig;
 
 /// What listeners share.
 #[derive(Debug)]
 pub struct Events {
     /// Room for listeners; none left means "busy".
-    room: Arc<Semaphore>,
+    room: Arc<Room>,
     stop: CancellationToken,
 }
 
 impl Events {
     /// Nobody listens yet.
     pub(crate) fn new(config: &EventsConfig) -> Events {
-        let room = Arc::new(Semaphore::new(config.listeners_max));
+        let room = Arc::new(Room::new(config.listeners_max, config.callers.len()));
         Events { room, stop: CancellationToken::new() }
     }
 

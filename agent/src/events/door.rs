@@ -47,14 +47,16 @@ pub(crate) async fn listen(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let Ok(Query(asked)) = asked else { return refuse(&unreadable(QUERY)) };
-    let wanted = match who(&road, &seat, &headers, &asked).and_then(|it| wanted(it, &asked)) {
-        Ok(wanted) => wanted,
+    let who = who(&road, &seat, &headers, &asked);
+    let (caller, wanted) = match who.and_then(|it| Ok((it, wanted(it, &asked)?))) {
+        Ok(known) => known,
         Err(fault) => return refuse(&fault),
     };
     let Some(feed) = road.checks.log().map(|it| Arc::clone(it.feed())) else {
         return refuse(&Fault::busy());
     };
-    let Ok(room) = Arc::clone(&road.events.room).try_acquire_owned() else {
+    let caller = caller.map_or("", |it| it.name.as_str());
+    let Some(room) = road.events.room.admit(caller) else {
         return refuse(&too_many(road.config.events.listeners_max));
     };
     let last = headers.get("last-event-id").and_then(|it| it.to_str().ok());

@@ -5,12 +5,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, Kind};
 use super::feed::{self, Feed, Numbered};
+use super::room::Admission;
 use crate::intake::Road;
 use crate::outbox::StoreError;
 
@@ -61,7 +62,7 @@ pub(super) struct Listener {
     beat_at: Instant,
     pulse: Arc<Pulse>,
     has_ended: bool,
-    _room: OwnedSemaphorePermit,
+    _room: Admission,
 }
 
 /// Since when a listener has not taken what it was given.
@@ -74,7 +75,7 @@ impl Listener {
         road: &Arc<Road>,
         feed: &Arc<Feed>,
         (wanted, after): (Wanted, Option<&str>),
-        room: OwnedSemaphorePermit,
+        room: Admission,
     ) -> Listener {
         let (mut ready, oldest) = (VecDeque::new(), feed.oldest());
         let next = match after {
