@@ -5,10 +5,8 @@
 pub(super) fn blames_message(body: &[u8]) -> bool {
     // Names are ASCII in every charset that is in use; whatever else stands there is not looked at.
     let text: String = body.iter().take(LOOKED_AT_BYTES).map(|it| char::from(*it)).collect();
-    if text_of(&text, "Fault").is_none() {
-        return false;
-    }
-    let code = text_of(&text, "faultcode").or_else(|| text_of(&text, "Value"));
+    let value = || text_of(&text, "Fault").and_then(|_| text_of(&text, "Value"));
+    let code = text_of(&text, "faultcode").or_else(value);
     let local = code.and_then(|it| it.rsplit(':').next()).unwrap_or_default();
     matches!(local.split('.').next(), Some("Client" | "Sender"))
 }
@@ -44,6 +42,7 @@ mod tests {
             |code: &str| format!("<e:Fault><e:Code><e:Value>e:{code}</e:Value></e:Code></e:Fault>");
         check(&new("Sender"), true);
         check(&new("Receiver"), false);
+        check("<faultcode>soap:Client</faultcode>bad no.", true);
         check("<rows><Value>Sender</Value></rows>", false);
         check("java.lang.NullPointerException: Client", false);
         check("", false);
