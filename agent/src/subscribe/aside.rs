@@ -39,6 +39,15 @@ pub(super) fn give_up(road: &Road, it: &Subscriber, oldest: &str) -> Result<(), 
     Ok(())
 }
 
+/// Lets a record go that a later one has taken the place of.
+pub(super) fn pass_by(road: &Road, it: &Subscriber, refused: &Refused) -> Result<(), StoreError> {
+    let (subscription, record_id) = (&it.config.name, &refused.record_id);
+    tracing::warn!(code = "I187", subscription, record_id, "a later revision has had its turn");
+    let mut place = it.standing().place.clone();
+    place.skipped += 1;
+    let_go(road, it, place, refused)
+}
+
 /// Whether the subscriber was sent a later revision of a record, or refused that one, too: the old one
 /// would undo the new.
 pub(super) fn is_superseded(

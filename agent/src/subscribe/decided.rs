@@ -109,16 +109,7 @@ fn send_one_again(road: &Road, it: &Subscriber, refused: &Refused) -> Result<boo
     if let Some(record) = record
         && aside::is_superseded(road, it, record)?
     {
-        let (subscription, record_id) = (&it.config.name, &record.record_id);
-        tracing::warn!(
-            code = "I187",
-            subscription,
-            record_id,
-            "a later revision has taken its place"
-        );
-        place.skipped += 1;
-        aside::let_go(road, it, place, refused)?;
-        return Ok(true);
+        return aside::pass_by(road, it, refused).map(|()| true);
     }
     match record.map(|record| sent(road, it, record)) {
         Some(Sent::Later(reason)) => {
