@@ -372,6 +372,17 @@ mod tests {
 
     const TABLE: &str = "connection = \"DSN=his\"\ntable = \"V_MZCF\"\nwatermark = \"ID\"";
 
+    /// A new password is no new database.
+    #[test]
+    fn where_the_data_lie() {
+        let database = |it: &str| Connection(it.to_owned()).database();
+        let one = database("Driver={x};Server=10.0.0.9; DATABASE=HIS;UID=a;PWD=b");
+        assert_eq!(one, "database=his;server=10.0.0.9");
+        assert_eq!(one, database("server=10.0.0.9;Database=his;Uid=c;Pwd=d;Driver={y}"));
+        assert_ne!(one, database("Server=10.0.0.9;Database=his2"));
+        assert_eq!(database("DSN=his;PWD=DSN"), "dsn=his");
+    }
+
     #[test]
     fn what_is_read_and_how() {
         check(TABLE, "");

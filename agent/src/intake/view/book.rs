@@ -137,3 +137,37 @@ fn row_key(channel: &str, digest: &[u8]) -> Vec<u8> {
 fn behind(rows: &[u8]) -> Vec<u8> {
     [rows, &[0xff; 17]].concat()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::outbox::Options;
+
+    #[test]
+    fn a_place_is_of_one_view_in_one_database() {
+        check(None, ("v", "a"), Some("7"));
+        check(Some("a"), ("v", "a"), Some("7"));
+        check(Some("a"), ("v", "b"), None);
+        check(Some("a"), ("w", "a"), None);
+    }
+
+    /// What was kept of a view `v`, perhaps with its database, and how far it was read by now.
+    #[track_caller]
+    fn check(database: Option<&str>, (source, now): (&str, &str), expected: Option<&str>) {
+        let folder = tempfile::tempdir().unwrap();
+        let (outbox, _writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
+        let kept = Place {
+            source: "v".to_owned(),
+            database: database.map(str::to_owned),
+            mark: Some("7".to_owned()),
+            since_ms: None,
+        };
+        outbox.shelve(&[put("c", &kept), put_row("c", [7; 16], "7")]).unwrap();
+        let identity = Identity { source: source.to_owned(), database: now.to_owned() };
+        let place = place(&outbox, "c", identity).unwrap();
+        assert_eq!(place.mark.as_deref(), expected);
+        assert_eq!(place.database.as_deref(), Some(now));
+        assert_eq!(row(&outbox, "c", [7; 16]).unwrap().as_deref(), expected);
+    }
+}
