@@ -3,25 +3,35 @@
 //! A refund that names its line takes from that line, wherever it stands: sent before it, sent after
 //! it, or of the past while the refund is of now. One that names nothing takes from the latest equal
 //! lines before it, then from those behind it. What was taken back counts no more, on either side.
+//!
+//! A stay may have thousands of both, so lines are found by what names them, and a line of which nothing
+//! is left is not looked at again.
+
+use std::collections::{BTreeSet, HashMap};
 
 use rust_decimal::Decimal;
 
 use crate::facts::Order;
 use crate::session::Line;
+use crate::work;
 
 /// Takes refunds off the lines of now and of the past. Those that name their line go first: else one
 /// that names nothing could take what another was written for.
 pub(crate) fn net_of_refunds<'a>(
     now: &mut [Line<'a>],
     past: &mut [Line<'a>],
-    encounter: Option<&str>,
+    encounter: Option<&'a str>,
 ) {
     let (of_now, of_past) = (refunds(now), refunds(past));
-    take_named(now, past, &of_now, encounter);
-    take_named(past, now, &of_past, encounter);
-    take_unnamed(now, &of_now);
-    take_unnamed(past, &of_past);
-    for refund in now.iter_mut().chain(past).filter(|line| line.is_refund()) {
+    if of_now.is_empty() && of_past.is_empty() {
+        return;
+    }
+    let (mut now, mut past) = (Side::of(now, encounter), Side::of(past, encounter));
+    take_named(&mut now, &mut past, &of_now);
+    take_named(&mut past, &mut now, &of_past);
+    take_unnamed(now.lines, &of_now);
+    take_unnamed(past.lines, &of_past);
+    for refund in now.lines.iter_mut().chain(past.lines).filter(|line| line.is_refund()) {
         refund.net = Some(Decimal::ZERO);
     }
 }
@@ -32,57 +42,140 @@ fn refunds<'a>(lines: &[Line<'a>]) -> Vec<(usize, &'a Order)> {
     refunds.map(|(at, line)| (at, line.order)).collect()
 }
 
+/// The lines from which something can be taken, with their places.
+fn charged<'a>(lines: &[Line<'a>]) -> impl Iterator<Item = (usize, &'a Order)> {
+    let has_some = |line: &Line<'_>| line.net.is_some_and(|it| !it.is_zero());
+    let charged = lines.iter().enumerate().filter(move |(_, it)| !it.is_refund() && has_some(it));
+    charged.map(|(at, line)| (at, line.order))
+}
+
 /// A line that came in both lists is one line, so both are lessened; a refund that came in both is
 /// one refund, so each takes from its own list.
-fn take_named(
-    own: &mut [Line<'_>],
-    other: &mut [Line<'_>],
-    refunds: &[(usize, &Order)],
-    encounter: Option<&str>,
-) {
+fn take_named(own: &mut Side<'_, '_>, other: &mut Side<'_, '_>, refunds: &[(usize, &Order)]) {
     for (_, refund) in refunds {
         let Some(id) = &refund.refunds else { continue };
-        let is = |line: &Line<'_>, id: &str| {
-            line.order.rx_id == id && are_of_one(line.order, refund, encounter)
+        own.take(refund, id);
+        if !other.tells_of(refund) {
+            other.take(refund, id);
+        }
+    }
+}
+
+/// The lines of now or of the past, by what a refund may name.
+struct Side<'l, 'a> {
+    lines: &'l mut [Line<'a>],
+    /// A line that names no encounter is of this one.
+    encounter: Option<&'a str>,
+    charged: ById<'a>,
+    refunds: ById<'a>,
+}
+
+impl<'l, 'a> Side<'l, 'a> {
+    fn of(lines: &'l mut [Line<'a>], encounter: Option<&'a str>) -> Side<'l, 'a> {
+        let by_id = |found: &mut dyn Iterator<Item = (usize, &'a Order)>| {
+            let mut by_id = ById::default();
+            found.for_each(|(at, it)| by_id.add(at, (&it.rx_id, encounter_of(it, encounter))));
+            by_id
         };
-        let is_told_twice = other.iter().any(|line| line.is_refund() && is(line, &refund.rx_id));
-        take(own.iter_mut().filter(|line| is(line, id)), refund);
-        if !is_told_twice {
-            take(other.iter_mut().filter(|line| is(line, id)), refund);
+        let (charged, refunds) =
+            (by_id(&mut charged(lines)), by_id(&mut refunds(lines).into_iter()));
+        Side { lines, encounter, charged, refunds }
+    }
+
+    /// Takes from the lines of this id, the first first.
+    fn take(&mut self, refund: &Order, id: &str) {
+        let of = encounter_of(refund, self.encounter);
+        let mut left = refund.quantity.unwrap_or_default().abs();
+        while !left.is_zero()
+            && let Some(at) = self.charged.first((id, of))
+            && let Some(line) = self.lines.get_mut(at)
+        {
+            if take(line, &mut left) {
+                let of = encounter_of(line.order, self.encounter);
+                self.charged.remove(at, (&line.order.rx_id, of));
+            }
+        }
+    }
+
+    /// Whether this refund is on this side too.
+    fn tells_of(&self, refund: &Order) -> bool {
+        let of = encounter_of(refund, self.encounter);
+        self.refunds.first((&refund.rx_id, of)).is_some()
+    }
+}
+
+fn encounter_of<'o>(order: &'o Order, of_check: Option<&'o str>) -> Option<&'o str> {
+    order.mdtrt_id.as_deref().or(of_check)
+}
+
+/// Places of lines by their id, and the encounter that they are of; without one they may be of any.
+#[derive(Default)]
+struct ById<'a> {
+    anywhere: HashMap<&'a str, BTreeSet<usize>>,
+    of_encounter: HashMap<(&'a str, Option<&'a str>), BTreeSet<usize>>,
+}
+
+impl<'a> ById<'a> {
+    fn add(&mut self, at: usize, key: (&'a str, Option<&'a str>)) {
+        self.anywhere.entry(key.0).or_default().insert(at);
+        self.of_encounter.entry(key).or_default().insert(at);
+    }
+
+    fn first(&self, (id, encounter): (&str, Option<&str>)) -> Option<usize> {
+        if encounter.is_none() {
+            return self.anywhere.get(id)?.first().copied();
+        }
+        let first = |of| self.of_encounter.get(&(id, of))?.first().copied();
+        [first(encounter), first(None)].into_iter().flatten().min()
+    }
+
+    fn remove(&mut self, at: usize, key: (&'a str, Option<&'a str>)) {
+        let places = [self.anywhere.get_mut(key.0), self.of_encounter.get_mut(&key)];
+        for places in places.into_iter().flatten() {
+            places.remove(&at);
         }
     }
 }
 
 fn take_unnamed(lines: &mut [Line<'_>], refunds: &[(usize, &Order)]) {
+    let mut equal: HashMap<Item<'_>, BTreeSet<usize>> = HashMap::new();
+    for (at, order) in charged(lines) {
+        if let Some(item) = item(order) {
+            equal.entry(item).or_default().insert(at);
+        }
+    }
     for (at, refund) in refunds.iter().filter(|(_, refund)| refund.refunds.is_none()) {
-        let (before, behind) = lines.split_at_mut(*at);
-        let nearest = before.iter_mut().rev().chain(behind);
-        take(nearest.filter(|line| is_equal(line.order, refund)), refund);
+        let Some(places) = item(refund).and_then(|it| equal.get_mut(&it)) else { continue };
+        let mut left = refund.quantity.unwrap_or_default().abs();
+        let nearest = |places: &BTreeSet<usize>| {
+            places.range(..at).next_back().or_else(|| places.first()).copied()
+        };
+        while !left.is_zero()
+            && let Some(at) = nearest(places)
+            && let Some(line) = lines.get_mut(at)
+        {
+            if take(line, &mut left) {
+                places.remove(&at);
+            }
+        }
     }
 }
 
-fn take<'l, 'a: 'l>(from: impl Iterator<Item = &'l mut Line<'a>>, refund: &Order) {
-    let mut left = refund.quantity.unwrap_or_default().abs();
-    for line in from.filter(|line| !line.is_refund()) {
-        let Some(net) = line.net else { continue };
-        let taken = net.min(left);
-        line.net = Some(net - taken);
-        left -= taken;
-    }
+/// Takes what it can from a line, and says whether nothing is left of it.
+fn take(line: &mut Line<'_>, left: &mut Decimal) -> bool {
+    work::step();
+    let net = line.net.unwrap_or_default();
+    let taken = net.min(*left);
+    line.net = Some(net - taken);
+    *left -= taken;
+    taken == net
 }
 
-/// Whether two lines may be of one encounter; one that names none is of this one.
-fn are_of_one(one: &Order, other: &Order, encounter: Option<&str>) -> bool {
-    let (one, other) = (one.mdtrt_id.as_deref(), other.mdtrt_id.as_deref());
-    one.or(encounter).zip(other.or(encounter)).is_none_or(|(one, other)| one == other)
-}
+/// What equal lines share: the item, its price, and the encounter as it was sent.
+type Item<'a> = (&'a str, Option<Decimal>, Option<&'a str>);
 
-fn is_equal(line: &Order, refund: &Order) -> bool {
-    let code = item_code(line);
-    code.is_some()
-        && code == item_code(refund)
-        && line.price == refund.price
-        && line.mdtrt_id == refund.mdtrt_id
+fn item(order: &Order) -> Option<Item<'_>> {
+    Some((item_code(order)?, order.price, order.mdtrt_id.as_deref()))
 }
 
 /// What an item is called by, the hospital's own code first.
@@ -93,11 +186,14 @@ pub(crate) fn item_code(order: &Order) -> Option<&str> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use rust_decimal::Decimal;
+
     use crate::drug::DrugTable;
     use crate::families::bench::NOW;
     use crate::request;
     use crate::session::{Line, Session};
     use crate::sets::CodeSets;
+    use crate::work::steps_of;
 
     #[test]
     fn a_named_refund_finds_its_line_wherever_it_stands() {
@@ -114,6 +210,38 @@ mod tests {
         check("1 1,R -2,2 1", "", "1:0 2:0");
         // The one that names nothing must not take what the other was written for.
         check("1 1,2 1,R -1,S -1>2", "", "1:0 2:0");
+    }
+
+    #[test]
+    fn lines_of_one_id_are_told_apart_by_their_encounter() {
+        check("1 1@A,1 1@B,R -1>1@B", "", "1:1 1:0");
+        check("1 1@A,1 1,R -1>1", "", "1:1 1:0");
+        check("1 1@A,1 1@B,R -3>1@B", "", "1:1 1:0");
+    }
+
+    /// Half of a long stay taken back: by name, by the same id in other encounters, by the item alone.
+    #[test]
+    fn ten_thousand_lines_are_taken_back_in_as_many_steps() {
+        for (charge, refund) in
+            [("C{at} 1", "R{at} -1>C{at}"), ("1 1@{at}", "R -1>1@{at}"), ("C{at} 1", "R{at} -1")]
+        {
+            let of = |form: &str| {
+                let lines: Vec<String> =
+                    (0..5_000).map(|at| form.replace("{at}", &at.to_string())).collect();
+                lines.join(",")
+            };
+            let text = format!(
+                r#"{{"encounter":{{"mdtrt_id":"M"}},"history":{{"orders":[{},{}]}}}}"#,
+                fees(&of(charge)),
+                fees(&of(refund))
+            );
+            let facts = request::read(&text).unwrap();
+            let (drugs, sets) = (DrugTable::default(), CodeSets::default());
+            let now = NOW.parse().unwrap();
+            let (session, steps) = steps_of(|| Session::new(&facts, &drugs, &sets, now));
+            assert!(session.past.iter().all(|it| it.net == Some(Decimal::ZERO)), "{refund}");
+            assert!(steps <= 5_000, "{refund}: {steps} steps");
+        }
     }
 
     #[test]
