@@ -41,12 +41,14 @@ pub(super) fn codes(cell: &str) -> Vec<&str> {
 /// Why a code is none, where a spreadsheet has spoilt it.
 pub(super) fn spoilt(code: &str) -> Option<&'static str> {
     let is_number = code.bytes().all(|it| it.is_ascii_digit());
+    rounded(code).or((is_number && code.len() == 13)
+        .then_some("代码少了开头的两个0；在原表里把该列设为文本后重新保存"))
+}
+
+/// The same of any code: what became of it in a spreadsheet is no code of anything.
+pub(super) fn rounded(code: &str) -> Option<&'static str> {
     let is_scientific = code.contains("E+") && code.starts_with(|it: char| it.is_ascii_digit());
-    if is_scientific {
-        return Some("代码成了科学计数法；在原表里把该列设为文本后重新保存");
-    }
-    (is_number && code.len() == 13)
-        .then_some("代码少了开头的两个0；在原表里把该列设为文本后重新保存")
+    is_scientific.then_some("代码成了科学计数法；在原表里把该列设为文本后重新保存")
 }
 
 /// A value as a column of that kind has it.

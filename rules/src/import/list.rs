@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 
 use schemas::Problem;
 
-use super::cells::{clean, codes, spoilt};
+use super::cells::{clean, codes, rounded, spoilt};
 use crate::form::quoted;
 use crate::sets::Members;
 
@@ -43,7 +43,10 @@ pub fn to_set(file: &str, table: &[Vec<String>], head: &Head<'_>) -> Result<Stri
         for (kind, key) in plan.members(row) {
             let added = match key.as_str() {
                 "" => Err(("R203", "the code is empty".to_owned())),
-                key => proved.add(&kind, key),
+                key => match rounded(key) {
+                    Some(why) => Err(("R205", why.to_owned())),
+                    None => proved.add(&kind, key),
+                },
             };
             match added {
                 Ok(()) => lines.push(line(&kind, &key, &cell(plan.item, row))),
@@ -211,6 +214,8 @@ x.csv:5:1: error[R204]: a set does not hold other sets";
             "x.csv:1:1: error[R202]: no column says what the rows are; a header is one of match, 类型, 种类, or say it of all rows (--kind doctor)",
         );
         check("编码,名称\n,甲\n", Some("doctor"), "x.csv:2:1: error[R203]: the code is empty");
+        let told = "x.csv:3:1: error[R205]: 代码成了科学计数法；在原表里把该列设为文本后重新保存";
+        check("工号\n1023\n1.02E+11\n", Some("doctor"), told);
         check("编码\n\n", Some("doctor"), "x.csv:1:1: error[R103]: the list has no rows");
     }
 
