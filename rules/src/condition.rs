@@ -208,6 +208,28 @@ impl Condition {
         }
     }
 
+    /// The names of what it reads, in its order.
+    pub(crate) fn reads(&self) -> Vec<&'static str> {
+        match self {
+            Condition::All(parts) | Condition::Any(parts) => {
+                parts.iter().flat_map(Condition::reads).collect()
+            }
+            Condition::Not(part) => part.reads(),
+            Condition::Compare { element, .. } => vec![element.name],
+            Condition::Item(_) | Condition::Count { .. } => {
+                vec!["orders.hilist_code", "orders.hosplist_code", "orders.drug_ingd"]
+            }
+            Condition::Diagnosis { ever: false, .. } => vec!["diagnoses.dise_codg"],
+            Condition::Diagnosis { ever: true, .. } => {
+                vec!["diagnoses.dise_codg", "history.diagnoses"]
+            }
+            Condition::Past { .. } => vec!["history.orders"],
+            Condition::Lab { .. } => {
+                vec!["labs.exam_item_detl_name", "labs.exam_rslt_val", "labs.rpt_date"]
+            }
+        }
+    }
+
     /// Whether some part is about one line.
     #[must_use]
     pub fn is_about_a_line(&self) -> bool {

@@ -9,6 +9,7 @@ mod behind;
 mod inputs;
 mod lacking;
 mod named;
+mod sent;
 mod tell;
 
 use jiff::civil::DateTime;

@@ -46,6 +46,15 @@ impl Sentence {
             .collect()
     }
 
+    /// The names of the elements in it.
+    pub(crate) fn reads(&self) -> Vec<&'static str> {
+        let named = self.0.iter().filter_map(|part| match part {
+            Part::Element(element) => Some(element.name),
+            Part::Words(_) => None,
+        });
+        named.collect()
+    }
+
     /// Whether it names an element of a line.
     pub(crate) fn is_about_a_line(&self) -> bool {
         self.0.iter().any(|part| matches!(part, Part::Element(e) if e.is_of_a_line()))

@@ -1,10 +1,12 @@
 //! What a rule read of the request: paths, names for people, and values.
 
+use std::collections::BTreeSet;
+
 use super::arithmetic::{frequency_zh, unit_zh};
+use super::sent;
 use crate::age::BirthRange;
-use crate::condition::Subject;
 use crate::condition::element::{Element, Found, Value};
-use crate::facts::Group;
+use crate::condition::{Sentence, Subject};
 use crate::family::Case;
 use crate::mask;
 use crate::session::Line;
@@ -22,16 +24,32 @@ pub struct Input {
     pub value: Option<String>,
 }
 
-/// Everything that the rule's family reads, of the lines that the finding is about.
+/// Everything that the rule reads, of the lines that the finding is about.
 pub(super) fn of(case: &Case<'_>, finding: &Finding) -> Vec<Input> {
+    match of_own_rule(case) {
+        // It calls the elements of a charge as those of an order.
+        Some(names) => named(case, finding, &names, |_, _| true),
+        None => named(case, finding, case.rule.family.reads(), |line, group| {
+            line.path("").starts_with(group)
+        }),
+    }
+}
+
+/// The elements of these names; of a line those whose group it is of.
+pub(super) fn named(
+    case: &Case<'_>,
+    finding: &Finding,
+    names: &[&str],
+    is_of: impl Fn(&Line<'_>, &str) -> bool,
+) -> Vec<Input> {
     let mut inputs = Vec::new();
-    for name in case.rule.family.reads() {
+    for name in names {
         let (group, element) = name.split_once('.').unwrap_or((name, ""));
         if element == "geso_val" && !asks_weeks(case) {
             continue;
         }
         if matches!(group, "orders" | "fees") {
-            let of_group = lines(case, finding).filter(|it| it.path("").starts_with(group));
+            let of_group = lines(case, finding).filter(|it| is_of(it, group));
             let told = of_group.map(|it| of_line(case, it, element));
             // Most doses are one dose: that they have no steps is nothing to send.
             let is_usual = !matches!(element, "first_sdose" | "step_sdose");
@@ -41,6 +59,16 @@ pub(super) fn of(case: &Case<'_>, finding: &Finding) -> Vec<Input> {
         }
     }
     inputs
+}
+
+/// What a hospital's own rule reads: what its condition and its text name, and nothing besides.
+fn of_own_rule(case: &Case<'_>) -> Option<Vec<&'static str>> {
+    let parameters = &case.rule.parameters;
+    let mut names = parameters.maybe_condition("when")?.reads();
+    names.extend(parameters.maybe_sentence("text").into_iter().flat_map(Sentence::reads));
+    let mut seen = BTreeSet::new();
+    names.retain(|it| seen.insert(*it));
+    Some(names)
 }
 
 /// The weeks of a pregnancy are one family's; the others ask small children for those at their birth.
@@ -73,7 +101,8 @@ fn of_line(case: &Case<'_>, line: &Line<'_>, element: &str) -> Input {
         "grpno" => order.group.clone(),
         "drord_begn_date" | "fee_ocur_time" => order.begins.map(|it| it.to_string()),
         "drord_stop_date" => order.stops.map(|it| it.to_string()),
-        _ => by_element(case, &format!("orders.{element}"), Some(line)),
+        _ => by_element(case, &format!("orders.{element}"), Some(line))
+            .or_else(|| sent::of_line(order, element)),
     };
     input(line.path(element).trim_end_matches('.').to_owned(), element, value)
 }
@@ -85,16 +114,15 @@ fn of_check(case: &Case<'_>, name: &str, group: &str, element: &str) -> Input {
         "patient.brdy" => {
             patient.and_then(|it| it.birth).map(|it| it.strftime("%Y%m%d").to_string())
         }
-        "diagnoses.dise_codg" => texts(&facts.diagnoses, |it| it.code.clone()),
-        "diagnoses" => texts(&facts.diagnoses, |it| it.code.clone().or_else(|| it.name.clone())),
-        "surgeries.oprn_oprt_code" => texts(&facts.surgeries, |it| it.code.clone()),
+        "diagnoses.dise_codg" => sent::listed(&facts.diagnoses, |it| it.code.clone()),
+        "surgeries.oprn_oprt_code" => sent::listed(&facts.surgeries, |it| it.code.clone()),
         "encounter.adm_date" | "encounter.begntime" => {
             facts.encounter.present().and_then(|it| it.began).map(|it| it.to_string())
         }
         "encounter.dscg_date" => {
             facts.encounter.present().and_then(|it| it.ended).map(|it| it.to_string())
         }
-        _ => by_element(case, name, None),
+        _ => by_element(case, name, None).or_else(|| sent::of_check(facts, name)),
     };
     let name = if element.is_empty() { group } else { element };
     input(
@@ -128,17 +156,6 @@ fn told(value: &Value) -> String {
         Value::Dose(dose) => dose.to_string(),
         Value::Age(range, today) => range.describe(*today),
         Value::Flag(flag) => if *flag { "是" } else { "否" }.to_owned(),
-    }
-}
-
-fn texts<T>(group: &Group<Vec<T>>, read: impl Fn(&T) -> Option<String>) -> Option<String> {
-    match group {
-        Group::Absent => None,
-        Group::Empty => Some("无".to_owned()),
-        Group::Present(items) => {
-            let found: Vec<_> = items.iter().filter_map(read).collect();
-            (!found.is_empty()).then(|| found.join("、"))
-        }
     }
 }
 

@@ -42,6 +42,63 @@ fn the_row_without_which_there_is_no_finding_and_its_arithmetic() {
     assert!(told.contains("输入 patient.brdy 出生日期 = （未发送）"), "{told}");
 }
 
+/// Whatever a family reads, what was sent of it is told, and never said to be missing.
+#[test]
+fn nothing_that_was_sent_is_said_to_be_missing() {
+    let request = r#"{"patient":{"patn_id":"P1","gend":"2","brdy":"19680315","wt":60,"wt_date":"20260501","heit":160,"matn_stas":"1","geso_val":"12",
+      "last_mena_date":"20260201","fetts_date":"20250101"},
+     "encounter":{"mdtrt_id":"M1","med_mdtrt_type":"1","emer_flag":"0","itnt_flag":"0","medins_lv":"5","begntime":"20260515","dscg_date":"20260516","insutype":"310","insuplc_admdvs":"4301",
+      "hosp_area_codg":"东院","adm_dept_codg":"03","adm_dept_name":"内科","long_rx_flag":"0","opsp_flag":"1","opsp_dise_codes":["M01"],"pain_file_flag":"1",
+      "guardian_flag":"1","plan_course_flag":"1","wkinj_pend_flag":"0"},
+     "diagnoses":[{"dise_codg":"I10","dise_name":"高血压","maindise_flag":"1","diag_time":"20260515"}],
+     "prescriber":{"drord_dr_codg":"1","drord_dr_profttl":"232","drord_dept_codg":"03","spclst_flag":"1","rights":["麻精一"]},
+     "allergies":[{"aise_code":"1","algs":"磺胺","algs_sev":"2"}],
+     "labs":[{"exam_item_detl_code":"C","exam_item_detl_name":"eGFR","exam_rslt_val":"60","exam_rslt_dicm":"正常","exam_unt":"mL/min","ref_val_up":"90","ref_val_low":"1","ext_rslt_flag":"0","rpt_date":"20260514"}],
+     "surgeries":[{"oprn_oprt_code":"1","oprn_oprt_name":"甲","oprn_oprt_begntime":"20260515090000","oprn_oprt_endtime":"20260515100000","sinc_type":"1","sinc_no":"A","bld_loss":"10"}],
+     "history":{"since":"20250101","orders":[{"rx_id":"H1","hosplist_code":"NIM","cnt":"1"}]},
+     "orders":[{"rx_id":"1","rxno":"R","grpno":"G","hosplist_code":"NIM","hilist_code":"XA","hosplist_name":"尼美舒利片","drug_ingd":["尼美舒利"],"spec":"100mg*20片",
+      "first_sdose":"4","step_sdose":"2,4","drug_used_dosunt":"片","drug_used_frqu":"BID","day_cnt_max":"3","drug_used_way_code":"1","drug_used_way_name":"口服","drip_spd":"1","pump_spd":"1","drip_min":"1",
+      "slvt_flag":"0","tcmdrug_dose_cnt":"1","medc_days":"7","cnt":"2","cnt_unt":"盒","pric":"1","sumamt":"2","ownpay_amt":"1","dscg_tkdrug_flag":"0","urgt_flag":"0","cnslt_flag":"0",
+      "excd_rea":"外出","manu_lotnum":"B","body_site":"左","consent_flag":"1","regd_use_flag":"1","attst_flag":"1","frst_line_flag":"1","opsp_flag":"1","rx_valid_date":"20260517",
+      "skin_test_rslt":"阴性","drord_begn_date":"20260515","drord_stop_date":"20260516"}]}"#;
+    let facts = request::read(request).unwrap_or_else(|it| panic!("{it:?}"));
+    let (rules, now) = (BENCH.rules(), NOW.parse().unwrap());
+    let finding = evaluate(&rules, &facts, now).findings.remove(0);
+    // What a hospital's own rule reads is its condition's to say.
+    for family in crate::families::all().filter(|it| it.id() != "custom") {
+        let told = look_at(&rules, &facts, now, "r", |case, _, _| {
+            inputs::named(case, &finding, family.reads(), |_, _| true)
+        });
+        for it in told.unwrap() {
+            assert!(it.value.is_some(), "{}: {}", family.id(), it.path);
+        }
+    }
+}
+
+/// A rule of the hospital's own tells what its condition and its text read.
+#[test]
+fn a_rule_of_the_hospitals_own() {
+    let own = Bench {
+        family: "custom",
+        parameters: r#"for = "order", text = "{orders.medc_days}天，{patient.age}", when = { all = [{ item = ["hospital:NIM"] },
+            { element = "orders.medc_days", is = ">", value = 7 }, { not = { diagnosis = ["J18"] } }] }"#,
+        rows: "",
+        ..BENCH
+    };
+    let request = r#"{"patient":{"brdy":"19680315"},"diagnoses":[{"dise_codg":"I10"}],"allergies":[],"orders":[{"rx_id":"1","hosplist_code":"NIM","medc_days":"10"}]}"#;
+    let told = explained(&own.rules(), &Files::default(), request);
+    let inputs: Vec<&str> = told.lines().filter(|it| it.contains("输入")).map(str::trim).collect();
+    let expected = [
+        "输入 orders[1].hilist_code 医保目录代码 = （未发送）",
+        "输入 orders[1].hosplist_code 药品目录中的对应药品 = NIM",
+        "输入 orders[1].drug_ingd 药品成分 = 尼美舒利",
+        "输入 orders[1].medc_days 用药天数 = 10",
+        "输入 diagnoses.dise_codg 诊断编码 = I10",
+        "输入 patient.age 以日或月计的年龄 = 58岁",
+    ];
+    assert_eq!(inputs, expected, "{told}");
+}
+
 #[test]
 fn days_by_quantity() {
     let bench = Bench {
