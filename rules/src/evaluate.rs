@@ -17,6 +17,7 @@ use crate::icd;
 use crate::index::{Identity, RowRef};
 use crate::knowledge::{Key, Row};
 use crate::pack::RuleSet;
+use crate::received::Received;
 use crate::record::record;
 use crate::rule::Rule;
 use crate::scope::{Fit, Here, Scope};
@@ -127,6 +128,7 @@ fn begin(rules: &RuleSet, facts: &Facts, session: &Session<'_>) -> Verdict {
     Verdict {
         patn_id: facts.patient.present().and_then(|patient| patient.patn_id.clone()),
         mdtrt_id: facts.encounter.present().and_then(|encounter| encounter.mdtrt_id.clone()),
+        received: Received::of(facts),
         rules_version: rules.version(),
         data_findings,
         ..Verdict::default()

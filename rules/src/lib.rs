@@ -12,7 +12,7 @@
 //! - [`form`]: rules as JSON, TOML, schema and form, for consoles and programs.
 //! - [`import`]: published tables restated as rows; [`overlay`]: a hospital's changes to rules and rows.
 //! - [`families`]: the templates, one file each; [`family`]: what a template is.
-//! - [`evaluate()`], [`verdict`]: judgement and answer; [`circumstances`]: what an answer for it was given in view of; [`explain`]: why; [`cases`]: packs that test themselves.
+//! - [`evaluate()`], [`verdict`]: judgement and answer; [`received`]: which parts of the input came; [`circumstances`]: what an answer for it was given in view of; [`explain`]: why; [`cases`]: packs that test themselves.
 //!
 //! This crate has no clock, no disk and no network, and no binary floating point. Missing data
 //! never blocks and never looks like a pass: it is *unknown*, with the names of what is missing.
@@ -54,6 +54,7 @@ pub mod parameter;
 pub mod party;
 pub mod past;
 mod reading;
+pub mod received;
 mod record;
 mod refunds;
 pub mod request;

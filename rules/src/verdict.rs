@@ -6,6 +6,7 @@
 use rust_decimal::Decimal;
 
 use crate::facts::InputFinding;
+use crate::received::Received;
 use crate::rule::{Action, Behaviour, Severity};
 use crate::text::Text;
 use crate::vocabulary;
@@ -21,6 +22,8 @@ pub struct Verdict {
     pub patn_id: Option<String>,
     /// The encounter, as sent.
     pub mdtrt_id: Option<String>,
+    /// Which parts of the input came.
+    pub received: Received,
     /// Whether everything could be judged.
     pub outcome: Completeness,
     /// Hits, worst first.
@@ -301,6 +304,7 @@ impl Verdict {
         Writer::object(|writer| {
             writer.text("check_id", check_id);
             writer.text("outcome", self.outcome.name());
+            self.received.write(writer);
             writer.objects("findings", self.shown(), |writer, finding| {
                 self.write_finding(writer, finding);
                 writer.maybe_text("official_code", finding.official_code.as_deref());
@@ -448,7 +452,7 @@ mod tests {
         let facts = request::read(request).unwrap();
         let verdict = evaluate(&starter(), &facts, NOW.parse().unwrap());
         let id = verdict.findings.first().unwrap().id.clone();
-        let expected = r#"{"check_id":"C1","outcome":"complete","findings":[{"jr_id":"ID","rule_id":"drug-sex","rule_name":"药品区分性别使用","vola_cont":"【度他雄胺软胶囊】限男性使用，患者性别为女","patn_id":"P\"1","mdtrt_id":"M1","judge_result_detail_dtos":[{"jrd_id":"ID-1","patn_id":"P\"1","mdtrt_id":"M1","rx_id":"1","vola_item_type":"1","vola_amt":58.80}],"vola_amt":58.80,"vola_amt_stas":"1","sev_deg":"1","vola_evid":"GZ10000301004000 药品区分性别使用；知识点第1批（2025-05-23）","vola_bhvr_type":"2","official_code":"GZ10000301004000","action":"confirm","origin":"local"}],"unknown":[],"not_checked":[],"questions":[],"tasks":[],"data_findings":[{"code":"C307","path":"orders[1].drug_used_frqu","found":"饭前","expected":"发送QD、BID、TID、Q8H、QOD、PRN等频次"}],"not_run":[],"rules_version":"starter 2026.1","elapsed_us":17}"#;
+        let expected = r#"{"check_id":"C1","outcome":"complete","received":{"patient":"present","encounter":"present","diagnoses":"absent","orders":"present","fees":"absent","surgeries":"absent","history":"absent","prescriber":"absent","allergies":"absent","labs":"absent"},"findings":[{"jr_id":"ID","rule_id":"drug-sex","rule_name":"药品区分性别使用","vola_cont":"【度他雄胺软胶囊】限男性使用，患者性别为女","patn_id":"P\"1","mdtrt_id":"M1","judge_result_detail_dtos":[{"jrd_id":"ID-1","patn_id":"P\"1","mdtrt_id":"M1","rx_id":"1","vola_item_type":"1","vola_amt":58.80}],"vola_amt":58.80,"vola_amt_stas":"1","sev_deg":"1","vola_evid":"GZ10000301004000 药品区分性别使用；知识点第1批（2025-05-23）","vola_bhvr_type":"2","official_code":"GZ10000301004000","action":"confirm","origin":"local"}],"unknown":[],"not_checked":[],"questions":[],"tasks":[],"data_findings":[{"code":"C307","path":"orders[1].drug_used_frqu","found":"饭前","expected":"发送QD、BID、TID、Q8H、QOD、PRN等频次"}],"not_run":[],"rules_version":"starter 2026.1","elapsed_us":17}"#;
         assert_eq!(verdict.to_json("C1", 17).replace(&id, "ID"), expected);
     }
 }

@@ -37,8 +37,9 @@ pub(super) const SCHEMAS: &[(&str, &str)] = &[
         "CheckAnswer",
         r#"{"type":"object","required":["code","message","data","request_id"],"properties":{
         "code":{"const":0},"message":{"type":"string"},"request_id":{"type":"string"},
-        "data":{"type":"object","required":["check_id","outcome","findings","unknown","elapsed_us"],"properties":{
+        "data":{"type":"object","required":["check_id","outcome","received","findings","unknown","elapsed_us"],"properties":{
             "check_id":{"type":"string"},"outcome":{"enum":["complete","partial","degraded"]},
+            "received":{"type":"object","description":"每组数据：有、没有发、发了空的","additionalProperties":{"enum":["present","absent","empty"]}},
             "findings":{"type":"array","items":{"type":"object","required":["jr_id","rule_id","action"],"properties":{
                 "jr_id":{"type":"string"},"rule_id":{"type":"string"},"rule_name":{"type":"string"},
                 "action":{"enum":["block","reason","self_pay","confirm","hint","silent"]}}}},

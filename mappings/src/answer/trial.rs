@@ -30,6 +30,7 @@ pub(super) const CHECK_MEMBERS: &[&str] = &[
     "orders",
     "outcome",
     "questions",
+    "received",
     "rules_version",
     "sev_deg",
     "tasks",
@@ -205,7 +206,7 @@ fn verdict(kind: AnswerKind, text: Option<&str>) -> (Value, Vec<String>) {
     let hits = if kind == AnswerKind::Hit { vec![finding] } else { Vec::new() };
     let unknown = if text.is_some() { vec![unknown] } else { Vec::new() };
     let verdict = json!({
-        "check_id": "01JD", "outcome": outcome, "findings": hits, "unknown": unknown, "not_checked": [], "questions": [], "tasks": [],
+        "check_id": "01JD", "outcome": outcome, "received": { "orders": "present", "allergies": "absent" }, "findings": hits, "unknown": unknown, "not_checked": [], "questions": [], "tasks": [],
         "data_findings": [], "not_run": [], "bureau": "late", "bureau_text": free, "rules_version": "starter", "elapsed_us": 17,
     });
     let order = json!({
