@@ -177,7 +177,11 @@ impl Books {
 
     /// Appends one change of any kind, about a rule of any pack; gives its number.
     pub(crate) fn record(mut self, pack: &str, change: Change) -> Result<u32, NotChanged> {
-        let no = self.log(pack)?.next();
+        let log = self.log(pack)?;
+        if let Some(of) = change.rolls_back().filter(|it| log.rolled_back().contains(it)) {
+            return unfit(format!("第 {of} 项已经撤销；要恢复它，撤销那一次撤销"));
+        }
+        let no = log.next();
         self.append(pack, &[Change { no, ..change }], &[])?;
         Ok(no)
     }

@@ -85,10 +85,7 @@ impl Import {
     }
 
     fn preview(&self, rules: &RuleSet, rule: &str) -> Result<(Vec<u8>, Preview), NotChanged> {
-        let bytes = BASE64_STANDARD.decode(&self.file);
-        let bytes = bytes.map_err(|_| NotChanged::Unread("file 不是 base64".to_owned()))?;
-        let table = read_table(&bytes, self.sheet.as_deref());
-        let table = table.map_err(|error| NotChanged::Unread(error.message()))?;
+        let (bytes, table) = table_of(&self.file, self.sheet.as_deref())?;
         let Some(rule) = rules.rules().iter().find(|it| it.id == rule) else {
             let known: Vec<_> = rules.rules().iter().map(|it| it.id.as_str()).collect();
             return Err(NotChanged::Unfit(format!("没有规则 `{rule}`；有 {}", known.join(", "))));
@@ -148,6 +145,18 @@ pub(super) async fn import(
 pub(super) fn day(text: &str) -> Result<Date, NotChanged> {
     let unfit = |_| NotChanged::Unfit(format!("`{text}` 不是日期，写成 2026-12-31"));
     text.parse().map_err(unfit)
+}
+
+/// The bytes and the rows of a file in base64.
+pub(super) fn table_of(
+    file: &str,
+    sheet: Option<&str>,
+) -> Result<(Vec<u8>, Vec<Vec<String>>), NotChanged> {
+    let bytes = BASE64_STANDARD.decode(file);
+    let bytes = bytes.map_err(|_| NotChanged::Unread("file 不是 base64".to_owned()))?;
+    let table = read_table(&bytes, sheet);
+    let table = table.map_err(|error| NotChanged::Unread(error.message()))?;
+    Ok((bytes, table))
 }
 
 /// The rows of a spreadsheet or of a text, in whatever encoding it is.

@@ -9,14 +9,15 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
+use rules::import::list::{Head, to_set};
 use rules::overlay::{own, set};
 use rules::sets::SetVersion;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Sets;
 use super::books::NotChanged;
 use super::rulebook::{Signed, answer, at_rest, changes, log, read};
+use super::{Sets, import};
 use crate::clock;
 use crate::control::{done, failed};
 use crate::intake::Road;
@@ -92,12 +93,67 @@ fn version(it: &SetVersion) -> Value {
     })
 }
 
-/// The text of a version's file, and who writes it why.
+/// A version: its file, or the list that it is made of, and who writes it why.
 #[derive(Deserialize)]
 struct Written {
     #[serde(flatten)]
     signed: Signed,
-    toml: String,
+    toml: Option<String>,
+    #[serde(flatten)]
+    list: List,
+}
+
+/// A list as people keep it in a spreadsheet, and what it does not say itself.
+#[derive(Default, Deserialize)]
+struct List {
+    /// As it is, CSV or Excel, in base64.
+    file: Option<String>,
+    sheet: Option<String>,
+    name: Option<String>,
+    kind: Option<String>,
+    source: Option<String>,
+    from: Option<String>,
+    until: Option<String>,
+}
+
+impl List {
+    /// The file of the set, or every row that cannot be a member.
+    fn to_set(&self, id: &str, file: &str) -> Result<String, NotChanged> {
+        let (_, table) = import::table_of(file, self.sheet.as_deref())?;
+        let Some(source) = self.source.as_deref() else {
+            let reason = "用 source 写明清单的来源文件".to_owned();
+            return Err(NotChanged::Unfit(reason));
+        };
+        let head = Head {
+            id,
+            name: self.name.as_deref(),
+            source,
+            from: self.from.as_deref(),
+            until: self.until.as_deref(),
+            kind: self.kind.as_deref(),
+        };
+        to_set("file", &table, &head).map_err(NotChanged::Refused)
+    }
+}
+
+impl Written {
+    /// The file of the set of this id.
+    fn text(&self, id: &str) -> Result<String, NotChanged> {
+        match (&self.toml, &self.list.file) {
+            (Some(toml), None) => {
+                if set::id_of("set.toml", toml).map_err(NotChanged::Refused)? != id {
+                    let reason = format!("地址里的标识是 {id}，集合里的不是");
+                    return Err(NotChanged::Unfit(reason));
+                }
+                Ok(toml.clone())
+            }
+            (None, Some(file)) => self.list.to_set(id, file),
+            _ => {
+                let reason = "写 toml（集合文件）或 file（清单：CSV、Excel，base64），只写一个";
+                Err(NotChanged::Unfit(reason.to_owned()))
+            }
+        }
+    }
 }
 
 /// `PUT /admin/v1/rules/sets/{id}`: a set, or its next version.
@@ -108,11 +164,9 @@ async fn put(
 ) -> Response {
     answer(road, move |books| {
         let written: Written = read(body)?;
-        if set::id_of("set.toml", &written.toml).map_err(NotChanged::Refused)? != id {
-            return Err(NotChanged::Unfit(format!("地址里的标识是 {id}，集合里的不是")));
-        }
+        let text = written.text(&id)?;
         let is_new = !set::versions(&books.log(own::PACK)?).any(|(known, _)| known == id);
-        books.define_set(&written.toml, &written.signed.by()?, is_new)
+        books.define_set(&text, &written.signed.by()?, is_new)
     })
     .await
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use adapters::SheetCell;
 use axum::body::{Body, to_bytes};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -43,6 +44,7 @@ fn a_rule_is_made_changed_tried_taken_back_and_removed() {
     house.ask("POST", "/admin/v1/rules/rollback", &back);
     assert_eq!(house.shown("rule/parameters/when/all/1/value"), 7);
     assert_eq!(house.shown("changes/2/rolled_back"), true);
+    house.refuses("POST", "/admin/v1/rules/rollback", &back, "I133", "第 3 项已经撤销");
     assert_eq!(house.shown("changes/0/author"), "赵药师");
     house.ask("DELETE", ADDRESS, &signed(json!({})));
     assert_eq!(house.ask("GET", ADDRESS, &Value::Null)["detail"][0]["code"], "I133");
@@ -182,6 +184,43 @@ fn a_set_is_made_given_a_next_version_and_kept_while_a_rule_names_it() {
     let of_pack = signed(json!({ "toml": of_pack }));
     house.refuses("PUT", "/admin/v1/rules/sets/aconite", &of_pack, "R106", "aconite");
     house.refuses("DELETE", "/admin/v1/rules/sets/aconite", &signed(json!({})), "I133", "不能删");
+}
+
+#[test]
+fn a_set_is_made_of_a_list() {
+    let house = House::new();
+    let address = "/admin/v1/rules/sets/surgeons";
+    let list = |bytes: &[u8], more: Value| {
+        let mut order = json!({ "file": BASE64_STANDARD.encode(bytes), "source": "医务科" });
+        for (name, value) in more.as_object().unwrap() {
+            order[name] = value.clone();
+        }
+        signed(order)
+    };
+    let csv = "工号,姓名\n1023,张三\n2046,李四\n".as_bytes();
+    let of_doctors = json!({ "kind": "doctor", "from": "2026-01-01", "until": "2026-06-30" });
+    assert_eq!(house.ask("PUT", address, &list(csv, of_doctors))["data"]["change"], 1);
+    let rows = ["工号", "2046"].map(|it| vec![SheetCell::Text(it)]);
+    let workbook = adapters::write_sheet("名单", &rows);
+    let next = json!({ "kind": "doctor", "from": "2026-07-01", "sheet": "名单" });
+    assert_eq!(house.ask("PUT", address, &list(&workbook, next))["data"]["change"], 2);
+    let told = house.ask("GET", address, &Value::Null);
+    let versions = &told["data"]["versions"];
+    assert_eq!(versions[0]["members"], json!(["doctor:1023", "doctor:2046"]), "{told}");
+    assert_eq!(versions[0]["until"], "2026-06-30", "{told}");
+    assert_eq!(versions[1]["members"], json!(["doctor:2046"]), "{told}");
+    assert_eq!(versions[1]["source"], "医务科", "{told}");
+
+    let refuses = |body: &Value, code: &str, part: &str| {
+        house.refuses("PUT", address, body, code, part);
+    };
+    refuses(&list(csv, json!({})), "R202", "no column says what the rows are");
+    refuses(&list("工号\n1.02E+3\n".as_bytes(), json!({ "kind": "doctor" })), "R205", "file:2:1");
+    refuses(&list(b"PK\x03\x04", json!({ "kind": "doctor" })), "I135", "");
+    refuses(&list(csv, json!({ "toml": "" })), "I133", "只写一个");
+    refuses(&signed(json!({})), "I133", "只写一个");
+    refuses(&signed(json!({ "file": "5bel5Y+3Cg==" })), "I133", "source");
+    refuses(&signed(json!({ "file": "%", "source": "s" })), "I135", "base64");
 }
 
 #[test]
