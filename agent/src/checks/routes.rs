@@ -70,7 +70,10 @@ async fn statistics(State(road): State<Arc<Road>>, Query(wanted): Query<Wanted>)
     let Some(log) = road.checks.log().cloned() else { return failed_to_read(&StoreError::Stopped) };
     let Some((from, to)) = wanted.span() else { return wrong_span() };
     match blocking(move || Statistics::read(&log, from, to)).await {
-        Ok(statistics) => done(&statistics.to_json(wanted.rule.as_deref())),
+        Ok(statistics) => {
+            let statistics = statistics.named(road.sets.load().rules.rules());
+            done(&statistics.to_json(wanted.rule.as_deref()))
+        }
         Err(error) => failed_to_read(&error),
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use jiff::civil::DateTime;
+use rules::rule::Rule;
 use serde_json::{Value, json};
 
 use super::entry::{Check, Found};
@@ -104,6 +105,16 @@ impl Statistics {
         }
     }
 
+    /// With the names of rules that found nothing: a check that could not decide says only which.
+    pub(crate) fn named(mut self, rules: &[Rule]) -> Statistics {
+        for rule in rules {
+            if let Some(of_rule) = self.rules.get_mut(&rule.id).filter(|it| it.name.is_empty()) {
+                of_rule.name.clone_from(&rule.name);
+            }
+        }
+        self
+    }
+
     /// Rules that doctors override more often than this, where enough was shown to say so.
     pub(crate) fn overridden(&self, percent_max: u64) -> Vec<(String, u64)> {
         let rates = self.rules.iter().filter_map(|(id, it)| Some((id.clone(), it.percent()?)));
@@ -190,6 +201,17 @@ mod tests {
         check_rate(19, 19, &[]);
         check_rate(20, 13, &[("r".to_owned(), 65)]);
         check_rate(20, 12, &[]);
+    }
+
+    #[test]
+    fn a_rule_that_only_could_not_decide_has_its_name() {
+        let mut it = Statistics::default();
+        it.rules.entry("drug-sex".to_owned()).or_default().unknown += 1;
+        it.rules.entry("gone".to_owned()).or_default().unknown += 1;
+        it.count(&check("C1"), &Found { rule_name: "当时".to_owned(), ..found("hint") }, None);
+        let told = it.named(rules::RuleSet::shipped().unwrap().rules()).to_json(None);
+        let names = [0, 1, 2].map(|at| told["rules"][at]["rule_name"].as_str().unwrap());
+        assert_eq!(names, ["药品区分性别使用", "", "当时"]);
     }
 
     #[test]
