@@ -65,6 +65,7 @@ use self::links::Uploaded;
 pub use self::log::Log;
 use self::records::Writer;
 pub(crate) use self::why::told as explained;
+use crate::audit;
 use crate::config::Config;
 use crate::intake::Road;
 use crate::outbox::{Outbox, StoreError};
@@ -77,7 +78,7 @@ pub struct Checks {
     key_file: PathBuf,
     /// Whether screens are told.
     tells_screens: bool,
-    opened: OnceLock<Opened>,
+    opened: OnceLock<Log>,
     notes: mpsc::Sender<Note>,
     /// Until the keeper takes it.
     receiver: Mutex<Option<mpsc::Receiver<Note>>>,
@@ -92,12 +93,6 @@ pub struct Checks {
     untold: Notify,
     /// Rules that doctors override too often, with the percentage, as last looked at.
     overridden: Mutex<Vec<(String, u64)>>,
-}
-
-#[derive(Debug)]
-struct Opened {
-    log: Log,
-    key: PatientKey,
 }
 
 /// What is handed over.
@@ -135,26 +130,32 @@ impl Checks {
         let key = PatientKey::open(&self.key_file).map_err(|it| {
             io::Error::new(it.kind(), format!("{}: {it}", self.key_file.display()))
         })?;
-        let log = Log::open(outbox).map_err(io::Error::other)?;
+        audit::rekey(&outbox, &key);
+        let log = Log::open(outbox, key).map_err(io::Error::other)?;
         if !self.tells_screens {
             log.feed().turn_off();
         }
-        drop(self.opened.set(Opened { log, key }));
+        drop(self.opened.set(log));
         Ok(())
     }
 
     /// The log, once it is open.
     pub fn log(&self) -> Option<&Log> {
-        self.opened.get().map(|it| &it.log)
+        self.opened.get()
+    }
+
+    /// What makes the names that encounters have in keys.
+    pub(crate) fn names(&self) -> Result<&PatientKey, StoreError> {
+        self.log().map(Log::key).ok_or(StoreError::Stopped)
     }
 
     /// Takes out of a verdict what need not be shown again. Never asks the disk.
     pub(crate) fn acknowledge(&self, verdict: &mut Verdict, facts: &Facts) -> Vec<Finding> {
-        let Some(Opened { log, key }) = self.opened.get() else { return Vec::new() };
+        let Some(log) = self.opened.get() else { return Vec::new() };
         if !log.acknowledged().knows_any_of(verdict) {
             return Vec::new();
         }
-        let patient = verdict.patn_id.as_deref().map(|it| key.pseudonym(&self.org, it));
+        let patient = verdict.patn_id.as_deref().map(|it| log.key().pseudonym(&self.org, it));
         log.acknowledged().take(verdict, facts, patient.as_deref())
     }
 

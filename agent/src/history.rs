@@ -28,6 +28,7 @@
 //! | `encounters` | who was there on which day, for audits |
 //! | `codec`, `fields` | what is kept, as bytes |
 //! | `cipher` | how it is sealed |
+//! | `rekeyed` | rows of earlier releases |
 //! | `recall` | the past of a check's patient |
 //! | `then` | what was known of a patient at a moment |
 //! | `remembered` | pasts in memory, until a row of theirs changes |
@@ -45,6 +46,7 @@ mod keys;
 mod ledger;
 mod links;
 mod recall;
+mod rekeyed;
 mod remembered;
 pub(crate) mod routes;
 mod seen;

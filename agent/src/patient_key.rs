@@ -54,6 +54,14 @@ impl PatientKey {
         self.hmac(&all)
     }
 
+    /// What stands in the key of a store for numbers of encounters and lines: keys are not sealed, and nobody
+    /// is to find there which numbers came.
+    #[must_use]
+    pub(crate) fn name_in_keys(&self, parts: &[&str]) -> [u8; 16] {
+        let parts: Vec<&[u8]> = parts.iter().map(|it| it.as_bytes()).collect();
+        self.derive("name in keys", &parts).first_chunk().copied().unwrap_or_default()
+    }
+
     fn new(key: [u8; BYTES]) -> PatientKey {
         let pad = |byte: u8| {
             let mut block = [byte; BLOCK];
@@ -63,6 +71,12 @@ impl PatientKey {
             Sha256::new_with_prefix(block)
         };
         PatientKey { inner: pad(0x36), outer: pad(0x5c) }
+    }
+
+    /// The same in every test.
+    #[cfg(test)]
+    pub(crate) fn of_tests() -> PatientKey {
+        PatientKey::new([7; BYTES])
     }
 
     /// HMAC-SHA256 (RFC 2104).

@@ -31,7 +31,7 @@ pub(crate) fn answer_all(
     let _pen = road.audit.pen();
     let now = clock::now();
     let writer = writer(road).filter(|_| telling == Telling::ToTell);
-    let mut page = Page::new(road, writer.as_ref(), now);
+    let mut page = Page::new(road, writer.as_ref(), now)?;
     let (mut answered, mut states) = (Vec::new(), Vec::new());
     // Two answers about one suspicion follow one another.
     let mut turned: BTreeMap<String, Suspicion> = BTreeMap::new();

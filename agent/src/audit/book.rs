@@ -5,11 +5,12 @@
 //! |---|---|
 //! | `us` id | the suspicion |
 //! | `uo` id | nothing: it is not closed |
-//! | `ue` encounter, 0, id | nothing: suspicions by encounter |
+//! | `un` encounter, id | nothing: suspicions by encounter |
 //! | `uq` event id | what a department is told |
 //! | `ur` run id | the account of a run |
 //!
-//! Ids of events and runs begin with their time, so they lie in their order.
+//! An encounter has a name of its own in a key ([`PatientKey::name_in_keys`]); earlier releases wrote its
+//! number, under `ue`. Ids of events and runs begin with their time, so they lie in their order.
 
 use std::ops::ControlFlow;
 
@@ -19,6 +20,7 @@ use serde::de::DeserializeOwned;
 use super::states::State;
 use super::suspicion::Suspicion;
 use crate::outbox::{Change, Outbox, StoreError};
+use crate::patient_key::PatientKey;
 
 /// The suspicion of this id.
 pub(super) fn suspicion(outbox: &Outbox, id: &str) -> Result<Option<Suspicion>, StoreError> {
@@ -40,17 +42,20 @@ pub(super) fn open(outbox: &Outbox) -> Result<Vec<Suspicion>, StoreError> {
 }
 
 /// Those of an encounter.
-pub(super) fn of_encounter(outbox: &Outbox, encounter: &str) -> Result<Vec<Suspicion>, StoreError> {
-    let ids = ids(outbox, &of(encounter, ""))?;
+pub(super) fn of_encounter(
+    (outbox, key): (&Outbox, &PatientKey),
+    encounter: &str,
+) -> Result<Vec<Suspicion>, StoreError> {
+    let ids = ids(outbox, &of(key, encounter, ""))?;
     ids.iter().filter_map(|id| suspicion(outbox, id).transpose()).collect()
 }
 
 /// What has to be written so that a suspicion is kept as it is now.
-pub(super) fn put(it: &Suspicion) -> [Change; 3] {
+pub(super) fn put(names: &PatientKey, it: &Suspicion) -> [Change; 3] {
     let is_open = key(b'o', &it.id);
     [
         Change::Put(key(b's', &it.id), bytes(it)),
-        Change::Put(of(&it.encounter, &it.id), Vec::new()),
+        Change::Put(of(names, &it.encounter, &it.id), Vec::new()),
         match it.state {
             State::Closed => Change::Remove(is_open),
             _ => Change::Put(is_open, Vec::new()),
@@ -59,8 +64,8 @@ pub(super) fn put(it: &Suspicion) -> [Change; 3] {
 }
 
 /// What has to be written so that it was never there.
-pub(super) fn remove(it: &Suspicion) -> [Change; 3] {
-    let keys = [key(b's', &it.id), of(&it.encounter, &it.id), key(b'o', &it.id)];
+pub(super) fn remove(names: &PatientKey, it: &Suspicion) -> [Change; 3] {
+    let keys = [key(b's', &it.id), of(names, &it.encounter, &it.id), key(b'o', &it.id)];
     keys.map(Change::Remove)
 }
 
@@ -135,8 +140,21 @@ fn key(letter: u8, id: &str) -> Vec<u8> {
     [&[b'u', letter], id.as_bytes()].concat()
 }
 
-fn of(encounter: &str, id: &str) -> Vec<u8> {
-    [b"ue", encounter.as_bytes(), b"\0", id.as_bytes()].concat()
+fn of(names: &PatientKey, encounter: &str, id: &str) -> Vec<u8> {
+    [b"un", &names.name_in_keys(&[encounter])[..], id.as_bytes()].concat()
+}
+
+/// Gives today's keys to what an earlier release wrote. What cannot be written now is for the next start.
+pub(crate) fn rekey(outbox: &Outbox, names: &PatientKey) {
+    let rekeyed = |old: &[u8]| {
+        let (encounter, id) = str::from_utf8(old.strip_prefix(b"ue")?).ok()?.split_once('\0')?;
+        Some(of(names, encounter, id))
+    };
+    match outbox.rekey_shelf(b"ue", rekeyed) {
+        Ok(0) => {}
+        Ok(entries) => tracing::info!(entries, "suspicions by encounter have new keys"),
+        Err(error) => tracing::warn!(%error, "suspicions by encounter keep their old keys"),
+    }
 }
 
 fn bytes<T: Serialize>(it: &T) -> Vec<u8> {

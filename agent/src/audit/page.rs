@@ -12,7 +12,8 @@ use crate::checks::records::{Looked, Sheaf, Writer};
 use crate::clock;
 use crate::events::event::{Event as Told, Kind};
 use crate::intake::Road;
-use crate::outbox::Change;
+use crate::outbox::{Change, StoreError};
+use crate::patient_key::PatientKey;
 use crate::pipeline;
 
 /// What a department is told of one suspicion.
@@ -40,6 +41,7 @@ pub(super) struct Event {
 /// A change in the making.
 pub(super) struct Page<'a> {
     road: &'a Road,
+    names: &'a PatientKey,
     changes: Vec<Change>,
     sheaf: Option<Sheaf<'a>>,
     /// The same, for screens.
@@ -48,14 +50,20 @@ pub(super) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(road: &'a Road, writer: Option<&'a Writer>, now: DateTime) -> Page<'a> {
+    pub(super) fn new(
+        road: &'a Road,
+        writer: Option<&'a Writer>,
+        now: DateTime,
+    ) -> Result<Page<'a>, StoreError> {
+        let names = road.checks.names()?;
         let sheaf = writer.map(|it| it.sheaf(&clock::new_id(), now));
-        Page { road, changes: Vec::new(), sheaf, told: Vec::new(), now: pipeline::stamp(now) }
+        let now = pipeline::stamp(now);
+        Ok(Page { road, names, changes: Vec::new(), sheaf, told: Vec::new(), now })
     }
 
     /// Keeps a suspicion, and tells its department what happened.
     pub(super) fn keep(&mut self, it: &Suspicion, what: Option<&str>) {
-        self.changes.extend(book::put(it));
+        self.changes.extend(book::put(self.names, it));
         let Some(what) = what else { return };
         let event = self.event(it, what);
         self.changes.push(book::event(&event.place, &event));

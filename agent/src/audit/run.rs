@@ -186,7 +186,7 @@ impl<'a> Run<'a> {
         }
         let _pen = self.road.audit.pen();
         let writer = self.writer.clone();
-        let mut page = Page::new(self.road, writer.as_ref(), now);
+        let mut page = Page::new(self.road, writer.as_ref(), now)?;
         let looked_at = self.write_found(&met, &verdict, (&mut page, now))?;
         self.write_gone(&met, &verdict, (&mut page, now))?;
         if page.is_empty() {
@@ -243,7 +243,8 @@ impl<'a> Run<'a> {
         verdict: &Verdict,
         (page, now): (&mut Page<'_>, DateTime),
     ) -> Result<(), NotRun> {
-        let known = book::of_encounter(&self.road.outbox, &met.found.encounter)?;
+        let book = (&self.road.outbox, self.road.checks.names()?);
+        let known = book::of_encounter(book, &met.found.encounter)?;
         let day = &self.ran.day;
         let is_found = |it: &Suspicion| {
             verdict.findings.iter().any(|found| Suspicion::of(met, found).id == it.id)

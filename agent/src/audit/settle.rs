@@ -66,7 +66,7 @@ fn escalate(road: &Arc<Road>, open: Vec<Suspicion>) -> Result<u64, NotRun> {
     }
     let _pen = road.audit.pen();
     let (now, writer, mut escalated) = (clock::now(), writer(road), 0);
-    let mut page = Page::new(road, writer.as_ref(), now);
+    let mut page = Page::new(road, writer.as_ref(), now)?;
     for it in open {
         // Somebody may have answered since it was read.
         let it = book::suspicion(&road.outbox, &it.id)?.filter(|it| it.state == State::Open);
@@ -122,9 +122,10 @@ pub(super) fn forget_old(road: &Road) -> Result<(), NotRun> {
 fn remove(road: &Road, mut is_meant: impl FnMut(&Suspicion) -> bool) -> Result<u64, NotRun> {
     let _pen = road.audit.pen();
     let (mut changes, mut removed): (Vec<Change>, _) = (Vec::new(), 0);
+    let names = road.checks.names()?;
     book::suspicions(&road.outbox, |it| {
         if is_meant(&it) {
-            changes.extend(book::remove(&it));
+            changes.extend(book::remove(names, &it));
             removed += 1;
         }
         ControlFlow::Continue(())

@@ -23,7 +23,7 @@ use crate::envelope::{Draft, Original, Submission};
 use crate::forward::ForwardState;
 use crate::intake::Road;
 use crate::intake::http::his_routes;
-use crate::outbox::{Options, Outbox, WriterHandle};
+use crate::outbox::{Change, Options, Outbox, WriterHandle};
 use crate::patient_key::PatientKey;
 use crate::sets::Sets;
 use crate::{clock, history};
@@ -159,7 +159,7 @@ fn only_what_nobody_answered_in_time_escalates_and_only_once() {
     house.stay("ZY1");
     house.stay("ZY2");
     house.run(Scene::DailyBatch, "2026-05-11").unwrap();
-    let of_one = book::of_encounter(&house.road.outbox, "ZY1").unwrap();
+    let of_one = house.of("ZY1");
     assert!(of_one.len() > 1, "{}", shown(&of_one));
     let said = Said {
         state: State::Explained,
@@ -171,7 +171,7 @@ fn only_what_nobody_answered_in_time_escalates_and_only_once() {
     assert_eq!(settled(&house.road, "ZY9").unwrap(), 0, "nobody knows it");
     assert_eq!(settled(&house.road, "H-ZY1").unwrap(), of_one.len() as u64 - 1);
     assert_eq!(settled(&house.road, "ZY1").unwrap(), 0);
-    let of_two = book::of_encounter(&house.road.outbox, "ZY2").unwrap();
+    let of_two = house.of("ZY2");
     assert!(of_two.iter().all(|it| it.state == State::Open), "{}", shown(&of_two));
     // What only the audit after discharge finds comes after every settlement.
     house.accept(
@@ -181,7 +181,7 @@ fn only_what_nobody_answered_in_time_escalates_and_only_once() {
     );
     house.run(Scene::MonthlyBatch, "2026-05-20").unwrap();
     settled(&house.road, "ZY2").unwrap();
-    let of_two = book::of_encounter(&house.road.outbox, "ZY2").unwrap();
+    let of_two = house.of("ZY2");
     let is_late = |it: &&Suspicion| it.scene == "monthly_batch";
     assert!(of_two.iter().any(|it| is_late(&it)), "{}", shown(&of_two));
     for it in &of_two {
@@ -191,6 +191,31 @@ fn only_what_nobody_answered_in_time_escalates_and_only_once() {
 }
 
 /// An agent without doors: records are accepted, the past follows, checks are kept.
+/// Keys are not sealed: no number of an encounter stands in one, not in a store of an earlier release either.
+#[test]
+fn a_book_of_an_earlier_release_gets_the_keys_of_today() {
+    let house = House::open();
+    house.stay("ZY1");
+    house.run(Scene::DailyBatch, "2026-05-11").unwrap();
+    let found = house.of("ZY1");
+    assert!(!found.is_empty());
+    let (from, end) = (b"un".to_vec(), b"uo".to_vec());
+    let old =
+        found.iter().map(|it| Change::Put(format!("ueZY1\0{}", it.id).into_bytes(), Vec::new()));
+    let changes: Vec<Change> = [Change::RemoveRange(from, end)].into_iter().chain(old).collect();
+    house.road.outbox.shelve(&changes).unwrap();
+    assert_eq!(house.of("ZY1"), []);
+    rekey(&house.road.outbox, house.road.checks.names().unwrap());
+    assert_eq!(house.of("ZY1"), found);
+    let mut old = 0;
+    let count = |_: &[u8], _: &[u8]| {
+        old += 1;
+        ControlFlow::Continue(())
+    };
+    house.road.outbox.walk_shelf(b"ue", b"uf", count).unwrap();
+    assert_eq!(old, 0);
+}
+
 #[test]
 fn why_a_suspicion_is_one() {
     let house = House::open();
@@ -207,7 +232,7 @@ fn why_a_suspicion_is_one() {
     assert_eq!(house.explained("nobody")["detail"][0]["code"], json!("I123"));
     // What is not there any more is told as such.
     let gone = Suspicion { id: "gone".to_owned(), text: "曾经".to_owned(), ..it };
-    house.road.outbox.shelve(&book::put(&gone)).unwrap();
+    house.road.outbox.shelve(&book::put(house.road.checks.names().unwrap(), &gone)).unwrap();
     let told = house.explained("gone");
     assert_eq!(
         (&told["data"]["findings"], &told["data"]["no_longer_found"]),
@@ -362,6 +387,11 @@ impl House {
                 _ => format!("{status} {}", text(&told["message"])),
             }
         })
+    }
+
+    fn of(&self, encounter: &str) -> Vec<Suspicion> {
+        let names = self.road.checks.names().unwrap();
+        book::of_encounter((&self.road.outbox, names), encounter).unwrap()
     }
 
     fn found(&self) -> Vec<Suspicion> {

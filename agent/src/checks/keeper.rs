@@ -94,13 +94,13 @@ async fn gather(
 }
 
 fn keep_batch(road: &Arc<Road>, batch: Vec<Note>) -> Result<(), StoreError> {
-    let Some(opened) = road.checks.opened.get() else { return Err(StoreError::Stopped) };
+    let Some(log) = road.checks.log() else { return Err(StoreError::Stopped) };
     let (mut checks, mut uploads, mut told) = (Vec::<Check>::new(), Vec::new(), Vec::new());
     for note in batch {
         match note {
             Note::Check(mut check, patn_id, seen) => {
                 told.extend(seen);
-                let pseudonym = |it: String| opened.key.pseudonym(&road.checks.org, &it);
+                let pseudonym = |it: String| log.key().pseudonym(&road.checks.org, &it);
                 check.patient = patn_id.map(pseudonym);
                 checks.push(*check);
             }
@@ -108,14 +108,14 @@ fn keep_batch(road: &Arc<Road>, batch: Vec<Note>) -> Result<(), StoreError> {
         }
     }
     if !checks.is_empty() {
-        opened.log.append(&checks, writer(road).as_ref())?;
+        log.append(&checks, writer(road).as_ref())?;
     }
     escalate(road, &checks);
     // The log has the requests: the past only misses what it would have learnt of them.
     if let Err(error) = road.history.see(told) {
         tracing::warn!(%error, "what checks told was not taken into the past of patients");
     }
-    uploads.iter().try_for_each(|it| opened.log.link(it))
+    uploads.iter().try_for_each(|it| log.link(it))
 }
 
 /// A check of the settlement (3102) says that the stay is settled. What is missed here is found by the

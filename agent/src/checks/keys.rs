@@ -6,11 +6,15 @@
 //! | `f` finding id | where the finding stands, and how it came there |
 //! | `o` id of the check that showed it, finding id | nothing: the finding waits for an answer |
 //! | `a` finding id | the patient's pseudonym, marked when approved: the finding was answered for and is not shown again |
-//! | `e` encounter, 0, finding id | nothing: findings by encounter |
-//! | `l` encounter, 0, line, 0, record id | the record in which the line was uploaded |
+//! | `g` encounter, finding id | nothing: findings by encounter |
+//! | `n` encounter and line, record id | the record in which the line was uploaded |
 //! | `r` finding id | what the insurer is owed: the doctor's answer to a finding of its own |
 //! | `h` hour, 4 bytes | how many checks of that hour are kept, and their bytes |
 //! | `t` number, 8 bytes | records that the queue has not taken yet |
+//!
+//! Keys are not sealed, as what stands under them is: encounters and lines have a name there that nobody
+//! can make for a guessed number ([`PatientKey::name_in_keys`]). Earlier releases wrote the numbers themselves,
+//! under `e` and `l`; [`rekeyed`] says what becomes of those.
 //!
 //! A check's id is a UUID of version 7 and begins with its time, so checks lie in their order and a
 //! range of time is a range of keys.
@@ -19,6 +23,7 @@ use jiff::civil::DateTime;
 use uuid::Uuid;
 
 use crate::clock;
+use crate::patient_key::PatientKey;
 
 const MS_AN_HOUR: u64 = 3_600_000;
 
@@ -64,21 +69,37 @@ pub(super) fn owed(finding_id: &str) -> Vec<u8> {
     [b"r", finding_id.as_bytes()].concat()
 }
 
-pub(super) fn of_encounter(encounter: &str, finding_id: &str) -> Vec<u8> {
-    [b"e", encounter.as_bytes(), b"\0", finding_id.as_bytes()].concat()
+/// What an encounter is called in a key, and a line of it.
+pub(super) type Name = [u8; 16];
+
+pub(super) fn of_encounter(encounter: &Name, finding_id: &str) -> Vec<u8> {
+    [b"g", &encounter[..], finding_id.as_bytes()].concat()
 }
 
 /// The encounter of a key that [`of_encounter`] made.
-pub(super) fn encounter_of(key: &[u8]) -> Option<&str> {
-    let rest = key.strip_prefix(b"e")?;
-    let end = rest.iter().position(|it| *it == 0)?;
-    str::from_utf8(rest.get(..end)?).ok()
+pub(super) fn encounter_of(key: &[u8]) -> Option<Name> {
+    key.strip_prefix(b"g")?.first_chunk().copied()
 }
 
-pub(super) fn line(encounter: &str, line: &str, record_id: &str) -> Vec<u8> {
-    let parts: [&[u8]; 6] =
-        [b"l", encounter.as_bytes(), b"\0", line.as_bytes(), b"\0", record_id.as_bytes()];
-    parts.concat()
+pub(super) fn line(line: &Name, record_id: &str) -> Vec<u8> {
+    [b"n", &line[..], record_id.as_bytes()].concat()
+}
+
+/// The key of today for one of an earlier release: `e` encounter, 0, finding id; `l` encounter, 0, line, 0,
+/// record id.
+pub(super) fn rekeyed(key: &PatientKey, old: &[u8]) -> Option<Vec<u8>> {
+    let (letter, rest) = old.split_first()?;
+    let parts: Option<Vec<&str>> =
+        rest.split(|it| *it == 0).map(|it| str::from_utf8(it).ok()).collect();
+    match (letter, parts?.as_slice()) {
+        (b'e', [encounter, finding_id]) => {
+            Some(of_encounter(&key.name_in_keys(&[encounter]), finding_id))
+        }
+        (b'l', [encounter, of, record_id]) => {
+            Some(line(&key.name_in_keys(&[encounter, of]), record_id))
+        }
+        _ => None,
+    }
 }
 
 pub(super) fn hour(hour: u32) -> Vec<u8> {
@@ -137,10 +158,10 @@ mod tests {
         assert!(open_from(at) <= open(id, "f1") && open(id, "f1") < open_from(at + 1));
         assert!(begin_of(hour_at(at)) <= at && at < begin_of(hour_at(at) + 1));
         assert_eq!(finding_of_open(&open(id, "f1")), Some("f1"));
-        assert_eq!(encounter_of(&of_encounter("MZ1", "f1")), Some("MZ1"));
+        assert_eq!(encounter_of(&of_encounter(&[7; 16], "f1")), Some([7; 16]));
         assert_eq!(hour_of(&hour(7)), Some(7));
         assert_eq!(number_of(&to_tell(7)), Some(7));
-        assert!(line("MZ1", "甲", "R") < behind(b"lMZ1\0"));
+        assert!(line(&[7; 16], "R") < behind(&line(&[7; 16], "")));
         let moment = "2026-11-22T08:00:00".parse().unwrap();
         assert_eq!(ms(moment), 1_795_305_600_000, "China is eight hours ahead");
     }

@@ -33,7 +33,7 @@ pub struct Link {
 /// Orders that were stored, of encounters that have findings.
 #[derive(Debug)]
 pub(super) struct Uploaded {
-    lines: Vec<(String, Link)>,
+    pub(super) lines: Vec<(String, Link)>,
 }
 
 /// An order that is about to be stored: its place in the message, its encounter and the names by
@@ -99,7 +99,8 @@ impl Log {
                 is_awaited |= finding.is_some_and(|it| it.lines.contains(&link.line));
             }
             if is_awaited {
-                let key = keys::line(encounter, &link.line, &link.record_id);
+                let line = self.key().name_in_keys(&[encounter, &link.line]);
+                let key = keys::line(&line, &link.record_id);
                 changes.push(Change::Put(key, serde_json::to_vec(link).unwrap_or_default()));
             }
         }
@@ -111,7 +112,7 @@ impl Log {
         let Some(encounter) = &finding.encounter else { return Ok(Vec::new()) };
         let mut links = Vec::new();
         for line in &finding.lines {
-            let prefix = keys::line(encounter, line, "");
+            let prefix = keys::line(&self.key().name_in_keys(&[encounter, line]), "");
             walk(self.outbox(), &prefix, |_, bytes| {
                 links.extend(serde_json::from_slice::<Link>(bytes).ok());
             })?;

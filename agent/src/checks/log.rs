@@ -5,7 +5,6 @@
 //! and what the queue has not taken yet is found again at the next start. Everything here may block.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -21,6 +20,7 @@ use super::tracked::Tracked;
 use crate::events::event::Event;
 use crate::events::feed::Feed;
 use crate::outbox::{Change, Outbox, StoreError};
+use crate::patient_key::PatientKey;
 
 /// The log of checks; clones are handles on the same one.
 #[derive(Clone, Debug)]
@@ -35,7 +35,9 @@ struct Inner {
     /// What screens are told, written in the same change as what it tells of.
     feed: Arc<Feed>,
     acknowledged: Acknowledged,
-    /// Encounters that have findings, as hashes: whose orders are worth a link. A chance meeting
+    /// Makes the names that encounters and lines have in keys.
+    key: PatientKey,
+    /// Encounters that have findings, by a part of their names: whose orders are worth a link. A chance meeting
     /// only costs a look at the disk.
     encounters: RwLock<HashSet<u64>>,
 }
@@ -61,7 +63,8 @@ impl Answered {
 
 impl Log {
     /// Reads what has to be known without asking the disk.
-    pub fn open(outbox: Outbox) -> Result<Log, StoreError> {
+    pub fn open(outbox: Outbox, key: PatientKey) -> Result<Log, StoreError> {
+        rekey(&outbox, &key);
         let acknowledged = Acknowledged::default();
         walk(&outbox, b"a", |key, bytes| {
             let id = key.get(1..).and_then(|it| str::from_utf8(it).ok());
@@ -70,8 +73,8 @@ impl Log {
             }
         })?;
         let mut encounters = HashSet::new();
-        walk(&outbox, b"e", |key, _| {
-            encounters.extend(keys::encounter_of(key).map(hash));
+        walk(&outbox, b"g", |key, _| {
+            encounters.extend(keys::encounter_of(key).as_ref().map(short));
         })?;
         let mut next = 1;
         walk(&outbox, b"t", |key, _| {
@@ -79,7 +82,7 @@ impl Log {
         })?;
         let (turn, encounters) = (Mutex::new(next), RwLock::new(encounters));
         let feed = Arc::new(Feed::open(&outbox)?);
-        Ok(Log(Arc::new(Inner { outbox, turn, feed, acknowledged, encounters })))
+        Ok(Log(Arc::new(Inner { outbox, turn, feed, acknowledged, key, encounters })))
     }
 
     /// Keeps checks. With a writer, the platform is told of them.
@@ -89,7 +92,7 @@ impl Log {
         writer: Option<&Writer>,
     ) -> Result<(), StoreError> {
         let mut turn = self.turn();
-        let mut pen = Pen::new(&self.0.outbox, &self.0.feed, *turn);
+        let mut pen = self.pen(*turn);
         for check in checks {
             pen.check(check, writer)?;
         }
@@ -98,7 +101,8 @@ impl Log {
         let with_findings =
             checks.iter().filter(|it| it.findings.iter().any(super::entry::Found::is_shown));
         let mut encounters = self.0.encounters.write().unwrap_or_else(PoisonError::into_inner);
-        encounters.extend(with_findings.filter_map(|it| it.encounter.as_deref()).map(hash));
+        let named = with_findings.filter_map(|it| it.encounter.as_deref());
+        encounters.extend(named.map(|it| short(&self.0.key.name_in_keys(&[it]))));
         Ok(())
     }
 
@@ -177,7 +181,7 @@ impl Log {
         writer: Option<&Writer>,
     ) -> Result<Vec<Answered>, StoreError> {
         let mut turn = self.turn();
-        let mut pen = Pen::new(&self.0.outbox, &self.0.feed, *turn);
+        let mut pen = self.pen(*turn);
         let mut told = Vec::with_capacity(answers.len());
         for given in answers {
             told.push(pen.answer(given, writer)?);
@@ -197,7 +201,7 @@ impl Log {
         events: Vec<Event>,
     ) -> Result<(), StoreError> {
         let mut turn = self.turn();
-        let mut pen = Pen::new(&self.0.outbox, &self.0.feed, *turn);
+        let mut pen = self.pen(*turn);
         pen.add(changes);
         pen.tell(sheaf);
         pen.announce(events);
@@ -226,7 +230,7 @@ impl Log {
             return Ok(0);
         }
         let mut turn = self.turn();
-        let mut pen = Pen::new(&self.0.outbox, &self.0.feed, *turn);
+        let mut pen = self.pen(*turn);
         for key in &late {
             pen.ignore(key, now, writer)?;
         }
@@ -254,7 +258,7 @@ impl Log {
         };
         let Some(due) = hours.iter().find(has_to_go) else { return Ok(false) };
         let turn = self.turn();
-        let mut pen = Pen::new(&self.0.outbox, &self.0.feed, *turn);
+        let mut pen = self.pen(*turn);
         if is_evidence(due) {
             pen.thin_hour(due.begun)?;
         } else {
@@ -324,12 +328,13 @@ impl Log {
     /// Whether an encounter may have findings.
     pub(super) fn may_have_findings(&self, encounter: &str) -> bool {
         let encounters = self.0.encounters.read().unwrap_or_else(PoisonError::into_inner);
-        encounters.contains(&hash(encounter))
+        !encounters.is_empty()
+            && encounters.contains(&short(&self.0.key.name_in_keys(&[encounter])))
     }
 
     /// The ids of the findings of an encounter.
     pub fn findings_of(&self, encounter: &str) -> Result<Vec<String>, StoreError> {
-        let prefix = keys::of_encounter(encounter, "");
+        let prefix = keys::of_encounter(&self.0.key.name_in_keys(&[encounter]), "");
         let mut found = Vec::new();
         walk(&self.0.outbox, &prefix, |key, _| {
             let id = key.get(prefix.len()..).and_then(|it| str::from_utf8(it).ok());
@@ -343,12 +348,21 @@ impl Log {
         &self.0.feed
     }
 
+    /// Makes the names of patients and, in keys, of encounters.
+    pub(super) fn key(&self) -> &PatientKey {
+        &self.0.key
+    }
+
     pub(super) fn outbox(&self) -> &Outbox {
         &self.0.outbox
     }
 
     pub(super) fn acknowledged(&self) -> &Acknowledged {
         &self.0.acknowledged
+    }
+
+    fn pen(&self, next: u64) -> Pen<'_> {
+        Pen::new(&self.0.outbox, (&self.0.feed, &self.0.key), next)
     }
 
     fn turn(&self) -> MutexGuard<'_, u64> {
@@ -368,6 +382,20 @@ pub(crate) struct Hour {
     pub(crate) is_thinned: bool,
 }
 
+/// Gives today's keys to what an earlier release wrote. What cannot be written now is for the next start:
+/// until then the findings of those encounters get no links, and no message has to wait for that.
+fn rekey(outbox: &Outbox, key: &PatientKey) {
+    for letter in [b"e", b"l"] {
+        match outbox.rekey_shelf(letter, |old| keys::rekeyed(key, old)) {
+            Ok(0) => {}
+            Ok(entries) => tracing::info!(entries, "entries of the log of checks have new keys"),
+            Err(error) => {
+                tracing::warn!(%error, "entries of the log of checks keep their old keys")
+            }
+        }
+    }
+}
+
 /// Shows everything whose key begins so.
 pub(super) fn walk(
     outbox: &Outbox,
@@ -380,10 +408,8 @@ pub(super) fn walk(
     })
 }
 
-fn hash(encounter: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    encounter.hash(&mut hasher);
-    hasher.finish()
+fn short(encounter: &keys::Name) -> u64 {
+    encounter.first_chunk().map_or(0, |it| u64::from_be_bytes(*it))
 }
 
 /// A key and what stands under it.

@@ -18,6 +18,7 @@ use crate::envelope::{Draft, Original, Submission, Sum};
 use crate::events::event::Event;
 use crate::events::feed::Feed;
 use crate::outbox::{Change, Outbox, StoreError};
+use crate::patient_key::PatientKey;
 use crate::pipeline;
 use crate::relay::owed::Owed;
 
@@ -25,6 +26,7 @@ use crate::relay::owed::Owed;
 pub(super) struct Pen<'a> {
     outbox: &'a Outbox,
     feed: &'a Feed,
+    key: &'a PatientKey,
     /// What screens are told of it.
     events: Vec<Event>,
     changes: Vec<Change>,
@@ -37,10 +39,14 @@ pub(super) struct Pen<'a> {
 
 impl<'a> Pen<'a> {
     /// `next` is the number that the next records to tell get.
-    pub(super) fn new(outbox: &'a Outbox, feed: &'a Feed, next: u64) -> Pen<'a> {
+    pub(super) fn new(
+        outbox: &'a Outbox,
+        (feed, key): (&'a Feed, &'a PatientKey),
+        next: u64,
+    ) -> Pen<'a> {
         let (findings, hours) = (BTreeMap::new(), Hours::new());
         let (changes, events, forgotten) = (Vec::new(), Vec::new(), Vec::new());
-        Pen { outbox, feed, events, changes, findings, forgotten, hours, next }
+        Pen { outbox, feed, key, events, changes, findings, forgotten, hours, next }
     }
 
     /// Keeps a check, and where its findings stand now.
@@ -68,7 +74,7 @@ impl<'a> Pen<'a> {
                 self.events.push(Event::opened(check, found, &tracked));
             }
             if let Some(encounter) = &check.encounter {
-                let key = keys::of_encounter(encounter, &found.id);
+                let key = keys::of_encounter(&self.key.name_in_keys(&[encounter]), &found.id);
                 self.changes.push(Change::Put(key, Vec::new()));
             }
             if let Some(sheaf) = &mut sheaf {
@@ -186,9 +192,10 @@ impl<'a> Pen<'a> {
         self.changes.push(Change::Remove(keys::finding(&tracked.id)));
         self.changes.push(Change::Remove(keys::acknowledged(&tracked.id)));
         let Some(encounter) = &tracked.encounter else { return Ok(()) };
-        self.changes.push(Change::Remove(keys::of_encounter(encounter, &tracked.id)));
+        let name = self.key.name_in_keys(&[encounter]);
+        self.changes.push(Change::Remove(keys::of_encounter(&name, &tracked.id)));
         for line in &tracked.lines {
-            let prefix = keys::line(encounter, line, "");
+            let prefix = keys::line(&self.key.name_in_keys(&[encounter, line]), "");
             let mut links = Vec::new();
             walk(self.outbox, &prefix, |key, _| links.push(Change::Remove(key.to_vec())))?;
             self.changes.extend(links);

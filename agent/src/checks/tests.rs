@@ -1,5 +1,7 @@
 //! The log as its users see it, over a real store.
 
+mod names;
+
 use std::path::Path;
 use std::time::Instant;
 
@@ -22,13 +24,13 @@ fn checks_are_found_by_id_and_by_time_with_the_bytes_that_came() {
     let folder = tempfile::tempdir().unwrap();
     let (outbox, writer) =
         Outbox::open(&folder.path().join("outbox"), &Options::default()).unwrap();
-    let log = Log::open(outbox).unwrap();
+    let log = opened(outbox);
     let checks = ["2026-11-22T09:00:00", "2026-11-22T10:00:00", "2026-11-23T10:00:00"].map(made);
     log.append(&checks, None).unwrap();
     drop((log, writer));
     let (outbox, writer) =
         Outbox::open(&folder.path().join("outbox"), &Options::default()).unwrap();
-    let log = Log::open(outbox).unwrap();
+    let log = opened(outbox);
     assert_eq!(log.get(&checks[1].check_id).unwrap().as_ref(), Some(&checks[1]));
     assert_eq!(log.get("nobody").unwrap(), None);
     let found = |from: &str, to: &str| between(&log, from, to);
@@ -44,7 +46,7 @@ fn what_is_too_old_or_too_much_is_forgotten_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let (outbox, writer) =
         Outbox::open(&folder.path().join("outbox"), &Options::default()).unwrap();
-    let log = Log::open(outbox).unwrap();
+    let log = opened(outbox);
     let mut checks =
         ["2026-11-20T09:30:00", "2026-11-21T09:00:00", "2026-11-22T09:00:00"].map(made);
     checks[0].findings = vec![finding("gone"), finding("again")];
@@ -71,7 +73,7 @@ fn what_is_too_old_or_too_much_is_forgotten_and_nothing_else() {
 fn checks_that_found_something_stay_as_long_as_evidence_has_to() {
     let folder = tempfile::tempdir().unwrap();
     let (outbox, writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
-    let log = Log::open(outbox).unwrap();
+    let log = opened(outbox);
     let mut checks =
         ["2026-11-20T09:10:00", "2026-11-20T09:30:00", "2026-11-21T08:00:00"].map(made);
     checks[1].findings = vec![finding("F")];
@@ -260,7 +262,7 @@ fn an_order_that_goes_on_is_in_the_past_of_its_patient() {
 fn what_is_forgotten_is_shown_again() {
     let folder = tempfile::tempdir().unwrap();
     let (outbox, writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
-    let log = Log::open(outbox).unwrap();
+    let log = opened(outbox);
     let check = Check { findings: vec![finding("F")], ..made("2026-11-20T09:30:00") };
     log.append(&[check], None).unwrap();
     log.answer(&[continued("F", None)], None).unwrap();
@@ -294,7 +296,7 @@ fn what_was_answered_for_is_shown_again_in_other_circumstances() {
         let text = asked_of_two(dose, frequency);
         let facts = rules::request::read(&text).unwrap_or_else(|it| panic!("{it:?}"));
         let told = [(); 2].map(|()| {
-            let log = Log::open(outbox.clone()).unwrap();
+            let log = opened(outbox.clone());
             let mut verdict = rules::evaluate(&rules, &facts, NOW.parse().unwrap());
             verdict.findings.retain(|it| it.rule_id == "interaction");
             let id = verdict.findings[0].id.clone();
@@ -332,13 +334,13 @@ fn asked_of_two(dose: &str, frequency: &str) -> String {
 fn who_approved_is_known_after_a_start() {
     let folder = tempfile::tempdir().unwrap();
     let (outbox, writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
-    let log = Log::open(outbox).unwrap();
+    let log = opened(outbox);
     let findings = vec![finding("one"), finding("two")];
     log.append(&[Check { findings, ..made("2026-11-20T09:30:00") }], None).unwrap();
     log.answer(&[continued("one", None), continued("two", Some("D2"))], None).unwrap();
     drop((log, writer));
     let (outbox, writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
-    let log = Log::open(outbox).unwrap();
+    let log = opened(outbox);
     let hidden = |id: &str, action: rules::rule::Action| {
         let mut verdict = shows(id);
         verdict.findings.iter_mut().for_each(|it| it.action = action);
@@ -355,7 +357,7 @@ fn who_approved_is_known_after_a_start() {
 fn a_request_is_kept_once() {
     let folder = tempfile::tempdir().unwrap();
     let (outbox, writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
-    let log = Log::open(outbox).unwrap();
+    let log = opened(outbox);
     let first = made("2026-11-22T09:00:00");
     let request_of = Some(first.check_id.clone());
     let second =
@@ -372,6 +374,10 @@ fn a_request_is_kept_once() {
     .unwrap();
     assert_eq!(requests, [first.request]);
     drop(writer);
+}
+
+fn opened(outbox: Outbox) -> Log {
+    Log::open(outbox, PatientKey::of_tests()).unwrap()
 }
 
 fn continued(finding_id: &str, approver: Option<&str>) -> states::Given {

@@ -16,6 +16,7 @@ use crate::forward::ForwardState;
 use crate::intake::Road;
 use crate::intake::http::{self, Bounds};
 use crate::outbox::{Options, Outbox, WriterHandle};
+use crate::patient_key::PatientKey;
 use crate::sets::Sets;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +68,7 @@ fn numbers_go_on_after_a_start() {
     let folder = tempfile::tempdir().unwrap();
     let open = || Outbox::open(&folder.path().join("outbox"), &Options::default()).unwrap();
     let (outbox, writer) = open();
-    let log = crate::checks::Log::open(outbox).unwrap();
+    let log = crate::checks::Log::open(outbox, PatientKey::of_tests()).unwrap();
     log.append(&[check(&[("0301", "F1"), ("0301", "F2")])], None).unwrap();
     let place = log.feed().place(2);
     drop((log, writer));

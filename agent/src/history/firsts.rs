@@ -45,7 +45,8 @@ impl Firsts {
                     encounter: noted.encounter.clone(),
                     notes: vec![Note::First(Arc::new(first_use(line)))],
                 };
-                self.rows.insert(keys::first(patient, item), Some((*patient, first)));
+                self.rows
+                    .insert(keys::first(&ledger.0.key, patient, item), Some((*patient, first)));
             }
         }
         Ok(())
@@ -121,7 +122,7 @@ impl Firsts {
     }
 
     fn has(&self, ledger: &Ledger, patient: &Pseudonym, item: &str) -> Result<bool, StoreError> {
-        let key = keys::first(patient, item);
+        let key = keys::first(&ledger.0.key, patient, item);
         if let Some(first) = self.rows.get(&key) {
             return Ok(first.is_some());
         }

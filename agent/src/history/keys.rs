@@ -3,8 +3,8 @@
 //! | key | after the day |
 //! |---|---|
 //! | `R` patient, number of the first record | sealed: what is kept of records of one message |
-//! | `F` patient, item | sealed: the first use of an item |
-//! | `Q` patient, encounter | sealed: what checks told of it |
+//! | `G` patient, item | sealed: the first use of an item |
+//! | `T` patient, encounter | sealed: what checks told of it |
 //! | `L` pseudonym of an id | the kinds of ids the patient is known by, and the patient |
 //! | `M` patient, another patient | nothing: what is kept of the other is of this one |
 //! | `P` patient | by which kind of id, and what the log of checks calls the patient |
@@ -13,15 +13,23 @@
 //! | `K` | what tells whether the key is the one the history was written with |
 //! | `S` | the day from which on it is complete |
 //!
-//! A patient is the pseudonym of the first id it came under. Days are counted from 1970.
+//! A patient is the pseudonym of the first id it came under. Days are counted from 1970. Keys are not sealed,
+//! so items and encounters have a tag there that nobody makes without the installation's key. Earlier
+//! releases had tags that anybody can make, under `F` and `Q`; [`rekeyed`](super::rekeyed) makes these of those.
 
 use jiff::civil::{Date, date};
 use sha2::{Digest as _, Sha256};
 
+use crate::patient_key::PatientKey;
+
 pub(super) type Pseudonym = [u8; 16];
 
 /// The letter of what checks told.
-pub(super) const ASKED: u8 = b'Q';
+pub(super) const ASKED: u8 = b'T';
+/// The letter of first uses.
+pub(super) const FIRST: u8 = b'G';
+/// Letters of earlier releases, each with the one of today.
+pub(super) const EARLIER: [(u8, u8); 2] = [(b'F', FIRST), (b'Q', ASKED)];
 pub(super) const CURSOR: &[u8] = b"C";
 pub(super) const KEY: &[u8] = b"K";
 pub(super) const SINCE: &[u8] = b"S";
@@ -36,19 +44,34 @@ pub(super) fn rows(patient: &Pseudonym) -> [Vec<u8>; 2] {
     span(b'R', patient)
 }
 
-pub(super) fn first(patient: &Pseudonym, item: &str) -> Vec<u8> {
-    let digest = Sha256::digest([&patient[..], item.as_bytes()].concat());
-    [b"F", &patient[..], digest.get(..8).unwrap_or_default()].concat()
+pub(super) fn first(names: &PatientKey, patient: &Pseudonym, item: &str) -> Vec<u8> {
+    tagged(names, FIRST, patient, &public_tag(patient, item))
 }
 
 pub(super) fn firsts(patient: &Pseudonym) -> [Vec<u8>; 2] {
-    span(b'F', patient)
+    span(FIRST, patient)
 }
 
 /// What checks told of an encounter.
-pub(super) fn asked(patient: &Pseudonym, encounter: &str) -> Vec<u8> {
-    let digest = Sha256::digest([&patient[..], encounter.as_bytes()].concat());
-    [&[ASKED], &patient[..], digest.get(..8).unwrap_or_default()].concat()
+pub(super) fn asked(names: &PatientKey, patient: &Pseudonym, encounter: &str) -> Vec<u8> {
+    tagged(names, ASKED, patient, &public_tag(patient, encounter))
+}
+
+/// The patient of a row of an earlier release, and the key that the row has today.
+pub(super) fn rekeyed(names: &PatientKey, letter: u8, old: &[u8]) -> Option<(Pseudonym, Vec<u8>)> {
+    let (patient, tag) = old.get(1..)?.split_first_chunk()?;
+    Some((*patient, tagged(names, letter, patient, tag)))
+}
+
+/// What tells items and encounters of a patient apart, for whoever may know which they are.
+fn public_tag(patient: &Pseudonym, text: &str) -> [u8; 8] {
+    let digest = Sha256::digest([&patient[..], text.as_bytes()].concat());
+    digest.first_chunk().copied().unwrap_or_default()
+}
+
+fn tagged(names: &PatientKey, letter: u8, patient: &Pseudonym, public_tag: &[u8]) -> Vec<u8> {
+    let tag = names.derive("tag of a row", &[&[letter], public_tag]);
+    [&[letter], &patient[..], tag.get(..8).unwrap_or_default()].concat()
 }
 
 pub(super) fn all_asked(patient: &Pseudonym) -> [Vec<u8>; 2] {
@@ -112,7 +135,7 @@ impl Kind {
 /// Whose a row is of those that a past is made of, and its letter.
 pub(super) fn owner(key: &[u8]) -> Option<(u8, Pseudonym)> {
     let (letter, rest) = key.split_first()?;
-    let is_read = matches!(*letter, b'R' | b'F' | ASKED | b'L' | b'M');
+    let is_read = matches!(*letter, b'R' | FIRST | ASKED | b'L' | b'M');
     Some((*letter, *rest.first_chunk()?)).filter(|_| is_read)
 }
 

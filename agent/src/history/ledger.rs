@@ -86,6 +86,7 @@ impl Ledger {
             Some(found) if found == proof => {}
             Some(_) => return Err(NotOpen::OtherKey),
         }
+        ledger.rekey();
         let since = ledger.value(keys::SINCE).map_err(store)?;
         let number = since.and_then(|it| it.try_into().ok()).map(u32::from_be_bytes);
         *ledger.since_now() = number.and_then(keys::day_of);
@@ -200,7 +201,7 @@ impl Ledger {
         for envelope in &accepted.envelopes {
             let Some((named, noted)) = Self::noted(envelope) else { continue };
             let day = day_received(envelope);
-            let ids = self.ids(&named);
+            let ids = Ids::of_record(&self.0.key, &self.0.org, &named);
             let Some(patient) = links.patient(&self.0.outbox, &ids, day, &mut changes)? else {
                 folded.nobodys += 1;
                 continue;
@@ -302,7 +303,7 @@ impl Ledger {
         for patient in patients {
             let cipher = Cipher::of(&self.0.key, patient);
             for (letter, [from, end]) in
-                [(b'R', keys::rows(patient)), (b'F', keys::firsts(patient))]
+                [(b'R', keys::rows(patient)), (keys::FIRST, keys::firsts(patient))]
             {
                 self.0.outbox.walk_rows([&from, &end], reach, |key, value| {
                     if let Some((day, noted)) = open(&cipher, key, value)
@@ -352,7 +353,8 @@ impl Ledger {
             self.ids(named).all().map(|it| Change::Remove(keys::link(&it))).collect();
         let mut removed = 0;
         self.unindex(&patients, &mut changes)?;
-        let all: Vec<Pseudonym> = patients.iter().copied().chain(self.as_asked(named)).collect();
+        let stand_in = self.as_asked(named).filter(|it| !patients.contains(it));
+        let all: Vec<Pseudonym> = patients.iter().copied().chain(stand_in).collect();
         for patient in &all {
             for [from, end] in [
                 keys::rows(patient),

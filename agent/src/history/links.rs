@@ -28,6 +28,8 @@ pub(super) struct Link {
 pub(super) struct Ids {
     /// The ids that say who somebody is, the strongest first, with the bit of their kind.
     pub(super) persons: Vec<(Pseudonym, u8)>,
+    /// The stand-ins of the same ids, of a record: under them stands what was asked before.
+    stand_ins: Vec<Pseudonym>,
     pub(super) encounters: Vec<Pseudonym>,
 }
 
@@ -50,7 +52,15 @@ impl Ids {
             .zip([1, 2, 4])
             .filter_map(|((kind, id), bit)| Some((pseudonym(key, org, kind, id.as_deref()?), bit)));
         let encounters = named.encounters.iter().map(|it| pseudonym(key, org, "encounter", it));
-        Ids { persons: persons.collect(), encounters: encounters.collect() }
+        let (persons, encounters) = (persons.collect(), encounters.collect());
+        Ids { persons, stand_ins: Vec::new(), encounters }
+    }
+
+    /// Of a record, which may be the first to know an id that checks have named before.
+    pub(super) fn of_record(key: &PatientKey, org: &str, named: &Named) -> Ids {
+        let ids = [&named.patn_id, &named.psn_no, &named.medrcdno].into_iter().flatten();
+        let stand_ins = ids.map(|it| stand_in(key, org, it)).collect();
+        Ids { stand_ins, ..Ids::of(key, org, named) }
     }
 
     /// All of them, in the order in which they are asked.
@@ -67,6 +77,11 @@ impl Ids {
 pub(super) fn pseudonym(key: &PatientKey, org: &str, kind: &str, id: &str) -> Pseudonym {
     let tag = key.derive("history id", &[kind.as_bytes(), org.as_bytes(), id.as_bytes()]);
     tag.first_chunk().copied().unwrap_or_default()
+}
+
+/// Who is named by an id that no record knows, whatever kind of id it is.
+pub(super) fn stand_in(key: &PatientKey, org: &str, id: &str) -> Pseudonym {
+    pseudonym(key, org, "asked", id)
 }
 
 /// The patient of an id, read from the store.
@@ -152,8 +167,12 @@ impl Links {
         changes: &mut Vec<Change>,
     ) -> Result<Option<Pseudonym>, StoreError> {
         let mut patient: Option<Link> = None;
-        for (id, _) in &ids.persons {
-            let Some(link) = self.find(outbox, *id)? else { continue };
+        let mut asked_before = Vec::new();
+        for (at, (id, _)) in ids.persons.iter().enumerate() {
+            let Some(link) = self.find(outbox, *id)? else {
+                asked_before.extend(ids.stand_ins.get(at));
+                continue;
+            };
             match patient {
                 None => patient = Some(link),
                 Some(first) => patient = Some(self.unite(outbox, first, link, changes)?),
@@ -179,6 +198,9 @@ impl Links {
         }
         for id in ids.encounters.iter().filter(|it| **it != patient.patient) {
             self.set(*id, patient, day, changes);
+        }
+        for stand_in in asked_before {
+            take_in(outbox, &patient.patient, stand_in, changes)?;
         }
         Ok(Some(patient.patient))
     }
@@ -235,6 +257,28 @@ impl Links {
         let rest = [&[link.kinds], &link.patient[..]].concat();
         changes.push(Change::Put(keys::link(&id), keys::dated(day, &rest)));
     }
+}
+
+/// What checks told under an id before any record knew it is of its patient now, and is read and forgotten
+/// with it by whatever id.
+fn take_in(
+    outbox: &Outbox,
+    patient: &Pseudonym,
+    stand_in: &Pseudonym,
+    changes: &mut Vec<Change>,
+) -> Result<(), StoreError> {
+    let [from, end] = keys::all_asked(stand_in);
+    let mut was_asked = false;
+    let note = |_: &[u8], _: &[u8]| {
+        was_asked = true;
+        ControlFlow::Break(())
+    };
+    outbox.walk_rows([&from, &end], Reach::Disk, note).map_err(store_error)?;
+    if was_asked {
+        let key = keys::member(patient, stand_in);
+        changes.push(Change::Put(key, keys::dated(keys::NEVER, &[])));
+    }
+    Ok(())
 }
 
 fn read(rest: &[u8]) -> Option<Link> {

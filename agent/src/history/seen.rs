@@ -99,14 +99,16 @@ impl Ledger {
     /// The stand-in for a patient whom no record knows by this id.
     pub(super) fn as_asked(&self, named: &Named) -> Option<Pseudonym> {
         let id = named.patn_id.as_deref()?;
-        Some(links::pseudonym(&self.0.key, &self.0.org, "asked", id))
+        Some(links::stand_in(&self.0.key, &self.0.org, id))
     }
 
     /// Where it may stand what checks told of a patient, the place where it is written now last: before
     /// records knew the id it was written elsewhere, and so it was before two patients were found to
     /// be one.
     pub(super) fn places(&self, named: &Named, patients: &[Pseudonym]) -> Vec<Pseudonym> {
-        self.as_asked(named).into_iter().chain(patients.iter().rev().copied()).collect()
+        let as_asked = self.as_asked(named);
+        let others = patients.iter().rev().filter(|it| as_asked.as_ref() != Some(it));
+        as_asked.into_iter().chain(others.copied()).collect()
     }
 
     /// The row of an encounter, with everything that was told of it under other names of the patient.
@@ -119,10 +121,12 @@ impl Ledger {
         let patients = self.patients(named, Reach::Disk).map_err(store_error)?;
         let places = self.places(named, &patients);
         let Some(patient) = places.last().copied() else { return Ok(None) };
-        let row = rows.entry(keys::asked(&patient, encounter)).or_insert_with(|| Row::of(patient));
+        let row = rows
+            .entry(keys::asked(&self.0.key, &patient, encounter))
+            .or_insert_with(|| Row::of(patient));
         let mut told_before = Vec::new();
         for place in places {
-            let key = keys::asked(&place, encounter);
+            let key = keys::asked(&self.0.key, &place, encounter);
             if row.before.contains_key(&key) {
                 continue;
             }

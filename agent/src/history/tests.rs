@@ -1,5 +1,6 @@
 //! The past over a real store: what accepted records leave behind, and who can read it.
 
+mod rekeyed;
 mod remembered;
 
 use std::path::Path;
@@ -121,7 +122,7 @@ fn nothing_of_a_patient_can_be_read_from_the_files_and_forgotten_is_gone() {
     assert!(!rows.iter().any(|it| it.windows(6).any(|part| part == b"CANARY")), "{rows:?}");
     assert_eq!(house.ledger.forget(&past::named_by("CANARYPATIENT")).unwrap(), 2);
     assert_eq!(house.of("CANARYPATIENT"), "nobody");
-    assert!(!house.rows().iter().any(|it| it.starts_with(b"R") || it.starts_with(b"F")));
+    assert!(!house.rows().iter().any(|it| it.starts_with(b"R") || it.starts_with(b"G")));
     // The same encounter goes on.
     house.accept("MZ1", &[order("2", "YP2")]);
     assert_eq!(house.of("P1"), "YP2");
@@ -496,8 +497,34 @@ fn what_a_check_told_is_known_to_the_next_one() {
     house.ask("P1", "MZ3");
     assert_eq!(house.told("P1"), "orders YP9 diagnoses E11 E11 E11 allergies 磺胺");
     let removed = house.ledger.forget(&past::named_by("P1")).unwrap();
-    assert_eq!((removed, house.rows_of_checks()), (5, 0), "what was asked of one visit is one row");
+    // What was asked of one visit is one row, and one says that the patient was asked about before.
+    assert_eq!((removed, house.rows_of_checks()), (6, 0));
     assert_eq!(house.told("P1"), "nobody");
+}
+
+/// Asked by both ids before any record knew them; one record links both. Whoever forgets by one of them
+/// forgets what was asked by the other, and whoever reads by one of them reads both.
+#[test]
+fn what_was_asked_by_another_id_is_read_and_forgotten_too() {
+    for (by, other) in [("P1", "N1"), ("N1", "P1")] {
+        let folder = tempfile::tempdir().unwrap();
+        let house = House::open(folder.path());
+        house.ask_of(other, "MZ1", "E11");
+        house.ask_of(by, "MZ2", "I10");
+        house.ask_of("P9", "MZ3", "J18");
+        let both = json!({ "mdtrt_sn": "C", "patn_id": "P1", "psn_no": "N1" });
+        house.accept("C", &[("outpatient_registration", "C", both)]);
+        for told in [by, other].map(|it| house.told(it)) {
+            assert!(told.contains("E11") && told.contains("I10"), "{told}");
+        }
+        house.ledger.forget(&past::named_by(by)).unwrap();
+        for told in [by, other].map(|it| house.told(it)) {
+            assert!(!told.contains("E11") && !told.contains("I10"), "{told}");
+        }
+        assert_eq!(house.rows_of_checks(), 1, "another patient's stays");
+        assert!(house.told("P9").contains("J18"));
+        assert!(!house.rows().iter().any(|it| it.starts_with(b"M")));
+    }
 }
 
 #[test]
@@ -605,6 +632,6 @@ impl House {
     }
 
     fn rows_of_checks(&self) -> usize {
-        self.rows().iter().filter(|it| it.starts_with(b"Q")).count()
+        self.rows().iter().filter(|it| it.starts_with(b"T")).count()
     }
 }

@@ -26,6 +26,33 @@ impl Outbox {
         self.change(Family::Shelf, changes, Durability::Synced)
     }
 
+    /// Gives other keys to what is kept under a prefix, so that a store of an earlier release has the form of
+    /// today: a bounded number in one change, and those that are left after a crash at the next start.
+    /// Gives how many.
+    pub fn rekey_shelf(
+        &self,
+        prefix: &[u8],
+        rekeyed: impl Fn(&[u8]) -> Option<Vec<u8>>,
+    ) -> Result<u64, StoreError> {
+        let (mut from, end) = (prefix.to_vec(), [prefix, &[0xff; 40]].concat());
+        let mut count = 0;
+        loop {
+            let mut changes = Vec::new();
+            self.walk_shelf(&from, &end, |key, bytes| {
+                let Some(anew) = rekeyed(key) else { return ControlFlow::Continue(()) };
+                changes.push(Change::Put(anew, bytes.to_vec()));
+                changes.push(Change::Remove(key.to_vec()));
+                let is_enough = changes.len() >= 2 * REKEYED_AT_ONCE;
+                if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+            let Some(Change::Remove(last)) = changes.last() else { return Ok(count) };
+            from = [last, &[0][..]].concat();
+            self.shared.room.admit_upkeep()?;
+            self.change(Family::Shelf, &changes, Durability::Synced)?;
+            count += changes.len() as u64 / 2;
+        }
+    }
+
     /// What is kept under a key. Damaged bytes count as absent, and are named in the log.
     pub fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let store = self.shared.store()?;
@@ -92,6 +119,9 @@ impl Outbox {
         StandsStill(end, Some(holder))
     }
 }
+
+/// One change stays small enough not to hold up the queue's own.
+const REKEYED_AT_ONCE: usize = 1_000;
 
 fn open<'a>(
     store: &Store,

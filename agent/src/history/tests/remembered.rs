@@ -65,7 +65,7 @@ fn the_memory_is_bounded() {
 /// Who reads while somebody is forgotten comes too late to keep what it read.
 #[test]
 fn a_past_of_before_a_change_is_not_kept_after_it() {
-    for (key, is_kept) in [(b"R", false), (b"L", false), (b"Q", false), (b"E", true)] {
+    for (key, is_kept) in [(b"R", false), (b"L", false), (b"T", false), (b"E", true)] {
         let memory = Remembered::default();
         let (past, history) = past_in(&memory, rules::facts::History::default(), vec![]);
         let key = [&key[..], &[7; 16]].concat();

@@ -1,0 +1,84 @@
+//! A past of an earlier release: rows whose keys anybody could have made who knows items and encounters.
+
+use sha2::{Digest as _, Sha256};
+
+use super::*;
+use crate::history::cipher::Cipher;
+use crate::history::keys::{self, Pseudonym};
+use crate::outbox::Change;
+
+#[test]
+fn a_past_of_an_earlier_release_gets_the_keys_of_today() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    house.ask("P1", "MZ1");
+    house.accept("MZ1", &[order("1", "YP9")]);
+    house.ask("P1", "MZ2");
+    let visit = json!({ "mdtrt_sn": "MZ1", "patn_id": "P1" });
+    house.accept("MZ1", &[("outpatient_registration", "MZ1", visit)]);
+    let (told, firsts) = (house.told("P1"), house.firsts("P1"));
+    assert!(told.contains("E11") && firsts == "YP9", "{told} / {firsts}");
+
+    let patients = house.ledger.patients(&past::named_by("P1"), Reach::Disk).unwrap();
+    let put_back: Vec<Change> = patients
+        .iter()
+        .flat_map(|patient| {
+            let asked =
+                ["MZ1", "MZ2"].map(|it| (b'Q', keys::asked(&house.ledger.0.key, patient, it), it));
+            let first = (b'F', keys::first(&house.ledger.0.key, patient, "YP9"), "YP9");
+            let rows = asked.into_iter().chain([first]);
+            rows.flat_map(|(letter, key, text)| house.as_before(patient, (letter, text), &key))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(put_back.len(), 6, "two visits and an item");
+    house.outbox.write_rows(&put_back).unwrap();
+    assert_eq!((house.rows_of(b"T"), house.rows_of(b"G")), (0, 0));
+
+    let house = house.open_again(folder.path());
+    assert_eq!((house.told("P1"), house.firsts("P1")), (told, firsts));
+    let rows = [b"T", b"G", b"Q", b"F"].map(|letter| house.rows_of(letter));
+    assert_eq!(rows, [2, 1, 0, 0]);
+    let house = house.open_again(folder.path());
+    assert_eq!((house.rows_of(b"T"), house.rows_of(b"G")), (2, 1));
+    house.ledger.forget(&past::named_by("P1")).unwrap();
+    assert_eq!((house.rows_of(b"T"), house.rows_of(b"G")), (0, 0));
+}
+
+/// Who has the files and a list of all items cannot say which of them a patient has used.
+#[test]
+fn a_key_is_not_made_without_the_key_of_the_installation() {
+    let (ours, patient) = (PatientKey::of_tests(), [7; 16]);
+    let public = public(&patient, "YP9");
+    for key in [keys::first(&ours, &patient, "YP9"), keys::asked(&ours, &patient, "YP9")] {
+        assert_eq!(key[1..17], patient);
+        assert_ne!(key[17..], public);
+    }
+}
+
+impl House {
+    /// What makes of a row of today one of an earlier release, if it is there.
+    fn as_before(
+        &self,
+        patient: &Pseudonym,
+        (letter, text): (u8, &str),
+        key: &[u8],
+    ) -> Vec<Change> {
+        let Some(value) = self.outbox.row(key, Reach::Disk).unwrap() else { return Vec::new() };
+        let (day, sealed) = keys::undated(&value).unwrap();
+        let mut sealed = sealed.to_vec();
+        let content =
+            Cipher::of(&self.ledger.0.key, patient).open(key, &mut sealed).unwrap().to_vec();
+        let old = [&[letter], &patient[..], &public(patient, text)].concat();
+        let put = self.ledger.sealed(patient, old, day, content).unwrap();
+        vec![put, Change::Remove(key.to_vec())]
+    }
+
+    fn rows_of(&self, letter: &[u8]) -> usize {
+        self.rows().iter().filter(|it| it.starts_with(letter)).count()
+    }
+}
+
+fn public(patient: &Pseudonym, text: &str) -> Vec<u8> {
+    Sha256::digest([&patient[..], text.as_bytes()].concat())[..8].to_vec()
+}
