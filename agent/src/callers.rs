@@ -1,194 +1,241 @@
-//! Who may listen and read: named in the configuration, known by a token, by an address, or by both.
+//! Who may call: named in the configuration, or by a token that a command has made; known by a token,
+//! by an address, by a certificate, or by several of these at once.
 //!
-//! The configuration holds the token's SHA-256, never the token: who reads the file cannot call. A caller
-//! with neither is refused when the configuration is read.
+//! ```text
+//! request --guard--> shown: what it says of itself
+//!                      `--> roster: who that is, and may it do this --no--> refused, in its own dialect
+//!                             `--> pace: not too often --> the door --> calls: written down
+//! ```
+//!
+//! Neither the configuration nor the store holds a token, only its SHA-256: who reads them cannot call.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `seat` | the connection a request came by |
+//! | `shown` | what a request shows of who sent it |
+//! | `network` | addresses that begin alike |
+//! | `roster` | everybody who is known at the moment |
+//! | `failures` | addresses that show wrong tokens, and when they are not listened to |
+//! | `pace` | how often each may call |
+//! | `refused` | why somebody was not let in, and in which words it is told |
+//! | `guard` | the doorkeeper before everything that a HIS calls |
+//! | `tokens`, `routes` | tokens made, changed and taken away by commands |
 
-use std::net::{IpAddr, SocketAddr};
+mod failures;
+pub(crate) mod guard;
+mod network;
+mod pace;
+mod refused;
+mod roster;
+mod routes;
+mod seat;
+mod shown;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;
+mod tokens;
+
 use std::str::FromStr;
+use std::sync::{Arc, Mutex};
 
-use http::{HeaderMap, header};
-use sha2::{Digest as _, Sha256};
-use tokio_util::sync::CancellationToken;
+use arc_swap::ArcSwap;
 
-use crate::intake::http::Pulse;
+use crate::clock;
+use crate::config::Config;
+use crate::outbox::Outbox;
+use failures::Failures;
+pub use network::Network;
+use pace::Paces;
+pub(crate) use refused::Refused;
+use roster::Roster;
+pub(crate) use routes::routes;
+pub(crate) use seat::Seat;
+pub(crate) use shown::Shown;
 
-/// `[[caller]]`
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// `[[caller]]`, or whom a token was made for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
     /// How logs and other tables name it.
     pub name: String,
-    /// SHA-256 of its token; without one its address must do.
+    /// SHA-256 of its token; without one its address or certificate must do.
     pub token: Option<[u8; 32]>,
     /// Where it may call from; anywhere when empty.
     pub addresses: Vec<Network>,
+    /// A name that its certificate must have.
+    pub certificate: Option<String>,
+    /// What it may do.
+    pub verbs: Vec<Verb>,
+    /// The channels it may do it at; all when empty.
+    pub channels: Vec<String>,
     /// Departments whose findings it may hear of; all when empty.
     pub departments: Vec<String>,
+    /// How often it may call; none: as often as it likes.
+    pub calls_per_minute: u32,
 }
 
-/// Addresses that begin alike: `10.1.0.0/16`, or one alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u8,
+/// What can be done at the doors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verb {
+    /// To hand in messages, and a day's totals.
+    Message,
+    /// To have prescriptions checked; the national interface as a whole.
+    Check,
+    /// To say what the doctor did.
+    Feedback,
+    /// To read records.
+    Query,
+    /// To hear events.
+    Events,
 }
 
-/// The connection that a request came by.
+/// Who may call without saying who it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unnamed {
+    /// Whoever calls from this machine.
+    #[default]
+    Near,
+    /// Everybody.
+    Anybody,
+    /// Nobody.
+    Nobody,
+}
+
+/// What the doors know of callers.
 #[derive(Debug)]
-pub(crate) struct Seat {
-    /// Nothing for the unix socket.
-    pub(crate) peer: Option<SocketAddr>,
-    /// Ends the connection at once, whatever it waits for.
-    pub(crate) cut: CancellationToken,
-    /// What it is at.
-    pub(crate) pulse: Pulse,
+pub struct Callers {
+    configured: Vec<Arc<Caller>>,
+    roster: ArcSwap<Roster>,
+    failures: Failures,
+    paces: Paces,
+    /// Tokens are changed one at a time.
+    changing: Mutex<()>,
 }
 
-impl Seat {
-    pub(crate) fn new(peer: Option<SocketAddr>) -> Seat {
-        Seat { peer, cut: CancellationToken::new(), pulse: Pulse::new() }
+impl Callers {
+    /// Those of the configuration, and those whose tokens are in the store.
+    pub(crate) fn new(config: &Config, outbox: &Outbox) -> Callers {
+        let configured: Vec<_> =
+            config.callers.iter().map(|it| Arc::new(with_named(it, config))).collect();
+        let tokens = tokens::all(outbox).unwrap_or_else(|error| {
+            tracing::error!(%error, "tokens cannot be read: nobody is let in by one of them");
+            Vec::new()
+        });
+        let roster = ArcSwap::from_pointee(Roster::new(&configured, &tokens));
+        Callers {
+            configured,
+            roster,
+            failures: Failures::new(config.access.failures_max, config.access.lock),
+            paces: Paces::default(),
+            changing: Mutex::default(),
+        }
     }
 
-    pub(crate) fn address(&self) -> Option<IpAddr> {
-        self.peer.map(|it| it.ip().to_canonical())
+    /// Who sent a request, if it may do what it asks for. A right token that may not is told so.
+    pub(crate) fn find(
+        &self,
+        seat: &Seat,
+        shown: &Shown<'_>,
+        may: impl Fn(&Caller) -> bool,
+    ) -> Result<Arc<Caller>, Refused> {
+        let roster = self.roster.load();
+        let Some(hash) = shown.hash() else { return roster.by_place(seat, may) };
+        let address = seat.address();
+        if let Some(left) = self.failures.locked(address, &hash) {
+            return Err(Refused::Locked(left));
+        }
+        let found = roster.by_token(
+            seat,
+            (&hash, shown.name()),
+            &crate::pipeline::stamp(clock::now()),
+            may,
+        );
+        match &found {
+            Err(Refused::Wrong) => self.failures.count(address),
+            Err(Refused::Expired | Refused::Revoked) => {}
+            _ => self.failures.let_in(address, &hash),
+        }
+        found
     }
 
-    /// Whether the caller sits at this machine.
-    pub(crate) fn is_near(&self) -> bool {
-        self.address().is_some_and(|it| it.is_loopback())
+    /// Whether anybody has a token, or could have one.
+    pub(crate) fn knows_tokens(&self) -> bool {
+        self.roster.load().knows_tokens()
+    }
+
+    /// Counts a call, unless it comes too soon.
+    pub(crate) fn pace(&self, caller: &Caller) -> Result<(), Refused> {
+        self.paces.take(&caller.name, caller.calls_per_minute).map_err(Refused::TooOften)
+    }
+
+    /// What somebody should look at now, by code.
+    pub(crate) fn alerts(&self) -> Vec<(&'static str, String)> {
+        let failed = self.failures.standing().map(|it| ("I225", it));
+        failed.into_iter().chain(self.roster.load().ending(clock::now())).collect()
     }
 }
 
-/// The first of the callers named here that this request can be.
-pub(crate) fn find<'a>(
-    callers: &'a [Caller],
-    named: &[String],
-    seat: &Seat,
-    token: Option<&str>,
-) -> Option<&'a Caller> {
-    let told = token.map(|it| <[u8; 32]>::from(Sha256::digest(it.as_bytes())));
-    let address = seat.address();
-    callers.iter().filter(|it| named.contains(&it.name)).find(|it| it.is(address, told))
-}
-
-/// The token of a request: `Authorization: Bearer TOKEN`. A browser's `EventSource` and `WebSocket` can
-/// set no header, so the address may have it instead; the agent writes no addresses to its log.
-pub(crate) fn token<'a>(headers: &'a HeaderMap, in_address: Option<&'a str>) -> Option<&'a str> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
-    let bearer = bearer.and_then(|it| {
-        let (scheme, token) = it.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-    });
-    bearer.or(in_address)
+/// Who is named where something may be read has the right to read it.
+fn with_named(caller: &Caller, config: &Config) -> Caller {
+    let mut caller = caller.clone();
+    let is_named = |named: &[String]| named.contains(&caller.name);
+    if is_named(&config.events.callers) {
+        caller.verbs.push(Verb::Events);
+    }
+    if config.queries.iter().any(|it| it.callers.contains(&caller.name)) {
+        caller.verbs.push(Verb::Query);
+    }
+    caller
 }
 
 impl Caller {
-    fn is(&self, address: Option<IpAddr>, token: Option<[u8; 32]>) -> bool {
-        let is_here = self.addresses.is_empty()
-            || address.is_some_and(|it| self.addresses.iter().any(|net| net.contains(it)));
-        // Hashes of hashes: how long the comparison takes tells nothing about a token.
-        let is_known = self.token.is_none_or(|ours| token == Some(ours));
-        is_here && is_known && (self.token.is_some() || !self.addresses.is_empty())
+    /// Whether it may do this, at this channel.
+    pub(crate) fn may(&self, verb: Verb, channel: Option<&str>) -> bool {
+        let here = |channel: &str| self.channels.iter().any(|it| it == channel);
+        self.verbs.contains(&verb) && (self.channels.is_empty() || channel.is_none_or(here))
     }
 
     /// Whether it may hear of this department.
     pub(crate) fn may_hear_of(&self, department: &str) -> bool {
         self.departments.is_empty() || self.departments.iter().any(|it| it == department)
     }
-}
 
-impl Network {
-    fn contains(&self, address: IpAddr) -> bool {
-        let (ours, theirs, width) = match (self.address, address) {
-            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
-                (u128::from(ours.to_bits()), u128::from(theirs.to_bits()), 32)
-            }
-            (IpAddr::V6(ours), IpAddr::V6(theirs)) => (ours.to_bits(), theirs.to_bits(), 128),
-            _ => return false,
-        };
-        let rest = u32::from(width - self.bits);
-        ours.checked_shr(rest).unwrap_or(0) == theirs.checked_shr(rest).unwrap_or(0)
+    /// Whether it may be who sits there, whatever it shows.
+    fn sits_at(&self, seat: &Seat) -> bool {
+        let is_here = |it: std::net::IpAddr| self.addresses.iter().any(|net| net.contains(it));
+        let shows = |name: &String| seat.names().iter().any(|it| it.eq_ignore_ascii_case(name));
+        (self.addresses.is_empty() || seat.address().is_some_and(is_here))
+            && self.certificate.as_ref().is_none_or(shows)
+    }
+
+    /// Whether where it calls from, or its certificate, is enough to know it.
+    fn needs_no_token(&self) -> bool {
+        self.token.is_none() && (!self.addresses.is_empty() || self.certificate.is_some())
     }
 }
 
-impl FromStr for Network {
+impl Verb {
+    /// All.
+    pub const ALL: [Verb; 5] =
+        [Verb::Message, Verb::Check, Verb::Feedback, Verb::Query, Verb::Events];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Verb::Message => "message",
+            Verb::Check => "check",
+            Verb::Feedback => "feedback",
+            Verb::Query => "query",
+            Verb::Events => "events",
+        }
+    }
+}
+
+impl FromStr for Verb {
     type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Network, &'static str> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(it, n)| (it, Some(n)));
-        let address: IpAddr = address.parse().map_err(|_| "no address")?;
-        let width = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(width), |it| it.parse().map_err(|_| "no number behind `/`"))?;
-        if bits > width {
-            Err("more bits than an address has")
-        } else {
-            Ok(Network { address, bits })
-        }
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses() {
-        within("10.1.0.0/16", "10.1.255.9", true);
-        within("10.1.0.0/16", "10.2.0.1", false);
-        within("10.1.2.3", "10.1.2.3", true);
-        within("10.1.2.3", "10.1.2.4", false);
-        within("0.0.0.0/0", "192.168.0.1", true);
-        within("::1", "::1", true);
-        within("fd00::/8", "fd12::1", true);
-        within("::/0", "10.0.0.1", false);
-        for wrong in ["", "10.1", "10.0.0.0/33", "10.0.0.0/x", "host"] {
-            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn who_it_is() {
-        let token = |it: &str| Some(<[u8; 32]>::from(Sha256::digest(it.as_bytes())));
-        let wards = ["10.1.0.0/16".parse().unwrap()].to_vec();
-        let both = caller("both", token("secret"), wards.clone());
-        let [by_token, by_address] =
-            [caller("token", token("other"), Vec::new()), caller("address", None, wards)];
-        let nobody = caller("nobody", None, Vec::new());
-        let all = [nobody, both, by_token, by_address];
-        check(&all, "10.1.0.1:9", Some("secret"), "both");
-        check(&all, "10.2.0.1:9", Some("secret"), "refused");
-        check(&all, "10.2.0.1:9", Some("other"), "token");
-        check(&all, "[::ffff:10.1.0.1]:9", None, "address");
-        check(&all, "10.2.0.1:9", None, "refused");
-        check(&all, "10.2.0.1:9", Some("wrong"), "refused");
-    }
-
-    #[test]
-    fn a_token_comes_in_the_header_or_the_address() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(token(&headers, Some("a")), Some("a"));
-        headers.insert(header::AUTHORIZATION, "bearer b".parse().unwrap());
-        assert_eq!(token(&headers, Some("a")), Some("b"));
-        headers.insert(header::AUTHORIZATION, "Basic b".parse().unwrap());
-        assert_eq!(token(&headers, None), None);
-    }
-
-    fn caller(name: &str, token: Option<[u8; 32]>, addresses: Vec<Network>) -> Caller {
-        Caller { name: name.to_owned(), token, addresses, departments: Vec::new() }
-    }
-
-    #[track_caller]
-    fn within(network: &str, address: &str, expected: bool) {
-        let network: Network = network.parse().unwrap();
-        assert_eq!(network.contains(address.parse().unwrap()), expected);
-    }
-
-    #[track_caller]
-    fn check(callers: &[Caller], peer: &str, token: Option<&str>, expected: &str) {
-        let named: Vec<String> = callers.iter().map(|it| it.name.clone()).collect();
-        let seat = Seat::new(Some(peer.parse().unwrap()));
-        let found = find(callers, &named, &seat, token).map_or("refused", |it| it.name.as_str());
-        assert_eq!(found, expected);
-        assert!(find(callers, &[], &seat, token).is_none(), "nobody is named");
+    fn from_str(text: &str) -> Result<Verb, &'static str> {
+        let known = Verb::ALL.into_iter().find(|it| it.word() == text);
+        known.ok_or("verbs are message, check, feedback, query and events")
     }
 }

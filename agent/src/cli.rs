@@ -13,6 +13,7 @@ macro_rules! say {
 }
 
 mod audit;
+mod calls;
 mod channel;
 mod check;
 mod checks;
@@ -34,6 +35,7 @@ mod sets;
 mod shadow;
 mod subscriptions;
 mod test;
+mod token;
 mod translate;
 mod validate;
 mod view_worker;
@@ -118,6 +120,10 @@ enum Command {
     Quality(quality::Arguments),
     /// 谁从 /v1/records 读过记录 | who has read records
     Queries(queries::Arguments),
+    /// 谁调用过：时间、调用者、地址、做什么、通道、结果 | every call at the doors
+    Calls(calls::Arguments),
+    /// 令牌：生成、列出、停用、更换 | tokens of callers: made, listed, taken away, exchanged
+    Token(token::Arguments),
     /// 推送给别的系统：现状、再送、跳过 | records pushed to other systems: how it stands, once more, skip
     Subscriptions(subscriptions::Arguments),
     /// 平台侧参考接收端：校验、去重、查缺号 | the platform's reference receiver
@@ -161,6 +167,8 @@ pub fn main() -> ExitCode {
         Command::Config(it) => config::run(&it),
         Command::Demo(it) => demo::run(&it),
         Command::Validate(it) => validate::run(&it),
+        Command::Calls(it) => calls::run(&it),
+        Command::Token(it) => token::run(&it),
         Command::Translate(it) => translate::run(&it),
         Command::Check(it) => check::run(&it),
         Command::Checks(it) => checks::run(&it),

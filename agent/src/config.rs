@@ -5,7 +5,9 @@
 //! What each key means, and its default, stands in one table ([`keys`]) from which the shipped
 //! `config/agent.toml` is written; a test keeps the two equal.
 
+mod access;
 mod callers;
+mod calls;
 mod channels;
 mod folder;
 mod forward;
@@ -35,14 +37,16 @@ use std::time::Duration;
 use adapters::{Keys, Limits, Prepare, StreamPath, WireFormat};
 use schemas::Problem;
 
-use crate::callers::Caller;
+use crate::callers::{Caller, Network};
 use crate::forward::AmqpOptions;
 use crate::master_key::KeySource;
 use crate::outbox::Mark;
 use crate::relay::Target;
 use crate::telemetry::FileBounds;
 
+pub use access::AccessConfig;
 pub use callers::EventsConfig;
+pub use calls::CallsConfig;
 pub use folder::{Answers, FolderConfig, Order, Ready};
 pub use mllp::MllpConfig;
 pub use query::QueryConfig;
@@ -79,6 +83,10 @@ pub struct Config {
     pub history: HistoryConfig,
     /// The insurer's own review.
     pub relay: RelayConfig,
+    /// Who may call without saying who it is.
+    pub access: AccessConfig,
+    /// The book of all calls.
+    pub calls: CallsConfig,
     /// Who may listen and read.
     pub callers: Vec<Caller>,
     /// What is pushed to other systems.
@@ -181,6 +189,8 @@ pub struct ChannelConfig {
     pub mappings: Vec<String>,
     /// The answer file of all its messages; without one, that of each mapping's folder.
     pub answer: Option<String>,
+    /// Where it may be used from; anywhere when empty.
+    pub addresses: Vec<Network>,
     /// How long a check of this channel may take; `[check]` says it for the others.
     pub check_deadline: Option<Duration>,
     /// Its door for HL7 over MLLP, if it has one.

@@ -23,8 +23,8 @@ use serde_json::{Value, json};
 pub(crate) use self::door::{BODY_BYTES_MAX, ControlDoor};
 use crate::intake::{self, Road};
 use crate::{
-    audit, checks, clock, history, journey, keys, parked, plans, quality, query, reconcile, sets,
-    shadow, subscribe, versions,
+    audit, callers, calls, checks, clock, history, journey, keys, parked, plans, quality, query,
+    reconcile, sets, shadow, subscribe, versions,
 };
 
 /// Everything that can be asked, by address.
@@ -38,6 +38,8 @@ pub fn routes(road: &Arc<Road>) -> Router {
         .route("/admin/v1/shadow/stop", post(shadow::routes::stop))
         .route("/admin/v1/shadow/promote", post(shadow::routes::promote_now))
         .merge(audit::routes::routes())
+        .merge(callers::routes())
+        .merge(calls::routes())
         .merge(checks::routes::routes())
         .merge(history::routes::routes())
         .merge(journey::routes::routes())

@@ -11,13 +11,13 @@ mod checks;
 mod feedback;
 pub mod folder;
 pub mod http;
-mod insurance;
+pub(crate) mod insurance;
 mod manual;
 mod messages;
 pub(crate) mod metrics;
 pub mod mllp;
 mod operators;
-mod soap;
+pub(crate) mod soap;
 mod stream;
 pub(crate) mod told;
 mod totals;
@@ -31,6 +31,8 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
 use crate::audit::Audit;
+use crate::callers::Callers;
+use crate::calls::Calls;
 use crate::checks::Checks;
 use crate::config::Config;
 use crate::envelope::Draft;
@@ -72,6 +74,10 @@ pub struct Road {
     pub versions: Versions,
     /// A candidate set that judges beside them.
     pub shadow: Shadow,
+    /// Who may call.
+    pub callers: Callers,
+    /// Who has called.
+    pub calls: Calls,
     /// The queue on disk.
     pub outbox: Outbox,
     /// What waits for codes to be mapped, and when it is judged again.
@@ -135,6 +141,8 @@ impl Road {
         let subscriptions = Subscriptions::new(&config);
         let events = Events::new(&config.events);
         let shadow = Shadow::default();
+        let callers = Callers::new(&config, &outbox);
+        let calls = Calls::new(&config.calls);
         let relay = Relay::new(&config.relay, &config.listen.limits);
         Road {
             config,
@@ -142,6 +150,8 @@ impl Road {
             reloads,
             versions,
             shadow,
+            callers,
+            calls,
             outbox,
             parking,
             forward,

@@ -16,7 +16,8 @@
 //! | [`control`] | the unix socket by which commands reach the running daemon |
 //! | [`config`] | `agent.toml`, proved; every fault told at once |
 //! | `backtest` | what other rules would have said in the checks that were made |
-//! | [`callers`] | who may listen and read |
+//! | [`callers`] | who may call: tokens, addresses, certificates |
+//! | [`calls`] | every call, written down |
 //! | [`checks`] | what became of every check: log, findings' states, the way to the platform |
 //! | [`events`] | findings and alerts, told to ward screens as they happen |
 //! | [`journey`] | what became of each message: listed, shown, sent on, replayed |
@@ -57,6 +58,7 @@ mod aead;
 pub mod audit;
 mod backtest;
 pub mod callers;
+pub mod calls;
 pub mod checks;
 pub mod cli;
 pub mod clock;

@@ -31,7 +31,7 @@ use crate::service::trouble::CannotListen;
 use crate::sets::{Sets, watch};
 use crate::shadow;
 use crate::{
-    checks, events, history, journey, parked, plans, quality, reconcile, relay, subscribe,
+    calls, checks, events, history, journey, parked, plans, quality, reconcile, relay, subscribe,
     telemetry,
 };
 
@@ -100,6 +100,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(reconcile::keep_daily(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(reconcile::fetch_totals(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(journey::carry_out(Arc::clone(&road), doors_stop.clone())),
+        tokio::spawn(calls::keep(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(keep_sealed(road.outbox.clone(), forward_stop.clone())),
         tokio::spawn(learn_lanes(road.outbox.clone(), forward_stop.clone())),
         tokio::spawn(relay::owed::follow(Arc::clone(&road), forward_stop.clone())),

@@ -21,11 +21,12 @@ fn who_may_reads_page_by_page_and_every_call_is_in_the_book_over_a_kill() {
         let wanted = receipt.records.into_iter().filter(|it| it.entity == WANTED);
         promised.extend(wanted.map(|it| it.record_id));
     }
-    for token in [None, Some("wrong"), Some("other-secret")] {
+    let refused = [(None, 401, "I221"), (Some("wrong"), 401, "I222"), (Some("other-secret"), 403, "I224")];
+    for (token, status, told) in refused {
         let answer = read(&agent, token, "entity=outpatient_registration&from=20200101");
-        assert_eq!((answer.status, code(&answer)), (401, "I161".into()), "{}", answer.text());
+        assert_eq!((answer.status, code(&answer)), (status, told.into()), "{}", answer.text());
     }
-    let answer = read(&agent, Some("secret"), "entity=settlement&from=20200101");
+    let answer = read(&agent, Some("a-token-of-tests"), "entity=settlement&from=20200101");
     assert_eq!((answer.status, code(&answer)), (404, "I171".into()), "{}", answer.text());
 
     let first = pages(&agent);
@@ -70,7 +71,7 @@ fn pages(agent: &Agent) -> BTreeSet<String> {
     let (mut seen, mut after) = (BTreeSet::new(), String::new());
     loop {
         let asked = format!("query=visits&from=20200101&limit=2{after}");
-        let answer = read(agent, Some("secret"), &asked);
+        let answer = read(agent, Some("a-token-of-tests"), &asked);
         assert_eq!(answer.status, 200, "{}", answer.text());
         let data = &answer.json()["data"];
         for row in data["records"].as_array().expect("rows") {
@@ -108,11 +109,11 @@ fn book(agent: &Agent, filter: &[&str]) -> Vec<Value> {
 }
 
 const WANTED: &str = "outpatient_registration";
-/// The tokens are `secret` and `other-secret`.
+/// The tokens are `a-token-of-tests` and `other-secret`.
 const TABLES: &str = "\
 [[caller]]
 name = \"emr\"
-token_sha256 = \"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\"
+token_sha256 = \"2790ea26a8a8fadabc24a2a419724b02daed32320676df533e803f8a0f55a869\"
 [[caller]]
 name = \"other\"
 token_sha256 = \"9c0ee26e4a1fbb028187486a7ea91f81f8ab81fcf467cba75107dbd3a64244d7\"

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
 use super::section::{Complaints, Section};
-use crate::callers::Caller;
+use crate::callers::{Caller, Verb};
 
 /// `[events]`
 #[derive(Clone, Debug)]
@@ -32,13 +34,19 @@ pub(super) fn callers(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Ve
             name: section.required("name", to),
             token: token(&mut section, to),
             addresses: addresses(&mut section, to),
+            certificate: section.text("certificate", to),
+            verbs: verbs(&mut section, to),
+            channels: section.texts("channels", to),
             departments: section.texts("departments", to),
+            calls_per_minute: u32::try_from(section.number(
+                "calls_per_minute",
+                0,
+                0..=1_000_000,
+                to,
+            ))
+            .unwrap_or(0),
         };
         let place = section.offset_of("name");
-        if caller.token.is_none() && !section.gives("token_sha256") && caller.addresses.is_empty() {
-            let message = "[caller] needs `token_sha256`, `addresses` or both".to_owned();
-            to.error("A005", place, message);
-        }
         if callers.iter().any(|it| it.name == caller.name) {
             to.error("A008", place, format!("there is another caller `{}`", caller.name));
         }
@@ -54,6 +62,11 @@ fn token(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Option<[u8; 
     let byte = |pair: &[u8; 2]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
     let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
     let token = bytes.filter(|_| rest.is_empty()).and_then(|it| it.try_into().ok());
+    if token.is_some_and(is_of_a_manual) {
+        let message = "`token_sha256` is that of an example that everybody can read: let his-agent make a \
+                       token, his-agent token create NAME --verbs VERBS, and leave the key out";
+        to.error("A004", section.offset_of("token_sha256"), message.to_owned());
+    }
     if token.is_none() {
         let message = "`token_sha256` must be 64 hexadecimal digits: printf %s TOKEN | sha256sum";
         to.error("A004", section.offset_of("token_sha256"), message.to_owned());
@@ -61,7 +74,34 @@ fn token(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Option<[u8; 
     token
 }
 
-fn addresses(
+/// Whether it is the hash of what manuals write where a token should stand.
+fn is_of_a_manual(hash: [u8; 32]) -> bool {
+    IN_MANUALS.iter().any(|it| <[u8; 32]>::from(Sha256::digest(it.as_bytes())) == hash)
+}
+
+const IN_MANUALS: [&str; 9] =
+    ["", "\n", "secret", "secret\n", "token", "TOKEN", "令牌", "password", "123456"];
+
+/// What a caller of the HIS may do; what it may read is said where that is configured.
+fn verbs(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<Verb> {
+    let mut verbs = Vec::new();
+    for text in section.texts("verbs", to) {
+        match text.parse() {
+            Ok(verb @ (Verb::Message | Verb::Check | Verb::Feedback)) => verbs.push(verb),
+            _ => {
+                let message = format!(
+                    "`verbs` has `{text}`; it knows message, check and feedback (events and records: \
+                     [events] callers and [[query]] callers)"
+                );
+                to.error("A004", section.offset_of("verbs"), message);
+            }
+        }
+    }
+    verbs
+}
+
+/// Addresses that begin alike: `10.1.0.0/16`, or one alone.
+pub(super) fn addresses(
     section: &mut Section<'_, '_>,
     to: &mut Complaints<'_>,
 ) -> Vec<crate::callers::Network> {
@@ -129,14 +169,23 @@ const SHOWABLE: [&str; 9] =
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest as _, Sha256};
+
     use crate::config::proving::told_of as check;
 
     #[test]
     fn callers_are_known_by_something() {
         check("[[caller]]\nname = \"a\"\naddresses = [\"10.0.0.0/8\"]", "");
+        // It is known by the tokens that are made for it.
+        check("[[caller]]\nname = \"a\"", "");
         check(
-            "[[caller]]\nname = \"a\"",
-            "error[A005]: [caller] needs `token_sha256`, `addresses` or both",
+            "[[caller]]\nname = \"a\"\nverbs = [\"message\", \"check\"]\nchannels = [\"rx\"]",
+            "",
+        );
+        check("[[caller]]\nname = \"a\"\nverbs = [\"query\"]", "error[A004]: `verbs` has `query`");
+        check(
+            "[[caller]]\nname = \"a\"\ncertificate = \"his.example\"\ncalls_per_minute = 600",
+            "",
         );
         check(
             "[[caller]]\nname = \"a\"\ntoken_sha256 = \"secret\"",
@@ -148,6 +197,17 @@ mod tests {
         );
         let one = "[[caller]]\nname = \"a\"\naddresses = [\"::1\"]\n";
         check(&format!("{one}{one}"), "error[A008]: there is another caller `a`");
+    }
+
+    #[test]
+    fn what_stands_in_a_manual_is_no_token() {
+        for text in ["", "secret", "令牌"] {
+            let hash: String = Sha256::digest(text).iter().map(|it| format!("{it:02x}")).collect();
+            check(
+                &format!("[[caller]]\nname = \"a\"\ntoken_sha256 = \"{hash}\""),
+                "error[A004]: `token_sha256` is that of an example",
+            );
+        }
     }
 
     #[test]

@@ -69,6 +69,8 @@ macro_rules! keys {
     };
 }
 
+mod access;
+mod calls;
 mod channel;
 mod check;
 mod example;
@@ -92,6 +94,8 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
     [
         hospital::KEYS,
         listen::KEYS,
+        access::KEYS,
+        calls::KEYS,
         sets::KEYS,
         store::KEYS,
         versions::KEYS,

@@ -8,7 +8,9 @@ use adapters::{Keys, Limits, Prepare, StreamPath, WireFormat};
 use schemas::Problem;
 use toml::de::DeTable;
 
-use super::callers::{callers, events};
+use super::access::access;
+use super::callers::{addresses, callers, events};
+use super::calls::calls;
 use super::folder;
 use super::forward::forward;
 use super::log::log;
@@ -46,6 +48,8 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
     let config = Config {
         hospital: hospital(&mut root, &mut to),
         listen: listen(&mut root, &mut to),
+        access: access(&mut root, &mut to),
+        calls: calls(&mut root, &outbox, &mut to),
         sets: sets(&mut root, &outbox, &mut to),
         channels: channels(&mut root, &mut to),
         control: control(&mut root, &outbox, &mut to),
@@ -217,6 +221,7 @@ fn channels(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<ChannelC
             keys,
             mappings: section.texts("mappings", to),
             answer: section.text("answer", to),
+            addresses: addresses(&mut section, to),
             check_deadline: check_deadline(&mut section, to),
             mllp: mllp::mllp(&mut section, to),
             folder: folder::folder(&mut section, to),

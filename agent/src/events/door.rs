@@ -20,7 +20,8 @@ use serde::Deserialize;
 use super::event::Kind;
 use super::frames;
 use super::listener::{Listener, Wanted};
-use crate::callers::{self, Caller, Seat};
+use crate::callers::{Caller, Refused, Seat, Shown, Verb};
+use crate::calls;
 use crate::clock;
 use crate::intake::Road;
 use crate::intake::answer::{Answer, Dialect, Fault};
@@ -47,16 +48,19 @@ pub(crate) async fn listen(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let Ok(Query(asked)) = asked else { return refuse(&unreadable(QUERY)) };
-    let who = who(&road, &seat, &headers, &asked);
-    let (caller, wanted) = match who.and_then(|it| Ok((it, wanted(it, &asked)?))) {
-        Ok(known) => known,
+    let may = || {
+        let caller = who(&road, &seat, &headers, &asked)?;
+        Ok((wanted(caller.as_deref(), &asked)?, caller))
+    };
+    let (wanted, caller) = match may() {
+        Ok(may) => may,
         Err(fault) => return refuse(&fault),
     };
     let Some(feed) = road.checks.log().map(|it| Arc::clone(it.feed())) else {
         return refuse(&Fault::busy());
     };
-    let caller = caller.map_or("", |it| it.name.as_str());
-    let Some(room) = road.events.room.admit(caller) else {
+    let name = caller.as_ref().map_or("", |it| it.name.as_str());
+    let Some(room) = road.events.room.admit(name) else {
         return refuse(&too_many(road.config.events.listeners_max));
     };
     let last = headers.get("last-event-id").and_then(|it| it.to_str().ok());
@@ -65,7 +69,7 @@ pub(crate) async fn listen(
     let wants_socket = headers
         .get(header::UPGRADE)
         .is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    let response = match upgrade {
+    let mut response = match upgrade {
         Ok(upgrade) => {
             let listener = listener();
             let upgrade = upgrade.max_message_size(HEARD_BYTES_MAX);
@@ -74,21 +78,23 @@ pub(crate) async fn listen(
         Err(_) if wants_socket => return refuse(&unreadable(SOCKET)),
         Err(_) => frames::event_stream(listener(), &seat),
     };
+    calls::mark(&mut response, |it| it.caller = caller);
     allow_origin(response, &headers, &road)
 }
 
 /// The caller, or nothing for this machine where nobody is named.
-fn who<'a>(
-    road: &'a Road,
+fn who(
+    road: &Road,
     seat: &Seat,
     headers: &HeaderMap,
     asked: &Asked,
-) -> Result<Option<&'a Caller>, Fault> {
+) -> Result<Option<Arc<Caller>>, Fault> {
     let config = &road.config.events;
     if !is_own_page(headers, &config.origins) {
         return Err(forbidden("这个网页的来源没有列入 [events] origins"));
     }
-    if config.callers.is_empty() {
+    let shown = Shown::of(headers, asked.token.as_deref());
+    if config.callers.is_empty() && (shown.is_nothing() || !road.callers.knows_tokens()) {
         if !is_own_name(headers, &config.origins) {
             return Err(forbidden("没有配置调用者，请求的 Host 要是 localhost 或 127.0.0.1"));
         }
@@ -99,9 +105,9 @@ fn who<'a>(
             Err(forbidden("没有配置调用者，只有本机可以收事件"))
         };
     }
-    let token = callers::token(headers, asked.token.as_deref());
-    let found = callers::find(&road.config.callers, &config.callers, seat, token);
-    found.map(Some).ok_or_else(unknown_caller)
+    let found = road.callers.find(seat, &shown, |it| it.verbs.contains(&Verb::Events));
+    let found = found.and_then(|it| road.callers.pace(&it).map(|()| it));
+    found.map(Some).map_err(Refused::fault)
 }
 
 fn wanted(caller: Option<&Caller>, asked: &Asked) -> Result<Wanted, Fault> {
@@ -179,12 +185,6 @@ fn unreadable(what: &str) -> Fault {
 /// Nobody who may.
 pub(crate) fn forbidden(why: &str) -> Fault {
     Fault::new(StatusCode::FORBIDDEN, 8, "I161", why.to_owned())
-}
-
-/// Neither token nor address is that of a caller who may.
-pub(crate) fn unknown_caller() -> Fault {
-    let message = "令牌或来源地址不对：核对 Authorization: Bearer 令牌，以及 [[caller]]".to_owned();
-    Fault::new(StatusCode::UNAUTHORIZED, 11, "I161", message)
 }
 
 fn too_many(listeners_max: usize) -> Fault {

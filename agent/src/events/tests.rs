@@ -158,21 +158,28 @@ async fn who_may_listen() {
     near.check("/v1/events", &["Origin: http://evil"], "403 I161").await;
     near.check("/v1/events?kinds=bird", &[], "400 I164").await;
 
-    let token = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"; // secret
+    let token = "2790ea26a8a8fadabc24a2a419724b02daed32320676df533e803f8a0f55a869"; // a-token-of-tests
     let named = House::new(&format!(
         "[[caller]]\nname = \"wards\"\ntoken_sha256 = \"{token}\"\ndepartments = [\"0301\"]\n\
          [events]\ncallers = [\"wards\"]\nlisteners_max = 1\norigins = [\"http://his\"]\n"
     ));
-    named.check("/v1/events", &[], "401 I161").await;
-    named.check("/v1/events?token=wrong", &[], "401 I161").await;
-    named.check("/v1/events?department=0302", &["Authorization: Bearer secret"], "403 I161").await;
-    named.check("/v1/events?kinds=alert&token=secret", &[], "403 I161").await;
-    let mut listens = named.asks("/v1/events?token=secret", &["Origin: http://his"]).await;
+    named.check("/v1/events", &[], "401 I221").await;
+    named.check("/v1/events?token=wrong", &[], "401 I222").await;
+    named
+        .check(
+            "/v1/events?department=0302",
+            &["Authorization: Bearer a-token-of-tests"],
+            "403 I161",
+        )
+        .await;
+    named.check("/v1/events?kinds=alert&token=a-token-of-tests", &[], "403 I161").await;
+    let mut listens =
+        named.asks("/v1/events?token=a-token-of-tests", &["Origin: http://his"]).await;
     let head = listens.read_until(": 在").await;
     assert!(head.contains("access-control-allow-origin: http://his"), "{head}");
     named.finds(&[("0302", "other"), ("0301", "mine")]);
     assert!(!listens.read_until("mine").await.contains("other"));
-    named.check("/v1/events?token=secret", &[], "503 I162").await;
+    named.check("/v1/events?token=a-token-of-tests", &[], "503 I162").await;
 }
 
 /// A road whose feed can be listened to.

@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 
 use super::acknowledge::Hl7Sender;
 use super::{NO_ROOM_RETRY_AFTER, RETRY_AFTER};
+use crate::calls;
 use crate::envelope::{Receipt, RecordReceipt};
 use crate::outbox::StoreError;
 
@@ -47,6 +48,24 @@ impl Dialect {
             (_, Some(call)) => Dialect::Soap(call.clone()),
             (WireFormat::Xml | WireFormat::Soap, None) => Dialect::Xml,
             (_, None) => Dialect::Json,
+        }
+    }
+
+    /// The dialect of whoever is answered by the head of its request alone.
+    pub(crate) fn before_body(is_soap: bool, content_type: Option<&str>) -> Dialect {
+        let told = content_type.unwrap_or_default().trim().to_ascii_lowercase();
+        if told.starts_with("application/soap+xml") {
+            Dialect::SoapFault(SoapVersion::V12, FaultKind::Client)
+        } else if told.starts_with("application/json") {
+            Dialect::Json
+        } else if is_soap && told.starts_with("application/x-www-form-urlencoded") {
+            Dialect::Text
+        } else if is_soap {
+            Dialect::SoapFault(SoapVersion::V11, FaultKind::Client)
+        } else if told.contains("xml") {
+            Dialect::Xml
+        } else {
+            Dialect::Json
         }
     }
 
@@ -169,6 +188,12 @@ impl Fault {
         Fault::new(StatusCode::METHOD_NOT_ALLOWED, 15, "I106", message)
     }
 
+    /// The same, for whoever may come again then.
+    #[must_use]
+    pub(crate) fn in_a_while(self, wait: Duration) -> Fault {
+        Fault { retry_after: Duration::from_secs(wait.as_secs().saturating_add(1)), ..self }
+    }
+
     /// No room at the moment.
     pub fn busy() -> Fault {
         let message = "前置机正忙，请稍后原样重送；重送不会重复入库".to_owned();
@@ -205,7 +230,8 @@ impl Answer {
     /// A failure.
     pub fn fault(fault: &Fault) -> Answer {
         let detail = fault.detail();
-        let busy = fault.status == StatusCode::SERVICE_UNAVAILABLE;
+        let busy = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+        let busy = busy.contains(&fault.status);
         Answer {
             status: fault.status,
             body: envelope(fault.annex_code, &fault.message, "detail", detail),
@@ -358,6 +384,7 @@ impl Answer {
     /// Says it in the caller's words.
     pub fn say(self, dialect: &Dialect) -> Response {
         let (retry_after, said) = (self.retry_after, self.said());
+        let id = self.request_id().to_owned();
         let mut response = match dialect {
             Dialect::Json => {
                 let text = Value::from(self.body).to_string();
@@ -379,6 +406,19 @@ impl Answer {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
         }
         if let Some(said) = said {
+            response.extensions_mut().insert(said);
+        }
+        calls::mark(&mut response, |it| it.id = Some(id).filter(|it| !it.is_empty()));
+        response
+    }
+
+    /// Gives this status to a response in other words, and says when to come again.
+    pub(super) fn head_of(&self, mut response: Response) -> Response {
+        *response.status_mut() = self.status;
+        if let Some(wait) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        }
+        if let Some(said) = self.said() {
             response.extensions_mut().insert(said);
         }
         response
@@ -420,7 +460,7 @@ impl Answer {
     }
 
     /// The sentence, our code to look it up by, and the request to ask about.
-    fn told(&self) -> String {
+    pub(super) fn told(&self) -> String {
         let text =
             |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
         let code = self.body.get("detail").and_then(|it| it.pointer("/0/code"));
@@ -434,12 +474,18 @@ impl Answer {
         let kind =
             if self.status == StatusCode::SERVICE_UNAVAILABLE { FaultKind::Server } else { kind };
         let status = match self.status {
-            StatusCode::SERVICE_UNAVAILABLE => self.status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => self.status,
             _ => StatusCode::INTERNAL_SERVER_ERROR, // SOAP 1.1 section 6.2 asks for 500
         };
         let text = adapters::soap_fault(version, kind, &message);
         spoken(status, &adapters::soap_content_type(version, AnswerCharset::Utf8), text)
     }
+}
+
+/// What is wrong by an answer in anybody's words, by its code.
+pub(crate) fn code_of(response: &Response) -> Option<&str> {
+    let said = response.extensions().get::<Said>()?;
+    said.troubles.first().map(|it| it.code.as_str())
 }
 
 /// A text as the result of an operation, in the encoding that its service answers in.

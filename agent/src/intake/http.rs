@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware;
 use axum::response::Response;
 use axum::routing::{get, post};
 use hyper::body::Incoming;
@@ -33,7 +34,7 @@ use tower::ServiceExt as _;
 
 use super::answer::{Answer, Dialect, Fault};
 use super::{Road, checks, feedback, insurance, messages, operators, soap, totals};
-use crate::callers::Seat;
+use crate::callers::{Seat, guard};
 use crate::{clock, dead_peer, events, openapi, query};
 use crowd::Crowd;
 pub(crate) use pulse::Pulse;
@@ -207,6 +208,7 @@ pub fn his_routes(road: &Arc<Road>) -> Router {
         // `/soap/NAME` and the addresses that services had before.
         .fallback(soap::serve)
         .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(road), guard::stand))
         .with_state(Arc::clone(road))
 }
 

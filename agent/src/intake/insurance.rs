@@ -12,6 +12,7 @@ use rules::Verdict;
 use rules::insurance::{self, Reply, bureau};
 use serde_json::Value;
 
+use super::answer::{Answer, Fault};
 use super::checks::{Question, json, read_text};
 use super::feedback;
 use super::{NO_ROOM_RETRY_AFTER, Road};
@@ -152,6 +153,16 @@ async fn judge(
             failure(&told.join("；"), question, came)
         }
     }
+}
+
+/// Says that somebody was not let in: whoever speaks the interface reads its envelope and nothing else.
+pub(crate) fn refuse(fault: &Fault, id: &str) -> Response {
+    let now = stamp();
+    let reply =
+        Reply { inf_refmsgid: reference(id), refmsg_time: &now, respond_time: &now, task_id: id };
+    let answer = Answer::fault(fault).about(id);
+    let body = insurance::write_failure(&answer.told(), &reply);
+    answer.head_of(json(StatusCode::OK, body))
 }
 
 fn failure(message: &str, question: &Question, came: &str) -> String {

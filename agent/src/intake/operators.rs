@@ -129,6 +129,8 @@ pub(crate) fn alerts(road: &Road) -> Vec<(String, String)> {
     alerts.extend(road.folders.alerts());
     alerts.extend(road.views.alerts(&road.config));
     alerts.extend(road.versions.alerts());
+    alerts.extend(road.callers.alerts());
+    alerts.extend(road.calls.alert());
     if let Some(ahead) = clock::ahead() {
         let minutes = ahead.as_mins();
         alerts.push((

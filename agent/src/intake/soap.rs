@@ -15,6 +15,8 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
 use super::answer::{Answer, Dialect, Fault};
 use super::{Road, checks, messages, read_body};
+use crate::callers::Verb;
+use crate::calls;
 use crate::clock;
 use crate::config::{ChannelConfig, Lead, LeadsTo, SoapConfig};
 
@@ -44,6 +46,25 @@ pub(super) async fn serve(
         },
         _ => wrong_method(),
     }
+}
+
+/// What a call at this address may come to: everything that the service's operations lead to. Nothing for
+/// what is only read of it, and for what is no address of a service.
+pub(crate) fn wants(
+    channels: &[ChannelConfig],
+    method: &Method,
+    path: &str,
+) -> Option<Vec<(Verb, Option<String>)>> {
+    let path = decoded(path);
+    let Some(place) = Place::find(channels, &path) else {
+        let name = path.strip_prefix("/soap/").filter(|it| !it.is_empty() && !it.contains('/'))?;
+        let wanted = vec![(Verb::Message, Some(name.to_owned()))];
+        return (*method == Method::POST).then_some(wanted);
+    };
+    let is_asked = place.operation.is_some() && place.door.takes_get;
+    let is_call =
+        *method == Method::POST || is_asked && (*method == Method::GET || *method == Method::HEAD);
+    is_call.then(|| place.wants())
 }
 
 /// A service and what of it is meant.
@@ -96,11 +117,34 @@ impl<'a> Place<'a> {
         }
         let channel = other.unwrap_or(&self.channel.name);
         let (state, path) = (State(Arc::clone(road)), Path(channel.clone()));
-        match lead.map(|it| it.to) {
-            Some(LeadsTo::Checks) => checks::check_message(state, path, headers, body).await,
+        let (verb, mut response) = match lead.map(|it| it.to) {
+            Some(LeadsTo::Checks) => {
+                (Verb::Check, checks::check_message(state, path, headers, body).await)
+            }
             // What calls nothing that there is, is refused there and kept.
-            _ => messages::receive(state, path, headers, body).await,
+            _ => (Verb::Message, messages::receive(state, path, headers, body).await),
+        };
+        calls::mark(&mut response, |it| it.led = Some((verb, channel.clone())));
+        response
+    }
+
+    fn wants(&self) -> Vec<(Verb, Option<String>)> {
+        let own = (Verb::Message, Some(self.channel.name.clone()));
+        let led = |it: &Lead| {
+            let verb = match it.to {
+                LeadsTo::Messages => Verb::Message,
+                LeadsTo::Checks => Verb::Check,
+            };
+            (verb, Some(it.channel.as_ref().unwrap_or(&self.channel.name).clone()))
+        };
+        let mut wants: Vec<_> = self.door.leads.iter().map(led).collect();
+        // What calls nothing that there is, is refused and kept here.
+        if wants.is_empty() || !self.leads_one_way() {
+            wants.push(own);
         }
+        wants.sort_unstable();
+        wants.dedup();
+        wants
     }
 
     fn leads_one_way(&self) -> bool {
@@ -288,7 +332,7 @@ fn is_host(text: &str) -> bool {
 }
 
 /// Percent escapes undone; what is no text then is left as it was.
-fn decoded(path: &str) -> String {
+pub(crate) fn decoded(path: &str) -> String {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let [first, behind @ ..] = rest {

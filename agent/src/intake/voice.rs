@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Dialect};
 use super::told::{kind_of, orders};
+use crate::calls;
 use crate::pipeline::{self, Reading};
 use crate::sets::Channel;
 
@@ -38,6 +39,7 @@ impl Voice<'_> {
         if let Some(said) = said {
             response.extensions_mut().insert(said);
         }
+        calls::mark(&mut response, |it| it.id = Some(self.message_id.to_owned()));
         response
     }
 
@@ -88,7 +90,9 @@ impl Voice<'_> {
         members.insert("code".to_owned(), Value::from(0));
         members.insert("message".to_owned(), Value::from("成功"));
         members.insert("request_id".to_owned(), Value::from(self.message_id));
-        self.in_dialect(kind, StatusCode::OK, members, Some(&check))
+        let mut response = self.in_dialect(kind, StatusCode::OK, members, Some(&check))?;
+        calls::mark(&mut response, |it| it.id = Some(self.message_id.to_owned()));
+        Some(response)
     }
 
     fn in_dialect(

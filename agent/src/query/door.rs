@@ -11,10 +11,11 @@ use serde::Deserialize;
 
 use super::book::{self, Call};
 use super::find::{self, Found, Wanted};
-use crate::callers::{self, Caller, Seat};
+use crate::callers::{Caller, Refused, Seat, Shown, Verb};
+use crate::calls;
 use crate::clock;
 use crate::config::QueryConfig;
-use crate::events::door::{refuse, unknown_caller};
+use crate::events::door::refuse;
 use crate::intake::Road;
 use crate::intake::answer::Fault;
 use crate::intake::json;
@@ -47,9 +48,9 @@ pub(crate) async fn records(
     let Ok(Query(asked)) = asked else {
         return refuse(&wrong("地址里问号后面的参数读不懂"));
     };
-    let token = callers::token(&headers, asked.token.as_deref());
-    let (query, caller) = match choose(&road, &asked, &seat, token) {
-        Ok((query, caller)) => (query.clone(), caller.name.clone()),
+    let shown = Shown::of(&headers, asked.token.as_deref());
+    let (query, caller) = match choose(&road, &asked, &seat, &shown) {
+        Ok((query, caller)) => (query.clone(), caller),
         Err(fault) => return refuse(&fault),
     };
     let wanted = match asked.wanted(&query, road.outbox.epoch()) {
@@ -63,7 +64,7 @@ pub(crate) async fn records(
     let Ok(room) = Arc::clone(&road.queries.room).try_acquire_owned() else {
         return refuse(&Fault::busy());
     };
-    let call = asked.call(caller, &query);
+    let call = asked.call(caller.name.clone(), &query);
     let (working, id) = (Arc::clone(&road), call.id.clone());
     let work = move || {
         let _room = room;
@@ -74,7 +75,11 @@ pub(crate) async fn records(
     };
     let found = tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::panicked());
     match found.flatten() {
-        Ok(found) => unkept(json(StatusCode::OK, answer(&road, &found, &id))),
+        Ok(found) => {
+            let mut response = unkept(json(StatusCode::OK, answer(&road, &found, &id)));
+            calls::mark(&mut response, |it| (it.caller, it.id) = (Some(caller), Some(id)));
+            response
+        }
         Err(error) => refuse(&Fault::not_stored(&error).0),
     }
 }
@@ -98,23 +103,28 @@ fn choose<'a>(
     road: &'a Road,
     asked: &Asked,
     seat: &Seat,
-    token: Option<&str>,
-) -> Result<(&'a QueryConfig, &'a Caller), Fault> {
+    shown: &Shown<'_>,
+) -> Result<(&'a QueryConfig, Arc<Caller>), Fault> {
+    let is =
+        |wanted: &Option<String>, it: &str| wanted.as_deref().is_none_or(|wanted| wanted == it);
+    let fits = |it: &&QueryConfig| is(&asked.entity, &it.entity) && is(&asked.query, &it.name);
+    let fitting: Vec<&QueryConfig> = road.config.queries.iter().filter(fits).collect();
+    let is_of = |query: &QueryConfig, caller: &Caller| query.callers.contains(&caller.name);
+    // Who may read nothing does not learn what there is to be read.
+    let may = |it: &Caller| {
+        it.verbs.contains(&Verb::Query)
+            && (fitting.is_empty() || fitting.iter().any(|query| is_of(query, it)))
+    };
+    let found = road.callers.find(seat, shown, may);
+    let found = found.and_then(|it| road.callers.pace(&it).map(|()| it));
+    let caller = found.map_err(Refused::fault)?;
     if asked.entity.is_none() && asked.query.is_none() {
         return Err(wrong("写 entity=实体，或 query=[[query]] 的 name"));
     }
-    let is =
-        |wanted: &Option<String>, it: &str| wanted.as_deref().is_none_or(|wanted| wanted == it);
-    let all = road.config.queries.iter();
-    let mut fitting =
-        all.filter(|it| is(&asked.entity, &it.entity) && is(&asked.query, &it.name)).peekable();
-    if fitting.peek().is_none() {
-        return Err(Fault::new(StatusCode::NOT_FOUND, 13, "I171", UNKNOWN.to_owned()));
+    match fitting.into_iter().find(|query| is_of(query, &caller)) {
+        Some(query) => Ok((query, caller)),
+        None => Err(Fault::new(StatusCode::NOT_FOUND, 13, "I171", UNKNOWN.to_owned())),
     }
-    let callers = &road.config.callers;
-    fitting
-        .find_map(|it| Some((it, callers::find(callers, &it.callers, seat, token)?)))
-        .ok_or_else(unknown_caller)
 }
 
 impl Asked {

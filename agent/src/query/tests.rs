@@ -20,7 +20,7 @@ use crate::sets::Sets;
 const TOKENS: &str = "\
 [[caller]]
 name = \"emr\"
-token_sha256 = \"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\"
+token_sha256 = \"2790ea26a8a8fadabc24a2a419724b02daed32320676df533e803f8a0f55a869\"
 [[query]]
 name = \"prescriptions\"
 callers = [\"emr\"]
@@ -62,7 +62,7 @@ async fn records_are_read_by_key_patient_and_time_page_by_page() {
     ] {
         take(&road, at, (entity, key, person)).await;
     }
-    let rx = "entity=fee_detail_outpatient&token=secret";
+    let rx = "entity=fee_detail_outpatient&token=a-token-of-tests";
     check(&road, &format!("{rx}&key=A"), "A1 A2").await;
     check(&road, &format!("{rx}&key=nobody"), "").await;
     check(&road, &format!("{rx}&patient=P10001"), "A1 C1 next").await;
@@ -70,7 +70,7 @@ async fn records_are_read_by_key_patient_and_time_page_by_page() {
     check(&road, &format!("{rx}&from=20261120&to=20261121"), "A1 B1 next").await;
     check(&road, &format!("{rx}&from=20261121080001"), "C1 A2 next").await;
     check(&road, &format!("{rx}&from=20261120&limit=1"), "A1 next").await;
-    check(&road, "query=fees&token=secret&key=A", "A1 A2").await;
+    check(&road, "query=fees&token=a-token-of-tests&key=A", "A1 A2").await;
 
     // The pages together are everything, once.
     let (mut seen, mut after) = (Vec::new(), String::new());
@@ -91,7 +91,7 @@ async fn records_are_read_by_key_patient_and_time_page_by_page() {
     assert_eq!(row["state"], "waiting");
     let (text, _) = ask(&road, &format!("{rx}&key=B")).await;
     assert!(text.contains("\"cnt\":1.00"), "{text}");
-    let (_, told) = ask(&road, "query=fees&token=secret&key=A").await;
+    let (_, told) = ask(&road, "query=fees&token=a-token-of-tests&key=A").await;
     assert_eq!(told["data"]["records"][0]["elements"]["psn_no"], "P10001");
 }
 
@@ -101,20 +101,23 @@ async fn who_may_not_reads_nothing_and_who_reads_is_written_down() {
     let (road, _writer) = house(folder.path());
     take(&road, "20261120080000", ("fee_detail_outpatient", "A", "P10001")).await;
     for (asked, code) in [
-        ("entity=fee_detail_outpatient&key=A", "I161"),
-        ("entity=fee_detail_outpatient&key=A&token=wrong", "I161"),
-        ("entity=encounter&key=A&token=secret", "I171"),
-        ("entity=fee_detail_outpatient&token=secret", "I172"),
-        ("entity=fee_detail_outpatient&token=secret&from=yesterday", "I172"),
-        ("entity=fee_detail_outpatient&token=secret&from=20261120&after=9", "I172"),
-        ("token=secret", "I172"),
+        ("entity=fee_detail_outpatient&key=A", "I221"),
+        // What there is to be read is told to those who may read.
+        ("entity=encounter&key=A", "I221"),
+        ("", "I221"),
+        ("entity=fee_detail_outpatient&key=A&token=wrong", "I222"),
+        ("entity=encounter&key=A&token=a-token-of-tests", "I171"),
+        ("entity=fee_detail_outpatient&token=a-token-of-tests", "I172"),
+        ("entity=fee_detail_outpatient&token=a-token-of-tests&from=yesterday", "I172"),
+        ("entity=fee_detail_outpatient&token=a-token-of-tests&from=20261120&after=9", "I172"),
+        ("token=a-token-of-tests", "I172"),
         ("entity=fee_detail_outpatient&limit=x", "I172"),
         ("entity=fee_detail_outpatient&token=secret&key=A&limit=0", "I172"),
     ] {
         let (text, told) = ask(&road, asked).await;
         assert_eq!(told["detail"][0]["code"], code, "{asked}: {text}");
     }
-    let rx = "entity=fee_detail_outpatient&token=secret&patient=P10001";
+    let rx = "entity=fee_detail_outpatient&token=a-token-of-tests&patient=P10001";
     check(&road, rx, "A1").await;
     let mut calls = String::new();
     road.outbox

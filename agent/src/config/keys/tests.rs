@@ -60,7 +60,7 @@ fn writing_every_default_out_changes_nothing() {
             format!("{:?}", config.channels),
             "[ChannelConfig { name: \"a\", format: Auto, prepare: Prepare { unwrap: [], \
              skip_to: None, strip_controls: false, strip_nuls: false }, keys: {}, stream: None, \
-             mappings: [], answer: None, check_deadline: None, mllp: None, folder: None, totals: None, view: None, soap: None }]"
+             mappings: [], answer: None, addresses: [], check_deadline: None, mllp: None, folder: None, totals: None, view: None, soap: None }]"
         );
     }
 }
@@ -111,6 +111,8 @@ fn every_key_that_is_read_is_in_the_table() {
         .chain(include_str!("../relay.rs").lines())
         .chain(include_str!("../subscription.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
         .chain(include_str!("../query.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
+        .chain(include_str!("../access.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
+        .chain(include_str!("../calls.rs").lines())
         .chain(include_str!("../callers.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
         .chain(include_str!("../totals.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
         .chain(include_str!("../mllp.rs").lines().take_while(|it| *it != "#[cfg(test)]"))

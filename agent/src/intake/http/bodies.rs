@@ -22,6 +22,7 @@ pub(super) fn request(
 ) -> http::Request<Body> {
     let phase = if request.body().is_end_stream() { Phase::Answering } else { Phase::Body };
     seat.pulse.enter(phase);
+    seat.begin();
     request.extensions_mut().insert(Arc::clone(seat));
     let packed = unpack::packed(request.headers_mut());
     request.map(|body| {
@@ -59,6 +60,9 @@ impl HttpBody for Coming {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            this.seat.take(frame.data_ref().map_or(0, Bytes::len));
+        }
         let is_whole = match &polled {
             Poll::Ready(None) => true,
             Poll::Ready(Some(Ok(_))) => this.body.is_end_stream(),

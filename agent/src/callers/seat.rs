@@ -1,0 +1,70 @@
+//! The connection that a request came by.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::intake::http::Pulse;
+
+/// The connection that a request came by.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    /// Nothing for the unix socket.
+    pub(crate) peer: Option<SocketAddr>,
+    /// Ends the connection at once, whatever it waits for.
+    pub(crate) cut: CancellationToken,
+    /// What it is at.
+    pub(crate) pulse: Pulse,
+    /// The names in the caller's certificate, once it was shown and proved.
+    names: OnceLock<Vec<String>>,
+    /// Bytes of the body of the request in hand, as far as they have come.
+    came: AtomicU64,
+}
+
+impl Seat {
+    pub(crate) fn new(peer: Option<SocketAddr>) -> Seat {
+        Seat {
+            peer,
+            cut: CancellationToken::new(),
+            pulse: Pulse::new(),
+            names: OnceLock::new(),
+            came: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.peer.map(|it| it.ip().to_canonical())
+    }
+
+    /// Whether the caller sits at this machine.
+    pub(crate) fn is_near(&self) -> bool {
+        self.address().is_some_and(|it| it.is_loopback())
+    }
+
+    /// Notes what the caller's certificate calls it. The first word stays.
+    pub(crate) fn show(&self, names: Vec<String>) {
+        let _ = self.names.set(names);
+    }
+
+    /// What its certificate calls the caller.
+    pub(crate) fn names(&self) -> &[String] {
+        self.names.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// A request begins.
+    pub(crate) fn begin(&self) {
+        self.came.store(0, Ordering::Relaxed);
+    }
+
+    /// A part of its body has come.
+    pub(crate) fn take(&self, bytes: usize) {
+        self.came.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes of its body so far.
+    pub(crate) fn came(&self) -> u64 {
+        self.came.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,88 @@
+//! The book, on a disk.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::read::Wanted;
+use super::*;
+
+#[test]
+fn calls_are_written_packed_found_and_let_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let calls = book(folder.path(), 1 << 20);
+    calls.note(&call(Some("lis"), "rx", 200, None));
+    calls.note(&call(None, "rx\t\n<", 401, Some("I221")));
+    calls.write();
+    let today = calls.days().pop().unwrap().1;
+    assert_eq!(fs::metadata(&today).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = fs::read_to_string(&today).unwrap();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.contains("\tlis\t10.1.0.7\tmessage\trx\t200\t-\t42\t7\t0199\n"), "{text}");
+    assert!(text.contains("\t-\t10.1.0.7\tmessage\trx??<\t401\tI221\t"), "{text}");
+
+    // Older days are packed and stay readable; the oldest go.
+    let old = |day: &str| text.lines().next().unwrap().replacen(&text[..8], day, 1) + "\n";
+    fs::write(calls.folder.join("20200101.tsv"), old("20200101")).unwrap();
+    let before = clock::now().date().yesterday().unwrap().to_string().replace('-', "");
+    fs::write(calls.folder.join(format!("{before}.tsv")), old(&before)).unwrap();
+    calls.tidy();
+    let names: Vec<String> =
+        calls.days().iter().map(|it| it.1.file_name().unwrap().to_str().unwrap().into()).collect();
+    assert_eq!(names, [format!("{before}.tsv.gz"), format!("{}.tsv", &text[..8])]);
+    check(&calls, &json!({}), 3);
+    check(&calls, &json!({ "limit": 2 }), 2);
+    check(&calls, &json!({ "caller": "lis" }), 2);
+    check(&calls, &json!({ "caller": "lis", "to": before }), 1);
+    check(&calls, &json!({ "caller": "lis", "from": &text[..8] }), 1);
+    check(&calls, &json!({ "code": "I221", "verb": "message" }), 1);
+    check(&calls, &json!({ "channel": "other" }), 0);
+    let last = calls.list(&Wanted::default()).unwrap().pop().unwrap();
+    assert_eq!((last["status"].as_u64(), last["caller"].as_str()), (Some(401), None), "{last}");
+}
+
+#[test]
+fn a_book_that_cannot_be_written_is_told_and_holds_up_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let calls = book(folder.path(), 200);
+    for _ in 0..200_000 {
+        calls.note(&call(Some("lis"), "rx", 200, None));
+    }
+    calls.write();
+    let (code, text) = calls.alert().unwrap();
+    assert!(code == "I233" && !text.contains("缺 0 次"), "{text}");
+    assert!(calls.waiting().lines.len() <= WAITING_BYTES_MAX + 200);
+    let calls = Calls { bytes_max: 1 << 30, ..calls };
+    calls.write();
+    assert_eq!(calls.alert(), None);
+}
+
+fn book(folder: &std::path::Path, bytes_max: u64) -> Calls {
+    Calls::new(&CallsConfig { dir: folder.join("calls"), keep_days: 30, bytes_max })
+}
+
+fn call<'a>(
+    caller: Option<&'a str>,
+    channel: &'a str,
+    status: u16,
+    code: Option<&'a str>,
+) -> Call<'a> {
+    Call {
+        caller,
+        address: Some("10.1.0.7".parse().unwrap()),
+        verb: Verb::Message,
+        channel: Some(channel),
+        status,
+        code,
+        bytes: 42,
+        took: Duration::from_millis(7),
+        id: Some("0199"),
+    }
+}
+
+#[track_caller]
+fn check(calls: &Calls, wanted: &serde_json::Value, expected: usize) {
+    let asked: Wanted = serde_json::from_value(wanted.clone()).unwrap();
+    assert_eq!(calls.list(&asked).unwrap().len(), expected, "{wanted}");
+}
+
+use serde_json::json;
