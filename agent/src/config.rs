@@ -24,6 +24,7 @@ mod secrets;
 mod section;
 mod soap;
 mod subscription;
+mod tls;
 mod totals;
 mod unwrap;
 mod versions;
@@ -52,6 +53,7 @@ pub use mllp::MllpConfig;
 pub use query::QueryConfig;
 pub use soap::{Lead, LeadsTo, SoapConfig};
 pub use subscription::{Condition, SubscriptionConfig};
+pub use tls::TlsConfig;
 pub use totals::TotalsConfig;
 pub use versions::VersionsConfig;
 pub use view::{Connection, Paging, Schedule, Source, ViewCharset, ViewConfig};
@@ -63,6 +65,8 @@ pub struct Config {
     pub hospital: Hospital,
     /// Where callers reach the agent.
     pub listen: Listen,
+    /// What the HTTP doors show to callers.
+    pub tls: TlsConfig,
     /// Where schemas, mappings and rules come from.
     pub sets: Sets,
     /// The ways in.
@@ -351,6 +355,28 @@ impl Config {
         let named = |name| self.channels.iter().find(|it| it.name == name);
         let own = channel.and_then(named).and_then(|it| it.check_deadline);
         own.unwrap_or(self.check.deadline)
+    }
+
+    /// The doors off this machine over which patient data goes in clear text.
+    pub(crate) fn doors_in_clear(&self) -> Vec<String> {
+        let http = [
+            ("his", self.listen.his, self.tls.his),
+            ("operators", self.listen.operators, self.tls.operators),
+        ];
+        let http = http
+            .into_iter()
+            .map(|(name, at, is_sealed)| (format!("[listen] {name}"), at, is_sealed));
+        let mllp = self.channels.iter().filter_map(|it| {
+            let door = it.mllp.as_ref()?;
+            Some((format!("[channel.mllp] {}", it.name), door.listen, door.certificate.is_some()))
+        });
+        let in_clear =
+            http.chain(mllp).filter(|(_, at, is_sealed)| !is_sealed && !at.ip().is_loopback());
+        in_clear
+            .map(|(door, at, _)| {
+                format!("{door}（{at}）明文传输患者数据：写 cert_file、key_file 改用 TLS")
+            })
+            .collect()
     }
 
     /// Reads a configuration and proves it; `file` is only named in problems.

@@ -28,7 +28,7 @@ pub(crate) mod attempts;
 pub mod backoff;
 mod breaker;
 pub mod broker;
-mod certificate;
+pub(crate) mod certificate;
 mod class;
 pub mod error;
 pub mod files;

@@ -42,6 +42,7 @@
 //! | [`query`] | what other systems may read of the records that are kept |
 //! | [`subscribe`] | records pushed to other systems |
 //! | [`versions`] | every configuration and set that was in force: who, when, why; applied, watched, brought back |
+//! | [`tls`] | certificates of the doors, exchanged without a restart |
 //! | [`telemetry`] | logs and metrics, never a patient's value |
 //! | [`clock`] | the one clock |
 //! | [`codes`] | the codes of the daemon and what to do about each |
@@ -97,6 +98,7 @@ mod signing;
 pub mod subscribe;
 pub mod supervise;
 pub mod telemetry;
+pub mod tls;
 pub mod versions;
 mod write;
 

@@ -209,13 +209,16 @@ impl Operation {
     fn responses(&self) -> Map<String, Value> {
         let done = json!({ "description": "成功", "content": self.done.content() });
         let mut all = Map::from_iter([("200".to_owned(), done)]);
-        for status in self.refusals {
+        let by_guard: &[u16] = if self.knows_callers { &[401, 403, 429] } else { &[] };
+        for status in self.refusals.iter().chain(by_guard) {
             let content = self.refused.content();
             let response = match status {
                 101 => json!({ "description": meaning(*status) }),
-                503 => json!({ "description": meaning(*status), "content": content, "headers": {
+                429 | 503 => {
+                    json!({ "description": meaning(*status), "content": content, "headers": {
                     "Retry-After": { "description": "多少秒后再来", "schema": { "type": "integer" } },
-                } }),
+                } })
+                }
                 _ => json!({ "description": meaning(*status), "content": content }),
             };
             all.insert(status.to_string(), response);
@@ -280,6 +283,7 @@ fn meaning(status: u16) -> &'static str {
         413 => "太大",
         415 => "格式不对",
         422 => "内容不能接受，detail 逐条说明",
+        429 => "太频繁，或反复出示错误的令牌，按 Retry-After 再来",
         431 => "请求头太大",
         500 => "前置机出错",
         502 => "对方出错",

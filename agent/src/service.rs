@@ -3,7 +3,7 @@
 //! ```text
 //! systemd --start--> opening ("more time", "opening the store") --> READY
 //!         <--WATCHDOG-- while every stage of the road answers; a stage that stands still: no ping
-//!         --SIGHUP--> RELOADING, the sets are read anew, READY
+//!         --SIGHUP--> RELOADING, the sets and certificates are read anew, READY
 //!         --SIGTERM--> STOPPING, the road stops in its order, and at the latest by its deadline
 //! ```
 //!
@@ -124,7 +124,11 @@ async fn reload_on(mut hangup: Signal, road: Arc<Road>, manager: Manager) {
         manager.tell(&["RELOADING=1", &manager::status("reading the sets anew")]);
         let reloading = Arc::clone(&road);
         // What came of it is logged and kept for `his-agent sets status`.
-        let _ = tokio::task::spawn_blocking(move || sets::reload(&reloading).is_ok()).await;
+        let reload = move || {
+            crate::tls::renew(&reloading.config);
+            sets::reload(&reloading).is_ok()
+        };
+        let _ = tokio::task::spawn_blocking(reload).await;
         manager.tell(&["READY=1", &watchdog::standing(&road)]);
     }
 }

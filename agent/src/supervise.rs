@@ -32,7 +32,7 @@ use crate::sets::{Sets, watch};
 use crate::shadow;
 use crate::{
     calls, checks, events, history, journey, parked, plans, quality, reconcile, relay, subscribe,
-    telemetry,
+    telemetry, tls,
 };
 
 /// A running agent.
@@ -101,6 +101,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(reconcile::fetch_totals(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(journey::carry_out(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(calls::keep(Arc::clone(&road), forward_stop.clone())),
+        tokio::spawn(tls::keep(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(keep_sealed(road.outbox.clone(), forward_stop.clone())),
         tokio::spawn(learn_lanes(road.outbox.clone(), forward_stop.clone())),
         tokio::spawn(relay::owed::follow(Arc::clone(&road), forward_stop.clone())),
@@ -238,7 +239,8 @@ async fn bind(
         // Ward screens have their own patience, which may be longer.
         answer: listen.answer_timeout.max(road.config.events.patience),
     };
-    let door = Door::bind(address, connections_max, bounds).await;
+    let certificate = road.config.tls.at(key);
+    let door = Door::bind(address, connections_max, bounds, certificate).await;
     door.with_context(|| CannotListen { key: format!("[listen] {key}"), address })
 }
 

@@ -3,7 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 
 /// A folder with a CA and what it has signed.
@@ -36,6 +40,33 @@ impl Certificates {
             utc("-1 hour"),
             utc(&format!("+{seconds} seconds")),
         ));
+    }
+
+    /// A client that trusts this CA, shows what was signed under this name, and speaks one version.
+    pub fn client(
+        &self,
+        shows: Option<&str>,
+        version: &'static rustls::SupportedProtocolVersion,
+    ) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate("ca")).expect("a CA of ours");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .expect("a version that there is")
+            .with_root_certificates(roots);
+        Arc::new(match shows {
+            None => builder.with_no_client_auth(),
+            Some(name) => {
+                let key = PrivateKeyDer::from_pem_file(self.path(&format!("{name}.key")));
+                let chain = vec![self.certificate(name)];
+                builder.with_client_auth_cert(chain, key.expect("a key")).expect("they fit")
+            }
+        })
+    }
+
+    fn certificate(&self, name: &str) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(self.path(&format!("{name}.pem"))).expect("a certificate")
     }
 
     /// Where one of the files is.

@@ -4,7 +4,11 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::cases::Message;
 
@@ -15,10 +19,15 @@ pub use said::{Receipt, RecordReceipt, Said};
 /// One connection to the agent.
 #[derive(Debug)]
 pub struct Caller {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
+    socket: TcpStream,
     // Bytes that came behind the last answer.
     unread: Vec<u8>,
 }
+
+/// What an HTTP client reads and writes: bare, or under TLS.
+trait Stream: Read + Write + std::fmt::Debug + Send + Sync {}
+impl<T: Read + Write + std::fmt::Debug + Send + Sync> Stream for T {}
 
 /// What came back.
 #[derive(Clone, Debug)]
@@ -60,12 +69,30 @@ impl Caller {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        Ok(Caller { stream, unread: Vec::new() })
+        let socket = stream.try_clone()?;
+        Ok(Caller { stream: Box::new(stream), socket, unread: Vec::new() })
+    }
+
+    /// Connects under TLS, to whoever proves to have this name.
+    pub fn connect_sealed(
+        address: SocketAddr,
+        config: Arc<ClientConfig>,
+        name: &'static str,
+    ) -> io::Result<Caller> {
+        let bare = Caller::connect(address)?;
+        let name = ServerName::try_from(name).map_err(io::Error::other)?;
+        let mut tls = ClientConnection::new(config, name).map_err(io::Error::other)?;
+        let mut socket = bare.socket.try_clone()?;
+        while tls.is_handshaking() {
+            tls.complete_io(&mut socket)?;
+        }
+        let stream = Box::new(StreamOwned::new(tls, socket));
+        Ok(Caller { stream, ..bare })
     }
 
     /// Says that nothing more comes, and goes on listening, as Java's `shutdownOutput` does.
     pub fn close_writing(&self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)
+        self.socket.shutdown(Shutdown::Write)
     }
 
     /// Posts a message and waits for the answer; the connection stays open.
@@ -94,7 +121,8 @@ impl Caller {
 
     /// Bytes as they are, right or wrong.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes)
+        self.stream.write_all(bytes)?;
+        self.stream.flush()
     }
 
     /// The next answer.

@@ -11,6 +11,7 @@ mod audit;
 mod broker;
 mod broker_faults;
 mod broker_tls;
+mod callers;
 mod check;
 mod checklog;
 mod clock;

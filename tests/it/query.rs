@@ -21,7 +21,8 @@ fn who_may_reads_page_by_page_and_every_call_is_in_the_book_over_a_kill() {
         let wanted = receipt.records.into_iter().filter(|it| it.entity == WANTED);
         promised.extend(wanted.map(|it| it.record_id));
     }
-    let refused = [(None, 401, "I221"), (Some("wrong"), 401, "I222"), (Some("other-secret"), 403, "I224")];
+    let refused =
+        [(None, 401, "I221"), (Some("wrong"), 401, "I222"), (Some("other-secret"), 403, "I224")];
     for (token, status, told) in refused {
         let answer = read(&agent, token, "entity=outpatient_registration&from=20200101");
         assert_eq!((answer.status, code(&answer)), (status, told.into()), "{}", answer.text());

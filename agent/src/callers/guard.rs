@@ -85,6 +85,15 @@ pub(crate) fn is_taken_from(road: &Road, channel: &str, seat: &Seat) -> bool {
     bound.is_none() || seat.address().is_some_and(is_here)
 }
 
+/// Whether whoever sits there need not say who it is.
+pub(crate) fn may_be_unnamed(road: &Road, seat: &Seat) -> bool {
+    match road.config.access.unnamed {
+        Unnamed::Near => seat.is_near(),
+        Unnamed::Anybody => true,
+        Unnamed::Nobody => false,
+    }
+}
+
 impl Errand {
     /// The caller; nobody where none needs to be known.
     fn admit(
@@ -99,11 +108,7 @@ impl Errand {
         if self.channels().any(|it| !is_taken_from(road, it, seat)) {
             return Err(Refused::Elsewhere);
         }
-        let may_be_unnamed = match road.config.access.unnamed {
-            Unnamed::Near => seat.is_near(),
-            Unnamed::Anybody => true,
-            Unnamed::Nobody => false,
-        };
+        let may_be_unnamed = may_be_unnamed(road, seat);
         let mut shown = Shown::of(headers, None);
         // Where no token can be right, what old clients send by habit says nothing.
         if may_be_unnamed && !road.callers.knows_tokens() {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+use super::ChannelConfig;
 use super::section::{Complaints, Section};
 use crate::callers::{Caller, Verb};
 
@@ -100,6 +101,28 @@ fn verbs(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<Verb> {
     verbs
 }
 
+/// Callers are bound to channels that there are.
+pub(super) fn prove_channels(
+    root: &mut Section<'_, '_>,
+    channels: &[ChannelConfig],
+    to: &mut Complaints<'_>,
+) {
+    if !to.problems.is_empty() {
+        return; // what is wrong there was told when it was read
+    }
+    for mut section in root.sections("caller", to) {
+        let place = section.offset_of("channels");
+        for name in section.texts("channels", to) {
+            if channels.iter().any(|it| it.name == name) {
+                continue;
+            }
+            let hint = mappings::suggestion(&name, channels.iter().map(|it| it.name.as_str()));
+            let message = format!("`channels` names `{name}`, and there is no such channel{hint}");
+            to.error("A004", place, message);
+        }
+    }
+}
+
 /// Addresses that begin alike: `10.1.0.0/16`, or one alone.
 pub(super) fn addresses(
     section: &mut Section<'_, '_>,
@@ -178,9 +201,11 @@ mod tests {
         check("[[caller]]\nname = \"a\"\naddresses = [\"10.0.0.0/8\"]", "");
         // It is known by the tokens that are made for it.
         check("[[caller]]\nname = \"a\"", "");
+        let bound = "[[channel]]\nname = \"rx\"\n[[caller]]\nname = \"a\"\nverbs = [\"message\"]\n";
+        check(&format!("{bound}channels = [\"rx\"]"), "");
         check(
-            "[[caller]]\nname = \"a\"\nverbs = [\"message\", \"check\"]\nchannels = [\"rx\"]",
-            "",
+            &format!("{bound}channels = [\"rxx\"]"),
+            "`channels` names `rxx`, and there is no such channel; did you mean `rx`?",
         );
         check("[[caller]]\nname = \"a\"\nverbs = [\"query\"]", "error[A004]: `verbs` has `query`");
         check(

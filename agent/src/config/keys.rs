@@ -85,6 +85,7 @@ mod store;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests;
+mod tls;
 mod versions;
 
 pub use example::example;
@@ -94,6 +95,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
     [
         hospital::KEYS,
         listen::KEYS,
+        tls::KEYS,
         access::KEYS,
         calls::KEYS,
         sets::KEYS,

@@ -1,12 +1,12 @@
 //! `[channel.mllp]`: the address of its own at which a channel takes HL7, and its bounds.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::section::{Complaints, Section};
+use super::tls::certificate;
 use super::{ChannelConfig, Listen};
-use crate::intake::mllp::Certificate;
+use crate::tls::Certificate;
 
 /// A channel's MLLP door.
 #[derive(Clone, Debug)]
@@ -44,41 +44,12 @@ pub(super) fn mllp(channel: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Op
         connections_max: section.size("connections_max", 64, 1..=65_536, to),
         idle_timeout: section.duration("idle_timeout_ms", 3_600_000, 100..=604_800_000, to),
         frame_timeout: section.duration("frame_timeout_ms", 30_000, 100..=600_000, to),
-        certificate: certificate(&mut section, to),
+        certificate: certificate(&mut section, true, "[channel.mllp]", to),
         clear_text: section.switch("clear_text_off_loopback", false, to),
         offset: section.offset_of("listen"),
     };
     section.finish(to);
     Some(config)
-}
-
-fn certificate(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Option<Certificate> {
-    let mut file = |key| section.text(key, to).map(PathBuf::from);
-    let (chain, key, clients) = (file("cert_file"), file("key_file"), file("client_ca_file"));
-    let place = section.offset_of(if chain.is_some() { "cert_file" } else { "key_file" });
-    match (chain, key) {
-        (Some(chain), Some(key)) => read(&chain, &key, clients.as_deref(), place, to),
-        (None, None) if clients.is_none() => None,
-        _ => {
-            let message = "`cert_file` and `key_file` go together".to_owned();
-            to.error("A005", place, message);
-            None
-        }
-    }
-}
-
-fn read(
-    chain: &Path,
-    key: &Path,
-    clients: Option<&Path>,
-    place: usize,
-    to: &mut Complaints<'_>,
-) -> Option<Certificate> {
-    let read = Certificate::read(chain, key, clients);
-    read.map_err(|error| {
-        to.error("A009", place, format!("the certificate of [channel.mllp]: {error}"));
-    })
-    .ok()
 }
 
 /// What the doors may not do to each other, and to patients.

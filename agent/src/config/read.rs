@@ -9,7 +9,7 @@ use schemas::Problem;
 use toml::de::DeTable;
 
 use super::access::access;
-use super::callers::{addresses, callers, events};
+use super::callers::{addresses, callers, events, prove_channels};
 use super::calls::calls;
 use super::folder;
 use super::forward::forward;
@@ -22,13 +22,14 @@ use super::secrets;
 use super::section::{Complaints, Section};
 use super::soap;
 use super::subscription::subscriptions;
+use super::tls::tls;
 use super::totals;
 use super::unwrap::unwrap;
 use super::versions::versions;
 use super::view;
 use super::{
     ChannelConfig, CheckConfig, Config, ControlConfig, HistoryConfig, Hospital, Listen,
-    MessagesConfig, OutboxConfig, QualityConfig, Sets,
+    MessagesConfig, OutboxConfig, QualityConfig, Sets, TlsConfig,
 };
 use crate::outbox::Mark;
 
@@ -45,9 +46,11 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
     let mut root = Section::new("", 0, Some(table.get_ref()));
     let outbox = outbox(&mut root, &mut to);
     let callers = callers(&mut root, &mut to);
+    let tls = tls(&mut root, &mut to);
     let config = Config {
         hospital: hospital(&mut root, &mut to),
-        listen: listen(&mut root, &mut to),
+        listen: listen(&mut root, &tls, &mut to),
+        tls,
         access: access(&mut root, &mut to),
         calls: calls(&mut root, &outbox, &mut to),
         sets: sets(&mut root, &outbox, &mut to),
@@ -69,6 +72,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         log: log(&mut root, &mut to),
         stop_deadline: root.duration("stop_deadline_ms", 30_000, 100..=600_000, &mut to),
     };
+    prove_channels(&mut root, &config.channels, &mut to);
     mllp::prove(&config.channels, &config.listen, &mut to);
     folder::prove(&config, &mut to);
     soap::prove(&config.channels, &mut to);
@@ -109,7 +113,7 @@ fn evidence_keep(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Dura
     Duration::from_secs(days * 86_400)
 }
 
-fn listen(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Listen {
+fn listen(root: &mut Section<'_, '_>, tls: &TlsConfig, to: &mut Complaints<'_>) -> Listen {
     let mut section = root.section("listen", to);
     let address = "an address and a port, such as \"127.0.0.1:8700\"";
     let limits = Limits::default();
@@ -160,16 +164,19 @@ fn listen(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Listen {
             attributes_max: section.size("attributes_max", limits.attributes_max, 1..=65_536, to),
         },
     };
-    for (key, address) in [("his", listen.his), ("operators", listen.operators)] {
-        if !address.ip().is_loopback() && !section.switch("clear_text_off_loopback", false, to) {
+    for (key, address, is_sealed) in
+        [("his", listen.his, tls.his), ("operators", listen.operators, tls.operators)]
+    {
+        let accepts_clear = section.switch("clear_text_off_loopback", false, to);
+        if !address.ip().is_loopback() && !is_sealed && !accepts_clear {
             let message = format!(
-                "`{key}` is not a loopback address and there is no TLS yet: patient data would cross the \
-                 network in clear text; set clear_text_off_loopback = true to accept that"
+                "`{key}` is not a loopback address and speaks no TLS: patient data would cross the network \
+                 in clear text; name a certificate in [tls] (doors = [\"{key}\"]), or set \
+                 clear_text_off_loopback = true to accept that"
             );
             to.error("A007", section.offset_of(key), message);
         }
     }
-    section.switch("clear_text_off_loopback", false, to);
     section.finish(to);
     listen
 }
@@ -520,7 +527,7 @@ mod tests {
         check(
             &format!("{LEAST}[listen]\nhis = \"0.0.0.0:8700\"\n"),
             &[
-                "agent.toml:5:7: error[A007]: `his` is not a loopback address and there is no TLS yet: patient data would cross the network in clear text; set clear_text_off_loopback = true to accept that",
+                "agent.toml:5:7: error[A007]: `his` is not a loopback address and speaks no TLS: patient data would cross the network in clear text; name a certificate in [tls] (doors = [\"his\"]), or set clear_text_off_loopback = true to accept that",
             ],
         );
         check(

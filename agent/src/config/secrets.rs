@@ -139,7 +139,14 @@ pub(super) fn store_key(
             Ok(key) => return (KeySource::Given(key), file),
             Err(NotAKey) => format!("`key`: {NotAKey}"),
         },
-        Some(Err(why)) => format!("`key`: {why}"),
+        Some(Err(why)) => match file.as_ref().filter(|it| !it.exists()) {
+            Some(missing) => format!(
+                "`key`: {why}; bring the file back; only for a store that does not exist yet: his-agent keys \
+                 make {}",
+                missing.display()
+            ),
+            None => format!("`key`: {why}"),
+        },
         None => {
             let message = "`key` is written out: write it to a file and name it, key = \"file:PATH\", \
                            \"env:NAME\" or \"credential:NAME\"";

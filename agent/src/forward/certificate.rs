@@ -12,7 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 /// `notAfter` of a certificate in DER; nothing when the bytes are no certificate.
-pub(super) fn holds_until(der: &[u8]) -> Option<Timestamp> {
+pub(crate) fn holds_until(der: &[u8]) -> Option<Timestamp> {
     let (certificate, _) = element(der, SEQUENCE)?;
     let (signed, _) = element(certificate, SEQUENCE)?;
     // The version is left out of certificates of the first version.
@@ -21,8 +21,8 @@ pub(super) fn holds_until(der: &[u8]) -> Option<Timestamp> {
     let (_algorithm, rest) = element(rest, SEQUENCE)?;
     let (_issuer, rest) = element(rest, SEQUENCE)?;
     let (validity, _) = element(rest, SEQUENCE)?;
-    let (_not_before, not_after) = any(validity)?;
-    let (tag, text, _) = read(not_after)?;
+    let (_, _not_before, not_after) = any(validity)?;
+    let (tag, text, _) = any(not_after)?;
     time(tag, std::str::from_utf8(text).ok()?)
 }
 
@@ -44,17 +44,13 @@ fn time(tag: u8, text: &str) -> Option<Timestamp> {
 }
 
 /// The contents of an element with this tag, and what follows it.
-fn element(bytes: &[u8], expected: u8) -> Option<(&[u8], &[u8])> {
-    let (tag, contents, rest) = read(bytes)?;
+pub(crate) fn element(bytes: &[u8], expected: u8) -> Option<(&[u8], &[u8])> {
+    let (tag, contents, rest) = any(bytes)?;
     (tag == expected).then_some((contents, rest))
 }
 
-fn any(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (_, contents, rest) = read(bytes)?;
-    Some((contents, rest))
-}
-
-fn read(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+/// The first element: its tag, its contents, and what follows it.
+pub(crate) fn any(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = bytes.split_first()?;
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = if first < LONG_FORM {

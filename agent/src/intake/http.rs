@@ -11,6 +11,7 @@ mod told;
 mod unpack;
 mod wire;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::pin::pin;
@@ -35,6 +36,7 @@ use tower::ServiceExt as _;
 use super::answer::{Answer, Dialect, Fault};
 use super::{Road, checks, feedback, insurance, messages, operators, soap, totals};
 use crate::callers::{Seat, guard};
+use crate::tls::{Certificate, TlsStream};
 use crate::{clock, dead_peer, events, openapi, query};
 use crowd::Crowd;
 pub(crate) use pulse::Pulse;
@@ -49,6 +51,8 @@ pub struct Door {
     /// Room for those who are told that there is none.
     turned_away: Arc<Semaphore>,
     bounds: Bounds,
+    /// What is shown to callers, if the door speaks TLS.
+    certificate: Option<Certificate>,
 }
 
 /// What a connection may take of time and of the head's bytes.
@@ -70,11 +74,12 @@ impl Door {
         address: SocketAddr,
         connections_max: usize,
         bounds: Bounds,
+        certificate: Option<Certificate>,
     ) -> std::io::Result<Door> {
         let listener = TcpListener::bind(address).await?;
         let crowd = Arc::new(Crowd::new(connections_max));
         let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
-        Ok(Door { listener, crowd, turned_away, bounds })
+        Ok(Door { listener, crowd, turned_away, bounds, certificate })
     }
 
     /// Where callers find it: the port may have been chosen by the system.
@@ -91,7 +96,9 @@ impl Door {
                 self.turn_away(stream, &tasks);
                 continue;
             };
-            let connection = connection((stream, seat), router.clone(), self.bounds, stop.clone());
+            let certificate = self.certificate.clone();
+            let connection =
+                welcome((stream, seat), certificate, router.clone(), self.bounds, stop.clone());
             tasks.spawn(async move {
                 connection.await;
                 drop(place);
@@ -129,6 +136,10 @@ impl Door {
     /// Says that there is no room. In a flood not even that is said to everybody.
     fn turn_away(&self, mut stream: TcpStream, tasks: &TaskTracker) {
         metrics::counter!("his_agent_connections_total", "outcome" => "refused").increment(1);
+        // Under TLS nothing can be said before hands are shaken.
+        if self.certificate.is_some() {
+            return;
+        }
         let Ok(turn) = Arc::clone(&self.turned_away).try_acquire_owned() else { return };
         tracing::warn!(code = "I144", "a connection was refused: all others are being answered");
         tasks.spawn(async move {
@@ -143,6 +154,51 @@ impl Door {
         });
     }
 }
+
+/// Serves one connection to its end, after shaking hands where the door speaks TLS.
+async fn welcome(
+    (stream, seat): (TcpStream, Arc<Seat>),
+    certificate: Option<Certificate>,
+    router: Router,
+    bounds: Bounds,
+    stop: CancellationToken,
+) {
+    let Some(certificate) = certificate else {
+        return connection((stream, seat), router, bounds, stop).await;
+    };
+    let shaking = tokio::time::timeout(bounds.head, secure(stream, &certificate));
+    let shaken = tokio::select! {
+        shaken = shaking => shaken.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())),
+        () = seat.cut.cancelled() => return,
+        () = stop.cancelled() => return,
+    };
+    match shaken {
+        Ok(stream) => {
+            seat.show(stream.names());
+            connection((stream, seat), router, bounds, stop).await;
+        }
+        Err(error) => {
+            metrics::counter!("his_agent_connections_total", "outcome" => "no_tls").increment(1);
+            tracing::info!(peer = ?seat.address(), %error, code = "I234", "a connection without TLS");
+        }
+    }
+}
+
+/// Shakes hands. Who speaks HTTP in clear is told what to write, in words that it reads.
+async fn secure(mut stream: TcpStream, certificate: &Certificate) -> std::io::Result<TlsStream> {
+    let mut first = [0];
+    let count = stream.peek(&mut first).await?;
+    if count > 0 && first != TLS_HANDSHAKE {
+        stream.write_all(&told::only_tls()).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(TURNED_AWAY_BYTES), &mut tokio::io::sink()).await?;
+        return Err(std::io::Error::new(ErrorKind::InvalidData, "it is no TLS"));
+    }
+    TlsStream::accept(stream, certificate).await
+}
+
+/// With what every TLS connection begins.
+const TLS_HANDSHAKE: [u8; 1] = [0x16];
 
 /// Serves one connection to its end, whatever it runs over.
 pub(crate) async fn connection(

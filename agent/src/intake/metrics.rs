@@ -12,7 +12,7 @@ use super::operators::lasting;
 use crate::forward::WORDS;
 use crate::outbox::{RoomStatus, blocking};
 use crate::telemetry::{self, page::Page};
-use crate::{clock, pipeline};
+use crate::{clock, pipeline, tls};
 
 /// `GET /metrics`: Prometheus text.
 pub(super) async fn page(State(road): State<Arc<Road>>) -> Response {
@@ -35,6 +35,7 @@ pub(crate) fn text(road: &Road) -> Option<String> {
     tell_outbox(road, &mut page);
     tell_room(&road.outbox.room(), &mut page);
     tell_forwarding(road, &mut page);
+    tell_certificates(road, &mut page);
     tell_followers(road, &mut page);
     handle.run_upkeep();
     Some(handle.render() + &page.into_text())
@@ -98,16 +99,22 @@ fn tell_forwarding(road: &Road, page: &mut Page) {
     for word in WORDS {
         page.of("his_agent_forward_state", &[("state", word)], u8::from(forward.word() == word));
     }
-    if let Some(until) = forward.certificate_until {
-        let name = "his_agent_certificate_expiry_timestamp_seconds";
-        page.of(name, &[("certificate", "forward")], until.as_second());
-    }
     page.one("his_agent_forward_confirmed_total", forward.confirmed);
     page.one("his_agent_forward_nacked_total", forward.nacked);
     page.one("his_agent_forward_returned_total", forward.returned);
     page.one("his_agent_forward_rejected_total", forward.rejected);
     page.one("his_agent_forward_set_aside_total", forward.set_aside);
     page.one("his_agent_forward_reconnects_total", forward.reconnects);
+}
+
+fn tell_certificates(road: &Road, page: &mut Page) {
+    let name = "his_agent_certificate_expiry_timestamp_seconds";
+    if let Some(until) = road.forward.status().certificate_until {
+        page.of(name, &[("certificate", "forward")], until.as_second());
+    }
+    for (door, until) in tls::expiries(&road.config) {
+        page.of(name, &[("certificate", door.as_str())], until);
+    }
 }
 
 /// Those who follow the outbox at their own pace.

@@ -6,11 +6,11 @@
 //! when the agent stops; one that has only begun has until the frame's time is up.
 
 mod link;
-mod tls;
 
+use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use adapters::{Hl7Header, MllpFrame, MllpFrames};
 use axum::response::Response;
@@ -22,11 +22,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::acknowledge::FRAMES;
+use super::answer::code_of;
 use super::{Road, messages};
+use crate::callers::{Caller, Refused, Seat, Shown, Verb, guard};
+use crate::calls::{Call, Mark};
 use crate::config::{ChannelConfig, MllpConfig};
 use crate::dead_peer;
+use crate::tls::TlsStream;
 use link::Link;
-pub use tls::Certificate;
 
 /// A bound address of a channel that does not serve yet.
 #[derive(Debug)]
@@ -60,9 +63,9 @@ impl MllpDoor {
                 () = stop.cancelled() => break,
             };
             match stream {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     dead_peer::look_out(stream.as_fd());
-                    let connection = self.connection(&road, &stop);
+                    let connection = self.connection(&road, peer, &stop);
                     tasks.spawn(async move {
                         connection.serve(stream).await;
                         drop(place);
@@ -80,11 +83,18 @@ impl MllpDoor {
         tasks.wait().await;
     }
 
-    fn connection(&self, road: &Arc<Road>, stop: &CancellationToken) -> Connection {
+    fn connection(
+        &self,
+        road: &Arc<Road>,
+        peer: SocketAddr,
+        stop: &CancellationToken,
+    ) -> Connection {
         Connection {
             road: Arc::clone(road),
             channel: Arc::clone(&self.channel),
             config: self.config.clone(),
+            seat: Seat::new(Some(peer)),
+            caller: None,
             frames: MllpFrames::new(road.config.listen.limits.body_bytes_max),
             stray: 0,
             stop: stop.clone(),
@@ -97,6 +107,9 @@ struct Connection {
     road: Arc<Road>,
     channel: Arc<str>,
     config: MllpConfig,
+    seat: Seat,
+    /// Who it is, where that can be known.
+    caller: Option<Arc<Caller>>,
     frames: MllpFrames,
     /// Bytes of this connection that belonged to no frame.
     stray: usize,
@@ -116,6 +129,8 @@ enum End {
     Slow,
     /// What comes is no MLLP.
     Foreign,
+    /// Nobody may use the channel from there.
+    Stranger(Refused),
     /// The agent stops.
     Stopping,
 }
@@ -127,14 +142,17 @@ impl Connection {
         metrics::gauge!("his_agent_mllp_connections", "channel" => self.channel.to_string())
             .increment(1);
         let end = match self.link(stream).await {
-            Ok(mut link) => self.messages(&mut link).await,
+            Ok(mut link) => match self.admit() {
+                Ok(()) => self.messages(&mut link).await,
+                Err(end) => end,
+            },
             Err(end) => end,
         };
         metrics::gauge!("his_agent_mllp_connections", "channel" => self.channel.to_string())
             .decrement(1);
         match end {
-            End::Slow | End::Foreign | End::Broken => tracing::warn!(
-                channel = %self.channel, code = end.code(), ?end, stray = self.stray,
+            End::Slow | End::Foreign | End::Broken | End::Stranger(_) => tracing::warn!(
+                channel = %self.channel, peer = ?self.seat.address(), code = end.code(), ?end, stray = self.stray,
                 "MLLP connection ended"
             ),
             _ => tracing::debug!(channel = %self.channel, ?end, "MLLP connection ended"),
@@ -142,19 +160,45 @@ impl Connection {
     }
 
     async fn link(&self, stream: TcpStream) -> Result<Link, End> {
-        let Some(certificate) = &self.config.certificate else { return Ok(Link::plain(stream)) };
-        let shaking = Link::secure(stream, certificate);
+        let Some(certificate) = &self.config.certificate else { return Ok(Link::Plain(stream)) };
+        let shaking = TlsStream::accept(stream, certificate);
         tokio::select! {
             shaken = timeout(self.config.frame_timeout, shaking) => match shaken {
-                Ok(Ok(link)) => Ok(link),
+                Ok(Ok(stream)) => {
+                    self.seat.show(stream.names());
+                    Ok(Link::Secure(stream))
+                }
                 Ok(Err(error)) => {
-                    tracing::warn!(channel = %self.channel, %error, "MLLP: no TLS");
+                    let peer = self.seat.address();
+                    tracing::warn!(channel = %self.channel, ?peer, %error, "MLLP: no TLS");
                     Err(End::Foreign)
                 }
                 Err(_) => Err(End::Slow),
             },
             () = self.stop.cancelled() => Err(End::Stopping),
         }
+    }
+
+    /// Finds out who it is. A sender can show no token here: on another machine it is known by its
+    /// certificate or its address, or the channel is bound to addresses.
+    fn admit(&mut self) -> Result<(), End> {
+        let (road, channel) = (&self.road, &*self.channel);
+        if !guard::is_taken_from(road, channel, &self.seat) {
+            return Err(End::Stranger(Refused::Elsewhere));
+        }
+        let may = |it: &Caller| it.may(Verb::Message, Some(channel));
+        match road.callers.find(&self.seat, &Shown::default(), may) {
+            Ok(caller) => self.caller = Some(caller),
+            Err(_) if self.may_be_unnamed() => {}
+            Err(refused) => return Err(End::Stranger(refused)),
+        }
+        Ok(())
+    }
+
+    fn may_be_unnamed(&self) -> bool {
+        let own = self.road.config.channels.iter().find(|it| it.name == *self.channel);
+        let is_bound = own.is_some_and(|it| !it.addresses.is_empty());
+        is_bound || !self.seat.names().is_empty() || guard::may_be_unnamed(&self.road, &self.seat)
     }
 
     /// Takes and answers messages, one after another.
@@ -236,6 +280,7 @@ impl Connection {
 
     /// What to write back for a frame.
     async fn take(&self, frame: MllpFrame) -> Vec<u8> {
+        let (began, bytes) = (Instant::now(), length(&frame));
         let response = match frame {
             MllpFrame::Message(bytes) => {
                 let header = Hl7Header::of(&bytes);
@@ -245,7 +290,31 @@ impl Connection {
                 messages::refuse_framed(&self.road, &self.channel, Hl7Header::of(&beginning))
             }
         };
+        self.note(&response, bytes, began);
         framed(response).await
+    }
+}
+
+impl Connection {
+    fn note(&self, response: &Response, bytes: usize, began: Instant) {
+        let mark = response.extensions().get::<Mark>();
+        self.road.calls.note(&Call {
+            caller: self.caller.as_ref().map(|it| it.name.as_str()),
+            address: self.seat.address(),
+            verb: Verb::Message,
+            channel: Some(&self.channel),
+            status: response.status().as_u16(),
+            code: code_of(response),
+            bytes: bytes as u64,
+            took: began.elapsed(),
+            id: mark.and_then(|it| it.id.as_deref()),
+        });
+    }
+}
+
+fn length(frame: &MllpFrame) -> usize {
+    match frame {
+        MllpFrame::Message(bytes) | MllpFrame::TooLong(bytes) => bytes.len(),
     }
 }
 
@@ -254,6 +323,7 @@ impl End {
         match self {
             End::Foreign => "I151",
             End::Slow => "I152",
+            End::Stranger(refused) => refused.code(),
             _ => "I153",
         }
     }

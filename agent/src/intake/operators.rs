@@ -15,6 +15,7 @@ use crate::clock;
 use crate::config::ForwardConfig;
 use crate::forward::{ForwardStatus, Trouble};
 use crate::outbox::RoomStatus;
+use crate::tls;
 
 pub(super) fn routes() -> Router<Arc<Road>> {
     Router::new()
@@ -58,6 +59,7 @@ pub(crate) fn standing(road: &Road) -> Value {
         },
         "room": told_of(&room),
         "clock": { "ahead_seconds": clock::ahead().map(|it| it.as_secs()) },
+        "tls": tls::standing(&road.config),
         "folders": road.folders.standing(),
         "views": road.views.standing(),
         "checks": road.checks.standing(),
@@ -131,6 +133,7 @@ pub(crate) fn alerts(road: &Road) -> Vec<(String, String)> {
     alerts.extend(road.versions.alerts());
     alerts.extend(road.callers.alerts());
     alerts.extend(road.calls.alert());
+    alerts.extend(tls::alerts(&road.config));
     if let Some(ahead) = clock::ahead() {
         let minutes = ahead.as_mins();
         alerts.push((

@@ -204,7 +204,9 @@ impl<'a> Place<'a> {
         }
         let text = |name: &str| headers.get(name).and_then(|it| it.to_str().ok());
         let of_proxy = |name| text(name).filter(|_| self.door.trusts_forwarded).map(first);
-        let scheme = of_proxy("x-forwarded-proto").filter(|it| *it == "https").unwrap_or("http");
+        let scheme = of_proxy("x-forwarded-proto").filter(|it| *it == "https");
+        let own = if road.config.tls.his { "https" } else { "http" };
+        let scheme = scheme.unwrap_or(own);
         let host = of_proxy("x-forwarded-host").or_else(|| text("host")).filter(|it| is_host(it));
         let host = host.map_or_else(|| road.config.listen.his.to_string(), str::to_owned);
         format!("{scheme}://{host}{}", self.base)

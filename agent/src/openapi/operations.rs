@@ -21,6 +21,7 @@ const MESSAGE: Operation = Operation {
     tag: "报文",
     body: Body::Message,
     done: Says::Dialect("Receipt"),
+    knows_callers: true,
     refusals: &[400, 404, 408, 413, 415, 422, 500, 503],
     // The caller's dialect tells faults, too.
     refused: Says::Dialect("Refusal"),
@@ -32,6 +33,7 @@ const NATIONAL: Operation = Operation {
     tag: "审查",
     body: Body::Json("NationalRequest"),
     done: Says::Dialect("NationalAnswer"),
+    knows_callers: true,
     // What cannot be read is told by the envelope, as 200.
     refusals: &[408, 413, 503],
     refused: Says::Dialect("NationalAnswer"),
@@ -64,6 +66,7 @@ pub(super) const HIS: &[Operation] = &[
     Operation {
         path: "/v1/checks",
         verb: "post",
+        knows_callers: true,
         zh: "审查一张处方，标准的提问和答复",
         tag: "审查",
         body: Body::Json("CheckRequest"),
@@ -74,6 +77,7 @@ pub(super) const HIS: &[Operation] = &[
     Operation {
         path: "/v1/feedback",
         verb: "post",
+        knows_callers: true,
         zh: "医生对问题的处置",
         tag: "审查",
         body: Body::Json("Feedback"),
@@ -83,6 +87,7 @@ pub(super) const HIS: &[Operation] = &[
     Operation {
         path: "/v1/channels/{channel}/totals",
         verb: "post",
+        knows_callers: true,
         zh: "HIS 自己的日合计，与收到的记录核对；见 docs/reconcile.md",
         tag: "报文",
         body: Body::Json("Totals"),

@@ -35,9 +35,15 @@ pub(super) fn in_place_of(written: &[u8]) -> Option<Vec<u8>> {
 
 fn unreadable() -> Fault {
     let message = "这不是能读的 HTTP/1.1 请求：请核对请求行和请求头。不收的写法：两个不同的长度、冒号前有空格、\
-                   一个请求头折成几行；本端口没有 TLS，地址要写 http://"
+                   一个请求头折成几行；没有配 TLS 的端口，地址要写 http://"
         .to_owned();
     Fault::new(StatusCode::BAD_REQUEST, 15, "I143", message)
+}
+
+/// The door speaks TLS, and the caller does not.
+pub(super) fn only_tls() -> Vec<u8> {
+    let message = "这个端口只接受 TLS：地址写成 https://；对方要支持 TLS 1.2 以上".to_owned();
+    bytes(&Fault::new(StatusCode::BAD_REQUEST, 15, "I234", message))
 }
 
 fn long_head() -> Fault {
