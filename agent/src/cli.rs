@@ -12,6 +12,7 @@ macro_rules! say {
     }};
 }
 
+mod alerts;
 mod audit;
 mod calls;
 mod channel;
@@ -36,6 +37,7 @@ mod shadow;
 mod subscriptions;
 mod test;
 mod token;
+mod top;
 mod translate;
 mod validate;
 mod view_worker;
@@ -104,6 +106,8 @@ enum Command {
     Checks(checks::Arguments),
     /// 报文的来龙去脉：列出、查看、重新提交、丢弃、重发 | what became of each message: list, show, retry, discard, replay
     Messages(messages::Arguments),
+    /// 告警：列出，测试，静默 | alerts: list, test, silence
+    Alerts(alerts::Arguments),
     /// 审核：在院每日、离院之后；疑点、处置、汇总、月报 | whole encounters judged day by day and after discharge
     Audit(audit::Arguments),
     /// 患者在本院的既往：查看、删除 | the past of a patient: show, forget
@@ -118,6 +122,8 @@ enum Command {
     Test(test::Arguments),
     /// 数据质量：按日、通道、实体、数据元的完整性、规范性、一致性、时效性 | data quality by day, channel, entity, element
     Quality(quality::Arguments),
+    /// 实况：各通道、发件箱、磁盘、审查、告警，每两秒刷新 | the road live in a terminal
+    Top(top::Arguments),
     /// 谁从 /v1/records 读过记录 | who has read records
     Queries(queries::Arguments),
     /// 谁调用过：时间、调用者、地址、做什么、通道、结果 | every call at the doors
@@ -172,6 +178,8 @@ pub fn main() -> ExitCode {
         Command::Translate(it) => translate::run(&it),
         Command::Check(it) => check::run(&it),
         Command::Checks(it) => checks::run(&it),
+        Command::Alerts(it) => alerts::run(&it),
+        Command::Top(it) => top::run(&it),
         Command::Audit(it) => audit::run(&it),
         Command::History(it) => history::run(&it),
         Command::Messages(it) => messages::run(&it),

@@ -133,6 +133,9 @@ codes! {
     "I206" "视图的列与配置不合" "the columns of the view are not as configured" "核对 watermark、key、start：列要在视图里、不为空，水位是编号或时间；his-agent channel view-try 列出各列"
     "I207" "一行里有读不全的值：不在所配的编码里，或太长" "a value of a row is not in its encoding, or is too long" "核对 charset（驱动给的是不是 GBK）；这一行已进死信，改好后请 HIS 更新这一行，会重新读到"
     "I208" "视图里少了以前有的行" "rows have vanished from a view" "只告知，不删除已收的记录；确属作废的，请 HIS 用作废标志而不是删行"
+    "I241" "没有这个告警去处" "there is no such target of alerts" "核对名字：[[alert]] 的 name；答复里列出了已配置的"
+    "I242" "告警没有送到" "a notice of alerts was not delivered" "his-agent alerts list 看原因：地址、口令、证书；改好后 his-agent alerts test 名字。恢复后自动通知仍在的告警"
+    "I243" "静默的写法不对" "a silence is not readable" "代码照 his-agent alerts list 写，时间写成 90m、8h 或 3d"
 
     "I221" "没有出示令牌" "no token was shown" "请求头写 Authorization: Bearer 令牌；医院用 his-agent token create 生成，或在 [[caller]] 里写地址、证书（docs/callers.md）"
     "I222" "令牌不对，或不能从这个地址、用这个名字" "the token is nobody's, or not there, or not under that name" "核对令牌有没有抄全、[[caller]] 和令牌的地址；his-agent token list"
@@ -158,6 +161,7 @@ codes! {
     "O107" "磁盘空间不足" "there is too little room on the disk" "已接收的不受影响，转发和审查照常；腾出空间，或恢复转发让已送达的删去，高于 high_water 后自动恢复。看 his-agent outbox status"
     "O108" "系统时间被向前拨了（跳变超过 5 分钟），按时间清理的内容先不清理" "the clock was set forward; nothing is let go by its new time yet" "核对本机时间和校时服务。时间错了就拨回来，什么都没有少；时间本来就该是这样，一天后自动按新时间清理，或重启前置机"
     "O109" "系统时间比发件箱最后一次写入还早，或早于程序本身" "the clock is behind what the store or the program itself has seen" "核对本机时间和校时服务（timedatectl）；主板电池没电时常见。照常运行，但收到的时间会写错：改好时间后重启前置机"
+    "O110" "平台中断时磁盘撑不了多久" "the disk would not do for a long outage" "清理或扩大发件箱所在的磁盘，或恢复向平台转发；要多少小时由 [alerts] capacity_hours 定"
     "O121" "发件箱的密钥不对，没有打开，什么都没有改动" "the key given is not the one the store was sealed with; nothing was touched" "恢复原来的 store.key（或 [outbox] key 指的密钥）后再启动；报错里有两把密钥的指纹，his-agent keys show 文件 可以核对"
     "O122" "发件箱的密钥读不到，没有打开，什么都没有改动" "the key of the store cannot be read; nothing was touched" "从备份恢复密钥文件，核对 [outbox] key 和文件权限；不要新生成一把：新的读不出旧的内容"
     "O123" "发件箱的密钥保管不当（只提醒）" "the key of the store is not kept well; a warning" "把密钥放到数据盘以外，例如 /etc/his-agent 或 systemd 凭据，权限 600，再写 [outbox] key"
@@ -188,9 +192,11 @@ codes! {
     "O505" "HIS 的日合计读不懂" "the totals of the HIS are not understood" "表头以 channel,entity,count 开头，后面是求和的数据元；列出了每一处"
     "O506" "对账的日期写得不对" "the day of a reconciliation is not a date" "写成 20261122 或 2026-11-22"
     "O507" "HIS 的日合计没有取到" "no totals of the HIS were to be had" "核对 [channel.totals] 的地址、请求头和 HIS 的服务；十分钟后再取，取到以后与那一天的账比"
+    "O508" "有日期与平台对不平" "some days do not balance with the platform" "his-agent reconcile --day 日期 看差在哪里，--repair 补正"
 
     "Q001" "某一天的质量统计读不出" "the quality counts of a day cannot be read" "核对目录权限；文件损坏时前置机会改名为 .damaged 另存，当天从头统计"
     "Q101" "代码与旁边的名称对不上（只统计，不拒收）" "a code stands beside the name of another code; counted only" "请 HIS 核对代码和名称的对应，例如代码是片剂而名称写胶囊"
+    "Q102" "有院内代码没有对照，报文在等" "local codes that nobody has mapped keep messages waiting" "his-agent codes list 列出代码，codes map 对照并放行"
 }
 
 /// What to do about a code of any crate.

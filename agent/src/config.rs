@@ -6,6 +6,7 @@
 //! `config/agent.toml` is written; a test keeps the two equal.
 
 mod access;
+mod alert;
 mod callers;
 mod calls;
 mod channels;
@@ -46,6 +47,9 @@ use crate::relay::Target;
 use crate::telemetry::FileBounds;
 
 pub use access::AccessConfig;
+pub use alert::{
+    AlertTarget, AlertWay, AlertsConfig, MailConfig, MailSecurity, SyslogConfig, WebhookConfig,
+};
 pub use callers::EventsConfig;
 pub use calls::CallsConfig;
 pub use folder::{Answers, FolderConfig, Order, Ready};
@@ -97,6 +101,8 @@ pub struct Config {
     pub subscriptions: Vec<SubscriptionConfig>,
     /// What other systems may read.
     pub queries: Vec<QueryConfig>,
+    /// What somebody should look at, and who is told.
+    pub alerts: AlertsConfig,
     /// What is told to ward screens.
     pub events: EventsConfig,
     /// When days are compared with the platform by themselves.

@@ -23,20 +23,22 @@ use serde_json::{Value, json};
 pub(crate) use self::door::{BODY_BYTES_MAX, ControlDoor};
 use crate::intake::{self, Road};
 use crate::{
-    audit, callers, calls, checks, clock, history, journey, keys, parked, plans, quality, query,
-    reconcile, sets, shadow, subscribe, versions,
+    alerts, audit, callers, calls, checks, clock, history, journey, keys, parked, plans, quality,
+    query, reconcile, sets, shadow, subscribe, versions,
 };
 
 /// Everything that can be asked, by address.
 pub fn routes(road: &Arc<Road>) -> Router {
     Router::new()
         .route("/admin/v1/status", get(status))
+        .route("/admin/v1/top", get(intake::metrics::live))
         .route("/admin/v1/quality", get(quality::tell))
         .route("/admin/v1/sets", get(sets::routes::status))
         .route("/admin/v1/sets/reload", post(sets::routes::reload_now))
         .route("/admin/v1/shadow", get(shadow::routes::report).post(shadow::routes::start))
         .route("/admin/v1/shadow/stop", post(shadow::routes::stop))
         .route("/admin/v1/shadow/promote", post(shadow::routes::promote_now))
+        .merge(alerts::routes())
         .merge(audit::routes::routes())
         .merge(callers::routes())
         .merge(calls::routes())

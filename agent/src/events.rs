@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::alerts::watch;
+pub(crate) use self::alerts::{settled_after, watch};
 use self::room::Room;
 use crate::config::EventsConfig;
 

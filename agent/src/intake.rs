@@ -30,6 +30,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
+use crate::alerts::Alerts;
 use crate::audit::Audit;
 use crate::callers::Callers;
 use crate::calls::Calls;
@@ -116,6 +117,8 @@ pub struct Road {
     pub folders: folder::Folders,
     /// How the views of databases stand.
     pub views: view::Views,
+    /// What somebody should look at, and who was told.
+    pub alerts: Alerts,
     /// Renders the metrics, if they are collected.
     pub metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
 }
@@ -143,6 +146,7 @@ impl Road {
         let shadow = Shadow::default();
         let callers = Callers::new(&config, &outbox);
         let calls = Calls::new(&config.calls);
+        let alerts = Alerts::new(&config);
         let relay = Relay::new(&config.relay, &config.listen.limits);
         Road {
             config,
@@ -171,6 +175,7 @@ impl Road {
             quality,
             folders: folder::Folders::default(),
             views: view::Views::default(),
+            alerts,
             metrics,
         }
     }

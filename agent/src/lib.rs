@@ -15,6 +15,7 @@
 //! |---|---|
 //! | [`control`] | the unix socket by which commands reach the running daemon |
 //! | [`config`] | `agent.toml`, proved; every fault told at once |
+//! | [`alerts`] | who is told by mail, webhook or syslog of what somebody should look at |
 //! | `backtest` | what other rules would have said in the checks that were made |
 //! | [`callers`] | who may call: tokens, addresses, certificates |
 //! | [`calls`] | every call, written down |
@@ -56,6 +57,7 @@
 //! in a log, a metric or an error; no clock, disk or network in any other crate.
 
 mod aead;
+pub mod alerts;
 pub mod audit;
 mod backtest;
 pub mod callers;

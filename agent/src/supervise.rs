@@ -31,8 +31,8 @@ use crate::service::trouble::CannotListen;
 use crate::sets::{Sets, watch};
 use crate::shadow;
 use crate::{
-    calls, checks, events, history, journey, parked, plans, quality, reconcile, relay, subscribe,
-    telemetry, tls,
+    alerts, calls, checks, events, history, journey, parked, plans, quality, reconcile, relay,
+    subscribe, telemetry, tls,
 };
 
 /// A running agent.
@@ -108,6 +108,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(subscribe::follow(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(events::watch(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(plans::keep(Arc::clone(&road), doors_stop.clone())),
+        tokio::spawn(alerts::keep(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(telemetry::keep(road.metrics.clone(), doors_stop.clone())),
     ];
     let mut doors = vec![

@@ -126,5 +126,5 @@ x509_extensions = leaf
 commonName = supplied
 [leaf]
 basicConstraints = CA:FALSE
-subjectAltName = DNS:mq.test
+subjectAltName = DNS:mq.test,DNS:localhost
 ";

@@ -17,6 +17,7 @@
 //! | [`rabbitmq`] | the platform's broker, a real one |
 //! | [`screen`] | a ward's screen that listens to events |
 //! | [`subscriber`] | another system that has records pushed to it |
+//! | [`sinks`] | where alerts go: mail, a chat robot, syslog |
 //! | [`process`] | signals, and waits with an end |
 //! | [`visit`] | the smallest HIS: one message, one record, one local code |
 //! | [`prometheus`] | a real Prometheus that watches the agent |
@@ -44,6 +45,7 @@ pub mod process;
 pub mod prometheus;
 pub mod rabbitmq;
 pub mod screen;
+pub mod sinks;
 pub mod subscriber;
 pub mod visit;
 pub mod wire;

@@ -74,9 +74,14 @@ fn the_national_check_gets_the_answer_that_the_page_shows() {
 #[test]
 fn every_configuration_that_is_shown_is_accepted() {
     let mut shown = 0;
-    for name in
-        ["README.md", "README.zh-CN.md", "docs/operator.md", "docs/service.md", "docs/mapping.md"]
-    {
+    for name in [
+        "README.md",
+        "README.zh-CN.md",
+        "docs/operator.md",
+        "docs/service.md",
+        "docs/alerts.md",
+        "docs/mapping.md",
+    ] {
         for part in read(name).split("<!-- config -->\n```toml\n").skip(1) {
             let text = part.split("```").next().unwrap_or_default();
             let text = text.replace("file:/etc/his-agent/secrets/amqp-url", "amqp://broker:5672");

@@ -42,7 +42,7 @@ impl Without {
 }
 
 /// Tables that are written as often as needed.
-const LISTS: [&str; 3] = ["caller", "query", "subscription"];
+const LISTS: [&str; 4] = ["alert", "caller", "query", "subscription"];
 
 impl Key {
     /// Whether it stands in a table of which there may be many or none.
@@ -70,6 +70,7 @@ macro_rules! keys {
 }
 
 mod access;
+mod alert;
 mod calls;
 mod channel;
 mod check;
@@ -104,6 +105,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
         forward::KEYS,
         check::KEYS,
         others::KEYS,
+        alert::KEYS,
         reconcile::KEYS,
         log::KEYS,
         channel::KEYS,

@@ -9,6 +9,7 @@ use schemas::Problem;
 use toml::de::DeTable;
 
 use super::access::access;
+use super::alert::alerts;
 use super::callers::{addresses, callers, events, prove_channels};
 use super::calls::calls;
 use super::folder;
@@ -66,6 +67,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         relay: relay(&mut root, &mut to),
         subscriptions: subscriptions(&mut root, &mut to),
         queries: queries(&mut root, &callers, &mut to),
+        alerts: alerts(&mut root, &mut to),
         events: events(&mut root, &callers, &mut to),
         callers,
         reconcile: reconcile(&mut root, &mut to),

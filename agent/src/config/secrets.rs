@@ -62,6 +62,40 @@ pub(super) fn secret(
     reveal(named, key, place, to)
 }
 
+/// A password or a key, if one is given: named, and never written out.
+pub(super) fn named_secret(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    to: &mut Complaints<'_>,
+) -> Option<String> {
+    let named = section.text(key, to)?;
+    let place = section.offset_of(key);
+    if matches!(Named::of(&named), Named::Bare) {
+        let message = format!(
+            "`{key}` is written out: write it to a file and name it, {key} = \"file:PATH\", \
+             \"env:NAME\" or \"credential:NAME\""
+        );
+        to.error("A010", place, message);
+        return None;
+    }
+    Some(reveal(named, key, place, to))
+}
+
+/// The address of a robot, which may hold its key; then it is named.
+pub(super) fn hook_secret(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    to: &mut Complaints<'_>,
+) -> Option<String> {
+    let named = section.text(key, to)?;
+    let holds_key = ["key=", "token=", "secret="].iter().any(|it| named.contains(it));
+    if holds_key && matches!(Named::of(&named), Named::Bare) {
+        return named_secret(section, key, to);
+    }
+    let place = section.offset_of(key);
+    Some(reveal(named, key, place, to))
+}
+
 /// The connection string of a driver. One that is written out may hold no password.
 pub(super) fn connection(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> String {
     let named = section.required("connection", to);

@@ -59,7 +59,7 @@ async fn begun_before(road: &Arc<Road>) -> Result<BTreeMap<String, String>, Stor
 }
 
 /// The longest that a fault may last before it is an alert, and a bit.
-fn settled_after(road: &Road) -> Duration {
+pub(crate) fn settled_after(road: &Road) -> Duration {
     let forward = match &road.config.forward {
         ForwardConfig::Amqp(options) => options.alert_after,
         ForwardConfig::Files { .. } => Duration::ZERO,

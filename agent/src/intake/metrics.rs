@@ -5,14 +5,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Road;
 use super::operators::lasting;
+use crate::control::done;
 use crate::forward::WORDS;
 use crate::outbox::{RoomStatus, blocking};
 use crate::telemetry::{self, page::Page};
-use crate::{clock, pipeline, tls};
+use crate::{alerts, clock, pipeline, tls};
 
 /// `GET /metrics`: Prometheus text.
 pub(super) async fn page(State(road): State<Arc<Road>>) -> Response {
@@ -23,6 +24,25 @@ pub(super) async fn page(State(road): State<Arc<Road>>) -> Response {
         }
         _ => (StatusCode::NOT_FOUND, "metrics are not collected in this process\n").into_response(),
     }
+}
+
+/// `GET /admin/v1/top`: the metrics with what stands beside them, for whoever shows them to a person.
+pub(crate) async fn live(State(road): State<Arc<Road>>) -> Response {
+    let looking = Arc::clone(&road);
+    let metrics = blocking(move || Ok(text(&looking))).await.ok().flatten();
+    let forward = road.forward.status();
+    let (now, begun) = (clock::now(), road.alerts.begun());
+    done(&json!({
+        "metrics": metrics,
+        "at_ms": u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "at": now.strftime("%H:%M:%S").to_string(),
+        "uptime_seconds": begun.elapsed().as_secs(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "hospital": road.config.hospital.name,
+        "org": road.config.hospital.code,
+        "forward": { "state": forward.word(), "peer": forward.peer },
+        "alerts": alerts::listed(&road)["alerts"],
+    }))
 }
 
 /// All of it; `None` where nothing is collected. Reads the disk.
@@ -37,6 +57,7 @@ pub(crate) fn text(road: &Road) -> Option<String> {
     tell_forwarding(road, &mut page);
     tell_certificates(road, &mut page);
     tell_followers(road, &mut page);
+    road.alerts.tell(&mut page);
     handle.run_upkeep();
     Some(handle.render() + &page.into_text())
 }

@@ -226,7 +226,8 @@ fn left(until: Instant) -> io::Result<Duration> {
     if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
 }
 
-fn trusting(ca_file: &Path) -> io::Result<ClientConfig> {
+/// Trusts these certificates, and no others.
+pub(crate) fn trusting(ca_file: &Path) -> io::Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(ca_file).map_err(io::Error::other)? {
         roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;

@@ -276,6 +276,12 @@ metrics! {
     "his_agent_subscription_behind" Gauge "subscription"
         "还没有推送到的记录编号数"
         "How far a subscriber is behind."
+    "his_agent_alert_raised" Gauge "code severity"
+        "现有的告警，值总是 1；`code` 见 [codes.md](codes.md)"
+        "An alert that stands; always 1."
+    "his_agent_alert_notices_total" Counter "target outcome"
+        "告警通知：`sent` 送到，`failed` 没送到"
+        "Notices of alerts by target."
     // The process.
     "his_agent_stage_moves" Gauge "stage"
         "看门狗：这一段在走是 1，卡住是 0"

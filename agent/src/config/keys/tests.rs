@@ -110,6 +110,7 @@ fn every_key_that_is_read_is_in_the_table() {
         .chain(include_str!("../log.rs").lines())
         .chain(include_str!("../relay.rs").lines())
         .chain(include_str!("../subscription.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
+        .chain(include_str!("../alert.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
         .chain(include_str!("../query.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
         .chain(include_str!("../tls.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
         .chain(include_str!("../access.rs").lines().take_while(|it| *it != "#[cfg(test)]"))

@@ -1,0 +1,111 @@
+//! What is wrong at this moment, and how bad it is. One condition a code: a hundred dead letters of one
+//! cause are one thing to be told.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Alerts, Condition, Severity};
+use crate::clock;
+use crate::intake::{self, Road};
+
+/// All of it.
+pub(super) fn now(road: &Road) -> Vec<Condition> {
+    let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let all = intake::alerts(road).into_iter().chain(parked(road)).chain(capacity(road));
+    let all = all.chain(certificate(road)).chain(account(road)).chain(road.alerts.unreached());
+    for (code, text) in all {
+        let known = texts.entry(code).or_default();
+        if !known.contains(&text) {
+            known.push(text);
+        }
+    }
+    let condition = |(code, texts): (String, Vec<String>)| {
+        let text = shortened(&texts.join("；"));
+        Condition { severity: severity(&code, road), code, text }
+    };
+    texts.into_iter().map(condition).collect()
+}
+
+/// Codes that nobody has mapped.
+fn parked(road: &Road) -> Option<(String, String)> {
+    let parked = road.outbox.status().parked;
+    let text = format!("{parked} 份报文在等院内代码对照：his-agent codes list");
+    (parked > 0).then(|| ("Q102".to_owned(), text))
+}
+
+/// The disk would not do for a long outage.
+fn capacity(road: &Road) -> Option<(String, String)> {
+    let hours = road.outbox.room().outlook.minutes_at_average? / 60;
+    let least = road.config.alerts.capacity_hours;
+    let text =
+        format!("平台中断时磁盘只够再撑 {hours} 小时（要 {least} 小时）：腾出空间，或恢复转发");
+    (hours < least).then(|| ("O110".to_owned(), text))
+}
+
+/// A certificate of the way to the platform ends soon.
+fn certificate(road: &Road) -> Option<(String, String)> {
+    let until = road.forward.status().certificate_until?;
+    let days = days_until(until);
+    let on = clock::china(until).strftime("%Y-%m-%d");
+    let text = format!("与平台连接的证书 {on} 到期，还有 {days} 天");
+    (days < CERTIFICATE_DAYS).then(|| ("F114".to_owned(), text))
+}
+
+/// Days whose account with the platform does not balance.
+fn account(road: &Road) -> Option<(String, String)> {
+    let days = road.accounts.unwell();
+    let text = format!("{days} 天与平台对不平，或平台没有答：his-agent reconcile");
+    (days > 0).then(|| ("O508".to_owned(), text))
+}
+
+impl Alerts {
+    /// Targets that are not reached, for the others to tell.
+    fn unreached(&self) -> Vec<(String, String)> {
+        let inside = self.inside();
+        let failing = inside.told.iter().filter(|(_, it)| it.standing.failures >= FAILURES);
+        let text = |name: &String| format!("告警没有送到 {name}：his-agent alerts list 看原因");
+        failing.map(|(name, _)| ("I242".to_owned(), text(name))).collect()
+    }
+}
+
+/// What keeps messages out or records in is critical; the rest can wait for the morning.
+fn severity(code: &str, road: &Road) -> Severity {
+    let is_soon = || {
+        let until = road.forward.status().certificate_until;
+        until.is_some_and(|it| days_until(it) < CERTIFICATE_DAYS_CRITICAL)
+    };
+    let hours_are_few = || {
+        let minutes = road.outbox.room().outlook.minutes_at_average;
+        minutes.is_some_and(|it| it / 60 < road.config.alerts.capacity_hours / CRITICAL_PART)
+    };
+    let is_critical = match code {
+        "F113" | "F115" | "F203" => false,
+        "F114" => is_soon(),
+        "O110" => hours_are_few(),
+        "O107" | "I191" | "I192" => true,
+        _ => code.starts_with("F1") || code.starts_with("F2") || code.starts_with("I20"),
+    };
+    if is_critical { Severity::Critical } else { Severity::Warning }
+}
+
+fn days_until(until: Timestamp) -> i64 {
+    until.duration_since(Timestamp::now()).as_hours() / 24
+}
+
+/// A text for a line of a mail or a screen.
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= TEXT_MAX {
+        return text.to_owned();
+    }
+    text.chars().take(TEXT_MAX).chain("……".chars()).collect()
+}
+
+const TEXT_MAX: usize = 300;
+/// As the forwarder's own notice.
+const CERTIFICATE_DAYS: i64 = 30;
+const CERTIFICATE_DAYS_CRITICAL: i64 = 7;
+/// Of the hours that are wanted: fewer than this part are critical.
+const CRITICAL_PART: u64 = 6;
+/// Tries in a row after which a target counts as not reached.
+const FAILURES: u32 = 5;
