@@ -20,7 +20,9 @@ impl Sample {
 
     /// The sum of all samples of a metric whose labels have this in them.
     pub(super) fn sum(&self, name: &str, label: &str) -> f64 {
-        self.of_name(name).filter(|it| it.0.contains(label)).map(|it| it.1).sum()
+        // A sum of nothing would be -0.
+        let all = self.of_name(name).filter(|it| it.0.contains(label));
+        all.fold(0.0, |sum, it| sum + it.1)
     }
 
     /// A metric that is there once; `None` while it is not known.
