@@ -252,6 +252,10 @@ impl Given {
     }
 
     fn webhook(self, section: &Section<'_, '_>, to: &mut Complaints<'_>) -> Option<WebhookConfig> {
+        // Its file could not be read, and that is told.
+        if self.url.as_deref() == Some("") {
+            return None;
+        }
         let url = needed(self.url, "url", section, to)?;
         let url = url.parse::<Target>().map_err(|why| {
             let message =
@@ -437,6 +441,7 @@ mod tests {
         check(&HOOK.replace("http:", "https:"), "error[A005]: `url` is https");
         check(&HOOK.replace("url", "# url"), "error[A005]: [alert] needs `url`");
         check(&format!("{HOOK}\ntemplate = \"wecom\""), "");
+        check(&HOOK.replace("http://10.0.0.9/hook", ""), "error[A005]: [alert] needs `url`");
         check(&format!("{HOOK}\ntemplate = \"/no/such\""), "error[A001]: `template` is wecom");
         check(&HOOK.replace("hook\"", "hook?access_token=x\""), "error[A010]");
         check(&format!("{HOOK}\nsign_key = \"SEC\""), "error[A010]");

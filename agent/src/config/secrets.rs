@@ -87,7 +87,7 @@ pub(super) fn hook_secret(
     key: &'static str,
     to: &mut Complaints<'_>,
 ) -> Option<String> {
-    let named = section.text(key, to)?;
+    let named = section.text(key, to).filter(|it| !it.is_empty())?;
     let holds_key = ["key=", "token=", "secret="].iter().any(|it| named.contains(it));
     if holds_key && matches!(Named::of(&named), Named::Bare) {
         return named_secret(section, key, to);
