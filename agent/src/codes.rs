@@ -133,9 +133,6 @@ codes! {
     "I206" "视图的列与配置不合" "the columns of the view are not as configured" "核对 watermark、key、start：列要在视图里、不为空，水位是编号或时间；his-agent channel view-try 列出各列"
     "I207" "一行里有读不全的值：不在所配的编码里，或太长" "a value of a row is not in its encoding, or is too long" "核对 charset（驱动给的是不是 GBK）；这一行已进死信，改好后请 HIS 更新这一行，会重新读到"
     "I208" "视图里少了以前有的行" "rows have vanished from a view" "只告知，不删除已收的记录；确属作废的，请 HIS 用作废标志而不是删行"
-    "I241" "没有这个告警去处" "there is no such target of alerts" "核对名字：[[alert]] 的 name；答复里列出了已配置的"
-    "I242" "告警没有送到" "a notice of alerts was not delivered" "his-agent alerts list 看原因：地址、口令、证书；改好后 his-agent alerts test 名字。恢复后自动通知仍在的告警"
-    "I243" "静默的写法不对" "a silence is not readable" "代码照 his-agent alerts list 写，时间写成 90m、8h 或 3d"
 
     "I221" "没有出示令牌" "no token was shown" "请求头写 Authorization: Bearer 令牌；医院用 his-agent token create 生成，或在 [[caller]] 里写地址、证书（docs/callers.md）"
     "I222" "令牌不对，或不能从这个地址、用这个名字" "the token is nobody's, or not there, or not under that name" "核对令牌有没有抄全、[[caller]] 和令牌的地址；his-agent token list"
@@ -151,6 +148,9 @@ codes! {
     "I232" "监听本机以外的地址而不用 TLS，患者数据明文过网" "patient data crosses the network in clear text" "在 [tls] 或 [channel.mllp] 写 cert_file、key_file（docs/callers.md）；只在医院自己隔离的网段里才接受明文"
     "I233" "调用记录写不进" "calls are not written down" "核对 [calls] dir 的权限和磁盘空间；一天的记录就到了 bytes_max 时查是谁在不停地调用（his-agent calls list）；收发不受影响"
     "I234" "TLS 端口上来的不是 TLS" "what came at a TLS port is no TLS" "地址写成 https://；对方支持 TLS 1.2 以上"
+    "I241" "没有这个告警去处" "there is no such target of alerts" "核对名字：[[alert]] 的 name；答复里列出了已配置的"
+    "I242" "告警没有送到" "a notice of alerts was not delivered" "his-agent alerts list 看原因：地址、口令、证书；改好后 his-agent alerts test 名字。恢复后自动通知仍在的告警"
+    "I243" "静默的写法不对" "a silence is not readable" "代码照 his-agent alerts list 写，时间写成 90m、8h 或 3d"
 
     "O101" "等待落盘的报文过多" "too much waits for the disk" "答复是 503，稍后重送；常出现时查磁盘速度，或调大 waiting_max"
     "O102" "发件箱正在关闭" "the outbox is closing" "前置机正在停止；启动后重送"
