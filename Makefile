@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-prove build demo test prove bench fuzz fmt lint doc manual deny clean
+.PHONY: help setup setup-tests setup-prove build demo test package prove bench fuzz fmt lint doc manual deny clean
 
 target := $(or $(CARGO_TARGET_DIR),target)
 say := @printf '%s: %s\n'
@@ -22,6 +22,7 @@ setup: ## put missing tools in place and compile RocksDB, once per machine (10 m
 setup-tests: setup
 	@packaging/setup/debian.sh tests
 	@packaging/setup/soap-clients.sh
+	@packaging/setup/clean-root.sh
 
 setup-prove: setup-tests
 	@packaging/setup/debian.sh prove
@@ -30,6 +31,10 @@ build: setup ## build the release binary (5 minutes the first time)
 	$(say) build "the release binary; about 5 minutes on two cores the first time"
 	@cargo build --release --locked --bin his-agent
 	$(say) build "done: $(target)/release/his-agent"
+
+package: setup ## make deb, rpm and tar.gz for every system with glibc 2.17 or later (40 minutes the first time)
+	@packaging/setup/debian.sh package
+	@packaging/package.sh
 
 demo: build ## show the whole road on this machine: sample messages in, records and answers out
 	@$(target)/release/his-agent demo
@@ -44,7 +49,7 @@ test: setup-tests ## run the demo once, then every test (10 minutes the first ti
 	$(say) test "every test; some start a RabbitMQ of their own, about 2 minutes"
 	@cargo test --workspace --locked --no-fail-fast
 
-prove: setup-prove ## run the long form of every proof: kills, broker faults, damage, heavy clients (an hour)
+prove: setup-prove package ## run the long form of every proof: kills, broker faults, damage, heavy clients (an hour)
 	$(say) prove "building the agent and all tests; about 8 minutes on two cores the first time"
 	@cargo build --workspace --all-targets --locked
 	$(say) prove "the long forms; about an hour"

@@ -19,10 +19,12 @@ mod channel;
 mod check;
 mod checks;
 mod codes;
+mod completions;
 mod config;
 mod demo;
 mod history;
 mod keys;
+mod man;
 mod messages;
 mod outbox;
 mod quality;
@@ -149,6 +151,12 @@ enum Command {
     /// 读数据库视图的进程，由守护进程启动 | started by the daemon to read a view
     #[command(hide = true)]
     ViewWorker(view_worker::Arguments),
+    /// 命令行补全，供安装包用 | completion scripts, for the packages
+    #[command(hide = true)]
+    Completions(completions::Arguments),
+    /// 手册页，供安装包用 | manual pages, for the packages
+    #[command(hide = true)]
+    Man(man::Arguments),
     /// 导出数据元目录 | the dictionary for other programs and for people
     Schema(schema::Arguments),
 }
@@ -196,6 +204,8 @@ pub fn main() -> ExitCode {
         Command::Shadow(it) => shadow::run(&it),
         Command::Sets(it) => sets::run(&it),
         Command::Schema(it) => schema::run(&it),
+        Command::Completions(it) => completions::run(&it),
+        Command::Man(it) => man::run(&it),
         Command::ViewWorker(it) => view_worker::run(&it),
     })
 }

@@ -4,6 +4,8 @@
 //
 // `packaging/setup/rocksdb.sh` compiles RocksDB's own `util/crc32c.cc` into the two namespaces; this takes its place.
 
+#include <cpuid.h>
+
 #include "util/crc32c.h"
 
 #define DECLARE(name)                                     \
@@ -17,9 +19,14 @@ DECLARE(rocksdb_quick)
 
 namespace ROCKSDB_NAMESPACE::crc32c {
 
-// Without a static of its own: the order in which statics are made is not ours.
+// Asked of the processor itself: zig's runtime has no `__builtin_cpu_supports`. Once, at the first use, since a virtual
+// machine is left for every question; and not as a static of the file, since the order in which those are made is not ours.
 static bool is_quick() {
-  return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
+  static const bool quick = [] {
+    unsigned eax, ebx, ecx = 0, edx;
+    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_SSE4_2) && (ecx & bit_PCLMUL);
+  }();
+  return quick;
 }
 
 std::string IsFastCrc32Supported() {

@@ -4,10 +4,11 @@
 # Everything that is made once per machine lies here, outside the checkout.
 cache=$(realpath -m "${HIS_AGENT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/his-agent}")
 
-say() { printf 'set-up: %s\n' "$*"; }
+# Whoever sources this may say who speaks.
+say() { printf '%s: %s\n' "${speaker:-set-up}" "$*"; }
 
 fail() {
-  printf 'set-up failed: %s\n' "$1" >&2
+  printf '%s failed: %s\n' "${speaker:-set-up}" "$1" >&2
   shift
   [ $# -eq 0 ] || printf '  %s\n' "$@" >&2
   exit 1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building and testing need, and only those that are missing.
 #
-#   packaging/setup/debian.sh [build] [tests] [prove]      the first two when nothing is said
+#   packaging/setup/debian.sh [build] [tests] [prove] [package]      the first two when nothing is said
 #
 # What is there already counts, wherever it came from: on another system, put the tools in place by
 # hand and this script has nothing to do.
@@ -55,6 +55,17 @@ has_pascal_http() { exists '/usr/lib/*/fpc/*/units/*/fcl-web/fphttpclient.ppu'; 
 has_openssl() { command -v openssl >/dev/null; }
 has_systemd_analyze() { command -v systemd-analyze >/dev/null; }
 has_certificates() { [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ]; }
+has_rpm() { command -v rpm >/dev/null && command -v rpmbuild >/dev/null; }
+has_binutils() { command -v readelf >/dev/null && command -v strip >/dev/null; }
+has_venv() { /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null; }
+has_mmdebstrap() { command -v mmdebstrap >/dev/null; }
+
+# What makes a package of a binary.
+need_packagers() {
+  need has_rpm rpm "makes and reads rpm packages"
+  need has_binutils binutils "strips the binary and reads what it asks of a system"
+  need has_openssl openssl "signs the packages' checksums"
+}
 
 for what in "${@:-build tests}"; do
   for part in $what; do
@@ -84,6 +95,12 @@ for what in "${@:-build tests}"; do
         need has_npm npm "installs SOAP clients the tests call with"
         need has_systemd_analyze systemd "systemd-analyze proves the unit of the service"
         need has_certificates ca-certificates "the forwarder reads the system's certificates"
+        need_packagers
+        need has_mmdebstrap mmdebstrap "makes the clean Debian that the tests install packages in"
+        ;;
+      package)
+        need_packagers
+        need has_venv python3-venv "holds zig, the compiler of the shipped binary"
         ;;
       prove)
         need has_mono mono-devel "writes and runs proxies of .NET, which the long form calls with"
@@ -100,7 +117,7 @@ for what in "${@:-build tests}"; do
         need has_pascal fp-compiler "compiles the example for Delphi"
         need has_pascal_http fp-units-fcl "its HTTP client"
         ;;
-      *) fail "'$part' is not 'build', 'tests' or 'prove'" ;;
+      *) fail "'$part' is not 'build', 'tests', 'prove' or 'package'" ;;
     esac
   done
 done

@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Compiles RocksDB once per machine and points this checkout's Cargo at the archive.
 #
+#   packaging/setup/rocksdb.sh             for this machine
+#   packaging/setup/rocksdb.sh portable    for the shipped binary: by zig, against glibc 2.17 and with zig's own C++
+#                                          library; prints the archive's folder and leaves Cargo as it is
+#
 # Safe to run at any time and by several checkouts at once: the second one waits for the first and
 # uses what it made. An interrupted run leaves nothing that a later one could take for an archive.
 set -euo pipefail
@@ -15,17 +19,26 @@ ours=$(locked_version "$top/packaging/rocksdb/Cargo.lock" librocksdb-sys)
     "Follow the last paragraph of packaging/rocksdb/README.md."
 
 command -v cargo >/dev/null || fail "cargo is not here" "Install Rust 1.95 or later first."
-compiler=${CXX:-c++}
-command -v "$compiler" >/dev/null || fail "no C++ compiler ($compiler)" "Run packaging/setup/debian.sh."
-compiler_version=$($compiler -dumpfullversion -dumpversion)
+if [ "${1:-}" = portable ]; then
+  . "$(dirname "$0")/zig.sh"
+  exec 3>&1 1>&2
+  cargo_build=(cargo zigbuild --target "$portable_target")
+  compiler=zig-c++
+  compiler_name=zig$zig_version-glibc$portable_glibc
+else
+  cargo_build=(cargo build)
+  compiler=${CXX:-c++}
+  command -v "$compiler" >/dev/null || fail "no C++ compiler ($compiler)" "Run packaging/setup/debian.sh."
+  compiler_name=$(basename "$compiler")$($compiler -dumpfullversion -dumpversion)
+fi
 features=$(sed -n 's/^librocksdb-sys .*"bindgen-runtime", \(.*\)\] }$/\1/p' "$top/packaging/rocksdb/Cargo.toml" | tr -d '" ' | tr ',' '-')
 [ -n "$features" ] || fail "packaging/rocksdb/Cargo.toml: the features of librocksdb-sys are not where this script reads them"
 
-plain=$cache/rocksdb/$version-$features-$(basename "$compiler")$compiler_version-$(uname -m)
+plain=$cache/rocksdb/$version-$features-$compiler_name-$(uname -m)
 home=$plain
 # With quick checksums, a name of its own: Cargo links anew only what lies elsewhere.
 [ "$(uname -m)" != x86_64 ] || home=$plain-crc32c
-build=$cache/rocksdb/building
+build=$cache/rocksdb/building${1:+-$1}
 
 # How many C++ files there are; 343 is what 11.8.1 has, should the sources lie elsewhere than usual.
 files_total() {
@@ -58,7 +71,7 @@ compile() {
   # From the build folder, so that a .cargo/config.toml of the checkout cannot point at an archive.
   # In a session of its own, so that an interrupted run can end the compilers with it.
   (cd "$build" && exec setsid env -u ROCKSDB_LIB_DIR -u ROCKSDB_STATIC -u RUSTFLAGS -u CARGO_BUILD_TARGET \
-    cargo build --release --locked -j"$(nproc)" \
+    "${cargo_build[@]}" --release --locked -j"${HIS_AGENT_JOBS:-$(nproc)}" \
     --manifest-path "$top/packaging/rocksdb/Cargo.toml" --target-dir "$build/target") >"$build/log" 2>&1 &
   local cargo=$!
   trap 'kill -- -$cargo 2>/dev/null; exit 130' INT TERM
@@ -91,7 +104,7 @@ quicken() {
 keep() {
   local made=$plain/librocksdb.a
   # One of before is as good but for its checksum.
-  [ -s "$made" ] || made=$(find "$build/target/release/build" -path '*/librocksdb-sys-*' -name librocksdb.a -print -quit)
+  [ -s "$made" ] || made=$(find "$build/target" -path '*/librocksdb-sys-*' -name librocksdb.a -print -quit)
   [ -n "$made" ] || fail "the build left no librocksdb.a" "The whole log: $build/log"
   mkdir -p "$home.partial"
   cp "$made" "$home.partial/librocksdb.a"
@@ -113,6 +126,11 @@ if [ ! -s "$home/librocksdb.a" ]; then
     say "RocksDB compiled in $(in_words $((SECONDS - started)))"
   fi
   exec 9>&-
+fi
+
+if [ "${1:-}" = portable ]; then
+  printf '%s\n' "$home" >&3
+  exit 0
 fi
 
 # Cargo reads this file for every command that is run inside the checkout, by hand or by an editor.

@@ -7,6 +7,7 @@
 //! | [`his`] | a HIS: an HTTP client that shares no code with the agent |
 //! | [`bureau`] | the insurer's own review of a 3101 |
 //! | [`cases`] | what a HIS sends, and what must come of it |
+//! | [`clean_root`] | a hospital's machine before anything is installed on it |
 //! | [`faults`] | a disk that refuses the N-th call; a clock that somebody sets |
 //! | [`mllp`] | a sender of HL7: frames over a bare socket |
 //! | [`load`] | a hospital's morning: many callers at once |
@@ -30,6 +31,7 @@ pub mod bureau;
 pub mod cases;
 pub mod certificates;
 pub mod chance;
+pub mod clean_root;
 pub mod command;
 pub mod faults;
 pub mod his;

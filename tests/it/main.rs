@@ -31,6 +31,7 @@ mod messages;
 mod metrics;
 mod mllp;
 mod overlay;
+mod package;
 mod parked;
 mod postgres;
 mod quality;

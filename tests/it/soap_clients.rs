@@ -12,6 +12,7 @@ use std::thread;
 use tests::agent::{Agent, Setup};
 use tests::cases::{Case, Message};
 use tests::chance::is_long;
+use tests::clean_root::cache;
 use tests::platform::Platform;
 
 /// A client: what it is called, how it is started, and which services it cannot read.
@@ -211,9 +212,5 @@ fn scripts() -> PathBuf {
 
 /// Where the set-up keeps what it installs from npm.
 fn node_modules() -> PathBuf {
-    let of = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let cache = of("HIS_AGENT_CACHE")
-        .or_else(|| Some(of("XDG_CACHE_HOME")?.join("his-agent")))
-        .or_else(|| Some(of("HOME")?.join(".cache/his-agent")));
-    cache.expect("a home").join("soap-clients/node_modules")
+    cache().join("soap-clients/node_modules")
 }

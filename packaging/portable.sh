@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Builds the shipped binary, target/portable/his-agent: for glibc 2.17 and later, RocksDB and the C++ library inside.
+set -euo pipefail
+speaker=package
+cd "$(dirname "$0")/.."
+. packaging/setup/zig.sh
+
+target=${CARGO_TARGET_DIR:-target}
+archive=$(packaging/setup/rocksdb.sh portable)
+
+say "building the shipped binary for glibc $portable_glibc; about 10 minutes on two cores the first time"
+started=$SECONDS
+ROCKSDB_LIB_DIR=$archive ROCKSDB_STATIC=1 cargo zigbuild --release --locked --bin his-agent \
+  ${HIS_AGENT_JOBS:+-j"$HIS_AGENT_JOBS"} --target "$portable_target"
+mkdir -p "$target/portable"
+cp "$target/${portable_target%.*.*}/release/his-agent" "$target/portable/his-agent"
+say "the shipped binary is built, in $(in_words $((SECONDS - started)))"
