@@ -75,7 +75,8 @@ make_deb() {
   local file=$out/his-agent_${version}_$architecture.deb tree=$work/deb hook
   say "$(basename "$file")"
   cp -a "$staged" "$tree"
-  rm -r "$tree/usr/share/zsh/site-functions"
+  # The folders that are not root's are made by postinst: dpkg would make them root's, there is no such user before.
+  rm -r "$tree/usr/share/zsh/site-functions" "$tree/var" "$tree/etc/his-agent/secrets"
   mkdir "$tree/DEBIAN"
   sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" \
     -e "s/@KIBIBYTES@/$(du -sk --apparent-size "$staged" | cut -f1)/" -e "s/@LIBRARIES@/$(debian_libraries)/" \

@@ -26,7 +26,7 @@ put 644 packaging/systemd/his-agent.sysusers usr/lib/sysusers.d/his-agent.conf
 put 644 packaging/systemd/his-agent.tmpfiles usr/lib/tmpfiles.d/his-agent.conf
 
 # The configuration of the first start: as shipped, with the key of the store apart from the store.
-shipped='# key = "file:/etc/his-agent/secrets/master.key"'
+shipped='# key = "credential:master.key"'
 [ "$(grep -cxF "$shipped" config/agent.toml)" -eq 1 ] ||
   { echo "config/agent.toml: the line '$shipped' is not there once" >&2; exit 1; }
 sed "s|^$shipped\$|${shipped#\# }|" config/agent.toml >"$into/agent.toml"

@@ -46,7 +46,10 @@ make_key() {
     tell "主密钥没有生成：$key" "the master key could not be made: $key"
     return 1
   }
-  chown his-agent:his-agent "$key"
+  # The service reads it and cannot change it. systemd older than 247 shows nothing to a service by itself, so the
+  # group reads it too; nobody but the service is in it.
+  chown root:his-agent "$key"
+  chmod 0640 "$key"
 }
 
 systemd_runs() { [ -d /run/systemd/system ]; }
@@ -55,10 +58,12 @@ reload_units() {
   if systemd_runs; then systemctl daemon-reload || true; fi
 }
 
-# Whether the new program takes the configuration it finds. Credentials are given to the service only, so a configuration
-# that names some cannot be asked here.
+# Whether the new program takes the configuration it finds. A credential that lies elsewhere than with the key is shown
+# to the service only; a configuration that names one cannot be asked here.
 config_is_taken() {
-  if grep -q '"credential:' "$config/agent.toml"; then return 0; fi
+  for name in $(grep -o '"credential:[^"]*"' "$config/agent.toml" | cut -d : -f 2 | tr -d '"'); do
+    [ -e "$config/secrets/$name" ] || return 0
+  done
   runuser -u his-agent -- /usr/bin/his-agent validate --config "$config/agent.toml" >&2
 }
 

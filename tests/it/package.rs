@@ -116,6 +116,8 @@ fn two_runs_make_the_same_files() {
 const WANTED: &[&str] = &[
     "/usr/bin/his-agent",
     "/usr/lib/systemd/system/his-agent.service",
+    "/usr/lib/sysusers.d/his-agent.conf",
+    "/usr/lib/tmpfiles.d/his-agent.conf",
     "/etc/his-agent/agent.toml",
     "/usr/share/man/man8/his-agent.8.gz",
     "/usr/share/man/man8/his-agent-keys-make.8.gz",
@@ -141,7 +143,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("/etc/his-agent", "root:his-agent 750"),
     ("/etc/his-agent/agent.toml", "root:his-agent 640"),
     ("/etc/his-agent/secrets", "root:his-agent 750"),
-    ("/etc/his-agent/secrets/master.key", "his-agent:his-agent 600"),
+    ("/etc/his-agent/secrets/master.key", "root:his-agent 640"),
     ("/var/lib/his-agent", "his-agent:his-agent 700"),
     ("/var/log/his-agent", "his-agent:his-agent 750"),
 ];

@@ -14,7 +14,7 @@ keys! {
     high_water Default "\"auto\""
         "空闲回到这么多就自动恢复接收；auto 是 2 GiB，不超过磁盘的一成半。"
         "From so much free disk on it is taken in again; auto is 2 GiB, at most 15% of the disk."
-    key Nothing "\"file:/etc/his-agent/secrets/master.key\""
+    key Nothing "\"credential:master.key\""
         "发件箱内容加密的主密钥（64 位十六进制），写 file:路径、env:变量名 或 credential:凭据名；不写时第一次启动在发件箱目录旁生成 store.key。必须另外备份，丢了发件箱里的内容谁也读不出。"
         "The key everything in the outbox is sealed with (64 hexadecimal digits): file:PATH, env:NAME or credential:NAME; without it store.key beside the outbox, made at the first start. Keep a copy elsewhere: without it nobody can read the outbox."
 
