@@ -36,12 +36,12 @@ install -d -m 750 "$into/etc/his-agent" "$into/etc/his-agent/secrets" "$into/var
 install -d -m 700 "$into/var/lib/his-agent"
 
 for folder in schemas mappings rules; do put_data "$folder"; done
-for file in docs/*.md; do put 644 "$file" "usr/share/doc/his-agent/manual/${file#docs/}"; done
-for file in config/examples/*.toml; do put 644 "$file" "usr/share/doc/his-agent/examples/${file##*/}"; done
-for file in packaging/clients/*; do put 644 "$file" "usr/share/doc/his-agent/clients/${file##*/}"; done
-put 644 packaging/CHANGELOG.md usr/share/doc/his-agent/CHANGELOG.md
-put 644 README.md usr/share/doc/his-agent/README.md
-put 644 README.zh-CN.md usr/share/doc/his-agent/README.zh-CN.md
+# The manual lies among its neighbours as in the checkout, so that its links lead somewhere.
+for file in README.md README.zh-CN.md docs/*.md config/agent.toml config/examples/*.toml packaging/CHANGELOG.md \
+  packaging/clients/* packaging/prometheus/* packaging/grafana/*; do
+  put 644 "$file" "usr/share/doc/his-agent/$file"
+done
+sed -i 's|](\.\./mappings/|](/usr/share/his-agent/mappings/|g' "$into"/usr/share/doc/his-agent/docs/*.md
 put 644 LICENSE usr/share/doc/his-agent/copyright
 
 # What the command line says of itself.

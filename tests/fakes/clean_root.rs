@@ -75,14 +75,14 @@ impl CleanRoot {
 
     /// Runs a command as root, to its end.
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        ran(&mut self.command(&["chroot"], arguments))
+        ran(&mut self.command(&[], arguments))
     }
 
     /// Starts a daemon as a user of this machine.
     pub fn start(&self, user: &str, arguments: &[&str]) -> Running {
         let user = format!("--userspec={user}");
         let log = fs::File::create(self.path("/daemon.log")).expect("a folder of ours");
-        let mut command = self.command(&["chroot", &user], arguments);
+        let mut command = self.command(&[&user], arguments);
         let process = command.stdout(Stdio::null()).stderr(log).spawn().expect("chroot is there");
         Running { _guard: Guard::over(process.id()), process }
     }
@@ -109,9 +109,9 @@ impl CleanRoot {
         line.and_then(|it| it.split(':').next()).unwrap_or("nobody known").to_owned()
     }
 
-    fn command(&self, chroot: &[&str], arguments: &[&str]) -> Command {
-        let mut command = Command::new(chroot[0]);
-        command.args(&chroot[1..]).arg(self.folder.path()).args(arguments);
+    fn command(&self, options: &[&str], arguments: &[&str]) -> Command {
+        let mut command = Command::new("chroot");
+        command.args(options).arg(self.folder.path()).args(arguments);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8");
         command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
         command

@@ -112,6 +112,33 @@ fn two_runs_make_the_same_files() {
     }
 }
 
+/// Without a network, a link that leads out of the package leads nowhere.
+#[test]
+fn the_manual_leads_to_nothing_that_is_not_there() {
+    let folder = tempfile::tempdir().expect("room for a package");
+    let mut unpack = Command::new("dpkg-deb");
+    succeeded(&ran(unpack.arg("-x").arg(Packages::made().deb(OLD)).arg(folder.path())));
+    let manual = folder.path().join("usr/share/doc/his-agent/docs");
+    let (mut followed, mut broken) = (0, Vec::new());
+    for page in fs::read_dir(&manual).expect("the manual").filter_map(|it| Some(it.ok()?.path())) {
+        let text = fs::read_to_string(&page).expect("a page is text");
+        for link in text.split("](").skip(1).filter_map(|it| it.split([')', '#']).next()) {
+            if link.is_empty() || link.starts_with("http") {
+                continue;
+            }
+            let to = match link.strip_prefix('/') {
+                Some(absolute) => folder.path().join(absolute),
+                None => manual.join(link),
+            };
+            followed += 1;
+            if !to.exists() {
+                broken.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty() && followed > 30, "{broken:#?}, {followed} followed");
+}
+
 /// What a hospital looks for after the installation.
 const WANTED: &[&str] = &[
     "/usr/bin/his-agent",
@@ -124,10 +151,9 @@ const WANTED: &[&str] = &[
     "/usr/share/man/man5/his-agent.toml.5.gz",
     "/usr/share/bash-completion/completions/his-agent",
     "/usr/share/fish/vendor_completions.d/his-agent.fish",
-    "/usr/share/doc/his-agent/manual/install.md",
-    "/usr/share/doc/his-agent/manual/README.md",
-    "/usr/share/doc/his-agent/examples/small-clinic.toml",
-    "/usr/share/doc/his-agent/CHANGELOG.md",
+    "/usr/share/doc/his-agent/docs/install.md",
+    "/usr/share/doc/his-agent/packaging/prometheus/alerts.yml",
+    "/usr/share/doc/his-agent/packaging/grafana/his-agent.json",
     "/usr/share/doc/his-agent/copyright",
     "/usr/share/doc/his-agent/THIRD-PARTY.txt",
     "/usr/share/doc/his-agent/sbom.cdx.json",

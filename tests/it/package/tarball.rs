@@ -47,7 +47,7 @@ fn a_damaged_or_second_installation_is_refused_untouched() {
     let (made, root) = (Packages::made(), CleanRoot::new());
     let folder = unpack(&root, &made.tar(OLD));
     let install = format!("{folder}/install.sh");
-    let inside = format!("{folder}/files/usr/share/doc/his-agent/CHANGELOG.md");
+    let inside = format!("{folder}/files/usr/share/doc/his-agent/packaging/CHANGELOG.md");
     let good = root.read(&inside);
     root.write(&inside, &good.replacen('a', "b", 1));
     let told = root.run(&[&install]);
