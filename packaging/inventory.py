@@ -160,8 +160,8 @@ def licences(linked):
         texts = [path for path in sorted(folder.rglob("*")) if is_licence(path)]
         for text in {path.read_text(errors="strict").strip() for path in texts} or {""}:
             holders.setdefault(text, []).append(label)
-    for text, labels in sorted(holders.items(), key=lambda it: it[1]):
-        print("=" * 100, *sorted(labels), "", text or "(the package carries no text; the licence it names holds)", "",
+    for labels, text in sorted((sorted(labels), text) for text, labels in holders.items()):
+        print("=" * 100, *labels, "", text or "(the package carries no text; the licence it names holds)", "",
               sep="\n")
 
 

@@ -14,12 +14,13 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 speaker=package
 
 binary=
+level=9 # of gzip; a trial is not to wait for it
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$top/Cargo.toml" | head -n 1)
 out=${CARGO_TARGET_DIR:-$top/target}/package
 while [ $# -gt 0 ]; do
   [ $# -ge 2 ] || fail "'$1' wants a value" "See the head of packaging/package.sh."
   case $1 in
-    --binary) binary=$(realpath "$2") ;;
+    --binary) binary=$(realpath "$2") level=1 ;;
     --version) version=$2 ;;
     --out) out=$(realpath -m "$2") ;;
     *) fail "'$1' is not known" "See the head of packaging/package.sh." ;;
@@ -88,7 +89,7 @@ make_deb() {
   printf '/etc/his-agent/agent.toml\n' >"$tree/DEBIAN/conffiles"
   (cd "$tree" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$tree/DEBIAN/md5sums"
   # gzip, since the dpkg of UOS 20 does not read zstd.
-  dpkg-deb --root-owner-group -Zgzip -z9 --build "$tree" "$file" >/dev/null
+  dpkg-deb --root-owner-group -Zgzip -z$level --build "$tree" "$file" >/dev/null
 }
 
 make_rpm() {
@@ -100,7 +101,7 @@ make_rpm() {
     find usr/share/his-agent usr/share/doc/his-agent -type d -printf '%%dir "/%p"\n') | LC_ALL=C sort >"$scripts/files"
   cp -a "$staged" "$work/rpm"
   rm -r "$work/rpm/usr/share/zsh/vendor-completions"
-  sed -e "s/@VERSION@/$version/" -e "s|@STAGED@|$work/rpm|" -e "s|@SCRIPTS@|$scripts|" \
+  sed -e "s/@VERSION@/$version/" -e "s/@LEVEL@/$level/" -e "s|@STAGED@|$work/rpm|" -e "s|@SCRIPTS@|$scripts|" \
     "$top/packaging/rpm/his-agent.spec.in" >"$work/his-agent.spec"
   rpmbuild -bb --quiet --target "$machine-linux" --define "_topdir $work/rpmbuild" --define "_rpmdir $work" \
     --define "_rpmfilename $(basename "$file")" "$work/his-agent.spec" >"$work/rpm.log" 2>&1 ||
@@ -123,7 +124,7 @@ make_tar() {
   (cd "$tree" && find files install.sh -type f -print0 | sort -z | xargs -0 sha256sum) >"$work/sums"
   mv "$work/sums" "$tree/SHA256SUMS"
   tar -C "$work/tar" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -cf - "$folder" |
-    gzip -9n >"$file"
+    gzip -${level}n >"$file"
 }
 
 # The checksums of everything, and a signature of the checksums.
