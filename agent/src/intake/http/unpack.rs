@@ -120,7 +120,7 @@ impl Unpacking {
             *self = Unpacking::Deflate(begun);
             return if ends { Err(CannotUnpack::Broken) } else { Ok(Vec::new()) };
         };
-        let is_zlib = first & 0x0f == 8 && u16::from_be_bytes([first, second]) % 31 == 0;
+        let is_zlib = first & 0x0f == 8 && u16::from_be_bytes([first, second]).is_multiple_of(31);
         *self = if is_zlib {
             Unpacking::Zlib(ZlibDecoder::new(Vec::new()))
         } else {

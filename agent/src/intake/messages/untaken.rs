@@ -60,7 +60,6 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::forward::ForwardState;
-    use crate::intake::messages::Message;
     use crate::outbox::{Options, Outbox, WriterHandle};
     use crate::sets::Sets;
 
