@@ -26,8 +26,8 @@ impl Paces {
         let Some(paid_at) = all.get_mut(name) else { return Ok(()) };
         let then = (*paid_at).max(now) + each;
         let ahead = then.duration_since(now);
-        if ahead > at_once {
-            return Err(ahead - at_once);
+        if let Some(wait) = ahead.checked_sub(at_once).filter(|it| !it.is_zero()) {
+            return Err(wait);
         }
         *paid_at = then;
         Ok(())

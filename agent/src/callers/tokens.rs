@@ -148,7 +148,7 @@ impl Callers {
     ) -> Result<usize, TokenError> {
         let _one = self.changing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let now = pipeline::stamp(clock::now());
-        let in_force = self.in_force(outbox, name, &now)?;
+        let in_force = in_force(outbox, name, &now)?;
         let revoked = in_force.into_iter().map(|it| Token {
             revoked_at: Some(now.clone()),
             reason: Some(reason.to_owned()),
@@ -168,7 +168,7 @@ impl Callers {
     ) -> Result<(String, Token), TokenError> {
         let _one = self.changing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let now = clock::now();
-        let in_force = self.in_force(outbox, name, &pipeline::stamp(now))?;
+        let in_force = in_force(outbox, name, &pipeline::stamp(now))?;
         let mut token = in_force.last().cloned().unwrap_or_default();
         let text = token.mint(days)?;
         let end = pipeline::stamp(later(now, Span::new().hours(i64::from(overlap_hours))));
@@ -180,22 +180,23 @@ impl Callers {
         Ok((text, token))
     }
 
-    fn in_force(&self, outbox: &Outbox, name: &str, now: &str) -> Result<Vec<Token>, TokenError> {
-        let tokens = all(outbox)?.into_iter().filter(|it| it.name == name);
-        let in_force: Vec<Token> = tokens.filter(|it| it.is_in_force(now)).collect();
-        if in_force.is_empty() {
-            let why = format!("{name} 没有在用的令牌；在用的见 his-agent token list");
-            return Err(TokenError::Refused(why));
-        }
-        Ok(in_force)
-    }
-
     /// On disk first, then in force.
     fn change(&self, outbox: &Outbox, changes: &[Change]) -> Result<(), TokenError> {
         outbox.shelve(changes)?;
         self.roster.store(Arc::new(Roster::new(&self.configured, &all(outbox)?)));
         Ok(())
     }
+}
+
+/// The tokens of a name that let somebody in now; there has to be one.
+fn in_force(outbox: &Outbox, name: &str, now: &str) -> Result<Vec<Token>, TokenError> {
+    let tokens = all(outbox)?.into_iter().filter(|it| it.name == name);
+    let in_force: Vec<Token> = tokens.filter(|it| it.is_in_force(now)).collect();
+    if in_force.is_empty() {
+        let why = format!("{name} 没有在用的令牌；在用的见 his-agent token list");
+        return Err(TokenError::Refused(why));
+    }
+    Ok(in_force)
 }
 
 /// Those whose end nobody asks about any more.

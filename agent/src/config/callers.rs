@@ -87,16 +87,15 @@ const IN_MANUALS: [&str; 9] =
 fn verbs(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Vec<Verb> {
     let mut verbs = Vec::new();
     for text in section.texts("verbs", to) {
-        match text.parse() {
-            Ok(verb @ (Verb::Message | Verb::Check | Verb::Feedback)) => verbs.push(verb),
-            _ => {
-                let message = format!(
-                    "`verbs` has `{text}`; it knows message, check and feedback (events and records: \
-                     [events] callers and [[query]] callers)"
-                );
-                to.error("A004", section.offset_of("verbs"), message);
-            }
+        if let Ok(verb @ (Verb::Message | Verb::Check | Verb::Feedback)) = text.parse() {
+            verbs.push(verb);
+            continue;
         }
+        let message = format!(
+            "`verbs` has `{text}`; it knows message, check and feedback (events and records: \
+             [events] callers and [[query]] callers)"
+        );
+        to.error("A004", section.offset_of("verbs"), message);
     }
     verbs
 }
@@ -227,7 +226,9 @@ mod tests {
     #[test]
     fn what_stands_in_a_manual_is_no_token() {
         for text in ["", "secret", "令牌"] {
-            let hash: String = Sha256::digest(text).iter().map(|it| format!("{it:02x}")).collect();
+            let hash: Vec<String> =
+                Sha256::digest(text).iter().map(|it| format!("{it:02x}")).collect();
+            let hash = hash.concat();
             check(
                 &format!("[[caller]]\nname = \"a\"\ntoken_sha256 = \"{hash}\""),
                 "error[A004]: `token_sha256` is that of an example",

@@ -337,6 +337,11 @@ impl Answer {
         self.body.get("message").and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// The message under which what was received is found: of a resend, the first.
+    pub(super) fn message_id(&self) -> Option<&str> {
+        self.body.get("data")?.get("message_id")?.as_str()
+    }
+
     /// The request's number.
     pub(super) fn request_id(&self) -> &str {
         self.body.get("request_id").and_then(Value::as_str).unwrap_or_default()

@@ -16,6 +16,7 @@ use super::answer::{Answer, Fault};
 use super::checks::{Question, json, read_text};
 use super::feedback;
 use super::{NO_ROOM_RETRY_AFTER, Road};
+use crate::calls;
 use crate::checks::entry::Door;
 use crate::clock;
 use crate::pipeline;
@@ -162,7 +163,9 @@ pub(crate) fn refuse(fault: &Fault, id: &str) -> Response {
         Reply { inf_refmsgid: reference(id), refmsg_time: &now, respond_time: &now, task_id: id };
     let answer = Answer::fault(fault).about(id);
     let body = insurance::write_failure(&answer.told(), &reply);
-    answer.head_of(json(StatusCode::OK, body))
+    let mut response = answer.head_of(json(StatusCode::OK, body));
+    calls::mark(&mut response, |it| it.id = Some(id.to_owned()));
+    response
 }
 
 fn failure(message: &str, question: &Question, came: &str) -> String {

@@ -35,11 +35,12 @@ impl Voice<'_> {
     /// Says an answer.
     pub(super) fn say(&self, answer: Answer) -> Response {
         let said = answer.said();
+        let id = answer.message_id().unwrap_or(self.message_id).to_owned();
         let mut response = self.say_or(answer, |it| it.say(&self.dialect));
         if let Some(said) = said {
             response.extensions_mut().insert(said);
         }
-        calls::mark(&mut response, |it| it.id = Some(self.message_id.to_owned()));
+        calls::mark(&mut response, |it| it.id = Some(id));
         response
     }
 
