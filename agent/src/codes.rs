@@ -51,7 +51,7 @@ codes! {
     "A057" "路上有一个环节没有动静" "a stage of the road stands still" "日志的 stage 是哪个环节：outbox 是磁盘没有应答，forward 是转发，doors 是接收，threads 是线程用尽。由 systemd 管理时两分钟没有动静就自动重新启动；常出现时查磁盘（dmesg、iostat）"
     "A058" "没有在时限内停下，进程直接结束" "a stop did not end in time; the process ended without it" "多为磁盘没有应答，查 dmesg。已接收的都在盘上，下次启动接着送"
 
-    "F101" "连不上消息队列" "the broker cannot be reached" "核对地址、端口和防火墙；记录留在发件箱里，连上后自动继续"
+    "F101" "连不上消息队列" "the broker cannot be reached" "核对地址、端口和防火墙；报 Operation not permitted 时是服务的 IPAddressAllow 没有放行，见 docs/service.md。记录留在发件箱里，连上后自动继续"
     "F102" "消息队列拒绝了连接" "the broker refused the connection" "核对用户、口令、虚拟主机和连接数上限"
     "F103" "消息队列关闭了信道" "the broker closed the channel" "按答复码请平台处理，之后自动继续；406 多为声明与已有的交换机、队列不一致"
     "F104" "消息队列关闭了连接" "the broker closed the connection" "多为平台重启或管理员断开，自动重连"

@@ -12,7 +12,10 @@ pub(crate) fn make_durable_folder(dir: &Path) -> io::Result<()> {
         sync_parent(path)?;
     }
     // Also when it was there: whoever made it may have been cut off before it could sync.
-    sync_parent(dir)
+    sync_parent(dir)?;
+    // An installation that has just made those above syncs nothing. What is not ours to open is older.
+    dir.ancestors().skip(1).for_each(|above| drop(sync_parent(above)));
+    Ok(())
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {

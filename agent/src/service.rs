@@ -14,6 +14,7 @@
 //! | `watchdog` | asks them, and pings |
 //! | `clock` | a clock that is behind what the disk has seen |
 //! | `last_resort` | the end of a stop that would not end |
+//! | `thrift` | memory that only the start needed |
 //! | `trouble` | why the daemon ended: code, exit code, what to do |
 //!
 //! Without a service manager the stages are watched all the same, and told of in the log and the metrics.
@@ -22,6 +23,7 @@ mod clock;
 mod last_resort;
 mod manager;
 mod stages;
+mod thrift;
 pub(crate) mod trouble;
 mod watchdog;
 
@@ -69,6 +71,7 @@ pub(crate) async fn serve(config: Config, sets: Sets, life: &Life) -> anyhow::Re
     let (road, versions) = (Arc::clone(running.road()), versions::keep(running.road(), life));
     let mut ended = Ended::Stopped;
     manager.tell(&["READY=1", &watchdog::standing(running.road())]);
+    drop(tokio::task::spawn_blocking(thrift::give_back));
     running
         .until(async {
             tokio::select! {

@@ -150,6 +150,11 @@ impl Agent {
 
     /// Starts it and waits for nothing.
     pub fn launch(&mut self) {
+        self.launch_under(&[]);
+    }
+
+    /// The same, by somebody who says more in the environment.
+    pub fn launch_under(&mut self, variables: &[(&str, String)]) {
         assert!(self.running.is_none(), "the agent runs already");
         let log = OpenOptions::new().create(true).append(true).open(self.log_file());
         let process = Command::new(binary())
@@ -158,6 +163,7 @@ impl Agent {
             .envs(self.power.iter().flat_map(Power::environment))
             .envs(self.faults.iter().flat_map(Faults::environment))
             .env("LD_PRELOAD", self.preloaded())
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .envs(self.libraries.iter().map(|it| ("LD_LIBRARY_PATH", it)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -1,10 +1,10 @@
 /* A disk that refuses: loaded into the agent, it counts the calls that change files below one folder,
  * and lets the N-th fail.
  *
- * It also says how much of a disk of a terabyte is free, and sets the clock ahead or back, if it is told
- * to.
+ * It also lets syncs wait, as a disk does that does not answer, says how much of a disk of a terabyte is
+ * free, and sets the clock ahead or back, if it is told to.
  *
- * Both sides map the same file of eight numbers; `faults.rs` writes the first four. A refused write
+ * Both sides map the same file of nine numbers; `faults.rs` writes the first four. A refused write
  * has written half of its bytes, as a disk that fills up in the middle does. Calls on other files
  * pass: what is proved here is the store, not the log or a socket. */
 #define _GNU_SOURCE
@@ -28,10 +28,11 @@ enum { WRITE = 1, SYNC = 2, MAKE = 4, NAME = 8 };
 
 /* What is to fail, with which errno, from which call on, and how many of them; how many calls there
  * were, and how many of them failed; what is said to be free, 0 for the truth; seconds that the clock is
- * ahead. */
+ * ahead; whether syncs wait. */
 struct numbers {
     uint64_t what, error, from, at_most, calls, failed, free_bytes;
     int64_t clock_ahead;
+    uint64_t hold_syncs;
 };
 
 static struct numbers *numbers;
@@ -125,12 +126,19 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
     REAL(ssize_t, writev, int, const struct iovec *, int);
     return fails(WRITE, fd, NULL) ? -1 : real(fd, parts, count);
 }
+static void hold(int fd) {
+    while (numbers != NULL && __atomic_load_n(&numbers->hold_syncs, __ATOMIC_SEQ_CST) && is_ours(fd, NULL)) {
+        usleep(10000);
+    }
+}
 int fsync(int fd) {
     REAL(int, fsync, int);
+    hold(fd);
     return fails(SYNC, fd, NULL) ? -1 : real(fd);
 }
 int fdatasync(int fd) {
     REAL(int, fdatasync, int);
+    hold(fd);
     return fails(SYNC, fd, NULL) ? -1 : real(fd);
 }
 int sync_file_range(int fd, off64_t at, off64_t size, unsigned flags) {

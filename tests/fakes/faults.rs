@@ -44,7 +44,7 @@ impl Faults {
         let status = compiler.status().expect("cc is there, since Rust links with it");
         assert!(status.success(), "{source} does not compile");
         let path = home.join("faults.numbers");
-        fs::write(&path, [0; 64]).expect("a new folder takes a file");
+        fs::write(&path, [0; 72]).expect("a new folder takes a file");
         let file = OpenOptions::new().read(true).write(true).open(&path).expect("our own file");
         Faults { library, root: home.join("outbox"), path, file }
     }
@@ -74,6 +74,11 @@ impl Faults {
     /// Sets the clock ahead of the machine's, or behind.
     pub fn set_clock(&self, ahead_seconds: i64) {
         self.put(CLOCK_AHEAD, ahead_seconds.cast_unsigned());
+    }
+
+    /// Lets whoever syncs wait, or go on.
+    pub fn hold_syncs(&self, hold: bool) {
+        self.put(HOLD_SYNCS, u64::from(hold));
     }
 
     /// The disk is well again.
@@ -128,3 +133,4 @@ const CALLS: u64 = 4;
 const FAILED: u64 = 5;
 const FREE_BYTES: u64 = 6;
 const CLOCK_AHEAD: u64 = 7;
+const HOLD_SYNCS: u64 = 8;

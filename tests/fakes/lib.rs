@@ -36,6 +36,7 @@ pub mod command;
 pub mod faults;
 pub mod his;
 pub mod load;
+pub mod manager;
 pub mod mariadb;
 pub mod mllp;
 pub mod obligations;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime};
 
-use crate::clock;
+use crate::{clock, secret_file};
 
 /// How long a file grows, and how long older ones stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub(super) struct LogFile {
 impl LogFile {
     /// Goes on with the file that is there, and makes it where there is none.
     pub(super) fn open(path: &Path, bounds: FileBounds) -> io::Result<LogFile> {
+        fs::create_dir_all(secret_file::folder_of(path))?;
         let file = appended(path)?;
         let about = file.metadata()?;
         let begun = about.modified().ok().and_then(|it| jiff::Timestamp::try_from(it).ok());
@@ -122,8 +123,7 @@ struct Older {
 
 fn older(path: &Path) -> Vec<Older> {
     let (stem, ending) = names(path);
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let entries = fs::read_dir(secret_file::folder_of(path)).into_iter().flatten().flatten();
     let ours = entries.filter_map(|it| {
         let name = it.file_name().into_string().ok()?;
         let ended = name.strip_prefix(stem.as_str())?.strip_prefix('-')?;

@@ -1,0 +1,86 @@
+//! Gives back what only the start needed. A start reads most of the program once: every shipped table, the
+//! start of every library. The kernel leaves that in the process until memory is short, and so a daemon
+//! that does nothing looks as if it took the double. Dropped pages of the program's file are read again
+//! when they are wanted, from the page cache.
+
+use std::fs;
+
+/// Lets go of the program's own pages that nobody has changed.
+pub(super) fn give_back() {
+    let Ok(program) = std::env::current_exe() else { return };
+    let (Some(program), Ok(told)) = (program.to_str(), fs::read_to_string("/proc/self/smaps"))
+    else {
+        return;
+    };
+    for (from, to) in unchanged(&told, program) {
+        drop_pages(from, to);
+    }
+}
+
+/// Where the program's file is mapped, not writable, and no page has been copied to be written to: the
+/// loader writes to some before it closes them, and those are nowhere else.
+fn unchanged(told: &str, program: &str) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    let mut mapped = None;
+    for line in told.lines() {
+        if let Some(kib) = line.strip_prefix("Anonymous:") {
+            found.extend(mapped.take().filter(|_| kib.trim() == "0 kB"));
+        } else if let Some((range, rest)) = line.split_once(' ')
+            && let Some((from, to)) = range.split_once('-')
+        {
+            let is_ours = rest.starts_with("r-") && rest.ends_with(program);
+            let number = |it| usize::from_str_radix(it, 16).ok();
+            mapped = number(from).zip(number(to)).filter(|_| is_ours);
+        }
+    }
+    found
+}
+
+/// Advice: where it is not taken, the pages stay.
+#[allow(unsafe_code)]
+fn drop_pages(from: usize, to: usize) {
+    // SAFETY: the range is a mapping of this program's file that cannot be written to and holds no page
+    // of its own, so whatever is read there next is read from the file, the same bytes as before.
+    unsafe {
+        libc::madvise(std::ptr::with_exposed_provenance_mut(from), to - from, libc::MADV_DONTNEED);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOLD: &str = "\
+5500-5600 r--p 00000000 fd:00 12 /usr/bin/his-agent
+Size:                  4 kB
+Anonymous:             0 kB
+5600-5700 r-xp 00001000 fd:00 12 /usr/bin/his-agent
+Anonymous:             0 kB
+5700-5800 r--p 00002000 fd:00 12 /usr/bin/his-agent
+Anonymous:             4 kB
+5800-5900 rw-p 00003000 fd:00 12 /usr/bin/his-agent
+Anonymous:             0 kB
+7f00-7f10 r-xp 00000000 fd:00 13 /usr/lib/libc.so.6
+Anonymous:             0 kB
+";
+
+    #[test]
+    fn only_pages_that_are_as_in_the_program_s_file_go() {
+        check(TOLD, "5500-5600 5600-5700");
+        check(&TOLD.replace("Anonymous:             0 kB", "Anonymous:             8 kB"), "");
+        check("", "");
+    }
+
+    #[test]
+    fn a_program_reads_on_what_it_has_given_back() {
+        give_back();
+        check(TOLD, "5500-5600 5600-5700");
+    }
+
+    #[track_caller]
+    fn check(told: &str, expected: &str) {
+        let found = unchanged(told, "/usr/bin/his-agent");
+        let found: Vec<String> = found.iter().map(|(a, b)| format!("{a:x}-{b:x}")).collect();
+        assert_eq!(found.join(" "), expected);
+    }
+}
