@@ -390,7 +390,7 @@ fn rekey(outbox: &Outbox, key: &PatientKey) {
             Ok(0) => {}
             Ok(entries) => tracing::info!(entries, "entries of the log of checks have new keys"),
             Err(error) => {
-                tracing::warn!(%error, "entries of the log of checks keep their old keys")
+                tracing::warn!(%error, "entries of the log of checks keep their old keys");
             }
         }
     }

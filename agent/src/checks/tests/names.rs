@@ -58,8 +58,8 @@ fn shown(id: &str) -> Check {
 }
 
 fn link(line: &str) -> Link {
-    let link = json!({ "line": line, "record_id": "R1", "entity": "e", "revision": 1, "message_id": "M", "received_at": "20261122090000" });
-    serde_json::from_value(link).unwrap()
+    let told = json!({ "line": line, "record_id": "R1", "entity": "e", "revision": 1, "message_id": "M", "received_at": "20261122090000" });
+    serde_json::from_value(told).unwrap()
 }
 
 /// The findings of MZ1, each with the records of its lines.
