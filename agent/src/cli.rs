@@ -22,6 +22,7 @@ mod codes;
 mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod history;
 mod keys;
 mod man;
@@ -98,6 +99,8 @@ enum Command {
     Run(run::Arguments),
     /// 演示：样例报文走完全程，不需要消息队列 | the whole road on this machine, without a broker
     Demo(demo::Arguments),
+    /// 体检：时钟、磁盘、权限、端口、消息队列、证书，逐项说明怎么处理 | looks at everything the agent needs, with a cure for each
+    Doctor(doctor::Arguments),
     /// 检查配置、数据元、映射、码表、规则，一次列出全部问题 | everything the daemon would load, all problems at once
     Validate(validate::Arguments),
     /// 试翻译：报文文件变成标准记录（NDJSON），不入库 | dry run: standard records as NDJSON
@@ -180,6 +183,7 @@ pub fn main() -> ExitCode {
         Command::Channel(it) => channel::run(&it),
         Command::Config(it) => config::run(&it),
         Command::Demo(it) => demo::run(&it),
+        Command::Doctor(it) => doctor::run(&it),
         Command::Validate(it) => validate::run(&it),
         Command::Calls(it) => calls::run(&it),
         Command::Token(it) => token::run(&it),

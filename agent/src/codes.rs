@@ -2,8 +2,8 @@
 //! messages, mappings and rules are registered in the crates that find the faults; the manual's
 //! page of codes is written from all registers together.
 //!
-//! `A` is the configuration, `I` a door, `O` the outbox, `F` forwarding, `Q` data quality. A code never changes its
-//! meaning and is never used for another.
+//! `A` is the configuration, `I` a door, `O` the outbox, `F` forwarding, `H` the health of the machine, `Q`
+//! data quality. A code never changes its meaning and is never used for another.
 
 use schemas::CodeEntry;
 
@@ -71,6 +71,39 @@ codes! {
     "F203" "消息队列因这一条消息关闭了信道" "the broker closed the channel over this one message" "多为超过平台的消息大小上限；其余记录照常送；poison = park 时这一条记入死信，本通路继续，请平台调大上限后用 messages replay 重发，或请 HIS 重送；block 时保留并重试，本通路等它"
     "F204" "消息没有以确认方式发送" "sent without publisher confirms" "不应出现；请保留日志并报告"
     "F301" "记录文件的目录写不进" "the folder of record files cannot be written" "核对 [forward] dir 的权限和剩余空间；腾出后自动继续"
+
+    "H001" "一项检查没有在时限内看完" "a check was not done in time" "再执行一次；总是这样，就从这一项后面的磁盘、网络或域名服务器查起"
+    "H002" "一项检查自己出错" "a check broke" "其他各项不受影响；请保留输出并报告"
+    "H003" "巡检发现故障" "the patrol has found something that fails" "his-agent doctor 看现在怎样，his-agent doctor history 看几时开始的；治好后下一次体检就不再告警"
+    "H011" "前置机没有在运行" "the daemon does not run" "启动：systemctl start his-agent；起不来看日志：journalctl -u his-agent -n 50"
+    "H012" "前置机在运行，但是问不到它" "the daemon cannot be asked" "用 root 或前置机的用户执行；程序刚升级过就重启前置机"
+    "H021" "还没有配置通道" "no channel is configured" "在配置里写 [[channel]]，或执行 his-agent init"
+    "H031" "系统日期不可能" "the date of the machine cannot be" "校正日期，再启动；主板电池没电也会这样"
+    "H032" "系统时间比已写的文件早" "the clock is behind what was written already" "核对时间和校时服务；记录的先后由编号定，不受影响"
+    "H033" "没有与时间服务器同步" "nobody keeps the clock in step" "装 chrony，指向院内或平台的时间服务器：chronyc sources；平台验签、对账都看时间"
+    "H034" "时间在跳" "the clock jumps" "同时只能有一个校时程序；虚拟机查宿主机的时间和超售"
+    "H041" "发件箱不在本机磁盘上" "the store is not on a disk of this machine" "把 [outbox] dir 移到本机磁盘：网络盘和内存盘上的“落盘”靠不住"
+    "H042" "数据目录写不进或落不了盘" "the data folder takes no writes" "核对目录的属主、权限和只读挂载；磁盘出错看 dmesg"
+    "H043" "落盘太慢" "syncs take too long" "每份回执都等落盘：查同一块盘上还有谁在写、RAID 卡的电池和缓存，换固态盘"
+    "H044" "磁盘空间撑不过一天的平台中断" "the room will not do for an outage of a day" "腾出空间或换更大的盘；raw_bytes_max、records_bytes_max 可以调小"
+    "H051" "数据目录别的用户也进得去，或不是目录" "others may enter the data folder" "chmod 700；里面是患者的记录"
+    "H052" "密钥或套接字别的用户也能用" "others may use a key or the socket" "chmod 600"
+    "H053" "数据目录里的文件属于不同的用户" "the files of the store have several owners" "停下前置机，把它们都改回前置机的用户，再启动"
+    "H054" "套接字的路径太长" "the path of the socket is too long" "在 [control] socket 写一个短的，例如 /run/his-agent/control.sock"
+    "H061" "端口被别的程序占用" "another program has the port" "停掉那个程序，或在 [listen]、[channel.mllp] 换端口"
+    "H062" "本机没有这个地址" "this machine has no such address" "ip addr 看本机的地址；所有网卡写 0.0.0.0"
+    "H063" "这个端口没有权限监听" "no right to listen at this port" "换 1024 以上的端口，或给服务单元写 AmbientCapabilities=CAP_NET_BIND_SERVICE"
+    "H064" "门没有开着" "a door is not open" "看 his-agent 的日志；防火墙挡了本机也会这样"
+    "H071" "域名解析不出" "a name cannot be resolved" "核对名字和 /etc/resolv.conf；内网没有域名服务器就写进 /etc/hosts，或改用 IP"
+    "H072" "域名解析很慢" "names are resolved slowly" "多为 /etc/resolv.conf 里第一个服务器不答复：删掉它"
+    "H081" "配置里写的其他系统连不上" "another system cannot be reached" "核对地址、端口、对方的服务和中间的防火墙"
+    "H091" "内核的上限太低" "a limit of the kernel is too low" "按提示调大"
+    "H092" "随机数不够" "too little randomness" "虚拟机装 haveged 或 rng-tools，或给它 virtio-rng"
+    "H093" "内存不多了" "memory is short" "看谁占着：ps aux --sort -rss | head；前置机空闲时约 30 MiB，忙时几百"
+    "H101" "终端的字符集不是 UTF-8" "the terminal is not UTF-8" "export LANG=C.UTF-8（老系统 zh_CN.UTF-8），终端软件也选 UTF-8；不影响前置机"
+    "H111" "证书已经过期" "a certificate has expired" "换证书，重启或 SIGHUP"
+    "H112" "证书文件读不出" "a certificate's file cannot be read" "核对路径、权限和内容：PEM 格式，至少一张证书"
+    "H113" "证书将在 30 天内过期" "a certificate expires within 30 days" "到期前换证书，重启或 SIGHUP"
 
     "I101" "报文超过大小上限" "the body is larger than the limit" "分批发送，或由医院调大 body_bytes_max"
     "I102" "没有在时限内收完报文" "the body did not come in time" "核对 Content-Length 与实际长度是否一致"
@@ -210,6 +243,11 @@ pub(crate) fn remedy(code: &str) -> Option<&'static str> {
     all.find(|it| it.0 == code).map(|it| it.1)
 }
 
+/// What a code of this crate means.
+pub(crate) fn meaning(code: &str) -> &'static str {
+    CODES.iter().find(|it| it.code == code).map_or("", |it| it.zh)
+}
+
 #[cfg(test)]
 mod manual;
 
@@ -254,7 +292,7 @@ mod tests {
     fn is_ours(word: &str) -> bool {
         let mut letters = word.chars();
         word.len() == 4
-            && letters.next().is_some_and(|it| "AFIOQ".contains(it))
+            && letters.next().is_some_and(|it| "AFHIOQ".contains(it))
             && letters.all(|it| it.is_ascii_digit())
     }
 }

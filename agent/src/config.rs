@@ -15,6 +15,7 @@ mod forward;
 pub mod keys;
 mod log;
 mod mllp;
+mod patrol;
 #[cfg(test)]
 mod proving;
 mod query;
@@ -54,6 +55,7 @@ pub use callers::EventsConfig;
 pub use calls::CallsConfig;
 pub use folder::{Answers, FolderConfig, Order, Ready};
 pub use mllp::MllpConfig;
+pub use patrol::PatrolConfig;
 pub use query::QueryConfig;
 pub use soap::{Lead, LeadsTo, SoapConfig};
 pub use subscription::{Condition, SubscriptionConfig};
@@ -109,6 +111,8 @@ pub struct Config {
     pub reconcile: ReconcileConfig,
     /// Where what was in force is kept, and how a new configuration is watched.
     pub versions: VersionsConfig,
+    /// When the agent looks at itself.
+    pub patrol: PatrolConfig,
     /// What is logged.
     pub log: LogConfig,
     /// How long a stop may take before what is left stays for the next start.

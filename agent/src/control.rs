@@ -21,6 +21,7 @@ use http::{StatusCode, header};
 use serde_json::{Value, json};
 
 pub(crate) use self::door::{BODY_BYTES_MAX, ControlDoor};
+use crate::doctor;
 use crate::intake::{self, Road};
 use crate::{
     alerts, audit, callers, calls, checks, clock, history, journey, keys, parked, plans, quality,
@@ -43,6 +44,7 @@ pub fn routes(road: &Arc<Road>) -> Router {
         .merge(callers::routes())
         .merge(calls::routes())
         .merge(checks::routes::routes())
+        .merge(doctor::routes::routes())
         .merge(history::routes::routes())
         .merge(journey::routes::routes())
         .merge(keys::routes())

@@ -42,6 +42,7 @@ mod shift;
 mod socket;
 pub mod state;
 mod unanswered;
+mod walk;
 mod window;
 
 use std::future::Future;
@@ -57,6 +58,7 @@ pub use self::error::{BrokerError, Confirm};
 pub use self::files::FilesOptions;
 pub use self::options::AmqpOptions;
 pub use self::state::{ForwardState, ForwardStatus, Trouble, WORDS};
+pub(crate) use self::walk::{Queue, Walk};
 
 use self::backoff::Backoff;
 use self::broker::Rabbit;

@@ -36,6 +36,7 @@ use crate::callers::Callers;
 use crate::calls::Calls;
 use crate::checks::Checks;
 use crate::config::Config;
+use crate::doctor::Patrol;
 use crate::envelope::Draft;
 use crate::events::Events;
 use crate::forward::ForwardState;
@@ -109,6 +110,8 @@ pub struct Road {
     pub events: Events,
     /// What is run by itself.
     pub plans: Plans,
+    /// What the last look at the machine has found.
+    pub(crate) patrol: Patrol,
     /// What the platform has confirmed, day by day.
     pub accounts: Accounts,
     /// What the sources' data is like, counted.
@@ -171,6 +174,7 @@ impl Road {
             subscriptions,
             queries: Queries::default(),
             plans: Plans::default(),
+            patrol: Patrol::default(),
             accounts: Accounts::default(),
             quality,
             folders: folder::Folders::default(),

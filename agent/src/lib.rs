@@ -26,6 +26,7 @@
 //! | [`history`] | the past of each patient, folded from accepted records, for checks |
 //! | [`keys`] | the keys of the store, for operators |
 //! | [`master_key`] | the key, kept outside the store, without which nothing in it can be read |
+//! | `doctor` | looks at machine, disk, broker and the agent itself, and says what to do |
 //! | `dead_peer` | a peer that has gone without a word is found out by the kernel |
 //! | [`relay`] | the insurer's own review, asked beside ours, and doctors' answers on their way to it |
 //! | `odbc` | hospital databases, read in a process of its own |
@@ -69,6 +70,7 @@ pub mod codes;
 pub mod config;
 pub mod control;
 mod dead_peer;
+mod doctor;
 mod durable_folder;
 pub mod envelope;
 pub mod events;

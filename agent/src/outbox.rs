@@ -157,6 +157,7 @@ use self::opening::Opened;
 use self::progress::Progress;
 use self::reading::{Found, Span};
 use self::recent::Recent;
+pub(crate) use self::room::{Free, free_on};
 pub use self::room::{Mark, Outlook, RoomStatus};
 use self::room::{Room, Watcher};
 use self::rotation::Resealing;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ForwardConfig};
 use crate::control::{self, ControlDoor};
+use crate::doctor;
 use crate::forward::{self, FilesOptions, ForwardState};
 use crate::intake::Road;
 use crate::intake::folder::FolderDoor;
@@ -110,6 +111,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(plans::keep(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(alerts::keep(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(telemetry::keep(road.metrics.clone(), doors_stop.clone())),
+        tokio::spawn(doctor::keep(Arc::clone(&road), doors_stop.clone())),
     ];
     let mut doors = vec![
         tokio::spawn(his.serve(http::his_routes(&road), doors_stop.clone())),

@@ -18,6 +18,7 @@ mod checklog;
 mod clock;
 mod commands;
 mod disk;
+mod doctor;
 mod events;
 mod folders;
 mod history;

@@ -116,7 +116,7 @@ fn codes() -> String {
     out
 }
 
-const SECTIONS: [(char, &str); 11] = [
+const SECTIONS: [(char, &str); 12] = [
     ('D', "D：报文读不出"),
     ('M', "M：映射文件和映射过程"),
     ('V', "V：值不符合标准"),
@@ -124,6 +124,7 @@ const SECTIONS: [(char, &str); 11] = [
     ('I', "I：接入"),
     ('O', "O：发件箱"),
     ('F', "F：转发"),
+    ('H', "H：体检"),
     ('Q', "Q：数据质量"),
     ('A', "A：配置"),
     ('S', "S：数据字典文件"),

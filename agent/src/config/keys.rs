@@ -80,6 +80,7 @@ mod hospital;
 mod listen;
 mod log;
 mod others;
+mod patrol;
 mod reconcile;
 mod sets;
 mod store;
@@ -107,6 +108,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
         others::KEYS,
         alert::KEYS,
         reconcile::KEYS,
+        patrol::KEYS,
         log::KEYS,
         channel::KEYS,
     ]

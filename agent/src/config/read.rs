@@ -16,6 +16,7 @@ use super::folder;
 use super::forward::forward;
 use super::log::log;
 use super::mllp;
+use super::patrol::patrol;
 use super::query::queries;
 use super::reconcile::reconcile;
 use super::relay::relay;
@@ -60,6 +61,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         quality: quality(&mut root, &outbox, &mut to),
         history: history(&mut root, &outbox, &mut to),
         versions: versions(&mut root, &outbox, &mut to),
+        patrol: patrol(&mut root, &outbox.dir, &mut to),
         outbox,
         forward: forward(&mut root, &mut to),
         check: check(&mut root, &mut to),

@@ -71,6 +71,18 @@ impl Access {
         }
     }
 
+    /// What the address whose turn it is says, but for the password.
+    pub(crate) fn place(&self, turn: usize) -> Option<Place> {
+        let uri = self.uri(turn).ok()?;
+        Some(Place {
+            host: uri.authority.host,
+            port: uri.authority.port,
+            user: uri.authority.userinfo.username,
+            vhost: uri.vhost,
+            tls: uri.scheme == AMQPScheme::AMQPS,
+        })
+    }
+
     fn uri(&self, turn: usize) -> Result<AMQPUri, BrokerError> {
         let place = turn.checked_rem(self.urls.len()).unwrap_or_default();
         let url = self.urls.get(place).map_or("", String::as_str);
@@ -99,6 +111,16 @@ impl Access {
         });
         OwnedTLSConfig { identity, cert_chain: self.ca_pem.clone() }
     }
+}
+
+/// Where a broker is, and who we are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) user: String,
+    pub(crate) vhost: String,
+    pub(crate) tls: bool,
 }
 
 /// Connects to the brokers of a cluster in turn and sends as one agent.
@@ -189,7 +211,7 @@ async fn declare(link: &Link, options: &AmqpOptions) -> Result<QueueKind, Broker
 
 /// What a queue of the platform is. Looked for first, since declaring it would make a missing one. One
 /// that does not answer is no reason not to send.
-async fn look_at_queue(link: &Link, queue: &str) -> Result<QueueKind, BrokerError> {
+pub(super) async fn look_at_queue(link: &Link, queue: &str) -> Result<QueueKind, BrokerError> {
     let looking = async {
         let passive = QueueDeclareOptions { passive: true, ..Default::default() };
         let channel = link.channel().await?;
@@ -366,7 +388,7 @@ fn headers(parcel: &Parcel, agent: &str, epoch: &str) -> FieldTable {
 }
 
 /// A connection. Dropping it ends it at once, without asking the broker.
-struct Link {
+pub(super) struct Link {
     connection: Arc<Connection>,
     /// Until when both certificates hold, with TLS.
     holds_until: Option<Timestamp>,
@@ -374,7 +396,7 @@ struct Link {
 }
 
 impl Link {
-    async fn open(access: &Access, turn: usize) -> Result<Link, BrokerError> {
+    pub(super) async fn open(access: &Access, turn: usize) -> Result<Link, BrokerError> {
         let uri = access.uri(turn)?;
         let tls = access.tls();
         let socket = SocketEnd::default();
@@ -431,13 +453,36 @@ impl Link {
         self.connection.create_channel().await.map_err(BrokerError::from)
     }
 
+    pub(super) fn holds_until(&self) -> Option<Timestamp> {
+        self.holds_until
+    }
+
+    pub(super) async fn has_exchange(&self, exchange: &str) -> Result<(), BrokerError> {
+        fresh_channel(&self.connection, exchange.into()).await.map(drop)
+    }
+
+    /// Asks by a message that is refused whatever the rights are, since its expiration is no number and
+    /// its user another: the right is looked at first, and nothing is ever delivered.
+    pub(super) async fn may_publish(&self, exchange: &str, key: &str) -> Result<(), BrokerError> {
+        let channel = fresh_channel(&self.connection, exchange.into()).await?;
+        let unfit = BasicProperties::default()
+            .with_expiration("never".into())
+            .with_user_id("nobody of this name".into());
+        let options = BasicPublishOptions::default();
+        let sent = channel.basic_publish(exchange.into(), key.into(), options, &[], unfit).await?;
+        match sent.await.map_err(BrokerError::from) {
+            Err(BrokerError::ChannelClosed { reply_code: UNFIT, .. }) | Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// An open connection outlives its certificate, the next one does not: better told today.
     fn expired(&self, now: Timestamp) -> Option<BrokerError> {
         let until = self.holds_until.filter(|until| *until < now)?;
         Some(BrokerError::Certificate { reason: format!("it has expired at {until}") })
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         // It may never answer; the socket is shut afterwards in any case.
         let _ = timeout(GOODBYE_MAX, self.connection.close(REPLY_SUCCESS, "bye".into())).await;
     }
@@ -648,6 +693,8 @@ fn pulse() -> Interval {
 
 const PERSISTENT: u8 = 2;
 const REPLY_SUCCESS: u16 = 200;
+/// PRECONDITION_FAILED: the properties of a message contradict what the broker knows.
+const UNFIT: u16 = 406;
 /// lapin keeps 64 frames' worth of buffers for each connection; its default would be 8 MiB.
 const FRAME_BYTES_MAX: u32 = 32 << 10;
 /// Name resolution, TCP and TLS together.

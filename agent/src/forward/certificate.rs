@@ -31,6 +31,12 @@ pub(super) fn pem_holds_until(pem: &str) -> Option<Timestamp> {
     holds_until(&CertificateDer::from_pem_slice(pem.as_bytes()).ok()?)
 }
 
+/// `notAfter` of every certificate in a PEM text; nothing for what is none.
+pub(crate) fn pem_all_hold_until(pem: &str) -> Vec<Timestamp> {
+    let all = CertificateDer::pem_slice_iter(pem.as_bytes());
+    all.filter_map(|it| holds_until(&it.ok()?)).collect()
+}
+
 fn time(tag: u8, text: &str) -> Option<Timestamp> {
     // Two digits of a year below 50 are of this century, by X.509's own rule.
     let full = match tag {
@@ -83,6 +89,7 @@ mod tests {
     fn the_end_of_a_certificate_is_read() {
         assert_eq!(pem_holds_until(CERTIFICATE).unwrap().to_string(), EXPIRES);
         assert_eq!(pem_holds_until("no certificate"), None);
+        assert_eq!(pem_all_hold_until(&CERTIFICATE.repeat(2)).len(), 2);
     }
 
     #[test]

@@ -66,6 +66,7 @@ pub(crate) fn standing(road: &Road) -> Value {
         "history": road.history.standing(),
         "subscriptions": road.subscriptions.standing(&road.outbox),
         "reconcile": road.accounts.standing(),
+        "patrol": road.patrol.standing(),
         "forward": {
             "state": forward.word(),
             "trouble": forward.trouble.as_ref().map(told),
@@ -134,6 +135,7 @@ pub(crate) fn alerts(road: &Road) -> Vec<(String, String)> {
     alerts.extend(road.callers.alerts());
     alerts.extend(road.calls.alert());
     alerts.extend(tls::alerts(&road.config));
+    alerts.extend(road.patrol.alert());
     if let Some(ahead) = clock::ahead() {
         let minutes = ahead.as_mins();
         alerts.push((

@@ -39,6 +39,8 @@ pub(super) const CONTROL: &[Operation] = &[
     get("/admin/v1/alerts", "告警", "现有的告警、静默、各去处的现状"),
     send("post", "/admin/v1/alerts/test", "告警", "发一条测试通知"),
     send("post", "/admin/v1/alerts/silence", "告警", "一个告警在一段时间里不通知"),
+    send("post", "/admin/v1/doctor", "状态", "体检：现在逐项看一遍"),
+    get("/admin/v1/doctor/history", "状态", "历次巡检的结果"),
     get("/admin/v1/quality", "状态", "各通道数据质量的统计"),
     get("/admin/v1/config", "配置", "在用的是哪个版本，是否在试用"),
     get("/admin/v1/config/versions", "配置", "配置和配套文件的全部版本"),

@@ -22,6 +22,7 @@ mod reserve;
 mod volume;
 mod watch;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -55,6 +56,20 @@ pub struct RoomStatus {
     pub high_water_bytes: Option<u64>,
     /// How long the platform may stay away.
     pub outlook: Outlook,
+}
+
+/// How much of a disk is free, and how much has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Free {
+    pub(crate) bytes: u64,
+    pub(crate) low_water_bytes: u64,
+}
+
+/// What the disk of a folder has free, whether or not a store is open there.
+pub(crate) fn free_on(dir: &Path, low: Mark, high: Mark) -> io::Result<Free> {
+    let volume = Volume::of(dir)?;
+    let (low_water_bytes, _) = Waters { low, high }.bytes(&volume);
+    Ok(Free { bytes: volume.free_bytes, low_water_bytes })
 }
 
 /// What the doors, the writer and the watcher share.

@@ -193,6 +193,9 @@ metrics! {
     "his_agent_events_cut_total" Counter ""
         "因为长时间不收而断开的屏幕"
         "Listeners that took nothing and were cut off."
+    "his_agent_patrol_lines" Gauge "state"
+        "最近一次巡检各有多少项：`ok` 正常、`warn` 提醒、`fail` 故障"
+        "Lines of the last patrol by how the thing is."
     // The outbox and its disk.
     "his_agent_outbox_waiting" Gauge ""
         "发件箱里等待的记录"

@@ -117,6 +117,7 @@ fn every_key_that_is_read_is_in_the_table() {
         .chain(include_str!("../calls.rs").lines())
         .chain(include_str!("../callers.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
         .chain(include_str!("../totals.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
+        .chain(include_str!("../patrol.rs").lines())
         .chain(include_str!("../mllp.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
         .chain(include_str!("../folder.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
         .chain(include_str!("../view.rs").lines().take_while(|it| *it != "#[cfg(test)]"))

@@ -1,0 +1,182 @@
+//! Who may read and write the folders, the keys and the socket.
+
+use std::collections::BTreeSet;
+use std::fs::{self, Metadata};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Check, Line, Site};
+use crate::config::ForwardConfig;
+use crate::master_key::KeySource;
+
+pub(super) const CHECK: Check =
+    Check { key: "permissions", zh: "权限和密钥", bound: Duration::from_secs(5), look };
+
+fn look(site: &Site) -> Vec<Line> {
+    let config = &site.config;
+    let store = &config.outbox.dir;
+    let mut folders = vec![store.clone()];
+    if let ForwardConfig::Files { dir } = &config.forward {
+        folders.push(dir.clone());
+    }
+    let mut lines: Vec<Line> = folders.iter().map(|it| folder(it)).collect();
+    let signing = store.with_file_name("signing.key");
+    let keys =
+        [config.outbox.key_file.clone(), Some(config.history.key_file.clone()), Some(signing)];
+    lines.extend(keys.iter().flatten().filter_map(|it| key(it)));
+    lines.extend(kept_apart(config.outbox.key_file.as_deref(), store));
+    lines.push(owners(store));
+    lines.push(socket(&config.control.socket));
+    lines
+}
+
+/// What lies there are records of patients.
+fn folder(dir: &Path) -> Line {
+    let shown = dir.display();
+    let Ok(found) = fs::metadata(dir) else {
+        return Line::ok(format!("{shown} 还没有，第一次启动时建"));
+    };
+    if !found.is_dir() {
+        return Line::fail("H051", format!("{shown} 不是目录"))
+            .cure("在配置里换一个目录，或移走这个文件");
+    }
+    // Whoever cannot enter the folder above cannot enter this one.
+    let above = dir.parent().and_then(|it| fs::metadata(it).ok());
+    let is_open = |it: &Metadata| it.mode() & 0o011 != 0;
+    if found.mode() & 0o077 != 0 && above.as_ref().is_none_or(is_open) {
+        let mode = found.mode() & 0o777;
+        return Line::warn("H051", format!("{shown} 别的用户也进得去（权限 {mode:o}）"));
+    }
+    Line::ok(format!("{shown} 只有自己的用户进得去"))
+}
+
+/// A key that is not there is made at the first start.
+fn key(file: &Path) -> Option<Line> {
+    let mode = fs::metadata(file).ok()?.mode() & 0o777;
+    let shown = file.display();
+    Some(if mode & 0o077 == 0 {
+        Line::ok(format!("密钥 {shown} 只有自己的用户读得到"))
+    } else {
+        Line::fail("H052", format!("密钥 {shown} 别的用户也读得到（权限 {mode:o}）"))
+            .cure(format!("chmod 600 {shown}；可能已经被人读过就换一把：his-agent keys"))
+    })
+}
+
+/// Others' rights are told with the key itself.
+fn kept_apart(key_file: Option<&Path>, store: &Path) -> Option<Line> {
+    let file = key_file.filter(|it| it.exists())?;
+    let is_open = fs::metadata(file).is_ok_and(|it| it.mode() & 0o077 != 0);
+    let why = KeySource::is_kept_badly(file, store).filter(|_| !is_open);
+    why.map(|_| Line::warn("O123", "发件箱的密钥与数据放在一起：谁拷走目录，谁就两样都有"))
+}
+
+/// Started once as root, the agent leaves files that its own user cannot open any more.
+fn owners(store: &Path) -> Line {
+    let mut seen = BTreeSet::new();
+    let beside = store.parent().unwrap_or(Path::new("."));
+    let entries = fs::read_dir(store).into_iter().flatten().filter_map(|it| Some(it.ok()?.path()));
+    let beside_it = [store.to_owned(), KeySource::beside(store), beside.join("patient.key")];
+    let all: Vec<PathBuf> = entries.chain(beside_it).collect();
+    seen.extend(all.iter().filter_map(|it| fs::symlink_metadata(it).ok()).map(|it| it.uid()));
+    if seen.len() > 1 {
+        let users: Vec<String> = seen.iter().map(ToString::to_string).collect();
+        let told = format!("数据目录里的文件属于不同的用户（uid {}）", users.join("、"));
+        let shown = beside.display();
+        return Line::fail("H053", told).cure(format!(
+            "多半是用 root 启动过。停下前置机，chown -R his-agent: {shown}，再启动"
+        ));
+    }
+    Line::ok("数据目录里的文件属于同一个用户")
+}
+
+/// A longer path cannot be bound; the kernel's own limit, with the closing NUL.
+fn socket(path: &Path) -> Line {
+    let shown = path.display();
+    let bytes = path.as_os_str().as_bytes().len();
+    if bytes > SOCKET_BYTES_MAX {
+        let told = format!("套接字的路径 {shown} 有 {bytes} 字节，最多 {SOCKET_BYTES_MAX}");
+        return Line::fail("H054", told);
+    }
+    match fs::metadata(path) {
+        Ok(found) if found.mode() & 0o077 != 0 => {
+            let mode = found.mode() & 0o777;
+            Line::fail("H052", format!("套接字 {shown} 别的用户也能用（权限 {mode:o}）"))
+                .cure(format!("chmod 600 {shown}，并查是谁改的：前置机建的是 600"))
+        }
+        Ok(_) => Line::ok(format!("套接字 {shown} 只有自己的用户能用")),
+        Err(_) => Line::ok(format!("套接字 {shown} 启动时建")),
+    }
+}
+
+const SOCKET_BYTES_MAX: usize = 107;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+
+    use super::super::State;
+    use super::*;
+
+    #[test]
+    fn a_folder_is_for_its_user_alone() {
+        let home = tempfile::tempdir().unwrap();
+        set(home.path(), 0o700);
+        let dir = home.path().join("outbox");
+        check(&folder(&dir), State::Ok, "还没有");
+        fs::create_dir(&dir).unwrap();
+        set(&dir, 0o755);
+        check(&folder(&dir), State::Ok, "只有自己"); // the one above is closed
+        set(home.path(), 0o755);
+        check(&folder(&dir), State::Warn, "权限 755");
+        set(&dir, 0o700);
+        check(&folder(&dir), State::Ok, "只有自己");
+        let file = home.path().join("file");
+        fs::write(&file, "").unwrap();
+        check(&folder(&file), State::Fail, "不是目录");
+    }
+
+    #[test]
+    fn keys_and_socket_are_for_their_user_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("store.key");
+        assert_eq!(key(&file), None);
+        fs::write(&file, "secret").unwrap();
+        for (mode, state) in [(0o600, State::Ok), (0o640, State::Fail), (0o604, State::Fail)] {
+            set(&file, mode);
+            check(&key(&file).unwrap(), state, "store.key");
+            check(&socket(&file), state, "store.key");
+        }
+        check(&socket(&home.path().join("x".repeat(120))), State::Fail, "最多 107");
+        set(&file, 0o600);
+        let together = kept_apart(Some(&file), &home.path().join("outbox")).unwrap();
+        check(&together, State::Warn, "放在一起");
+        assert_eq!(kept_apart(Some(&file), Path::new("/var/lib/his-agent/outbox")), None);
+    }
+
+    #[test]
+    fn files_that_root_left_are_told() {
+        let home = tempfile::tempdir().unwrap();
+        let store = home.path().join("outbox");
+        fs::create_dir(&store).unwrap();
+        fs::write(store.join("CURRENT"), "").unwrap();
+        check(&owners(&store), State::Ok, "同一个用户");
+        if chown(store.join("CURRENT"), Some(12_345), None).is_ok() {
+            check(&owners(&store), State::Fail, "12345");
+        }
+    }
+
+    fn set(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[track_caller]
+    fn check(line: &Line, state: State, text: &str) {
+        assert_eq!(line.state, state, "{line:?}");
+        assert!(line.found.contains(text), "{line:?}");
+        assert_eq!(line.cure.is_some(), state != State::Ok, "{line:?}");
+    }
+}
