@@ -24,6 +24,7 @@ mod config;
 mod demo;
 mod doctor;
 mod history;
+mod init;
 mod keys;
 mod man;
 mod messages;
@@ -101,6 +102,8 @@ enum Command {
     Demo(demo::Arguments),
     /// 体检：时钟、磁盘、权限、端口、消息队列、证书，逐项说明怎么处理 | looks at everything the agent needs, with a cure for each
     Doctor(doctor::Arguments),
+    /// 第一次配置：问医院和平台，写配置，体检，试收一份报文，给 HIS 厂商一页说明 | the first configuration, proved, and a page for the vendor
+    Init(init::Arguments),
     /// 检查配置、数据元、映射、码表、规则，一次列出全部问题 | everything the daemon would load, all problems at once
     Validate(validate::Arguments),
     /// 试翻译：报文文件变成标准记录（NDJSON），不入库 | dry run: standard records as NDJSON
@@ -194,6 +197,7 @@ pub fn main() -> ExitCode {
         Command::Top(it) => top::run(&it),
         Command::Audit(it) => audit::run(&it),
         Command::History(it) => history::run(&it),
+        Command::Init(it) => init::run(&it),
         Command::Messages(it) => messages::run(&it),
         Command::Outbox(it) => outbox::run(&it),
         Command::Keys(it) => keys::run(&it),

@@ -23,6 +23,7 @@ mod events;
 mod folders;
 mod history;
 mod house;
+mod init;
 mod insurance_client;
 mod kill;
 mod legacy_clients;

@@ -45,32 +45,35 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 }
 
 fn from_wsdl(file: &Path, name: &str, mappings: &[String]) -> Exit {
-    let (parts, mut doubts) = match gather(file) {
-        Ok(parts) => parts,
-        Err(why) => {
-            eprintln!("{why}");
-            return Exit::Unavailable;
-        }
-    };
-    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-    match adapters::import_wsdl(&parts) {
-        Ok(Some(mut imported)) => {
-            imported.doubts.append(&mut doubts);
-            say!("{}", channel(&imported, name, mappings).trim_end());
-            for doubt in &imported.doubts {
-                eprintln!("没有把握：{}", one_line(doubt));
-            }
+    match described(file, name, mappings) {
+        Ok(text) => {
+            say!("{}", text.trim_end());
             Exit::Ok
         }
-        Ok(None) => {
-            eprintln!("{}: 里面没有 SOAP 绑定", file.display());
-            Exit::Data
-        }
-        Err(error) => {
-            eprintln!("{}: {}: {}", file.display(), error.code(), error.message());
-            Exit::Data
-        }
+        Err(exit) => exit,
     }
+}
+
+/// The channel that a description becomes; what is unsure about it is told.
+pub(super) fn described(file: &Path, name: &str, mappings: &[String]) -> Result<String, Exit> {
+    let (parts, mut doubts) = gather(file).map_err(|why| {
+        eprintln!("{why}");
+        Exit::Unavailable
+    })?;
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    let imported = adapters::import_wsdl(&parts).map_err(|error| {
+        eprintln!("{}: {}: {}", file.display(), error.code(), error.message());
+        Exit::Data
+    })?;
+    let Some(mut imported) = imported else {
+        eprintln!("{}: 里面没有 SOAP 绑定", file.display());
+        return Err(Exit::Data);
+    };
+    imported.doubts.append(&mut doubts);
+    for doubt in &imported.doubts {
+        eprintln!("没有把握：{}", one_line(doubt));
+    }
+    Ok(channel(&imported, name, mappings))
 }
 
 /// The file, and what it imports that lies beside it.

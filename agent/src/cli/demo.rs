@@ -19,7 +19,8 @@ use crate::receive::{self, Summary};
 use crate::sets::Sets;
 use crate::supervise::{self, Running};
 use crate::telemetry;
-use told::Told;
+pub(super) use talk::post;
+pub(super) use told::Told;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -29,15 +30,15 @@ pub(super) struct Arguments {
 }
 
 /// A message the demo sends: what to say of it, where to, as what, and its bytes.
-struct Sample {
+pub(super) struct Sample {
     title: &'static str,
     file: &'static str,
-    channel: &'static str,
-    content_type: &'static str,
-    bytes: &'static [u8],
+    pub(super) channel: &'static str,
+    pub(super) content_type: &'static str,
+    pub(super) bytes: &'static [u8],
 }
 
-const SAMPLES: [Sample; 2] = [
+pub(super) const SAMPLES: [Sample; 2] = [
     Sample {
         title: "SOAP 1.1，GBK 编码，报文体是 CDATA 里的另一份 XML",
         file: "prescription-soap-gbk.xml",
@@ -116,7 +117,7 @@ async fn play(config: Config, sets: Sets, folder: &Path, once: bool) -> anyhow::
     for sample in &SAMPLES {
         fs::write(folder.join(sample.file), sample.bytes)?;
         let path = format!("/v1/channels/{}/messages", sample.channel);
-        let answer = talk::post(running.his, &path, sample.content_type, sample.bytes).await?;
+        let answer = post(running.his, &path, sample.content_type, sample.bytes).await?;
         anyhow::ensure!(answer.status == 200, "{}: {}", sample.file, answer.body);
         sent += show::receipt(sample.title, sample.bytes.len(), &Told::read(&answer.body)?);
     }
@@ -142,7 +143,7 @@ async fn play(config: Config, sets: Sets, folder: &Path, once: bool) -> anyhow::
 async fn resend(running: &Running) -> anyhow::Result<()> {
     let [sample, ..] = &SAMPLES;
     let path = format!("/v1/channels/{}/messages", sample.channel);
-    let answer = talk::post(running.his, &path, sample.content_type, sample.bytes).await?;
+    let answer = post(running.his, &path, sample.content_type, sample.bytes).await?;
     show::resend(&Told::read(&answer.body)?);
     Ok(())
 }
@@ -168,20 +169,19 @@ fn count(folder: &Path) -> anyhow::Result<Summary> {
 
 async fn check(running: &Running, folder: &Path) -> anyhow::Result<()> {
     fs::write(folder.join("check.json"), CHECK)?;
-    let answer =
-        talk::post(running.his, "/v1/checks", "application/json", CHECK.as_bytes()).await?;
+    let answer = post(running.his, "/v1/checks", "application/json", CHECK.as_bytes()).await?;
     anyhow::ensure!(answer.status == 200, "check: {}", answer.body);
     show::verdict(CHECK, &answer.body);
     Ok(())
 }
 
 /// A folder of this demo's own, removed when it ends.
-struct Folder {
-    path: PathBuf,
+pub(super) struct Folder {
+    pub(super) path: PathBuf,
 }
 
 impl Folder {
-    fn new() -> std::io::Result<Folder> {
+    pub(super) fn new() -> std::io::Result<Folder> {
         let path = std::env::temp_dir().join(format!("his-agent-demo-{}", std::process::id()));
         fs::create_dir_all(&path)?;
         Ok(Folder { path })

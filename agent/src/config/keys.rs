@@ -91,6 +91,7 @@ mod tls;
 mod versions;
 
 pub use example::example;
+pub(crate) use example::{shipped_channels, written};
 
 /// Every key, in the order of the file.
 pub fn all() -> impl Iterator<Item = &'static Key> {

@@ -7,13 +7,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// What came back.
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) body: String,
+pub(in crate::cli) struct Reply {
+    pub(in crate::cli) status: u16,
+    pub(in crate::cli) body: String,
 }
 
 /// Sends a body and waits for the answer.
-pub(super) async fn post(
+pub(in crate::cli) async fn post(
     to: SocketAddr,
     path: &str,
     content_type: &str,

@@ -6,28 +6,28 @@ use serde_json::Value;
 
 /// A receipt, as the HIS understands it.
 #[derive(Debug, Default)]
-pub(super) struct Told {
-    pub(super) message: String,
-    pub(super) message_id: String,
-    pub(super) records: Vec<Record>,
+pub(in crate::cli) struct Told {
+    pub(in crate::cli) message: String,
+    pub(in crate::cli) message_id: String,
+    pub(in crate::cli) records: Vec<Record>,
 }
 
 /// One record of a receipt.
 #[derive(Debug, Default)]
-pub(super) struct Record {
-    pub(super) entity: String,
-    pub(super) key: String,
-    pub(super) seq: String,
-    pub(super) status: String,
+pub(in crate::cli) struct Record {
+    pub(in crate::cli) entity: String,
+    pub(in crate::cli) key: String,
+    pub(in crate::cli) seq: String,
+    pub(in crate::cli) status: String,
 }
 
 impl Told {
     /// Reads JSON, or the XML in the string result of a SOAP answer.
-    pub(super) fn read(answer: &str) -> anyhow::Result<Told> {
+    pub(in crate::cli) fn read(answer: &str) -> anyhow::Result<Told> {
         if answer.starts_with('<') { soap(answer) } else { json(answer) }
     }
 
-    pub(super) fn duplicates(&self) -> usize {
+    pub(in crate::cli) fn duplicates(&self) -> usize {
         self.records.iter().filter(|it| it.status == "duplicate").count()
     }
 }

@@ -9,6 +9,23 @@ use crate::config::channels::SHIPPED;
 /// commented out with its default.
 #[must_use]
 pub fn example() -> String {
+    written(&[], &shipped_channels())
+}
+
+/// A channel for each shape of messages that comes with the program.
+pub(crate) fn shipped_channels() -> String {
+    let mut out = String::new();
+    SHIPPED.iter().for_each(|it| it.write(&mut out));
+    out
+}
+
+/// The same for one hospital: what it gives (section, name, TOML text) written out, and its channels in
+/// place of the shipped.
+pub(crate) fn written(given: &[(&str, &str, String)], its_channels: &str) -> String {
+    let told = |key: &Key| {
+        let it = given.iter().find(|it| (it.0, it.1) == (key.section, key.name));
+        it.map(|(_, _, text)| text.as_str())
+    };
     let mut out = HEAD.to_owned();
     let mut before: Option<&Key> = None;
     for key in all().filter(|it| !it.is_of_channel()) {
@@ -26,17 +43,19 @@ pub fn example() -> String {
         }
         explain(key, &mut out);
         // With another `kind` than the default one, not even a required key may stand in the file.
-        let given =
+        let must =
             matches!(key.without, Without::Must(_)) && key.kind.is_empty() && !key.is_of_list();
-        let mark = if given { "" } else { "# " };
-        let _ = writeln!(out, "{mark}{} = {}", key.name, key.without.value());
+        let text = told(key);
+        let mark = if must || text.is_some() { "" } else { "# " };
+        let _ = writeln!(out, "{mark}{} = {}", key.name, text.unwrap_or(key.without.value()));
         before = Some(key);
     }
-    channels(&mut out);
+    explain_channels(&mut out);
+    out.push_str(its_channels);
     out
 }
 
-fn channels(out: &mut String) {
+fn explain_channels(out: &mut String) {
     out.push_str(CHANNELS_HEAD);
     let mut table = "channel";
     for key in all().filter(|it| it.is_of_channel()) {
@@ -47,9 +66,6 @@ fn channels(out: &mut String) {
         }
         explain(key, out);
         let _ = writeln!(out, "# {} = {}", key.name, key.without.value());
-    }
-    for channel in SHIPPED {
-        channel.write(out);
     }
 }
 

@@ -1,0 +1,99 @@
+//! A message is taken for a trial: the whole road with the new configuration, in a folder that is thrown
+//! away, on ports of its own, and with the records going into that folder.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::demo::{Folder, SAMPLES, Told, post};
+use super::super::{Exit, runtime};
+use super::channel::Channel;
+use crate::config::{Config, ForwardConfig};
+use crate::master_key::KeySource;
+use crate::sets::Sets;
+use crate::{supervise, telemetry};
+
+pub(super) fn run(config: &Config, sets: Sets, channel: &Channel) -> Result<Exit, Exit> {
+    let folder = Folder::new().map_err(|error| {
+        eprintln!("试收报文没有地方：{error}");
+        Exit::Unavailable
+    })?;
+    telemetry::log_to_terminal("error");
+    let [first, ..] = &SAMPLES;
+    let (name, bytes, content_type) = match &channel.sample {
+        Some(bytes) => (channel.name.as_str(), bytes.as_slice(), "application/octet-stream"),
+        None => (first.channel, first.bytes, first.content_type),
+    };
+    if !config.channels.iter().any(|it| it.name == name) {
+        say!(
+            "没有样例报文，没有试收：以后用 his-agent translate --channel {} 报文文件 试",
+            channel.name
+        );
+        return Ok(Exit::Ok);
+    }
+    let config = elsewhere(config, &folder.path);
+    let sent = runtime()?.block_on(send(config, sets, name, content_type, bytes));
+    match sent {
+        Ok(told) => Ok(tell(&told)),
+        Err(error) => {
+            eprintln!("试收没有做成：{error:#}");
+            Err(Exit::Internal)
+        }
+    }
+}
+
+/// The same configuration, touching nothing of this machine's.
+fn elsewhere(config: &Config, folder: &Path) -> Config {
+    let mut config = config.clone();
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    (config.listen.his, config.listen.operators) = (any, any);
+    config.outbox.dir = folder.join("outbox");
+    (config.outbox.key, config.outbox.key_file) = (KeySource::Beside, None);
+    config.control.socket = folder.join("control.sock");
+    config.quality.dir = folder.join("quality");
+    config.history.key_file = folder.join("patient.key");
+    config.sets.archive = folder.join("sets");
+    config.versions.dir = folder.join("versions");
+    config.calls.dir = folder.join("calls");
+    config.patrol.keep_days = 0;
+    config.forward = ForwardConfig::Files { dir: folder.join("records") };
+    config
+}
+
+/// What the HIS would be answered: status and text.
+async fn send(
+    config: Config,
+    sets: Sets,
+    channel: &str,
+    content_type: &str,
+    bytes: &[u8],
+) -> anyhow::Result<(u16, String)> {
+    let running = supervise::start(config, sets).await?;
+    let path = format!("/v1/channels/{channel}/messages");
+    let reply =
+        tokio::time::timeout(ANSWER_MAX, post(running.his, &path, content_type, bytes)).await;
+    running.until(std::future::ready(())).await?;
+    let reply = reply??;
+    Ok((reply.status, reply.body))
+}
+
+fn tell((status, body): &(u16, String)) -> Exit {
+    let told = Told::read(body).unwrap_or_default();
+    if *status == 200 {
+        say!(
+            "试收\n  收下了：{}，{} 条标准记录（没有送出，也没有留下）",
+            told.message,
+            told.records.len()
+        );
+        for record in &told.records {
+            say!("  {:<28} {}", record.entity, record.status);
+        }
+        return Exit::Ok;
+    }
+    let told: String = body.chars().take(SHOWN_MAX).collect();
+    say!("试收\n  没有收下（HTTP {status}），HIS 会听到：\n{told}");
+    Exit::Data
+}
+
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+const SHOWN_MAX: usize = 2_000;

@@ -1,0 +1,42 @@
+//! The page for the vendor of the HIS: the address, what goes there, how to tell that it was taken, and
+//! the request in four languages.
+
+use super::channel::Channel;
+use crate::config::Config;
+
+pub(super) fn page(config: &Config, channel: &Channel) -> String {
+    let base = format!("http://{}", config.listen.his);
+    let url = if channel.is_soap {
+        format!("{base}/soap/{}", channel.name)
+    } else {
+        format!("{base}/v1/channels/{}/messages", channel.name)
+    };
+    let mut page = PAGE.replace("{url}", &url).replace("{channel}", &channel.name);
+    if channel.is_soap {
+        page = page.replace("POST，报文", &format!("SOAP，描述在 {url}?wsdl；也可以 POST，报文"));
+    }
+    if config.listen.his.ip().is_loopback() {
+        page.push_str(LOOPBACK);
+    }
+    page
+}
+
+const PAGE: &str = include_str!("vendor.txt");
+const LOOPBACK: &str = "\n现在只有本机连得上。HIS 在别的机器上时，先配证书，再把 [listen] his 改成本机在内网的地址，重启，把上面的地址也换掉。\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_the_address_in_every_language() {
+        let text = "[hospital]\ncode = \"H1\"\nname = \"n\"\n[listen]\nhis = \"127.0.0.1:9\"\n";
+        let Ok(config) = Config::parse("agent.toml", text) else { panic!("{text}") };
+        let channel =
+            |is_soap| Channel { text: String::new(), name: "rx".to_owned(), sample: None, is_soap };
+        let page = super::page(&config, &channel(false));
+        assert_eq!(page.matches("http://127.0.0.1:9/v1/channels/rx/messages").count(), 5, "{page}");
+        assert!(page.contains("只有本机连得上") && !page.contains("{url}"), "{page}");
+        assert!(super::page(&config, &channel(true)).contains("/soap/rx?wsdl"));
+    }
+}

@@ -1,0 +1,104 @@
+//! `his-agent init`: from nothing to a configuration that takes the hospital's own message, and no trace of
+//! a try that came to nothing.
+#![allow(clippy::indexing_slicing)] // a member that is not there reads as null
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tests::cases::mappings;
+use tests::command::{Ran, run};
+
+#[test]
+fn flags_and_a_message_make_a_configuration_that_takes_it() {
+    let home = TempDir::new().expect("a folder");
+    let sample = mappings().join("cdss/cases/two-diagnoses-three-drugs.in.json");
+    let ran = init(home.path(), &["--sample", text(&sample), "--channel", "rx"]);
+    let told = format!("{}\n{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.code, Some(0), "{told}");
+    for expected in [
+        "样例报文是 cdss 的样子",
+        "收下了：",
+        "outpatient_prescription",
+        "http://127.0.0.1:18799/v1/channels/rx/messages",
+        "his-agent token create",
+        "Delphi",
+    ] {
+        assert!(ran.stdout.contains(expected), "{expected}: {told}");
+    }
+    let config = fs::read_to_string(home.path().join("etc/agent.toml")).expect("it was written");
+    assert!(
+        config.contains("\nname = \"示例医院\"") && config.contains("\nmappings = [\"cdss/\"]")
+    );
+    assert!(config.contains("# waiting_max = "), "every key is explained: {config}");
+    let key = home.path().join("etc/secrets/master.key");
+    let mode = fs::metadata(&key).expect("it was made").permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    assert!(!home.path().join("data").exists(), "the trial left nothing");
+    let ran = run(&["validate", "--config", text(&home.path().join("etc/agent.toml"))]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+
+    // A second time nothing is touched.
+    let ran = init(home.path(), &[]);
+    assert_eq!(ran.code, Some(78), "{}", ran.stdout);
+    let again = fs::read_to_string(home.path().join("etc/agent.toml")).expect("it is there");
+    assert_eq!(again, config);
+}
+
+#[test]
+fn a_try_that_comes_to_nothing_leaves_nothing() {
+    let home = TempDir::new().expect("a folder");
+    let ran = init(home.path(), &["--broker", "amqps://his:s3cret:x@/%2f", "--profile", "no-such"]);
+    assert_eq!(ran.code, Some(78), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("s3cret"), "{}", ran.stderr);
+    assert_eq!(files(home.path()), Vec::<PathBuf>::new());
+    let ran = init(home.path(), &["--listen", "0.0.0.0:18799"]);
+    assert!(ran.code == Some(78) && ran.stderr.contains("A007"), "{}", ran.stderr);
+    assert_eq!(files(home.path()), Vec::<PathBuf>::new());
+    let bare =
+        ["init", "--yes", "--config", text(&home.path().join("agent.toml"))].map(String::from);
+    let ran = run(&bare);
+    assert!(ran.code == Some(64) && ran.stderr.contains("--code"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_password_stands_in_a_file_of_its_own_and_a_broker_that_is_away_is_told() {
+    let home = TempDir::new().expect("a folder");
+    let url = "amqp://his:s3cret@127.0.0.1:1/%2f";
+    let ran = init(home.path(), &["--broker", url, "--queue", "platform"]);
+    assert_eq!(ran.code, Some(69), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("fail  F101 TCP 127.0.0.1:1"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("收下了："), "a message is taken all the same: {}", ran.stdout);
+    let config = fs::read_to_string(home.path().join("etc/agent.toml")).expect("it was written");
+    assert!(!config.contains("s3cret") && config.contains("\nexpect_queue = \"platform\""));
+    let secret = home.path().join("etc/secrets/amqp-url");
+    assert_eq!(fs::read_to_string(&secret).expect("it was written"), format!("{url}\n"));
+    let mode = fs::metadata(&secret).expect("it was written").permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+}
+
+fn init(home: &Path, more: &[&str]) -> Ran {
+    let (config, data) = (home.join("etc/agent.toml"), home.join("data"));
+    let mut all = vec!["init", "--yes", "--code", "H99999900001", "--name", "示例医院"];
+    all.extend(["--config", text(&config), "--data", text(&data)]);
+    all.extend(["--operators", "127.0.0.1:18798"]);
+    if !more.contains(&"--listen") {
+        all.extend(["--listen", "127.0.0.1:18799"]);
+    }
+    all.extend(more);
+    run(&all)
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
