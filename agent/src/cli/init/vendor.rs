@@ -34,9 +34,9 @@ mod tests {
         let Ok(config) = Config::parse("agent.toml", text) else { panic!("{text}") };
         let channel =
             |is_soap| Channel { text: String::new(), name: "rx".to_owned(), sample: None, is_soap };
-        let page = super::page(&config, &channel(false));
-        assert_eq!(page.matches("http://127.0.0.1:9/v1/channels/rx/messages").count(), 5, "{page}");
-        assert!(page.contains("只有本机连得上") && !page.contains("{url}"), "{page}");
-        assert!(super::page(&config, &channel(true)).contains("/soap/rx?wsdl"));
+        let told = page(&config, &channel(false));
+        assert_eq!(told.matches("http://127.0.0.1:9/v1/channels/rx/messages").count(), 5, "{told}");
+        assert!(told.contains("只有本机连得上") && !told.contains("{url}"), "{told}");
+        assert!(page(&config, &channel(true)).contains("/soap/rx?wsdl"));
     }
 }
