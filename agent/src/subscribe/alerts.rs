@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::{Subscriber, Subscriptions};
 
+/// What is told of one subscription, if anything.
+type Told = fn(&Subscriber) -> Option<String>;
+
 impl Subscriptions {
     /// By code.
     pub(crate) fn alerts(&self) -> Vec<(&'static str, String)> {
-        let alerts: [(_, fn(&Subscriber) -> Option<String>); 3] =
-            [("I181", waits), ("I182", has_lost), ("I183", has_set_aside)];
+        let alerts: [(_, Told); 3] = [("I181", waits), ("I182", has_lost), ("I183", has_set_aside)];
         let told = alerts.map(|(code, of)| {
             let lines = self
                 .0
