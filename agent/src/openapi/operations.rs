@@ -184,6 +184,7 @@ pub(super) const OPERATORS: &[Operation] = &[
         tag: "运维",
         done: Says::Html,
         refusals: &[404],
+        refused: Says::Text,
         ..PLAIN
     },
 ];
