@@ -23,6 +23,8 @@ pub(super) fn end_after(deadline: Duration) {
     });
 }
 
+/// No destructor may run here: the store's is what the stop hangs in.
+#[allow(clippy::disallowed_methods)]
 fn end(deadline: Duration) -> ! {
     tracing::error!(code = "A058", ?deadline, "the stop did not end; the process ends without it");
     telemetry::flush();
