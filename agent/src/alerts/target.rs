@@ -168,6 +168,8 @@ const PAUSE_MAX: Duration = Duration::from_mins(15);
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     #[test]
@@ -233,14 +235,14 @@ mod tests {
             };
             if !is_taken(*second) {
                 told.failed(now, "", "away".to_owned());
-                out.push_str(&format!("{second}: failed\n"));
+                let _ = writeln!(out, "{second}: failed");
                 continue;
             }
             let codes =
                 |it: &[Alert]| it.iter().map(|it| it.code.as_str()).collect::<Vec<_>>().join(" ");
             let [began, over, still] =
                 [&notice.began, &notice.over, &notice.still].map(|it| codes(it));
-            out.push_str(&format!("{second}: began {began} over {over} still {still}\n"));
+            let _ = writeln!(out, "{second}: began {began} over {over} still {still}");
             told.done(now, "", &notice);
         }
         out

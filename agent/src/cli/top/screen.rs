@@ -219,6 +219,8 @@ const RULE: &str =
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use serde_json::json;
 
     use super::*;
@@ -264,11 +266,12 @@ mod tests {
         );
         for channel in 0..30 {
             let count = if channel == 0 { count } else { 0 };
-            metrics.push_str(&format!(
+            let _ = write!(
+                metrics,
                 "his_agent_messages_total{{channel=\"c{channel:02}\",outcome=\"accepted\"}} {count}\n\
                  his_agent_receipt_seconds_bucket{{channel=\"c{channel:02}\",le=\"0.1\"}} {count}\n\
                  his_agent_receipt_seconds_bucket{{channel=\"c{channel:02}\",le=\"+Inf\"}} {count}\n"
-            ));
+            );
         }
         Sample::of(&json!({
             "at_ms": count * 20, "at": "22:45:00", "hospital": "示例市人民医院", "org": "H1", "version": "0.1.0",
