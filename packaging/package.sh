@@ -3,7 +3,8 @@
 #
 #   packaging/package.sh                    the shipped ones: the binary is built for glibc 2.17, which every system of
 #                                           the last ten years has
-#   packaging/package.sh --binary FILE      of a binary that is there: a trial, for systems like this one
+#   packaging/package.sh --binary FILE      of a binary that is there: a trial, for systems like this one, without the
+#                                           manual's pages unless `make manual` has left some
 #   ... --version VERSION --out FOLDER      another version, another folder
 #
 # HIS_AGENT_SIGNING_KEY names the key that signs (PEM, ECDSA on P-256); packaging/verify.sh says how one is made.
@@ -38,6 +39,7 @@ export LC_ALL=C.UTF-8
 
 if [ -z "$binary" ]; then
   "$top/packaging/portable.sh"
+  "$top/packaging/manual.sh"
   binary=${CARGO_TARGET_DIR:-$top/target}/portable/his-agent
 fi
 architecture=$(readelf -h "$binary" | awk '/Machine:/ { print /X86-64/ ? "amd64" : /AArch64/ ? "arm64" : "" }')

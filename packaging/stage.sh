@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Lays out the files of a package below a folder, as they will lie below / on the hospital's machine.
+# Lays out the files of a package below a folder, as they will lie below / on the hospital's machine. The manual's pages
+# are there when packaging/manual.sh has made them.
 #
 #   packaging/stage.sh BINARY FOLDER
 #
@@ -36,12 +37,18 @@ install -d -m 750 "$into/etc/his-agent" "$into/etc/his-agent/secrets" "$into/var
 install -d -m 700 "$into/var/lib/his-agent"
 
 for folder in schemas mappings rules; do put_data "$folder"; done
-# The manual lies among its neighbours as in the checkout, so that its links lead somewhere.
+# The manual's texts lie among its neighbours as in the checkout, so that its links lead somewhere.
 for file in README.md README.zh-CN.md docs/*.md config/agent.toml config/examples/*.toml packaging/CHANGELOG.md \
   packaging/clients/* packaging/prometheus/* packaging/grafana/*; do
   put 644 "$file" "usr/share/doc/his-agent/$file"
 done
 sed -i 's|](\.\./mappings/|](/usr/share/his-agent/mappings/|g' "$into"/usr/share/doc/his-agent/docs/*.md
+manual=${CARGO_TARGET_DIR:-target}/manual
+if [ -d "$manual" ]; then
+  (cd "$manual" && find . -type f -print0) | while IFS= read -r -d '' file; do
+    put 644 "$manual/$file" "usr/share/doc/his-agent/manual/${file#./}"
+  done
+fi
 put 644 LICENSE usr/share/doc/his-agent/copyright
 
 # What the command line says of itself.
