@@ -8,11 +8,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
+use tests::cases::Case;
 use tests::chance::is_long;
 use tests::clean_root::{CleanRoot, ran};
 use tests::command::{Ran, binary};
+use tests::process::wait_until;
+use tests::{free_port, his};
 
 mod deb;
 mod elf;
@@ -185,6 +190,35 @@ fn check_installed(root: &CleanRoot) {
     let account = root.read("/etc/passwd");
     let account = account.lines().find(|it| it.starts_with("his-agent:")).expect("a user");
     assert!(account.ends_with(":/var/lib/his-agent:/usr/sbin/nologin"), "{account}");
+}
+
+/// Starts what is installed, by its own configuration but for the ports, and sends it a message.
+#[track_caller]
+fn check_first_message(root: &CleanRoot) {
+    let [his, operators] = [free_port(), free_port()];
+    let shipped = root.read(CONFIG);
+    let text = shipped.replace("# his = \"127.0.0.1:8700\"", &format!("his = \"127.0.0.1:{his}\""));
+    let operators = format!("operators = \"127.0.0.1:{operators}\"");
+    let text = text.replace("# operators = \"127.0.0.1:8701\"", &operators);
+    assert_ne!(text, shipped, "the ports of a test");
+    root.write(CONFIG, &text);
+
+    let mut daemon = root.start("his-agent:his-agent", &["/usr/bin/his-agent", "run"]);
+    let door = (std::net::Ipv4Addr::LOCALHOST, his).into();
+    let message = Case::of("pinyin").message();
+    let mut answer = None;
+    let answered = wait_until(Duration::from_secs(30), || {
+        answer = his::send(door, &message).ok();
+        answer.is_some() || daemon.has_ended()
+    });
+    let log = root.read("/daemon.log");
+    assert!(answered && !daemon.has_ended(), "{log}");
+    assert_eq!(answer.expect("asserted above").status, 200, "{log}");
+    assert!(!log.contains("O123"), "the key lies where nobody else may read it: {log}");
+    drop(daemon);
+    thread::sleep(Duration::from_millis(50));
+    let store = root.owner_and_mode("/var/lib/his-agent/outbox");
+    assert!(store.starts_with("his-agent:his-agent "), "{store}");
 }
 
 /// Puts another name into the configuration, as a hospital would, and gives the whole text.

@@ -1,12 +1,5 @@
 //! The deb: installed, upgraded, taken back, removed and purged, as `dpkg` does it.
 
-use std::thread;
-use std::time::Duration;
-
-use tests::cases::Case;
-use tests::process::wait_until;
-use tests::{free_port, his};
-
 use super::*;
 
 #[test]
@@ -76,30 +69,7 @@ fn a_store_without_its_key_gets_no_other_one() {
 fn from_the_package_to_the_first_accepted_message() {
     let (made, root) = (Packages::made(), CleanRoot::new());
     succeeded(&root.run(&["dpkg", "--install", &root.bring(&made.deb(OLD))]));
-    let [his, operators] = [free_port(), free_port()];
-    let shipped = root.read(CONFIG);
-    let text = shipped.replace("# his = \"127.0.0.1:8700\"", &format!("his = \"127.0.0.1:{his}\""));
-    let operators = format!("operators = \"127.0.0.1:{operators}\"");
-    let text = text.replace("# operators = \"127.0.0.1:8701\"", &operators);
-    assert_ne!(text, shipped, "the ports of a test");
-    root.write(CONFIG, &text);
-
-    let mut daemon = root.start("his-agent:his-agent", &["/usr/bin/his-agent", "run"]);
-    let door = (std::net::Ipv4Addr::LOCALHOST, his).into();
-    let message = Case::of("pinyin").message();
-    let mut answer = None;
-    let answered = wait_until(Duration::from_secs(30), || {
-        answer = his::send(door, &message).ok();
-        answer.is_some() || daemon.has_ended()
-    });
-    let log = root.read("/daemon.log");
-    assert!(answered && !daemon.has_ended(), "{log}");
-    assert_eq!(answer.expect("asserted above").status, 200, "{log}");
-    assert!(!log.contains("O123"), "the key lies where nobody else may read it: {log}");
-    drop(daemon);
-    thread::sleep(Duration::from_millis(50));
-    let store = root.owner_and_mode("/var/lib/his-agent/outbox");
-    assert!(store.starts_with("his-agent:his-agent "), "{store}");
+    check_first_message(&root);
 }
 
 const RESTARTED: [&str; 3] =

@@ -62,6 +62,7 @@ fn the_shipped_binary_asks_for_glibc_2_17_and_nothing_else() {
     let root = CleanRoot::new();
     succeeded(&root.run(&["dpkg", "--install", &root.bring(&deb)]));
     check_installed(&root);
+    check_first_message(&root);
     let megabytes = |file: &Path| fs::metadata(file).expect("a file").len() / 1_000_000;
     let binary = megabytes(&root.path("/usr/bin/his-agent"));
     println!("the shipped binary has {binary} MB, its deb {} MB", megabytes(&deb));
