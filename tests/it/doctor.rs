@@ -205,7 +205,7 @@ fn examined(agent: &Agent, code: i32) -> Value {
 /// What a group has told: its states and codes, in order.
 fn states(report: &Value, key: &str) -> String {
     let groups = report["groups"].as_array().into_iter().flatten();
-    let lines = groups.filter(|it| it["key"] == key).flat_map(|it| it["lines"].as_array());
+    let lines = groups.filter(|it| it["key"] == key).filter_map(|it| it["lines"].as_array());
     let told = lines.flatten().map(|it| {
         let text = |name: &str| it[name].as_str().unwrap_or_default().to_owned();
         format!("{} {}", text("state"), text("code")).trim().to_owned()

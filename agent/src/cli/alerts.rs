@@ -56,7 +56,8 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Action::Test { target } => {
             let body = json!({ "target": target });
             client::post(socket, &format!("{ADDRESS}/test"), &body).map(|told| {
-                let but = told["but"].as_str().map(|it| format!("；没有收下的：{it}"));
+                let but =
+                    told.get("but").and_then(Value::as_str).map(|it| format!("；没有收下的：{it}"));
                 say!("{target}：已送出{}", but.unwrap_or_default());
             })
         }
@@ -64,10 +65,9 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             let minutes = if *end { 0 } else { *time };
             let body = json!({ "code": code, "minutes": minutes, "reason": reason.clone().unwrap_or_default() });
             client::post(socket, &format!("{ADDRESS}/silence"), &body).map(|told| {
-                match told["until"].as_str() {
-                    Some(until) => say!("{code}：静默到 {}", moment(until)),
-                    None => say!("{code}：不再静默"),
-                }
+                let until = told.get("until").and_then(Value::as_str).map(moment);
+                let now = until.map_or("不再静默".to_owned(), |it| format!("静默到 {it}"));
+                say!("{code}：{now}");
             })
         }
     };

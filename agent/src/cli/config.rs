@@ -179,9 +179,10 @@ fn diff(config: &Config, path: &Path, versions: &[u64]) -> Result<Exit, ControlE
     let query = from.map(|it| format!("&from={it}")).unwrap_or_default();
     let address = format!("/admin/v1/config/diff?to={to}{query}");
     let told = read(config, &address, |book| told::difference(book, from, to))?;
-    match told.get("from").and_then(Value::as_u64) {
-        Some(_) => say!("{}", text(&told, "/diff").trim_end()),
-        None => say!("这是最早的一版，没有上一版可比：his-agent config show {to} 看全文"),
+    if told.get("from").is_some_and(Value::is_u64) {
+        say!("{}", text(&told, "/diff").trim_end());
+    } else {
+        say!("这是最早的一版，没有上一版可比：his-agent config show {to} 看全文");
     }
     Ok(Exit::Ok)
 }

@@ -104,7 +104,9 @@ fn history(config: &Config, last: usize, json: bool) -> Exit {
         }
     };
     if json {
-        reports.iter().for_each(|it| say!("{}", json!(it)));
+        for it in &reports {
+            say!("{}", json!(it));
+        }
     } else if reports.is_empty() {
         say!("还没有巡检过：每天 {} 一次，启动一分钟后补一次", config.patrol.daily_at);
     }

@@ -85,7 +85,9 @@ fn told(error: &anyhow::Error, in_file: bool) -> Exit {
     tracing::error!(code, error = format!("{error:#}"), remedy, "the agent stops");
     if in_file {
         eprintln!("{}{error:#}", code.map(|it| format!("[{it}] ")).unwrap_or_default());
-        remedy.into_iter().for_each(|it| eprintln!("{it}"));
+        if let Some(remedy) = remedy {
+            eprintln!("{remedy}");
+        }
     }
     exit
 }

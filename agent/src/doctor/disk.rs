@@ -120,8 +120,9 @@ fn room(free: io::Result<Free>, says: Option<&Value>) -> Line {
         None => (guessed(), "按每天 100 万份报文估"),
     };
     let told = format!("{told}；平台中断还能撑 {hours} 小时（{whose}）");
-    let whole: u64 = hours.split('.').next().and_then(|it| it.parse().ok()).unwrap_or_default();
-    match whole {
+    let full_hours: u64 =
+        hours.split('.').next().and_then(|it| it.parse().ok()).unwrap_or_default();
+    match full_hours {
         _ if free.bytes < free.low_water_bytes => Line::fail("O107", told),
         0..HOURS_MIN => Line::warn("H044", told),
         _ => Line::ok(told),

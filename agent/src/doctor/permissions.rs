@@ -56,7 +56,7 @@ fn folder(dir: &Path) -> Line {
 fn key(file: &Path) -> Option<Line> {
     let mode = fs::metadata(file).ok()?.mode() & 0o777;
     let shown = file.display();
-    Some(if mode & 0o077 == 0 {
+    Some(if mode.trailing_zeros() >= 6 {
         Line::ok(format!("密钥 {shown} 只有自己的用户读得到"))
     } else {
         Line::fail("H052", format!("密钥 {shown} 别的用户也读得到（权限 {mode:o}）"))

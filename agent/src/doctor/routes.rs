@@ -56,8 +56,8 @@ fn last() -> usize {
 /// `GET /admin/v1/doctor/history?last=30`: what patrols have found, the oldest first.
 async fn history(State(road): State<Arc<Road>>, Query(which): Query<Which>) -> Response {
     let dir = road.config.patrol.dir.clone();
-    let read = tokio::task::spawn_blocking(move || log::reports(&dir, which.last)).await;
-    match read.map_err(std::io::Error::other).flatten() {
+    let kept = tokio::task::spawn_blocking(move || log::reports(&dir, which.last)).await;
+    match kept.map_err(std::io::Error::other).flatten() {
         Ok(reports) => done(&json!(reports)),
         Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, "A001", &[error.to_string()]),
     }

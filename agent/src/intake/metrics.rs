@@ -41,7 +41,7 @@ pub(crate) async fn live(State(road): State<Arc<Road>>) -> Response {
         "hospital": road.config.hospital.name,
         "org": road.config.hospital.code,
         "forward": { "state": forward.word(), "peer": forward.peer },
-        "alerts": alerts::listed(&road)["alerts"],
+        "alerts": alerts::listed(&road).get("alerts"),
     }))
 }
 
@@ -145,7 +145,9 @@ fn tell_followers(road: &Road, page: &mut Page) {
         page.one("his_agent_history_behind_records", behind);
     }
     for it in road.subscriptions.standing(&road.outbox) {
-        if let (Some(name), Some(behind)) = (it["name"].as_str(), it["behind"].as_u64()) {
+        if let (Some(name), Some(behind)) =
+            (it.get("name").and_then(Value::as_str), it.get("behind").and_then(Value::as_u64))
+        {
             page.of("his_agent_subscription_behind", &[("subscription", name)], behind);
         }
     }

@@ -114,6 +114,7 @@ fn free(now: &Config, new: &Config) -> Result<(), NotTaken> {
     Ok(())
 }
 
+#[allow(clippy::needless_pass_by_value)] // as `map_err` gives it
 fn not_kept(error: std::io::Error) -> NotTaken {
     NotTaken::Unfit("A035", format!("版本存不下或读不出：{error}"))
 }

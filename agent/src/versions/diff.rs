@@ -1,5 +1,7 @@
 //! What is different between two versions, line by line, as `diff -u` without its numbers would say it.
 
+use std::fmt::Write as _;
+
 use schemas::Files;
 
 use super::mask::masked;
@@ -21,7 +23,7 @@ pub(crate) fn of_files(before: &Files, after: &Files) -> String {
             (_, None) => "--- ",
             _ => "*** ",
         };
-        out.push_str(&format!("{word}{path}\n"));
+        let _ = writeln!(out, "{word}{path}");
         out.push_str(&of_texts(old.unwrap_or_default(), new.unwrap_or_default()));
     }
     out
@@ -56,7 +58,7 @@ fn told(lines: &[(char, &str)]) -> String {
             if std::mem::take(&mut left_out) {
                 out.push_str("...\n");
             }
-            out.push_str(&format!("{mark} {}\n", masked(line)));
+            let _ = writeln!(out, "{mark} {}", masked(line));
         } else {
             left_out = !out.is_empty();
         }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Serialize};
 
 use crate::intake::{self, Road};
@@ -27,7 +28,7 @@ impl Baseline {
     pub(crate) fn of(road: &Road) -> Baseline {
         let outbox = road.outbox.status();
         let forward = road.forward.status();
-        let metrics = road.metrics.as_ref().map(|it| it.render()).unwrap_or_default();
+        let metrics = road.metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default();
         let (judged, refused) = counted(&metrics);
         let complaints = intake::alerts(road).into_iter().map(|it| it.0);
         Baseline {

@@ -43,7 +43,7 @@ impl Sample {
 
     /// Seconds between two looks.
     fn since(&self, before: &Sample) -> f64 {
-        let at = |it: &Sample| it.told["at_ms"].as_f64().unwrap_or_default();
+        let at = |it: &Sample| it.told.get("at_ms").and_then(Value::as_f64).unwrap_or_default();
         ((at(self) - at(before)) / 1000.0).max(0.001)
     }
 

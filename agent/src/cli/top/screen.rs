@@ -22,9 +22,9 @@ pub(super) fn lines(before: &Sample, now: &Sample, rows: usize) -> Vec<String> {
 }
 
 fn head(now: &Sample) -> String {
-    let text = |name: &str| now.told[name].as_str().unwrap_or_default();
+    let text = |name: &str| now.told.get(name).and_then(Value::as_str).unwrap_or_default();
     let (hospital, org, version) = (text("hospital"), text("org"), text("version"));
-    let uptime = long(now.told["uptime_seconds"].as_f64());
+    let uptime = long(now.told.get("uptime_seconds").and_then(Value::as_f64));
     format!("前置机 {hospital} {org}  {version}  {}  已运行 {uptime}", text("at"))
 }
 
@@ -41,7 +41,8 @@ fn process(before: &Sample, now: &Sample) -> String {
 }
 
 fn forward(now: &Sample) -> String {
-    let text = |name: &str| now.told["forward"][name].as_str().unwrap_or_default();
+    let told = now.told.get("forward");
+    let text = |name| told.and_then(|it| it.get(name)?.as_str()).unwrap_or_default();
     format!("平台 {} {}", text("state"), text("peer"))
 }
 
@@ -134,7 +135,7 @@ fn waits(now: &Sample) -> String {
 }
 
 fn alerts(now: &Sample) -> Vec<String> {
-    let alerts = now.told["alerts"].as_array().cloned().unwrap_or_default();
+    let alerts = now.told.get("alerts").and_then(Value::as_array).cloned().unwrap_or_default();
     let line = |it: &Value| {
         let text = |name: &str| it[name].as_str().unwrap_or_default();
         let severity = if text("severity") == "critical" { "严重" } else { "注意" };

@@ -15,7 +15,9 @@ pub fn example() -> String {
 /// A channel for each shape of messages that comes with the program.
 pub(crate) fn shipped_channels() -> String {
     let mut out = String::new();
-    SHIPPED.iter().for_each(|it| it.write(&mut out));
+    for it in SHIPPED {
+        it.write(&mut out);
+    }
     out
 }
 
