@@ -47,6 +47,7 @@ use serde::{Deserialize, Serialize};
 
 use self::board::Board;
 use self::book::{Book, Silence};
+pub(crate) use self::conditions::now;
 pub(crate) use self::keeper::keep;
 pub(crate) use self::routes::{listed, routes};
 pub(crate) use self::syslog::FACILITIES;

@@ -56,7 +56,7 @@ use crate::versions::Versions;
 use body::read_body;
 pub(crate) use checks::json;
 pub(crate) use messages::receive_fetched;
-pub(crate) use operators::{alerts, standing};
+pub(crate) use operators::{alerts, of_sources, standing};
 
 /// Takes what records bring for the agent itself: doctors' answers, a HIS's totals. False when they are refused.
 pub(crate) async fn take_brought(road: &Arc<Road>, drafts: &mut [Draft], channel: &str) -> bool {

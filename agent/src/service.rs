@@ -70,7 +70,7 @@ pub(crate) async fn serve(config: Config, sets: Sets, life: &Life) -> anyhow::Re
     let beside = beside(&running, &manager, hangup);
     let (road, versions) = (Arc::clone(running.road()), versions::keep(running.road(), life));
     let mut ended = Ended::Stopped;
-    manager.tell(&["READY=1", &watchdog::standing(running.road())]);
+    manager.tell(&["READY=1", "WATCHDOG=1", &watchdog::standing(running.road())]);
     drop(tokio::task::spawn_blocking(thrift::give_back));
     running
         .until(async {
@@ -81,7 +81,8 @@ pub(crate) async fn serve(config: Config, sets: Sets, life: &Life) -> anyhow::Re
             }
             drop((beside, versions, road));
             last_resort::end_after(deadline);
-            let state = if ended == Ended::Stopped { "STOPPING=1" } else { "RELOADING=1" };
+            let state =
+                if ended == Ended::Stopped { "STOPPING=1" } else { "RELOADING=1\nWATCHDOG=1" };
             manager.tell(&[state, &manager::more_time(deadline + last_resort::LATER * 2)]);
             tracing::info!("stopping: doors first, then what is in flight, then the store");
         })
@@ -94,7 +95,9 @@ async fn started(manager: &Manager, config: Config, sets: Sets) -> anyhow::Resul
     let manager = manager.clone();
     let _opening = AbortOnDropHandle::new(tokio::spawn(async move {
         for _ in 0..OPENING_MAX.as_secs() / OPENING_TOLD.as_secs() {
+            // Under the process id of the configuration before, its watchdog goes on as well.
             manager.tell(&[
+                "WATCHDOG=1",
                 &manager::more_time(OPENING_TOLD * 3),
                 &manager::status("opening the store"),
             ]);

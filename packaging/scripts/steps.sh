@@ -58,11 +58,12 @@ reload_units() {
   if systemd_runs; then systemctl daemon-reload || true; fi
 }
 
-# Whether the new program takes the configuration it finds. A credential that lies elsewhere than with the key is shown
-# to the service only; a configuration that names one cannot be asked here.
+# Whether the new program takes the configuration it finds. A variable, or a credential that the user of the service
+# cannot read here, is shown to the service only; a configuration that names one cannot be asked here.
 config_is_taken() {
+  if grep -q '^[^#]*"env:' "$config/agent.toml"; then return 0; fi
   for name in $(grep -o '"credential:[^"]*"' "$config/agent.toml" | cut -d : -f 2 | tr -d '"'); do
-    [ -e "$config/secrets/$name" ] || return 0
+    runuser -u his-agent -- test -r "$config/secrets/$name" || return 0
   done
   runuser -u his-agent -- /usr/bin/his-agent validate --config "$config/agent.toml" >&2
 }

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::intake::{self, Road};
 
 /// All of it.
-pub(super) fn now(road: &Road) -> Vec<Condition> {
+pub(crate) fn now(road: &Road) -> Vec<Condition> {
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let all = intake::alerts(road).into_iter().chain(parked(road)).chain(capacity(road));
     let all = all.chain(certificate(road)).chain(account(road)).chain(road.alerts.unreached());

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::event::{Event, Kind};
 use super::feed;
 use crate::config::ForwardConfig;
-use crate::intake::{self, Road};
+use crate::intake::Road;
 use crate::outbox::{StoreError, blocking};
-use crate::{clock, pipeline, subscribe};
+use crate::{alerts, clock, pipeline, subscribe};
 
 /// Looks until told to stop.
 pub(crate) async fn watch(road: Arc<Road>, stop: CancellationToken) {
@@ -33,7 +33,8 @@ pub(crate) async fn watch(road: Arc<Road>, stop: CancellationToken) {
                 none.insert(begun)
             }
         };
-        let mut now: BTreeMap<String, String> = intake::alerts(&road).into_iter().collect();
+        let conditions = alerts::now(&road).into_iter().map(|it| (it.code, it.text));
+        let mut now: BTreeMap<String, String> = conditions.collect();
         if since.elapsed() < settled_after(&road) {
             // What lasts is an alert only after a while: it is not over because the agent was started.
             let still = before.iter().filter(|(code, _)| told.contains_key(*code));

@@ -169,6 +169,23 @@ async fn nothing_overtakes_what_is_read_again_in_its_lane() {
     world.stop().await;
 }
 
+/// What went past a backlog and had to be left is no reason to jump over the backlog.
+#[tokio::test(start_paused = true)]
+async fn what_overtook_and_is_read_again_takes_nothing_out_of_its_turn() {
+    let mut records: Vec<String> = (1..=4).map(|seq| format!("{seq}R{seq}.rx")).collect();
+    records.extend((5..=2_000).map(|seq| format!("{seq}D{seq}.dx")));
+    let world = World::with(&records.join(" "), |it| {
+        (it.held_max, it.window_messages_max, it.breaker_after) = (4, 1, 1);
+    });
+    world.broker().answers_at_once = Some(1);
+    world.run_script("0 unroute rx", Duration::from_secs(3)).await;
+    world.source.append("2001R2001.rx 2002D2000.dx");
+    world.run_script("2s route rx", Duration::from_secs(400)).await;
+    assert_eq!(world.source.waiting(), [0_u64; 0], "passed over");
+    world.prove_lanes();
+    world.stop().await;
+}
+
 /// A lane waits for a record that is too large while all places are taken by another entity's records.
 #[tokio::test(start_paused = true)]
 async fn a_lane_that_is_free_again_goes_on_though_others_still_fill_memory() {

@@ -188,7 +188,8 @@ impl Window {
         let there_is_room = self.held.len() <= self.limits.held_max / 2;
         let from = self.aside.turn_back(there_is_room, now);
         if let Some(from) = from {
-            self.read_to = from.saturating_sub(1);
+            // What overtook and was left lies ahead: nothing in between is passed over.
+            self.read_to = self.read_to.min(from.saturating_sub(1));
         }
         from.is_some()
     }

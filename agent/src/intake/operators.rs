@@ -128,9 +128,7 @@ pub(crate) fn alerts(road: &Road) -> Vec<(String, String)> {
     let forward = road.forward.status();
     let mut alerts: Vec<_> =
         lasting(road, &forward).into_iter().map(|it| (it.code, it.reason.clone())).collect();
-    alerts.extend(road.subscriptions.alerts());
-    alerts.extend(road.folders.alerts());
-    alerts.extend(road.views.alerts(&road.config));
+    alerts.extend(of_sources(road));
     alerts.extend(road.versions.alerts());
     alerts.extend(road.callers.alerts());
     alerts.extend(road.calls.alert());
@@ -148,6 +146,14 @@ pub(crate) fn alerts(road: &Road) -> Vec<(String, String)> {
     }
     let alerts = alerts.into_iter().map(|(code, text)| (code.to_owned(), text));
     alerts.chain(dead(road.journeys.dead_by_cause())).collect()
+}
+
+/// What stands between us and those we fetch from or push to.
+pub(crate) fn of_sources(road: &Road) -> Vec<(&'static str, String)> {
+    let mut alerts = road.subscriptions.alerts();
+    alerts.extend(road.folders.alerts());
+    alerts.extend(road.views.alerts(&road.config));
+    alerts
 }
 
 /// Dead letters wait for a person: one line for each cause.

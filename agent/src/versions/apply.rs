@@ -50,6 +50,7 @@ pub(super) fn accept(road: &Road, text: &str, by: By) -> Result<Taken, NotTaken>
     let mut state = life.book.state();
     let known = life.book.version(state.in_force);
     let now = known.as_ref().and_then(|it| life.book.config(it).ok()).unwrap_or_default();
+    life.keep_edit(text, &state.file).map_err(not_kept)?;
     let version = life.book.keep_config(text, by).map_err(not_kept)?;
     state.accepted = Some(Accepted { no: version.no, before: Baseline::of(road) });
     let written = life.write_file(text, &mut state.file);

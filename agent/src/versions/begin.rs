@@ -118,12 +118,24 @@ impl Life {
         let Some(trial) = state.trial.take() else { return Ok(false) };
         let before = self.book.version(trial.way_back).ok_or(io::ErrorKind::NotFound)?;
         let text = self.book.config(&before)?;
+        self.keep_edit(&text, &state.file)?;
         let reason = format!("版本 {} 自动换回 {}：{why}", state.in_force, before.no);
         let by = By { author: By::AGENT.to_owned(), reason };
         state.in_force = self.book.keep_config(&text, by)?.no;
         self.write_file(&text, &mut state.file);
         self.book.keep_state(&state)?;
         Ok(true)
+    }
+
+    /// Keeps what somebody wrote since the file was last looked at, before it is written over.
+    pub(crate) fn keep_edit(&self, text: &str, known: &str) -> io::Result<()> {
+        let Ok(found) = std::fs::read_to_string(&self.file) else { return Ok(()) };
+        let digest = hex_of(&found);
+        let is_kept = || self.book.versions().iter().any(|it| it.digest == digest);
+        if found != text && digest != known && !is_kept() {
+            self.book.keep_config(&found, By::file())?;
+        }
+        Ok(())
     }
 
     /// Writes the file if the daemon may; else the version in force lies in the book alone, and the file
@@ -252,6 +264,19 @@ mod tests {
         house.check("info 3: 1file 2wang 3agent");
         house.check("info 3: 1file 2wang 3agent");
         assert_eq!(fs::read_to_string(house.file()).unwrap(), house.text("info"));
+    }
+
+    #[test]
+    fn an_edit_that_nobody_has_put_in_force_is_kept_before_it_is_written_over() {
+        let house = House::new();
+        let life = house.accept("debug");
+        house.check("debug 2 trial noted: 1file 2wang");
+        house.edit("error");
+        assert!(life.go_back("it was worse").unwrap());
+        let authors: Vec<_> = life.book.versions().into_iter().map(|it| it.by.author).collect();
+        assert_eq!(authors, ["file", "wang", "file", "agent"]);
+        let edit = life.book.config(&life.book.version(3).unwrap()).unwrap();
+        assert_eq!(edit, house.text("error"));
     }
 
     #[test]

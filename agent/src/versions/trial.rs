@@ -14,7 +14,10 @@ use crate::intake::Road;
 pub(crate) async fn watch(road: Arc<Road>, life: Life) {
     let Some(trial) = life.book.state().trial else { return };
     let health = road.config.versions.health;
-    let patience = PATIENCE_MAX.min(health / 3);
+    if health.is_zero() {
+        return passed(&life); // it is not to be watched
+    }
+    let patience = PATIENCE_MAX.min((health / 3).max(PATIENCE_MIN));
     let (begun, mut worse_since) = (Instant::now(), None);
     loop {
         let why = Baseline::of(&road).worse_than(&trial.before);
@@ -59,3 +62,5 @@ fn take_back(life: &Life, why: &str) -> bool {
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A start connects anew and reads its folders; what is worse for longer than this is worse.
 const PATIENCE_MAX: Duration = Duration::from_secs(15);
+/// No start is ready at once, however short the trial.
+const PATIENCE_MIN: Duration = Duration::from_secs(2);

@@ -133,7 +133,8 @@ fn of_check(case: &Case<'_>, name: &str, group: &str, element: &str) -> Input {
 }
 
 fn input(path: String, element: &str, value: Option<String>) -> Input {
-    let zh = vocabulary::element_zh(&path).unwrap_or(element).to_owned();
+    let named = || Element::of(&format!("orders.{element}")).map_or(element, |it| it.zh);
+    let zh = vocabulary::element_zh(&path).unwrap_or_else(named).to_owned();
     let zh = if zh.is_empty() { "名称".to_owned() } else { zh };
     Input { path, zh, value: value.map(|it| mask::shown(element, &it)) }
 }

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use rules::overlay::{Change, Log};
 use serde_json::{Value, json};
 
 use super::super::sets::unanswered;
@@ -27,25 +26,9 @@ impl Books {
         Ok(Books { config, books })
     }
 
-    /// The log of a pack as it is.
-    pub(super) fn log(&self, pack: &str) -> Result<Log, Exit> {
-        self.books.log(pack).map_err(told)
-    }
-
     /// The pack of a rule.
     pub(super) fn pack_of(&self, rule: &str) -> Result<String, Exit> {
         self.books.pack_of(rule).map_err(told)
-    }
-
-    /// Appends changes to the log of a pack, with files beside it, if everything loads with them.
-    pub(super) fn append(
-        mut self,
-        pack: &str,
-        changes: &[Change],
-        files: &[(String, String)],
-    ) -> Result<(), Exit> {
-        self.books.append(pack, changes, files).map_err(told)?;
-        self.take_in()
     }
 
     /// Makes one change by itself, whose number it gives, and has it taken in.
@@ -53,14 +36,10 @@ impl Books {
         self,
         change: impl FnOnce(books::Books) -> Result<u32, NotChanged>,
     ) -> Result<u32, Exit> {
+        // With it the turn ends: whoever waits for one need not wait for the daemon.
         let no = change(self.books).map_err(told)?;
         take_in(&self.config)?;
         Ok(no)
-    }
-
-    fn take_in(self) -> Result<(), Exit> {
-        drop(self.books); // whoever waits for a turn need not wait for the daemon
-        take_in(&self.config)
     }
 }
 

@@ -110,8 +110,7 @@ fn rollback(config: &ConfigArgument, rollback: &Rollback) -> Result<(), Exit> {
 }
 
 fn record(books: Books, pack: &str, change: Change) -> Result<(), Exit> {
-    let no = books.log(pack)?.next();
-    books.append(pack, &[Change { no, ..change }], &[])?;
+    let no = books.change(|it| it.record(pack, change))?;
     say!("修改 {no}（规则包 {pack}）");
     Ok(())
 }
