@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Alerts, Condition, Severity};
-use crate::clock;
 use crate::intake::{self, Road};
+use crate::{clock, tls};
 
 /// All of it.
 pub(crate) fn now(road: &Road) -> Vec<Condition> {
@@ -75,18 +75,31 @@ fn severity(code: &str, road: &Road) -> Severity {
         let until = road.forward.status().certificate_until;
         until.is_some_and(|it| days_until(it) < CERTIFICATE_DAYS_CRITICAL)
     };
+    let is_door_soon = || {
+        let ends = tls::expiries(&road.config).into_iter().map(|(_, until)| until);
+        ends.filter_map(|it| Timestamp::from_second(it).ok())
+            .any(|it| days_until(it) < CERTIFICATE_DAYS_CRITICAL)
+    };
     let hours_are_few = || {
         let minutes = road.outbox.room().outlook.minutes_at_average;
         minutes.is_some_and(|it| it / 60 < road.config.alerts.capacity_hours / CRITICAL_PART)
     };
     let is_critical = match code {
-        "F113" | "F115" | "F203" => false,
         "F114" => is_soon(),
+        "I230" => is_door_soon(),
         "O110" => hours_are_few(),
-        "O107" | "I191" | "I192" => true,
-        _ => code.starts_with("F1") || code.starts_with("F2") || code.starts_with("I20"),
+        _ => stops_work(code),
     };
     if is_critical { Severity::Critical } else { Severity::Warning }
+}
+
+/// Codes of what is as bad whenever it is seen.
+fn stops_work(code: &str) -> bool {
+    match code {
+        "F113" | "F115" | "F203" => false,
+        "O107" | "I191" | "I192" => true,
+        _ => ["F1", "F2", "F3", "I20"].iter().any(|it| code.starts_with(it)),
+    }
 }
 
 fn days_until(until: Timestamp) -> i64 {
@@ -109,3 +122,17 @@ const CERTIFICATE_DAYS_CRITICAL: i64 = 7;
 const CRITICAL_PART: u64 = 6;
 /// Tries in a row after which a target counts as not reached.
 const FAILURES: u32 = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_records_in_is_critical_whatever_the_way_out() {
+        for (code, expected) in
+            [("F101", true), ("F301", true), ("O107", true), ("F113", false), ("V203", false)]
+        {
+            assert_eq!(stops_work(code), expected, "{code}");
+        }
+    }
+}

@@ -107,8 +107,11 @@ impl Notice {
 
     /// What a template may ask for.
     pub(super) fn told(&self, sender: &Sender) -> Value {
-        let alerts =
-            |all: &[Alert]| -> Vec<Value> { all.iter().take(LINES_MAX).map(told).collect() };
+        let mut room = TOLD_BYTES;
+        let [began, over, still] =
+            [&self.began, &self.over, &self.still].map(|it| fitting(it, &mut room));
+        let all = self.began.len() + self.over.len() + self.still.len();
+        let more = all - began.len() - over.len() - still.len();
         let severity = self.severity();
         json!({
             "hospital": sender.hospital,
@@ -120,11 +123,23 @@ impl Notice {
             "severity": severity.as_str(),
             "severity_zh": severity.zh(),
             "test": self.is_test,
-            "began": alerts(&self.began),
-            "over": alerts(&self.over),
-            "still": alerts(&self.still),
+            "began": began,
+            "over": over,
+            "still": still,
+            "more": more,
         })
     }
+}
+
+/// As many, the first ones, as there is room for.
+fn fitting(alerts: &[Alert], room: &mut usize) -> Vec<Value> {
+    let has_room = |it: &&Alert| {
+        let bytes = ROW_BYTES + it.text.len() + remedy(it).map_or(0, str::len);
+        let left = room.checked_sub(bytes);
+        *room = left.unwrap_or(0);
+        left.is_some()
+    };
+    alerts.iter().take(LINES_MAX).take_while(has_room).map(told).collect()
 }
 
 fn told(alert: &Alert) -> Value {
@@ -151,6 +166,10 @@ pub(super) fn when(alert: &Alert) -> String {
 /// Codes in a title, and alerts in a text: chat programs cut what is longer.
 const CODES_MAX: usize = 4;
 const LINES_MAX: usize = 10;
+/// WeCom refuses a text of more than 4,096 bytes: what rows may have of it, and what a row has beside the
+/// alert's own words.
+const TOLD_BYTES: usize = 3_500;
+const ROW_BYTES: usize = 130;
 
 #[cfg(test)]
 pub(super) mod tests {

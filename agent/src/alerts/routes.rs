@@ -79,7 +79,12 @@ async fn test(State(road): State<Arc<Road>>, Json(asked): Json<ToTest>) -> Respo
     let said =
         tokio::task::spawn_blocking(move || keeper::say(&saying, &target, &Notice::test())).await;
     match said {
-        Ok(Ok(but)) => done(&json!({ "target": asked.target, "but": but })),
+        Ok(Ok(but)) => {
+            if let Some(told) = road.alerts.inside().told.get_mut(&asked.target) {
+                told.reached();
+            }
+            done(&json!({ "target": asked.target, "but": but }))
+        }
         Ok(Err(why)) => failed(StatusCode::BAD_GATEWAY, "I242", &[why]),
         Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, "I242", &[error.to_string()]),
     }

@@ -4,6 +4,7 @@
 //! told, made at the moment of sending. A target that cannot be reached for a night is told in the morning
 //! what stands then; what came and went meanwhile is in the log and in the events. So nothing piles up.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -93,10 +94,19 @@ impl Told {
         let has_news = !notice.began.is_empty() || !notice.over.is_empty();
         if !has_news {
             self.news = None;
-            return self.repeated(manner, now, notice);
+            if self.is_to_be_repeated(manner, now, &notice) {
+                return self.may_send(manner, now, false).then_some(notice);
+            }
+            // Nothing is owed, so nothing will show that it can be reached again: the trouble is over.
+            if self.standing.failures > 0 && now >= self.not_before {
+                self.reached();
+            }
+            return None;
         }
         let since = *self.news.get_or_insert(now);
-        let is_due = now.saturating_sub(since) >= manner.group && self.may_send(manner, now);
+        let is_urgent = notice.began.iter().any(|it| it.severity == Severity::Critical);
+        let is_due =
+            now.saturating_sub(since) >= manner.group && self.may_send(manner, now, is_urgent);
         is_due.then_some(notice)
     }
 
@@ -115,8 +125,17 @@ impl Told {
         self.standing = Standing { sent, last_sent: Some(at.to_owned()), ..Standing::default() };
     }
 
-    /// It could not be said, and is tried again later.
+    /// It can be reached, or nothing is owed to it.
+    pub(crate) fn reached(&mut self) {
+        self.not_before = Duration::ZERO;
+        self.standing.failures = 0;
+        (self.standing.trouble, self.standing.trouble_since) = (None, None);
+    }
+
+    /// It could not be said, and is tried again later. A target that takes notices and answers that it did
+    /// not is not to be flooded: a try counts as a notice.
     pub(crate) fn failed(&mut self, now: Duration, at: &str, why: String) {
+        self.sent.push_back(now);
         let failures = self.standing.failures;
         let wait = PAUSE.saturating_mul(1 << failures.min(10)).min(PAUSE_MAX);
         self.not_before = now + wait;
@@ -132,27 +151,30 @@ impl Told {
             known.is_some_and(|known| known.alert.severity >= it.severity)
         };
         let wanted = |it: &&&Alert| it.severity >= least;
-        let (still, began) =
+        let (mut still, mut began): (Vec<Alert>, Vec<Alert>) =
             raised.iter().filter(wanted).map(|it| (*it).clone()).partition(|it| is_known(it));
+        // Whoever has no room for all of it tells the worst.
+        still.sort_by_key(|it| Reverse(it.severity));
+        began.sort_by_key(|it| Reverse(it.severity));
         let stands = |code: &str| standing.iter().any(|it| it.code == code);
         let over = self.by_code.values().map(|it| &it.alert);
         let over = over.filter(|it| it.severity >= least && !stands(&it.code)).cloned().collect();
         Notice { began, over, still, is_test: false }
     }
 
-    fn repeated(&self, manner: &Manner, now: Duration, mut notice: Notice) -> Option<Notice> {
+    fn is_to_be_repeated(&self, manner: &Manner, now: Duration, notice: &Notice) -> bool {
         let is_old = |it: &Alert| {
             let known = self.by_code.get(&it.code);
             known.is_some_and(|it| now.saturating_sub(it.at) >= manner.repeat)
         };
-        let is_due = !manner.repeat.is_zero() && notice.still.iter().any(is_old);
-        notice.over.clear();
-        (is_due && self.may_send(manner, now)).then_some(notice)
+        !manner.repeat.is_zero() && notice.still.iter().any(is_old)
     }
 
-    fn may_send(&self, manner: &Manner, now: Duration) -> bool {
+    /// What is critical and new does not wait for the hour to end; it is bounded all the same.
+    fn may_send(&self, manner: &Manner, now: Duration, is_urgent: bool) -> bool {
         let lately = self.sent.iter().filter(|it| now.saturating_sub(**it) < HOUR).count();
-        now >= self.not_before && lately < manner.hourly_max
+        let times = if is_urgent { URGENT_TIMES } else { 1 };
+        now >= self.not_before && lately < manner.hourly_max.saturating_mul(times)
     }
 
     /// Lets go of what is of no use any more.
@@ -162,6 +184,8 @@ impl Told {
 }
 
 const HOUR: Duration = Duration::from_hours(1);
+/// How many times the notices of an hour there are for what is critical and new.
+const URGENT_TIMES: usize = 2;
 /// The first wait after a failure, and the longest.
 const PAUSE: Duration = Duration::from_secs(10);
 const PAUSE_MAX: Duration = Duration::from_mins(15);
@@ -212,6 +236,41 @@ mod tests {
             looks.push((at * 12 + 6, if at % 2 == 0 { "F101" } else { "" }));
         }
         assert_eq!(run(&looks, |_| true).lines().count(), 5);
+    }
+
+    #[test]
+    fn the_hour_does_not_hold_back_what_is_critical_and_new() {
+        let (mut told, now) = (Told::default(), Duration::from_secs(60));
+        for _ in 0..5 {
+            told.failed(Duration::ZERO, "", "away".to_owned());
+        }
+        told.not_before = Duration::ZERO;
+        let manner = Manner { group: Duration::ZERO, ..manner() };
+        let due = |told: &mut Told, all: &[&Alert]| told.due(&manner, (now, wall()), all, all);
+        let (small, mut bad) = (alert("V203"), alert("F101"));
+        assert_eq!(due(&mut told, &[&small]), None, "tries that failed are counted");
+        bad.severity = Severity::Critical;
+        let notice = due(&mut told, &[&small, &bad]).unwrap_or_default();
+        let codes: Vec<&str> = notice.began.iter().map(|it| it.code.as_str()).collect();
+        assert_eq!(codes, ["F101", "V203"], "the worst first");
+        told.sent.extend([now; 5]);
+        assert_eq!(due(&mut told, &[&small, &bad]), None, "bounded all the same");
+    }
+
+    #[test]
+    fn a_target_to_whom_nothing_is_owed_is_in_no_trouble() {
+        let (alert, mut told) = (alert("F101"), Told::default());
+        told.restore(vec![alert.clone()]);
+        told.failed(Duration::ZERO, "20261122101530", "away".to_owned());
+        let look = |told: &mut Told, second, all: &[&Alert]| {
+            let notice = told.due(&manner(), (Duration::from_secs(second), wall()), all, all);
+            (notice.is_some(), told.standing.failures, told.standing.trouble_since.is_some())
+        };
+        assert_eq!(look(&mut told, 9, &[&alert]), (false, 1, true), "not before it may be tried");
+        told.sent.extend([Duration::from_secs(100); 5]);
+        assert_eq!(look(&mut told, 100, &[&alert]), (false, 1, true), "owed, but not in this hour");
+        told.by_code.values_mut().for_each(|it| it.at = Duration::from_secs(90));
+        assert_eq!(look(&mut told, 100, &[&alert]), (false, 0, false));
     }
 
     #[test]

@@ -45,15 +45,20 @@ pub(super) fn send(
     };
     let client = Client::new(config.ca_file.as_deref()).map_err(|it| format!("ca_file: {it}"))?;
     let reply = client.ask(&request, until).map_err(|why| unanswered(why).to_owned())?;
-    let has = |text: &String| {
-        let answer: Vec<u8> =
-            reply.body.iter().copied().filter(|it| !it.is_ascii_whitespace()).collect();
-        answer.windows(text.len().max(1)).any(|part| part == text.as_bytes())
-    };
+    let is_taken = config.answer_has.as_ref().is_none_or(|it| has(&reply.body, it));
     match reply.status {
-        200..=299 if config.answer_has.as_ref().is_none_or(has) => Ok(None),
+        200..=299 if is_taken => Ok(None),
         status => Err(format!("答复 {status}：{}", excerpt(&reply.body))),
     }
+}
+
+/// Whether the text stands in the answer; blanks count on neither side.
+fn has(answer: &[u8], text: &str) -> bool {
+    let dense = |it: &[u8]| -> Vec<u8> {
+        it.iter().copied().filter(|it| !it.is_ascii_whitespace()).collect()
+    };
+    let (answer, text) = (dense(answer), dense(text.as_bytes()));
+    answer.windows(text.len().max(1)).any(|part| part == text)
 }
 
 /// DingTalk's way: the time and its HMAC-SHA256 behind the address.
@@ -103,6 +108,36 @@ mod tests {
             "/robot/send?access_token=t&timestamp=1700000000000&sign=jcUpW0QmtKduN03n4JqQ0PBosVjqnM8gU7fIIvsDmCM%3D"
         );
         assert_eq!(signed("/x".to_owned(), None, now), "/x");
+    }
+
+    #[test]
+    fn blanks_count_on_neither_side_of_an_answer() {
+        for (text, expected) in
+            [("\"errcode\": 0", true), ("\"errcode\":0", true), ("\"errcode\" : 1", false)]
+        {
+            assert_eq!(has(b"{ \"errcode\" :0, \"errmsg\": \"ok\" }", text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_shipped_body_has_room_for_the_longest_night() {
+        let mut long = alert("F101", Severity::Critical);
+        long.text = "长".repeat(300);
+        let (began, still) = (vec![long.clone(); 10], vec![long; 10]);
+        let notice = Notice { began, still, ..Notice::default() };
+        for (name, source, _) in SHIPPED {
+            let template = RecordTemplate::parse(source).unwrap();
+            let said = template.say(&notice.told(&sender()).to_string()).unwrap();
+            let body: serde_json::Value = serde_json::from_str(&said).unwrap();
+            let markdown = body["markdown"].as_object().unwrap();
+            let text = markdown.get("content").or(markdown.get("text")).unwrap().as_str().unwrap();
+            let rows = text.matches("长长").count() / 150;
+            assert!(rows > 1 && text.len() < 4_096, "{name}: {rows} rows, {}", text.len());
+            assert!(
+                text.ends_with(&format!("还有 {} 项：his-agent alerts list", 20 - rows)),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -44,7 +44,10 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Err(exit) => return exit,
     };
     match runtime.block_on(service::serve(config, sets, &life)) {
-        Ok(Ended::Stopped) => Exit::Ok,
+        Ok(Ended::Stopped) => {
+            runtime.shutdown_timeout(LEFT_OVER);
+            Exit::Ok
+        }
         Ok(Ended::ForAnother) => {
             runtime.shutdown_timeout(LEFT_OVER);
             begin_anew()
@@ -104,5 +107,5 @@ fn open(config: &Config) -> Result<Sets, Exit> {
     Ok(sets)
 }
 
-/// What still runs when the road has ended is somebody's file that hangs: it goes with the program.
+/// What still runs when the road has ended is somebody's file or server that hangs: it goes with the program.
 const LEFT_OVER: Duration = Duration::from_millis(500);

@@ -1,6 +1,7 @@
 //! The patrol (巡检): looks at everything once a day by itself, keeps what was found, and tells of what
 //! does not work until it is found to work.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,13 @@ impl Patrol {
         *self.lock() = Some(report.clone());
     }
 
+    /// What was found last before a start stands until it is looked at anew.
+    fn take_up(&self, dir: &Path) {
+        if let Ok(Some(report)) = log::reports(dir, 1).map(|mut it| it.pop()) {
+            self.note(&report);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Report>> {
         // A report is put there whole.
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
@@ -55,6 +63,7 @@ pub(crate) async fn keep(road: Arc<Road>, stop: CancellationToken) {
     if config.keep_days == 0 {
         return;
     }
+    road.patrol.take_up(&config.dir);
     let mut last = log::newest(&config.dir, clock::now());
     let mut pause = AFTER_START;
     loop {
@@ -145,10 +154,15 @@ mod tests {
             let group = Group { key: "disk".to_owned(), zh: "磁盘".to_owned(), lines };
             Report::of(vec![group], Duration::ZERO)
         };
-        patrol.note(&report(vec![Line::ok("a"), Line::fail("H042", "b")]));
+        let fails = report(vec![Line::ok("a"), Line::fail("H042", "b")]);
+        patrol.note(&fails);
         let (code, text) = patrol.alert().unwrap();
         assert!(code == ALERT && text.contains("1 项故障：磁盘"), "{text}");
         assert_eq!(patrol.standing()["fail"], 1);
+        let (folder, after) = (tempfile::tempdir().unwrap(), Patrol::default());
+        log::keep(folder.path(), clock::now(), 2, &fails).unwrap();
+        after.take_up(folder.path());
+        assert_eq!(after.alert(), patrol.alert(), "a start is no cure");
         patrol.note(&report(vec![Line::warn("H044", "a")]));
         assert_eq!(patrol.alert(), None);
         assert_eq!(patrol.standing()["warn"], 1);

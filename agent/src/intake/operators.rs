@@ -15,7 +15,7 @@ use crate::clock;
 use crate::config::ForwardConfig;
 use crate::forward::{ForwardStatus, Trouble};
 use crate::outbox::RoomStatus;
-use crate::tls;
+use crate::{subscribe, tls};
 
 pub(super) fn routes() -> Router<Arc<Road>> {
     Router::new()
@@ -119,8 +119,11 @@ fn told(trouble: &Trouble) -> Value {
 
 /// What has kept records from leaving for longer than an operator wants to sleep through.
 pub(super) fn lasting<'a>(road: &Road, forward: &'a ForwardStatus) -> Vec<&'a Trouble> {
-    let ForwardConfig::Amqp(options) = &road.config.forward else { return Vec::new() };
-    forward.lasting(options.alert_after)
+    let at_least = match &road.config.forward {
+        ForwardConfig::Amqp(options) => options.alert_after,
+        ForwardConfig::Files { .. } => subscribe::ALERT_AFTER,
+    };
+    forward.lasting(at_least)
 }
 
 /// What somebody should look at now, by code: one line each.
