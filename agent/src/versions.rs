@@ -6,7 +6,7 @@
 //! before (`versions/apply.rs`, `versions/trial.rs`). Sets come into force while messages go on
 //! ([`sets`](crate::sets)); here they only become versions, and are brought back by number.
 //!
-//! No key of `agent.toml` is taken while the road runs: whoever holds a [`Config`](crate::config::Config)
+//! No key of `agent.toml` is taken while the road runs: whoever holds a [`Config`]
 //! never asks again. What is different is shown with secrets masked.
 
 mod apply;
