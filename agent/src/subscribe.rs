@@ -120,6 +120,11 @@ impl Subscriber {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the disk has no room for what was done last.
+    fn is_unsaved(&self) -> bool {
+        self.standing().unsaved.is_some()
+    }
+
     fn told(&self, outbox: &Outbox) -> Value {
         let standing = self.standing();
         let place = &standing.place;

@@ -9,7 +9,8 @@ use crate::envelope::Envelope;
 use crate::intake::Road;
 use crate::outbox::StoreError;
 
-/// Takes a record off what was set aside.
+/// Takes a record off what was set aside. Not while something is unsaved: then the rows do not say yet what
+/// is left.
 pub(super) fn let_go(
     road: &Road,
     it: &Subscriber,
@@ -17,11 +18,9 @@ pub(super) fn let_go(
     refused: &Refused,
 ) -> Result<(), StoreError> {
     place.set_aside = place.set_aside.saturating_sub(1);
-    if place.refused_from == Some(refused.seq) {
-        let behind = place::refused(&road.outbox, &it.config.name, (refused.seq + 1, 1))?;
-        // One that is not on disk yet, for want of room, has a higher number.
-        let next = behind.first().map_or(refused.seq + 1, |it| it.seq);
-        place.refused_from = (place.set_aside > 0).then_some(next);
+    if let Some(first) = place.refused_from {
+        let rows = place::refused(&road.outbox, &it.config.name, (first, 2))?;
+        place.refused_from = rows.iter().map(|it| it.seq).find(|it| *it != refused.seq);
     }
     keep(road, it, place, vec![refused.remove(&it.config.name)])
 }
@@ -29,7 +28,7 @@ pub(super) fn let_go(
 /// Gives up what nobody has decided about since `oldest`, and tells it.
 pub(super) fn give_up(road: &Road, it: &Subscriber, oldest: &str) -> Result<(), StoreError> {
     // Without room on the disk it would be found, and counted, once more.
-    while it.standing().unsaved.is_none() {
+    while !it.is_unsaved() {
         let first = place::refused(&road.outbox, &it.config.name, (0, 1))?;
         let Some(first) = first.first().filter(|it| it.at.as_str() < oldest) else { break };
         let mut place = it.standing().place.clone();

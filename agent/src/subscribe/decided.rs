@@ -63,6 +63,10 @@ impl Subscriber {
 /// Lets a record go for good that was set aside.
 pub(super) fn skip_refused(road: &Road, it: &Subscriber) -> Result<(), StoreError> {
     let Some(skip) = it.to_skip() else { return Ok(()) };
+    // The row of a decision that is not on disk yet still stands: it would be decided twice.
+    if it.is_unsaved() {
+        return Ok(());
+    }
     let mut place = it.standing().place.clone();
     if let Some(refused) = place::refused_one(&road.outbox, &it.config.name, skip.seq)? {
         place.skipped += 1;
@@ -92,7 +96,8 @@ pub(super) fn send_again(
             if stop.is_cancelled() {
                 return Ok(Step::Done);
             }
-            if !send_one_again(road, it, &refused)? {
+            // What went and is not on disk yet still has its row: it would go twice.
+            if it.is_unsaved() || !send_one_again(road, it, &refused)? {
                 it.again.store(true, Ordering::SeqCst);
                 return Ok(Step::Later(false));
             }

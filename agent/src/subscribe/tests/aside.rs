@@ -1,7 +1,7 @@
 //! What is refused for good, what only looks so, and what becomes of the records that were set aside.
 
 use super::*;
-use crate::subscribe::place::Refused;
+use crate::subscribe::place::{Place, Refused};
 
 /// A SOAP service tells with 500 that this very record is wrong: it must not keep all others waiting.
 #[tokio::test(flavor = "multi_thread")]
@@ -105,4 +105,53 @@ fn losses_are_told_from_the_first_to_the_last() {
     lost.add(3, 5);
     lost.add(9, 9);
     assert_eq!(format!("{lost:?}"), "Lost { first: 3, last: 9, at_most: 4 }");
+}
+
+/// The row of what went stands until the disk has room: it does not go by it once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_decided_without_room_is_not_done_twice() {
+    let fake = Fake::start(&[422, 422, 422]);
+    let house = House::new(fake.at, "").await;
+    house.take("outpatient_prescription", "A", "11").await;
+    house.settles("sent 0, set aside 1, lost 0, trouble no").await;
+    house.road.outbox.pretend_room(1);
+    let it = &house.road.subscriptions.0[0];
+    it.send_again();
+    house.settles("sent 1, set aside 0, lost 0, trouble no").await;
+    it.skip(crate::subscribe::decided::Skip { seq: 1, reason: "x".to_owned() });
+    it.again.store(true, std::sync::atomic::Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!((it.has_skipped(), it.standing().place.skipped), (false, 0));
+    house.road.outbox.pretend_room(1 << 19);
+    for _ in 0..400 {
+        if it.has_skipped() && !it.is_unsaved() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    house.settles("sent 1, set aside 0, lost 0, trouble no").await;
+    assert_eq!((it.has_skipped(), it.standing().place.skipped), (true, 0));
+    assert_eq!(keys(&fake.wait_for(4).await), "A A A A");
+}
+
+/// The outbox is held from the first that is left, whatever held it before.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hold_moves_to_the_first_that_is_left() {
+    for (first, rows, gone, expected) in [
+        (2, &[2, 9][..], 2, Some(9)),
+        (2, &[2, 9], 9, Some(2)),
+        (2, &[2], 2, None),
+        (3, &[9], 9, None),
+    ] {
+        let house = House::new(Fake::start(&[]).at, "").await;
+        house.stop.cancel();
+        house.task.await.unwrap();
+        let it = &house.road.subscriptions.0[0];
+        let row = |seq: &u64| Refused { seq: *seq, ..Refused::default() };
+        let puts: Vec<_> = rows.iter().map(|seq| row(seq).put("emr")).collect();
+        house.road.outbox.shelve(&puts).unwrap();
+        let place = Place { next: 10, set_aside: 2, refused_from: Some(first), ..Place::default() };
+        crate::subscribe::aside::let_go(&house.road, it, place, &row(&gone)).unwrap();
+        assert_eq!(it.standing().place.refused_from, expected, "{first} {rows:?} {gone}");
+    }
 }
