@@ -98,7 +98,7 @@ impl Run<'_> {
             let page = self.session.select(&sql, self.view, self.stop)?;
             let rows = self.read(&pages, &page)?;
             let is_last = page.rows.len() < self.view.page_rows && !page.is_cut;
-            let next = if is_last { None } else { Some(self.behind(&pages, &rows)?) };
+            let next = if is_last { None } else { Some(behind(self.view, &pages, &rows)?) };
             self.settle(rows, &mut progress)?;
             let Some(next) = next else {
                 progress.done.is_whole = true;
@@ -200,22 +200,6 @@ impl Run<'_> {
             None => (book::digest(&order.join("\u{1f}")), book::hex(digest)),
         };
         Ok(Read { document, digest, name, kept, order, mark })
-    }
-
-    /// The statement of the page behind these rows. Without a key, rows of the last watermark may lie on
-    /// both sides of the border: they are read once more.
-    fn behind(&self, pages: &Pages<'_>, rows: &[Read]) -> Result<String, Ended> {
-        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
-            return Ok(String::new());
-        };
-        if !self.view.key.is_empty() {
-            return Ok(pages.behind(&last.order));
-        }
-        if first.order == last.order {
-            let name = self.view.watermark.as_deref().unwrap_or_default();
-            return Err(Trouble::columns(format!("`{name}` 相同的行一页放不下：请配上 key")));
-        }
-        Ok(pages.first(last.order.first().map(String::as_str)))
     }
 
     /// Takes what is new of a page, and keeps that it was taken.
@@ -369,6 +353,33 @@ impl Run<'_> {
     }
 }
 
+/// The statement of the page behind these rows. Rows like the last one may lie on both sides of the
+/// border: they are read once more.
+fn behind(view: &ViewConfig, pages: &Pages<'_>, rows: &[Read]) -> Result<String, Ended> {
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+        return Ok(String::new());
+    };
+    // The next page would be this one.
+    if first.order == last.order {
+        return Err(too_many_alike(view));
+    }
+    if !view.key.is_empty() {
+        return Ok(pages.behind(&last.order));
+    }
+    Ok(pages.first(last.order.first().map(String::as_str)))
+}
+
+/// One page has nothing but rows that are ordered alike.
+fn too_many_alike(view: &ViewConfig) -> Ended {
+    let name = view.watermark.as_deref().unwrap_or_default();
+    let key = view.key.join("、");
+    Trouble::columns(if key.is_empty() {
+        format!("`{name}` 相同的行一页放不下：请配上 key")
+    } else {
+        format!("key（{key}）相同的行一页放不下：请加列，或去掉视图里重复的行")
+    })
+}
+
 /// A value that must be there.
 fn value<'p>(
     page: &'p Page,
@@ -399,3 +410,52 @@ fn identity(view: &ViewConfig) -> Identity {
 const GONE: &str = "gone";
 /// Rows that are on their way to the disk at one time: few enough to be no burden to other doors.
 const WAVE_MAX: usize = 32;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::statement::Dialect;
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_page_of_rows_that_are_ordered_alike_ends_the_run() {
+        check("watermark = \"T\"", ["1", "2"], "SELECT * FROM V WHERE T >= 2 ORDER BY T LIMIT 2");
+        check("watermark = \"T\"", ["1", "1"], "`T` 相同的行一页放不下：请配上 key");
+        let next = "SELECT * FROM V WHERE K >= 2 AND ((K >= 2)) ORDER BY K LIMIT 2";
+        check("key = [\"K\"]", ["1", "2"], next);
+        let told = "key（K）相同的行一页放不下：请加列，或去掉视图里重复的行";
+        check("key = [\"K\"]", ["1", "1"], told);
+    }
+
+    #[track_caller]
+    fn check(keys: &str, ordered: [&str; 2], expected: &str) {
+        let text = format!(
+            "[hospital]\ncode = \"H1\"\nname = \"x\"\n[[channel]]\nname = \"his\"\n[channel.view]\n\
+             connection = \"DSN=his\"\ntable = \"V\"\n{keys}\n"
+        );
+        let config = Config::parse("agent.toml", &text).unwrap();
+        let view = config.channels.iter().find_map(|it| it.view.as_ref()).unwrap();
+        let order = view.watermark.iter().chain(&view.key).map(String::as_str).collect();
+        let dialect = Dialect::of("MySQL", None, None);
+        let pages = Pages { dialect, source: &view.source, order, rows: 2 };
+        let told = match behind(view, &pages, &ordered.map(row)) {
+            Ok(sql) => sql,
+            Err(Ended::Trouble(trouble)) => trouble.reason,
+            Err(other) => panic!("{other:?}"),
+        };
+        assert_eq!(told, expected);
+    }
+
+    fn row(order: &str) -> Read {
+        let digest = book::digest("");
+        Read {
+            document: document(&[], &[]),
+            digest,
+            name: digest,
+            kept: String::new(),
+            order: vec![order.to_owned()],
+            mark: None,
+        }
+    }
+}
