@@ -169,10 +169,11 @@ impl Links {
         let mut patient: Option<Link> = None;
         let mut asked_before = Vec::new();
         for (at, (id, _)) in ids.persons.iter().enumerate() {
-            let Some(link) = self.find(outbox, *id)? else {
+            // Links of earlier releases did not take in what was asked: looked for once, not only when new.
+            if !self.known.contains_key(id) {
                 asked_before.extend(ids.stand_ins.get(at));
-                continue;
-            };
+            }
+            let Some(link) = self.find(outbox, *id)? else { continue };
             match patient {
                 None => patient = Some(link),
                 Some(first) => patient = Some(self.unite(outbox, first, link, changes)?),

@@ -3,9 +3,13 @@
 
 use std::ops::ControlFlow;
 
+use jiff::civil::DateTime;
+use rules::past::{self, Note, Noted};
+
 use super::cipher::Cipher;
+use super::codec;
 use super::keys;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, open};
 use super::links::store_error;
 use crate::outbox::{Change, Reach, StoreError};
 
@@ -56,11 +60,47 @@ impl Ledger {
         };
         let Some((day, sealed)) = keys::undated(value) else { return Ok(None) };
         let mut sealed = sealed.to_vec();
-        let Some(content) = Cipher::of(&self.0.key, &patient).open(key, &mut sealed) else {
-            return Ok(None);
+        let cipher = Cipher::of(&self.0.key, &patient);
+        let Some(content) = cipher.open(key, &mut sealed) else { return Ok(None) };
+        // After a start that could not write the row, checks and records went on under the key of today.
+        let there = self.0.outbox.row(&anew, Reach::Disk).map_err(store_error)?;
+        let (day, content) = match there.and_then(|it| open(&cipher, &anew, &it)) {
+            None => (day, content.to_vec()),
+            Some((later, there)) => (day.max(later), both(letter, content, there)),
         };
-        self.sealed(&patient, anew, day, content.to_vec()).map(Some)
+        self.sealed(&patient, anew, day, content).map(Some)
     }
+}
+
+/// What one row says and another said before it, in one.
+fn both(letter: u8, before: &[u8], there: Vec<Noted>) -> Vec<u8> {
+    let mut noted = Vec::new();
+    codec::read(before, &mut noted);
+    let noted = if letter == keys::FIRST {
+        first_of(noted, there)
+    } else {
+        past::told_in_all([noted, there].concat())
+    };
+    let mut content = Vec::new();
+    for it in &noted {
+        codec::write(it, &mut content);
+    }
+    content
+}
+
+/// The first use of the two; of one record, as it was last revised.
+fn first_of(before: Vec<Noted>, there: Vec<Noted>) -> Vec<Noted> {
+    let record = |it: &[Noted]| it.first().map(|it| it.identity);
+    let is_revised = record(&before) == record(&there);
+    let is_earlier = begins(&there).zip(begins(&before)).is_some_and(|(it, was)| it < was);
+    if before.is_empty() || is_revised || is_earlier { there } else { before }
+}
+
+fn begins(noted: &[Noted]) -> Option<DateTime> {
+    noted.iter().flat_map(|it| &it.notes).find_map(|note| match note {
+        Note::First(line) => line.begins,
+        _ => None,
+    })
 }
 
 /// One change stays small enough not to hold up the queue's own.

@@ -45,6 +45,61 @@ fn a_past_of_an_earlier_release_gets_the_keys_of_today() {
     assert_eq!((house.rows_of(b"T"), house.rows_of(b"G")), (0, 0));
 }
 
+/// A start that could not write left the rows of an earlier release, and checks and records went on.
+#[test]
+fn a_row_of_an_earlier_release_does_not_undo_what_came_meanwhile() {
+    for (meanwhile, expected) in
+        [("20260430090000", "2026-04-30T09:00:00"), ("20260502070000", "2026-05-01T09:00:00")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let house = House::open(folder.path());
+        house.accept("MZ1", &[order("1", "YP9")]);
+        house.ask("P1", "MZ1");
+        house.answer("P1", true);
+        let patient = house.ledger.patients(&past::named_by("P1"), Reach::Disk).unwrap()[0];
+        let asked = keys::asked(&house.ledger.0.key, &patient, "MZ1");
+        let first = keys::first(&house.ledger.0.key, &patient, "YP9");
+        let mut put_back = house.as_before(&patient, (b'Q', "MZ1"), &asked);
+        put_back.extend(house.as_before(&patient, (b'F', "YP9"), &first));
+        house.ledger.change_rows(&put_back).unwrap();
+        house.ask_of("P1", "MZ1", "I10");
+        let (entity, key, mut line) = order("2", "YP9");
+        line["rx_prsc_time"] = json!(meanwhile);
+        house.accept("MZ1", &[(entity, key, line)]);
+        assert_eq!((house.rows_of(b"T"), house.rows_of(b"G")), (1, 1));
+
+        let house = house.open_again(folder.path());
+        // The doctor's answer is of before, the diagnosis of meanwhile.
+        let told = house.told("P1");
+        assert!(told.contains("YP1") && told.contains("diagnoses I10 "), "{told}");
+        let firsts = house.ledger.firsts(&patient, Reach::Disk).unwrap();
+        let begins = firsts.iter().flat_map(|(_, it)| &it.notes).find_map(|it| match it {
+            past::Note::First(line) => line.begins,
+            _ => None,
+        });
+        assert_eq!(begins.unwrap().to_string(), expected);
+        assert_eq!([b"T", b"G", b"Q", b"F"].map(|it| house.rows_of(it)), [1, 1, 0, 0]);
+    }
+}
+
+/// Links of an earlier release know an id, and not what was asked under it.
+#[test]
+fn what_was_asked_is_found_under_links_of_an_earlier_release() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    house.ask("P1", "MZ1");
+    house.accept("MZ1", &[order("1", "YP9")]);
+    let members = house.rows().into_iter().filter(|it| it.starts_with(b"M"));
+    let members: Vec<_> = members.map(|it| Change::Remove(it[..33].to_vec())).collect();
+    assert_eq!(members.len(), 1);
+    house.outbox.write_rows(&members).unwrap();
+
+    let house = house.open_again(folder.path());
+    let both = json!({ "mdtrt_sn": "C", "patn_id": "P1", "psn_no": "N1" });
+    house.accept("C", &[("outpatient_registration", "C", both)]);
+    assert!(house.told("N1").contains("E11"), "{}", house.told("N1"));
+}
+
 /// Who has the files and a list of all items cannot say which of them a patient has used.
 #[test]
 fn a_key_is_not_made_without_the_key_of_the_installation() {
