@@ -89,6 +89,11 @@ impl Certificate {
         Arc::clone(&self.0.now.load().config)
     }
 
+    /// Where its key lies.
+    pub(crate) fn key_file(&self) -> &Path {
+        &self.0.files.key
+    }
+
     /// When it ends.
     pub(crate) fn until(&self) -> Option<Timestamp> {
         self.0.now.load().until

@@ -86,10 +86,10 @@ stop_for_good() {
 
 say_first_steps() {
   tell "已安装，还没有启动。接下来：" \
-    "  1. 编辑 $config/agent.toml（医院编码、名称、通道），再检查：his-agent validate" \
+    "  1. his-agent init：问医院编码、名称，写好 $config/agent.toml，体检，试收一份报文（也可以自己编辑，再 his-agent validate）" \
     "  2. 备份主密钥 $key：丢了它，存下的数据谁也读不出" \
     "  3. systemctl enable --now his-agent" \
-    "installed, not started: edit $config/agent.toml, his-agent validate, keep a copy of $key, systemctl enable --now his-agent"
+    "installed, not started: his-agent init (or edit $config/agent.toml, his-agent validate), keep a copy of $key, systemctl enable --now his-agent"
 }
 
 # Configuration and logs go. Patients' data and the key that opens them (and every backup) go only on an explicit word.

@@ -46,6 +46,28 @@ fn flags_and_a_message_make_a_configuration_that_takes_it() {
     assert_eq!(again, config);
 }
 
+/// A package brings a configuration: it gives way as long as nobody has changed it.
+#[test]
+fn the_shipped_file_is_moved_aside_and_a_changed_one_stays() {
+    let repository = mappings().parent().expect("the repository").to_owned();
+    let shipped = fs::read_to_string(repository.join("config/agent.toml")).expect("it is shipped");
+    let key = "key = \"credential:master.key\"\n";
+    let packaged = shipped.replace(&format!("\n# {key}"), &format!("\n{key}"));
+    assert_ne!(packaged, shipped);
+    for (before, exit) in [(&shipped, 0), (&packaged, 0), (&format!("{shipped}\n# mine\n"), 78)] {
+        let home = TempDir::new().expect("a folder");
+        let file = home.path().join("etc/agent.toml");
+        fs::create_dir(home.path().join("etc")).expect("a folder");
+        fs::write(&file, before).expect("it can be written");
+        let ran = init(home.path(), &[]);
+        assert_eq!(ran.code, Some(exit), "{}\n{}", ran.stdout, ran.stderr);
+        let aside = fs::read_to_string(home.path().join("etc/agent.toml.shipped")).ok();
+        assert_eq!(aside.as_ref(), (exit == 0).then_some(before));
+        let now = fs::read_to_string(&file).expect("it is there");
+        assert_eq!(now == *before, exit != 0);
+    }
+}
+
 #[test]
 fn a_try_that_comes_to_nothing_leaves_nothing() {
     let home = TempDir::new().expect("a folder");

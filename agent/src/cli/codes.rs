@@ -44,7 +44,7 @@ fn load(config: &ConfigArgument) -> Result<Config, Exit> {
 fn tell(error: &ControlError) -> Exit {
     eprintln!("{error}");
     match error {
-        ControlError::Unreachable { .. } => Exit::Unavailable,
+        ControlError::Unreachable { .. } | ControlError::Silent { .. } => Exit::Unavailable,
         ControlError::Refused { status: 422, .. } => Exit::Config,
         ControlError::Refused { .. } | ControlError::Garbled(_) => Exit::Internal,
     }

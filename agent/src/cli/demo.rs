@@ -20,7 +20,7 @@ use crate::sets::Sets;
 use crate::supervise::{self, Running};
 use crate::telemetry;
 pub(super) use talk::post;
-pub(super) use told::Told;
+use told::Told;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {

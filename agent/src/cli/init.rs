@@ -2,7 +2,8 @@
 //! writes the configuration and its secrets, proves them as the doctor does, takes a message for a trial,
 //! and prints what the vendor of the HIS has to know.
 //!
-//! Nothing that is there is overwritten, and nothing is written before all of it is proved. The trial is
+//! Nothing that is there is overwritten (the file that a package brought is moved aside if nobody has changed
+//! it), and nothing is written before all of it is proved. The trial is
 //! made in a folder of its own, and its records go nowhere: a platform wants no sample data.
 
 mod answers;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use self::answers::Answers;
 use super::{ConfigArgument, Exit, tell};
-use crate::config::Config;
+use crate::config::{Config, keys};
 use crate::doctor::{self, Daemon, Site};
 use crate::sets::Sets;
 
@@ -79,7 +80,8 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 
 fn set_up(arguments: &Arguments) -> Result<Exit, Exit> {
     let file = &arguments.config.config;
-    if file.exists() {
+    let is_shipped = is_shipped(file);
+    if file.exists() && !is_shipped {
         eprintln!("{} 已经有了，没有改动：要重新来，先把它移走或改名", file.display());
         return Err(Exit::Config);
     }
@@ -90,8 +92,8 @@ fn set_up(arguments: &Arguments) -> Result<Exit, Exit> {
     let made = secrets::write(&answers, arguments)?;
     match proved(file, &text) {
         Ok((config, sets)) => {
-            made.keep(file, &text)?;
-            finish(arguments, &config, sets, &channel)
+            made.keep(file, &text, is_shipped)?;
+            Ok(finish(arguments, &config, sets, &channel))
         }
         // What was made for it goes again: a next try begins where this one did.
         Err(exit) => {
@@ -101,6 +103,15 @@ fn set_up(arguments: &Arguments) -> Result<Exit, Exit> {
     }
 }
 
+/// Whether nobody has changed the file since a package brought it: nothing is lost with it. A package's
+/// names the key that its service has.
+fn is_shipped(file: &Path) -> bool {
+    let Ok(found) = fs::read_to_string(file) else { return false };
+    let shipped = keys::example();
+    let key = "key = \"credential:master.key\"\n";
+    found == shipped || found == shipped.replace(&format!("\n# {key}"), &format!("\n{key}"))
+}
+
 /// As the daemon would read it.
 fn proved(file: &Path, text: &str) -> Result<(Config, Sets), Exit> {
     let config = Config::parse(&file.display().to_string(), text).map_err(|it| tell(&it))?;
@@ -108,12 +119,7 @@ fn proved(file: &Path, text: &str) -> Result<(Config, Sets), Exit> {
     Ok((config, sets))
 }
 
-fn finish(
-    arguments: &Arguments,
-    config: &Config,
-    sets: Sets,
-    channel: &channel::Channel,
-) -> Result<Exit, Exit> {
+fn finish(arguments: &Arguments, config: &Config, sets: Sets, channel: &channel::Channel) -> Exit {
     say!("配置写好了：{}", arguments.config.config.display());
     let report = doctor::examine(&Arc::new(Site {
         config: config.clone(),
@@ -121,10 +127,11 @@ fn finish(
         locale: Some(doctor::locale()),
     }));
     say!("\n体检\n{}", report.text(false));
-    let tried = trial::run(config, sets, channel)?;
+    // The vendor's page comes whatever became of the trial.
+    let tried = trial::run(config, sets, channel).unwrap_or_else(|exit| exit);
     say!("\n{}", vendor::page(config, channel));
     say!("{}", next(&arguments.config.config));
-    Ok(if report.fail > 0 { Exit::Unavailable } else { tried })
+    if report.fail > 0 { Exit::Unavailable } else { tried }
 }
 
 fn next(file: &Path) -> String {

@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 pub(super) fn unanswered(error: &ControlError) -> Exit {
     eprintln!("{error}");
     match error {
-        ControlError::Unreachable { .. } => Exit::Unavailable,
+        ControlError::Unreachable { .. } | ControlError::Silent { .. } => Exit::Unavailable,
         ControlError::Refused { status: 422, .. } => Exit::Config,
         ControlError::Refused { status: 500.., .. } | ControlError::Garbled(_) => Exit::Internal,
         ControlError::Refused { .. } => Exit::Usage,

@@ -181,8 +181,21 @@ fn listen(root: &mut Section<'_, '_>, tls: &TlsConfig, to: &mut Complaints<'_>) 
             to.error("A007", section.offset_of(key), message);
         }
     }
+    if is_one_door(listen.his, listen.operators) {
+        let message = format!(
+            "`operators` is {}, where `his` listens already: every door needs an address of its own",
+            listen.operators
+        );
+        to.error("A004", section.offset_of("operators"), message);
+    }
     section.finish(to);
     listen
+}
+
+/// The second could not be opened. The kernel finds a free port for 0.
+fn is_one_door(one: SocketAddr, other: SocketAddr) -> bool {
+    let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && (one.ip() == other.ip() || is_any)
 }
 
 fn loopback(port: u16) -> SocketAddr {
@@ -524,6 +537,21 @@ mod tests {
         );
         let config = Config::parse("agent.toml", &sealed("\"aes-128-ecb\"]\nunwrap_key = \"k\""));
         assert!(!format!("{config:?}").contains("0123456789"));
+    }
+
+    #[test]
+    fn every_door_has_an_address_of_its_own() {
+        let told = |his: &str, operators: &str| {
+            let text = format!(
+                "{LEAST}[listen]\nclear_text_off_loopback = true\nhis = \"{his}\"\noperators = \"{operators}\"\n"
+            );
+            Config::parse("agent.toml", &text).err().map_or(String::new(), |it| it[0].to_string())
+        };
+        let same = "agent.toml:7:13: error[A004]: `operators` is 127.0.0.1:9, where `his` listens already: every door needs an address of its own";
+        assert_eq!(told("127.0.0.1:9", "127.0.0.1:9"), same);
+        assert_eq!(told("0.0.0.0:9", "127.0.0.1:9"), same);
+        assert_eq!(told("127.0.0.2:9", "127.0.0.1:9"), "");
+        assert_eq!(told("127.0.0.1:0", "127.0.0.1:0"), "");
     }
 
     #[test]

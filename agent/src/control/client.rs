@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,6 +19,14 @@ pub enum ControlError {
         path: PathBuf,
         /// What the system said.
         cause: io::Error,
+    },
+    /// It took the question and said nothing. Whether it was done nobody knows.
+    #[error("{path}: 前置机在运行，{seconds} 秒没有答复，不知道做了没有：多半卡住了，看 journalctl -u his-agent", path = .path.display())]
+    Silent {
+        /// The socket.
+        path: PathBuf,
+        /// How long was waited.
+        seconds: u64,
     },
     /// The daemon would not do it.
     #[error("{}", .reasons.join("\n"))]
@@ -69,8 +78,15 @@ pub fn escaped(text: &str) -> String {
 }
 
 fn ask(socket: &Path, method: &str, address: &str, body: &str) -> Result<Value, ControlError> {
-    let unreachable = |cause| ControlError::Unreachable { path: socket.to_owned(), cause };
-    let answer = talk(socket, method, address, body).map_err(unreachable)?;
+    let path = || socket.to_owned();
+    let patience = patience(address);
+    let answer =
+        talk(socket, method, address, body, patience).map_err(|cause| match cause.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                ControlError::Silent { path: path(), seconds: patience.as_secs() }
+            }
+            _ => ControlError::Unreachable { path: path(), cause },
+        })?;
     let garbled = || ControlError::Garbled(answer.chars().take(80).collect());
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(garbled)?;
     let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).ok_or_else(garbled)?;
@@ -78,9 +94,46 @@ fn ask(socket: &Path, method: &str, address: &str, body: &str) -> Result<Value, 
     if status == 200 { Ok(said.data) } else { Err(refused(status, said)) }
 }
 
+/// How long to wait for an answer: a daemon that is stuck must not hold whoever asks why.
+fn patience(address: &str) -> Duration {
+    let place = address.split('?').next().unwrap_or_default();
+    match place {
+        DOCTOR => DOCTOR_MAX,
+        _ if LONG.contains(&place) => LONG_MAX,
+        _ => ANSWER_MAX,
+    }
+}
+
+/// Bounds itself.
+const DOCTOR: &str = "/admin/v1/doctor";
+const DOCTOR_MAX: Duration = Duration::from_secs(40);
+/// These answer when the work is done, which may be a whole day's of records.
+const LONG: [&str; 9] = [
+    "/admin/v1/alerts/test",
+    "/admin/v1/audit/runs",
+    "/admin/v1/audit/stock",
+    "/admin/v1/codes/release",
+    "/admin/v1/history/reset",
+    "/admin/v1/keys/master",
+    "/admin/v1/reconcile",
+    "/admin/v1/reconcile/his",
+    "/admin/v1/rules/backtest",
+];
+const LONG_MAX: Duration = Duration::from_secs(3_600);
+const ANSWER_MAX: Duration = Duration::from_secs(75);
+const WRITE_MAX: Duration = Duration::from_secs(10);
+
 /// HTTP/1.0 has no keep-alive and no chunks: the answer is everything until the end.
-fn talk(socket: &Path, method: &str, address: &str, body: &str) -> io::Result<String> {
+fn talk(
+    socket: &Path,
+    method: &str,
+    address: &str,
+    body: &str,
+    patience: Duration,
+) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(WRITE_MAX.min(patience)))?;
     let length = body.len();
     write!(
         stream,
@@ -114,4 +167,31 @@ struct Said {
 struct Reason {
     code: String,
     expected: String,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_says_nothing_holds_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("control.sock");
+        let _stuck = UnixListener::bind(&socket).unwrap();
+        let told = talk(&socket, "GET", "/", "", Duration::from_millis(50)).unwrap_err();
+        assert_eq!(told.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn what_takes_long_is_waited_for() {
+        let check =
+            |address, seconds| assert_eq!(patience(address).as_secs(), seconds, "{address}");
+        check("/admin/v1/status", 75);
+        check("/admin/v1/doctor", 40);
+        check("/admin/v1/reconcile", 3_600);
+        check("/admin/v1/doctor/history?last=3", 75);
+    }
 }

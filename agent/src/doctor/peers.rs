@@ -5,7 +5,8 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
 use super::{Check, Line, Site, side_by_side};
-use crate::config::Config;
+use crate::alerts::SyslogAddress;
+use crate::config::{AlertTarget, AlertWay, Config};
 use crate::relay::Target;
 
 pub(super) const CHECK: Check =
@@ -23,12 +24,7 @@ pub(super) struct Peer {
 
 /// Everything the configuration names, but for the broker.
 pub(super) fn peers(config: &Config) -> Vec<Peer> {
-    let peer = |what: String, at: &Target| Peer {
-        what,
-        host: at.host.clone(),
-        port: at.port,
-        is_ours: false,
-    };
+    let peer = |what: String, at: &Target| Peer::at(what, &at.host, at.port);
     let relay = &config.relay;
     let urls = [
         ("url", &relay.url),
@@ -51,7 +47,28 @@ pub(super) fn peers(config: &Config) -> Vec<Peer> {
         let what = format!("通道 {} 的 WSDL 里写的地址", it.name);
         Some(Peer { is_ours: true, ..peer(what, &at) })
     });
-    relays.chain(subscriptions).chain(totals).chain(described).collect()
+    let alerts = config.alerts.targets.iter().filter_map(notified);
+    relays.chain(subscriptions).chain(totals).chain(alerts).chain(described).collect()
+}
+
+impl Peer {
+    fn at(what: String, host: &str, port: u16) -> Peer {
+        Peer { what, host: host.to_owned(), port, is_ours: false }
+    }
+}
+
+/// Who is told of alerts. Of datagrams nobody knows whether they arrive.
+fn notified(target: &AlertTarget) -> Option<Peer> {
+    let (host, port) = match &target.way {
+        AlertWay::Mail(mail) => (&mail.server.0, mail.server.1),
+        AlertWay::Webhook(hook) => (&hook.url.host, hook.url.port),
+        AlertWay::Syslog(syslog) => match &syslog.address {
+            SyslogAddress::Tcp(host, port) => (host, *port),
+            SyslogAddress::Udp(..) | SyslogAddress::Unix(_) => return None,
+        },
+    };
+    let what = format!("告警 {}（{}）", target.name, target.way.kind());
+    Some(Peer::at(what, host, port))
 }
 
 fn look(site: &Site) -> Vec<Line> {
@@ -109,13 +126,21 @@ mod tests {
              [[channel]]\nname = \"a\"\n[channel.soap]\nnamespace = \"u\"\naddress = \"http://127.0.0.1:{here}/x\"\n\
              [[channel.soap.operation]]\nname = \"F\"\n"
         );
+        let text = text
+            + &format!(
+                "[[alert]]\nname = \"log\"\nkind = \"syslog\"\naddress = \"tcp://127.0.0.1:{here}\"\n\
+             [[alert]]\nname = \"lost\"\nkind = \"syslog\"\naddress = \"udp://127.0.0.1:{here}\"\n\
+             [[alert]]\nname = \"robot\"\nkind = \"webhook\"\nurl = \"http://127.0.0.1:{there}/\"\n"
+            );
         let peers = peers(&Config::parse("agent.toml", &text).unwrap());
         let told: Vec<(State, String)> =
             peers.iter().map(reach).map(|it| (it.state, it.found)).collect();
-        let [relay, emr, soap] = told.as_slice() else { panic!("{told:?}") };
+        let [relay, emr, log, robot, soap] = told.as_slice() else { panic!("{told:?}") };
         assert_eq!(relay, &(State::Ok, format!("医保端审查 [relay] url 127.0.0.1:{here} 连得上")));
         assert_eq!(emr.0, State::Fail, "{emr:?}");
         assert!(emr.1.starts_with("订阅 emr"), "{emr:?}");
+        assert_eq!(log, &(State::Ok, format!("告警 log（syslog） 127.0.0.1:{here} 连得上")));
+        assert_eq!(robot.0, State::Fail, "{robot:?}");
         assert_eq!(soap.0, State::Ok, "{soap:?}");
         assert!(peers.last().unwrap().is_ours);
     }

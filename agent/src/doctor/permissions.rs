@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Check, Line, Site};
-use crate::config::ForwardConfig;
+use crate::config::{Config, ForwardConfig};
 use crate::master_key::KeySource;
 
 pub(super) const CHECK: Check =
@@ -22,14 +22,33 @@ fn look(site: &Site) -> Vec<Line> {
         folders.push(dir.clone());
     }
     let mut lines: Vec<Line> = folders.iter().map(|it| folder(it)).collect();
-    let signing = store.with_file_name("signing.key");
-    let keys =
-        [config.outbox.key_file.clone(), Some(config.history.key_file.clone()), Some(signing)];
-    lines.extend(keys.iter().flatten().filter_map(|it| key(it)));
+    lines.extend(secrets(config).iter().filter_map(|it| key(it)));
     lines.extend(kept_apart(config.outbox.key_file.as_deref(), store));
     lines.push(owners(store));
     lines.push(socket(&config.control.socket));
     lines
+}
+
+/// Every file that is for the agent alone, by its place or by its name in the configuration.
+fn secrets(config: &Config) -> BTreeSet<PathBuf> {
+    let key_file = config.outbox.key_file.clone();
+    let folder = key_file.as_deref().and_then(Path::parent).filter(|it| it.ends_with("secrets"));
+    let folders = [Some(Path::new(SECRETS)), folder].into_iter().flatten();
+    let mut all: BTreeSet<PathBuf> = folders.flat_map(files).collect();
+    let mllp = config.channels.iter().filter_map(|it| it.mllp.as_ref()?.certificate.as_ref());
+    let doors = config.tls.certificate.iter().chain(mllp);
+    all.extend(doors.map(|it| it.key_file().to_owned()));
+    all.extend(key_file);
+    all.extend([config.history.key_file.clone(), config.outbox.dir.with_file_name("signing.key")]);
+    all
+}
+
+/// What lies in a folder of secrets, but for what everybody may see.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let all = entries.filter_map(|it| Some(it.ok()?.path()));
+    let is_public = |it: &PathBuf| it.extension().is_some_and(|it| it == "crt" || it == "pub");
+    all.filter(|it| it.is_file() && !is_public(it)).collect()
 }
 
 /// What lies there are records of patients.
@@ -54,14 +73,23 @@ fn folder(dir: &Path) -> Line {
 
 /// A key that is not there is made at the first start.
 fn key(file: &Path) -> Option<Line> {
-    let mode = fs::metadata(file).ok()?.mode() & 0o777;
+    let found = fs::metadata(file).ok()?;
+    let (user, mode) = (found.uid(), found.mode() & 0o777);
     let shown = file.display();
-    Some(if mode.trailing_zeros() >= 6 {
+    Some(if is_closed(user, mode) {
         Line::ok(format!("密钥 {shown} 只有自己的用户读得到"))
     } else {
+        // Root's own is read by the service as one of its group.
+        let right = if user == 0 { "640" } else { "600" };
         Line::fail("H052", format!("密钥 {shown} 别的用户也读得到（权限 {mode:o}）"))
-            .cure(format!("chmod 600 {shown}；可能已经被人读过就换一把：his-agent keys"))
+            .cure(format!("chmod {right} {shown}；可能已经被人读过就换一把：his-agent keys"))
     })
+}
+
+/// Its user's alone; or root's, and the service's group may read it.
+fn is_closed(user: u32, mode: u32) -> bool {
+    let closed = if user == 0 { 5 } else { 6 };
+    mode.trailing_zeros() >= closed
 }
 
 /// Others' rights are told with the key itself.
@@ -111,6 +139,8 @@ fn socket(path: &Path) -> Line {
 }
 
 const SOCKET_BYTES_MAX: usize = 107;
+/// Where packages put secrets.
+const SECRETS: &str = "/etc/his-agent/secrets";
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -145,7 +175,7 @@ mod tests {
         let file = home.path().join("store.key");
         assert_eq!(key(&file), None);
         fs::write(&file, "secret").unwrap();
-        for (mode, state) in [(0o600, State::Ok), (0o640, State::Fail), (0o604, State::Fail)] {
+        for (mode, state) in [(0o600, State::Ok), (0o660, State::Fail), (0o604, State::Fail)] {
             set(&file, mode);
             check(&key(&file).unwrap(), state, "store.key");
             check(&socket(&file), state, "store.key");
@@ -155,6 +185,34 @@ mod tests {
         let together = kept_apart(Some(&file), &home.path().join("outbox")).unwrap();
         check(&together, State::Warn, "放在一起");
         assert_eq!(kept_apart(Some(&file), Path::new("/var/lib/his-agent/outbox")), None);
+    }
+
+    #[test]
+    fn the_services_group_may_read_what_is_roots() {
+        let check =
+            |user, mode, closed| assert_eq!(is_closed(user, mode), closed, "{user} {mode:o}");
+        check(0, 0o640, true);
+        check(0, 0o660, false);
+        check(0, 0o644, false);
+        check(1_000, 0o640, false);
+        check(1_000, 0o600, true);
+    }
+
+    #[test]
+    fn every_secret_beside_the_key_is_looked_at() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("secrets");
+        fs::create_dir(&folder).unwrap();
+        let [key, url, chain] = ["master.key", "amqp-url", "door.crt"].map(|it| folder.join(it));
+        fs::write(&key, "ab".repeat(32)).unwrap();
+        fs::write(&url, "").unwrap();
+        fs::write(&chain, "").unwrap();
+        let text = format!(
+            "[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = \"{0}/outbox\"\nkey = \"file:{0}/secrets/master.key\"\n",
+            home.path().display()
+        );
+        let all = secrets(&Config::parse("agent.toml", &text).unwrap());
+        assert!(all.contains(&key) && all.contains(&url) && !all.contains(&chain), "{all:?}");
     }
 
     #[test]

@@ -15,9 +15,12 @@ fn look(site: &Site) -> Vec<Line> {
     let mut doors = vec![("HIS".to_owned(), listen.his), ("运维".to_owned(), listen.operators)];
     let mllp = site.config.channels.iter().filter_map(|it| Some((it, it.mllp.as_ref()?)));
     doors.extend(mllp.map(|(channel, it)| (format!("通道 {}（MLLP）", channel.name), it.listen)));
-    let runs = matches!(site.daemon, Daemon::Says(_));
+    // One that answers badly runs too, and holds its ports by right.
+    let runs = !matches!(site.daemon, Daemon::IsDown);
+    // Held until all are looked at, so that two doors at one address are seen.
+    let mut held = Vec::new();
     let look = |(whose, at): &(String, SocketAddr)| {
-        if runs { open(whose, *at) } else { free(whose, *at) }
+        if runs { open(whose, *at) } else { free(whose, *at, &mut held) }
     };
     doors.iter().map(look).collect()
 }
@@ -40,11 +43,20 @@ fn reachable(at: SocketAddr) -> SocketAddr {
     }
 }
 
-fn free(whose: &str, at: SocketAddr) -> Line {
-    let Err(error) = TcpListener::bind(at) else {
-        return Line::ok(format!("{whose} {at} 空着"));
+fn free(whose: &str, at: SocketAddr, held: &mut Vec<TcpListener>) -> Line {
+    let error = match TcpListener::bind(at) {
+        Ok(listener) => {
+            held.push(listener);
+            return Line::ok(format!("{whose} {at} 空着"));
+        }
+        Err(error) => error,
     };
+    let is_at_port = |it: &TcpListener| it.local_addr().is_ok_and(|it| it.port() == at.port());
     match error.kind() {
+        io::ErrorKind::AddrInUse if held.iter().any(is_at_port) => {
+            Line::fail("H061", format!("{whose} {at} 在配置里已经给了另一个监听"))
+                .cure("在配置里给每个监听各写一个端口")
+        }
         io::ErrorKind::AddrInUse => {
             let by = holder(at.port()).unwrap_or_else(|| "另一个程序".to_owned());
             Line::fail("H061", format!("{whose} {at} 被{by}占用"))
@@ -106,13 +118,20 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = taken.local_addr().unwrap();
         let ours = format!("（进程 {}）占用", std::process::id());
-        check(&free("HIS", at), State::Fail, &ours);
+        let mut held = Vec::new();
+        check(&free("HIS", at, &mut held), State::Fail, &ours);
         check(&open("HIS", at), State::Ok, "开着");
         check(&open("HIS", SocketAddr::from(([0, 0, 0, 0], at.port()))), State::Ok, "开着");
         drop(taken);
-        check(&free("HIS", at), State::Ok, "空着");
+        check(&free("HIS", at, &mut held), State::Ok, "空着");
+        check(&free("运维", at, &mut held), State::Fail, "给了另一个监听");
+        held.clear();
         check(&open("HIS", at), State::Fail, "连不上");
-        check(&free("HIS", "192.0.2.1:8700".parse().unwrap()), State::Fail, "没有这个地址");
+        check(
+            &free("HIS", "192.0.2.1:8700".parse().unwrap(), &mut held),
+            State::Fail,
+            "没有这个地址",
+        );
     }
 
     #[track_caller]

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use adapters::{Charset, decode_strictly};
 use anyhow::Context as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -28,8 +29,29 @@ pub(in crate::cli) async fn post(
     stream.write_all(&[head.as_bytes(), body].concat()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
-    let answer = String::from_utf8(answer).context("the answer is not UTF-8")?;
+    let answer = decoded(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no head")?;
     let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).context("no status")?;
     Ok(Reply { status, body: body.to_owned() })
+}
+
+/// A caller is answered in the encoding it writes: UTF-8, else GBK. What is neither is shown escaped, since
+/// somebody wants to see it all the same.
+fn decoded(answer: &[u8]) -> String {
+    let read =
+        [Charset::Utf8, Charset::Gb18030].into_iter().find_map(|it| decode_strictly(answer, it));
+    read.unwrap_or_else(|| answer.escape_ascii().to_string().replace("\\r\\n", "\r\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_answer_can_be_shown() {
+        let check = |bytes: &[u8], text| assert_eq!(decoded(bytes), text);
+        check("成功".as_bytes(), "成功");
+        check(b"HTTP/1.1 200 OK\r\n\r\n\xb3\xc9\xb9\xa6", "HTTP/1.1 200 OK\r\n\r\n成功");
+        check(b"a\r\n\r\n\xff\xff", "a\r\n\r\n\\xff\\xff");
+    }
 }

@@ -98,17 +98,34 @@ impl Made {
         chown(path, Some(user), Some(group))
     }
 
-    /// The configuration itself comes last, and never over another.
-    pub(super) fn keep(mut self, file: &Path, text: &str) -> Result<(), Exit> {
+    /// The configuration itself comes last, and never over another. The one that was shipped is moved
+    /// aside, and the new one is its owner's.
+    pub(super) fn keep(mut self, file: &Path, text: &str, is_shipped: bool) -> Result<(), Exit> {
+        let aside = file.with_extension("toml.shipped");
+        if is_shipped {
+            let before = fs::metadata(file).ok();
+            self.owner = before.map(|it| (it.uid(), it.gid())).or(self.owner);
+        }
         self.put(file, || {
-            fs::create_dir_all(secret_file::folder_of(file))?;
-            let mut it = OpenOptions::new().write(true).create_new(true).mode(0o640).open(file)?;
-            it.write_all(text.as_bytes())?;
-            it.sync_all()
+            if is_shipped {
+                fs::rename(file, &aside)?;
+            }
+            let written = write_new(file, text);
+            if is_shipped && written.is_err() {
+                fs::rename(&aside, file)?;
+            }
+            written
         })
     }
 
     pub(super) fn undo(&self) {
         self.files.iter().for_each(|it| drop(fs::remove_file(it)));
     }
+}
+
+fn write_new(file: &Path, text: &str) -> io::Result<()> {
+    fs::create_dir_all(secret_file::folder_of(file))?;
+    let mut it = OpenOptions::new().write(true).create_new(true).mode(0o640).open(file)?;
+    it.write_all(text.as_bytes())?;
+    it.sync_all()
 }

@@ -5,11 +5,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::demo::{Folder, SAMPLES, Told, post};
+use super::super::demo::{Folder, SAMPLES, post};
 use super::super::{Exit, runtime};
 use super::channel::Channel;
+use crate::clock;
 use crate::config::{Config, ForwardConfig};
 use crate::master_key::KeySource;
+use crate::pipeline::{self, Inbound, Verdict};
 use crate::sets::Sets;
 use crate::{supervise, telemetry};
 
@@ -31,10 +33,11 @@ pub(super) fn run(config: &Config, sets: Sets, channel: &Channel) -> Result<Exit
         );
         return Ok(Exit::Ok);
     }
+    let records = records(config, &sets, name, content_type, bytes);
     let config = elsewhere(config, &folder.path);
     let sent = runtime()?.block_on(send(config, sets, name, content_type, bytes));
     match sent {
-        Ok(told) => Ok(tell(&told)),
+        Ok(told) => Ok(tell(&told, records.as_deref())),
         Err(error) => {
             eprintln!("试收没有做成：{error:#}");
             Err(Exit::Internal)
@@ -77,16 +80,36 @@ async fn send(
     Ok((reply.status, reply.body))
 }
 
-fn tell((status, body): &(u16, String)) -> Exit {
-    let told = Told::read(body).unwrap_or_default();
-    if *status == 200 {
-        say!(
-            "试收\n  收下了：{}，{} 条标准记录（没有送出，也没有留下）",
-            told.message,
-            told.records.len()
-        );
-        for record in &told.records {
-            say!("  {:<28} {}", record.entity, record.status);
+/// The entities of the records that the message becomes; nothing if it is refused. The answer alone does
+/// not tell: many dialects refuse with 200.
+fn records(
+    config: &Config,
+    sets: &Sets,
+    channel: &str,
+    content_type: &str,
+    bytes: &[u8],
+) -> Option<Vec<String>> {
+    let inbound = Inbound {
+        message_id: "init",
+        received_at: clock::now(),
+        org: &config.hospital.code,
+        bytes,
+        content_type: Some(content_type),
+    };
+    let drafts = match pipeline::judge(sets.channels.get(channel)?, &inbound, &config.listen.limits)
+    {
+        Verdict::Accept(accepted) => accepted.drafts,
+        Verdict::Park(parked) => parked.accepted.drafts,
+        Verdict::Refuse(_) => return None,
+    };
+    Some(drafts.into_iter().map(|it| it.entity).collect())
+}
+
+fn tell((status, body): &(u16, String), records: Option<&[String]>) -> Exit {
+    if let (200, Some(records)) = (*status, records) {
+        say!("试收\n  收下了：{} 条标准记录（没有送出，也没有留下）", records.len());
+        for entity in records {
+            say!("  {entity}");
         }
         return Exit::Ok;
     }
@@ -97,3 +120,19 @@ fn tell((status, body): &(u16, String)) -> Exit {
 
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 const SHOWN_MAX: usize = 2_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_with_200_is_a_refusal() {
+        let records = ["outpatient_prescription".to_owned()];
+        let check = |status, records: Option<&[String]>, exit| {
+            assert_eq!(tell(&(status, "<AA/>".to_owned()), records), exit, "{status} {records:?}");
+        };
+        check(200, Some(&records), Exit::Ok);
+        check(200, None, Exit::Data);
+        check(503, Some(&records), Exit::Data);
+    }
+}

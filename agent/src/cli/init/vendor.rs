@@ -5,7 +5,13 @@ use super::channel::Channel;
 use crate::config::Config;
 
 pub(super) fn page(config: &Config, channel: &Channel) -> String {
-    let base = format!("http://{}", config.listen.his);
+    let his = config.listen.his;
+    let base = if his.ip().is_unspecified() {
+        // An address that stands for all of this machine's cannot be called.
+        format!("http://本机在内网的地址:{}", his.port())
+    } else {
+        format!("http://{his}")
+    };
     let url = if channel.is_soap {
         format!("{base}/soap/{}", channel.name)
     } else {
@@ -15,13 +21,17 @@ pub(super) fn page(config: &Config, channel: &Channel) -> String {
     if channel.is_soap {
         page = page.replace("POST，报文", &format!("SOAP，描述在 {url}?wsdl；也可以 POST，报文"));
     }
-    if config.listen.his.ip().is_loopback() {
+    if his.ip().is_loopback() {
         page.push_str(LOOPBACK);
+    } else if his.ip().is_unspecified() {
+        page.push_str(ANYWHERE);
     }
     page
 }
 
 const PAGE: &str = include_str!("vendor.txt");
+const ANYWHERE: &str =
+    "\n本机在内网的地址用 ip -br addr 看，把上面的地址换成它；从别的机器调用要令牌。\n";
 const LOOPBACK: &str = "\n现在只有本机连得上。HIS 在别的机器上时，先配证书，再把 [listen] his 改成本机在内网的地址，重启，把上面的地址也换掉。\n";
 
 #[cfg(test)]
@@ -30,13 +40,26 @@ mod tests {
 
     #[test]
     fn the_page_has_the_address_in_every_language() {
-        let text = "[hospital]\ncode = \"H1\"\nname = \"n\"\n[listen]\nhis = \"127.0.0.1:9\"\n";
-        let Ok(config) = Config::parse("agent.toml", text) else { panic!("{text}") };
+        let config = listening("127.0.0.1:9");
         let channel =
             |is_soap| Channel { text: String::new(), name: "rx".to_owned(), sample: None, is_soap };
         let told = page(&config, &channel(false));
         assert_eq!(told.matches("http://127.0.0.1:9/v1/channels/rx/messages").count(), 5, "{told}");
         assert!(told.contains("只有本机连得上") && !told.contains("{url}"), "{told}");
         assert!(page(&config, &channel(true)).contains("/soap/rx?wsdl"));
+        let told = page(&listening("0.0.0.0:9"), &channel(false));
+        assert!(
+            told.contains("http://本机在内网的地址:9/v1/") && told.contains("ip -br addr"),
+            "{told}"
+        );
+        assert!(!told.contains("0.0.0.0") && !told.contains("只有本机"), "{told}");
+    }
+
+    fn listening(his: &str) -> Config {
+        let text = format!(
+            "[hospital]\ncode = \"H1\"\nname = \"n\"\n[listen]\nhis = \"{his}\"\nclear_text_off_loopback = true\n"
+        );
+        let Ok(config) = Config::parse("agent.toml", &text) else { panic!("{text}") };
+        config
     }
 }
