@@ -5,6 +5,9 @@
 //! guard, MLLP door --note--> memory, at most a second --keep--> a file a day --> packed the day after
 //! ```
 //!
+//! Of strangers that are turned away some lines a minute are enough: a flood of them must not push out the
+//! calls of others.
+//!
 //! A line costs no call any time: it is written beside the road, and a crash loses those of the last second
 //! (what became of each message is in its journey, on disk before its receipt). No value of a patient, no
 //! token and no address that was asked for gets here.
@@ -51,6 +54,9 @@ pub struct Calls {
 #[derive(Debug, Default)]
 struct Waiting {
     lines: String,
+    /// The minute, `YYYYMMDDhhmm`, in which strangers were turned away, and how often so far.
+    minute: String,
+    strangers: u32,
     /// Calls that are not in the book, since it could not be written.
     lost: u64,
     /// Why it cannot be written now.
@@ -104,6 +110,9 @@ impl Calls {
     pub(crate) fn note(&self, call: &Call<'_>) {
         let at = pipeline::stamp(clock::now());
         let mut waiting = self.waiting();
+        if call.is_strangers() && !waiting.has_room_for_strangers(&at) {
+            return;
+        }
         if waiting.lines.len() > WAITING_BYTES_MAX {
             waiting.lost += 1;
             return;
@@ -124,7 +133,25 @@ impl Calls {
     }
 }
 
+impl Waiting {
+    /// Who shows no right token can call as fast as the wire allows: were each of these calls written
+    /// down, the calls of others would have no room left. The metric counts them all.
+    fn has_room_for_strangers(&mut self, at: &str) -> bool {
+        let minute = at.get(..MINUTE).unwrap_or(at);
+        if self.minute != minute {
+            (self.minute, self.strangers) = (minute.to_owned(), 0);
+        }
+        self.strangers = self.strangers.saturating_add(1);
+        self.strangers <= STRANGERS_A_MINUTE
+    }
+}
+
 impl Call<'_> {
+    /// Whether somebody was turned away of whom nothing is known.
+    fn is_strangers(&self) -> bool {
+        self.caller.is_none() && self.code.is_some_and(|it| OF_STRANGERS.contains(&it))
+    }
+
     /// A line: columns with tabs between, `-` for nothing.
     fn write(&self, at: &str, out: &mut String) {
         let address = self.address.map(|it| it.to_string());
@@ -154,6 +181,11 @@ fn plain(text: Option<&str>) -> Cow<'_, str> {
     text.chars().map(|it| if is_plain(it) { it } else { '?' }).take(COLUMN_MAX).collect()
 }
 
+/// `YYYYMMDDhhmm`
+const MINUTE: usize = 12;
+const STRANGERS_A_MINUTE: u32 = 60;
+/// What needs no right token to be told.
+const OF_STRANGERS: [&str; 6] = ["I221", "I222", "I227", "I161", "I164", "I172"];
 const COLUMN_MAX: usize = 64;
 /// A minute of a flood, or what a disk may make wait.
 const WAITING_BYTES_MAX: usize = 8 << 20;

@@ -44,15 +44,14 @@ pub(crate) async fn stand(State(road): State<Arc<Road>>, request: Request, next:
     let seat = request.extensions().get::<Arc<Seat>>().cloned().unwrap_or_else(within);
     let (caller, mut response) = match errand.admit(&road, &seat, request.headers()) {
         Ok(caller) => (caller, next.run(request).await),
-        Err(refused) => {
-            metrics::counter!("his_agent_refused_calls_total", "code" => refused.code())
-                .increment(1);
-            (None, errand.refuse(refused, request.headers()))
-        }
+        Err(refused) => (None, errand.refuse(refused, request.headers())),
     };
     let mark = response.extensions_mut().remove::<Mark>().unwrap_or_default();
     let caller = caller.or(mark.caller);
     let code = code_of(&response);
+    if let Some(code) = code.filter(|it| REFUSALS.contains(it)) {
+        count_refused(code);
+    }
     // Of those that are not even listened to, there is no end.
     if code != Some("I225") {
         let led = mark.led.as_ref().map(|(verb, channel)| (*verb, Some(channel.as_str())));
@@ -70,6 +69,11 @@ pub(crate) async fn stand(State(road): State<Arc<Road>>, request: Request, next:
         });
     }
     response
+}
+
+/// One more that was not let in; events and records say so themselves.
+pub(crate) fn count_refused(code: &str) {
+    metrics::counter!("his_agent_refused_calls_total", "code" => code.to_owned()).increment(1);
 }
 
 /// Whoever asks without a connection sits in this process.
@@ -181,3 +185,6 @@ impl Errand {
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|it| it.to_str().ok())
 }
+
+/// What somebody is told who is not let in.
+const REFUSALS: [&str; 8] = ["I221", "I222", "I223", "I224", "I225", "I226", "I227", "I161"];

@@ -1,5 +1,6 @@
 //! The files of the book: `YYYYMMDD.tsv` a day, packed to `YYYYMMDD.tsv.gz` once the day is over, and let
-//! go by age and by bytes, the oldest first.
+//! go by age and by bytes, the oldest first. Half of the bytes are today's, half those of the days before:
+//! however much is called today, it costs no day that is already in the book.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -88,8 +89,8 @@ impl Calls {
         let path = self.folder.join(format!("{day}{OPEN}"));
         let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
         let length = file.metadata()?.len();
-        if length + lines.len() as u64 > self.bytes_max {
-            return Err(io::Error::other("bytes_max is reached by this day alone"));
+        if length + lines.len() as u64 > self.bytes_max / 2 {
+            return Err(io::Error::other("half of bytes_max is reached by this day alone"));
         }
         // Half a line of a write that failed is none: it is cut off.
         file.write_all(lines.as_bytes()).inspect_err(|_| drop(file.set_len(length)))
@@ -115,10 +116,10 @@ impl Calls {
         let oldest = now.checked_sub(i64::from(self.keep_days).days()).unwrap_or(now);
         let oldest = pipeline::stamp(oldest);
         let mut sum = 0_u64;
-        for (day, path) in self.days().into_iter().rev() {
+        for (day, path) in self.days().into_iter().rev().filter(|(day, _)| day != today) {
             sum += fs::metadata(&path).map_or(0, |it| it.len());
             let is_old = oldest.get(..DAY).is_some_and(|oldest| day.as_str() < oldest);
-            if day != today && (is_old || sum > self.bytes_max) {
+            if is_old || sum > self.bytes_max / 2 {
                 match fs::remove_file(&path) {
                     Ok(()) => tracing::info!(day, "the calls of a day were let go"),
                     Err(error) => tracing::warn!(%error, day, "the calls of a day stay"),
@@ -127,7 +128,7 @@ impl Calls {
         }
     }
 
-    /// The files by day, the oldest first.
+    /// The files by day, the oldest first; what of a day is packed was written before what is not.
     pub(super) fn days(&self) -> Vec<(String, PathBuf)> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let named = entries.filter_map(|it| {
@@ -137,16 +138,28 @@ impl Calls {
             is_day.then(|| (day.to_owned(), it.path()))
         });
         let mut days: Vec<_> = named.collect();
-        days.sort_unstable();
+        days.sort_by_cached_key(|(day, path)| {
+            (day.clone(), path.extension() != Some("gz".as_ref()))
+        });
         days
     }
 }
 
 /// Whole or not at all: the packed file takes its name when it is on disk, and only then the other goes.
+/// Lines that came after a day was packed, since the disk or the clock was late, are packed behind the
+/// others.
 fn pack(path: &Path) -> io::Result<()> {
     let packed = path.with_extension("tsv.gz");
     let new = path.with_extension("new");
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    match File::open(&packed) {
+        Ok(mut before) => {
+            io::copy(&mut before, &mut file)?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
     let mut encoder = GzEncoder::new(file, Compression::default());
     io::copy(&mut File::open(path)?, &mut encoder)?;
     encoder.finish()?.sync_all()?;

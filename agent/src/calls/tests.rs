@@ -56,6 +56,79 @@ fn a_book_that_cannot_be_written_is_told_and_holds_up_nobody() {
     assert_eq!(calls.alert(), None);
 }
 
+/// They can call as fast as the wire allows, and the others' calls must stay.
+#[test]
+fn strangers_fill_no_book() {
+    let folder = tempfile::tempdir().unwrap();
+    let calls = book(folder.path(), 1 << 20);
+    for code in ["I221", "I222", "I227", "I161", "I164", "I172"] {
+        for _ in 0..5_000 {
+            calls.note(&call(None, "rx", 401, Some(code)));
+        }
+    }
+    for _ in 0..300 {
+        calls.note(&call(Some("lis"), "rx", 403, Some("I161")));
+        calls.note(&call(None, "rx", 200, None));
+    }
+    calls.write();
+    check(&calls, &json!({ "caller": "lis", "limit": 9_999 }), 300);
+    let strangers = calls.list(&asked(&json!({ "code": "I221", "limit": 9_999 }))).unwrap().len();
+    let all = calls.list(&asked(&json!({ "limit": 9_999 }))).unwrap().len();
+    // The minute may turn meanwhile.
+    assert!((60..=120).contains(&strangers), "{strangers}");
+    assert!((660..=720).contains(&all), "{all}");
+    let mut waiting = Waiting::default();
+    let mut written = |at| (0..100).filter(|_| waiting.has_room_for_strangers(at)).count();
+    assert_eq!([written("20261122101500"), written("20261122101559")], [60, 0]);
+    assert_eq!(written("20261122101600"), 60);
+}
+
+#[test]
+fn however_much_comes_today_the_days_before_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let calls = book(folder.path(), 4_000);
+    let [day, before] = [clock::now().date(), clock::now().date().yesterday().unwrap()]
+        .map(|it| it.to_string().replace('-', ""));
+    let at = |day: &str| calls.folder.join(format!("{day}.tsv"));
+    fs::create_dir_all(&calls.folder).unwrap();
+    fs::write(at(&before), format!("{before}101500\tlis\n")).unwrap();
+    fs::write(at(&day), "x".repeat(3_990)).unwrap();
+    calls.tidy();
+    assert_eq!(calls.days().len(), 2, "{:?}", calls.days());
+    // And today has its half.
+    fs::remove_file(at(&day)).unwrap();
+    for _ in 0..20 {
+        (0..10).for_each(|_| calls.note(&call(Some("lis"), "rx", 200, None)));
+        calls.write();
+    }
+    let length = fs::metadata(at(&day)).unwrap().len();
+    assert!((1_000..=2_000).contains(&length), "{length}");
+    assert!(calls.alert().unwrap().1.contains("half of bytes_max"));
+}
+
+#[test]
+fn a_day_that_is_packed_twice_keeps_its_first_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let calls = book(folder.path(), 1 << 20);
+    let day = clock::now().date().yesterday().unwrap().to_string().replace('-', "");
+    fs::create_dir_all(&calls.folder).unwrap();
+    for (number, caller) in ["first", "second", "third"].into_iter().enumerate() {
+        let path = calls.folder.join(format!("{day}.tsv"));
+        fs::write(path, format!("{day}101500\t{caller}\n")).unwrap();
+        let told = || {
+            let all = calls.list(&Wanted::default()).unwrap();
+            all.iter().map(|it| it["caller"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let expected = &["first", "second", "third"][..=number];
+        assert_eq!(told(), expected, "before it is packed");
+        calls.tidy();
+        assert_eq!(
+            (told(), calls.days().len()),
+            (expected.iter().map(|it| (*it).to_owned()).collect(), 1)
+        );
+    }
+}
+
 fn book(folder: &std::path::Path, bytes_max: u64) -> Calls {
     Calls::new(&CallsConfig { dir: folder.join("calls"), keep_days: 30, bytes_max })
 }
@@ -81,8 +154,11 @@ fn call<'a>(
 
 #[track_caller]
 fn check(calls: &Calls, wanted: &serde_json::Value, expected: usize) {
-    let asked: Wanted = serde_json::from_value(wanted.clone()).unwrap();
-    assert_eq!(calls.list(&asked).unwrap().len(), expected, "{wanted}");
+    assert_eq!(calls.list(&asked(wanted)).unwrap().len(), expected, "{wanted}");
+}
+
+fn asked(wanted: &serde_json::Value) -> Wanted {
+    serde_json::from_value(wanted.clone()).unwrap()
 }
 
 use serde_json::json;

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use super::event::Kind;
 use super::frames;
 use super::listener::{Listener, Wanted};
-use crate::callers::{Caller, Refused, Seat, Shown, Verb};
+use crate::callers::{Caller, Refused, Seat, Shown, Unnamed, Verb};
 use crate::calls;
 use crate::clock;
 use crate::intake::Road;
@@ -82,7 +82,7 @@ pub(crate) async fn listen(
     allow_origin(response, &headers, &road)
 }
 
-/// The caller, or nothing for this machine where nobody is named.
+/// The caller, or nothing for this machine where nobody is named and `[access]` does not shut it out.
 fn who(
     road: &Road,
     seat: &Seat,
@@ -94,7 +94,8 @@ fn who(
         return Err(forbidden("这个网页的来源没有列入 [events] origins"));
     }
     let shown = Shown::of(headers, asked.token.as_deref());
-    if config.callers.is_empty() && (shown.is_nothing() || !road.callers.knows_tokens()) {
+    let may_be_unnamed = config.callers.is_empty() && road.config.access.unnamed != Unnamed::Nobody;
+    if may_be_unnamed && (shown.is_nothing() || !road.callers.knows_tokens()) {
         if !is_own_name(headers, &config.origins) {
             return Err(forbidden("没有配置调用者，请求的 Host 要是 localhost 或 127.0.0.1"));
         }

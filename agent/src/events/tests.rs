@@ -180,6 +180,12 @@ async fn who_may_listen() {
     named.finds(&[("0302", "other"), ("0301", "mine")]);
     assert!(!listens.read_until("mine").await.contains("other"));
     named.check("/v1/events?token=a-token-of-tests", &[], "503 I162").await;
+
+    // Behind a proxy everybody comes from this machine.
+    let shut = House::new("[access]\nwithout_token = \"nobody\"\n");
+    shut.check("/v1/events", &[], "401 I221").await;
+    let open = House::new("[access]\nwithout_token = \"anybody\"\n");
+    open.check("/v1/events", &[], "200").await;
 }
 
 /// A road whose feed can be listened to.

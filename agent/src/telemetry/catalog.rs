@@ -87,7 +87,7 @@ metrics! {
         "连接满了时：`sent_away` 空着而让出位置的，`refused` 答了 503 的；`no_tls` 在用 TLS 的门上没有握手成功的"
         "Connections that made room for others, those that found none, and those that failed to speak TLS."
     "his_agent_refused_calls_total" Counter "code"
-        "没有让进来的调用，按代码：没有令牌 I221、令牌不对 I222、过期或停用 I223、没有权限 I224、暂时不理 I225、太频繁 I226、地址不许 I227"
+        "没有让进来的调用，按代码：没有令牌 I221、令牌不对 I222、过期或停用 I223、没有权限 I224、暂时不理 I225、太频繁 I226、地址不许 I227、不许收事件 I161"
         "Calls that were not let in, by the code they were told."
     "his_agent_mllp_connections" Gauge "channel"
         "MLLP 门现有的连接"
