@@ -2,7 +2,8 @@
 //! guess made meanwhile is not even looked at, so that guessing gets nowhere, however fast.
 //!
 //! A hospital's callers often share an address, and one of them with an old token in a loop must not keep
-//! the others out: what was let in from an address before, is let in also while it is locked.
+//! the others out: what was let in from an address before, is let in also while it is locked, and so is a
+//! token that was made by a command, which nobody guesses.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;

@@ -9,7 +9,7 @@ use std::time::Instant;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::{Caller, Refused, Seat, Shown, Unnamed, Verb};
 use crate::calls::{Call, Mark};
@@ -169,7 +169,7 @@ impl Errand {
 
     fn refuse(&self, refused: Refused, headers: &HeaderMap) -> Response {
         let (fault, id) = (refused.fault(), clock::new_id());
-        match self.door {
+        let mut response = match self.door {
             Door::National => insurance::refuse(&fault, &id),
             Door::Rest | Door::Soap | Door::Reading => {
                 let is_soap = matches!(self.door, Door::Soap);
@@ -178,7 +178,16 @@ impl Errand {
                 let dialect = Dialect::before_body(is_soap, content_type);
                 Answer::fault(&fault).about(&id).say(&dialect)
             }
+        };
+        // A SOAP client that knows a password sends it only when it is asked for by the status.
+        if refused == Refused::Unknown {
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
         }
+        if response.status() == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static(CHALLENGE);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
     }
 }
 
@@ -186,5 +195,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|it| it.to_str().ok())
 }
 
+/// Clients of .NET and Java show a user and a password only to who asks. Events and records ask nobody: a
+/// browser would ask its user.
+const CHALLENGE: &str = "Basic realm=\"his-agent\", charset=\"UTF-8\"";
 /// What somebody is told who is not let in.
 const REFUSALS: [&str; 8] = ["I221", "I222", "I223", "I224", "I225", "I226", "I227", "I161"];

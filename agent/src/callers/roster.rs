@@ -41,8 +41,21 @@ impl Roster {
         Roster { known: named.chain(by_token).collect() }
     }
 
-    pub(super) fn knows_tokens(&self) -> bool {
-        self.known.iter().any(|it| it.caller.token.is_some())
+    pub(super) fn knows_tokens(&self, now: &str) -> bool {
+        self.known.iter().any(|it| it.caller.token.is_some() && it.holds(now))
+    }
+
+    /// Whether a caller of this name, by the same token or without one, is known at the moment.
+    pub(super) fn still_knows(&self, caller: &Caller, now: &str) -> bool {
+        let is_it = |it: &Known| it.caller.name == caller.name && it.caller.token == caller.token;
+        self.known.iter().any(|it| is_it(it) && it.holds(now))
+    }
+
+    /// Whether this is of a token that was made here: 256 random bits are not guessed, so that whoever
+    /// shows it is no guesser. A token of the configuration may be a word that somebody thought of.
+    pub(super) fn has_minted(&self, hash: &[u8; 32]) -> bool {
+        let minted = self.known.iter().filter(|it| it.until.is_some());
+        minted.filter(|it| it.has(hash)).count() > 0
     }
 
     /// Whoever has this token. All are compared, each in the same time whatever it holds.
@@ -53,11 +66,7 @@ impl Roster {
         now: &str,
         may: impl Fn(&Caller) -> bool,
     ) -> Result<Arc<Caller>, Refused> {
-        let is_it = |it: &&Known| {
-            let ours = it.caller.token.as_ref();
-            ours.is_some_and(|ours| verify_slices_are_equal(ours, hash).is_ok())
-        };
-        let having: Vec<&Known> = self.known.iter().filter(is_it).collect();
+        let having: Vec<&Known> = self.known.iter().filter(|it| it.has(hash)).collect();
         let fits = |it: &&&Known| {
             name.is_none_or(|name| name == it.caller.name) && it.caller.sits_at(seat)
         };
@@ -116,6 +125,11 @@ impl Roster {
 }
 
 impl Known {
+    fn has(&self, hash: &[u8; 32]) -> bool {
+        let ours = self.caller.token.as_ref();
+        ours.is_some_and(|ours| verify_slices_are_equal(ours, hash).is_ok())
+    }
+
     fn holds(&self, now: &str) -> bool {
         !self.is_revoked && self.until.as_deref().is_none_or(|it| now < it)
     }

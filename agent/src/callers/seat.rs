@@ -43,9 +43,16 @@ impl Seat {
         self.address().is_some_and(|it| it.is_loopback())
     }
 
-    /// Notes what the caller's certificate calls it. The first word stays.
-    pub(crate) fn show(&self, names: Vec<String>) {
-        let _ = self.names.set(names);
+    /// Notes what the caller's certificate calls it, if it has shown one. The first word stays.
+    pub(crate) fn show(&self, names: Option<Vec<String>>) {
+        if let Some(names) = names {
+            let _ = self.names.set(names);
+        }
+    }
+
+    /// Whether it has shown a certificate, whatever that calls it: one may have no name that is read here.
+    pub(crate) fn has_certificate(&self) -> bool {
+        self.names.get().is_some()
     }
 
     /// What its certificate calls the caller.

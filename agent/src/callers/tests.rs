@@ -166,10 +166,10 @@ async fn a_refusal_is_told_in_the_callers_dialect() {
     assert!(status == 401 && text.contains("<code>11</code>") && text.contains("I221"), "{text}");
     let (status, text, _) =
         said(&["content-type: text/xml", "soapaction: \"u\""], "/soap/rx").await;
-    assert!(status == 500 && text.contains(":Fault>") && text.contains("I221"), "{text}");
+    assert!(status == 401 && text.contains(":Fault>") && text.contains("I221"), "{text}");
     let (status, text, _) = said(&["content-type: application/soap+xml"], "/soap/rx").await;
     assert!(
-        status == 500 && text.contains("2003/05/soap-envelope") && text.contains("I221"),
+        status == 401 && text.contains("2003/05/soap-envelope") && text.contains("I221"),
         "{text}"
     );
     for path in ["/insurance", "/insurance/3101", "/fsi/api/riskConService/beforeAnalyze"] {
@@ -178,9 +178,72 @@ async fn a_refusal_is_told_in_the_callers_dialect() {
     }
 }
 
+/// Clients of .NET and Java send the password that they know only when they are asked for it.
+#[tokio::test]
+async fn who_shows_nothing_is_asked_for_a_password() {
+    let house = House::new("");
+    house.make(&json!({ "name": "lis", "verbs": ["message"] })).await;
+    let basic = &["authorization: Basic bGlzOmxpcw=="];
+    for path in [RX, "/v1/checks", "/insurance", "/soap/rx"] {
+        house.check_challenge(&[], path, 401, true).await;
+    }
+    house.check_challenge(basic, RX, 401, true).await;
+    house.check_challenge(basic, "/soap/rx", 500, false).await;
+    house.check_challenge(&["authorization: Bearer x"], "/v1/records", 405, false).await;
+}
+
+/// What old clients send by habit takes nothing away from who is known by its address.
+#[tokio::test]
+async fn a_habitual_password_does_not_shut_out_who_is_known_by_its_address() {
+    let house = House::new(
+        "[access]\nfailures_max = 3\n\
+         [[caller]]\nname = \"his\"\naddresses = [\"10.1.0.0/16\"]\nverbs = [\"message\"]\n",
+    );
+    let habit = "authorization: Basic bGlzOmxpcw==";
+    house.check(NEAR, &[habit], RX, "let in").await;
+    let wanted = json!({ "name": "lis", "verbs": ["check"] });
+    let bearer = format!("authorization: Bearer {}", house.make(&wanted).await);
+    house.check(NEAR, &[habit], RX, "401 10 I222").await;
+    for _ in 0..5 {
+        house.check(FAR, &[habit], RX, "let in").await;
+    }
+    // What it may not do it may not do so either, and guesses are counted.
+    for _ in 0..3 {
+        house.check(FAR, &[habit], "/v1/checks", "401 10 I222").await;
+    }
+    house.check(FAR, &[habit], "/v1/checks", "429 15 I225").await;
+    house.check(FAR, &[habit], RX, "let in").await;
+    house.check(FAR, &[&bearer], "/v1/checks", "let in").await;
+
+    // When the last token is gone, none can be right any more.
+    house.admin("/admin/v1/tokens/revoke", &json!({ "name": "lis", "reason": "r" })).await;
+    house.check(NEAR, &["authorization: Basic bGlzOm90aGVy"], RX, "let in").await;
+    house.check(FAR, &[&bearer], "/v1/checks", "403 3 I223").await;
+}
+
+/// A screen that was opened with a token goes dark when that is taken away.
+#[tokio::test]
+async fn who_was_let_in_is_known_until_its_token_is_taken_away() {
+    let house = House::new("");
+    let token = house.make(&json!({ "name": "ward", "verbs": ["events"] })).await;
+    let headers = [("x-api-token".parse().unwrap(), token.parse().unwrap())];
+    let headers = http::HeaderMap::from_iter(headers);
+    let (seat, shown) = (Seat::new(Some(FAR.parse().unwrap())), super::Shown::of(&headers, None));
+    let caller = house.road.callers.find(&seat, &shown, |_| true).unwrap();
+    assert!(house.road.callers.still_knows(&caller));
+    house.admin("/admin/v1/tokens/rotate", &json!({ "name": "ward", "overlap_hours": 1 })).await;
+    assert!(house.road.callers.still_knows(&caller), "for an hour");
+    house.admin("/admin/v1/tokens/revoke", &json!({ "name": "ward", "reason": "r" })).await;
+    assert!(!house.road.callers.still_knows(&caller));
+}
+
 #[tokio::test]
 async fn a_flood_of_wrong_tokens_is_not_listened_to_and_the_right_one_still_is() {
-    let house = House::new("[access]\nfailures_max = 5\n");
+    let token = "2790ea26a8a8fadabc24a2a419724b02daed32320676df533e803f8a0f55a869"; // a-token-of-tests
+    let house = House::new(&format!(
+        "[access]\nfailures_max = 5\n\
+         [[caller]]\nname = \"word\"\ntoken_sha256 = \"{token}\"\nverbs = [\"message\"]\n"
+    ));
     let wanted = json!({ "name": "lis", "verbs": ["message"] });
     let good = format!("authorization: Bearer {}", house.make(&wanted).await);
     house.check(FAR, &[&good], RX, "let in").await;
@@ -191,10 +254,11 @@ async fn a_flood_of_wrong_tokens_is_not_listened_to_and_the_right_one_still_is()
     let (_, _, wait) = house.ask(FAR, &["authorization: Bearer guess"], RX).await;
     assert!((290..=301).contains(&wait), "{wait}");
     house.check(FAR, &[&good], RX, "let in").await;
-    // Guessed right, and not looked at.
+    // Guessed right, and not looked at; a token of 256 random bits was not guessed.
+    house.check(FAR, &["authorization: Bearer a-token-of-tests"], RX, "429 15 I225").await;
+    house.check("10.1.0.8:9", &["authorization: Bearer a-token-of-tests"], RX, "let in").await;
     let other = house.make(&json!({ "name": "emr", "verbs": ["message"] })).await;
-    house.check(FAR, &[&format!("authorization: Bearer {other}")], RX, "429 15 I225").await;
-    house.check("10.1.0.8:9", &[&format!("authorization: Bearer {other}")], RX, "let in").await;
+    house.check(FAR, &[&format!("authorization: Bearer {other}")], RX, "let in").await;
     let alerts = crate::intake::alerts(&house.road);
     assert!(
         alerts.iter().any(|(code, text)| code == "I225" && text.contains("10.1.0.7")),
@@ -242,6 +306,23 @@ impl House {
     }
 
     async fn ask(&self, peer: &str, headers: &[&str], path: &str) -> (u16, String, u64) {
+        let answer = self.answer(peer, headers, path).await;
+        let wait =
+            answer.headers().get("retry-after").and_then(|it| it.to_str().unwrap().parse().ok());
+        let status = answer.status().as_u16();
+        let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        (status, String::from_utf8(body.into()).unwrap(), wait.unwrap_or(0))
+    }
+
+    /// Whether a stranger is asked for a password.
+    async fn check_challenge(&self, headers: &[&str], path: &str, status: u16, expected: bool) {
+        let answer = self.answer(FAR, headers, path).await;
+        let asked = answer.headers().get("www-authenticate").map(|it| it.to_str().unwrap());
+        let expected = expected.then_some("Basic realm=\"his-agent\", charset=\"UTF-8\"");
+        assert_eq!((answer.status().as_u16(), asked), (status, expected), "{headers:?} {path}");
+    }
+
+    async fn answer(&self, peer: &str, headers: &[&str], path: &str) -> http::Response<Body> {
         let peer: SocketAddr = peer.parse().unwrap();
         let router =
             doors::his_routes(&self.road).layer(Extension(Arc::new(Seat::new(Some(peer)))));
@@ -250,12 +331,7 @@ impl House {
             let (name, value) = header.split_once(": ").unwrap();
             request = request.header(name, value);
         }
-        let answer = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-        let wait =
-            answer.headers().get("retry-after").and_then(|it| it.to_str().unwrap().parse().ok());
-        let status = answer.status().as_u16();
-        let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-        (status, String::from_utf8(body.into()).unwrap(), wait.unwrap_or(0))
+        router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
     }
 
     /// `STATUS ANNEX CODE` of a refusal; whatever the door itself says is "let in".

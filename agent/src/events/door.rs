@@ -65,7 +65,7 @@ pub(crate) async fn listen(
     };
     let last = headers.get("last-event-id").and_then(|it| it.to_str().ok());
     let after = last.or(asked.after.as_deref());
-    let listener = || Listener::new(&road, &feed, (wanted, after), room);
+    let listener = || Listener::new(&road, &feed, (wanted, after), (caller.clone(), room));
     let wants_socket = headers
         .get(header::UPGRADE)
         .is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"websocket"));

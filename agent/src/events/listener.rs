@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::event::{Event, Kind};
 use super::feed::{self, Feed, Numbered};
 use super::room::Admission;
+use crate::callers::Caller;
 use crate::intake::Road;
 use crate::outbox::StoreError;
 
@@ -55,6 +56,8 @@ pub(super) struct Listener {
     road: Arc<Road>,
     feed: Arc<Feed>,
     wanted: Wanted,
+    /// Who listens, where that had to be known.
+    caller: Option<Arc<Caller>>,
     ready: VecDeque<Frame>,
     /// The number of the next event to look at.
     next: u64,
@@ -75,7 +78,7 @@ impl Listener {
         road: &Arc<Road>,
         feed: &Arc<Feed>,
         (wanted, after): (Wanted, Option<&str>),
-        room: Admission,
+        (caller, room): (Option<Arc<Caller>>, Admission),
     ) -> Listener {
         let (mut ready, oldest) = (VecDeque::new(), feed.oldest());
         let next = match after {
@@ -98,6 +101,7 @@ impl Listener {
         ready.push_back(Frame::Beat(next.saturating_sub(1)));
         Listener {
             wanted,
+            caller,
             ready,
             next,
             news: feed.news(),
@@ -121,6 +125,10 @@ impl Listener {
     pub(super) async fn next(&mut self) -> Option<Frame> {
         self.pulse.takes();
         loop {
+            if !self.has_ended && !self.may_still() {
+                self.ready.clear();
+                self.end("令牌已停用或过期，请换令牌后重连");
+            }
             if let Some(frame) = self.ready.pop_front() {
                 self.beat_at = Instant::now() + self.road.config.events.heartbeat;
                 self.pulse.is_given();
@@ -143,6 +151,11 @@ impl Listener {
                 }
             }
         }
+    }
+
+    /// Whoever was let in by a token hears nothing more when that is taken away, or has ended.
+    fn may_still(&self) -> bool {
+        self.caller.as_ref().is_none_or(|it| self.road.callers.still_knows(it))
     }
 
     /// Takes what is wanted of the next page.

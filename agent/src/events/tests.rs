@@ -188,6 +188,22 @@ async fn who_may_listen() {
     open.check("/v1/events", &[], "200").await;
 }
 
+/// Its token ends; one that was taken away is known no more in the same way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_screen_whose_token_ends_is_told_and_hears_nothing_more() {
+    let house = House::new("[events]\nheartbeat_ms = 100\n");
+    let token = house.admin("/admin/v1/tokens", r#"{"name":"ward","verbs":["events"]}"#).await;
+    let token = token.split("\"token\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let mut ward = house.asks(&format!("/v1/events?token={token}"), &[]).await;
+    ward.read_until(": 在").await;
+    house.finds(&[("0301", "first")]);
+    ward.read_until("first").await;
+    house.admin("/admin/v1/tokens/revoke", r#"{"name":"ward","reason":"r"}"#).await;
+    house.finds(&[("0301", "second")]);
+    let heard = ward.read_until("event: bye").await;
+    assert!(!heard.contains("second"), "{heard}");
+}
+
 /// A road whose feed can be listened to.
 struct House {
     road: Arc<Road>,
@@ -211,6 +227,15 @@ impl House {
         let id = checks.last().and_then(|it| it.findings.last()).map(|it| it.id.clone());
         *self.last.lock().unwrap() = id.unwrap_or_default();
         self.road.checks.log().unwrap().append(&checks, None).unwrap();
+    }
+
+    async fn admin(&self, path: &str, body: &str) -> String {
+        use tower::ServiceExt as _;
+        let request = ::http::Request::post(path).header("content-type", "application/json");
+        let request = request.body(axum::body::Body::from(body.to_owned())).unwrap();
+        let answer = crate::control::routes(&self.road).oneshot(request).await.unwrap();
+        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        text(&body)
     }
 
     fn last(&self) -> String {

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::acknowledge::FRAMES;
-use super::answer::code_of;
+use super::answer::{Answer, code_of};
 use super::{Road, messages};
 use crate::callers::{Caller, Refused, Seat, Shown, Verb, guard};
 use crate::calls::{Call, Mark};
@@ -150,6 +150,9 @@ impl Connection {
         };
         metrics::gauge!("his_agent_mllp_connections", "channel" => self.channel.to_string())
             .decrement(1);
+        if let End::Stranger(refused) = end {
+            self.note_refused(refused);
+        }
         match end {
             End::Slow | End::Foreign | End::Broken | End::Stranger(_) => tracing::warn!(
                 channel = %self.channel, peer = ?self.seat.address(), code = end.code(), ?end, stray = self.stray,
@@ -189,7 +192,7 @@ impl Connection {
         let may = |it: &Caller| it.may(Verb::Message, Some(channel));
         match road.callers.find(&self.seat, &Shown::default(), may) {
             Ok(caller) => self.caller = Some(caller),
-            Err(_) if self.may_be_unnamed() => {}
+            Err(Refused::Unknown) if self.may_be_unnamed() => {}
             Err(refused) => return Err(End::Stranger(refused)),
         }
         Ok(())
@@ -198,7 +201,7 @@ impl Connection {
     fn may_be_unnamed(&self) -> bool {
         let own = self.road.config.channels.iter().find(|it| it.name == *self.channel);
         let is_bound = own.is_some_and(|it| !it.addresses.is_empty());
-        is_bound || !self.seat.names().is_empty() || guard::may_be_unnamed(&self.road, &self.seat)
+        is_bound || self.seat.has_certificate() || guard::may_be_unnamed(&self.road, &self.seat)
     }
 
     /// Takes and answers messages, one after another.
@@ -208,6 +211,7 @@ impl Connection {
                 Ok(frame) => frame,
                 Err(end) => return end,
             };
+            self.wait_for_its_turn().await;
             let answer = self.take(frame).await;
             match timeout(self.config.frame_timeout, link.write_all(&answer)).await {
                 Ok(Ok(())) => {}
@@ -217,6 +221,17 @@ impl Connection {
             if self.stop.is_cancelled() {
                 link.close().await;
                 return End::Stopping;
+            }
+        }
+    }
+
+    /// Who comes too often waits here, and TCP slows it down. When the agent stops nobody waits any more.
+    async fn wait_for_its_turn(&self) {
+        let Some(caller) = &self.caller else { return };
+        while let Err(Refused::TooOften(wait)) = self.road.callers.pace(caller) {
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.stop.cancelled() => return,
             }
         }
     }
@@ -296,6 +311,22 @@ impl Connection {
 }
 
 impl Connection {
+    /// A connection that was sent away is a call like those that are refused elsewhere.
+    fn note_refused(&self, refused: Refused) {
+        guard::count_refused(refused.code());
+        self.road.calls.note(&Call {
+            caller: None,
+            address: self.seat.address(),
+            verb: Verb::Message,
+            channel: Some(&self.channel),
+            status: Answer::fault(&refused.fault()).status().as_u16(),
+            code: Some(refused.code()),
+            bytes: 0,
+            took: Duration::ZERO,
+            id: None,
+        });
+    }
+
     fn note(&self, response: &Response, bytes: usize, began: Instant) {
         let mark = response.extensions().get::<Mark>();
         self.road.calls.note(&Call {
@@ -343,3 +374,7 @@ async fn framed(response: Response) -> Vec<u8> {
 const PIECE_BYTES: usize = 4 * 1024;
 /// A line that speaks something else for so long is closed.
 const STRAY_BYTES_MAX: usize = 64 * 1024;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

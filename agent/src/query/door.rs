@@ -54,7 +54,7 @@ pub(crate) async fn records(
         Err(fault) => return refuse(&fault),
     };
     let wanted = match asked.wanted(&query, road.outbox.epoch()) {
-        Ok(wanted) => wanted,
+        Ok(wanted) => Wanted { channels: caller.channels.clone(), ..wanted },
         Err(what) => return refuse(&wrong(what)),
     };
     if asked.patient.is_some() && !is_of_patients(&road, &query) {
@@ -146,6 +146,7 @@ impl Asked {
             to: self.to.as_deref().map(|it| moment(it, 1)).transpose()?,
             after,
             rows_max: self.limit.unwrap_or(query.rows_max).clamp(1, query.rows_max),
+            channels: Vec::new(),
         })
     }
 

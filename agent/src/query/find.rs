@@ -24,6 +24,8 @@ pub(super) struct Wanted {
     /// Behind this number.
     pub(super) after: Option<u64>,
     pub(super) rows_max: usize,
+    /// Whose records the caller may read; all when empty.
+    pub(super) channels: Vec<String>,
 }
 
 /// What was found.
@@ -131,7 +133,9 @@ fn begin(road: &Road, from: Option<&str>) -> Result<u64, StoreError> {
 
 fn fits(record: &Envelope, query: &QueryConfig, wanted: &Wanted) -> bool {
     let at = record.received_at.as_str();
+    let is_here = |it: &String| *it == record.channel;
     record.entity == query.entity
+        && (wanted.channels.is_empty() || wanted.channels.iter().any(is_here))
         && wanted.key.as_deref().is_none_or(|key| key == record.key)
         && wanted.from.as_deref().is_none_or(|from| from <= at)
         && wanted.to.as_deref().is_none_or(|to| at < to)

@@ -21,6 +21,10 @@ const TOKENS: &str = "\
 [[caller]]
 name = \"emr\"
 token_sha256 = \"2790ea26a8a8fadabc24a2a419724b02daed32320676df533e803f8a0f55a869\"
+[[caller]]
+name = \"ward\"
+token_sha256 = \"1bddec4ba41f7f855d9fc64c5f9e21167da3360a4b1498726fecd5897f486604\"
+channels = [\"rx\"]
 [[query]]
 name = \"prescriptions\"
 callers = [\"emr\"]
@@ -29,7 +33,7 @@ elements = [\"rxno\", \"psn_no\", \"cnt\"]
 rows_max = 2
 [[query]]
 name = \"fees\"
-callers = [\"emr\"]
+callers = [\"emr\", \"ward\"]
 entity = \"fee_detail_outpatient\"
 elements = [\"psn_no\"]
 unmasked = [\"psn_no\"]
@@ -144,6 +148,11 @@ async fn a_key_is_found_whatever_channel_it_came_by() {
         check(&road, &asked, &format!("{key}1")).await;
     }
     check(&road, "query=fees&token=a-token-of-tests&key=D", "").await;
+    // Who was given one channel reads what came by that.
+    for (key, expected) in [("A", ""), ("B", ""), ("C", "C1")] {
+        check(&road, &format!("query=fees&token=a-token-of-rx&key={key}"), expected).await;
+    }
+    check(&road, "query=fees&token=a-token-of-rx&from=20261120", "C1").await;
 }
 
 /// Who is not told a person's number does not read it from the key either.

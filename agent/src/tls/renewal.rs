@@ -43,7 +43,7 @@ impl Certificate {
             return;
         }
         renewing.seen = now;
-        match Proved::read(&self.0.files) {
+        match Proved::read(&self.0.files).and_then(|it| self.is_no_worse(it)) {
             Ok(proved) => {
                 renewing.trouble = None;
                 let until = proved.until.map(|it| clock::china(it).to_string());
@@ -63,6 +63,17 @@ impl Certificate {
                 renewing.trouble = Some((why, again.saturating_add(1)));
             }
         }
+    }
+
+    /// Somebody may have put last year's file in place: one that has ended takes the place of none that
+    /// holds.
+    fn is_no_worse(&self, new: Proved) -> Result<Proved, String> {
+        let now = Timestamp::now();
+        let has_ended = |until: Option<Timestamp>| until.is_some_and(|it| it <= now);
+        if has_ended(new.until) && !has_ended(self.until()) {
+            return Err(format!("{}: has already expired", self.0.files.chain.display()));
+        }
+        Ok(new)
     }
 
     /// Why its new files cannot be used. Once is nothing: somebody may be exchanging them, one after

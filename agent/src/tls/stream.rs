@@ -28,9 +28,8 @@ impl TlsStream {
     }
 
     /// What the caller's certificate calls it; nothing when it has shown none.
-    pub(crate) fn names(&self) -> Vec<String> {
-        let chain = self.tls.peer_certificates().unwrap_or_default();
-        chain.first().map(|it| names(it)).unwrap_or_default()
+    pub(crate) fn names(&self) -> Option<Vec<String>> {
+        self.tls.peer_certificates()?.first().map(|it| names(it))
     }
 
     fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

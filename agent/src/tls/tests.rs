@@ -61,11 +61,46 @@ fn new_files_are_taken_up_and_bad_ones_are_told_the_second_time() {
     assert_eq!((door.until(), door.trouble()), (Some(first), None));
 }
 
+#[test]
+fn what_has_ended_takes_the_place_of_none_that_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    make(folder.path(), "ended", 10);
+    end(folder.path(), "ended");
+    make(folder.path(), "door", 10);
+    let files =
+        Files { chain: at("door.pem"), key: at("door.key"), clients: None, clients_must: false };
+    let door = Certificate::read(files.clone()).unwrap();
+    let until = door.until();
+    for part in ["pem", "key"] {
+        fs::copy(at(&format!("ended.{part}")), at(&format!("door.{part}"))).unwrap();
+    }
+    door.renew("his");
+    door.renew("his");
+    assert_eq!(door.until(), until);
+    assert!(door.trouble().unwrap().contains("expired"), "{:?}", door.trouble());
+    // With nothing better a door opens all the same, and is told of.
+    let door = Certificate::read(files).unwrap();
+    end(folder.path(), "door");
+    door.renew("his");
+    assert_eq!(door.trouble(), None);
+}
+
 fn make(folder: &Path, name: &str, days: u32) {
     let arguments = format!(
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {name}.key \
          -out {name}.pem -days {days} -subj /CN=door"
     );
+    openssl(folder, &arguments);
+}
+
+/// Makes a certificate anew that has ended a day ago, for the same key.
+fn end(folder: &Path, name: &str) {
+    let arguments = format!("x509 -in {name}.pem -signkey {name}.key -days -1 -out {name}.pem");
+    openssl(folder, &arguments);
+}
+
+fn openssl(folder: &Path, arguments: &str) {
     let made = std::process::Command::new("openssl")
         .args(arguments.split(' '))
         .current_dir(folder)
