@@ -13,6 +13,7 @@ macro_rules! say {
 }
 
 mod alerts;
+mod asking;
 mod audit;
 mod calls;
 mod channel;

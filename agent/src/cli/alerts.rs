@@ -1,11 +1,12 @@
 //! `his-agent alerts`: what somebody should look at now, who was told of it, a test, silence. Asks the
 //! running daemon.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
-use super::sets::unanswered;
-use super::{ConfigArgument, Exit, tell};
-use crate::config::Config;
+use super::asking::ask;
+use super::{ConfigArgument, Exit};
 use crate::control::client::{self, ControlError};
 
 #[derive(Debug, clap::Args)]
@@ -46,40 +47,36 @@ enum Action {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let config = match Config::load(&arguments.config.config) {
-        Ok(config) => config,
-        Err(problems) => return tell(&problems),
-    };
-    let socket = &config.control.socket;
-    let asked = match &arguments.action {
-        Action::List { json } => client::get(socket, ADDRESS).map(|told| list(&told, *json)),
+    ask(&arguments.config, |socket| match carry_out(&arguments.action, socket) {
+        // The daemon has done its part; it is the other side that was not reached.
+        Err(ControlError::Refused { status: 502, code, reasons }) => {
+            eprintln!("{code} {}", reasons.join("\n"));
+            Ok(Exit::Unavailable)
+        }
+        done => done.map(|()| Exit::Ok),
+    })
+}
+
+fn carry_out(action: &Action, socket: &Path) -> Result<(), ControlError> {
+    match action {
+        Action::List { json } => list(&client::get(socket, ADDRESS)?, *json),
         Action::Test { target } => {
             let body = json!({ "target": target });
-            client::post(socket, &format!("{ADDRESS}/test"), &body).map(|told| {
-                let but =
-                    told.get("but").and_then(Value::as_str).map(|it| format!("；没有收下的：{it}"));
-                say!("{target}：已送出{}", but.unwrap_or_default());
-            })
+            let told = client::post(socket, &format!("{ADDRESS}/test"), &body)?;
+            let but = told.get("but").and_then(Value::as_str);
+            let but = but.map(|it| format!("；没有收下的：{it}")).unwrap_or_default();
+            say!("{target}：已送出{but}");
         }
         Action::Silence { code, time, reason, end } => {
             let minutes = if *end { 0 } else { *time };
             let body = json!({ "code": code, "minutes": minutes, "reason": reason.clone().unwrap_or_default() });
-            client::post(socket, &format!("{ADDRESS}/silence"), &body).map(|told| {
-                let until = told.get("until").and_then(Value::as_str).map(moment);
-                let now = until.map_or("不再静默".to_owned(), |it| format!("静默到 {it}"));
-                say!("{code}：{now}");
-            })
+            let told = client::post(socket, &format!("{ADDRESS}/silence"), &body)?;
+            let until = told.get("until").and_then(Value::as_str).map(moment);
+            let now = until.map_or("不再静默".to_owned(), |it| format!("静默到 {it}"));
+            say!("{code}：{now}");
         }
-    };
-    match asked {
-        Ok(()) => Exit::Ok,
-        // The daemon has done its part; it is the other side that was not reached.
-        Err(ControlError::Refused { status: 502, code, reasons }) => {
-            eprintln!("{code} {}", reasons.join("\n"));
-            Exit::Unavailable
-        }
-        Err(error) => unanswered(&error),
     }
+    Ok(())
 }
 
 fn list(told: &Value, as_json: bool) {

@@ -2,10 +2,8 @@
 
 use serde_json::Value;
 
-use super::checks::address;
-use super::sets::unanswered;
-use super::{ConfigArgument, Exit, tell};
-use crate::config::Config;
+use super::asking::{address, ask, say_each};
+use super::{ConfigArgument, Exit};
 use crate::control::client;
 
 #[derive(Debug, clap::Args)]
@@ -54,24 +52,11 @@ struct Listed {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let config = match Config::load(&arguments.config.config) {
-        Ok(config) => config,
-        Err(problems) => return tell(&problems),
-    };
     let Action::List(listed) = &arguments.action;
-    match client::get(&config.control.socket, &listed.address()) {
-        Ok(told) => {
-            for call in told.get("calls").and_then(Value::as_array).into_iter().flatten() {
-                if listed.json {
-                    say!("{call}");
-                } else {
-                    say!("{}", line(call));
-                }
-            }
-            Exit::Ok
-        }
-        Err(error) => unanswered(&error),
-    }
+    ask(&arguments.config, |socket| {
+        say_each(&client::get(socket, &listed.address())?, "calls", listed.json, line);
+        Ok(Exit::Ok)
+    })
 }
 
 impl Listed {

@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::sets::unanswered;
-use super::{ConfigArgument, Exit, tell};
-use crate::config::Config;
+use super::asking::{address, ask, list, say_each, text};
+use super::{ConfigArgument, Exit};
 use crate::control::client;
 
 #[derive(Debug, clap::Args)]
@@ -58,10 +57,6 @@ enum Action {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let config = match Config::load(&arguments.config.config) {
-        Ok(config) => config,
-        Err(problems) => return tell(&problems),
-    };
     let (address, as_json) = match &arguments.action {
         Action::List { from, to, encounter, rule, state, channel, limit, json } => {
             let limit = limit.map(|it| it.to_string());
@@ -78,29 +73,17 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         }
         Action::Show { id, json } => (format!("/admin/v1/checks/{}", client::escaped(id)), *json),
     };
-    match client::get(&config.control.socket, &address) {
-        Ok(told) if as_json => say!("{told:#}"),
-        Ok(told) => {
-            if let Some(checks) = told.get("checks").and_then(Value::as_array) {
-                for check in checks {
-                    say!("{}", line(check));
-                }
-            } else {
-                say!("{}", trace(&told));
-            }
+    ask(&arguments.config, |socket| {
+        let told = client::get(socket, &address)?;
+        if as_json {
+            say!("{told:#}");
+        } else if told.get("checks").is_some() {
+            say_each(&told, "checks", false, line);
+        } else {
+            say!("{}", trace(&told));
         }
-        Err(error) => return unanswered(&error),
-    }
-    Exit::Ok
-}
-
-pub(super) fn address(path: &str, wanted: &[(&str, &Option<String>)]) -> String {
-    let mut address = path.to_owned();
-    let given = wanted.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
-    for ((name, value), mark) in given.zip(std::iter::once('?').chain(std::iter::repeat('&'))) {
-        let _ = write!(address, "{mark}{name}={}", client::escaped(value));
-    }
-    address
+        Ok(Exit::Ok)
+    })
 }
 
 fn line(check: &Value) -> String {
@@ -156,27 +139,4 @@ fn trace(told: &Value) -> String {
     }
     out.truncate(out.trim_end().len());
     out
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    value.get(name).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn text(value: &Value, name: &str) -> String {
-    value.get(name).and_then(Value::as_str).unwrap_or("-").to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_keeps_what_was_typed() {
-        let given = [
-            ("from", &None),
-            ("encounter", &Some("住院 1&2".to_owned())),
-            ("limit", &Some("5".to_owned())),
-        ];
-        assert_eq!(address("/x", &given), "/x?encounter=%E4%BD%8F%E9%99%A2%201%262&limit=5");
-    }
 }

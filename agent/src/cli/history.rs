@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::sets::unanswered;
-use super::{ConfigArgument, Exit, tell};
-use crate::config::Config;
+use super::asking::{ask, list, text};
+use super::{ConfigArgument, Exit};
 use crate::control::client;
 
 #[derive(Debug, clap::Args)]
@@ -48,44 +47,36 @@ enum Action {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let config = match Config::load(&arguments.config.config) {
-        Ok(config) => config,
-        Err(problems) => return tell(&problems),
-    };
-    let socket = &config.control.socket;
-    let asked = match &arguments.action {
-        Action::Status => client::get(socket, "/admin/v1/history"),
-        Action::Show { patient, unmask, .. } => {
-            let body = json!({ "patient": patient, "unmask": unmask });
-            client::post(socket, "/admin/v1/history/show", &body)
-        }
-        Action::Forget { patient } => {
-            client::post(socket, "/admin/v1/history/forget", &json!({ "patient": patient }))
-        }
-        Action::Reset { yes: false } => {
-            eprintln!("将删除全部患者的既往，不能恢复；确认请加 --yes");
-            return Exit::Usage;
-        }
-        Action::Reset { yes: true } => client::post(socket, "/admin/v1/history/reset", &json!({})),
-    };
-    match asked {
-        Err(error) => return unanswered(&error),
-        Ok(told) => match &arguments.action {
+    ask(&arguments.config, |socket| {
+        let told = match &arguments.action {
+            Action::Status => client::get(socket, "/admin/v1/history")?,
+            Action::Show { patient, unmask, .. } => {
+                let body = json!({ "patient": patient, "unmask": unmask });
+                client::post(socket, "/admin/v1/history/show", &body)?
+            }
+            Action::Forget { patient } => {
+                client::post(socket, "/admin/v1/history/forget", &json!({ "patient": patient }))?
+            }
+            Action::Reset { yes: false } => {
+                eprintln!("将删除全部患者的既往，不能恢复；确认请加 --yes");
+                return Ok(Exit::Usage);
+            }
+            Action::Reset { yes: true } => {
+                client::post(socket, "/admin/v1/history/reset", &json!({}))?
+            }
+        };
+        match &arguments.action {
             Action::Show { json: false, .. } => say!("{}", shown(&told)),
-            Action::Forget { .. } => say!("已删除 {} 行", told.get("rows").unwrap_or(&Value::Null)),
+            Action::Forget { .. } => say!("已删除 {} 行", text(&told, "rows")),
             _ => say!("{told:#}"),
-        },
-    }
-    Exit::Ok
+        }
+        Ok(Exit::Ok)
+    })
 }
 
 /// A line each, so that it can be searched.
 fn shown(told: &Value) -> String {
     let mut out = String::new();
-    let text = |value: &Value, name: &str| match value.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        _ => "-".to_owned(),
-    };
     let _ = write!(out, "患者 {}，本院自 {} 起", text(told, "patient"), text(told, "since"));
     let kinds: [(&str, &str, &[&str]); 5] = [
         ("orders", "明细", &["day", "encounter", "id", "code", "name", "quantity", "days"]),
@@ -94,8 +85,8 @@ fn shown(told: &Value) -> String {
         ("diagnoses", "诊断", &["day", "code", "name"]),
         ("labs", "检验", &["day", "code", "name", "value"]),
     ];
-    for (list, word, names) in kinds {
-        for it in told.get(list).and_then(Value::as_array).into_iter().flatten() {
+    for (kind, word, names) in kinds {
+        for it in list(told, kind) {
             let words: Vec<String> = names.iter().map(|name| text(it, name)).collect();
             let _ = write!(out, "\n{word}\t{}", words.join("\t"));
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::sets::unanswered;
+use super::asking::unanswered;
 use super::{ConfigArgument, Exit, tell};
 use crate::config::Config;
 use crate::control::client::{self, ControlError};

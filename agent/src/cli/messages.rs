@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use super::sets::unanswered;
+use super::asking::unanswered;
 use super::{ConfigArgument, Exit, tell};
 use crate::config::Config;
 use crate::control::client::{self, ControlError};

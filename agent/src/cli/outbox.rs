@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::sets::unanswered;
+use super::asking::unanswered;
 use super::{ConfigArgument, Exit, tell};
 use crate::config::Config;
 use crate::control::client;

@@ -2,10 +2,8 @@
 
 use serde_json::Value;
 
-use super::checks::address;
-use super::sets::unanswered;
-use super::{ConfigArgument, Exit, tell};
-use crate::config::Config;
+use super::asking::{address, ask, say_each};
+use super::{ConfigArgument, Exit};
 use crate::control::client;
 
 #[derive(Debug, clap::Args)]
@@ -36,26 +34,14 @@ enum Action {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let config = match Config::load(&arguments.config.config) {
-        Ok(config) => config,
-        Err(problems) => return tell(&problems),
-    };
     let Action::List { caller, query, limit, json } = &arguments.action;
     let limit = limit.map(|it| it.to_string());
     let wanted = [("caller", caller), ("query", query), ("limit", &limit)];
-    match client::get(&config.control.socket, &address("/admin/v1/queries", &wanted)) {
-        Ok(told) => {
-            for call in told.get("calls").and_then(Value::as_array).into_iter().flatten() {
-                if *json {
-                    say!("{call}");
-                } else {
-                    say!("{}", line(call));
-                }
-            }
-            Exit::Ok
-        }
-        Err(error) => unanswered(&error),
-    }
+    ask(&arguments.config, |socket| {
+        let told = client::get(socket, &address("/admin/v1/queries", &wanted))?;
+        say_each(&told, "calls", *json, line);
+        Ok(Exit::Ok)
+    })
 }
 
 fn line(call: &Value) -> String {

@@ -7,7 +7,7 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::sets::{list, text, unanswered};
+use super::asking::{list, text, unanswered};
 use super::{ConfigArgument, Exit, tell};
 use crate::clock;
 use crate::config::Config;

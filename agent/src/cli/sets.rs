@@ -3,9 +3,10 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::asking::unanswered;
 use super::{ConfigArgument, Exit, tell};
 use crate::config::Config;
-use crate::control::client::{self, ControlError};
+use crate::control::client;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -43,17 +44,6 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     match shown {
         Ok(exit) => exit,
         Err(error) => unanswered(&error),
-    }
-}
-
-/// Tells why the daemon did not do it, and gives the exit code for that.
-pub(super) fn unanswered(error: &ControlError) -> Exit {
-    eprintln!("{error}");
-    match error {
-        ControlError::Unreachable { .. } | ControlError::Silent { .. } => Exit::Unavailable,
-        ControlError::Refused { status: 422, .. } => Exit::Config,
-        ControlError::Refused { status: 500.., .. } | ControlError::Garbled(_) => Exit::Internal,
-        ControlError::Refused { .. } => Exit::Usage,
     }
 }
 

@@ -3,10 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::sets::unanswered;
-use super::{ConfigArgument, Exit, tell};
-use crate::config::Config;
-use crate::control::client::{self, ControlError};
+use super::asking::{ask, list, say_each, text};
+use super::{ConfigArgument, Exit};
+use crate::control::client;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -50,46 +49,32 @@ enum Action {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let config = match Config::load(&arguments.config.config) {
-        Ok(config) => config,
-        Err(problems) => return tell(&problems),
-    };
-    let socket = &config.control.socket;
-    let answered = match &arguments.action {
-        Action::List { json } => list(client::get(socket, ADDRESS), *json),
-        Action::Show { name, json } => match client::get(socket, ADDRESS) {
-            Ok(told) => return show(&told, name, *json),
-            Err(error) => Err(error),
-        },
-        Action::Retry { name } => {
-            client::post(socket, &format!("{ADDRESS}/retry"), &json!({ "name": name }))
-                .map(|_| say!("{name}：另放的再送一次；his-agent subscriptions show {name} 看结果"))
-        }
-        Action::Skip { name, seq, reason } => {
-            let body = json!({ "name": name, "seq": seq, "reason": reason });
-            client::post(socket, &format!("{ADDRESS}/skip"), &body).map(|told| {
+    ask(&arguments.config, |socket| {
+        match &arguments.action {
+            Action::List { json } => {
+                say_each(&client::get(socket, ADDRESS)?, "subscriptions", *json, line);
+            }
+            Action::Show { name, json } => {
+                return Ok(show(&client::get(socket, ADDRESS)?, name, *json));
+            }
+            Action::Retry { name } => {
+                client::post(socket, &format!("{ADDRESS}/retry"), &json!({ "name": name }))?;
+                say!("{name}：另放的再送一次；his-agent subscriptions show {name} 看结果");
+            }
+            Action::Skip { name, seq, reason } => {
+                let body = json!({ "name": name, "seq": seq, "reason": reason });
+                let told = client::post(socket, &format!("{ADDRESS}/skip"), &body)?;
                 let is_done = told.get("done") == Some(&Value::Bool(true));
                 say!("{name}：{seq} {}", if is_done { "已跳过" } else { "等手上的一条送完就跳过" });
-            })
+            }
         }
-    };
-    answered.err().map_or(Exit::Ok, |error| unanswered(&error))
-}
-
-fn list(told: Result<Value, ControlError>, as_json: bool) -> Result<(), ControlError> {
-    for it in all(&told?) {
-        if as_json {
-            say!("{it}");
-        } else {
-            say!("{}", line(it));
-        }
-    }
-    Ok(())
+        Ok(Exit::Ok)
+    })
 }
 
 fn show(told: &Value, name: &str, as_json: bool) -> Exit {
-    let Some(it) = all(told).find(|it| text(it, "name") == name) else {
-        let names: Vec<String> = all(told).map(|it| text(it, "name")).collect();
+    let Some(it) = list(told, "subscriptions").find(|it| text(it, "name") == name) else {
+        let names: Vec<String> = list(told, "subscriptions").map(|it| text(it, "name")).collect();
         eprintln!("没有这个订阅；有：{}", names.join("、"));
         return Exit::Usage;
     };
@@ -123,19 +108,6 @@ fn line(it: &Value) -> String {
         count("丢了", "lost"),
     ];
     parts.join("\t")
-}
-
-fn all(told: &Value) -> impl Iterator<Item = &Value> {
-    told.get("subscriptions").and_then(Value::as_array).into_iter().flatten()
-}
-
-/// A text without its quotes, anything else as it is written.
-fn text(value: &Value, name: &str) -> String {
-    match value.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => "-".to_owned(),
-    }
 }
 
 const ADDRESS: &str = "/admin/v1/subscriptions";

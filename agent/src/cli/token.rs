@@ -1,10 +1,11 @@
 //! `his-agent token`: who may call. Asks the running daemon, so that what is said holds at once.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
-use super::sets::unanswered;
-use super::{ConfigArgument, Exit, tell};
-use crate::config::Config;
+use super::asking::{ask, say_each, text};
+use super::{ConfigArgument, Exit};
 use crate::control::client::{self, ControlError};
 
 #[derive(Debug, clap::Args)]
@@ -68,25 +69,23 @@ enum Action {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let config = match Config::load(&arguments.config.config) {
-        Ok(config) => config,
-        Err(problems) => return tell(&problems),
-    };
-    let socket = &config.control.socket;
-    let answered = match &arguments.action {
-        Action::List { json } => client::get(socket, ADDRESS).map(|told| list(&told, *json)),
-        Action::Revoke { name, reason } => {
-            let body = json!({ "name": name, "reason": reason });
-            client::post(socket, &format!("{ADDRESS}/revoke"), &body)
-                .map(|told| say!("{name}：停用了 {} 个令牌，已生效", text(&told, "revoked")))
+    ask(&arguments.config, |socket| {
+        match &arguments.action {
+            Action::List { json } => {
+                say_each(&client::get(socket, ADDRESS)?, "tokens", *json, line);
+            }
+            Action::Revoke { name, reason } => {
+                let body = json!({ "name": name, "reason": reason });
+                let told = client::post(socket, &format!("{ADDRESS}/revoke"), &body)?;
+                say!("{name}：停用了 {} 个令牌，已生效", text(&told, "revoked"));
+            }
+            making => show(&make(making, socket)?),
         }
-        making => make(making, &config).map(|told| show(&told)),
-    };
-    answered.err().map_or(Exit::Ok, |error| unanswered(&error))
+        Ok(Exit::Ok)
+    })
 }
 
-fn make(action: &Action, config: &Config) -> Result<Value, ControlError> {
-    let socket = &config.control.socket;
+fn make(action: &Action, socket: &Path) -> Result<Value, ControlError> {
     match action {
         Action::Rotate { name, days, overlap_hours } => {
             let body = json!({ "name": name, "days": days, "overlap_hours": overlap_hours });
@@ -122,16 +121,6 @@ fn show(told: &Value) {
     }
 }
 
-fn list(told: &Value, as_json: bool) {
-    for it in told.get("tokens").and_then(Value::as_array).into_iter().flatten() {
-        if as_json {
-            say!("{it}");
-        } else {
-            say!("{}", line(it));
-        }
-    }
-}
-
 fn line(it: &Value) -> String {
     let state = match it.get("state").and_then(Value::as_str) {
         Some("in_force") => "在用",
@@ -155,15 +144,6 @@ fn line(it: &Value) -> String {
 fn words(it: &Value, name: &str) -> String {
     let all = it.get(name).and_then(Value::as_array).into_iter().flatten();
     all.filter_map(Value::as_str).collect::<Vec<_>>().join(",")
-}
-
-/// A text without its quotes, anything else as it is written.
-fn text(value: &Value, name: &str) -> String {
-    match value.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => "-".to_owned(),
-    }
 }
 
 const ADDRESS: &str = "/admin/v1/tokens";

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::sample::Sample;
-use super::sets::unanswered;
+use super::asking::unanswered;
 use super::{ConfigArgument, Exit, runtime, tell};
 use crate::config::Config;
 use crate::control::client::{self, ControlError};

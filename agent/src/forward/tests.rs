@@ -397,6 +397,17 @@ async fn a_replay_into_a_lane_that_is_held_goes_first_and_holds_nobody_else() {
     assert!(world.source.open_again.lock().unwrap().is_empty());
     world.stop().await;
 
+    // The replay is refused while another of its lane awaits its answer: that one does not go twice.
+    let world = World::new("1L1.dx");
+    world.run_script("", Duration::from_secs(1)).await;
+    world.broker().obey("unroute dx");
+    world.broker().obey("slow 2");
+    world.source.append("2L1.rx");
+    sleep(Duration::from_millis(100)).await;
+    world.run_script("0 again 1, 1s route dx, 5s fast", Duration::from_secs(60)).await;
+    assert_eq!(world.tell(), "arrived 1 2 1; settled 1 2; F201");
+    world.stop().await;
+
     // The replay is refused while another of its lane stands ready; others of that class go on.
     let world = World::new("1L1.dx");
     world.run_script("", Duration::from_secs(1)).await;

@@ -336,6 +336,7 @@ impl Window {
         if of_the_key {
             self.breakers.refused(&flight.routing_key);
         }
+        self.landed(&flight.seqs);
         for seq in &flight.seqs {
             if let Some(record) = self.drop_bytes(*seq) {
                 let refusals = record.refusals.saturating_add(1);
@@ -352,12 +353,21 @@ impl Window {
     /// The connection is gone: everything in flight is undecided and goes again, oldest first.
     pub(crate) fn reset(&mut self) {
         for (_, flight) in std::mem::take(&mut self.flights) {
+            self.landed(&flight.seqs);
             for seq in flight.seqs {
                 if let Some(record) = self.records.get_mut(&seq) {
-                    record.in_flight = false;
                     record.went_before = true;
                 }
                 self.offer(seq);
+            }
+        }
+    }
+
+    /// Nothing is awaited for these any more.
+    fn landed(&mut self, seqs: &[u64]) {
+        for seq in seqs {
+            if let Some(record) = self.records.get_mut(seq) {
+                record.in_flight = false;
             }
         }
     }
@@ -524,10 +534,14 @@ impl Window {
         self.held.insert(seq, Held { lane, routing_key, refusals, due });
     }
 
-    /// Holds every later record of the lane that is in hand.
+    /// Holds every later record of the lane that is in hand. What was sent before them awaits its answer,
+    /// or it would go twice: only what goes once more finds such records behind it.
     fn hold_behind(&mut self, lane: &str) {
         let behind: Vec<u64> = self.lanes.get(lane).into_iter().flatten().copied().collect();
         for seq in behind {
+            if self.records.get(&seq).is_some_and(|it| it.in_flight) {
+                continue;
+            }
             self.withdraw_record(seq);
             if let Some(record) = self.drop_bytes(seq) {
                 self.hold(&record.envelope, record.refusals, None);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::super::sets::unanswered;
+use super::super::asking::unanswered;
 use super::super::{Exit, tell};
 use crate::config::Config;
 use crate::control::BODY_BYTES_MAX;

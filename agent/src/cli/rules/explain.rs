@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::sets::unanswered;
+use super::super::asking::unanswered;
 use super::super::{ConfigArgument, Exit, tell};
 use crate::config::Config;
 use crate::control::client;

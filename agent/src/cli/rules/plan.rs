@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::super::sets::unanswered;
-use super::super::{ConfigArgument, Exit, checks, tell};
+use super::super::asking::{self, unanswered};
+use super::super::{ConfigArgument, Exit, tell};
 use crate::backtest::{COLUMNS, quoted};
 use crate::config::Config;
 use crate::control::client::{self, ControlError};
@@ -178,14 +178,14 @@ impl Daemon {
     fn show(&self, name: &Name) -> Result<(), ControlError> {
         show::one(&client::get(&self.0, &address(&name.name, ""))?, name.form.json);
         let wanted = [("plan", &Some(name.name.clone()))];
-        let runs = client::get(&self.0, &checks::address(RUNS, &wanted))?;
+        let runs = client::get(&self.0, &asking::address(RUNS, &wanted))?;
         show::runs(&runs, name.form.json, false);
         Ok(())
     }
 
     fn runs(&self, it: &Wanted) -> Result<(), ControlError> {
         let wanted = [("plan", &it.name), ("run", &it.run), ("from", &it.from), ("to", &it.to)];
-        let runs = client::get(&self.0, &checks::address(RUNS, &wanted))?;
+        let runs = client::get(&self.0, &asking::address(RUNS, &wanted))?;
         show::runs(&runs, it.form.json, it.log);
         Ok(())
     }
@@ -205,7 +205,7 @@ impl Daemon {
                 ("rule", &it.rule),
                 ("after", &after),
             ];
-            let page = client::get(&self.0, &checks::address(RESULTS, &wanted))?;
+            let page = client::get(&self.0, &asking::address(RESULTS, &wanted))?;
             for row in page.get("results").and_then(Value::as_array).into_iter().flatten() {
                 if it.csv { say!("{}", csv(row)) } else { say!("{row}") }
             }

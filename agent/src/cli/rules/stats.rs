@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::super::sets::unanswered;
-use super::super::{ConfigArgument, Exit, checks, tell};
+use super::super::asking::{self, list, text, unanswered};
+use super::super::{ConfigArgument, Exit, tell};
 use crate::config::Config;
 use crate::control::client;
 
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Err(problems) => return tell(&problems),
     };
     let wanted = [("from", &arguments.from), ("to", &arguments.to), ("rule", &arguments.rule)];
-    let address = checks::address("/admin/v1/rules/statistics", &wanted);
+    let address = asking::address("/admin/v1/rules/statistics", &wanted);
     match client::get(&config.control.socket, &address) {
         Ok(told) if arguments.json => say!("{told:#}"),
         Ok(told) => show(&told, arguments.rule.is_some()),
@@ -57,14 +57,6 @@ fn show(told: &Value, in_full: bool) {
             }
         }
     }
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    value.get(name).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn text(value: &Value, name: &str) -> String {
-    value.get(name).and_then(Value::as_str).unwrap_or("-").to_owned()
 }
 
 fn number(value: &Value, name: &str) -> String {

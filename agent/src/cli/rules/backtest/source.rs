@@ -10,7 +10,7 @@ use jiff::ToSpan as _;
 use serde_json::Value;
 
 use super::super::super::Exit;
-use super::super::super::sets::unanswered;
+use super::super::super::asking::unanswered;
 use super::Arguments;
 use crate::checks::entry::Check;
 use crate::checks::{from_json, past_in, to_json, with_past};

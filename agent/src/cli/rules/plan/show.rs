@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::super::super::asking::{list as items, text};
+
 pub(super) fn list(told: &Value, as_json: bool) {
     if as_json {
         return say!("{told:#}");
@@ -82,12 +84,4 @@ fn in_short(run: &Value) -> String {
 fn moment(stamp: &str) -> String {
     let at = crate::pipeline::moment(stamp);
     at.map_or_else(|| "-".to_owned(), |it| it.strftime("%F %H:%M:%S").to_string())
-}
-
-fn items<'a>(told: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    told.get(name).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn text(told: &Value, name: &str) -> String {
-    told.get(name).and_then(Value::as_str).unwrap_or("-").to_owned()
 }
