@@ -96,8 +96,9 @@ pub async fn run(
 ) -> Result<(), StoreError> {
     let Options { agent, amqp } = options;
     let rabbit = Rabbit::new(amqp.clone(), agent, outbox.epoch().to_owned());
+    let backoff = Backoff::new(amqp.retry_first, amqp.retry_longest);
     select! {
-        ended = deliver(&outbox, rabbit, &amqp, &stop, &state) => ended,
+        ended = deliver(&outbox, rabbit, backoff, &amqp, &stop, &state) => ended,
         never = alert::watch(&state, amqp.alert_after) => match never {},
     }
 }
@@ -200,15 +201,13 @@ pub(crate) enum Heard {
 async fn deliver<S: Source, B: Broker>(
     source: &S,
     mut broker: B,
+    backoff: Backoff,
     options: &AmqpOptions,
     stop: &CancellationToken,
     state: &ForwardState,
 ) -> Result<(), StoreError> {
-    let mut work = Work {
-        window: Window::new(limits(options)),
-        scout: Scout::default(),
-        backoff: Backoff::new(options.retry_first, options.retry_longest),
-    };
+    let window = Window::new(limits(options));
+    let mut work = Work { window, scout: Scout::default(), backoff };
     while !stop.is_cancelled() {
         state.turns(options.connect_timeout);
         let connected = select! {

@@ -20,8 +20,12 @@ impl Backoff {
     /// Starts at `first`; no delay is ever above `longest`.
     pub fn new(first: Duration, longest: Duration) -> Backoff {
         // The standard library's hash keys are the randomness at hand; this needs no more.
-        let seed = RandomState::new().build_hasher().finish();
-        Backoff { first, longest, failures: 0, chance: seed | 1 }
+        Backoff::by_chance(first, longest, RandomState::new().build_hasher().finish())
+    }
+
+    /// The same with a given chance: a run that is to be repeated.
+    pub(crate) fn by_chance(first: Duration, longest: Duration, chance: u64) -> Backoff {
+        Backoff { first, longest, failures: 0, chance: chance | 1 }
     }
 
     /// The delay after one more failure.

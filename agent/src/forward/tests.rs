@@ -326,7 +326,7 @@ async fn a_backlog_travels_in_parcels_and_lanes_keep_their_order() {
 /// it arrived, and the first copies of a lane arrive in order.
 #[tokio::test(start_paused = true)]
 async fn no_sequence_of_faults_loses_or_reorders_a_record() {
-    for seed in 1..=200_u64 {
+    for seed in seeds() {
         let mut chance = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         let mut roll = |below: u64| {
             chance ^= chance << 13;
@@ -365,7 +365,7 @@ async fn no_sequence_of_faults_loses_or_reorders_a_record() {
         script += "61s up, 61s thaw, 61s route dx, 61s route rx, 61s route fee, 61s open, 61s unblock, 61s fast";
         // Some have memory for few records, some for few that wait.
         let (first, later) = records.split_at(20);
-        let world = World::with(&first.join(" "), |it| {
+        let world = World::by_chance(&first.join(" "), seed, |it| {
             it.held_max = [4, 20, 1_000][roll(3) as usize];
             it.window_messages_max = [1, 2, 256][roll(3) as usize];
         });
@@ -382,6 +382,13 @@ async fn no_sequence_of_faults_loses_or_reorders_a_record() {
         world.prove_lanes();
         world.stop().await;
     }
+}
+
+/// Those that are given (`SEEDS=from-to`), or the first ones.
+fn seeds() -> std::ops::RangeInclusive<u64> {
+    let Ok(given) = std::env::var("SEEDS") else { return 1..=200 };
+    let (from, to) = given.split_once('-').unwrap();
+    from.parse().unwrap()..=to.parse().unwrap()
 }
 
 /// A record that goes once more stands before its lane's others, whatever becomes of it.
@@ -454,16 +461,23 @@ impl World {
     }
 
     fn with(records: &str, change: impl FnOnce(&mut AmqpOptions)) -> World {
+        World::by_chance(records, 1, change)
+    }
+
+    fn by_chance(records: &str, chance: u64, change: impl FnOnce(&mut AmqpOptions)) -> World {
         let mut options = options();
         change(&mut options);
         let records: Vec<Envelope> = records.split(' ').map(envelope).collect();
         let source = Arc::new(List::new(records));
         let broker = Arc::new(Mutex::new(Script::default()));
         let (state, stop) = (Arc::new(ForwardState::default()), CancellationToken::new());
+        let backoff = Backoff::by_chance(options.retry_first, options.retry_longest, chance);
         let scripted = Scripted(Arc::clone(&broker), Arc::clone(&source));
         let task = {
             let (source, state, stop) = (Arc::clone(&source), Arc::clone(&state), stop.clone());
-            tokio::spawn(async move { deliver(&*source, scripted, &options, &stop, &state).await })
+            tokio::spawn(async move {
+                deliver(&*source, scripted, backoff, &options, &stop, &state).await
+            })
         };
         World { source, broker, state, stop, task }
     }

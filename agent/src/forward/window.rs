@@ -478,8 +478,8 @@ impl Window {
         let Some(next) = self.lanes.get(lane).and_then(|it| it.range(seq + 1..).next()) else {
             return;
         };
-        let ready = self.records.get(next).is_some_and(|it| self.queue_of(it) == *queue);
-        if ready {
+        let next_record = self.records.get(next).filter(|it| !it.in_flight);
+        if next_record.is_some_and(|it| self.queue_of(it) == *queue) {
             self.sendable.entry(queue.clone()).or_default().insert(*next);
         }
     }
