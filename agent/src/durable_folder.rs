@@ -6,16 +6,22 @@ use std::path::Path;
 
 /// Makes the folder and those above it that are missing, and syncs each one's entry in its parent.
 pub(crate) fn make_durable_folder(dir: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = dir.ancestors().take_while(|path| !path.exists()).collect();
-    for path in missing.into_iter().rev().filter(|path| !path.as_os_str().is_empty()) {
-        fs::create_dir(path)?;
-        sync_parent(path)?;
-    }
-    // Also when it was there: whoever made it may have been cut off before it could sync.
+    fs::create_dir_all(dir)?;
     sync_parent(dir)?;
-    // An installation that has just made those above syncs nothing. What is not ours to open is older.
-    dir.ancestors().skip(1).for_each(|above| drop(sync_parent(above)));
+    // Whoever made those above, an installation or we, may have been cut off before it could sync.
+    for above in dir.ancestors().skip(1) {
+        match sync_parent(above) {
+            // What is not ours to open, or lies where no folder can be synced, is older than we are.
+            Err(error) if is_none_of_ours(error.kind()) => (),
+            synced => synced?,
+        }
+    }
     Ok(())
+}
+
+fn is_none_of_ours(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput)
+        || kind == io::ErrorKind::ReadOnlyFilesystem
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {

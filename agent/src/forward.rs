@@ -50,7 +50,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::select;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::arrival::Arrival;
@@ -227,7 +227,7 @@ async fn deliver<S: Source, B: Broker>(
                     Ended::Stopped => break,
                     Ended::Found(error) => {
                         tracing::warn!(%error, "the broker objects to one record; going on without it");
-                        work.window.reset();
+                        work.window.reset(Instant::now());
                         state.disconnected();
                         continue;
                     }
@@ -247,7 +247,7 @@ async fn deliver<S: Source, B: Broker>(
         for flight in work.window.flights() {
             state.attempts().unanswered(&flight.seqs, flight.sent, &error);
         }
-        work.window.reset();
+        work.window.reset(Instant::now());
         state.disconnected();
         state.failed(&error);
         let delay = work.backoff.next_delay();

@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 pub(super) use self::arguments::Arguments;
 use self::arguments::{Action, Report};
 use self::out::{file_rows, give};
-use super::asking::address;
-use super::asking::unanswered;
+use super::asking::{address, list, text, unanswered};
 use super::{Exit, tell};
 use crate::audit::table::Table;
 use crate::config::Config;
@@ -131,7 +130,7 @@ fn explain(told: &Value, json: bool) {
 
 /// A run in a line.
 fn account(ran: &Value) -> String {
-    let text = |name: &str| ran.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
+    let text = |name: &str| text(ran, name);
     let number = |name: &str| ran.get(name).and_then(Value::as_u64).unwrap_or(0);
     let mut line = format!(
         "{}\t{}\t{}\t{}\t就诊 {}，疑点 {}（新 {}，重新打开 {}），消失 {}，升级 {}",
@@ -154,8 +153,4 @@ fn account(ran: &Value) -> String {
         let _ = write!(line, "\n  还有 {} 条记录没有归入既往，没有看到", number("behind"));
     }
     line
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    value.get(name).and_then(Value::as_array).into_iter().flatten()
 }

@@ -10,7 +10,6 @@ mod map;
 
 use super::{ConfigArgument, Exit};
 use crate::config::Config;
-use crate::control::client::ControlError;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -38,14 +37,4 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 
 fn load(config: &ConfigArgument) -> Result<Config, Exit> {
     Config::load(&config.config).map_err(|it| super::tell(&it))
-}
-
-/// Says why the daemon did not do it.
-fn tell(error: &ControlError) -> Exit {
-    eprintln!("{error}");
-    match error {
-        ControlError::Unreachable { .. } | ControlError::Silent { .. } => Exit::Unavailable,
-        ControlError::Refused { status: 422, .. } => Exit::Config,
-        ControlError::Refused { .. } | ControlError::Garbled(_) => Exit::Internal,
-    }
 }

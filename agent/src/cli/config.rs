@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::asking::{list, text, unanswered};
+use super::asking::unanswered;
+use super::sets::{list, text};
 use super::{ConfigArgument, Exit, tell};
 use crate::config::Config;
 use crate::control::client::{self, ControlError};
@@ -165,7 +166,7 @@ fn show(config: &Config, no: u64) -> Result<Exit, ControlError> {
     say!("# 版本 {no}，{at}，{author}：{reason}");
     match told.get("text").and_then(Value::as_str) {
         Some(text) => say!("{}", text.trim_end()),
-        None => list(&told, "/files").for_each(|it| say!("{}", text(it, ""))),
+        None => list(&told, "/files").iter().for_each(|it| say!("{}", text(it, ""))),
     }
     Ok(Exit::Ok)
 }

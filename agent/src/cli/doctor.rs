@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::asking::unanswered;
 use super::{ConfigArgument, Exit, tell};
 use crate::config::Config;
 use crate::control::client::{self, ControlError};
@@ -76,10 +77,8 @@ fn is_nobody(cause: &std::io::Error) -> bool {
 }
 
 fn read(told: Value) -> Result<Report, Exit> {
-    serde_json::from_value(told).map_err(|error| {
-        eprintln!("the daemon's answer is not understood: {error}");
-        Exit::Internal
-    })
+    serde_json::from_value(told)
+        .map_err(|error| unanswered(&ControlError::Garbled(error.to_string())))
 }
 
 /// By the first that does not work, as other commands end over the same.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::asking::unanswered;
+use super::asking::{list, text, unanswered};
 use super::{ConfigArgument, Exit, tell};
 use crate::config::Config;
 use crate::control::client::{self, ControlError};
@@ -95,16 +95,12 @@ fn fingerprint(key: Result<MasterKey, (&PathBuf, std::io::Error)>) -> Exit {
 
 fn shown(told: &Value) -> String {
     let number = |name: &str| told.get(name).and_then(Value::as_u64).unwrap_or(0);
-    let text = |value: &Value, name: &str| {
-        value.get(name).and_then(Value::as_str).unwrap_or("-").to_owned()
-    };
-    let keys = told.get("keys").and_then(Value::as_array);
     let key = |it: &Value| {
         let id = it.get("id").and_then(Value::as_u64).unwrap_or(0);
         format!("数据密钥 {id}，生成于 {}", text(it, "made_at"))
     };
     let mut lines = vec![format!("主密钥指纹 {}", text(told, "master"))];
-    lines.extend(keys.into_iter().flatten().map(key));
+    lines.extend(list(told, "keys").map(key));
     let [looked_at, sealed, damaged] = ["looked_at", "sealed", "damaged"].map(number);
     let counts = format!("看过 {looked_at} 个值，重新加密 {sealed} 个，损坏 {damaged} 个");
     lines.push(match told.get("done") {

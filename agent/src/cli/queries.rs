@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::asking::{address, ask, say_each};
+use super::asking::{address, ask, list, say_each, text};
 use super::{ConfigArgument, Exit};
 use crate::control::client;
 
@@ -45,9 +45,8 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 }
 
 fn line(call: &Value) -> String {
-    let text = |name: &str| call.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
-    let by = call.get("by").and_then(Value::as_array).into_iter().flatten();
-    let by: Vec<&str> = by.filter_map(Value::as_str).collect();
+    let text = |name: &str| text(call, name);
+    let by: Vec<&str> = list(call, "by").filter_map(Value::as_str).collect();
     let rows = call.get("rows").and_then(Value::as_u64).unwrap_or(0);
     let parts = [
         text("at"),

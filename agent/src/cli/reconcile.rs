@@ -7,7 +7,8 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::asking::{list, text, unanswered};
+use super::asking::unanswered;
+use super::sets::{list, text};
 use super::{ConfigArgument, Exit, tell};
 use crate::clock;
 use crate::config::Config;

@@ -3,9 +3,8 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::asking::unanswered;
-use super::{ConfigArgument, Exit, tell};
-use crate::config::Config;
+use super::asking::ask;
+use super::{ConfigArgument, Exit};
 use crate::control::client;
 
 #[derive(Debug, clap::Args)]
@@ -29,22 +28,13 @@ enum Action {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let config = match Config::load(&arguments.config.config) {
-        Ok(config) => config,
-        Err(problems) => return tell(&problems),
-    };
-    let socket = &config.control.socket;
-    let shown = match arguments.action {
+    ask(&arguments.config, |socket| match arguments.action {
         Action::Status => client::get(socket, "/admin/v1/sets").map(|it| show(&it)),
         Action::Reload { again } => {
             let address = format!("/admin/v1/sets/reload?again={again}");
             client::post(socket, &address, &json!({})).map(|it| show_reloaded(&it))
         }
-    };
-    match shown {
-        Ok(exit) => exit,
-        Err(error) => unanswered(&error),
-    }
+    })
 }
 
 fn show_reloaded(said: &Value) -> Exit {

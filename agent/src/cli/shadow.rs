@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::asking::{list, text, unanswered};
+use super::asking::unanswered;
+use super::sets::{list, text};
 use super::{ConfigArgument, Exit, tell};
 use crate::clock;
 use crate::config::Config;

@@ -1,12 +1,10 @@
 //! `his-agent token`: who may call. Asks the running daemon, so that what is said holds at once.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::asking::{ask, say_each, text};
 use super::{ConfigArgument, Exit};
-use crate::control::client::{self, ControlError};
+use crate::control::client;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -79,35 +77,28 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
                 let told = client::post(socket, &format!("{ADDRESS}/revoke"), &body)?;
                 say!("{name}：停用了 {} 个令牌，已生效", text(&told, "revoked"));
             }
-            making => show(&make(making, socket)?),
+            Action::Rotate { name, days, overlap_hours } => {
+                let body = json!({ "name": name, "days": days, "overlap_hours": overlap_hours });
+                show(&client::post(socket, &format!("{ADDRESS}/rotate"), &body)?);
+            }
+            Action::Create {
+                name,
+                verbs,
+                channels,
+                addresses,
+                departments,
+                calls_per_minute,
+                days,
+            } => {
+                let body = json!({
+                    "name": name, "verbs": verbs, "channels": channels, "addresses": addresses,
+                    "departments": departments, "calls_per_minute": calls_per_minute, "days": days,
+                });
+                show(&client::post(socket, ADDRESS, &body)?);
+            }
         }
         Ok(Exit::Ok)
     })
-}
-
-fn make(action: &Action, socket: &Path) -> Result<Value, ControlError> {
-    match action {
-        Action::Rotate { name, days, overlap_hours } => {
-            let body = json!({ "name": name, "days": days, "overlap_hours": overlap_hours });
-            client::post(socket, &format!("{ADDRESS}/rotate"), &body)
-        }
-        Action::Create {
-            name,
-            verbs,
-            channels,
-            addresses,
-            departments,
-            calls_per_minute,
-            days,
-        } => {
-            let body = json!({
-                "name": name, "verbs": verbs, "channels": channels, "addresses": addresses,
-                "departments": departments, "calls_per_minute": calls_per_minute, "days": days,
-            });
-            client::post(socket, ADDRESS, &body)
-        }
-        Action::List { .. } | Action::Revoke { .. } => Ok(Value::Null),
-    }
 }
 
 /// The token alone on standard output, so that a script can keep it; what is to be known of it beside.

@@ -39,7 +39,9 @@ pub enum ControlError {
         reasons: Vec<String>,
     },
     /// What came back is no answer of ours.
-    #[error("the daemon's answer is not understood: {0}")]
+    #[error(
+        "看不懂守护进程的回答（{0}）：命令和守护进程多半不是同一个版本，重启守护进程再试 | the daemon's answer is not understood"
+    )]
     Garbled(String),
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::certificates::holds;
+use super::disk::nameless;
 use super::peers::connect;
 use super::site::there_is;
 use super::{Check, Line, Site, State};
@@ -27,16 +28,10 @@ fn look(site: &Site) -> Vec<Line> {
 
 fn folder(dir: &std::path::Path) -> Line {
     let there = there_is(dir);
-    match tempfile_in(&there) {
-        Ok(()) => Line::ok(format!("记录写成文件：{}", dir.display())),
+    match nameless(&there) {
+        Ok(_) => Line::ok(format!("记录写成文件：{}", dir.display())),
         Err(error) => Line::fail("F301", format!("{} 写不进：{error}", there.display())),
     }
-}
-
-fn tempfile_in(dir: &std::path::Path) -> std::io::Result<()> {
-    let path = dir.join(format!(".doctor-records-{}", std::process::id()));
-    std::fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
-    std::fs::remove_file(&path)
 }
 
 /// One address that works is enough to send; the others are told all the same.

@@ -3,13 +3,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::site::there_is;
 use super::{Check, Line, Site};
+use crate::clock;
 use crate::outbox::{Free, free_on};
 
 pub(super) const CHECK: Check =
@@ -94,8 +95,9 @@ fn measure(dir: &Path) -> io::Result<Vec<Duration>> {
     Ok(took)
 }
 
-fn nameless(dir: &Path) -> io::Result<File> {
-    let path: PathBuf = dir.join(format!(".doctor-{}", std::process::id()));
+/// A file that is gone from the folder before anybody can look.
+pub(super) fn nameless(dir: &Path) -> io::Result<File> {
+    let path = dir.join(format!(".doctor-{}", clock::new_id()));
     let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
     fs::remove_file(&path)?;
     Ok(file)
@@ -109,23 +111,21 @@ fn room(free: io::Result<Free>, says: Option<&Value>) -> Line {
     };
     let gib = |bytes: u64| format!("{}.{} GiB", bytes >> 30, (bytes >> 20) % 1024 * 10 / 1024);
     let told = format!("空闲 {}，低水位 {}", gib(free.bytes), gib(free.low_water_bytes));
-    let room = free.bytes.saturating_sub(free.low_water_bytes);
-    let measured = says
-        .and_then(|it| it.pointer("/road/room/outage_hours/at_peak"))
-        .and_then(Value::as_f64)
-        .map(|it| format!("{it:.1}"));
-    let guessed = || format!("{}", room / BYTES_AN_HOUR);
+    let room_mib = free.bytes.saturating_sub(free.low_water_bytes) >> 20;
+    let room_mib = f64::from(u32::try_from(room_mib).unwrap_or(u32::MAX));
+    let measured =
+        says.and_then(|it| it.pointer("/road/room/outage_hours/at_peak")).and_then(Value::as_f64);
     let (hours, whose) = match measured {
         Some(hours) => (hours, "按最忙的一小时"),
-        None => (guessed(), "按每天 100 万份报文估"),
+        None => (room_mib / MIB_AN_HOUR, "按每天 100 万份报文估"),
     };
-    let told = format!("{told}；平台中断还能撑 {hours} 小时（{whose}）");
-    let full_hours: u64 =
-        hours.split('.').next().and_then(|it| it.parse().ok()).unwrap_or_default();
-    match full_hours {
-        _ if free.bytes < free.low_water_bytes => Line::fail("O107", told),
-        0..HOURS_MIN => Line::warn("H044", told),
-        _ => Line::ok(told),
+    let told = format!("{told}；平台中断还能撑 {hours:.1} 小时（{whose}）");
+    if free.bytes < free.low_water_bytes {
+        Line::fail("O107", told)
+    } else if hours < HOURS_MIN {
+        Line::warn("H044", told)
+    } else {
+        Line::ok(told)
     }
 }
 
@@ -141,9 +141,9 @@ const RECORD_BYTES: usize = 4096;
 const SLOW: Duration = Duration::from_millis(50);
 const TOO_SLOW: Duration = Duration::from_millis(500);
 /// A million messages a day, six records of 700 bytes each, and half as much again for the rest.
-const BYTES_AN_HOUR: u64 = 1_000_000 * 6 * 700 * 3 / 2 / 24;
+const MIB_AN_HOUR: f64 = 1_000_000.0 * 6.0 * 700.0 * 1.5 / 24.0 / 1_048_576.0;
 /// Over a weekend somebody notices; over a night nobody does.
-const HOURS_MIN: u64 = 24;
+const HOURS_MIN: f64 = 24.0;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -199,8 +199,8 @@ mod tests {
     #[test]
     fn room_is_told_in_hours() {
         let free = |gib: u64| Ok(Free { bytes: gib << 30, low_water_bytes: 1 << 30 });
-        check(&room(free(100), None), State::Ok, "撑 404 小时（按每天");
-        check(&room(free(5), None), State::Warn, "撑 16 小时");
+        check(&room(free(100), None), State::Ok, "撑 405.0 小时（按每天");
+        check(&room(free(5), None), State::Warn, "撑 16.4 小时");
         check(&room(free(0), None), State::Fail, "空闲 0.0 GiB，低水位 1.0 GiB");
         let says = json!({ "road": { "room": { "outage_hours": { "at_peak": 30.5 } } } });
         check(&room(free(5), Some(&says)), State::Ok, "撑 30.5 小时（按最忙的一小时）");

@@ -116,7 +116,7 @@ impl<'a, S: Source> Shift<'a, S> {
             && let Some((records, _)) = self.work.window.room()
         {
             // Before what is new, or a backlog would keep them waiting until its end.
-            self.work.window.admit_again(self.source.take_again(records));
+            self.work.window.admit_again(self.source.take_again(records), now);
         }
         if self.work.window.turn_back(now) {
             // What it let past counts on what is being read again.

@@ -464,14 +464,14 @@ impl World {
         World::by_chance(records, 1, change)
     }
 
-    fn by_chance(records: &str, chance: u64, change: impl FnOnce(&mut AmqpOptions)) -> World {
+    fn by_chance(records: &str, seed: u64, change: impl FnOnce(&mut AmqpOptions)) -> World {
         let mut options = options();
         change(&mut options);
         let records: Vec<Envelope> = records.split(' ').map(envelope).collect();
         let source = Arc::new(List::new(records));
         let broker = Arc::new(Mutex::new(Script::default()));
         let (state, stop) = (Arc::new(ForwardState::default()), CancellationToken::new());
-        let backoff = Backoff::by_chance(options.retry_first, options.retry_longest, chance);
+        let backoff = Backoff::by_chance(options.retry_first, options.retry_longest, seed);
         let scripted = Scripted(Arc::clone(&broker), Arc::clone(&source));
         let task = {
             let (source, state, stop) = (Arc::clone(&source), Arc::clone(&state), stop.clone());

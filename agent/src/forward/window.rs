@@ -162,15 +162,21 @@ impl Window {
     }
 
     /// Takes in records that were settled before: they go once more, before what is new in their lanes.
-    pub(crate) fn admit_again(&mut self, envelopes: Vec<Envelope>) {
+    pub(crate) fn admit_again(&mut self, envelopes: Vec<Envelope>, now: Instant) {
         for envelope in envelopes {
-            if !self.is_here(envelope.seq) {
-                // Whoever takes one has it from then on: it is never left on the disk.
-                if self.must_wait(&envelope) {
-                    self.hold(&envelope, 0, None);
-                } else {
-                    self.keep(envelope, 0, false);
-                }
+            if self.is_here(envelope.seq) {
+                continue;
+            }
+            let behind = self.ready_behind(&envelope.lane, envelope.seq).map(routing_key);
+            let keys = [Some(routing_key(&envelope)), behind];
+            // Whoever takes one has it from then on: it is never left on the disk.
+            if self.must_wait(&envelope) {
+                self.hold(&envelope, 0, None);
+            } else {
+                self.keep(envelope, 0, false);
+            }
+            for key in keys.iter().flatten() {
+                self.pass_on_try(key, now);
             }
         }
     }
@@ -344,22 +350,27 @@ impl Window {
                 let tried = first && self.breakers.may_try(&flight.routing_key);
                 let due = tried.then(|| now + disturbed(self.wait_after(refusals)));
                 self.hold(&record.envelope, refusals, due);
-                self.hold_behind(&record.envelope.lane);
+                self.hold_behind(&record.envelope.lane, now);
             }
         }
+        self.pass_on_try(&flight.routing_key, now);
         Some(flight)
     }
 
     /// The connection is gone: everything in flight is undecided and goes again, oldest first.
-    pub(crate) fn reset(&mut self) {
-        for (_, flight) in std::mem::take(&mut self.flights) {
+    pub(crate) fn reset(&mut self, now: Instant) {
+        let flights = std::mem::take(&mut self.flights);
+        for flight in flights.values() {
             self.landed(&flight.seqs);
-            for seq in flight.seqs {
-                if let Some(record) = self.records.get_mut(&seq) {
+            for seq in &flight.seqs {
+                if let Some(record) = self.records.get_mut(seq) {
                     record.went_before = true;
                 }
-                self.offer(seq);
+                self.offer(*seq);
             }
+        }
+        for flight in flights.values() {
+            self.pass_on_try(&flight.routing_key, now);
         }
     }
 
@@ -536,17 +547,37 @@ impl Window {
 
     /// Holds every later record of the lane that is in hand. What was sent before them awaits its answer,
     /// or it would go twice: only what goes once more finds such records behind it.
-    fn hold_behind(&mut self, lane: &str) {
+    fn hold_behind(&mut self, lane: &str, now: Instant) {
         let behind: Vec<u64> = self.lanes.get(lane).into_iter().flatten().copied().collect();
+        let mut keys = BTreeSet::new();
         for seq in behind {
-            if self.records.get(&seq).is_some_and(|it| it.in_flight) {
+            if self.records.get(&seq).is_none_or(|it| it.in_flight) {
                 continue;
             }
             self.withdraw_record(seq);
             if let Some(record) = self.drop_bytes(seq) {
+                keys.insert(routing_key(&record.envelope));
                 self.hold(&record.envelope, record.refusals, None);
             }
         }
+        for key in &keys {
+            self.pass_on_try(key, now);
+        }
+    }
+
+    /// Lets another record try for the key whose breaker is open, when the one that was to try must wait
+    /// in its lane for one that goes once more: nobody else would call it.
+    fn pass_on_try(&mut self, routing_key: &str, now: Instant) {
+        let tries = self.flights.values().any(|it| it.routing_key == routing_key)
+            || self.sendable.keys().any(|(_, key)| key == routing_key);
+        if self.breakers.is_open(routing_key) && !tries {
+            self.hasten(routing_key, now);
+        }
+    }
+
+    fn ready_behind(&self, lane: &str, seq: u64) -> Option<&Envelope> {
+        let next = self.lanes.get(lane)?.range(seq + 1..).next()?;
+        self.records.get(next).map(|it| &it.envelope)
     }
 
     fn release(&mut self, seq: u64) -> Option<Held> {

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::{ConfigArgument, Exit, load, tell};
-use crate::control::client;
+use super::super::asking::unanswered;
+use super::{ConfigArgument, Exit, load};
+use crate::control::client::{self, ControlError};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -45,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     };
     let data = match client::get(&config.control.socket, "/admin/v1/codes") {
         Ok(data) => data,
-        Err(error) => return tell(&error),
+        Err(error) => return unanswered(&error),
     };
     if arguments.json {
         say!("{data:#}");
@@ -54,8 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     let listing: Listing = match serde_json::from_value(data) {
         Ok(listing) => listing,
         Err(error) => {
-            eprintln!("the daemon's answer is not understood: {error}");
-            return Exit::Internal;
+            return unanswered(&ControlError::Garbled(error.to_string()));
         }
     };
     if arguments.csv {

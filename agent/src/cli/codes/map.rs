@@ -9,7 +9,8 @@ use schemas::Problem;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ConfigArgument, Exit, load, tell};
+use super::super::asking::unanswered;
+use super::{ConfigArgument, Exit, load};
 use crate::cli::{self, write};
 use crate::config::Config;
 use crate::control::client::{self, ControlError};
@@ -201,7 +202,7 @@ fn release(config: &Config, before: Option<&Totals>) -> Result<(), Exit> {
     let answer = client::post(&config.control.socket, RELEASE, &json!({})).and_then(read);
     let Totals { released, parked, refused } = answer.map_err(|error| {
         eprintln!("对照已经写入，但没有放行：");
-        tell(&error)
+        unanswered(&error)
     })?;
     let released = released.saturating_sub(before.map_or(0, |it| it.released));
     let refused = refused.saturating_sub(before.map_or(0, |it| it.refused));

@@ -2,9 +2,8 @@
 
 use serde_json::Value;
 
-use super::super::asking::unanswered;
-use super::super::{ConfigArgument, Exit, tell};
-use crate::config::Config;
+use super::super::asking::{ask, list, text};
+use super::super::{ConfigArgument, Exit};
 use crate::control::client;
 
 #[derive(Debug, clap::Args)]
@@ -23,34 +22,30 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let config = match Config::load(&arguments.config.config) {
-        Ok(config) => config,
-        Err(problems) => return tell(&problems),
-    };
     let check = client::escaped(&arguments.check);
     let address = match &arguments.finding {
         None => format!("/admin/v1/checks/{check}/explain"),
         Some(id) => format!("/admin/v1/checks/{check}/findings/{}/explain", client::escaped(id)),
     };
-    match client::get(&config.control.socket, &address) {
-        Ok(told) if arguments.json => say!("{told:#}"),
-        Ok(told) => show(&told),
-        Err(error) => return unanswered(&error),
-    }
-    Exit::Ok
+    ask(&arguments.config, |socket| {
+        let told = client::get(socket, &address)?;
+        if arguments.json {
+            say!("{told:#}");
+        } else {
+            show(&told);
+        }
+        Ok(Exit::Ok)
+    })
 }
 
 fn show(told: &Value) {
-    let list = |name: &str| told.get(name).and_then(Value::as_array).into_iter().flatten();
-    let text =
-        |it: &Value, name: &str| it.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
     if text(told, "rules_then") != text(told, "rules_now") {
         say!("规则已变：当时 {}，现在 {}", text(told, "rules_then"), text(told, "rules_now"));
     }
-    for it in list("findings").chain(list("unknown")) {
+    for it in list(told, "findings").chain(list(told, "unknown")) {
         say!("{}", text(it, "explanation").trim_end());
     }
-    for it in list("no_longer_found") {
+    for it in list(told, "no_longer_found") {
         let words = ["finding_id", "rule_id", "text"].map(|name| text(it, name));
         say!("按现在的规则不再命中 {}", words.join("\t"));
     }

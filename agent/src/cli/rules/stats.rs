@@ -2,9 +2,8 @@
 
 use serde_json::Value;
 
-use super::super::asking::{self, list, text, unanswered};
-use super::super::{ConfigArgument, Exit, tell};
-use crate::config::Config;
+use super::super::asking::{address, ask, list, text};
+use super::super::{ConfigArgument, Exit};
 use crate::control::client;
 
 #[derive(Debug, clap::Args)]
@@ -26,18 +25,17 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let config = match Config::load(&arguments.config.config) {
-        Ok(config) => config,
-        Err(problems) => return tell(&problems),
-    };
     let wanted = [("from", &arguments.from), ("to", &arguments.to), ("rule", &arguments.rule)];
-    let address = asking::address("/admin/v1/rules/statistics", &wanted);
-    match client::get(&config.control.socket, &address) {
-        Ok(told) if arguments.json => say!("{told:#}"),
-        Ok(told) => show(&told, arguments.rule.is_some()),
-        Err(error) => return unanswered(&error),
-    }
-    Exit::Ok
+    let address = address("/admin/v1/rules/statistics", &wanted);
+    ask(&arguments.config, |socket| {
+        let told = client::get(socket, &address)?;
+        if arguments.json {
+            say!("{told:#}");
+        } else {
+            show(&told, arguments.rule.is_some());
+        }
+        Ok(Exit::Ok)
+    })
 }
 
 fn show(told: &Value, in_full: bool) {
