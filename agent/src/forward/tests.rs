@@ -415,6 +415,16 @@ async fn a_replay_into_a_lane_that_is_held_goes_first_and_holds_nobody_else() {
     assert_eq!(world.tell(), "arrived 1 2 1; settled 1 2; F201");
     world.stop().await;
 
+    // The other is refused while the replay stands ready before it: the replay goes all the same.
+    let world = World::with("1L1.rx", |it| it.window_messages_max = 1);
+    world.run_script("", Duration::from_secs(1)).await;
+    world.broker().obey("unroute dx");
+    world.broker().obey("freeze");
+    world.source.append("2L1.dx");
+    world.run_script("1s again 1, 2s thaw, 60s route dx", Duration::from_secs(120)).await;
+    assert_eq!(world.tell(), "arrived 1 1 2; settled 1 2; F201");
+    world.stop().await;
+
     // The replay is refused while another of its lane stands ready; others of that class go on.
     let world = World::new("1L1.dx");
     world.run_script("", Duration::from_secs(1)).await;

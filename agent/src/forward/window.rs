@@ -350,7 +350,7 @@ impl Window {
                 let tried = first && self.breakers.may_try(&flight.routing_key);
                 let due = tried.then(|| now + disturbed(self.wait_after(refusals)));
                 self.hold(&record.envelope, refusals, due);
-                self.hold_behind(&record.envelope.lane, now);
+                self.hold_behind(&record.envelope.lane, *seq, now);
             }
         }
         self.pass_on_try(&flight.routing_key, now);
@@ -545,10 +545,11 @@ impl Window {
         self.held.insert(seq, Held { lane, routing_key, refusals, due });
     }
 
-    /// Holds every later record of the lane that is in hand. What was sent before them awaits its answer,
-    /// or it would go twice: only what goes once more finds such records behind it.
-    fn hold_behind(&mut self, lane: &str, now: Instant) {
-        let behind: Vec<u64> = self.lanes.get(lane).into_iter().flatten().copied().collect();
+    /// Holds every later record of the lane that is in hand. Those in flight await their answers, or they
+    /// would go twice: only what goes once more finds such records behind it.
+    fn hold_behind(&mut self, lane: &str, seq: u64, now: Instant) {
+        let Some(lane) = self.lanes.get(lane) else { return };
+        let behind: Vec<u64> = lane.range(seq + 1..).copied().collect();
         let mut keys = BTreeSet::new();
         for seq in behind {
             if self.records.get(&seq).is_none_or(|it| it.in_flight) {
