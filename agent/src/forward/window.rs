@@ -167,16 +167,17 @@ impl Window {
             if self.is_here(envelope.seq) {
                 continue;
             }
-            let behind = self.ready_behind(&envelope.lane, envelope.seq).map(routing_key);
-            let keys = [Some(routing_key(&envelope)), behind];
             // Whoever takes one has it from then on: it is never left on the disk.
             if self.must_wait(&envelope) {
                 self.hold(&envelope, 0, None);
+                self.hold_behind(&envelope.lane, envelope.seq, now);
+                self.pass_on_try(&routing_key(&envelope), now);
             } else {
+                let behind = self.ready_behind(&envelope.lane, envelope.seq).map(routing_key);
                 self.keep(envelope, 0, false);
-            }
-            for key in keys.iter().flatten() {
-                self.pass_on_try(key, now);
+                if let Some(key) = behind {
+                    self.pass_on_try(&key, now);
+                }
             }
         }
     }
@@ -366,11 +367,21 @@ impl Window {
                 if let Some(record) = self.records.get_mut(seq) {
                     record.went_before = true;
                 }
-                self.offer(*seq);
+                self.offer_or_hold(*seq);
             }
         }
         for flight in flights.values() {
             self.pass_on_try(&flight.routing_key, now);
+        }
+    }
+
+    /// It was sent, and is to be sent again: behind what has come before it in its lane meanwhile.
+    fn offer_or_hold(&mut self, seq: u64) {
+        let lane = self.records.get(&seq).map(|it| it.envelope.lane.clone());
+        if lane.is_none_or(|lane| !self.elder_is_held(&lane, seq)) {
+            self.offer(seq);
+        } else if let Some(record) = self.drop_bytes(seq) {
+            self.hold(&record.envelope, record.refusals, None);
         }
     }
 
@@ -672,10 +683,13 @@ impl Window {
         self.lanes.get(lane).is_none_or(|seqs| seqs.first() == Some(&seq))
     }
 
-    /// Whether an earlier record of the lane stands in the way.
+    /// Whether an earlier record of the lane is held: nothing that is ready waits behind one, or memory
+    /// would be full of what cannot go before what has no room.
     fn elder_is_held(&self, lane: &str, seq: u64) -> bool {
-        let first = self.lanes.get(lane).and_then(BTreeSet::first);
-        first.is_some_and(|first| *first < seq && self.held.contains_key(first))
+        let elders = self.lanes.get(lane).into_iter().flat_map(|it| it.range(..seq).rev());
+        // What is ready has no held elder; what is in flight may, since one that goes once more.
+        let decides = |it: &&u64| self.records.get(it).is_none_or(|record| !record.in_flight);
+        elders.into_iter().find(decides).is_some_and(|it| self.held.contains_key(it))
     }
 
     fn wait_after(&self, refusals: u32) -> Duration {
