@@ -21,6 +21,9 @@
 //! its own lane waiting.
 
 mod aside;
+mod choice;
+mod lane;
+mod wait;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -30,7 +33,7 @@ use tokio::time::Instant;
 use self::aside::Aside;
 use super::breaker::Breakers;
 use super::class::{Class, Classes};
-use super::parcel::{Parcel, routing_key};
+use super::parcel::routing_key;
 use crate::envelope::Envelope;
 
 /// Bounds of what is in hand.
@@ -234,80 +237,6 @@ impl Window {
             || self.breakers.is_open(&routing_key(envelope))
     }
 
-    /// Takes in a held record again, with its bytes, for its next try.
-    pub(crate) fn readmit(&mut self, envelope: Envelope, now: Instant) {
-        let Some(held) = self.release(envelope.seq) else { return };
-        if self.is_first_of_lane(&envelope.lane, envelope.seq) {
-            self.keep(envelope, held.refusals, false);
-        } else {
-            // An elder that goes once more has come before it; the key's try falls to another.
-            self.hold(&envelope, held.refusals, None);
-            self.hasten(&held.routing_key, now);
-        }
-    }
-
-    /// Forgets a held record that the outbox no longer has.
-    pub(crate) fn forget(&mut self, seq: u64, now: Instant) {
-        if let Some(held) = self.release(seq) {
-            self.leave_lane(&held.lane, seq);
-            self.call_next_of(&held.lane, now);
-            // The breaker must not wait for a try that nobody makes any more.
-            self.hasten(&held.routing_key, now);
-        }
-    }
-
-    /// How often a held record has been refused.
-    pub(crate) fn refusals(&self, seq: u64) -> u32 {
-        self.held.get(&seq).map_or(0, |it| it.refusals)
-    }
-
-    /// The held records whose time has come, the earliest first; they stay held.
-    pub(crate) fn due(&self, now: Instant) -> Vec<u64> {
-        let room = if self.has_room_to_retry() {
-            self.limits.records_max.saturating_sub(self.records.len())
-        } else {
-            0
-        };
-        let due = self.tries.iter().take_while(|(due, _)| *due <= now);
-        due.map(|(_, seq)| *seq).take(room).collect()
-    }
-
-    /// The next parcel, from then on in flight.
-    pub(crate) fn next_parcel(&mut self, now: Instant) -> Option<Parcel> {
-        let parcels_max = if self.singly > 0 { 1 } else { self.limits.parcels_in_flight_max };
-        if self.flights.len() >= parcels_max {
-            return None;
-        }
-        let (class, _) = self.sendable.keys().next()?;
-        let overtook = class.overtakes();
-        if !overtook && self.is_paced(now) && self.has_paced_enough() {
-            return None;
-        }
-        let seqs = self.choose()?;
-        for seq in &seqs {
-            if let Some(record) = self.records.get_mut(seq) {
-                record.in_flight = true;
-            }
-        }
-        let chosen: Vec<&Envelope> =
-            seqs.iter().filter_map(|seq| self.records.get(seq)).map(|it| &it.envelope).collect();
-        let parcel = Parcel::of(&chosen)?;
-        let on_its_way = Duration::from_secs((parcel.body.len() / SLOWEST_BYTES_A_SECOND) as u64);
-        let patience = self.limits.confirm_timeout + on_its_way;
-        let flight = Flight {
-            routing_key: parcel.routing_key.clone(),
-            seqs,
-            sent: now,
-            was_refused: false,
-            went_before: false,
-            overtook,
-            patience,
-            deadline: now + patience,
-        };
-        self.flights.insert(parcel.ticket(), flight);
-        Some(parcel)
-    }
-
     /// The parcel is stored by the broker: its records leave, and those behind them may go.
     pub(crate) fn confirmed(&mut self, ticket: u64, now: Instant) -> Option<Flight> {
         let mut flight = self.flights.remove(&ticket)?;
@@ -423,29 +352,6 @@ impl Window {
         }
     }
 
-    /// When the next held record is due, if there is room for it.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
-        let room = self.has_room_to_retry();
-        self.tries.first().filter(|_| room).map(|(due, _)| *due)
-    }
-
-    /// Whether one more refused record may be read again. However large, one always may.
-    pub(crate) fn has_room_to_retry(&self) -> bool {
-        let fits = self.bytes < self.limits.bytes_max || self.records.is_empty();
-        fits && self.records.len() < self.limits.records_max
-    }
-
-    /// While fresh records come, a backlog leaves the broker time for them.
-    fn is_paced(&self, now: Instant) -> bool {
-        self.overtaken_at.is_some_and(|it| now.saturating_duration_since(it) < PACED_FOR)
-    }
-
-    fn has_paced_enough(&self) -> bool {
-        let slow = self.flights.values().filter(|it| !it.overtook).count();
-        let parcels_max = if slow < self.flights.len() { 1 } else { PACED_PARCELS };
-        slow >= parcels_max
-    }
-
     /// Records in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.flights.values().map(|it| it.seqs.len()).sum()
@@ -454,68 +360,6 @@ impl Window {
     /// Records held, and those left on the disk for want of room.
     pub(crate) fn held(&self) -> usize {
         self.held.len() + self.aside.records()
-    }
-
-    /// The oldest sendable record of the first class, and under backlog others of its routing key.
-    fn choose(&mut self) -> Option<Vec<u64>> {
-        let (class, _) = self.sendable.keys().next()?.clone();
-        let of_class = self.sendable.iter().take_while(|((it, _), _)| *it == class);
-        let by_age = of_class.filter_map(|(queue, seqs)| Some((*seqs.first()?, queue)));
-        let (first, queue) = by_age.min().map(|(seq, queue)| (seq, queue.clone()))?;
-        let records_max = if self.may_share(first, class) { BATCH_RECORDS_MAX } else { 1 };
-
-        let mut seqs: Vec<u64> = Vec::new();
-        let mut bytes = 0;
-        while seqs.len() < records_max {
-            let Some(seq) = self.sendable.get(&queue).and_then(|it| it.first().copied()) else {
-                break;
-            };
-            let Some(record) = self.records.get(&seq) else { break };
-            bytes += record.envelope.body.len() + 1;
-            let alone = bytes > BATCH_BYTES_MAX || record.refusals > 0;
-            if alone && !seqs.is_empty() {
-                break;
-            }
-            let lane = record.envelope.lane.clone();
-            self.withdraw(&queue, seq);
-            seqs.push(seq);
-            if records_max > 1 {
-                self.offer_next_in_parcel(&lane, seq, &queue);
-            }
-        }
-        self.withdraw_behind(&queue, &seqs);
-        Some(seqs)
-    }
-
-    /// A refused record travels alone, so that the others are not refused with it.
-    fn may_share(&self, first: u64, class: Class) -> bool {
-        // What overtakes travels singly, unless even of that there is too much.
-        let waiting = if class.overtakes() { self.overtakers } else { self.records.len() };
-        let backlog = waiting.saturating_sub(self.in_flight()) >= BACKLOG_RECORDS;
-        let refused = self.records.get(&first).is_none_or(|it| it.refusals > 0);
-        self.limits.batch && backlog && !refused
-    }
-
-    fn offer_next_in_parcel(&mut self, lane: &str, seq: u64, queue: &(Class, String)) {
-        let Some(next) = self.lanes.get(lane).and_then(|it| it.range(seq + 1..).next()) else {
-            return;
-        };
-        let next_record = self.records.get(next).filter(|it| !it.in_flight);
-        if next_record.is_some_and(|it| self.queue_of(it) == *queue) {
-            self.sendable.entry(queue.clone()).or_default().insert(*next);
-        }
-    }
-
-    /// What was offered only because its elder is in this parcel must wait after all.
-    fn withdraw_behind(&mut self, queue: &(Class, String), seqs: &[u64]) {
-        for seq in seqs {
-            let Some(record) = self.records.get(seq) else { continue };
-            let lane = self.lanes.get(&record.envelope.lane);
-            let behind = lane.and_then(|it| it.range(seq + 1..).next().copied());
-            if let Some(behind) = behind.filter(|it| !seqs.contains(it)) {
-                self.withdraw(queue, behind);
-            }
-        }
     }
 
     fn keep(&mut self, envelope: Envelope, refusals: u32, overtook: bool) {
@@ -539,179 +383,7 @@ impl Window {
         self.overtakers -= usize::from(record.overtook);
         Some(record)
     }
-
-    fn queue_of(&self, record: &Record) -> (Class, String) {
-        let class = self.limits.classes.of(&record.envelope.entity, record.overtook);
-        (class, routing_key(&record.envelope))
-    }
-
-    fn hold(&mut self, envelope: &Envelope, refusals: u32, due: Option<Instant>) {
-        let seq = envelope.seq;
-        self.join_lane(&envelope.lane, seq);
-        self.tries.extend(due.map(|due| (due, seq)));
-        let (lane, routing_key) = (envelope.lane.clone(), routing_key(envelope));
-        if due.is_some() {
-            self.breakers.trying(&routing_key);
-        }
-        self.held.insert(seq, Held { lane, routing_key, refusals, due });
-    }
-
-    /// Holds every later record of the lane that is in hand. Those in flight await their answers, or they
-    /// would go twice: only what goes once more finds such records behind it.
-    fn hold_behind(&mut self, lane: &str, seq: u64, now: Instant) {
-        let Some(lane) = self.lanes.get(lane) else { return };
-        let behind: Vec<u64> = lane.range(seq + 1..).copied().collect();
-        let mut keys = BTreeSet::new();
-        for seq in behind {
-            if self.records.get(&seq).is_none_or(|it| it.in_flight) {
-                continue;
-            }
-            self.withdraw_record(seq);
-            if let Some(record) = self.drop_bytes(seq) {
-                keys.insert(routing_key(&record.envelope));
-                self.hold(&record.envelope, record.refusals, None);
-            }
-        }
-        for key in &keys {
-            self.pass_on_try(key, now);
-        }
-    }
-
-    /// Lets another record try for the key whose breaker is open, when the one that was to try must wait
-    /// in its lane for one that goes once more: nobody else would call it.
-    fn pass_on_try(&mut self, routing_key: &str, now: Instant) {
-        let tries = self.flights.values().any(|it| it.routing_key == routing_key)
-            || self.sendable.keys().any(|(_, key)| key == routing_key);
-        if self.breakers.is_open(routing_key) && !tries {
-            self.hasten(routing_key, now);
-        }
-    }
-
-    fn ready_behind(&self, lane: &str, seq: u64) -> Option<&Envelope> {
-        let next = self.lanes.get(lane)?.range(seq + 1..).next()?;
-        self.records.get(next).map(|it| &it.envelope)
-    }
-
-    fn release(&mut self, seq: u64) -> Option<Held> {
-        let held = self.held.remove(&seq)?;
-        if let Some(due) = held.due {
-            self.tries.remove(&(due, seq));
-            self.breakers.tried(&held.routing_key);
-        }
-        Some(held)
-    }
-
-    /// Lets the record go if it is the first of its lane.
-    fn offer(&mut self, seq: u64) {
-        let Some(record) = self.records.get(&seq) else { return };
-        if !record.in_flight && self.is_first_of_lane(&record.envelope.lane, seq) {
-            let queue = self.queue_of(record);
-            self.sendable.entry(queue).or_default().insert(seq);
-        }
-    }
-
-    fn withdraw(&mut self, queue: &(Class, String), seq: u64) {
-        if let Some(seqs) = self.sendable.get_mut(queue) {
-            seqs.remove(&seq);
-            if seqs.is_empty() {
-                self.sendable.remove(queue);
-            }
-        }
-    }
-
-    fn withdraw_record(&mut self, seq: u64) {
-        if let Some(queue) = self.records.get(&seq).map(|it| self.queue_of(it)) {
-            self.withdraw(&queue, seq);
-        }
-    }
-
-    /// The lane has a new first record: it may go, or be read again and go.
-    fn call_next_of(&mut self, lane: &str, now: Instant) {
-        let Some(next) = self.lanes.get(lane).and_then(|it| it.first().copied()) else { return };
-        self.offer(next);
-        let waits = self.held.get(&next).filter(|it| self.breakers.may_try(&it.routing_key));
-        if waits.is_some() {
-            self.try_by(next, now);
-        }
-    }
-
-    /// Lets every record of the key try that waits only for its time, or only for the breaker; while
-    /// the breaker is open, one of them.
-    fn hasten(&mut self, routing_key: &str, now: Instant) {
-        let waiting = self
-            .held
-            .iter()
-            .filter(|(_, it)| it.due.is_none_or(|due| due > now) && it.routing_key == routing_key);
-        let waiting: Vec<u64> = waiting
-            .filter(|(seq, it)| self.is_first_of_lane(&it.lane, **seq))
-            .map(|(seq, _)| *seq)
-            .collect();
-        for seq in waiting {
-            if self.breakers.may_try(routing_key) {
-                self.try_by(seq, now);
-            }
-        }
-    }
-
-    fn try_by(&mut self, seq: u64, due: Instant) {
-        if let Some(held) = self.held.get_mut(&seq) {
-            if let Some(before) = held.due.replace(due) {
-                self.tries.remove(&(before, seq));
-            } else {
-                self.breakers.trying(&held.routing_key);
-            }
-            self.tries.insert((due, seq));
-        }
-    }
-
-    fn join_lane(&mut self, lane: &str, seq: u64) {
-        if !lane.is_empty() {
-            self.lanes.entry(lane.to_owned()).or_default().insert(seq);
-        }
-    }
-
-    fn leave_lane(&mut self, lane: &str, seq: u64) {
-        if let Some(seqs) = self.lanes.get_mut(lane) {
-            seqs.remove(&seq);
-            if seqs.is_empty() {
-                self.lanes.remove(lane);
-            }
-        }
-    }
-
-    fn is_first_of_lane(&self, lane: &str, seq: u64) -> bool {
-        self.lanes.get(lane).is_none_or(|seqs| seqs.first() == Some(&seq))
-    }
-
-    /// Whether an earlier record of the lane is held: nothing that is ready waits behind one, or memory
-    /// would be full of what cannot go before what has no room.
-    fn elder_is_held(&self, lane: &str, seq: u64) -> bool {
-        let elders = self.lanes.get(lane).into_iter().flat_map(|it| it.range(..seq).rev());
-        // What is ready has no held elder; what is in flight may, since one that goes once more.
-        let decides = |it: &&u64| self.records.get(it).is_none_or(|record| !record.in_flight);
-        elders.into_iter().find(decides).is_some_and(|it| self.held.contains_key(it))
-    }
-
-    fn wait_after(&self, refusals: u32) -> Duration {
-        let (first, longest) = self.limits.retry;
-        let doublings = refusals.saturating_sub(1).min(31);
-        first.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(longest)
-    }
 }
 
-/// A line that is slower than this counts as silent.
-const SLOWEST_BYTES_A_SECOND: usize = 16 << 10;
-/// From how many waiting records on we speak of a backlog: a quiet road sends records singly,
-/// which keeps every message readable on its own.
-const BACKLOG_RECORDS: usize = 64;
-/// Records in one parcel, at most: beyond it the broker's cost per record hardly falls.
-const BATCH_RECORDS_MAX: usize = 16;
 /// Overtaking takes at most this part of the records in hand, one in so many.
 const OVERTAKERS_PART: usize = 8;
-/// Parcels of a backlog in flight while fresh records come; beside a fresh one only one, so that there
-/// is always some of it. More of them drain it faster, and a fresh record stands in a queue behind them.
-const PACED_PARCELS: usize = 2;
-/// How long after a fresh record a backlog still leaves room for the next.
-const PACED_FOR: Duration = Duration::from_secs(30);
-/// Bytes in one parcel of several records, at most.
-const BATCH_BYTES_MAX: usize = 32 << 10;
