@@ -31,6 +31,11 @@ impl Breakers {
         breaker.refusals = breaker.refusals.saturating_add(1);
     }
 
+    /// Records of the key are not answered: it opens at once.
+    pub(crate) fn open(&mut self, key: &str) {
+        self.entry(key).refusals = u32::MAX;
+    }
+
     /// A record of the key passed. True when the breaker was open until now.
     pub(crate) fn passed(&mut self, key: &str) -> bool {
         let was_open = self.is_open(key);

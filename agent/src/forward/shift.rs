@@ -128,7 +128,7 @@ impl<'a, S: Source> Shift<'a, S> {
             let Some((records, bytes)) = room else { break };
             let found = self.source.oldest(self.work.window.read_to(), records, bytes)?;
             self.at_end = found.is_empty();
-            self.work.window.admit(found);
+            self.work.window.admit(found, now);
         }
         Ok(())
     }
@@ -195,6 +195,7 @@ impl<'a, S: Source> Shift<'a, S> {
             Event::Heard(Ok(heard)) => self.heed(heard)?,
             Event::Heard(Err(error)) => return Ok(ControlFlow::Break(self.broken(error).await?)),
             Event::Silence => {
+                self.work.window.fell_silent(Instant::now());
                 let error =
                     BrokerError::silent("a publisher confirm", self.options.confirm_timeout);
                 return Ok(ControlFlow::Break(self.broken(error).await?));

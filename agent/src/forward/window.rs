@@ -98,6 +98,7 @@ struct Held {
     lane: String,
     routing_key: String,
     refusals: u32,
+    went_before: bool,
     // None: waits for an earlier record of its lane, or for the breaker of its routing key.
     due: Option<Instant>,
 }
@@ -154,12 +155,12 @@ impl Window {
     }
 
     /// Takes in records that follow those already taken.
-    pub(crate) fn admit(&mut self, envelopes: Vec<Envelope>) {
+    pub(crate) fn admit(&mut self, envelopes: Vec<Envelope>, now: Instant) {
         for envelope in envelopes {
             self.read_to = self.read_to.max(envelope.seq);
             // It may have overtaken those before it and be here already.
             if !self.is_here(envelope.seq) {
-                self.take(envelope, false);
+                self.take(envelope, false, now);
             }
         }
     }
@@ -213,14 +214,16 @@ impl Window {
     /// among the ones it passes.
     pub(crate) fn overtake(&mut self, envelope: Envelope, now: Instant) {
         self.overtaken_at = Some(now);
-        self.take(envelope, true);
+        self.take(envelope, true, now);
     }
 
-    fn take(&mut self, envelope: Envelope, overtook: bool) {
+    fn take(&mut self, envelope: Envelope, overtook: bool, now: Instant) {
         if self.aside.has(&envelope.lane) {
             self.aside.put(&envelope);
         } else if !self.must_wait(&envelope) {
             self.keep(envelope, 0, overtook);
+        } else if self.is_wanted(&envelope) {
+            self.hold(&envelope, 0, Some(now));
         } else if self.held.len() < self.limits.held_max {
             self.hold(&envelope, 0, None);
         } else {
@@ -296,7 +299,7 @@ impl Window {
                 if let Some(record) = self.records.get_mut(seq) {
                     record.went_before = true;
                 }
-                self.offer_or_hold(*seq);
+                self.offer_or_hold(*seq, now);
             }
         }
         for flight in flights.values() {
@@ -304,13 +307,13 @@ impl Window {
         }
     }
 
-    /// It was sent, and is to be sent again: behind what has come before it in its lane meanwhile.
-    fn offer_or_hold(&mut self, seq: u64) {
-        let lane = self.records.get(&seq).map(|it| it.envelope.lane.clone());
-        if lane.is_none_or(|lane| !self.elder_is_held(&lane, seq)) {
+    /// It was sent, and is to be sent again: behind what has come before it in its lane meanwhile, and as
+    /// its routing key allows.
+    fn offer_or_hold(&mut self, seq: u64, now: Instant) {
+        if self.records.get(&seq).is_some_and(|it| self.must_wait(&it.envelope)) {
+            self.put_off(seq, now);
+        } else {
             self.offer(seq);
-        } else if let Some(record) = self.drop_bytes(seq) {
-            self.hold(&record.envelope, record.refusals, None);
         }
     }
 

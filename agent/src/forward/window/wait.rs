@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Held, Window};
+use super::{Held, Record, Window};
 use crate::envelope::Envelope;
 use crate::forward::parcel::routing_key;
 
@@ -14,11 +14,15 @@ impl Window {
     pub(crate) fn readmit(&mut self, envelope: Envelope, now: Instant) {
         let Some(held) = self.release(envelope.seq) else { return };
         if self.is_first_of_lane(&envelope.lane, envelope.seq) {
+            let seq = envelope.seq;
             self.keep(envelope, held.refusals, false);
+            if let Some(record) = self.records.get_mut(&seq) {
+                record.went_before = held.went_before;
+            }
         } else {
             // An elder that goes once more has come before it; the key's try falls to another.
             self.hold(&envelope, held.refusals, None);
-            self.hasten(&held.routing_key, now);
+            self.pass_on_try(&held.routing_key, now);
         }
     }
 
@@ -28,7 +32,7 @@ impl Window {
             self.leave_lane(&held.lane, seq);
             self.call_next_of(&held.lane, now);
             // The breaker must not wait for a try that nobody makes any more.
-            self.hasten(&held.routing_key, now);
+            self.pass_on_try(&held.routing_key, now);
         }
     }
 
@@ -68,7 +72,8 @@ impl Window {
         if due.is_some() {
             self.breakers.trying(&routing_key);
         }
-        self.held.insert(seq, Held { lane, routing_key, refusals, due });
+        let went_before = false;
+        self.held.insert(seq, Held { lane, routing_key, refusals, went_before, due });
     }
 
     /// Holds every later record of the lane that is in hand. Those in flight await their answers, or they
@@ -76,30 +81,65 @@ impl Window {
     pub(super) fn hold_behind(&mut self, lane: &str, seq: u64, now: Instant) {
         let Some(lane) = self.lanes.get(lane) else { return };
         let behind: Vec<u64> = lane.range(seq + 1..).copied().collect();
-        let mut keys = BTreeSet::new();
-        for seq in behind {
-            if self.records.get(&seq).is_none_or(|it| it.in_flight) {
-                continue;
-            }
-            self.withdraw_record(seq);
-            if let Some(record) = self.drop_bytes(seq) {
-                keys.insert(routing_key(&record.envelope));
-                self.hold(&record.envelope, record.refusals, None);
-            }
-        }
+        let keys: BTreeSet<String> =
+            behind.into_iter().filter_map(|it| self.lay_down(it)).collect();
         for key in &keys {
             self.pass_on_try(key, now);
+        }
+    }
+
+    /// Holds a record that is ready, and what is behind it.
+    pub(super) fn put_off(&mut self, seq: u64, now: Instant) {
+        let lane = self.records.get(&seq).map(|it| it.envelope.lane.clone());
+        if let (Some(lane), Some(_)) = (lane, self.lay_down(seq)) {
+            self.hold_behind(&lane, seq, now);
+        }
+    }
+
+    /// Holds a record that is ready without a time of its own; its routing key.
+    fn lay_down(&mut self, seq: u64) -> Option<String> {
+        self.records.get(&seq).filter(|it| !it.in_flight)?;
+        self.withdraw_record(seq);
+        let record = self.drop_bytes(seq)?;
+        self.hold(&record.envelope, record.refusals, None);
+        self.held.get_mut(&seq)?.went_before = record.went_before;
+        Some(routing_key(&record.envelope))
+    }
+
+    /// Parcels of these keys have been silent for too long: until one of a key is answered it is tried by one
+    /// record, so that a queue that cannot confirm does not take all places from the others.
+    pub(crate) fn fell_silent(&mut self, now: Instant) {
+        let silent = self.flights.values().filter(|it| it.deadline <= now);
+        let keys: BTreeSet<String> = silent.map(|it| it.routing_key.clone()).collect();
+        for key in &keys {
+            self.breakers.open(key);
+        }
+        let of_these = |(_, it): &(&u64, &Record)| keys.contains(&routing_key(&it.envelope));
+        let seqs: Vec<u64> = self.records.iter().filter(of_these).map(|(seq, _)| *seq).collect();
+        for seq in seqs {
+            self.put_off(seq, now);
         }
     }
 
     /// Lets another record try for the key whose breaker is open, when the one that was to try must wait
     /// in its lane for one that goes once more: nobody else would call it.
     pub(super) fn pass_on_try(&mut self, routing_key: &str, now: Instant) {
-        let tries = self.flights.values().any(|it| it.routing_key == routing_key)
-            || self.sendable.keys().any(|(_, key)| key == routing_key);
-        if self.breakers.is_open(routing_key) && !tries {
+        if self.nobody_tries(routing_key) {
             self.hasten(routing_key, now);
         }
+    }
+
+    /// Whether a new record, first of its lane, is the one to try for its key.
+    pub(super) fn is_wanted(&self, envelope: &Envelope) -> bool {
+        !self.lanes.contains_key(&envelope.lane) && self.nobody_tries(&routing_key(envelope))
+    }
+
+    /// Whether the breaker of the key is open and no record is on its way to close it.
+    fn nobody_tries(&self, routing_key: &str) -> bool {
+        self.breakers.is_open(routing_key)
+            && self.breakers.may_try(routing_key)
+            && !self.flights.values().any(|it| it.routing_key == routing_key)
+            && !self.sendable.keys().any(|(_, key)| key == routing_key)
     }
 
     pub(super) fn release(&mut self, seq: u64) -> Option<Held> {
@@ -115,8 +155,9 @@ impl Window {
     pub(super) fn call_next_of(&mut self, lane: &str, now: Instant) {
         let Some(next) = self.lanes.get(lane).and_then(|it| it.first().copied()) else { return };
         self.offer(next);
-        let waits = self.held.get(&next).filter(|it| self.breakers.may_try(&it.routing_key));
-        if waits.is_some() {
+        // One that was refused keeps its own time.
+        let waits = self.held.get(&next).filter(|it| it.due.is_none());
+        if waits.is_some_and(|it| self.breakers.may_try(&it.routing_key)) {
             self.try_by(next, now);
         }
     }
