@@ -2,7 +2,8 @@
  * and lets the N-th fail.
  *
  * It also lets syncs wait, as a disk does that does not answer, says how much of a disk of a terabyte is
- * free, and sets the clock ahead or back, if it is told to.
+ * free, and sets the clock ahead or back, if it is told to. By HIS_AGENT_FAULTS_NOTICES the kernel has no
+ * notices of files left ("none"), or gives them and says nothing of what another machine does ("deaf").
  *
  * Both sides map the same file of nine numbers; `faults.rs` writes the first four. A refused write
  * has written half of its bytes, as a disk that fills up in the middle does. Calls on other files
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <sys/stat.h>
@@ -197,4 +199,19 @@ int rename(const char *from, const char *to) {
 int unlink(const char *path) {
     REAL(int, unlink, const char *);
     return fails(NAME, -1, path) ? -1 : real(path);
+}
+
+static int notices_are(const char *word) {
+    const char *said = getenv("HIS_AGENT_FAULTS_NOTICES");
+    return said != NULL && strcmp(said, word) == 0;
+}
+int inotify_init1(int flags) {
+    REAL(int, inotify_init1, int);
+    if (!notices_are("none")) return real(flags);
+    errno = EMFILE;
+    return -1;
+}
+int inotify_add_watch(int fd, const char *path, uint32_t mask) {
+    REAL(int, inotify_add_watch, int, const char *, uint32_t);
+    return real(fd, path, notices_are("deaf") ? IN_DELETE_SELF : mask);
 }

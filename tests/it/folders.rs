@@ -2,6 +2,9 @@
 //! a second agent stays out, and what is refused says why.
 #![allow(clippy::indexing_slicing)] // a member that is not there reads as null
 
+mod gates;
+mod notices;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
