@@ -124,11 +124,15 @@ pub fn decode(input: &Input<'_>, limits: &Limits) -> Result<Decoded, DecodeError
     let bytes = input.prepare.unwrapped(input.bytes, limits)?;
     expect_size(&bytes, limits)?;
     let input = &Input { bytes: &bytes, ..*input };
-    if wants_form(input, &content_type) {
-        decode_form(input, &content_type, limits)
+    let mut decoded = if wants_form(input, &content_type) {
+        decode_form(input, &content_type, limits)?
     } else {
-        decode_text(input, &content_type, limits)
+        decode_text(input, &content_type, limits)?
+    };
+    if decoded.call.is_some() {
+        soap::take_message(&mut decoded.document, limits)?;
     }
+    Ok(decoded)
 }
 
 /// Only the text of a body, for readers that know its format themselves: the encoding settled, the

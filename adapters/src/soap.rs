@@ -7,6 +7,7 @@
 
 mod call;
 mod import;
+mod message;
 mod service;
 mod wsdl;
 
@@ -20,6 +21,7 @@ use crate::{AnswerCharset, Limits};
 
 pub(crate) use call::take_form;
 pub use import::{SoapImport, import_wsdl, wsdl_imports};
+pub(crate) use message::take_message;
 pub use service::{
     SoapHolds, SoapOperation, SoapPart, SoapReply, SoapService, SoapStyle, default_action,
     is_xml_name,

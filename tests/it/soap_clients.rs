@@ -134,6 +134,12 @@ fn check(clients: &[Client]) {
             .collect();
         callers.into_iter().flat_map(|it| it.join().expect("told above")).collect()
     });
+    check_records(&agent, sent);
+}
+
+/// Each message became its records, on the channel that it was sent to, and nothing else came.
+#[track_caller]
+fn check_records(agent: &Agent, sent: Vec<Message>) {
     agent.await_drained();
     let wanted = sent.iter().map(|it| it.records.len()).sum();
     let delivered = Platform::of_folder(&agent.records()).receive(wanted);
@@ -153,17 +159,63 @@ fn check(clients: &[Client]) {
     }
 }
 
-/// One client calls one service with the two strings of a message of its own.
-fn call(agent: &Agent, client: &Client, service: (&str, &str), n: u64) -> Message {
-    let (channel, namespace) = service;
-    let message = Message { channel: channel.to_owned(), ..Case::of("platform").numbered(n) };
+/// One method carries XML and HL7 v2, as integration platforms have it; each is answered in its own words.
+#[test]
+fn a_parameter_that_is_an_hl7_message_is_acknowledged_as_one() {
+    let channels = "[[channel]]\nname = \"esb\"\nmappings = [\"platform/\", \"hl7/\"]\n[channel.soap]\n\
+         namespace = \"http://tempuri.org/\"\n[[channel.soap.operation]]\nname = \"CallInterface\"\n\
+         parameters = [\"msgHeader\", \"msgBody\"]\n";
+    let agent = Agent::start(Setup { channels: channels.to_owned(), ..Setup::files() });
+    let mut sent = Vec::new();
+    for (client, n) in CLIENTS.iter().zip(1..) {
+        let message = Message { channel: "esb".to_owned(), ..Case::of("hl7").numbered(n) };
+        let answer =
+            ask(&agent, client, n, ["<root><format>HL7v2</format></root>", &hl7(&message)]);
+        let (head, rest) = answer.split_once('\r').expect("two lines");
+        assert!(head.starts_with("MSH|^~\\&|AGENT|JZ0001|HIS|JZ0001|"), "{}: {head}", client.name);
+        // Some clients leave the last line end out.
+        assert_eq!(rest.trim_end_matches('\r'), "MSA|AA|MSG00000016|成功", "{}", client.name);
+        sent.push(message);
+    }
+    let wrong = Case::of("hl7").numbered(90).spoilt("|20240515092005|", "|at nine|");
+    let answer = ask(&agent, &CLIENTS[0], 90, ["", &hl7(&wrong)]);
+    assert!(answer.contains("\rMSA|AE|MSG00000016|") && answer.contains("|M202|"), "{answer}");
+    let message = Message { channel: "esb".to_owned(), ..Case::of("platform").numbered(91) };
     let [header, body] = strings(&message);
+    assert!(ask(&agent, &CLIENTS[0], 91, [&header, &body]).starts_with('<'), "XML as before");
+    sent.push(message);
+    check_records(&agent, sent);
+}
+
+/// The text of a message without its frame.
+fn hl7(message: &Message) -> String {
+    let text = str::from_utf8(&message.bytes).expect("UTF-8");
+    text.trim_matches(['\u{B}', '\u{1C}', '\r']).to_owned()
+}
+
+/// What one client gets for two strings from the channel `esb`.
+fn ask(agent: &Agent, client: &Client, n: u64, strings: [&str; 2]) -> String {
+    let address = format!("http://{}/soap/esb", agent.his());
+    let files = files(agent, n, strings);
+    client.call(&address, "http://tempuri.org/", [&files[0], &files[1]])
+}
+
+/// Two strings as a client reads them.
+fn files(agent: &Agent, n: u64, strings: [&str; 2]) -> [PathBuf; 2] {
     let file = |name: &str, text: &str| {
         let path = agent.beside(&format!("{n}-{name}.xml"));
         fs::write(&path, text).expect("our own folder");
         path
     };
-    let files = [file("header", &header), file("body", &body)];
+    [file("header", strings[0]), file("body", strings[1])]
+}
+
+/// One client calls one service with the two strings of a message of its own.
+fn call(agent: &Agent, client: &Client, service: (&str, &str), n: u64) -> Message {
+    let (channel, namespace) = service;
+    let message = Message { channel: channel.to_owned(), ..Case::of("platform").numbered(n) };
+    let [header, body] = strings(&message);
+    let files = files(agent, n, [&header, &body]);
     let address = format!("http://{}/soap/{channel}", agent.his());
     let answer = client.call(&address, namespace, [&files[0], &files[1]]);
     assert_eq!(answer, ANSWER, "{} at {channel}", client.name);

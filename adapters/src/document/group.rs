@@ -11,12 +11,11 @@ impl Document {
     pub fn group(&mut self, parent: NodeId, starts: &str, ends: &[String], name: &str) {
         let children: Vec<NodeId> = self.children(parent).collect();
         let is_element = |document: &Document, id| document.kind(id) == Kind::Element;
-        if !children.iter().any(|id| is_element(self, *id) && self.name(*id) == starts) {
-            return;
-        }
+        let begins = |id: &NodeId| is_element(self, *id) && self.name(*id) == starts;
+        let Some(first) = children.iter().copied().find(begins) else { return };
         let name = self.keep(name);
         let groups_from = self.len();
-        let held_by = self.children(parent).next().and_then(|it| self.opened_field(it));
+        let held_by = self.opened_field(first);
         self.forget_children(parent);
         let mut group = None;
         for child in children {
@@ -33,6 +32,16 @@ impl Document {
         }
         if let Some(field) = held_by {
             self.note_opened(field, groups_from, 0);
+        }
+    }
+
+    /// Hangs the child elements of `node` behind the last child of the root.
+    pub(crate) fn raise_children(&mut self, node: NodeId) {
+        let children: Vec<NodeId> = self.children(node).collect();
+        self.forget_children(node);
+        for child in children {
+            let is_element = self.kind(child) == Kind::Element;
+            self.adopt(if is_element { self.root() } else { node }, child);
         }
     }
 

@@ -135,6 +135,68 @@ a
     check(b"<a>PID|1</a>", "", &[("a", Inner::Hl7)], "a: D801 at 0");
 }
 
+/// The segments stand beside the parameters: the paths of a mapping are those of MLLP.
+#[test]
+fn a_parameter_of_a_call_that_is_a_message() {
+    let call = |parameters: &str| {
+        format!(
+            "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>\
+             <Send xmlns=\"urn:his\">{parameters}</Send></s:Body></s:Envelope>"
+        )
+    };
+    let body = call("<b t=\"s\"><![CDATA[\nMSH|^~\\&|HIS\nPID|1\n]]></b><a>MSH</a>");
+    check(
+        body.as_bytes(),
+        "",
+        &[],
+        "\
+soap utf-8 1.1 {urn:his}Send
+b = \\nMSH|^~\\\\&|HIS\\nPID|1\\n
+  @t = s
+a = MSH
+MSH
+  1
+    1 = |
+  2
+    1 = ^~\\\\&
+  3
+    1 = HIS
+PID
+  1
+    1 = 1",
+    );
+    let broken = call("<a>x</a><b>MSH|^~\\&amp;|HIS&#xD;pid|1</b>");
+    check(broken.as_bytes(), "", &[], "D803 at 13");
+    let two = call("<a>MSH|^~\\&amp;|HIS</a><b>MSH|^~\\&amp;|HIS</b>");
+    check(two.as_bytes(), "", &[], "D804");
+    // Without a call there is no parameter: a mapping says which field it opens.
+    check(b"<a>MSH|^~\\&amp;|HIS</a>", "", &[], "xml utf-8\na = MSH|^~\\\\&|HIS");
+}
+
+/// A group of segments stands where its first segment does, in the text of the parameter.
+#[test]
+fn a_segment_of_a_parameter_has_its_place() {
+    let body = b"<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\"><s:Body>\n<Send><a>MSH|^~\\&amp;|HIS\n\
+        PID|1\nORC|NW</a></Send></s:Body></s:Envelope>";
+    let input = adapters::Input::new(body, WireFormat::Auto, None);
+    let limits = adapters::Limits::default();
+    let mut document = adapters::decode(&input, &limits).expect("it is whole").document;
+    document.group(document.root(), "ORC", &[], "order");
+    let order = document.children(document.root()).last().expect("the order");
+    let text = adapters::source_text(&input, &limits).expect("it is whole");
+    assert_eq!(document.path(order), "order");
+    assert_eq!(document.place(order, &text).to_string(), "2:7 > 3:1");
+}
+
+/// What a hospital wrote before, for the same parameter, reads what it read.
+#[test]
+fn a_mapping_may_still_open_the_parameter_itself() {
+    let body = b"<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\"><s:Body><Send><a>MSH|^~\\&amp;|HIS</a>\
+        </Send></s:Body></s:Envelope>";
+    let inside = picture(body, WireFormat::Auto, "", &[("a", Inner::Hl7.into())]);
+    assert!(inside.contains("\na\n  MSH\n") && inside.contains("\nMSH\n"), "{inside}");
+}
+
 #[test]
 fn what_is_no_message_is_refused_with_its_place() {
     // A header cut short and a second one with other delimiters, the frame ending in 0x1C only.
