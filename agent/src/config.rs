@@ -367,8 +367,8 @@ impl Config {
         own.unwrap_or(self.check.deadline)
     }
 
-    /// The doors off this machine over which patient data goes in clear text.
-    pub(crate) fn doors_in_clear(&self) -> Vec<String> {
+    /// Every address that is listened at: where it is written, and whether TLS is spoken there.
+    pub(crate) fn doors(&self) -> impl Iterator<Item = (String, SocketAddr, bool)> {
         let http = [
             ("his", self.listen.his, self.tls.his),
             ("operators", self.listen.operators, self.tls.operators),
@@ -376,12 +376,16 @@ impl Config {
         let http = http
             .into_iter()
             .map(|(name, at, is_sealed)| (format!("[listen] {name}"), at, is_sealed));
-        let mllp = self.channels.iter().filter_map(|it| {
+        http.chain(self.channels.iter().filter_map(|it| {
             let door = it.mllp.as_ref()?;
             Some((format!("[channel.mllp] {}", it.name), door.listen, door.certificate.is_some()))
-        });
+        }))
+    }
+
+    /// The doors off this machine over which patient data goes in clear text.
+    pub(crate) fn doors_in_clear(&self) -> Vec<String> {
         let in_clear =
-            http.chain(mllp).filter(|(_, at, is_sealed)| !is_sealed && !at.ip().is_loopback());
+            self.doors().filter(|(_, at, is_sealed)| !is_sealed && !at.ip().is_loopback());
         in_clear
             .map(|(door, at, _)| {
                 format!("{door}（{at}）明文传输患者数据：写 cert_file、key_file 改用 TLS")

@@ -12,7 +12,7 @@
 mod broker;
 mod certificates;
 mod charset;
-mod clock;
+pub(crate) mod clock;
 mod daemon;
 mod disk;
 mod kernel;

@@ -1,4 +1,4 @@
-//! Files that hold a secret: made once, whole or not at all, and readable by the daemon's user only.
+//! Files for the daemon's user alone: whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};

@@ -12,7 +12,7 @@ pub(crate) fn put(path: &Path, text: &str) -> io::Result<()> {
     }
     let Some(folder) = path.parent() else { return Err(io::ErrorKind::InvalidFilename.into()) };
     fs::create_dir_all(folder)?;
-    let new = path.with_extension("csv.new");
+    let new = path.with_added_extension("new");
     let mut file = File::create(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
@@ -26,7 +26,7 @@ pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let path = fs::canonicalize(path)?;
     let before = fs::metadata(&path)?;
     // Not `.csv`: who reads the folder meanwhile must not take it for a code map.
-    let new = path.with_extension("csv.new");
+    let new = path.with_added_extension("new");
     let mode = before.permissions().mode() & 0o777;
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&new)?;

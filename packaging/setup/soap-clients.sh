@@ -11,6 +11,9 @@ cmp -s "$wanted" "$folder/installed.json" && exit 0
 command -v npm >/dev/null || fail "npm is not here" "It comes with Debian's npm, or with Node.js"
 
 mkdir -p "$folder"
+exec 9>"$folder/lock"
+flock -n 9 || { say "another checkout installs the SOAP clients; waiting for it"; flock 9; }
+! cmp -s "$wanted" "$folder/installed.json" || exit 0
 cp "$wanted" "$folder/package.json"
 say "installing the SOAP clients of npm: half a minute"
 (cd "$folder" && npm install --no-package-lock --no-audit --no-fund >npm.log 2>&1) || {

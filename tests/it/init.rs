@@ -9,19 +9,22 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tests::cases::mappings;
 use tests::command::{Ran, run};
+use tests::free_port;
 
 #[test]
 fn flags_and_a_message_make_a_configuration_that_takes_it() {
     let home = TempDir::new().expect("a folder");
     let sample = mappings().join("cdss/cases/two-diagnoses-three-drugs.in.json");
-    let ran = init(home.path(), &["--sample", text(&sample), "--channel", "rx"]);
+    let at = format!("127.0.0.1:{}", free_port());
+    let flags = ["--sample", text(&sample), "--channel", "rx", "--listen", &at];
+    let ran = init(home.path(), &flags);
     let told = format!("{}\n{}", ran.stdout, ran.stderr);
     assert_eq!(ran.code, Some(0), "{told}");
     for expected in [
         "样例报文是 cdss 的样子",
         "收下了：",
         "outpatient_prescription",
-        "http://127.0.0.1:18799/v1/channels/rx/messages",
+        &format!("http://{at}/v1/channels/rx/messages"),
         "his-agent token create",
         "Delphi",
     ] {
@@ -104,9 +107,10 @@ fn init(home: &Path, more: &[&str]) -> Ran {
     let (config, data) = (home.join("etc/agent.toml"), home.join("data"));
     let mut all = vec!["init", "--yes", "--code", "H99999900001", "--name", "示例医院"];
     all.extend(["--config", text(&config), "--data", text(&data)]);
-    all.extend(["--operators", "127.0.0.1:18798"]);
+    let [operators, his] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port()));
+    all.extend(["--operators", &operators]);
     if !more.contains(&"--listen") {
-        all.extend(["--listen", "127.0.0.1:18799"]);
+        all.extend(["--listen", &his]);
     }
     all.extend(more);
     run(&all)

@@ -64,7 +64,7 @@ fn a_stage_that_stands_still_is_not_pinged_for() {
 #[test]
 fn doors_that_nothing_leaves_are_not_pinged_for() {
     let manager = Manager::new();
-    let listen = "messages_max = 1\nbody_timeout_ms = 4000".to_owned();
+    let listen = "messages_max = 1\nbody_timeout_ms = 20000".to_owned();
     let mut agent = Agent::prepare(Setup { listen, ..Setup::files() });
     agent.launch_under(&manager.variables(Some(Duration::from_millis(900))));
     manager.await_line("READY=1");

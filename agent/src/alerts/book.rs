@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
 use super::Alert;
-use crate::{pipeline, write};
+use crate::{pipeline, secret_file};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
@@ -51,7 +51,7 @@ impl Book {
 
     /// On disk when this returns.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
-        write::put(path, &serde_json::to_string(self).map_err(io::Error::other)?)
+        secret_file::write(path, &serde_json::to_vec(self).map_err(io::Error::other)?)
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Alerts, Condition, Severity};
+use crate::forward::certificate::{TOLD_BEFORE_DAYS, days_left};
 use crate::intake::{self, Road};
 use crate::{clock, tls};
 
@@ -46,10 +47,13 @@ fn capacity(road: &Road) -> Option<(String, String)> {
 /// A certificate of the way to the platform ends soon.
 fn certificate(road: &Road) -> Option<(String, String)> {
     let until = road.forward.status().certificate_until?;
-    let days = days_until(until);
+    let days = days_left(until);
     let on = clock::china(until).strftime("%Y-%m-%d");
-    let text = format!("与平台连接的证书 {on} 到期，还有 {days} 天");
-    (days < CERTIFICATE_DAYS).then(|| ("F114".to_owned(), text))
+    let text = match days {
+        0.. => format!("与平台连接的证书 {on} 到期，还有 {days} 天"),
+        _ => format!("与平台连接的证书已于 {on} 到期"),
+    };
+    (days < TOLD_BEFORE_DAYS).then(|| ("F114".to_owned(), text))
 }
 
 /// Days whose account with the platform does not balance.
@@ -73,12 +77,12 @@ impl Alerts {
 fn severity(code: &str, road: &Road) -> Severity {
     let is_soon = || {
         let until = road.forward.status().certificate_until;
-        until.is_some_and(|it| days_until(it) < CERTIFICATE_DAYS_CRITICAL)
+        until.is_some_and(|it| days_left(it) < CERTIFICATE_DAYS_CRITICAL)
     };
     let is_door_soon = || {
         let ends = tls::expiries(&road.config).into_iter().map(|(_, until)| until);
         ends.filter_map(|it| Timestamp::from_second(it).ok())
-            .any(|it| days_until(it) < CERTIFICATE_DAYS_CRITICAL)
+            .any(|it| days_left(it) < CERTIFICATE_DAYS_CRITICAL)
     };
     let hours_are_few = || {
         let minutes = road.outbox.room().outlook.minutes_at_average;
@@ -102,10 +106,6 @@ fn stops_work(code: &str) -> bool {
     }
 }
 
-fn days_until(until: Timestamp) -> i64 {
-    until.duration_since(Timestamp::now()).as_hours() / 24
-}
-
 /// A text for a line of a mail or a screen.
 fn shortened(text: &str) -> String {
     if text.chars().count() <= TEXT_MAX {
@@ -115,8 +115,6 @@ fn shortened(text: &str) -> String {
 }
 
 const TEXT_MAX: usize = 300;
-/// As the forwarder's own notice.
-const CERTIFICATE_DAYS: i64 = 30;
 const CERTIFICATE_DAYS_CRITICAL: i64 = 7;
 /// Of the hours that are wanted: fewer than this part are critical.
 const CRITICAL_PART: u64 = 6;

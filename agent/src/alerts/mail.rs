@@ -5,10 +5,10 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,7 +20,7 @@ use super::notice::Sender;
 use super::target::Notice;
 use crate::clock;
 use crate::config::{MailConfig, MailSecurity};
-use crate::relay::exchange::trusting;
+use crate::relay::exchange::{dial, left, trusting};
 
 /// Hands the notice over. `Some` tells who of several was not taken.
 pub(super) fn send(
@@ -66,7 +66,8 @@ impl<T: Read + Write> Wire for T {}
 
 impl Session {
     fn open(config: &MailConfig, sender: &Sender, until: Instant) -> Result<Session, String> {
-        let socket = connect(&config.server, until).map_err(|it| told(&it))?;
+        let (host, port) = &config.server;
+        let socket = dial(host, *port, until).map_err(|it| told(&it))?;
         let wire = Box::new(socket.try_clone().map_err(|it| told(&it))?);
         let (unread, can) = (Vec::new(), Vec::new());
         let mut session = Session { wire, socket, until, unread, can };
@@ -225,25 +226,11 @@ fn encoded_words(text: &str) -> String {
     words.join("\r\n ")
 }
 
-fn connect((host, port): &(String, u16), until: Instant) -> io::Result<TcpStream> {
-    let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for address in (host.as_str(), *port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, left(until)?) {
-            Ok(socket) => return Ok(socket),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-fn left(until: Instant) -> io::Result<Duration> {
-    let left = until.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
-}
-
-fn told(error: &io::Error) -> String {
+/// What an error of the network means to an operator.
+pub(super) fn told(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "时限内没有应答".to_owned(),
+        io::ErrorKind::NotFound => "找不到这个地址".to_owned(),
         io::ErrorKind::ConnectionRefused => "连不上：对方拒绝了连接".to_owned(),
         _ => error.to_string(),
     }

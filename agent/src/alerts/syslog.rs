@@ -3,17 +3,19 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::mail;
 use super::notice::Sender;
 use super::target::Notice;
 use super::{Alert, Severity};
 use crate::clock;
 use crate::config::SyslogConfig;
+use crate::relay::exchange::{dial, left};
 
 /// Where a syslog server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +64,7 @@ pub(super) fn send(
             lines.iter().try_for_each(|it| socket.send_to(it.as_bytes(), path).map(drop))
         }),
     };
-    sent.map(|()| None).map_err(|error| error.to_string())
+    sent.map(|()| None).map_err(|error| mail::told(&error))
 }
 
 fn by_udp(host: &str, port: u16, lines: &[String]) -> io::Result<()> {
@@ -78,7 +80,7 @@ fn by_udp(host: &str, port: u16, lines: &[String]) -> io::Result<()> {
 }
 
 fn by_tcp(host: &str, port: u16, lines: &[String], until: Instant) -> io::Result<()> {
-    let mut stream = TcpStream::connect_timeout(&resolved(host, port)?, left(until)?)?;
+    let mut stream = dial(host, port, until)?;
     for line in lines {
         stream.set_write_timeout(Some(left(until)?))?;
         stream.write_all(format!("{} {line}", line.len()).as_bytes())?;
@@ -88,11 +90,6 @@ fn by_tcp(host: &str, port: u16, lines: &[String], until: Instant) -> io::Result
 
 fn resolved(host: &str, port: u16) -> io::Result<SocketAddr> {
     (host, port).to_socket_addrs()?.next().ok_or_else(|| io::ErrorKind::NotFound.into())
-}
-
-fn left(until: Instant) -> io::Result<Duration> {
-    let left = until.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
 }
 
 fn lines(facility: u8, sender: &Sender, notice: &Notice) -> Vec<String> {

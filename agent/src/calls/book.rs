@@ -51,6 +51,9 @@ impl Calls {
     pub(super) fn write(&self) {
         let _disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lines = std::mem::take(&mut self.waiting().lines);
+        if lines.is_empty() {
+            return;
+        }
         let written = self.append(&mut lines);
         let mut waiting = self.waiting();
         match written {
@@ -61,16 +64,18 @@ impl Calls {
                     tracing::error!(%error, %folder, code = "I233", "calls are not written down");
                 }
                 waiting.trouble = Some(error.to_string());
-                waiting.lines.insert_str(0, &lines);
+                if error.kind() == io::ErrorKind::FileTooLarge {
+                    // A full day stays full: lines that waited for it would keep the next day's out.
+                    waiting.lost += lines.lines().count() as u64;
+                } else {
+                    waiting.lines.insert_str(0, &lines);
+                }
             }
         }
     }
 
     /// What is written goes from the lines.
     fn append(&self, lines: &mut String) -> io::Result<()> {
-        if lines.is_empty() {
-            return Ok(());
-        }
         if !self.folder.exists() {
             fs::create_dir_all(&self.folder)?;
         }
@@ -90,7 +95,8 @@ impl Calls {
         let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
         let length = file.metadata()?.len();
         if length + lines.len() as u64 > self.bytes_max / 2 {
-            return Err(io::Error::other("half of bytes_max is reached by this day alone"));
+            let full = "half of bytes_max is reached by this day alone";
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, full));
         }
         // Half a line of a write that failed is none: it is cut off.
         file.write_all(lines.as_bytes()).inspect_err(|_| drop(file.set_len(length)))

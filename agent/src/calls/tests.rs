@@ -51,7 +51,12 @@ fn a_book_that_cannot_be_written_is_told_and_holds_up_nobody() {
     let (code, text) = calls.alert().unwrap();
     assert!(code == "I233" && !text.contains("缺 0 次"), "{text}");
     assert!(calls.waiting().lines.len() <= WAITING_BYTES_MAX + 200);
+    // What a full day cannot take is counted and does not stand in the next day's way.
+    assert_eq!(calls.waiting().lines, "");
     let calls = Calls { bytes_max: 1 << 30, ..calls };
+    calls.write();
+    assert!(calls.alert().is_some(), "nothing was written: nothing is known to be well");
+    calls.note(&call(Some("lis"), "rx", 200, None));
     calls.write();
     assert_eq!(calls.alert(), None);
 }

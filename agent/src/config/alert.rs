@@ -1,7 +1,7 @@
 //! `[alerts]` and `[[alert]]`: what somebody should look at, and who is told of it, when and how.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,6 +106,15 @@ pub struct SyslogConfig {
 }
 
 impl AlertWay {
+    /// The certificates that are trusted.
+    pub(crate) fn ca_file(&self) -> Option<&Path> {
+        match self {
+            AlertWay::Mail(it) => it.ca_file.as_deref(),
+            AlertWay::Webhook(it) => it.ca_file.as_deref(),
+            AlertWay::Syslog(_) => None,
+        }
+    }
+
     /// The word in the configuration.
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{Check, Line, Site};
 use crate::clock;
-use crate::forward::certificate::pem_all_hold_until;
+use crate::forward::certificate::{TOLD_BEFORE_DAYS, days_left, pem_all_hold_until};
 use crate::tls;
 
 pub(super) const CHECK: Check =
@@ -51,7 +51,11 @@ fn ca_files(config: &crate::config::Config) -> Vec<(String, &Path)> {
         let file = it.totals.as_ref()?.ca_file.as_deref()?;
         Some((format!("通道 {} 日合计的 ca_file", it.name), file))
     });
-    relay.into_iter().chain(subscriptions).chain(totals).collect()
+    let alerts = config.alerts.targets.iter().filter_map(|it| {
+        let file = it.way.ca_file()?;
+        Some((format!("告警 {} 的 ca_file", it.name), file))
+    });
+    relay.into_iter().chain(subscriptions).chain(totals).chain(alerts).collect()
 }
 
 /// A chain is over when the first of it is.
@@ -75,18 +79,16 @@ fn judged(whose: &str, until: Option<Timestamp>) -> Line {
 
 /// How many days are left; the codes of one that is over and of one that soon is.
 pub(super) fn holds(whose: &str, until: Timestamp, [over, soon]: [&str; 2]) -> Line {
-    let left = until.duration_since(Timestamp::now()).as_hours();
+    let days = days_left(until);
     let told = format!("{whose} 到 {} 为止", clock::china(until));
-    match left {
-        _ if until <= Timestamp::now() => Line::fail(over, format!("{told}，已经过期")),
-        ..SOON_HOURS => Line::warn(soon, format!("{told}，只剩 {} 天", left / 24)),
-        _ => Line::ok(format!("{told}，还有 {} 天", left / 24)),
+    match days {
+        ..=-1 => Line::fail(over, format!("{told}，已经过期")),
+        0..TOLD_BEFORE_DAYS => Line::warn(soon, format!("{told}，只剩 {days} 天")),
+        _ => Line::ok(format!("{told}，还有 {days} 天")),
     }
 }
 
 const CODES: [&str; 2] = ["H111", "H113"];
-/// As long before as forwarding tells of it.
-const SOON_HOURS: i64 = 30 * 24;
 
 #[cfg(test)]
 mod tests {

@@ -44,7 +44,7 @@ fn behind(now: Timestamp, newest: Option<SystemTime>) -> Line {
 }
 
 /// When the store wrote last. Its files are all in one folder.
-fn newest(store: &Path) -> Option<SystemTime> {
+pub(crate) fn newest(store: &Path) -> Option<SystemTime> {
     let entries = fs::read_dir(store).ok()?;
     entries.filter_map(|it| it.ok()?.metadata().ok()?.modified().ok()).max()
 }
@@ -83,10 +83,9 @@ fn kernel() -> Known {
 
 /// A clock that is being set, or a virtual machine that is robbed of its time.
 fn steady() -> Line {
-    let (wall, begun) = (Timestamp::now(), Instant::now());
-    thread::sleep(MEASURED);
-    let (passed, shown) = (begun.elapsed(), Timestamp::now().duration_since(wall));
-    let off_ms = shown.as_millis() - i128::try_from(passed.as_millis()).unwrap_or_default();
+    // Whoever is kept waiting between two looks at two clocks sees a leap that was none.
+    let twice = [off_ms(), off_ms()];
+    let off_ms = twice.into_iter().min_by_key(|it| it.abs()).unwrap_or_default();
     if off_ms.abs() > OFF_MAX_MS {
         let measured = MEASURED.as_millis();
         return Line::fail("H034", format!("{measured} 毫秒里时间跳了 {off_ms} 毫秒"));
@@ -94,11 +93,20 @@ fn steady() -> Line {
     Line::ok("走得均匀")
 }
 
+/// By how much the time of day moved more than time went by.
+fn off_ms() -> i128 {
+    let (wall, begun) = (Timestamp::now(), Instant::now());
+    thread::sleep(MEASURED);
+    let (passed, shown) = (begun.elapsed(), Timestamp::now().duration_since(wall));
+    shown.as_millis() - i128::try_from(passed.as_millis()).unwrap_or_default()
+}
+
 const FIRST_YEAR: i16 = 2026;
 const LAST_YEAR: i16 = 2060;
-/// Time servers correct by less.
-const BEHIND_MAX_S: i64 = 300;
+/// A clock is put right by so much without anybody noticing.
+pub(crate) const BEHIND_MAX_S: i64 = 300;
 const MEASURED: Duration = Duration::from_millis(300);
+/// Time servers correct by less.
 const OFF_MAX_MS: i128 = 100;
 
 #[cfg(test)]

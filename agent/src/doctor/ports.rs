@@ -11,18 +11,14 @@ pub(super) const CHECK: Check =
     Check { key: "ports", zh: "端口", bound: Duration::from_secs(8), look };
 
 fn look(site: &Site) -> Vec<Line> {
-    let listen = &site.config.listen;
-    let mut doors = vec![("HIS".to_owned(), listen.his), ("运维".to_owned(), listen.operators)];
-    let mllp = site.config.channels.iter().filter_map(|it| Some((it, it.mllp.as_ref()?)));
-    doors.extend(mllp.map(|(channel, it)| (format!("通道 {}（MLLP）", channel.name), it.listen)));
     // One that answers badly runs too, and holds its ports by right.
     let runs = !matches!(site.daemon, Daemon::IsDown);
     // Held until all are looked at, so that two doors at one address are seen.
     let mut held = Vec::new();
-    let look = |(whose, at): &(String, SocketAddr)| {
-        if runs { open(whose, *at) } else { free(whose, *at, &mut held) }
+    let look = |(whose, at, _): (String, SocketAddr, bool)| {
+        if runs { open(&whose, at) } else { free(&whose, at, &mut held) }
     };
-    doors.iter().map(look).collect()
+    site.config.doors().map(look).collect()
 }
 
 fn open(whose: &str, at: SocketAddr) -> Line {

@@ -26,6 +26,14 @@ pub(crate) fn holds_until(der: &[u8]) -> Option<Timestamp> {
     time(tag, std::str::from_utf8(text).ok()?)
 }
 
+/// Whole days that are left until then; below zero once it is over.
+pub(crate) fn days_left(until: Timestamp) -> i64 {
+    until.duration_since(Timestamp::now()).as_secs().div_euclid(86_400)
+}
+
+/// From so many days before its end on a certificate is told of.
+pub(crate) const TOLD_BEFORE_DAYS: i64 = 30;
+
 /// `notAfter` of the first certificate in a PEM text.
 pub(super) fn pem_holds_until(pem: &str) -> Option<Timestamp> {
     holds_until(&CertificateDer::from_pem_slice(pem.as_bytes()).ok()?)

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use tokio::time::Instant;
 
 use super::attempts::Attempts;
+use super::certificate::{TOLD_BEFORE_DAYS, days_left};
 use super::error::{BrokerError, Confirm};
 
 /// The forwarder's own account of itself, shared with whoever asks.
@@ -220,7 +221,7 @@ impl ForwardState {
     /// Until when the connection's certificates hold; told early enough to have new ones made.
     pub(crate) fn certificate_until(&self, until: Timestamp) {
         self.account().certificate_until = Some(until);
-        let soon = until.duration_since(Timestamp::now()) < EXPIRES_SOON;
+        let soon = days_left(until) < TOLD_BEFORE_DAYS;
         let text = format!("a certificate expires at {until}");
         if soon {
             tracing::warn!(code = EXPIRING, %until, "a certificate expires soon");
@@ -316,8 +317,7 @@ fn at_text_if_any<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Resul
 const OVERDUE: Duration = Duration::from_secs(10);
 /// How many routing keys are named in [`ForwardStatus::held_reasons`].
 pub const REASONS_MAX: usize = 64;
-/// A certificate expires soon: how soon, and its code.
-const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// A certificate expires soon.
 const EXPIRING: &str = "F114";
 /// The broker has asked us to wait.
 const BLOCKED: &str = "F112";

@@ -115,17 +115,9 @@ impl Client {
     }
 
     fn connect(&self, target: &Target, until: Instant) -> io::Result<Stream> {
-        let mut last = io::Error::from(io::ErrorKind::NotFound);
-        for address in (target.host.as_str(), target.port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, left(until)?) {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    return self.seal(target, stream);
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+        let stream = dial(&target.host, target.port, until)?;
+        stream.set_nodelay(true)?;
+        self.seal(target, stream)
     }
 
     fn seal(&self, target: &Target, stream: TcpStream) -> io::Result<Stream> {
@@ -221,7 +213,20 @@ fn host_of(target: &Target) -> (bool, String, u16) {
     (target.tls, target.host.clone(), target.port)
 }
 
-fn left(until: Instant) -> io::Result<Duration> {
+/// Connects, at the first of the host's addresses that is there.
+pub(crate) fn dial(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, left(until)?) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// How much time is left; an error once it is over.
+pub(crate) fn left(until: Instant) -> io::Result<Duration> {
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
 }

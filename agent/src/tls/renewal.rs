@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Certificate, Files, Proved};
 use crate::clock;
 use crate::config::Config;
+use crate::forward::certificate::{TOLD_BEFORE_DAYS, days_left};
 use crate::intake::Road;
 
 /// Looks at the files until told to stop.
@@ -84,8 +85,7 @@ impl Certificate {
     }
 
     fn days_left(&self) -> Option<i64> {
-        let left = self.until()?.duration_since(Timestamp::now());
-        Some(left.as_hours().div_euclid(24))
+        self.until().map(days_left)
     }
 }
 
@@ -154,4 +154,3 @@ pub(super) fn digest(files: &Files) -> Option<[u8; 32]> {
 }
 
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-const TOLD_BEFORE_DAYS: i64 = 30;

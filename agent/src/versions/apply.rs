@@ -1,17 +1,18 @@
 //! Takes a configuration in by command: proved as a start would prove it, kept as a version, and in force
 //! with the next start of the road.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 
 use schemas::Problem;
 use serde::Serialize;
 
-use super::book::{By, Version, hex_of};
+use super::book::{By, Version};
 use super::changed::{Changed, changed};
 use super::health::Baseline;
 use super::state::Accepted;
 use super::{Kind, Life};
 use crate::config::Config;
+use crate::forward::files::sha256;
 use crate::intake::Road;
 use crate::sets::{Sets, Texts};
 
@@ -101,14 +102,13 @@ fn stays(now: &Config, new: &Config) -> Result<(), NotTaken> {
 
 /// An address that is new must be there to be taken.
 fn free(now: &Config, new: &Config) -> Result<(), NotTaken> {
-    let ours = [now.listen.his, now.listen.operators];
-    for address in [new.listen.his, new.listen.operators] {
+    for (door, address, _) in new.doors() {
         // Ours are free by the time of the start, a changed host on the same port among them.
-        let is_ours = ours.iter().any(|it: &SocketAddr| it.port() == address.port());
+        let is_ours = now.doors().any(|(_, it, _)| it.port() == address.port());
         if let Err(error) = TcpListener::bind(address)
             && !is_ours
         {
-            let reason = format!("地址 {address} 用不了：{error}；在 [listen] 换一个");
+            let reason = format!("{door} 的地址 {address} 用不了：{error}；换一个地址或端口");
             return Err(NotTaken::Unfit("A032", reason));
         }
     }
@@ -123,5 +123,5 @@ fn not_kept(error: std::io::Error) -> NotTaken {
 /// Whether a text is the version in force.
 pub(super) fn is_in_force(road: &Road, text: &str) -> bool {
     let book = &road.versions.book;
-    book.version(book.state().in_force).is_some_and(|it| it.digest == hex_of(text))
+    book.version(book.state().in_force).is_some_and(|it| it.digest == sha256(text.as_bytes()))
 }

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 use schemas::Problem;
 
-use super::book::{Book, By, hex_of};
+use super::book::{Book, By};
 use super::state::Trial;
 use crate::config::Config;
+use crate::forward::files::sha256;
 use crate::write;
 
 /// What a start begins with.
@@ -70,7 +71,7 @@ impl Life {
     /// Decides which version is in force, and keeps the file's text where it is news.
     fn settle(&self, text: &str) -> io::Result<()> {
         let known = self.book.state();
-        let (mut state, found) = (known.clone(), hex_of(text));
+        let (mut state, found) = (known.clone(), sha256(text.as_bytes()));
         let accepted = state.accepted.take();
         let accepted = accepted.and_then(|it| Some((self.book.version(it.no)?, it.before)));
         match accepted {
@@ -105,7 +106,7 @@ impl Life {
     /// The version in force and its text, where the file holds something else.
     pub(crate) fn other_than(&self, text: &str) -> io::Result<Option<(u64, String)>> {
         let in_force = self.book.version(self.book.state().in_force);
-        let Some(version) = in_force.filter(|it| it.digest != hex_of(text)) else {
+        let Some(version) = in_force.filter(|it| it.digest != sha256(text.as_bytes())) else {
             return Ok(None);
         };
         Ok(Some((version.no, self.book.config(&version)?)))
@@ -130,7 +131,7 @@ impl Life {
     /// Keeps what somebody wrote since the file was last looked at, before it is written over.
     pub(crate) fn keep_edit(&self, text: &str, known: &str) -> io::Result<()> {
         let Ok(found) = std::fs::read_to_string(&self.file) else { return Ok(()) };
-        let digest = hex_of(&found);
+        let digest = sha256(found.as_bytes());
         let is_kept = || self.book.versions().iter().any(|it| it.digest == digest);
         if found != text && digest != known && !is_kept() {
             self.book.keep_config(&found, By::file())?;
@@ -143,7 +144,7 @@ impl Life {
     pub(crate) fn write_file(&self, text: &str, file: &mut String) -> bool {
         match write::replace(&self.file, text) {
             Ok(()) => {
-                *file = hex_of(text);
+                *file = sha256(text.as_bytes());
                 true
             }
             Err(error) => {

@@ -19,9 +19,9 @@ use std::path::{Path, PathBuf};
 use schemas::Files;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::state::State;
+use crate::forward::files::sha256;
 use crate::{clock, secret_file};
 
 /// What a version is of.
@@ -107,7 +107,7 @@ impl Book {
 
     /// Keeps a configuration; on disk when this returns.
     pub(crate) fn keep_config(&self, text: &str, by: By) -> io::Result<Version> {
-        let digest = hex_of(text);
+        let digest = sha256(text.as_bytes());
         self.put(&digest, text, true)?;
         self.enter(Kind::Config, &[(CONFIG, text)].into_iter().collect(), digest, by)
     }
@@ -115,7 +115,7 @@ impl Book {
     /// Keeps a set under the digest that records carry.
     pub(crate) fn keep_sets(&self, files: &Files, digest: &str, by: By) -> io::Result<Version> {
         for (_, text) in files.iter() {
-            self.put(&hex_of(text), text, false)?;
+            self.put(&sha256(text.as_bytes()), text, false)?;
         }
         self.enter(Kind::Sets, files, digest.to_owned(), by)
     }
@@ -148,13 +148,19 @@ impl Book {
 
     fn enter(&self, kind: Kind, files: &Files, digest: String, by: By) -> io::Result<Version> {
         let tree = files.iter().fold(String::new(), |mut tree, (path, text)| {
-            let _ = writeln!(tree, "{} {path}", hex_of(text));
+            let _ = writeln!(tree, "{} {path}", sha256(text.as_bytes()));
             tree
         });
         let mut versions = self.versions();
         let no = versions.last().map_or(1, |it| it.no + 1);
-        let version =
-            Version { no, kind, at: clock::now().to_string(), by, digest, tree: hex_of(&tree) };
+        let version = Version {
+            no,
+            kind,
+            at: clock::now().to_string(),
+            by,
+            digest,
+            tree: sha256(tree.as_bytes()),
+        };
         self.put(&version.tree, &tree, kind == Kind::Config)?;
         versions.push(version.clone());
         self.forget(&mut versions, kind);
@@ -202,16 +208,8 @@ impl Book {
 
     fn text(&self, digest: &str) -> io::Result<String> {
         let text = fs::read_to_string(self.dir.join(TEXTS).join(digest))?;
-        if hex_of(&text) == digest { Ok(text) } else { Err(damaged(digest)) }
+        if sha256(text.as_bytes()) == digest { Ok(text) } else { Err(damaged(digest)) }
     }
-}
-
-/// SHA-256 in hexadecimal digits.
-pub(crate) fn hex_of(text: &str) -> String {
-    Sha256::digest(text).iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
@@ -268,7 +266,7 @@ mod tests {
         }
         let left: Vec<u64> = book.versions().iter().map(|it| it.no).collect();
         assert_eq!(left, [1, 2, 5], "in force, of the other kind, and the latest");
-        assert!(!folder.path().join("texts").join(hex_of("2")).exists());
+        assert!(!folder.path().join("texts").join(sha256(b"2")).exists());
         assert_eq!(book.before(&book.version(5).unwrap()).unwrap().no, 1);
     }
 

@@ -9,6 +9,6 @@ keys! {
         "调用记录留多少天；网络安全法要求日志留六个月以上。"
         "Days that calls are kept; the law asks for half a year of logs."
     bytes_max Default "4294967296"
-        "调用记录最多多少字节，超过时先删最早的一天；过去的日子压缩存放。"
-        "Bytes of the book; beyond it the oldest days go. Days that are over are packed."
+        "调用记录最多多少字节：一半归当天（写满后当天不再记，告警 I233），一半归以前的日子（压缩存放，超过时先删最早的）。"
+        "Bytes of the book: half for today, which then takes no more (I233), half for the days before, packed, of which the oldest go."
 }
