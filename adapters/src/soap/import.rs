@@ -4,15 +4,20 @@
 //! elements, the names, the action, the style. What cannot be told, or would be written otherwise
 //! than the old service did, is a doubt for a person to look at.
 
+mod nodes;
+
 use std::sync::Arc;
 
+use self::nodes::{
+    At, SCHEMA, SOAP, SOAP12, WSDL, Whole, all, attribute, descendants, inside, is, local,
+    outermost_elements, read, text,
+};
 use super::SoapVersion;
 use super::service::{
     SoapHolds, SoapOperation, SoapPart, SoapReply, SoapService, SoapStyle, is_xml_name,
 };
 use crate::document::{Document, Kind, NodeId};
 use crate::error::DecodeError;
-use crate::{Input, Limits, WireFormat, decode};
 
 /// What a description says.
 #[derive(Clone, Debug)]
@@ -43,61 +48,10 @@ pub fn wsdl_imports(bytes: &[u8]) -> Result<Vec<String>, DecodeError> {
 /// `None` when there is no SOAP in it.
 pub fn import_wsdl(parts: &[&[u8]]) -> Result<Option<SoapImport>, DecodeError> {
     let documents: Vec<Document> = parts.iter().map(|it| read(it)).collect::<Result<_, _>>()?;
-    let whole = Whole {
-        nodes: documents
-            .iter()
-            .flat_map(|it| all(it).into_iter().map(move |id| (it, id)))
-            .collect(),
-    };
-    Ok(whole.import())
-}
-
-fn read(bytes: &[u8]) -> Result<Document, DecodeError> {
-    decode(&Input::new(bytes, WireFormat::Xml, None), &Limits::default()).map(|it| it.document)
-}
-
-/// Every element of a document, in order.
-fn all(document: &Document) -> Vec<NodeId> {
-    let mut found = Vec::new();
-    let mut next = vec![document.root()];
-    while let Some(node) = next.pop() {
-        found.push(node);
-        let children: Vec<NodeId> =
-            document.children(node).filter(|it| document.kind(*it) == Kind::Element).collect();
-        next.extend(children.into_iter().rev());
-    }
-    found
-}
-
-fn attribute<'d>(document: &'d Document, node: NodeId, name: &str) -> Option<&'d str> {
-    let is_it = |it: &NodeId| document.kind(*it) == Kind::Attribute && document.name(*it) == name;
-    document.children(node).find(is_it).map(|it| document.value(it).unwrap_or_default())
-}
-
-const SOAP: &str = "http://schemas.xmlsoap.org/wsdl/soap/";
-const SOAP12: &str = "http://schemas.xmlsoap.org/wsdl/soap12/";
-const WSDL: &str = "http://schemas.xmlsoap.org/wsdl/";
-const SCHEMA: &str = "http://www.w3.org/2001/XMLSchema";
-
-type At<'d> = (&'d Document, NodeId);
-
-/// All documents as one; names are looked up without their prefixes.
-struct Whole<'d> {
-    nodes: Vec<At<'d>>,
+    Ok(Whole::new(&documents).import())
 }
 
 impl<'d> Whole<'d> {
-    fn of(&self, uri: &'static str, name: &'static str) -> impl Iterator<Item = At<'d>> {
-        let is_it = move |(document, id): &At<'d>| {
-            document.name(*id) == name && document.namespace(*id) == Some(uri)
-        };
-        self.nodes.iter().copied().filter(is_it)
-    }
-
-    fn named(&self, uri: &'static str, name: &'static str, called: &str) -> Option<At<'d>> {
-        self.of(uri, name).find(|it| text(*it, "name") == called)
-    }
-
     fn import(&self) -> Option<SoapImport> {
         let mut doubts = Vec::new();
         let mut bindings = self.of(WSDL, "binding").filter_map(|it| {
@@ -336,55 +290,6 @@ fn name_of(at: At<'_>) -> &str {
         "" => local(text(at, "ref")),
         name => name,
     }
-}
-
-/// The elements inside, but not those inside of these.
-fn outermost_elements((document, id): At<'_>) -> Vec<At<'_>> {
-    let mut found = Vec::new();
-    let mut next = vec![id];
-    while let Some(node) = next.pop() {
-        if node != id && is((document, node), SCHEMA, "element") {
-            found.push((document, node));
-            continue;
-        }
-        let children: Vec<NodeId> =
-            document.children(node).filter(|it| document.kind(*it) == Kind::Element).collect();
-        next.extend(children.into_iter().rev());
-    }
-    found
-}
-
-fn text<'d>((document, id): At<'d>, name: &str) -> &'d str {
-    attribute(document, id, name).unwrap_or_default().trim()
-}
-
-fn is((document, id): At<'_>, uri: &str, name: &str) -> bool {
-    document.name(id) == name && document.namespace(id) == Some(uri)
-}
-
-fn inside<'d>(
-    (document, id): At<'d>,
-    uri: &'static str,
-    name: &'static str,
-) -> impl Iterator<Item = At<'d>> {
-    document.children(id).map(move |it| (document, it)).filter(move |it| is(*it, uri, name))
-}
-
-fn descendants((document, id): At<'_>) -> Vec<At<'_>> {
-    let mut found = Vec::new();
-    let mut next = vec![id];
-    while let Some(node) = next.pop() {
-        found.push((document, node));
-        let children: Vec<NodeId> =
-            document.children(node).filter(|it| document.kind(*it) == Kind::Element).collect();
-        next.extend(children.into_iter().rev());
-    }
-    found
-}
-
-/// A name without its prefix.
-fn local(name: &str) -> &str {
-    name.rsplit(':').next().unwrap_or_default()
 }
 
 /// The path of an address, without what stands behind `?`.
