@@ -24,8 +24,8 @@ use crate::error::DecodeError;
 pub struct SoapImport {
     /// The service.
     pub service: SoapService,
-    /// The path of its address, if it names one.
-    pub path: Option<String>,
+    /// The paths of its addresses, one for each that it names.
+    pub paths: Vec<String>,
     /// What a person should look at, in Chinese.
     pub doubts: Vec<String>,
 }
@@ -76,16 +76,37 @@ impl<'d> Whole<'d> {
         let uri = if version == SoapVersion::V11 { SOAP } else { SOAP12 };
         let mut service = self.frame(binding, told, uri, &mut doubts);
         service.described = described;
-        service.describes_forms = self
-            .of("http://schemas.xmlsoap.org/wsdl/http/", "binding")
-            .any(|it| text(it, "verb") == "POST");
+        service.describes_forms = self.takes_forms();
+        doubts.extend(bindings.iter().filter(|it| asks_for_more(it.0)).map(|it| {
+            let name = text(it.0, "name");
+            format!("{name} 带着 WS-Policy（WCF 的 wsHttpBinding 一类，要 WS-Addressing 或消息安全），前置机不按它答")
+        }));
         for operation in inside(binding, WSDL, "operation") {
             let operation = self.operation(operation, uri, &service, &mut doubts);
             service.operations.push(operation);
         }
-        let address = [SOAP, SOAP12].into_iter().find_map(|uri| self.of(uri, "address").next());
-        let path = address.and_then(|it| path_of(text(it, "location")));
-        Some(SoapImport { service, path, doubts })
+        Some(SoapImport { service, paths: self.paths(), doubts })
+    }
+
+    /// Axis2 gives each version an address of its own; .NET one for both.
+    fn paths(&self) -> Vec<String> {
+        let mut paths = Vec::new();
+        for address in [SOAP, SOAP12].into_iter().flat_map(|uri| self.of(uri, "address")) {
+            let path = path_of(text(address, "location"));
+            paths.extend(path.filter(|it| !paths.contains(it)));
+        }
+        paths
+    }
+
+    /// Whether an operation takes the form that browsers send; Axis2's binding to HTTP takes XML.
+    fn takes_forms(&self) -> bool {
+        let mut bindings = self
+            .of(WSDL, "binding")
+            .filter(|it| inside(*it, HTTP, "binding").any(|it| text(it, "verb") == "POST"));
+        bindings.any(|it| {
+            let contents = descendants(it).into_iter().filter(|it| is(*it, MIME, "content"));
+            contents.map(|it| text(it, "type")).any(|it| it == FORM)
+        })
     }
 
     /// Everything but the operations.
@@ -104,8 +125,7 @@ impl<'d> Whole<'d> {
         let styles = descendants(binding).into_iter().filter(|it| is(*it, uri, "operation"));
         let is_rpc = text(told, "style") == "rpc"
             || styles.map(|it| text(it, "style").to_owned()).any(|it| it == "rpc");
-        let schema =
-            self.of(SCHEMA, "schema").find(|it| inside(*it, SCHEMA, "element").next().is_some());
+        let schema = self.schema(binding);
         let style = match (is_rpc, is_encoded) {
             (true, true) => SoapStyle::Encoded,
             (true, false) => SoapStyle::Rpc,
@@ -138,6 +158,19 @@ impl<'d> Whole<'d> {
             answers_as_called: false,
             operations: Vec::new(),
         }
+    }
+
+    /// The schema that has an element of the operations' messages. Others may stand before it: WCF adds one of
+    /// its own types to every description.
+    fn schema(&self, binding: At<'d>) -> Option<At<'d>> {
+        let wrappers: Vec<String> = inside(binding, WSDL, "operation")
+            .flat_map(|it| self.parts(text(it, "name"), "input"))
+            .map(|it| it.1)
+            .collect();
+        let elements = |it: &At<'d>| inside(*it, SCHEMA, "element").map(|it| text(it, "name"));
+        let has_one = |it: &At<'d>| elements(it).any(|it| wrappers.iter().any(|name| name == it));
+        let any = || self.of(SCHEMA, "schema").find(|it| elements(it).next().is_some());
+        self.of(SCHEMA, "schema").find(has_one).or_else(any)
     }
 
     /// Whether the operations' messages have an element of the operation's own name.
@@ -291,6 +324,15 @@ fn name_of(at: At<'_>) -> &str {
         name => name,
     }
 }
+
+/// Whether a binding refers to a policy.
+fn asks_for_more(binding: At<'_>) -> bool {
+    descendants(binding).into_iter().any(|(document, id)| document.name(id) == "PolicyReference")
+}
+
+const HTTP: &str = "http://schemas.xmlsoap.org/wsdl/http/";
+const MIME: &str = "http://schemas.xmlsoap.org/wsdl/mime/";
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The path of an address, without what stands behind `?`.
 fn path_of(address: &str) -> Option<String> {

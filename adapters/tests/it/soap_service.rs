@@ -160,7 +160,7 @@ fn a_description_is_imported_as_it_was_written() {
         let text = wsdl(&wanted, "http://h:1/x/Service.asmx?a=1");
         let imported = import_wsdl(&[text.as_bytes()]).expect("XML").expect("SOAP");
         assert_eq!(imported.service, wanted);
-        assert_eq!(imported.path.as_deref(), Some("/x/Service.asmx"));
+        assert_eq!(imported.paths, ["/x/Service.asmx"]);
         assert_eq!(imported.doubts, [] as [&str; 0]);
     }
     assert!(import_wsdl(&[b"<a/>"]).expect("XML").is_none());

@@ -56,7 +56,7 @@ fn from_wsdl(file: &Path, name: &str, mappings: &[String]) -> Exit {
 
 /// The channel that a description becomes; what is unsure about it is told.
 pub(super) fn described(file: &Path, name: &str, mappings: &[String]) -> Result<String, Exit> {
-    let (parts, mut doubts) = gather(file).map_err(|why| {
+    let (parts, missing) = gather(file).map_err(|why| {
         eprintln!("{why}");
         Exit::Unavailable
     })?;
@@ -65,49 +65,90 @@ pub(super) fn described(file: &Path, name: &str, mappings: &[String]) -> Result<
         eprintln!("{}: {}: {}", file.display(), error.code(), error.message());
         Exit::Data
     })?;
-    let Some(mut imported) = imported else {
+    if !missing.is_empty() {
+        eprintln!("{}: {}", file.display(), told(&missing));
+        return Err(Exit::Data);
+    }
+    let Some(imported) = imported else {
         eprintln!("{}: 里面没有 SOAP 绑定", file.display());
         return Err(Exit::Data);
     };
-    imported.doubts.append(&mut doubts);
     for doubt in &imported.doubts {
         eprintln!("没有把握：{}", one_line(doubt));
     }
     Ok(channel(&imported, name, mappings))
 }
 
-/// The file, and what it imports that lies beside it.
-fn gather(file: &Path) -> Result<(Vec<Vec<u8>>, Vec<String>), String> {
-    let folder = file.parent().unwrap_or(Path::new(""));
-    let mut parts = Vec::new();
-    let mut doubts = Vec::new();
-    let mut seen = BTreeSet::new();
-    let mut next = vec![file.to_owned()];
-    while let Some(path) = next.pop() {
-        if parts.len() >= PARTS_MAX || !seen.insert(path.clone()) {
-            continue;
+/// What the description refers to and is not here, and what to type to have it. Of half a description
+/// no channel is made: what is missing would be guessed, and wrong.
+fn told(missing: &[Missing]) -> String {
+    let mut told =
+        "它引用的文件不在旁边，方法或参数在那里面。下载后再执行一次，文件内容不用改：".to_owned();
+    for it in missing {
+        let _ = write!(told, "\n  {}", one_line(&it.line()));
+    }
+    told + "\n下载不到的，把引用它的那一行从文件里删去再试，缺了什么会写成没有把握。"
+}
+
+/// A part that a description refers to, and where it is looked for.
+struct Missing {
+    /// As the description names it.
+    named: String,
+    file: PathBuf,
+}
+
+impl Missing {
+    fn line(&self) -> String {
+        let file = self.file.display();
+        if self.named.contains("://") {
+            // Whoever wrote the description shall not write a command.
+            return format!("curl -o '{file}' '{}'", self.named.replace('\'', "%27"));
         }
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if parts.is_empty() => return Err(format!("{}: {error}", path.display())),
-            Err(_) => {
-                doubts.push(format!("它引用的 {} 不在旁边，请一起下载", path.display()));
+        format!("{file}（文件里写作 {}）", self.named)
+    }
+}
+
+/// The file, and what it refers to that lies beside it, in the order in which it is referred to.
+fn gather(file: &Path) -> Result<(Vec<Vec<u8>>, Vec<Missing>), String> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let first = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let (mut parts, mut missing) = (vec![first], Vec::new());
+    let mut seen = BTreeSet::from([file.to_owned()]);
+    let mut at = 0;
+    while let Some(bytes) = parts.get(at).filter(|_| at < PARTS_MAX) {
+        at += 1;
+        for named in adapters::wsdl_imports(bytes).unwrap_or_default() {
+            if STANDARD.iter().any(|it| named.starts_with(it)) {
                 continue;
             }
-        };
-        for import in adapters::wsdl_imports(&bytes).unwrap_or_default() {
-            if import.contains("://") {
-                doubts.push(format!("它引用的 {import} 没有读：请下载到旁边，并把引用改成文件名"));
-            } else {
-                next.push(folder.join(import));
+            let file = beside(folder, &named);
+            match std::fs::read(&file) {
+                _ if !seen.insert(file.clone()) => {}
+                Ok(bytes) => parts.push(bytes),
+                Err(_) => missing.push(Missing { named, file }),
             }
         }
-        parts.push(bytes);
     }
-    Ok((parts, doubts))
+    Ok((parts, missing))
+}
+
+fn beside(folder: &Path, named: &str) -> PathBuf {
+    let as_named = folder.join(named);
+    if as_named.is_file() { as_named } else { folder.join(plain(named)) }
+}
+
+/// What a part is called beside the file: the end of its address, without what no file's name should have.
+fn plain(named: &str) -> String {
+    let end = named.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '-');
+    let name: String = end.chars().map(|it| if is_plain(it) { it } else { '_' }).collect();
+    if name.chars().all(|it| it == '.') { "part".to_owned() } else { name }
 }
 
 const PARTS_MAX: usize = 64;
+
+/// What everybody refers to; no service is described there.
+const STANDARD: [&str; 2] = ["http://schemas.xmlsoap.org/", "http://www.w3.org/"];
 
 /// The channel as it stands in `agent.toml`. What holds anyway is left out.
 fn channel(imported: &SoapImport, name: &str, mappings: &[String]) -> String {
@@ -130,8 +171,8 @@ fn channel(imported: &SoapImport, name: &str, mappings: &[String]) -> String {
     });
     let described: Vec<&str> = versions.chain(service.describes_forms.then_some("form")).collect();
     let _ = writeln!(out, "describe = {}", list(&described));
-    if let Some(path) = &imported.path {
-        let _ = writeln!(out, "paths = {}", list(&[path]));
+    if !imported.paths.is_empty() {
+        let _ = writeln!(out, "paths = {}", list(&imported.paths));
     }
     for operation in &service.operations {
         write_operation(operation, &mut out);
@@ -211,7 +252,7 @@ mod tests {
         );
         let service = (*config.unwrap().channels[0].soap.as_ref().unwrap().service).clone();
         let doubts = vec!["F\nkey = 1\r\u{85}x".to_owned()];
-        let written = channel(&SoapImport { service, path: None, doubts }, "a", &[]);
+        let written = channel(&SoapImport { service, paths: Vec::new(), doubts }, "a", &[]);
         assert!(written.contains("# 没有把握：F key = 1  x\n"), "{written}");
     }
 }
