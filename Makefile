@@ -21,7 +21,7 @@ setup: ## put missing tools in place and compile RocksDB, once per machine (10 m
 
 setup-tests: setup
 	@packaging/setup/debian.sh tests
-	@packaging/setup/soap-clients.sh
+	@packaging/setup/npm-clients.sh
 	@packaging/setup/clean-root.sh
 
 setup-prove: setup-tests

@@ -33,6 +33,7 @@ has_curl() { command -v curl >/dev/null; }
 has_python_module() { /usr/bin/python3 -c "import $1" 2>/dev/null; }
 has_zeep() { has_python_module zeep; }
 has_suds() { has_python_module suds; }
+has_hl7() { has_python_module hl7; }
 has_php() { command -v php >/dev/null; }
 has_php_soap() { php -m 2>/dev/null | grep -qx soap; }
 has_soap_lite() { perl -MSOAP::Lite -e 1 2>/dev/null; }
@@ -88,11 +89,12 @@ for what in "${@:-build tests}"; do
         need has_openssl openssl "the tests make certificates, and send under TLS"
         need has_zeep python3-zeep "a SOAP client the tests call with"
         need has_suds python3-suds "a SOAP client the tests call with"
+        need has_hl7 python3-hl7 "a sender over MLLP the tests send with"
         need has_php php-cli "runs a SOAP client the tests call with"
         need has_php_soap php-soap "a SOAP client the tests call with"
         need has_soap_lite libsoap-lite-perl "a SOAP client the tests call with"
-        need has_node nodejs "runs SOAP clients the tests call with"
-        need has_npm npm "installs SOAP clients the tests call with"
+        need has_node nodejs "runs SOAP clients and web pages the tests call with"
+        need has_npm npm "installs them"
         need has_systemd_analyze systemd "systemd-analyze proves the unit of the service"
         need has_certificates ca-certificates "the forwarder reads the system's certificates"
         need_packagers

@@ -17,6 +17,8 @@
 //! | [`postgres`] | a hospital's or the platform's database: PostgreSQL, a real one |
 //! | [`rabbitmq`] | the platform's broker, a real one |
 //! | [`screen`] | a ward's screen that listens to events |
+//! | [`ward`] | the same, as the manual writes it: a web page, run by Node |
+//! | [`service`] | another system's service that was not written by us: PHP, Node |
 //! | [`subscriber`] | another system that has records pushed to it |
 //! | [`sinks`] | where alerts go: mail, a chat robot, syslog |
 //! | [`process`] | signals, and waits with an end |
@@ -48,9 +50,11 @@ pub mod process;
 pub mod prometheus;
 pub mod rabbitmq;
 pub mod screen;
+pub mod service;
 pub mod sinks;
 pub mod subscriber;
 pub mod visit;
+pub mod ward;
 pub mod wire;
 
 pub use ports::free as free_port;

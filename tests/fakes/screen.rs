@@ -61,7 +61,7 @@ impl Screen {
             if !place.is_empty() {
                 self.last = Some(place.clone());
             }
-            if !kind.is_empty() {
+            if !kind.is_empty() && kind != "beat" {
                 let data = serde_json::from_str(&of("data: ")).expect("data is JSON");
                 heard.push(Heard { place, kind, data });
             }

@@ -49,6 +49,11 @@ impl Subscriber {
         Subscriber { at, inside: Arc::new(inside), door: None }
     }
 
+    /// Where it is.
+    pub fn at(&self) -> SocketAddr {
+        self.at
+    }
+
     /// The lines of `[[subscription]]` that lead to it.
     pub fn table(&self, name: &str, more: &str) -> String {
         format!("[[subscription]]\nname = \"{name}\"\nurl = \"http://{}/in\"\n{more}\n", self.at)

@@ -2,6 +2,8 @@
 //! on one connection, who waits and who is closed, and a stop with a message in hand.
 #![allow(clippy::indexing_slicing)] // a member that is not there reads as null
 
+mod senders;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::net::SocketAddr;

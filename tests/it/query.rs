@@ -47,6 +47,73 @@ fn who_may_reads_page_by_page_and_every_call_is_in_the_book_over_a_kill() {
     assert_eq!((text.lines().count(), text.contains("emr\tvisits")), (1, true), "{text}");
 }
 
+/// Three days by the clock, then a day on which somebody set it back; all of it delivered meanwhile.
+#[test]
+fn records_are_read_by_the_time_they_came() {
+    let setup = Setup { channels: TABLES.to_owned(), faults: true, ..Setup::files() };
+    let mut agent = Agent::start(setup);
+    let (obligations, case) = (Obligations::default(), Case::of("cdss"));
+    let mut all: Vec<Vec<Row>> = Vec::new();
+    for (day, ahead) in [0, 1, 2, 0].into_iter().enumerate() {
+        agent.disk().set_clock(ahead * 86_400);
+        for n in 0..2 {
+            let number = u64::try_from(day).expect("small") * 10 + n;
+            load::send(agent.his(), &case.numbered(number), &obligations);
+        }
+        agent.await_drained();
+        let before: BTreeSet<String> = all.iter().flatten().map(|it| it.0.clone()).collect();
+        let here = rows(&agent, "from=20200101");
+        all.push(here.into_iter().filter(|it| !before.contains(&it.0)).collect());
+        assert_eq!(all.last().map(Vec::len), Some(2), "{all:?}");
+    }
+    agent.disk().set_clock(0);
+    let [first, second, third, fourth] = &all[..] else { panic!("four times") };
+    let day_of = |rows: &[Row]| rows[0].1[..8].to_owned();
+    let (one, two, three) = (day_of(first), day_of(second), day_of(third));
+    check_rows(&agent, &format!("from={one}&to={one}"), &[first, fourth]);
+    check_rows(&agent, &format!("from={two}&to={two}"), &[second]);
+    check_rows(&agent, &format!("from={two}"), &[second, third]);
+    check_rows(&agent, &format!("from={one}&to={two}"), &[first, second, fourth]);
+    // To the second: `from` is in it, `to` is behind the last.
+    let (begin, end) = (&second[0].1, &third[0].1);
+    check_rows(&agent, &format!("from={begin}&to={end}"), &[second]);
+    check_rows(&agent, &format!("from={end}"), &[third]);
+    check_rows(&agent, &format!("from={three}&limit=1"), &[third]);
+    check_rows(&agent, "from=20200101&to=20200131", &[]);
+    // By time and by patient together, and over a kill.
+    agent.kill();
+    agent.start_again();
+    check_rows(&agent, &format!("from={three}&patient=P00012345"), &[third]);
+    check_rows(&agent, &format!("from={three}&patient=nobody"), &[]);
+}
+
+#[track_caller]
+fn check_rows(agent: &Agent, asked: &str, expected: &[&Vec<Row>]) {
+    let expected: BTreeSet<&Row> = expected.iter().copied().flatten().collect();
+    let came = rows(agent, asked);
+    assert_eq!(came.iter().collect::<BTreeSet<_>>(), expected, "{asked}");
+    assert_eq!(came.len(), expected.len(), "{asked}: one came twice");
+}
+
+/// Id and time of every row, over all pages.
+#[track_caller]
+fn rows(agent: &Agent, asked: &str) -> Vec<Row> {
+    let (mut all, mut after) = (Vec::new(), String::new());
+    loop {
+        let asked = format!("query=visits&{asked}{after}");
+        let answer = read(agent, Some("a-token-of-tests"), &asked);
+        assert_eq!(answer.status, 200, "{asked}: {}", answer.text());
+        let data = &answer.json()["data"];
+        let text = |it: &Value, name: &str| it[name].as_str().expect("a text").to_owned();
+        let rows = data["records"].as_array().expect("rows").iter();
+        all.extend(rows.map(|it| (text(it, "record_id"), text(it, "received_at"))));
+        let Some(next) = data["next"].as_str() else { return all };
+        after = format!("&after={next}");
+    }
+}
+
+type Row = (String, String);
+
 #[test]
 fn what_the_dictionary_does_not_have_is_told_before_anything_runs() {
     let tables = TABLES.replace("\"gend\"", "\"gendd\"")

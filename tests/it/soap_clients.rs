@@ -12,8 +12,8 @@ use std::thread;
 use tests::agent::{Agent, Setup};
 use tests::cases::{Case, Message};
 use tests::chance::is_long;
-use tests::clean_root::cache;
 use tests::platform::Platform;
+use tests::ward::node_modules;
 
 /// A client: what it is called, how it is started, and which services it cannot read.
 struct Client {
@@ -260,9 +260,4 @@ fn start() -> Agent {
 
 fn scripts() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "clients", "soap"].iter().collect()
-}
-
-/// Where the set-up keeps what it installs from npm.
-fn node_modules() -> PathBuf {
-    cache().join("soap-clients/node_modules")
 }

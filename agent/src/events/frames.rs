@@ -1,5 +1,5 @@
-//! The words of both ways to listen. SSE: `id`, `event` and `data`; a heartbeat is a comment with the
-//! place, so that a quiet ward's screen comes back at the right one. WebSocket: one JSON text a frame,
+//! The words of both ways to listen. SSE: `id`, `event` and `data`; a heartbeat has the place, so that a
+//! quiet ward's screen comes back at the right one. WebSocket: one JSON text a frame,
 //! with `type`.
 
 use std::sync::Arc;
@@ -37,7 +37,11 @@ fn sse(frame: &Frame, listener: &Listener) -> String {
             let data = event.shown(&place, listener.show());
             format!("id: {place}\n{}", told(event.kind.name(), &data))
         }
-        Frame::Beat(number) => format!(": 在\nid: {}\n\n", listener.place(*number)),
+        // Data too: of a frame without any, some libraries do not keep the place.
+        Frame::Beat(number) => {
+            let beat = told("beat", &data(frame, listener));
+            format!(": 在\nid: {}\n{beat}", listener.place(*number))
+        }
         Frame::Lost(..) | Frame::Reset => told("lost", &data(frame, listener)),
         Frame::Bye(_) => told("bye", &data(frame, listener)),
     }
