@@ -15,6 +15,7 @@ macro_rules! say {
 mod alerts;
 mod asking;
 mod audit;
+mod backup;
 mod calls;
 mod channel;
 mod check;
@@ -145,6 +146,8 @@ enum Command {
     Receive(receive::Arguments),
     /// 与平台对账到每条记录，补正，签名；也可与 HIS 的日合计对账 | the account with the platform, to the record
     Reconcile(reconcile::Arguments),
+    /// 备份和恢复 | backups, and an agent made of one again
+    Backup(backup::Arguments),
     /// 配置的历史、差别、换上、回退 | every configuration and set that was in force: history, diff, apply, roll back
     Config(config::Arguments),
     /// 在用的映射、码表、规则：查看、重新读入 | the files in force: show, reload
@@ -185,6 +188,7 @@ pub fn main() -> ExitCode {
     code(match arguments.command {
         Command::Run(it) => run::run(&it),
         Command::Channel(it) => channel::run(&it),
+        Command::Backup(it) => backup::run(&it),
         Command::Config(it) => config::run(&it),
         Command::Demo(it) => demo::run(&it),
         Command::Doctor(it) => doctor::run(&it),

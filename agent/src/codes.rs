@@ -2,8 +2,8 @@
 //! messages, mappings and rules are registered in the crates that find the faults; the manual's
 //! page of codes is written from all registers together.
 //!
-//! `A` is the configuration, `I` a door, `O` the outbox, `F` forwarding, `H` the health of the machine, `Q`
-//! data quality. A code never changes its meaning and is never used for another.
+//! `A` is the configuration, `B` backups, `I` a door, `O` the outbox, `F` forwarding, `H` the health of the
+//! machine, `Q` data quality. A code never changes its meaning and is never used for another.
 
 use schemas::CodeEntry;
 
@@ -50,6 +50,19 @@ codes! {
     "A055" "目录所在的文件系统是只读的" "a folder lies on a read-only file system" "mount 看它是不是 ro：磁盘出错后内核会改成只读，看 dmesg，修好再挂载；不是 ro 时，是服务的沙箱没有放行，按 docs/service.md 写 ReadWritePaths。自动再试"
     "A057" "路上有一个环节没有动静" "a stage of the road stands still" "日志的 stage 是哪个环节：outbox 是磁盘没有应答，forward 是转发，doors 是接收，threads 是线程用尽。由 systemd 管理时两分钟没有动静就自动重新启动；常出现时查磁盘（dmesg、iostat）"
     "A058" "没有在时限内停下，进程直接结束" "a stop did not end in time; the process ended without it" "多为磁盘没有应答，查 dmesg。已接收的都在盘上，下次启动接着送"
+
+    "B101" "这里没有备份" "there is no backup" "写备份自己的目录，里面有 manifest.json；his-agent backup list 列出"
+    "B102" "备份损坏" "the backup is damaged" "换一份备份；损坏的文件在提示里，查放备份的盘"
+    "B103" "密钥不是打开这份备份的那一把" "the key is not the one that opens this backup" "按提示的指纹找：his-agent keys show 文件 看一把密钥的指纹"
+    "B104" "备份的密钥读不出" "the key of the backup cannot be read" "核对路径和权限；文件里是 64 位十六进制"
+    "B105" "要恢复到的地方已有数据" "there is data already where a backup is to be brought back to" "先移开提示的目录；恢复从不覆盖数据"
+    "B106" "备份是更新的程序做的" "a newer program made the backup" "装同版本或更新的程序再恢复"
+    "B107" "备份或恢复时读写不了文件" "a file could not be read or written" "核对目录的权限和空间；用 systemd 时备份目录要写进 ReadWritePaths"
+    "B108" "已经有一份备份在做" "a backup is being made already" "等它做完：his-agent backup list"
+    "B109" "备份读回来与原来不同" "a backup that was read back differs" "这份不算数，已删去；再做一次，反复出现请查盘并报告"
+    "B110" "上一次备份没有做成" "the last backup was not made" "看提示的原因；十分钟后自动再试"
+    "B111" "很久没有好的备份" "there was no good backup for long" "看 [backup] to 的盘在不在、满不满，日志里 B110 的原因；his-agent backup create 现在就做一份"
+    "B112" "恢复做了一半，不启动" "a restore was cut off, and the agent does not begin without it" "再执行一次 his-agent backup restore；不恢复了就删去提示的文件"
 
     "F101" "连不上消息队列" "the broker cannot be reached" "核对地址、端口和防火墙；报 Operation not permitted 时是服务的 IPAddressAllow 没有放行，见 docs/service.md。记录留在发件箱里，连上后自动继续"
     "F102" "消息队列拒绝了连接" "the broker refused the connection" "核对用户、口令、虚拟主机和连接数上限"
@@ -292,7 +305,7 @@ mod tests {
     fn is_ours(word: &str) -> bool {
         let mut letters = word.chars();
         word.len() == 4
-            && letters.next().is_some_and(|it| "AFHIOQ".contains(it))
+            && letters.next().is_some_and(|it| "ABFHIOQ".contains(it))
             && letters.all(|it| it.is_ascii_digit())
     }
 }

@@ -7,6 +7,7 @@
 
 mod access;
 mod alert;
+mod backup;
 mod callers;
 mod calls;
 mod channels;
@@ -51,6 +52,7 @@ pub use access::AccessConfig;
 pub use alert::{
     AlertTarget, AlertWay, AlertsConfig, MailConfig, MailSecurity, SyslogConfig, WebhookConfig,
 };
+pub use backup::BackupConfig;
 pub use callers::EventsConfig;
 pub use calls::CallsConfig;
 pub use folder::{Answers, FolderConfig, Order, Ready};
@@ -109,6 +111,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// When days are compared with the platform by themselves.
     pub reconcile: ReconcileConfig,
+    /// When and where to backups are made.
+    pub backup: BackupConfig,
     /// Where what was in force is kept, and how a new configuration is watched.
     pub versions: VersionsConfig,
     /// When the agent looks at itself.

@@ -24,8 +24,8 @@ pub(crate) use self::door::{BODY_BYTES_MAX, ControlDoor};
 use crate::doctor;
 use crate::intake::{self, Road};
 use crate::{
-    alerts, audit, callers, calls, checks, clock, history, journey, keys, parked, plans, quality,
-    query, reconcile, sets, shadow, subscribe, versions,
+    alerts, audit, backup, callers, calls, checks, clock, history, journey, keys, parked, plans,
+    quality, query, reconcile, sets, shadow, subscribe, versions,
 };
 
 /// Everything that can be asked, by address.
@@ -55,6 +55,7 @@ pub fn routes(road: &Arc<Road>) -> Router {
         .merge(sets::rulebook::routes())
         .merge(reconcile::routes::routes())
         .merge(versions::routes::routes())
+        .merge(backup::routes::routes())
         .fallback(unknown_address)
         .with_state(Arc::clone(road))
 }

@@ -9,6 +9,7 @@
 //! With the daemon running the checks run inside it: its user, its limits and its view of the network are
 //! what counts. Without it the command runs them itself. Nothing is changed, and nothing is sent.
 
+mod backup;
 mod broker;
 mod certificates;
 mod charset;
@@ -56,6 +57,7 @@ const CHECKS: &[Check] = &[
     clock::CHECK,
     disk::CHECK,
     permissions::CHECK,
+    backup::CHECK,
     ports::CHECK,
     names::CHECK,
     broker::CHECK,

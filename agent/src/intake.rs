@@ -32,6 +32,7 @@ use tokio::sync::Semaphore;
 
 use crate::alerts::Alerts;
 use crate::audit::Audit;
+use crate::backup::Backups;
 use crate::callers::Callers;
 use crate::calls::Calls;
 use crate::checks::Checks;
@@ -72,6 +73,8 @@ pub struct Road {
     pub sets: ArcSwap<Sets>,
     /// How the sets in force came to be so.
     pub reloads: Reloads,
+    /// What came of backups.
+    pub backups: Backups,
     /// Every configuration and set that was in force.
     pub versions: Versions,
     /// A candidate set that judges beside them.
@@ -156,6 +159,7 @@ impl Road {
             sets,
             reloads,
             versions,
+            backups: Backups::default(),
             shadow,
             callers,
             calls,

@@ -46,14 +46,20 @@ impl MasterKey {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file already"));
         }
         let key = random().ok_or_else(|| io::Error::other("the system gives no random numbers"))?;
-        secret_file::write(path, format!("{}\n", hex(&key)).as_bytes())?;
-        Ok(MasterKey(key))
+        let key = MasterKey(key);
+        secret_file::write(path, key.written().as_bytes())?;
+        Ok(key)
     }
 
     /// Reads the file of a key.
     pub fn read(path: &Path) -> io::Result<MasterKey> {
         let text = fs::read_to_string(path)?;
         text.parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    /// As it stands in a file. Only for what is sealed, or for its owner alone.
+    pub(crate) fn written(&self) -> String {
+        format!("{}\n", hex(&self.0))
     }
 
     /// By what it is told from another.

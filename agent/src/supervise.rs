@@ -32,8 +32,8 @@ use crate::service::trouble::CannotListen;
 use crate::sets::{Sets, watch};
 use crate::shadow;
 use crate::{
-    alerts, calls, checks, events, history, journey, parked, plans, quality, reconcile, relay,
-    subscribe, telemetry, tls,
+    alerts, backup, calls, checks, events, history, journey, parked, plans, quality, reconcile,
+    relay, subscribe, telemetry, tls,
 };
 
 /// A running agent.
@@ -112,6 +112,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(alerts::keep(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(telemetry::keep(road.metrics.clone(), doors_stop.clone())),
         tokio::spawn(doctor::keep(Arc::clone(&road), doors_stop.clone())),
+        tokio::spawn(backup::keeper::keep(Arc::clone(&road), doors_stop.clone())),
     ];
     let mut doors = vec![
         tokio::spawn(his.serve(http::his_routes(&road), doors_stop.clone())),
@@ -203,6 +204,7 @@ impl Running {
 
 fn open_outbox(config: &Config) -> anyhow::Result<(Outbox, WriterHandle)> {
     let dir: &Path = &config.outbox.dir;
+    backup::refuse_unfinished(dir).context("outbox")?;
     let options = OutboxOptions {
         waiting_max: config.outbox.waiting_max,
         low_water: config.outbox.low_water,

@@ -22,6 +22,7 @@ mod state;
 pub(crate) mod told;
 mod trial;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
@@ -68,7 +69,7 @@ impl Versions {
     }
 
     /// Tells it how the daemon began. Once.
-    fn serve(&self, life: Life) {
+    pub(crate) fn serve(&self, life: Life) {
         drop(self.life.set(life));
     }
 
@@ -90,6 +91,11 @@ impl Versions {
                  his-agent config apply 换上文件，或 his-agent config rollback {no} 写回文件"
             ),
         ))
+    }
+
+    /// The file that people edit.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        self.life.get().map(|it| it.file.clone())
     }
 
     fn turn(&self) -> MutexGuard<'_, ()> {

@@ -9,6 +9,7 @@ mod account;
 mod alerts;
 mod answers;
 mod audit;
+mod backup;
 mod broker;
 mod broker_faults;
 mod broker_tls;

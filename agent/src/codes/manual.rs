@@ -116,7 +116,7 @@ fn codes() -> String {
     out
 }
 
-const SECTIONS: [(char, &str); 12] = [
+const SECTIONS: [(char, &str); 13] = [
     ('D', "D：报文读不出"),
     ('M', "M：映射文件和映射过程"),
     ('V', "V：值不符合标准"),
@@ -127,6 +127,7 @@ const SECTIONS: [(char, &str); 12] = [
     ('H', "H：体检"),
     ('Q', "Q：数据质量"),
     ('A', "A：配置"),
+    ('B', "B：备份和恢复"),
     ('S', "S：数据字典文件"),
     ('R', "R：规则包文件"),
 ];

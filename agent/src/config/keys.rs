@@ -71,6 +71,7 @@ macro_rules! keys {
 
 mod access;
 mod alert;
+mod backup;
 mod calls;
 mod channel;
 mod check;
@@ -104,6 +105,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
         sets::KEYS,
         store::KEYS,
         versions::KEYS,
+        backup::KEYS,
         forward::KEYS,
         check::KEYS,
         others::KEYS,

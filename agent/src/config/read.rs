@@ -10,6 +10,7 @@ use toml::de::DeTable;
 
 use super::access::access;
 use super::alert::alerts;
+use super::backup::backup;
 use super::callers::{addresses, callers, events, prove_channels};
 use super::calls::calls;
 use super::folder;
@@ -60,6 +61,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         control: control(&mut root, &outbox, &mut to),
         quality: quality(&mut root, &outbox, &mut to),
         history: history(&mut root, &outbox, &mut to),
+        backup: backup(&mut root, &outbox, &mut to),
         versions: versions(&mut root, &outbox, &mut to),
         patrol: patrol(&mut root, &outbox.dir, &mut to),
         outbox,

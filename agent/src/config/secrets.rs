@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use adapters::{Keys, Secret};
 
 use super::section::{Complaints, Section};
-use crate::master_key::{KeySource, NotAKey};
+use crate::master_key::{KeySource, MasterKey, NotAKey};
 
 /// Where a secret is kept, or that none was named.
 enum Named<'a> {
@@ -160,8 +160,27 @@ pub(super) fn store_key(
     store: &Path,
     to: &mut Complaints<'_>,
 ) -> (KeySource, Option<PathBuf>) {
-    let beside = (KeySource::Beside, Some(KeySource::beside(store)));
-    let Some(named) = section.text("key", to) else { return beside };
+    match named_key(section, to) {
+        Some((key, file)) => (KeySource::Given(key), file),
+        None => (KeySource::Beside, Some(KeySource::beside(store))),
+    }
+}
+
+/// A key for backups alone, if one is named.
+pub(super) fn backup_key(
+    section: &mut Section<'_, '_>,
+    to: &mut Complaints<'_>,
+) -> Option<MasterKey> {
+    named_key(section, to).map(|(key, _)| key)
+}
+
+/// The key that a table names, and its file if it lies in one. `None` without a word, or when it is not
+/// to be had, which is told.
+fn named_key(
+    section: &mut Section<'_, '_>,
+    to: &mut Complaints<'_>,
+) -> Option<(MasterKey, Option<PathBuf>)> {
+    let named = section.text("key", to)?;
     let place = section.offset_of("key");
     let named = Named::of(&named);
     let file = match named {
@@ -170,7 +189,7 @@ pub(super) fn store_key(
     };
     let why = match named.read() {
         Some(Ok(text)) => match text.parse() {
-            Ok(key) => return (KeySource::Given(key), file),
+            Ok(key) => return Some((key, file)),
             Err(NotAKey) => format!("`key`: {NotAKey}"),
         },
         Some(Err(why)) => match file.as_ref().filter(|it| !it.exists()) {
@@ -185,11 +204,11 @@ pub(super) fn store_key(
             let message = "`key` is written out: write it to a file and name it, key = \"file:PATH\", \
                            \"env:NAME\" or \"credential:NAME\"";
             to.error("A010", place, message.to_owned());
-            return beside;
+            return None;
         }
     };
     to.error("A009", place, why);
-    beside
+    None
 }
 
 /// Headers that prove a caller, each named and none written out.

@@ -137,6 +137,7 @@ pub(crate) fn alerts(road: &Road) -> Vec<(String, String)> {
     alerts.extend(road.calls.alert());
     alerts.extend(tls::alerts(&road.config));
     alerts.extend(road.patrol.alert());
+    alerts.extend(road.backups.alerts(&road.config.backup));
     if let Some(ahead) = clock::ahead() {
         let minutes = ahead.as_mins();
         alerts.push((

@@ -42,6 +42,8 @@ pub(super) const CONTROL: &[Operation] = &[
     send("post", "/admin/v1/doctor", "状态", "体检：现在逐项看一遍"),
     get("/admin/v1/doctor/history", "状态", "历次巡检的结果"),
     get("/admin/v1/quality", "状态", "各通道数据质量的统计"),
+    get("/admin/v1/backups", "备份", "在不在备份，上一次的结果，有哪些备份"),
+    send("post", "/admin/v1/backups", "备份", "现在就备份"),
     get("/admin/v1/config", "配置", "在用的是哪个版本，是否在试用"),
     get("/admin/v1/config/versions", "配置", "配置和配套文件的全部版本"),
     get("/admin/v1/config/versions/{no}", "配置", "一个版本"),

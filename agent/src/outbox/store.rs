@@ -25,6 +25,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor,
     CompactionDecision, DB, DBCompressionType, DBRecoveryMode, ErrorKind, FlushOptions, LogLevel,
@@ -220,6 +221,12 @@ impl Store {
         let families = FAMILIES.map(|family| self.handle(family));
         let flushed = self.db.flush_cfs_opt(&families, &FlushOptions::default());
         flushed.map_err(|error| failed("write a table", &error))
+    }
+
+    /// Makes a folder with the store as it is now. Tables are shared with it: neither side changes one.
+    pub(super) fn checkpoint(&self, to: &Path) -> Result<(), StoreError> {
+        let made = Checkpoint::new(&self.db).and_then(|it| it.create_checkpoint(to));
+        made.map_err(|error| refused("take a checkpoint", &error))
     }
 
     /// Whether every family can be read at its begin: a table that cannot be opened shows here.

@@ -31,7 +31,7 @@ use super::leaf::Leaf;
 use super::page::{Group, Page, range_of};
 use super::sums::{self, Sums};
 use crate::envelope::Envelope;
-use crate::outbox::{Change, FOLLOWED, StoreError};
+use crate::outbox::{Change, FOLLOWED, Fate, StoreError};
 use crate::ranges::Ranges;
 use crate::{clock, pipeline};
 
@@ -184,14 +184,15 @@ impl Opened {
     }
 
     /// Enters records of a day that the platform has and the account misses, if they are ours; gives
-    /// those that are not.
+    /// those that are not. Ours by right are also those whose numbers are lost here: what was accepted
+    /// after the backup that the store was brought back from.
     pub(super) fn enter_ours(
         &self,
         day: u32,
         unknown: Vec<Named>,
     ) -> Result<Vec<Named>, StoreError> {
         let _turn = self.turn();
-        let (mut ours, mut others) = (Vec::new(), Vec::new());
+        let (mut ours, mut lost, mut others) = (Vec::new(), Vec::new(), Vec::new());
         for it in unknown {
             let is_it = |found: &Envelope| {
                 let leaf = Leaf::of(found.seq, &found.record_id, &found.body);
@@ -199,12 +200,43 @@ impl Opened {
             };
             match self.outbox.record(it.leaf.seq)?.filter(is_it) {
                 Some(found) => ours.push(found),
+                None if self.outbox.fate(it.leaf.seq) == Some(Fate::Lost) => lost.push(it),
                 None => others.push(it),
             }
         }
         let confirmed = ours.iter().filter(|it| self.outbox.is_delivered(it.seq));
         self.outbox.enter(&self.entered_with(confirmed)?)?;
+        self.outbox.enter(&self.entered_as_told(day, &lost)?)?;
         Ok(others)
+    }
+
+    /// Records of which only the platform knows more than their leaves; their sums stay unknown.
+    fn entered_as_told(&self, day: u32, told: &[Named]) -> Result<Vec<Change>, StoreError> {
+        let mut pages: BTreeMap<&Group, BTreeMap<u64, Vec<Leaf>>> = BTreeMap::new();
+        for it in told {
+            let ranges = pages.entry(&it.group).or_default();
+            ranges.entry(range_of(it.leaf.seq)).or_default().push(it.leaf);
+        }
+        let mut changes = Vec::new();
+        for (group, ranges) in pages {
+            let key = page_key(day, group);
+            let row = self.row_to_grow(day, &key, &mut changes)?;
+            let mut kept: Kept = serde_json::from_slice(&row).unwrap_or_default();
+            for (range, told) in ranges {
+                let key = range_key(day, group, range);
+                let mut leaves = Leaf::all(&self.row_to_grow(day, &key, &mut changes)?);
+                let known: Vec<u64> = leaves.iter().map(|it| it.seq).collect();
+                for leaf in told.into_iter().filter(|it| !known.contains(&it.seq)) {
+                    kept.took(&leaf);
+                    leaves.push(leaf);
+                }
+                leaves.sort_unstable_by_key(|it| it.seq);
+                let bytes = leaves.iter().flat_map(|it| it.to_bytes()).collect();
+                changes.push(Change::Put(key, bytes));
+            }
+            changes.push(Change::Put(key, serde_json::to_vec(&kept).unwrap_or_default()));
+        }
+        Ok(changes)
     }
 
     fn entered_with<'a>(

@@ -4,6 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use crate::backup::BackupError;
 use crate::cli::Exit;
 use crate::config::ChannelConfig;
 use crate::outbox::StoreError;
@@ -41,6 +42,9 @@ impl Trouble {
         let causes = || error.chain();
         if let Some(error) = causes().find_map(|it| it.downcast_ref::<StoreError>()) {
             return of_store(error);
+        }
+        if let Some(error) = causes().find_map(|it| it.downcast_ref::<BackupError>()) {
+            return Trouble { code: Some(error.code()), exit: Exit::Unavailable };
         }
         let listens = error.downcast_ref::<CannotListen>().is_some();
         let kind = causes().find_map(|it| it.downcast_ref::<io::Error>()).map(io::Error::kind);

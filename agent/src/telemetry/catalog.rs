@@ -196,6 +196,9 @@ metrics! {
     "his_agent_patrol_lines" Gauge "state"
         "最近一次巡检各有多少项：`ok` 正常、`warn` 提醒、`fail` 故障"
         "Lines of the last patrol by how the thing is."
+    "his_agent_backup_newest_timestamp_seconds" Gauge ""
+        "备份目录里本机最近一份备份开始做的时间（Unix 秒）；没有是 0"
+        "When the newest backup of this store was begun, as Unix time; 0 when there is none."
     // The outbox and its disk.
     "his_agent_outbox_waiting" Gauge ""
         "发件箱里等待的记录"

@@ -1,0 +1,231 @@
+//! Makes a backup of an agent that may be running: what is there is sealed file by file, read back, and only
+//! then given its name.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::manifest::{Counts, Key, Listed, Manifest};
+use super::places::{Place, places};
+use super::{BackupError, seal, verify};
+use crate::aead::Aead;
+use crate::config::Config;
+use crate::durable_folder::make_durable_folder;
+use crate::master_key::{KeySource, MasterKey};
+use crate::outbox::{Outbox, doctor};
+use crate::{clock, pipeline};
+
+/// A backup that is on disk and was read back.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Made {
+    pub(crate) id: String,
+    pub(crate) dir: PathBuf,
+    /// Of the sealed files.
+    pub(crate) bytes: u64,
+    pub(crate) counts: Counts,
+    /// Fingerprint of the key that opens it.
+    pub(crate) fingerprint: String,
+}
+
+/// Backs an agent up into a folder of `to`, under a key for backups or else the store's own. Blocks, for
+/// as long as reading everything twice takes.
+pub(crate) fn create(
+    (config, file): (&Config, &Path),
+    outbox: &Outbox,
+    to: &Path,
+    key: Option<&MasterKey>,
+) -> Result<Made, BackupError> {
+    make_durable_folder(to).map_err(|it| BackupError::at(to, &it))?;
+    clear(to, outbox.epoch())?;
+    let id = free_id(to);
+    let (part, named) = (hidden(to, &id, outbox.epoch(), "part"), to.join(&id));
+    let checkpoint = checkpoint_of(config);
+    remove(&checkpoint)?;
+    let made = Making { config, file, outbox, key, part: &part, checkpoint: &checkpoint }.make(&id);
+    drop(remove(&checkpoint));
+    let made = made.and_then(|manifest| {
+        let renamed = fs::rename(&part, &named).and_then(|()| File::open(to)?.sync_all());
+        renamed.map_err(|it| BackupError::at(&named, &it))?;
+        Ok(manifest)
+    });
+    if made.is_err() {
+        drop(remove(&part));
+    }
+    let manifest = made?;
+    let (bytes, counts) = (manifest.bytes(), manifest.counts);
+    let fingerprint = manifest.key.fingerprint;
+    Ok(Made { id, dir: named, bytes, counts, fingerprint })
+}
+
+struct Making<'a> {
+    config: &'a Config,
+    file: &'a Path,
+    outbox: &'a Outbox,
+    key: Option<&'a MasterKey>,
+    part: &'a Path,
+    checkpoint: &'a Path,
+}
+
+impl Making<'_> {
+    fn make(&self, id: &str) -> Result<Manifest, BackupError> {
+        let master = self.outbox.master_key()?;
+        let wrapping = self.key.unwrap_or(&master);
+        self.outbox.checkpoint(self.checkpoint)?;
+        let examined = doctor::examine(self.checkpoint, &KeySource::Given(master.clone()))?;
+        let part = |it: &io::Error| BackupError::at(self.part, it);
+        DirBuilder::new().mode(0o700).create(self.part).map_err(|it| part(&it))?;
+        let is_own = wrapping.fingerprint() != master.fingerprint();
+        let (key, aead) = Key::draw(wrapping, is_own).map_err(|it| part(&it))?;
+        let mut sealing = Sealing { aead: &aead, part: self.part, files: Vec::new() };
+        sealing.folder("outbox", self.checkpoint, self.checkpoint)?;
+        if is_own {
+            sealing.text("store.key", &master.written())?;
+        }
+        let text = fs::read_to_string(self.file).map_err(|it| BackupError::at(self.file, &it))?;
+        for Place { root, path, .. } in places(self.config, self.file, &text) {
+            sealing.folder(&root, &path, &path)?;
+        }
+        let of = (self.config.hospital.code.as_str(), self.outbox.epoch());
+        let manifest = Manifest::new(id, of, Counts::of(&examined), (key, sealing.files));
+        let manifest = manifest.write(self.part, &aead).map_err(|it| part(&it))?;
+        verify(self.part, Some(wrapping))?;
+        Ok(manifest)
+    }
+}
+
+/// Files as they are sealed one after another.
+struct Sealing<'a> {
+    aead: &'a Aead,
+    part: &'a Path,
+    files: Vec<Listed>,
+}
+
+impl Sealing<'_> {
+    /// Seals a file, or everything in a folder. What is not there, or goes meanwhile, is no part of it.
+    fn folder(&mut self, root: &str, base: &Path, at: &Path) -> Result<(), BackupError> {
+        let about = match fs::metadata(at) {
+            Ok(about) => about,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(BackupError::at(at, &error)),
+        };
+        if about.is_dir() {
+            let entries = fs::read_dir(at).map_err(|it| BackupError::at(at, &it))?;
+            let mut paths: Vec<PathBuf> = entries.flatten().map(|it| it.path()).collect();
+            paths.sort();
+            return paths
+                .iter()
+                .filter(|it| belongs(it))
+                .try_for_each(|it| self.folder(root, base, it));
+        }
+        if !about.is_file() {
+            return Ok(());
+        }
+        let path = at.strip_prefix(base).unwrap_or(at);
+        let Some(path) = path.to_str().map(str::to_owned) else {
+            let what = format!("{}：文件名不是 UTF-8", at.display());
+            return Err(BackupError::Failed { what, cause: "备份不了".to_owned() });
+        };
+        match File::open(at) {
+            Ok(mut file) => {
+                let name = (root.to_owned(), path, about.permissions().mode() & 0o777);
+                self.seal(name, &mut file).map_err(|it| BackupError::at(at, &it))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(BackupError::at(at, &error)),
+        }
+    }
+
+    fn text(&mut self, root: &str, text: &str) -> Result<(), BackupError> {
+        let name = (root.to_owned(), String::new(), 0o600);
+        let sealed = self.seal(name, &mut text.as_bytes());
+        sealed.map_err(|it| BackupError::failed(root, &it))
+    }
+
+    fn seal(
+        &mut self,
+        (root, path, mode): (String, String, u32),
+        from: &mut impl Read,
+    ) -> io::Result<()> {
+        let number = u32::try_from(self.files.len()).map_err(io::Error::other)?;
+        let sealed = self.part.join(sealed_name(number));
+        let mut to = OpenOptions::new().write(true).create_new(true).mode(0o600).open(sealed)?;
+        // The disk is the doors': a receipt must not wait for a backup.
+        let (plain, sealed) =
+            seal::seal(self.aead, number, from, &mut to, || thread::sleep(PAUSE))?;
+        to.sync_all()?;
+        self.files.push(Listed {
+            root,
+            path,
+            mode,
+            bytes: plain.bytes,
+            sha256: plain.sha256,
+            sealed_bytes: sealed.bytes,
+            sealed_sha256: sealed.sha256,
+        });
+        Ok(())
+    }
+}
+
+/// Where the store as it is at one moment lies while it is copied out: on its own disk.
+pub(super) fn checkpoint_of(config: &Config) -> PathBuf {
+    config.outbox.dir.with_added_extension("backup")
+}
+
+/// What is no backup, or not yet; by the store it is of, for several may share the folder.
+pub(super) fn hidden(to: &Path, id: &str, epoch: &str, ending: &str) -> PathBuf {
+    to.join(format!(".{id}.{epoch}.{ending}"))
+}
+
+/// The name of a sealed file: by its place, for names tell of vendors and secrets.
+pub(super) fn sealed_name(number: u32) -> String {
+    format!("{number:06}.sealed")
+}
+
+/// Not what is being written just now, and nothing of an open store that is no part of it.
+fn belongs(path: &Path) -> bool {
+    let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+    let is_half = name.starts_with('.') && name != ".position.json";
+    let is_half = is_half || [".new", ".tmp"].iter().any(|it| name.ends_with(it));
+    !is_half
+        && !["LOCK", "LOG", "reserve", "IDENTITY"].contains(&name)
+        && !name.starts_with("LOG.old")
+}
+
+/// The time, and a number where two are begun in one second.
+fn free_id(to: &Path) -> String {
+    let stamp = pipeline::stamp(clock::now());
+    let (day, time) = stamp.split_at_checked(8).unwrap_or((&stamp, ""));
+    let named = |count: u32| match count {
+        1 => format!("{day}T{time}"),
+        _ => format!("{day}T{time}-{count}"),
+    };
+    (1..1_000).map(named).find(|it| !to.join(it).exists()).unwrap_or_else(|| named(1_000))
+}
+
+/// Removes what a crash has left of a backup.
+fn clear(to: &Path, epoch: &str) -> Result<(), BackupError> {
+    let endings = [format!(".{epoch}.part"), format!(".{epoch}.opened")];
+    let entries = fs::read_dir(to).map_err(|it| BackupError::at(to, &it))?;
+    for path in entries.flatten().map(|it| it.path()) {
+        let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+        if name.starts_with('.') && endings.iter().any(|it| name.ends_with(it)) {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn remove(dir: &Path) -> Result<(), BackupError> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BackupError::at(dir, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// After each megabyte: a backup takes at most some fifty of them a second.
+const PAUSE: Duration = Duration::from_millis(10);
