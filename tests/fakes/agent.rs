@@ -198,8 +198,8 @@ impl Agent {
     /// The same, over folders besides its own.
     pub fn cut_power_with(&mut self, folders: &[PathBuf]) -> u64 {
         self.kill();
-        let power = self.power.as_ref().expect("the setup says `mains`");
         let own = [self.home.path().join("outbox"), self.records()];
+        let power = self.power.as_mut().expect("the setup says `mains`");
         power.cut(&[&own, folders].concat())
     }
 
