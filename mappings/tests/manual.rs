@@ -68,6 +68,52 @@ fn every_shape_gives_what_the_page_says() {
     }
 }
 
+/// Each page of the cookbook is one shape, whole: message, mapping, code maps and records.
+#[test]
+fn every_page_of_the_cookbook_gives_what_it_says() {
+    let _alone = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    let catalogs = Catalogs::load(&Files::from_shipped(schemas::SHIPPED), "national").unwrap();
+    let mut pages = 0;
+    for name in cookbook() {
+        let page = read(&name);
+        let mut files = Files::new();
+        files.insert("yourvendor/shape.toml", block(&page, "mapping"));
+        for map in marks(&page).filter(|it| it.starts_with("codes/")) {
+            files.insert(format!("yourvendor/{map}"), block(&page, map));
+        }
+        let (set, warnings) = match MappingSet::load(&files, &catalogs, &[]) {
+            Ok(loaded) => loaded,
+            Err(problems) => panic!("{name}: {problems:#?}"),
+        };
+        assert!(warnings.is_empty(), "{name}: {warnings:#?}");
+        let content_type = marks(&page).find(|it| *it == "type").map(|it| block(&page, it).trim());
+        let message = block(&page, "message").as_bytes();
+        let records = mappings::case_outcome(&set, message, content_type);
+        assert!(records.starts_with("[\n  {\"entity\""), "{name}: {records}");
+        let (before, after) = around(&page, "records");
+        hold(&name, &format!("{before}{records}{after}"));
+        pages += 1;
+    }
+    assert!(pages >= 20, "{pages} pages found");
+}
+
+/// Whoever opens the cookbook finds every shape, and every folder that is shipped.
+#[test]
+fn the_cookbook_names_every_page_and_every_shipped_folder() {
+    let index = read("docs/cookbook.md");
+    let pages: Vec<String> = cookbook().iter().map(|it| read(it)).collect();
+    for name in cookbook() {
+        let link = name.trim_start_matches("docs/");
+        assert!(index.contains(&format!("({link})")), "docs/cookbook.md does not lead to {name}");
+    }
+    let folders = fs::read_dir(path("mappings")).unwrap().map(|it| it.unwrap());
+    for folder in folders.filter(|it| it.path().join("cases").is_dir()) {
+        let folder = format!("mappings/{}/", folder.file_name().to_str().unwrap());
+        let is_named = pages.iter().any(|it| it.contains(&folder));
+        assert!(is_named, "no page of docs/cookbook names {folder}");
+    }
+}
+
 fn table() -> String {
     let mut out = "\n| 步骤 | 作用 | 例 | 输入 | 结果 |\n|---|---|---|---|---|\n".to_owned();
     for step in STEPS {
@@ -79,6 +125,21 @@ fn table() -> String {
     }
     out.push('\n');
     out
+}
+
+/// The pages of the cookbook, by name from the root.
+fn cookbook() -> Vec<String> {
+    let entries = fs::read_dir(path("docs/cookbook")).unwrap();
+    let name = |it: fs::DirEntry| format!("docs/cookbook/{}", it.file_name().to_str().unwrap());
+    let mut names: Vec<String> = entries.map(|it| name(it.unwrap())).collect();
+    names.sort();
+    names
+}
+
+/// The names of a page's examples.
+fn marks(page: &str) -> impl Iterator<Item = &str> {
+    let behind = page.split("<!-- example: ").skip(1);
+    behind.filter_map(|it| it.split_once(" -->").map(|(name, _)| name))
 }
 
 /// What stands in the fenced block behind `<!-- example: NAME -->`.
