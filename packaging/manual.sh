@@ -18,5 +18,8 @@ if [ "$have" != "mdbook v$version" ]; then
     fail "mdBook $version could not be installed" "It comes from the crate registry, so this one step needs the network."
   rm -rf "$cache/tools/building"
 fi
-"$cache/tools/bin/mdbook" build "$here/../docs" --dest-dir "$to"
+sources=$(mktemp -d)
+trap 'rm -rf "$sources"' EXIT
+"$here/book.py" "$sources/docs"
+"$cache/tools/bin/mdbook" build "$sources/docs" --dest-dir "$to"
 say "the manual: $to/index.html"

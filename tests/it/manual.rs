@@ -2,7 +2,8 @@
 //!
 //! A command may find nothing, since no hospital's data are here; it may not be unknown, be misspelt or
 //! fall over. A piece of configuration may name files that only a hospital has; nothing else of it may be
-//! refused. A piece that begins with `# NAME` is that file, for the commands of its page.
+//! refused. A piece that begins with `# NAME` is that file, for the commands of its page. What is sent over
+//! the network is in `calls`; the book that is made of the pages, in `book`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,6 +14,9 @@ use tempfile::TempDir;
 use tests::agent::{Agent, Setup};
 use tests::command::{binary, run};
 use tests::his;
+
+mod book;
+mod calls;
 
 #[test]
 fn every_command_in_the_manual_is_one() {
@@ -81,7 +85,7 @@ fn every_link_in_the_manual_leads_somewhere() {
     for page in pages() {
         for target in page.links().filter(|it| !it.contains("://") && !it.starts_with('#')) {
             let (path, anchor) = target.split_once('#').unwrap_or((&target, ""));
-            let there = root().join("docs").join(path);
+            let there = root().join("docs").join(&page.name).with_file_name(path);
             let text = fs::read_to_string(&there).unwrap_or_default();
             if !there.exists() || !(anchor.is_empty() || has_anchor(&text, anchor)) {
                 dead.push(format!("{}: {target}", page.name));
@@ -229,13 +233,15 @@ fn slug(heading: &str) -> String {
     kept.map(|it| if it == ' ' { '-' } else { it }).collect()
 }
 
+/// The pages, by their place in the manual.
 fn pages() -> Vec<Page> {
-    let folder = fs::read_dir(root().join("docs")).expect("the manual");
-    let mut files: Vec<PathBuf> = folder.map(|it| it.expect("a readable folder").path()).collect();
+    let folders = ["docs", "docs/cookbook"].map(|it| fs::read_dir(root().join(it)));
+    let entries = folders.into_iter().flat_map(|it| it.expect("the manual"));
+    let mut files: Vec<PathBuf> = entries.map(|it| it.expect("a readable folder").path()).collect();
     files.retain(|it| it.extension().is_some_and(|it| it == "md"));
     files.sort();
     let read = |it: &PathBuf| Page {
-        name: it.file_name().expect("a file").display().to_string(),
+        name: it.strip_prefix(root().join("docs")).expect("found there").display().to_string(),
         text: fs::read_to_string(it).expect("the manual is UTF-8"),
     };
     files.iter().map(read).collect()

@@ -24,6 +24,7 @@ mod elf;
 mod rpm;
 mod seal;
 mod tarball;
+mod walk;
 
 /// Two versions of the packages, made once for all tests.
 struct Packages {
@@ -125,7 +126,10 @@ fn the_manual_leads_to_nothing_that_is_not_there() {
     succeeded(&ran(unpack.arg("-x").arg(Packages::made().deb(OLD)).arg(folder.path())));
     let manual = folder.path().join("usr/share/doc/his-agent/docs");
     let (mut followed, mut broken) = (0, Vec::new());
-    for page in fs::read_dir(&manual).expect("the manual").filter_map(|it| Some(it.ok()?.path())) {
+    let folders =
+        [manual.clone(), manual.join("cookbook")].map(|it| fs::read_dir(it).expect("pages"));
+    let pages = folders.into_iter().flatten().map(|it| it.expect("a readable folder").path());
+    for page in pages.filter(|it| it.is_file()) {
         let text = fs::read_to_string(&page).expect("a page is text");
         for link in text.split("](").skip(1).filter_map(|it| it.split([')', '#']).next()) {
             if link.is_empty() || link.starts_with("http") {
@@ -133,7 +137,7 @@ fn the_manual_leads_to_nothing_that_is_not_there() {
             }
             let to = match link.strip_prefix('/') {
                 Some(absolute) => folder.path().join(absolute),
-                None => manual.join(link),
+                None => page.with_file_name(link),
             };
             followed += 1;
             if !to.exists() {
@@ -157,6 +161,7 @@ const WANTED: &[&str] = &[
     "/usr/share/bash-completion/completions/his-agent",
     "/usr/share/fish/vendor_completions.d/his-agent.fish",
     "/usr/share/doc/his-agent/docs/install.md",
+    "/usr/share/doc/his-agent/docs/cookbook/json.md",
     "/usr/share/doc/his-agent/packaging/prometheus/alerts.yml",
     "/usr/share/doc/his-agent/packaging/grafana/his-agent.json",
     "/usr/share/doc/his-agent/copyright",

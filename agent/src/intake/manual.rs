@@ -42,7 +42,7 @@ fn file_of(folder: &Path, page: &str) -> Option<(PathBuf, &'static str)> {
 }
 
 /// What a manual consists of.
-const KINDS: [(&str, &str); 8] = [
+const KINDS: [(&str, &str); 11] = [
     ("html", "text/html; charset=utf-8"),
     ("css", "text/css; charset=utf-8"),
     ("js", "text/javascript; charset=utf-8"),
@@ -51,6 +51,10 @@ const KINDS: [(&str, &str); 8] = [
     ("png", "image/png"),
     ("woff2", "font/woff2"),
     ("txt", "text/plain; charset=utf-8"),
+    // Examples of a configuration, rules of alerts, tables.
+    ("toml", "text/plain; charset=utf-8"),
+    ("yml", "text/plain; charset=utf-8"),
+    ("csv", "text/plain; charset=utf-8"),
 ];
 
 const NO_PAGE: &str = "没有这一页。手册随安装包装在 [listen] manual 所写的目录里；\
@@ -63,6 +67,7 @@ mod tests {
     #[test]
     fn only_pages_of_the_folder_are_found() {
         check("index.html", "/m/index.html text/html; charset=utf-8");
+        check("files/config/a.toml", "/m/files/config/a.toml text/plain; charset=utf-8");
         check("css/general.css", "/m/css/general.css text/css; charset=utf-8");
         check("../agent.toml", "nothing");
         check("a/../../secrets.txt", "nothing");
