@@ -1,5 +1,7 @@
 //! CSV files that people edit: rows by column name, and the line and column of every cell.
 
+use std::cell::RefCell;
+use std::io::{Cursor, SeekFrom};
 use std::rc::Rc;
 
 use crate::problem::Problem;
@@ -35,9 +37,7 @@ pub(crate) fn read<'a>(
     problems: &mut Vec<Problem>,
 ) -> Vec<Row<'a>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
-    let mut records = reader.records();
+    let mut records = records(text).into_iter();
     let header = match records.next() {
         Some(Ok(header)) => header,
         Some(Err(error)) => {
@@ -66,6 +66,25 @@ pub(crate) fn read<'a>(
         }
     }
     rows
+}
+
+thread_local! {
+    /// One for all files: making a reader costs what reading a hundred rows costs, and the standard has
+    /// hundreds of short files.
+    static READER: RefCell<csv::Reader<Cursor<Vec<u8>>>> = RefCell::new(
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Cursor::default()),
+    );
+}
+
+/// The records of a text, from its own first line.
+fn records(text: &str) -> Vec<csv::Result<csv::StringRecord>> {
+    READER.with_borrow_mut(|reader| {
+        *reader.get_mut() = Cursor::new(text.as_bytes().to_vec());
+        match reader.seek_raw(SeekFrom::Start(0), csv::Position::new()) {
+            Ok(()) => reader.records().collect(),
+            Err(error) => vec![Err(error)],
+        }
+    })
 }
 
 impl<'a> Row<'a> {
@@ -189,6 +208,12 @@ mod tests {
             "code,zh_name\n1\n2,女\n",
             "f:2:1: error[S102]: the row has 1 cells, the header 2; quote cells with commas",
         );
+    }
+
+    #[test]
+    fn nothing_is_left_of_the_file_before() {
+        check("code,zh_name\n1,\"男\n2,女", "1:1 男\n2,女:3 at 2");
+        check("code,zh_name\n3,未知\n", "3:1 未知:3 at 2");
     }
 
     #[track_caller]
