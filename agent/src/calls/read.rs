@@ -33,10 +33,9 @@ impl Calls {
     pub(super) fn list(&self, wanted: &Wanted) -> io::Result<Vec<Value>> {
         self.write();
         let limit = wanted.limit.unwrap_or(LISTED).clamp(1, LISTED_MAX);
-        let _disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = VecDeque::new();
-        for (_, path) in self.days().into_iter().rev().filter(|(day, _)| wanted.has_day(day)) {
-            let of_day = latest(&path, wanted, limit - all.len())?;
+        for day in self.open(wanted)? {
+            let of_day = day.latest(wanted, limit - all.len())?;
             of_day.into_iter().rev().for_each(|it| all.push_front(it));
             if all.len() >= limit {
                 break;
@@ -44,25 +43,47 @@ impl Calls {
         }
         Ok(all.iter().map(|it| told(it)).collect())
     }
+
+    /// The wanted days, the latest first. Once they are open, writing and packing need not wait for whoever
+    /// reads.
+    fn open(&self, wanted: &Wanted) -> io::Result<Vec<Day>> {
+        let _disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        let days = self.days().into_iter().rev().filter(|(day, _)| wanted.has_day(day));
+        days.map(|(_, path)| Day::open(&path)).collect()
+    }
 }
 
-/// The last lines of a file that fit.
-fn latest(path: &Path, wanted: &Wanted, limit: usize) -> io::Result<VecDeque<String>> {
-    let file = File::open(path)?;
-    let is_packed = path.extension().is_some_and(|it| it == "gz");
-    let reading: Box<dyn Read> =
-        if is_packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-    let mut latest = VecDeque::new();
-    for line in BufReader::new(reading).lines() {
-        let line = line?;
-        if wanted.fits(&line) {
-            latest.push_back(line);
-            if latest.len() > limit {
-                latest.pop_front();
+/// What was there of a day when it was opened.
+struct Day {
+    file: File,
+    bytes: u64,
+    is_packed: bool,
+}
+
+impl Day {
+    fn open(path: &Path) -> io::Result<Day> {
+        let file = File::open(path)?;
+        let bytes = file.metadata()?.len();
+        Ok(Day { file, bytes, is_packed: path.extension().is_some_and(|it| it == "gz") })
+    }
+
+    /// The last lines that fit.
+    fn latest(self, wanted: &Wanted, limit: usize) -> io::Result<VecDeque<String>> {
+        let file = self.file.take(self.bytes);
+        let reading: Box<dyn Read> =
+            if self.is_packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        let mut latest = VecDeque::new();
+        for line in BufReader::new(reading).lines() {
+            let line = line?;
+            if wanted.fits(&line) {
+                latest.push_back(line);
+                if latest.len() > limit {
+                    latest.pop_front();
+                }
             }
         }
+        Ok(latest)
     }
-    Ok(latest)
 }
 
 impl Wanted {
