@@ -44,7 +44,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-pub(crate) use self::book::rekey;
+pub(crate) use self::book::rekeyed;
 pub use self::run::{Asked, Ran, run};
 pub(crate) use self::settle::{forget, settled};
 use crate::history::{History, Unread};

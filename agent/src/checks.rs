@@ -40,6 +40,7 @@ mod links;
 pub mod log;
 mod pen;
 pub(crate) mod records;
+mod rekeyed;
 pub(crate) mod routes;
 pub mod states;
 pub(crate) mod statistics;
@@ -64,8 +65,8 @@ pub(crate) use self::kept::{past_in, with_past};
 use self::links::Uploaded;
 pub use self::log::Log;
 use self::records::Writer;
+pub(crate) use self::rekeyed::rekey;
 pub(crate) use self::why::told as explained;
-use crate::audit;
 use crate::config::Config;
 use crate::intake::Road;
 use crate::outbox::{Outbox, StoreError};
@@ -130,7 +131,6 @@ impl Checks {
         let key = PatientKey::open(&self.key_file).map_err(|it| {
             io::Error::new(it.kind(), format!("{}: {it}", self.key_file.display()))
         })?;
-        audit::rekey(&outbox, &key);
         let log = Log::open(outbox, key).map_err(io::Error::other)?;
         if !self.tells_screens {
             log.feed().turn_off();

@@ -144,17 +144,10 @@ fn of(names: &PatientKey, encounter: &str, id: &str) -> Vec<u8> {
     [b"un", &names.name_in_keys(&[encounter])[..], id.as_bytes()].concat()
 }
 
-/// Gives today's keys to what an earlier release wrote. What cannot be written now is for the next start.
-pub(crate) fn rekey(outbox: &Outbox, names: &PatientKey) {
-    let rekeyed = |old: &[u8]| {
-        let (encounter, id) = str::from_utf8(old.strip_prefix(b"ue")?).ok()?.split_once('\0')?;
-        Some(of(names, encounter, id))
-    };
-    match outbox.rekey_shelf(b"ue", rekeyed) {
-        Ok(0) => {}
-        Ok(entries) => tracing::info!(entries, "suspicions by encounter have new keys"),
-        Err(error) => tracing::warn!(%error, "suspicions by encounter keep their old keys"),
-    }
+/// The key of today for one of an earlier release.
+pub(crate) fn rekeyed(names: &PatientKey, old: &[u8]) -> Option<Vec<u8>> {
+    let (encounter, id) = str::from_utf8(old.strip_prefix(b"ue")?).ok()?.split_once('\0')?;
+    Some(of(names, encounter, id))
 }
 
 fn bytes<T: Serialize>(it: &T) -> Vec<u8> {

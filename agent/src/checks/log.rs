@@ -64,7 +64,6 @@ impl Answered {
 impl Log {
     /// Reads what has to be known without asking the disk.
     pub fn open(outbox: Outbox, key: PatientKey) -> Result<Log, StoreError> {
-        rekey(&outbox, &key);
         let acknowledged = Acknowledged::default();
         walk(&outbox, b"a", |key, bytes| {
             let id = key.get(1..).and_then(|it| str::from_utf8(it).ok());
@@ -83,6 +82,16 @@ impl Log {
         let (turn, encounters) = (Mutex::new(next), RwLock::new(encounters));
         let feed = Arc::new(Feed::open(&outbox)?);
         Ok(Log(Arc::new(Inner { outbox, turn, feed, acknowledged, key, encounters })))
+    }
+
+    /// The key of today for one of an earlier release.
+    pub(super) fn rekeyed(&self, old: &[u8]) -> Option<Vec<u8>> {
+        let anew = keys::rekeyed(&self.0.key, old)?;
+        if let Some(encounter) = keys::encounter_of(&anew) {
+            let mut encounters = self.0.encounters.write().unwrap_or_else(PoisonError::into_inner);
+            encounters.insert(short(&encounter));
+        }
+        Some(anew)
     }
 
     /// Keeps checks. With a writer, the platform is told of them.
@@ -380,20 +389,6 @@ pub(crate) struct Hour {
     pub(crate) bytes: u64,
     /// Those without a finding are gone.
     pub(crate) is_thinned: bool,
-}
-
-/// Gives today's keys to what an earlier release wrote. What cannot be written now is for the next start:
-/// until then the findings of those encounters get no links, and no message has to wait for that.
-fn rekey(outbox: &Outbox, key: &PatientKey) {
-    for letter in [b"e", b"l"] {
-        match outbox.rekey_shelf(letter, |old| keys::rekeyed(key, old)) {
-            Ok(0) => {}
-            Ok(entries) => tracing::info!(entries, "entries of the log of checks have new keys"),
-            Err(error) => {
-                tracing::warn!(%error, "entries of the log of checks keep their old keys");
-            }
-        }
-    }
 }
 
 /// Shows everything whose key begins so.

@@ -23,7 +23,11 @@ pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
                     day = today;
                     ledger.forget_old(today);
                 }
-                fold_some(&road, ledger).await
+                if ledger.has_earlier() {
+                    rekey_some(ledger).await
+                } else {
+                    fold_some(&road, ledger).await
+                }
             }
         };
         tokio::select! {
@@ -31,6 +35,18 @@ pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
             () = tokio::time::sleep(wait) => {}
             // Only when there was nothing: a backlog is taken at its own pace.
             () = road.outbox.accepted(), if wait == LOOK_AGAIN => {}
+        }
+    }
+}
+
+/// Gives today's keys to rows of an earlier release, and says how long to wait for the next ones.
+async fn rekey_some(ledger: Ledger) -> Duration {
+    match blocking(move || ledger.rekey_some()).await {
+        Ok(()) => REKEY_PAUSE,
+        Err(StoreError::Stopped) => LOOK_AGAIN,
+        Err(error) => {
+            tracing::warn!(%error, "rows of the past keep their old keys for now");
+            REKEY_AGAIN
         }
     }
 }
@@ -89,4 +105,7 @@ fn tell(folded: &Folded) {
 }
 
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Between two steps, so that checks hardly notice.
+const REKEY_PAUSE: Duration = Duration::from_millis(20);
+const REKEY_AGAIN: Duration = Duration::from_secs(10);
 const PAUSE_MAX: Duration = Duration::from_millis(100);

@@ -48,13 +48,15 @@ pub(super) fn first(names: &PatientKey, patient: &Pseudonym, item: &str) -> Vec<
     tagged(names, FIRST, patient, &public_tag(patient, item))
 }
 
-pub(super) fn firsts(patient: &Pseudonym) -> [Vec<u8>; 2] {
-    span(FIRST, patient)
-}
-
 /// What checks told of an encounter.
 pub(super) fn asked(names: &PatientKey, patient: &Pseudonym, encounter: &str) -> Vec<u8> {
     tagged(names, ASKED, patient, &public_tag(patient, encounter))
+}
+
+/// The same two of an earlier release.
+pub(super) fn of_before(letter: u8, patient: &Pseudonym) -> [Vec<u8>; 2] {
+    let earlier = EARLIER.into_iter().find(|(_, it)| *it == letter);
+    span(earlier.map_or(letter, |(it, _)| it), patient)
 }
 
 /// The patient of a row of an earlier release, and the key that the row has today.
@@ -145,7 +147,7 @@ pub(super) fn other_of(key: &[u8]) -> Option<Pseudonym> {
 }
 
 /// All keys of one letter and patient.
-fn span(letter: u8, patient: &Pseudonym) -> [Vec<u8>; 2] {
+pub(super) fn span(letter: u8, patient: &Pseudonym) -> [Vec<u8>; 2] {
     let from = [&[letter], &patient[..]].concat();
     let end = [&from[..], &[0xff; 17]].concat();
     [from, end]

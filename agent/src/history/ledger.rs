@@ -35,6 +35,8 @@ pub(super) struct Inner {
     links: Mutex<Links>,
     since: Mutex<Option<Date>>,
     pub(super) remembered: Remembered,
+    /// Where rows of earlier releases begin that have old keys yet.
+    pub(super) earlier: Mutex<Option<Vec<u8>>>,
 }
 
 /// What a fold came to.
@@ -79,6 +81,7 @@ impl Ledger {
             links: Mutex::default(),
             since: Mutex::default(),
             remembered: Remembered::default(),
+            earlier: Mutex::default(),
         };
         let ledger = Ledger(Arc::new(inner));
         match ledger.value(keys::KEY).map_err(store)? {
@@ -86,7 +89,7 @@ impl Ledger {
             Some(found) if found == proof => {}
             Some(_) => return Err(NotOpen::OtherKey),
         }
-        ledger.rekey();
+        ledger.look_for_earlier().map_err(store)?;
         let since = ledger.value(keys::SINCE).map_err(store)?;
         let number = since.and_then(|it| it.try_into().ok()).map(u32::from_be_bytes);
         *ledger.since_now() = number.and_then(keys::day_of);
@@ -302,9 +305,9 @@ impl Ledger {
         let mut found = Vec::new();
         for patient in patients {
             let cipher = Cipher::of(&self.0.key, patient);
-            for (letter, [from, end]) in
-                [(b'R', keys::rows(patient)), (keys::FIRST, keys::firsts(patient))]
-            {
+            let firsts = self.spans(keys::FIRST, patient).into_iter();
+            let firsts = firsts.map(|it| (keys::FIRST, it));
+            for (letter, [from, end]) in [(b'R', keys::rows(patient))].into_iter().chain(firsts) {
                 self.0.outbox.walk_rows([&from, &end], reach, |key, value| {
                     if let Some((day, noted)) = open(&cipher, key, value)
                         && day >= horizon
@@ -356,12 +359,7 @@ impl Ledger {
         let stand_in = self.as_asked(named).filter(|it| !patients.contains(it));
         let all: Vec<Pseudonym> = patients.iter().copied().chain(stand_in).collect();
         for patient in &all {
-            for [from, end] in [
-                keys::rows(patient),
-                keys::firsts(patient),
-                keys::all_asked(patient),
-                keys::members(patient),
-            ] {
+            for [from, end] in self.all_of(patient).chain([keys::members(patient)]) {
                 let count = |_: &[u8], _: &[u8]| {
                     removed += 1;
                     ControlFlow::Continue(())
@@ -376,9 +374,7 @@ impl Ledger {
         self.0.remembered.forget();
         links.clear();
         for patient in &all {
-            for [from, end] in
-                [keys::rows(patient), keys::firsts(patient), keys::all_asked(patient)]
-            {
+            for [from, end] in self.all_of(patient) {
                 self.0.outbox.rewrite_rows(&from, &end)?;
             }
         }
@@ -391,14 +387,22 @@ impl Ledger {
         reach: Reach,
     ) -> Result<Vec<(Vec<u8>, Noted)>, RowError> {
         let cipher = Cipher::of(&self.0.key, patient);
-        let [from, end] = keys::firsts(patient);
         let mut found = Vec::new();
-        self.0.outbox.walk_rows([&from, &end], reach, |key, value| {
-            let noted = open(&cipher, key, value).and_then(|(_, noted)| noted.into_iter().next());
-            found.extend(noted.map(|it| (key.to_vec(), it)));
-            ControlFlow::Continue(())
-        })?;
+        for [from, end] in self.spans(keys::FIRST, patient) {
+            self.0.outbox.walk_rows([&from, &end], reach, |key, value| {
+                let noted = open(&cipher, key, value);
+                let noted = noted.and_then(|(_, noted)| noted.into_iter().next());
+                found.extend(noted.map(|it| (key.to_vec(), it)));
+                ControlFlow::Continue(())
+            })?;
+        }
         Ok(found)
+    }
+
+    /// Where all rows of a patient are.
+    fn all_of(&self, patient: &Pseudonym) -> impl Iterator<Item = [Vec<u8>; 2]> {
+        let dated = [keys::FIRST, keys::ASKED].map(|letter| self.spans(letter, patient));
+        [keys::rows(patient)].into_iter().chain(dated.into_iter().flatten())
     }
 
     /// Whoever changes rows does so alone.

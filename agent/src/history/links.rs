@@ -268,6 +268,7 @@ fn take_in(
     stand_in: &Pseudonym,
     changes: &mut Vec<Change>,
 ) -> Result<(), StoreError> {
+    // Rows of an earlier release have the keys of today before any record is folded.
     let [from, end] = keys::all_asked(stand_in);
     let mut was_asked = false;
     let note = |_: &[u8], _: &[u8]| {

@@ -1,56 +1,92 @@
 //! Rows of earlier releases, whose keys named items and encounters by a digest that anybody can make: each
-//! gets the key of today when the past is opened, and is sealed for it.
+//! gets the key of today and is sealed for it, a bounded number at a time, before anything more is folded. What
+//! has its old key yet is read under it.
 
 use std::ops::ControlFlow;
+use std::sync::{MutexGuard, PoisonError};
 
 use jiff::civil::DateTime;
 use rules::past::{self, Note, Noted};
 
 use super::cipher::Cipher;
 use super::codec;
-use super::keys;
+use super::keys::{self, Pseudonym};
 use super::ledger::{Ledger, open};
 use super::links::store_error;
-use crate::outbox::{Change, Reach, StoreError};
+use crate::outbox::{Change, Reach, RowError, StoreError};
 
 impl Ledger {
-    /// Gives today's keys to all rows. What cannot be written now is for the next start, and unknown until then.
-    pub(super) fn rekey(&self) {
-        for (earlier, letter) in keys::EARLIER {
-            match self.rekey_letter(earlier, letter) {
-                Ok(0) => {}
-                Ok(rows) => tracing::info!(rows, "rows of the past have new keys"),
-                Err(error) => tracing::warn!(%error, "rows of the past keep their old keys"),
-            }
+    /// Finds out whether there are any.
+    pub(super) fn look_for_earlier(&self) -> Result<(), RowError> {
+        let mut found = None;
+        for (letter, _) in keys::EARLIER.into_iter().rev() {
+            self.0.outbox.walk_rows([&[letter], &[letter + 1]], Reach::Disk, |_, _| {
+                found = Some(vec![letter]);
+                ControlFlow::Break(())
+            })?;
         }
+        *self.earlier() = found;
+        Ok(())
     }
 
-    fn rekey_letter(&self, earlier: u8, letter: u8) -> Result<u64, StoreError> {
-        let (mut from, end) = (vec![earlier], [earlier + 1]);
-        let mut count = 0;
-        loop {
-            let (mut rows, mut last) = (Vec::new(), None);
-            let note = |key: &[u8], value: &[u8]| {
-                rows.push((key.to_vec(), value.to_vec()));
-                last = Some([key, &[0]].concat());
-                let is_enough = rows.len() >= ROWS_AT_ONCE;
-                if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            };
-            self.0.outbox.walk_rows([&from, &end], Reach::Disk, note).map_err(store_error)?;
-            let Some(next) = last else { break };
-            let mut changes = Vec::new();
-            for (key, value) in &rows {
-                changes.extend(self.resealed(letter, key, value)?);
-                changes.push(Change::Remove(key.clone()));
+    /// Whether some rows have old keys yet.
+    pub(super) fn has_earlier(&self) -> bool {
+        self.earlier().is_some()
+    }
+
+    /// Where rows of one kind are of a patient. Old keys come first: a row that gets its new one meanwhile is
+    /// read twice, and not missed.
+    pub(super) fn spans(&self, letter: u8, patient: &Pseudonym) -> Vec<[Vec<u8>; 2]> {
+        let of_before = self.has_earlier().then(|| keys::of_before(letter, patient));
+        of_before.into_iter().chain([keys::span(letter, patient)]).collect()
+    }
+
+    /// Gives today's keys to some rows. Behind the last one the old keys leave the disk. Blocks.
+    pub(super) fn rekey_some(&self) -> Result<(), StoreError> {
+        let links = self.turn();
+        if links.closed {
+            return Err(StoreError::Stopped);
+        }
+        let Some(from) = self.earlier().clone() else { return Ok(()) };
+        let at = from.first().copied().unwrap_or_default();
+        let mut kinds = keys::EARLIER.into_iter().skip_while(|(letter, _)| *letter != at);
+        let Some((_, letter)) = kinds.next() else { return Ok(()) };
+        let (rows, next) = self.rows_from(&from, at)?;
+        let mut changes = Vec::new();
+        for (key, value) in &rows {
+            changes.extend(self.resealed(letter, key, value)?);
+            changes.push(Change::Remove(key.clone()));
+        }
+        self.0.outbox.write_rows(&changes)?;
+        drop(links);
+        if next.is_none() {
+            self.0.outbox.rewrite_rows(&[at], &[at + 1])?;
+        }
+        *self.earlier() = next.or_else(|| kinds.next().map(|(letter, _)| vec![letter]));
+        if !self.has_earlier() {
+            tracing::info!("rows of the past have the keys of today");
+        }
+        Ok(())
+    }
+
+    /// Some rows of a letter, and from where on there may be more.
+    fn rows_from(&self, from: &[u8], letter: u8) -> Result<Found, StoreError> {
+        let (mut rows, mut next) = (Vec::new(), None);
+        let note = |key: &[u8], value: &[u8]| {
+            rows.push((key.to_vec(), value.to_vec()));
+            if rows.len() < ROWS_AT_ONCE {
+                return ControlFlow::Continue(());
             }
-            self.0.outbox.write_rows(&changes)?;
-            (from, count) = (next, count + rows.len() as u64);
-        }
-        if count > 0 {
-            // The old keys are gone from the disk, too.
-            self.0.outbox.rewrite_rows(&[earlier], &end)?;
-        }
-        Ok(count)
+            next = Some([key, &[0]].concat());
+            ControlFlow::Break(())
+        };
+        let end = [letter + 1];
+        self.0.outbox.walk_rows([from, &end], Reach::Disk, note).map_err(store_error)?;
+        Ok((rows, next))
+    }
+
+    fn earlier(&self) -> MutexGuard<'_, Option<Vec<u8>>> {
+        self.0.earlier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The row as it stands today; nothing of one that is damaged and could not be read before either.
@@ -102,6 +138,9 @@ fn begins(noted: &[Noted]) -> Option<DateTime> {
         _ => None,
     })
 }
+
+/// Rows as they are on the disk, and from where on there are more.
+type Found = (Vec<(Vec<u8>, Vec<u8>)>, Option<Vec<u8>>);
 
 /// One change stays small enough not to hold up the queue's own.
 const ROWS_AT_ONCE: usize = 1_000;

@@ -86,12 +86,13 @@ impl Ledger {
         let mut found = Vec::new();
         for patient in places {
             let cipher = Cipher::of(&self.0.key, patient);
-            let [from, end] = keys::all_asked(patient);
-            self.0.outbox.walk_rows([&from, &end], reach, |key, value| {
-                let told = open(&cipher, key, value).filter(|(day, _)| *day >= horizon);
-                found.extend(told.into_iter().flat_map(|(_, noted)| noted));
-                ControlFlow::Continue(())
-            })?;
+            for [from, end] in self.spans(keys::ASKED, patient) {
+                self.0.outbox.walk_rows([&from, &end], reach, |key, value| {
+                    let told = open(&cipher, key, value).filter(|(day, _)| *day >= horizon);
+                    found.extend(told.into_iter().flat_map(|(_, noted)| noted));
+                    ControlFlow::Continue(())
+                })?;
+            }
         }
         Ok(past::told_in_all(found))
     }

@@ -26,31 +26,42 @@ impl Outbox {
         self.change(Family::Shelf, changes, Durability::Synced)
     }
 
-    /// Gives other keys to what is kept under a prefix, so that a store of an earlier release has the form of
-    /// today: a bounded number in one change, and those that are left after a crash at the next start.
-    /// Gives how many.
+    /// Gives other keys to a bounded number of entries under a prefix, from a key on, so that a store of an
+    /// earlier release has the form of today. Under a key that is there already stands what came later: it
+    /// stays. Behind the last entry the old keys leave the disk; then, and only then, this gives false.
     pub fn rekey_shelf(
         &self,
         prefix: &[u8],
-        rekeyed: impl Fn(&[u8]) -> Option<Vec<u8>>,
-    ) -> Result<u64, StoreError> {
-        let (mut from, end) = (prefix.to_vec(), [prefix, &[0xff; 40]].concat());
-        let mut count = 0;
-        loop {
-            let mut changes = Vec::new();
-            self.walk_shelf(&from, &end, |key, bytes| {
-                let Some(anew) = rekeyed(key) else { return ControlFlow::Continue(()) };
-                changes.push(Change::Put(anew, bytes.to_vec()));
-                changes.push(Change::Remove(key.to_vec()));
-                let is_enough = changes.len() >= 2 * REKEYED_AT_ONCE;
-                if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            })?;
-            let Some(Change::Remove(last)) = changes.last() else { return Ok(count) };
-            from = [last, &[0][..]].concat();
-            self.shared.room.admit_upkeep()?;
-            self.change(Family::Shelf, &changes, Durability::Synced)?;
-            count += changes.len() as u64 / 2;
+        from: &mut Vec<u8>,
+        mut rekeyed: impl FnMut(&[u8]) -> Option<Vec<u8>>,
+    ) -> Result<bool, StoreError> {
+        let (end, mut found) = ([prefix, &[0xff; 40]].concat(), Vec::new());
+        self.walk_shelf(from, &end, |key, bytes| {
+            found.extend(rekeyed(key).map(|anew| (key.to_vec(), anew, bytes.to_vec())));
+            let is_enough = found.len() >= REKEYED_AT_ONCE;
+            if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        let marker = [REKEYED, prefix].concat();
+        let Some((last, ..)) = found.last() else { return self.rekeyed(prefix, &end, marker) };
+        *from = [last, &[0][..]].concat();
+        let mut changes = vec![Change::Put(marker, Vec::new())];
+        for (key, anew, bytes) in found {
+            if self.shelved(&anew)?.is_none() {
+                changes.push(Change::Put(anew, bytes));
+            }
+            changes.push(Change::Remove(key));
         }
+        self.shared.room.admit_upkeep()?;
+        self.change(Family::Shelf, &changes, Durability::Synced)?;
+        Ok(true)
+    }
+
+    fn rekeyed(&self, prefix: &[u8], end: &[u8], marker: Vec<u8>) -> Result<bool, StoreError> {
+        if self.shelved(&marker)?.is_some() {
+            self.shared.store()?.compact(Family::Shelf, prefix, end);
+            self.change(Family::Shelf, &[Change::Remove(marker)], Durability::Synced)?;
+        }
+        Ok(false)
     }
 
     /// What is kept under a key. Damaged bytes count as absent, and are named in the log.
@@ -122,6 +133,8 @@ impl Outbox {
 
 /// One change stays small enough not to hold up the queue's own.
 const REKEYED_AT_ONCE: usize = 1_000;
+/// In front of a prefix whose old keys are on the disk yet.
+const REKEYED: &[u8] = b"wk";
 
 fn open<'a>(
     store: &Store,

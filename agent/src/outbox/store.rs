@@ -27,9 +27,10 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
-    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor,
-    CompactionDecision, DB, DBCompressionType, DBRecoveryMode, ErrorKind, FlushOptions, LogLevel,
-    Options, ReadOptions, ReadTier, WriteBatch, WriteOptions,
+    BlockBasedIndexType, BlockBasedOptions, BottommostLevelCompaction, Cache, ColumnFamily,
+    ColumnFamilyDescriptor, CompactOptions, CompactionDecision, DB, DBCompressionType,
+    DBRecoveryMode, ErrorKind, FlushOptions, LogLevel, Options, ReadOptions, ReadTier, WriteBatch,
+    WriteOptions,
 };
 use tracing::error;
 
@@ -182,7 +183,10 @@ impl Store {
     /// Writes what is left of a stretch of keys anew, so that what was removed is gone from the disk.
     pub(super) fn compact(&self, family: Family, from: &[u8], end: &[u8]) {
         drop(self.db.flush_cf(self.handle(family)));
-        self.db.compact_range_cf(self.handle(family), Some(from), Some(end));
+        let mut whole = CompactOptions::default();
+        // A file that nothing lies above would only be moved, with the keys of what was removed in it.
+        whole.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        self.db.compact_range_cf_opt(self.handle(family), Some(from), Some(end), &whole);
     }
 
     /// An empty batch.

@@ -39,6 +39,7 @@ fn a_store_of_an_earlier_release_gets_the_keys_of_today() {
     outbox.shelve(&old).unwrap();
     for _ in 0..2 {
         let log = opened(outbox.clone());
+        rekey_all(&log);
         assert_eq!(known(&log), "F1: RX1 in R1");
         assert!(log.may_have_findings("MZ1"));
         assert_eq!(log.findings_of("MZ2").unwrap().len(), 2_500);
@@ -48,6 +49,39 @@ fn a_store_of_an_earlier_release_gets_the_keys_of_today() {
     let other = PatientKey::open(&folder.path().join("other.key")).unwrap();
     assert_eq!(Log::open(outbox.clone(), other).unwrap().findings_of("MZ1").unwrap(), [""; 0]);
     drop(writer);
+}
+
+/// What an earlier release wrote leaves the disk, too, and what came under the key of today meanwhile stays.
+#[test]
+fn old_keys_leave_the_disk_and_undo_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (outbox, writer) = Outbox::open(folder.path(), &Options::default()).unwrap();
+    let log = opened(outbox.clone());
+    log.append(&[shown("F1")], None).unwrap();
+    let of_now = Link { message_id: "now".to_owned(), ..link("RX1") };
+    log.link(&Uploaded { lines: vec![("MZ1".to_owned(), of_now)] }).unwrap();
+    let bytes = serde_json::to_vec(&link("RX1")).unwrap();
+    outbox.shelve(&[Change::Put(b"lMZ1\0RX1\0R1".to_vec(), bytes)]).unwrap();
+    assert_eq!(rekey_all(&log), 1);
+    let links = log.links(&log.finding("F1").unwrap().unwrap()).unwrap();
+    assert_eq!(links.iter().map(|it| it.message_id.as_str()).collect::<Vec<_>>(), ["now"]);
+    let tables = std::fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().path());
+    let tables = tables.filter(|it| it.extension().is_some_and(|it| it == "sst"));
+    let has_it = |it: &Vec<u8>| it.windows(3).any(|it| it == b"MZ1");
+    assert!(!tables.map(|it| std::fs::read(it).unwrap()).any(|it| has_it(&it)));
+    drop(writer);
+}
+
+/// Gives the number of changes it took.
+fn rekey_all(log: &Log) -> usize {
+    let mut changes = 0;
+    for prefix in rekeyed::EARLIER {
+        let mut from = prefix.to_vec();
+        while rekeyed::rekey_some(log.outbox(), log, prefix, &mut from).unwrap() {
+            changes += 1;
+        }
+    }
+    changes
 }
 
 /// A check of MZ1 with a finding about its first line.

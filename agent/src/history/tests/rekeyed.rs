@@ -36,7 +36,11 @@ fn a_past_of_an_earlier_release_gets_the_keys_of_today() {
     assert_eq!((house.rows_of(b"T"), house.rows_of(b"G")), (0, 0));
 
     let house = house.open_again(folder.path());
-    assert_eq!((house.told("P1"), house.firsts("P1")), (told, firsts));
+    let as_before = (told, firsts);
+    assert_eq!((house.told("P1"), house.firsts("P1")), as_before, "read under the old keys");
+    assert_eq!((house.rows_of(b"T"), house.rows_of(b"G")), (0, 0));
+    house.rekey();
+    assert_eq!((house.told("P1"), house.firsts("P1")), as_before);
     let rows = [b"T", b"G", b"Q", b"F"].map(|letter| house.rows_of(letter));
     assert_eq!(rows, [2, 1, 0, 0]);
     let house = house.open_again(folder.path());
@@ -69,6 +73,7 @@ fn a_row_of_an_earlier_release_does_not_undo_what_came_meanwhile() {
         assert_eq!((house.rows_of(b"T"), house.rows_of(b"G")), (1, 1));
 
         let house = house.open_again(folder.path());
+        house.rekey();
         // The doctor's answer is of before, the diagnosis of meanwhile.
         let told = house.told("P1");
         assert!(told.contains("YP1") && told.contains("diagnoses I10 "), "{told}");
@@ -80,6 +85,26 @@ fn a_row_of_an_earlier_release_does_not_undo_what_came_meanwhile() {
         assert_eq!(begins.unwrap().to_string(), expected);
         assert_eq!([b"T", b"G", b"Q", b"F"].map(|it| house.rows_of(it)), [1, 1, 0, 0]);
     }
+}
+
+/// Whoever is to be forgotten is, though no row of his has a key of today yet.
+#[test]
+fn rows_of_an_earlier_release_are_forgotten_as_others_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path());
+    house.accept("MZ1", &[order("1", "YP9")]);
+    house.ask("P1", "MZ1");
+    let patient = house.ledger.patients(&past::named_by("P1"), Reach::Disk).unwrap()[0];
+    let asked = keys::asked(&house.ledger.0.key, &patient, "MZ1");
+    let first = keys::first(&house.ledger.0.key, &patient, "YP9");
+    let mut put_back = house.as_before(&patient, (b'Q', "MZ1"), &asked);
+    put_back.extend(house.as_before(&patient, (b'F', "YP9"), &first));
+    house.ledger.change_rows(&put_back).unwrap();
+    let house = house.open_again(folder.path());
+    assert_eq!([b"Q", b"F"].map(|it| house.rows_of(it)), [1, 1]);
+    house.ledger.forget(&past::named_by("P1")).unwrap();
+    house.rekey();
+    assert_eq!([b"T", b"G", b"Q", b"F"].map(|it| house.rows_of(it)), [0; 4]);
 }
 
 /// Links of an earlier release know an id, and not what was asked under it.
@@ -127,6 +152,12 @@ impl House {
         let old = [&[letter], &patient[..], &public(patient, text)].concat();
         let put = self.ledger.sealed(patient, old, day, content).unwrap();
         vec![put, Change::Remove(key.to_vec())]
+    }
+
+    fn rekey(&self) {
+        while self.ledger.has_earlier() {
+            self.ledger.rekey_some().unwrap();
+        }
     }
 
     fn rows_of(&self, letter: &[u8]) -> usize {
