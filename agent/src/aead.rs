@@ -1,8 +1,12 @@
-//! AES-256-GCM, the one cipher of what is kept on disk. The only file that names the library of it.
+//! AES-256-GCM, the one cipher of what is kept on disk, and AES-256 itself for what only has to be looked
+//! up. The only file that names the library of it.
 //!
 //! SM4-GCM would fit the same four functions; the library that is linked has no SM4.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::cipher::{
+    AES_256, DecryptingKey, DecryptionContext, EncryptingKey, UnboundCipherKey,
+};
 
 /// Bytes of a key.
 pub(crate) const KEY_BYTES: usize = 32;
@@ -43,6 +47,38 @@ impl Aead {
     ) -> Option<&'a mut [u8]> {
         let nonce = Nonce::assume_unique_for_key(nonce);
         self.0.open_in_place(nonce, Aad::from(bound), sealed).ok()
+    }
+}
+
+/// Gives each block another one, the same for ever, and back. Only for blocks that are hashes: two equal
+/// ones show as equal.
+pub(crate) struct Blocks {
+    hides: EncryptingKey,
+    shows: DecryptingKey,
+}
+
+/// What [`Blocks`] works on.
+pub(crate) type Block = [u8; 16];
+
+impl Blocks {
+    pub(crate) fn new(key: &[u8; KEY_BYTES]) -> Blocks {
+        let key = || UnboundCipherKey::new(&AES_256, key).expect("32 bytes are a key of AES-256");
+        let hides = EncryptingKey::ecb(key()).expect("AES takes single blocks");
+        Blocks { hides, shows: DecryptingKey::ecb(key()).expect("AES takes single blocks") }
+    }
+
+    /// The block that stands for this one.
+    pub(crate) fn hide(&self, mut block: Block) -> Block {
+        self.hides.encrypt(&mut block).expect("16 bytes are a block of AES");
+        block
+    }
+
+    /// The block that [`Blocks::hide`] was given.
+    pub(crate) fn show(&self, mut block: Block) -> Block {
+        self.shows
+            .decrypt(&mut block, DecryptionContext::None)
+            .expect("16 bytes are a block of AES");
+        block
     }
 }
 

@@ -202,7 +202,7 @@ codes! {
     "O102" "发件箱正在关闭" "the outbox is closing" "前置机正在停止；启动后重送"
     "O103" "磁盘拒绝写入" "the disk refused" "前置机立即停止接收并以退出码 74 结束，由服务管理器重新启动、恢复；查磁盘的健康状况和系统日志"
     "O104" "发件箱整体损坏，打不开" "the store as a whole cannot be opened" "密钥环两份都丢失时才会这样。不要删除目录；先整体复制保存，再报告"
-    "O105" "发件箱由更新的版本写成" "a newer release has written this store" "改用较新的程序"
+    "O105" "发件箱由更新的版本写成" "a newer release has written this store" "改用较新的程序；确实要退回旧版本，先用较新的程序执行 his-agent outbox downgrade"
     "O106" "发件箱正被另一个进程使用" "another process has the store open" "同一目录只能有一个前置机；停掉另一个"
     "O107" "磁盘空间不足" "there is too little room on the disk" "已接收的不受影响，转发和审查照常；腾出空间，或恢复转发让已送达的删去，高于 high_water 后自动恢复。看 his-agent outbox status"
     "O108" "系统时间被向前拨了（跳变超过 5 分钟），按时间清理的内容先不清理" "the clock was set forward; nothing is let go by its new time yet" "核对本机时间和校时服务。时间错了就拨回来，什么都没有少；时间本来就该是这样，一天后自动按新时间清理，或重启前置机"

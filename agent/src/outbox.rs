@@ -21,7 +21,7 @@
 //! | family | key | value |
 //! |---|---|---|
 //! | `queue` | number of the submission's first new record | all its new records, sealed |
-//! | `seen` | identity (channel, entity, business key), 16 bytes of a SHA-256 | the contents taken in under it: digest, record id, number, revision, message |
+//! | `seen` | identity (channel, entity, business key), 16 bytes of a SHA-256, hidden under the store's key (`outbox/names.rs`) | the contents taken in under it: digest, record id, number, revision, message |
 //! | `dead` | number of the dead letter | the dead letter, sealed |
 //! | `parked` | number of the parked message | the message, sealed |
 //! | `shelf` | chosen by its owner | what is kept beside the queue, sealed; `wl`: which lanes wait (`outbox/lanes.rs`) |
@@ -41,6 +41,7 @@
 //! | | `parked` | next number of a parked message, messages parked |
 //! | | `keyring` | the data keys, wrapped (`outbox/keyring.rs`) |
 //! | | `resealed` | the data key that everything is sealed with, at least |
+//! | | `hidden` | how far the keys of `seen` are hidden; and while none is, `hides_after`: from when on they will be |
 //!
 //! One queue value holds a whole submission. Measured against one value a record (six records of
 //! 700 bytes, 64 callers), the writer needs a seventh less CPU and the queue a tenth fewer bytes.
@@ -114,6 +115,7 @@ mod journey;
 mod keyring;
 mod lanes;
 mod letters;
+mod names;
 mod opening;
 mod parked;
 mod progress;
@@ -155,6 +157,9 @@ pub use self::journey::{Kept, Place};
 pub(crate) use self::journey::{day_and_letter, day_of, id_bytes, ms_of};
 use self::lanes::Lanes;
 pub(crate) use self::lanes::learn as learn_lanes;
+use self::names::Names;
+pub(crate) use self::names::keep as keep_names;
+pub use self::names::to_earlier_format;
 use self::opening::Opened;
 use self::progress::Progress;
 use self::reading::{Found, Span};
@@ -302,6 +307,8 @@ struct Shared {
     recent: Recent,
     /// Which lanes wait.
     lanes: Lanes,
+    /// Under which names it is known what was taken in.
+    names: Names,
     /// Why nothing is accepted any more.
     refusal: watch::Sender<Option<StoreError>>,
     /// Bytes of submissions in the channel.
@@ -323,7 +330,7 @@ impl Outbox {
     ///
     /// After a crash this is the recovery; there is no other.
     pub fn open(dir: &Path, options: &Options) -> Result<(Outbox, WriterHandle), StoreError> {
-        let Opened { store, witness, at, parked, floor, lowest, left } =
+        let Opened { store, witness, at, parked, floor, lowest, left, form } =
             opening::open(dir, options)?;
         store.forget_below(at.next_seq.saturating_sub(options.remember_records));
         let shared = Arc::new(Shared {
@@ -342,6 +349,7 @@ impl Outbox {
             again: Again::default(),
             recent: Recent::default(),
             lanes: Lanes::of(at.cursor, at.next_seq),
+            names: Names::new(store.vault().hider(), form),
             refusal: watch::Sender::new(None),
             queued_bytes: AtomicUsize::new(0),
             queued_bytes_max: options.waiting_bytes_max,
@@ -728,6 +736,8 @@ const LETTERS: &[u8] = b"letters";
 const PARKED: &[u8] = b"parked";
 const KEYRING: &[u8] = b"keyring";
 const RESEALED: &[u8] = b"resealed";
+const HIDDEN: &[u8] = b"hidden";
+const HIDES_AFTER: &[u8] = b"hides_after";
 
 #[cfg(test)]
 mod tests;

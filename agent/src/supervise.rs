@@ -26,7 +26,8 @@ use crate::intake::mllp::MllpDoor;
 use crate::intake::view::ViewDoor;
 use crate::master_key::KeySource;
 use crate::outbox::{
-    Holds, Options as OutboxOptions, Outbox, StoreError, WriterHandle, keep_sealed, learn_lanes,
+    Holds, Options as OutboxOptions, Outbox, StoreError, WriterHandle, keep_names, keep_sealed,
+    learn_lanes,
 };
 use crate::service::trouble::CannotListen;
 use crate::sets::{Sets, watch};
@@ -95,6 +96,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(quality::keep(Arc::clone(&road.quality), forward_stop.clone())),
         tokio::spawn(checks::keep(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(checks::tell(Arc::clone(&road), forward_stop.clone())),
+        tokio::spawn(checks::rekey(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(history::follow(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(journey::keep(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(reconcile::keep(Arc::clone(&road), forward_stop.clone())),
@@ -104,6 +106,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
         tokio::spawn(calls::keep(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(tls::keep(Arc::clone(&road), doors_stop.clone())),
         tokio::spawn(keep_sealed(road.outbox.clone(), forward_stop.clone())),
+        tokio::spawn(keep_names(road.outbox.clone(), forward_stop.clone())),
         tokio::spawn(learn_lanes(road.outbox.clone(), forward_stop.clone())),
         tokio::spawn(relay::owed::follow(Arc::clone(&road), forward_stop.clone())),
         tokio::spawn(subscribe::follow(Arc::clone(&road), doors_stop.clone())),

@@ -1,5 +1,5 @@
 //! `his-agent outbox`: how the queue on disk stands, and for how long the disk will do, as the running
-//! daemon tells; and what a store still holds when no daemon can run on it (`cli/outbox/doctor.rs`).
+//! daemon tells; and what is done to a store while no daemon runs on it (`cli/outbox/doctor.rs`).
 
 mod doctor;
 
@@ -34,6 +34,8 @@ enum Action {
     Export(doctor::Export),
     /// 停机修复：用读得出的内容重建发件箱，损坏的整体移到旁边保存 | offline: a new store of what is left; the old one is kept
     Salvage(doctor::Salvage),
+    /// 停机退回：退回旧版本前，把发件箱改回旧版读得懂的格式，内容不变 | offline, before an earlier release: the format it reads
+    Downgrade(doctor::Downgrade),
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
@@ -46,6 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Action::Verify(it) => return doctor::verify(&config, it),
         Action::Export(it) => return doctor::export(&config, it),
         Action::Salvage(it) => return doctor::salvage(&config, it),
+        Action::Downgrade(it) => return doctor::downgrade(&config, it),
     };
     match client::get(&config.control.socket, "/admin/v1/status") {
         Ok(told) => {

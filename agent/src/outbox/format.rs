@@ -20,7 +20,8 @@
 //!         record_id 16 bytes, revision n, digest 32 bytes, entity, lane, key, tail: text,
 //!         sum: 0, or 1 and 4 bytes (in a sealed value only)
 //! seen    takes n, then each, oldest first:
-//!         digest 16 bytes, record_id 16 bytes, seq n, revision n, message_id, received_at: text
+//!         digest 16 bytes, record_id 16 bytes, seq n, revision n, message_id, received_at: text;
+//!         1 if the key and the digests are hidden, from format 3 on (`outbox/names.rs`)
 //! dead    stage n, message_id, channel, received_at, code, reason, detail: text,
 //!         content_type: 0, or 1 and text; raw: length n and bytes
 //! parked  message_id, channel, received_at: text, content_type: 0, or 1 and text,
@@ -55,8 +56,12 @@ pub(super) use self::raw::{raw, read_raw};
 use super::copies::Copies;
 use crate::envelope::{DeadLetter, Stage, Sum};
 
-/// The version of the store as a whole. A store of a newer one is refused.
-pub(super) const FORMAT: u64 = 2;
+/// The newest version of a store as a whole that this program knows. A store of a newer one is refused.
+pub(super) const FORMAT: u64 = HIDDEN_SINCE;
+/// From this version on values are sealed.
+pub(super) const SEALED_SINCE: u64 = 2;
+/// From this version on keys of `seen` are hidden, or being hidden.
+pub(super) const HIDDEN_SINCE: u64 = 3;
 
 /// One stored submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,8 +166,8 @@ pub(super) struct Take {
 }
 
 /// The value to store for all contents under one business key, oldest first.
-pub(super) fn seal_takes(takes: &[Take]) -> Vec<u8> {
-    let mut out = Plain::with_capacity(takes.len() * 104 + 1);
+pub(super) fn seal_takes(takes: &[Take], are_hidden: bool) -> Vec<u8> {
+    let mut out = Plain::with_capacity(takes.len() * 104 + 2);
     out.count(takes.len());
     for take in takes {
         out.bytes(&take.digest);
@@ -172,11 +177,19 @@ pub(super) fn seal_takes(takes: &[Take]) -> Vec<u8> {
         out.text(&take.message_id);
         out.text(&take.received_at);
     }
+    if are_hidden {
+        out.number(HIDDEN);
+    }
     out.checked()
 }
 
-/// Reads what [`seal_takes`] wrote.
+/// Reads what [`seal_takes`] wrote; digests may be hidden.
 pub(super) fn open_takes(value: &[u8]) -> Result<Vec<Take>, Damage> {
+    Ok(open_named_takes(value)?.0)
+}
+
+/// The same, and whether digests and key are hidden.
+pub(super) fn open_named_takes(value: &[u8]) -> Result<(Vec<Take>, bool), Damage> {
     let mut content = Content::checked(value)?;
     let mut takes = Vec::new();
     for _ in 0..content.number()? {
@@ -189,8 +202,11 @@ pub(super) fn open_takes(value: &[u8]) -> Result<Vec<Take>, Damage> {
             received_at: content.text()?.to_owned(),
         });
     }
-    Ok(takes)
+    let are_hidden = !content.rest.is_empty() && content.number()? == HIDDEN;
+    Ok((takes, are_hidden))
 }
+
+const HIDDEN: u64 = 1;
 
 /// The record a business key was last used for. `None` when that cannot be told.
 pub(super) fn last_seq(value: &[u8]) -> Option<u64> {

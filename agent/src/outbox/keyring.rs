@@ -13,7 +13,7 @@ use tracing::{error, info};
 use super::format::{self, Keyring};
 use super::store::{Durability, Family, Store};
 use super::vault::Vault;
-use super::{FORMAT, KEYRING, StoreError};
+use super::{FORMAT, KEYRING, StoreError, opening};
 use crate::master_key::{KeySource, MasterKey};
 use crate::secret_file;
 
@@ -41,7 +41,7 @@ pub(super) fn recover(store: &Store, dir: &Path, source: &KeySource) -> Result<V
     } else {
         let format = store.get(Family::Meta, FORMAT)?;
         let format = format.and_then(|it| format::read_numbers(&it)).map_or(0, |[it]| it);
-        if format >= SEALED_SINCE {
+        if format >= format::SEALED_SINCE {
             return Err(StoreError::damaged("the keyring is lost"));
         }
         let master = source.find_or_make(dir).map_err(|it| StoreError::no_key(&it.to_string()))?;
@@ -67,7 +67,7 @@ pub(super) fn of_what_is_left(
     }
     let format = meta.get(FORMAT).and_then(|it| format::read_numbers(it)).map(|[it]| it);
     // Where not even the format is known, a file that cannot be read tells that there was a keyring.
-    let was_sealed = format.map_or(kept.is_some(), |it| it >= SEALED_SINCE);
+    let was_sealed = format.map_or(kept.is_some(), |it| it >= format::SEALED_SINCE);
     if was_sealed {
         return Err(StoreError::damaged("the keyring is lost"));
     }
@@ -88,9 +88,14 @@ pub(super) fn keep_file(ring: &Keyring, dir: &Path) -> Result<(), StoreError> {
     secret_file::write(&dir.join(NAME), &ring.value()).map_err(|it| StoreError::keyring(&it))
 }
 
-/// Writes the other copy, and that the store is of our format: an older program must not try.
+/// Writes the other copy, and the format that the store is of now: an older program must not try. A store of
+/// before is sealed from now on; what else has changed since comes later (`outbox/names.rs`).
 pub(super) fn keep_in(store: &Store, ring: &Keyring) -> Result<(), StoreError> {
-    let (format, ring) = (format::numbers([format::FORMAT]), ring.value());
+    let format = match opening::row(store, FORMAT)? {
+        None => format::FORMAT,
+        Some([found]) => found.max(format::SEALED_SINCE),
+    };
+    let (format, ring) = (format::numbers([format]), ring.value());
     let is_kept = |key: &[u8], value: &[u8]| {
         store.get(Family::Meta, key).map(|found| found.as_deref() == Some(value))
     };
@@ -104,5 +109,3 @@ pub(super) fn keep_in(store: &Store, ring: &Keyring) -> Result<(), StoreError> {
 }
 
 const NAME: &str = "keyring";
-/// Stores of an earlier format hold nothing sealed.
-const SEALED_SINCE: u64 = 2;

@@ -14,6 +14,7 @@ use super::aside::{self, Aside};
 use super::doctor;
 use super::format::{self, Entry};
 use super::keyring;
+use super::names::Form;
 use super::parked::{self, Index};
 use super::progress::Left;
 use super::room::Reserve;
@@ -35,6 +36,8 @@ pub(super) struct Opened {
     pub(super) lowest: u64,
     /// What is settled above the cursor.
     pub(super) left: Left,
+    /// How `seen` names what it holds.
+    pub(super) form: Form,
 }
 
 /// Opens the store and its witness, making both when they are not there.
@@ -78,7 +81,8 @@ fn open_as_it_is(dir: &Path, options: &Options) -> Result<Opened, StoreError> {
     let witness = witness.map_err(|error| StoreError::witness(&error))?;
     let lowest = writer::lowest(&store, floor)?;
     let left = left(&store)?;
-    Ok(Opened { store, witness, at, parked, floor, lowest, left })
+    let form = Form::of(&store)?;
+    Ok(Opened { store, witness, at, parked, floor, lowest, left, form })
 }
 
 /// A disk that is full to the last byte must not keep the agent from delivering what it has: then

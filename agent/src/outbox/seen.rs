@@ -14,15 +14,16 @@
 use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
-use tracing::error;
 use uuid::Uuid;
 
-use super::format::{self, Take};
-use super::store::{Batch, Family, Store};
+use super::format::Take;
+use super::names::{Form, Known, Names};
+use super::store::{Batch, Store};
 use super::{Outbox, StoreError};
 use crate::envelope::{Draft, Submission};
 
-/// A record's identity, cut to what makes chance collisions irrelevant.
+/// A record's identity, cut to what makes chance collisions irrelevant. Anybody could make it for a number he
+/// guesses, so it is no key of the store ([`Names`]).
 pub(super) type Identity = [u8; 16];
 
 /// The identities of a submission's records, in their order.
@@ -41,8 +42,8 @@ impl Outbox {
     ) -> Result<Vec<u64>, StoreError> {
         let store = self.shared.store()?;
         let identity = cut(&named([channel, entity, key]).finalize().into());
-        let found = store.get_many(Family::Seen, &[identity])?;
-        let takes = found.into_iter().flat_map(opened);
+        let (_, known) = self.shared.names.look_up(&store, &[identity])?;
+        let takes = known.into_iter().flat_map(|it| it.takes);
         Ok(takes.map(|take| take.seq).collect())
     }
 }
@@ -75,6 +76,8 @@ fn cut(digest: &[u8; 32]) -> [u8; 16] {
 /// It sees the group's own doubles, which are not on disk yet.
 pub(super) struct Seen {
     takes_by_identity: HashMap<Identity, Takes>,
+    /// How they were looked up.
+    form: Form,
     /// Numbers of takes whose records never reached the platform, and are not waiting either.
     gone: HashSet<u64>,
 }
@@ -82,6 +85,7 @@ pub(super) struct Seen {
 #[derive(Default)]
 struct Takes {
     takes: Vec<Take>,
+    is_plain: bool,
     changed: bool,
 }
 
@@ -112,18 +116,19 @@ impl Finding {
 impl Seen {
     /// Looks the identities up, all at once.
     pub(super) fn look_up(
-        store: &Store,
+        (store, names): (&Store, &Names),
         mut identities: Vec<Identity>,
         is_gone: impl Fn(u64) -> bool,
     ) -> Result<Seen, StoreError> {
         identities.sort_unstable();
         identities.dedup();
-        let found = store.get_many(Family::Seen, &identities)?;
-        let takes = found.into_iter().map(|value| Takes { takes: opened(value), changed: false });
+        let (form, known) = names.look_up(store, &identities)?;
+        let found = |Known { takes, is_plain }| Takes { takes, is_plain, changed: false };
+        let takes = known.into_iter().map(found);
         let takes_by_identity: HashMap<_, _> = identities.into_iter().zip(takes).collect();
         let all = takes_by_identity.values().flat_map(|it| &it.takes);
         let gone = all.map(|take| take.seq).filter(|seq| is_gone(*seq)).collect();
-        Ok(Seen { takes_by_identity, gone })
+        Ok(Seen { takes_by_identity, form, gone })
     }
 
     /// Whether this very content was taken in before, and is there.
@@ -163,24 +168,16 @@ impl Seen {
     }
 
     /// Adds what the group took in to its batch.
-    pub(super) fn store(self, batch: &mut Batch<'_>) {
-        for (identity, known) in self.takes_by_identity {
+    pub(super) fn store(self, names: &Names, batch: &mut Batch<'_>) {
+        for (identity, mut known) in self.takes_by_identity {
             if known.changed {
                 let excess = known.takes.len().saturating_sub(TAKES_MAX);
-                let kept = known.takes.get(excess..).unwrap_or_default();
-                batch.put(Family::Seen, &identity, &format::seal_takes(kept));
+                let takes = known.takes.split_off(excess);
+                let known = Known { takes, is_plain: known.is_plain };
+                names.keep(batch, self.form, identity, known);
             }
         }
     }
-}
-
-fn opened(value: Option<Vec<u8>>) -> Vec<Take> {
-    let Some(value) = value else { return Vec::new() };
-    format::open_takes(&value).unwrap_or_else(|damage| {
-        // The record itself is safe in the queue; at worst a resend of it is taken for new.
-        error!(%damage, "what was seen under a business key is damaged");
-        Vec::new()
-    })
 }
 
 /// Contents remembered under one business key. A mapping that takes a constant for the key must

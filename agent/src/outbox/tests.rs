@@ -11,6 +11,7 @@ mod kept;
 mod lanes;
 mod limits;
 mod model;
+mod names;
 mod parked;
 mod room;
 mod sealed;
@@ -307,7 +308,26 @@ impl House {
                 self.kill();
                 None
             }
+            // Back to the release before, which has it open meanwhile.
+            ["back"] => {
+                self.close();
+                to_earlier_format(&self.folder, &self.options).unwrap();
+                self.start();
+                None
+            }
+            ["hide", steps] => {
+                self.hide(steps.parse().unwrap());
+                None
+            }
             _ => panic!("no such command: {command}"),
+        }
+    }
+
+    /// So many steps, a week after this release has first seen the store.
+    fn hide(&mut self, steps: usize) {
+        names::see(&self.outbox());
+        for _ in 0..steps {
+            names::step(&self.outbox());
         }
     }
 

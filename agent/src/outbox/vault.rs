@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::StoreError;
 use super::format::{Content, Damage, Keyring, Plain, SEALED, Wrapped};
+use super::names::Hider;
 use super::store::Family;
 use crate::aead::{Aead, KEY_BYTES, NONCE_BYTES, random};
 use crate::clock;
@@ -28,6 +29,7 @@ struct Keys {
     ring: Keyring,
     newest: Arc<DataKey>,
     by_id: BTreeMap<u32, Arc<DataKey>>,
+    hider: Arc<Hider>,
 }
 
 struct DataKey {
@@ -54,15 +56,18 @@ impl Vault {
                 given: master.fingerprint().to_string(),
             });
         }
-        let mut by_id = BTreeMap::new();
+        let (mut by_id, mut hider) = (BTreeMap::new(), None);
         for it in &ring.keys {
             let key = master.unwrap(it.id, it.nonce, it.key);
             let key = key.ok_or_else(|| StoreError::damaged("a data key does not unwrap"))?;
             by_id.insert(it.id, Arc::new(DataKey::new(it.id, &key)));
+            // The oldest, for keys are only added: what it hides must be found after a change of keys.
+            hider.get_or_insert_with(|| Arc::new(Hider::of(&key)));
         }
         let newest = by_id.last_key_value().map(|(_, it)| Arc::clone(it));
-        let newest = newest.ok_or_else(|| StoreError::damaged("the keyring is empty"))?;
-        Ok(Vault(RwLock::new(Keys { master: master.clone(), ring, newest, by_id })))
+        let both = newest.zip(hider);
+        let (newest, hider) = both.ok_or_else(|| StoreError::damaged("the keyring is empty"))?;
+        Ok(Vault(RwLock::new(Keys { master: master.clone(), ring, newest, by_id, hider })))
     }
 
     /// The keyring as it is to be kept.
@@ -108,6 +113,11 @@ impl Vault {
         }
         (keys.ring, keys.master) = (taken.ring, taken.master);
         Ok(())
+    }
+
+    /// What hides the keys of `seen`.
+    pub(super) fn hider(&self) -> Arc<Hider> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner).hider)
     }
 
     /// The key that the data keys are wrapped with.

@@ -284,8 +284,11 @@ impl Writer {
         let of_releases = releases.iter().flat_map(|it| it.identities.iter().copied());
         let aside = self.aside_with(group);
         let is_gone = |seq| aside.fate(seq).is_some();
-        let mut seen =
-            Seen::look_up(&self.store, of_appends.chain(of_releases).collect(), is_gone)?;
+        let mut seen = Seen::look_up(
+            (&self.store, &self.shared.names),
+            of_appends.chain(of_releases).collect(),
+            is_gone,
+        )?;
         let before = self.at;
         for append in appends {
             let receipt = self.take_in(group, &mut seen, append)?;
@@ -295,7 +298,7 @@ impl Writer {
             self.release(group, &mut seen, releasing)?;
         }
         if self.at.next_seq > before.next_seq {
-            seen.store(&mut group.batch);
+            seen.store(&self.shared.names, &mut group.batch);
             let tail = format::numbers([self.at.next_seq, self.at.bytes]);
             group.batch.put(Family::Meta, TAIL, &tail);
             group.durability = Durability::Synced;

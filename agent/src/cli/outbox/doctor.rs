@@ -1,4 +1,4 @@
-//! `his-agent outbox verify|export|salvage`: works on the files, while no daemon does.
+//! `his-agent outbox verify|export|salvage|downgrade`: works on the files, while no daemon does.
 
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
@@ -12,7 +12,7 @@ use super::super::Exit;
 use crate::config::Config;
 use crate::control::client;
 use crate::outbox::doctor::{self, Counted, Examined, Loss};
-use crate::outbox::{Options, StoreError};
+use crate::outbox::{Options, StoreError, to_earlier_format};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Verify {
@@ -33,6 +33,12 @@ pub(super) struct Export {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Salvage {
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Downgrade {
     #[command(flatten)]
     place: Place,
 }
@@ -111,6 +117,25 @@ pub(super) fn salvage(config: &Config, arguments: &Salvage) -> Exit {
             say!("新的发件箱\t{}", dir.display());
             say!("损坏的留在\t{}", it.aside.display());
             say!("丢失清单\t{}", it.losses.display());
+            Exit::Ok
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+pub(super) fn downgrade(config: &Config, arguments: &Downgrade) -> Exit {
+    let dir = match arguments.place.free(config) {
+        Ok(dir) => dir,
+        Err(exit) => return exit,
+    };
+    let options = Options { key: config.outbox.key.clone(), ..Options::default() };
+    match to_earlier_format(dir, &options) {
+        Ok(0) => {
+            say!("发件箱旧版读得懂，没有改动。现在装旧版本");
+            Exit::Ok
+        }
+        Ok(names) => {
+            say!("改回了 {names} 个业务主键的写法，记录一条不少。现在装旧版本，不要先启动这一版");
             Exit::Ok
         }
         Err(error) => failed(&error),

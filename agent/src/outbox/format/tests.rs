@@ -72,7 +72,7 @@ fn seen_version_1() {
         received_at: "20261122101530".to_owned(),
     };
     let takes = vec![take.clone(), Take { seq: u64::MAX, revision: u32::MAX, ..take }];
-    let bytes = seal_takes(&takes);
+    let bytes = seal_takes(&takes, false);
     assert_eq!(
         hex(&bytes),
         "016c20909503a58bc302333333333333333333333333333333331111111111111111111111111111\
@@ -81,7 +81,16 @@ fn seen_version_1() {
          3232313031353330"
     );
     assert_eq!(last_seq(&bytes), Some(u64::MAX));
-    assert_eq!(open_takes(&bytes), Ok(takes));
+    assert_eq!(open_named_takes(&bytes), Ok((takes.clone(), false)));
+
+    let hidden = seal_takes(&takes[..1], true);
+    assert_eq!(
+        hex(&hidden),
+        "0110c9f9924c77491a013333333333333333333333333333333311111111111111111111111111111111\
+         920801026d310e323032363131323231303135333001"
+    );
+    assert_eq!(last_seq(&hidden), Some(1042));
+    assert_eq!(open_named_takes(&hidden), Ok((takes[..1].to_vec(), true)));
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn a_damaged_letter_is_shown_as_one() {
 fn a_lost_memory_of_a_key_loses_no_record() {
     let mut house = with_messages(1);
     let identity = seen::identities(&submission("m", &["k0.0=1"])).remove(0);
+    house.obey("back");
     tamper(&mut house, |batch| batch.put(Family::Seen, &identity, b"junk"));
     let receipt = house.append("again", &["k0.0=1"]).unwrap();
     assert_eq!((receipt.records[0].seq, house.outbox().depth()), (3, 3));

@@ -1,5 +1,5 @@
-//! Stores as earlier releases have left them, made by those releases: format 1 in the clear, format 2
-//! sealed. Each is read by the doctor, opened, gone on with, and read again: nothing that was in it
+//! Stores as releases have left them, made by those releases: format 1 in the clear, format 2 sealed, format 3
+//! with business keys hidden. Each is read by the doctor, opened, gone on with, and read again: nothing that was in it
 //! may have changed. Those *at work* were killed with records that wait, dead letters and what is parked,
 //! some of it in tables and some in the log.
 //!
@@ -26,6 +26,11 @@ fn format_1_at_work() {
 #[test]
 fn format_2_at_work() {
     check("format-2-at-work");
+}
+
+#[test]
+fn format_3_at_work() {
+    check("format-3-at-work");
 }
 
 /// One release on and back again: what the newer one has added is kept and harms nothing.
@@ -78,11 +83,13 @@ fn check(name: &str) {
     assert_eq!(found.len() as u64, waiting, "{name}");
     let store = outbox.shared.store().unwrap();
     let format = store.get(Family::Meta, FORMAT).unwrap().unwrap();
-    assert_eq!(format, format::numbers([format::FORMAT]), "{name}: an older program refuses it");
+    let expected = if name.starts_with("format-3") { 3 } else { 2 };
+    assert_eq!(format, format::numbers([expected]), "{name}: an older program refuses it");
     drop(store);
     while outbox.reseal_some().unwrap() {}
     drop((outbox, handle));
     assert_eq!(told(&folder), before, "{name}: opened, sealed anew and closed");
+    names::check_both_ways(&folder, || told(&folder) == before);
 
     doctor::salvage(&folder, &Options::default()).unwrap();
     assert_eq!(told(&folder), before, "{name}: salvaged");

@@ -166,7 +166,7 @@ fn a_newer_store_is_refused() {
     batch.write(Durability::Synced).unwrap();
     drop(store);
     let error = Outbox::open(&house.folder, &house.options).unwrap_err();
-    assert_eq!(error, StoreError::TooNew { found: 3, known: 2 });
+    assert_eq!(error, StoreError::TooNew { found: 4, known: 3 });
 }
 
 #[test]

@@ -86,8 +86,9 @@ impl World {
             70..75 => self.bury_or_discard(),
             75..78 => self.read_somewhere(),
             78..90 => self.let_past(),
-            90..94 => self.learn_lanes(),
-            94..97 => self.reopen(),
+            90..93 => self.learn_lanes(),
+            93..96 => self.house.hide(1),
+            96..98 => self.reopen(),
             _ => self.kill(),
         }
         self.compare();
@@ -157,7 +158,8 @@ impl World {
     }
 
     fn reopen(&mut self) {
-        self.house.reopen();
+        let way = if self.random.below(3) == 0 { "back" } else { "reopen" };
+        self.house.obey(way);
         self.sender = Sender::default();
         self.model.sure_cursor = self.model.cursor();
         self.model.sure = self.model.settled.clone();
