@@ -32,7 +32,7 @@ build: setup ## build the release binary (5 minutes the first time)
 	@cargo build --release --locked --bin his-agent
 	$(say) build "done: $(target)/release/his-agent"
 
-package: setup ## make deb, rpm and tar.gz for every system with glibc 2.17 or later (40 minutes the first time)
+package: setup ## make deb, rpm and tar.gz for every system with glibc 2.17 or later (45 minutes the first time)
 	@packaging/setup/debian.sh package
 	@packaging/package.sh
 
