@@ -169,11 +169,12 @@ impl Names {
 
     fn opened(&self, value: Option<Vec<u8>>) -> Vec<Take> {
         let Some(value) = value else { return Vec::new() };
-        self.hider.takes(&value).map(|it| it.0).unwrap_or_else(|damage| {
+        let damaged = |damage: format::Damage| {
             // The record itself is safe in the queue; at worst a resend of it is taken for new.
             error!(%damage, "what was seen under a business key is damaged");
             Vec::new()
-        })
+        };
+        self.hider.takes(&value).map_or_else(damaged, |(takes, _)| takes)
     }
 }
 

@@ -75,7 +75,7 @@ fn cut(digest: &[u8; 32]) -> [u8; 16] {
 ///
 /// It sees the group's own doubles, which are not on disk yet.
 pub(super) struct Seen {
-    takes_by_identity: HashMap<Identity, Takes>,
+    takes_by_identity: HashMap<Identity, Row>,
     /// How they were looked up.
     form: Form,
     /// Numbers of takes whose records never reached the platform, and are not waiting either.
@@ -83,13 +83,13 @@ pub(super) struct Seen {
 }
 
 #[derive(Default)]
-struct Takes {
+struct Row {
     takes: Vec<Take>,
     is_plain: bool,
     changed: bool,
 }
 
-impl Takes {
+impl Row {
     fn next_revision(&self) -> u32 {
         // The last may be an old one that came back.
         self.takes.iter().map(|it| it.revision).max().unwrap_or(0).saturating_add(1)
@@ -123,7 +123,7 @@ impl Seen {
         identities.sort_unstable();
         identities.dedup();
         let (form, known) = names.look_up(store, &identities)?;
-        let found = |Known { takes, is_plain }| Takes { takes, is_plain, changed: false };
+        let found = |Known { takes, is_plain }| Row { takes, is_plain, changed: false };
         let takes = known.into_iter().map(found);
         let takes_by_identity: HashMap<_, _> = identities.into_iter().zip(takes).collect();
         let all = takes_by_identity.values().flat_map(|it| &it.takes);
