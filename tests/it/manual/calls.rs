@@ -17,7 +17,8 @@ fn every_call_in_the_manual_is_answered() {
     let agent = Agent::start(Setup { channels, ..Setup::files() });
     let desk = desk();
     let (mut called, mut wrong) = (0, Vec::new());
-    for page in pages() {
+    // The components' lines belong together, and `components` types them in their order.
+    for page in pages().into_iter().filter(|it| it.name != "components.md") {
         for line in calls(&page) {
             called += 1;
             let [his, operators, hl7] =
