@@ -117,6 +117,17 @@ impl Message {
         format!("/v1/channels/{}/messages", self.channel)
     }
 
+    /// The texts of the two parameters of a call that holds them in CDATA.
+    #[track_caller]
+    pub fn strings(&self) -> [String; 2] {
+        let text = str::from_utf8(&self.bytes).expect("UTF-8");
+        let mut parts = text
+            .split("<![CDATA[")
+            .skip(1)
+            .map(|it| it.split("]]>").next().expect("split gives one").to_owned());
+        [parts.next().expect("a header"), parts.next().expect("a body")]
+    }
+
     /// The message with some text changed, in the bytes and in what must come of them alike. Only
     /// ASCII is looked for: that reads the same in every encoding the vendors use.
     #[must_use]

@@ -1,6 +1,7 @@
 //! The commands of `his-agent`, run to their end.
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -56,4 +57,22 @@ pub fn binary() -> PathBuf {
         binary.display()
     );
     binary
+}
+
+/// A text in GBK, by `iconv`, which shares no code with the agent.
+pub fn in_gbk(text: &str) -> Vec<u8> {
+    let mut iconv = Command::new("iconv")
+        .args(["-f", "UTF-8", "-t", "GBK"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("iconv is part of the C library");
+    let mut to = iconv.stdin.take().expect("piped");
+    let text = text.to_owned();
+    // It answers while it still reads, and a pipe holds 64 KiB.
+    let writing = std::thread::spawn(move || to.write_all(text.as_bytes()));
+    let output = iconv.wait_with_output().expect("it ends");
+    writing.join().expect("no panic").expect("it reads all");
+    assert!(output.status.success(), "a character that GBK does not have");
+    output.stdout
 }

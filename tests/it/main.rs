@@ -53,6 +53,7 @@ mod shadow;
 mod shutdown;
 mod soap;
 mod soap_clients;
+mod soap_curl;
 mod starts;
 mod stream;
 mod subscribe;

@@ -5,6 +5,7 @@ use std::fs;
 
 use tests::agent::{Agent, Setup};
 use tests::cases::{self, Case};
+use tests::command::in_gbk;
 use tests::his::{Answer, Caller, get};
 
 const CHANNELS: &str = r#"
@@ -173,7 +174,7 @@ fn a_form_calls_the_operation_of_its_address() {
     assert!(answer.text().ends_with("</string>"), "{}", answer.text());
     says(&answer, 200, "outpatient_prescription");
     // In GBK, declared and not.
-    let gbk = gbk(&format!("{header}\u{1}{body}"));
+    let gbk = in_gbk(&format!("{header}\u{1}{body}"));
     let mut parts = gbk.split(|it| *it == 1).map(escaped);
     let form = format!(
         "msgHeader={}&msgBody={}",
@@ -294,7 +295,7 @@ fn the_service_that_was_called_answers_whoever_else_leads_to_the_same_channel() 
 #[test]
 fn a_service_may_answer_in_the_encoding_it_is_called_in() {
     let agent = agent();
-    let body = gbk(&envelope(V11, "CallInterface", ""));
+    let body = in_gbk(&envelope(V11, "CallInterface", ""));
     let typed = [("Content-Type", "text/xml; charset=GBK")];
     let answer = post(&agent, "/soap/gbk", &typed, &body);
     assert_eq!(answer.header("content-type"), Some("text/xml; charset=gbk"));
@@ -320,32 +321,12 @@ fn envelope(version: &str, operation: &str, namespace: &str) -> String {
 }
 
 fn strings() -> [String; 2] {
-    let message = Case::of("platform").message();
-    let text = String::from_utf8(message.bytes).expect("UTF-8");
-    let mut parts = text
-        .split("<![CDATA[")
-        .skip(1)
-        .map(|it| it.split("]]>").next().expect("split gives one").to_owned());
-    [parts.next().expect("a header"), parts.next().expect("a body")]
+    Case::of("platform").message().strings()
 }
 
 fn post(agent: &Agent, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let mut caller = Caller::connect(agent.his()).expect("the door is open");
     caller.call("POST", path, headers, body).expect("an answer")
-}
-
-/// By another program than the agent.
-fn gbk(text: &str) -> Vec<u8> {
-    use std::io::Write as _;
-    use std::process::{Command, Stdio};
-    let mut iconv = Command::new("iconv")
-        .args(["-f", "utf-8", "-t", "gbk"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("iconv is part of glibc");
-    iconv.stdin.take().expect("piped").write_all(text.as_bytes()).expect("it reads");
-    iconv.wait_with_output().expect("it ends").stdout
 }
 
 fn escaped(bytes: &[u8]) -> String {

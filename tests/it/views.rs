@@ -10,11 +10,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 use tests::agent::{Agent, Setup};
-use tests::command::Ran;
+use tests::command::{Ran, in_gbk};
 use tests::mariadb::Mariadb;
 use tests::platform::{Platform, Record};
 use tests::postgres::Postgres;
@@ -146,7 +145,7 @@ fn texts_in_gbk_come_to_the_byte() {
 fn a_view_that_is_compared_tells_what_is_new_changed_and_gone() {
     let his = Mariadb::start();
     // The driver takes no statement in GBK: what it is asked by has plain names.
-    let run = |text: &str| his.ask("latin1", &gbk(&text.replace("水位", "id")));
+    let run = |text: &str| his.ask("latin1", &in_gbk(&text.replace("水位", "id")));
     run(&format!("{} CHARACTER SET latin1;", backticks(&table("cf", "BIGINT"))));
     for it in 1..=5 {
         run(&backticks(&values(&row(it, &it.to_string(), "1"))));
@@ -348,18 +347,7 @@ fn worker(agent: &Agent) -> Option<u32> {
 }
 
 fn run_gbk(his: &Postgres, statement: &str) {
-    his.ask_bytes(&gbk(statement));
-}
-
-/// By `iconv`, which shares no code with the agent.
-fn gbk(text: &str) -> Vec<u8> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("text");
-    fs::write(&path, text).expect("ours");
-    let ran = Command::new("iconv").args(["-f", "UTF-8", "-t", "GBK"]).arg(&path).output();
-    let ran = ran.expect("iconv is part of the C library");
-    assert!(ran.status.success());
-    ran.stdout
+    his.ask_bytes(&in_gbk(statement));
 }
 
 const WATERMARK: &str = "watermark = \"水位\"\nkey = [\"处方号\", \"序号\"]";
