@@ -101,7 +101,7 @@ async fn an_answer_takes_a_finding_off_the_screen() {
 /// The screen is cut off, nothing is kept in memory for it, and it goes on where it was.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_screen_that_takes_nothing_is_cut_off_and_comes_back() {
-    let house = House::new("[events]\npatience_ms = 200\nheartbeat_ms = 100\n");
+    let house = House::new("[events]\npatience_ms = 800\nheartbeat_ms = 100\n");
     let text = "x".repeat(2000);
     let names: Vec<String> = (0..200).map(|it| format!("n{it}-{text}")).collect();
     let found: Vec<(&str, &str)> = names.iter().map(|it| ("0301", it.as_str())).collect();
@@ -109,7 +109,7 @@ async fn a_screen_that_takes_nothing_is_cut_off_and_comes_back() {
     slow.read_until(": 在").await;
     house.finds(&found);
     let heard = slow.read_until("n5-").await;
-    tokio::time::sleep(Duration::from_millis(800)).await;
+    tokio::time::sleep(Duration::from_millis(2000)).await;
     let heard = heard + &slow.rest().await;
     assert!(!heard.contains("n199-"), "it was cut off");
     assert!(heard.len() < 200_000, "{} bytes waited for it", heard.len());
