@@ -22,6 +22,7 @@ setup: ## put missing tools in place and compile RocksDB, once per machine (10 m
 setup-tests: setup
 	@packaging/setup/debian.sh tests
 	@packaging/setup/npm-clients.sh
+	@packaging/setup/schemathesis.sh
 	@packaging/setup/clean-root.sh
 
 setup-prove: setup-tests

@@ -8,6 +8,7 @@ mod operations;
 mod page;
 mod schemas;
 
+use std::collections::BTreeSet;
 use std::future::ready;
 
 use axum::Router;
@@ -64,6 +65,8 @@ enum Body {
     None,
     /// JSON of this schema.
     Json(&'static str),
+    /// Anything, nothing included: what cannot be read is told in the words of this schema's interface.
+    Envelope(&'static str),
     /// Whatever the channel understands.
     Message,
 }
@@ -77,6 +80,8 @@ enum Says {
     Dialect(&'static str),
     Text,
     Html,
+    /// The description of a SOAP service, or a page about it.
+    Wsdl,
     Events,
 }
 
@@ -134,8 +139,8 @@ pub fn document(door: Door) -> Value {
         }
     }
     let mut schemas: Map<String, Value> =
-        schemas::SCHEMAS.iter().map(|(name, text)| ((*name).to_owned(), parsed(text))).collect();
-    schemas.retain(|name, _| is_used(&paths, name) || name == "Problem");
+        schemas::all().map(|(name, schema)| (name.to_owned(), schema)).collect();
+    keep_used(&mut schemas, &Value::Object(paths.clone()));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -152,9 +157,19 @@ pub fn document(door: Door) -> Value {
     })
 }
 
-fn is_used(paths: &Map<String, Value>, name: &str) -> bool {
-    let reference = format!("\"#/components/schemas/{name}\"");
-    paths.values().any(|it| it.to_string().contains(&reference))
+/// Leaves out what no operation of the door speaks of, by itself or in other schemas.
+fn keep_used(schemas: &mut Map<String, Value>, paths: &Value) {
+    let mut told = vec![paths.to_string()];
+    let mut used = BTreeSet::new();
+    while let Some(text) = told.pop() {
+        for (name, schema) in &*schemas {
+            let reference = format!("\"#/components/schemas/{name}\"");
+            if text.contains(&reference) && used.insert(name.clone()) {
+                told.push(schema.to_string());
+            }
+        }
+    }
+    schemas.retain(|name, _| used.contains(name));
 }
 
 /// Texts of the tables; a test reads all of them.
@@ -178,7 +193,7 @@ impl Operation {
             told.insert("parameters".to_owned(), json!(parameters));
         }
         if let Some(content) = self.body.content() {
-            let body = json!({ "required": true, "content": content });
+            let body = json!({ "required": self.body.is_required(), "content": content });
             told.insert("requestBody".to_owned(), body);
         }
         if self.knows_callers {
@@ -237,10 +252,16 @@ impl Parameter {
 }
 
 impl Body {
+    fn is_required(self) -> bool {
+        !matches!(self, Body::Envelope(_))
+    }
+
     fn content(self) -> Option<Value> {
         match self {
             Body::None => None,
-            Body::Json(name) => Some(json!({ "application/json": { "schema": reference(name) } })),
+            Body::Json(name) | Body::Envelope(name) => {
+                Some(json!({ "application/json": { "schema": reference(name) } }))
+            }
             Body::Message => {
                 let types = ["application/json", "text/xml", "application/octet-stream"];
                 Some(
@@ -265,6 +286,9 @@ impl Says {
             }),
             Says::Text => json!({ "text/plain": { "schema": { "type": "string" } } }),
             Says::Html => json!({ "text/html": { "schema": { "type": "string" } } }),
+            Says::Wsdl => {
+                json!({ "text/xml": {}, "text/html": { "schema": { "type": "string" } } })
+            }
             Says::Events => json!({ "text/event-stream": { "schema": { "type": "string" } } }),
         }
     }

@@ -99,6 +99,7 @@ for what in "${@:-build tests}"; do
         need has_certificates ca-certificates "the forwarder reads the system's certificates"
         need_packagers
         need has_mmdebstrap mmdebstrap "makes the clean Debian that the tests install packages in"
+        need has_venv python3-venv "holds schemathesis, which the tests ask every REST address with"
         ;;
       package)
         need_packagers

@@ -11,6 +11,7 @@ use crate::facts::{
 use crate::frequency::Frequency;
 use crate::json::Json;
 use crate::reading::{Bounds, Object, Reading};
+use crate::request::asked::Kind;
 use crate::session::ItemKind;
 use crate::steps;
 use crate::unit::Unit;
@@ -167,6 +168,7 @@ fn says(name: Option<&str>, words: &[&str]) -> bool {
 
 /// A list of texts, or one text with `|` or `、` between them; sent empty is an answer.
 fn texts(object: &Object<'_>, name: &str, reading: &mut Reading) -> Group<Vec<String>> {
+    reading.note(object, name, || Kind::Texts);
     let found: Vec<String> = match object.json.get(name) {
         None | Some(Json::Null) => return Group::Absent,
         Some(Json::List(items)) => items
@@ -281,6 +283,7 @@ fn past_marks(object: &Object<'_>, order: &mut Order, reading: &mut Reading) {
 }
 
 fn ingredients(object: &Object<'_>, reading: &mut Reading) -> Vec<String> {
+    reading.note(object, "drug_ingd", || Kind::Texts);
     if let Some(Json::List(items)) = object.json.get("drug_ingd") {
         return items
             .iter()
@@ -367,6 +370,7 @@ pub(crate) fn prescriber(object: &Object<'_>, reading: &mut Reading) -> Prescrib
 
 /// A list of rights, each a word or `{"right": "麻精一", "to": "20261231"}`.
 fn rights(object: &Object<'_>, reading: &mut Reading) -> Group<Vec<Right>> {
+    reading.note(object, "rights", || Kind::Rights);
     let items = match object.json.get("rights") {
         None | Some(Json::Null) => return Group::Absent,
         Some(Json::List(items)) => items.as_slice(),
@@ -376,6 +380,10 @@ fn rights(object: &Object<'_>, reading: &mut Reading) -> Group<Vec<Right>> {
         let at = Object { path: object.path_of(&format!("rights[{position}]")), json };
         let (word, to) = match json {
             Json::Text(word) => (Some(word.trim().to_owned()), None),
+            Json::List(_) => {
+                reading.fault("C102", at.path, "列表".to_owned(), "发送处方权的名称或对象");
+                return None;
+            }
             _ => (reading.text(&at, "right"), reading.date(&at, "to")),
         };
         // 无 is an answer: the doctor is in the table and has no special right.

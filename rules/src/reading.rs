@@ -14,6 +14,7 @@ use crate::facts::InputFinding;
 use crate::json::Json;
 use crate::mask;
 use crate::number::decimal;
+use crate::request::asked::{Asked, Kind};
 use crate::vocabulary::Stated;
 
 /// What was read so far, and what is to be said about it.
@@ -23,6 +24,8 @@ pub(crate) struct Reading {
     pub(crate) problems: Vec<InputFinding>,
     /// Values that are not believed.
     pub(crate) data_findings: Vec<InputFinding>,
+    /// What is read, where only that is to be found out.
+    asked: Option<Asked>,
 }
 
 /// An object and where it is.
@@ -49,11 +52,35 @@ impl Object<'_> {
 
 impl Reading {
     pub(crate) fn strict() -> Reading {
-        Reading { strict: true, problems: Vec::new(), data_findings: Vec::new() }
+        Reading { strict: true, problems: Vec::new(), data_findings: Vec::new(), asked: None }
     }
 
     pub(crate) fn lenient() -> Reading {
         Reading { strict: false, ..Reading::strict() }
+    }
+
+    /// Finds out what is read.
+    pub(crate) fn asking() -> Reading {
+        Reading { asked: Some(Asked::default()), ..Reading::strict() }
+    }
+
+    /// Notes that this is read, and as what.
+    pub(crate) fn note(&mut self, object: &Object<'_>, name: &str, kind: impl FnOnce() -> Kind) {
+        if let Some(asked) = &mut self.asked {
+            asked.note(&object.path, name, kind);
+        }
+    }
+
+    /// Everything that was read.
+    pub(crate) fn into_asked(self) -> Asked {
+        self.asked.unwrap_or_default()
+    }
+
+    /// Notes that one of these must be sent.
+    pub(crate) fn needs(&mut self, object: &Object<'_>, names: &'static [&'static str]) {
+        if let Some(asked) = &mut self.asked {
+            asked.needs(&object.path, names);
+        }
     }
 
     /// A fault of form: refuses a strict request, is noted otherwise.
@@ -92,6 +119,7 @@ impl Reading {
 
     /// The same, where it stands in the message.
     pub(crate) fn said<'a>(&mut self, object: &Object<'a>, name: &str) -> Option<&'a str> {
+        self.note(object, name, || Kind::Text);
         let text = match object.json.get(name)? {
             Json::Null => return None,
             Json::Text(text) | Json::Number(text) => text.trim(),
@@ -111,7 +139,7 @@ impl Reading {
         name: &str,
         bounds: Bounds,
     ) -> Option<Decimal> {
-        let (number, text) = self.any_number(object, name)?;
+        let (number, text) = self.any_number(object, name, bounds)?;
         if number.is_sign_negative() && !number.is_zero() || number.is_zero() && !bounds.zero {
             self.doubt("C301", (object, name), text, bounds.expected);
             return None;
@@ -126,14 +154,23 @@ impl Reading {
         name: &str,
         bounds: Bounds,
     ) -> Option<Decimal> {
-        let (number, text) = self.any_number(object, name)?;
+        let (number, text) = self.any_number(object, name, bounds)?;
         self.not_above(number, bounds, (object, name), text)
     }
 
-    fn any_number<'a>(&mut self, object: &Object<'a>, name: &str) -> Option<(Decimal, &'a str)> {
+    fn any_number<'a>(
+        &mut self,
+        object: &Object<'a>,
+        name: &str,
+        bounds: Bounds,
+    ) -> Option<(Decimal, &'a str)> {
+        self.note(object, name, || Kind::Number);
         let text = self.said(object, name)?;
         let number = decimal(text);
-        if number.is_none() {
+        if number.is_none() && matches!(object.json.get(name), Some(Json::Number(_))) {
+            // It has the form of a number, and so many digits that it can be no dose and no amount.
+            self.doubt("C302", (object, name), text, bounds.expected);
+        } else if number.is_none() {
             let found = mask::shown(name, text);
             self.fault("C201", object.path_of(name), found, "发送十进制数字，不带单位");
         }
@@ -161,6 +198,7 @@ impl Reading {
 
     /// A moment: `YYYYMMDDhhmmss` or shorter, also with separators.
     pub(crate) fn moment(&mut self, object: &Object<'_>, name: &str) -> Option<DateTime> {
+        self.note(object, name, || Kind::Moment);
         let text = self.said(object, name)?;
         let Some(digits) = moment_digits(text) else {
             let expected = "按YYYYMMDD或YYYYMMDDhhmmss发送";
@@ -176,6 +214,7 @@ impl Reading {
 
     /// Yes or no, in the ways that flags are written.
     pub(crate) fn flag(&mut self, object: &Object<'_>, name: &str) -> Option<bool> {
+        self.note(object, name, || Kind::Flag);
         let text = self.said(object, name)?;
         match text {
             "1" | "y" | "Y" | "是" | "true" => Some(true),
@@ -200,6 +239,7 @@ impl Reading {
         read: impl Fn(&str) -> Option<Stated<T>>,
         expected: &str,
     ) -> Option<T> {
+        self.note(object, name, || Kind::code(|code| read(code).is_some()));
         let text = self.said(object, name)?;
         if let Some(stated) = read(text) {
             return stated.value();

@@ -19,6 +19,9 @@
 //! A group left out was not asked; an empty list or object means asked, and none. Numbers may be
 //! strings or JSON numbers and are exact either way. Names that are not ours are ignored.
 
+pub(crate) mod asked;
+mod schema;
+
 use std::sync::Arc;
 
 use crate::bounds;
@@ -27,6 +30,8 @@ use crate::groups;
 use crate::json::Json;
 use crate::reading::{Object, Reading};
 use crate::vocabulary::Stated;
+use asked::Kind;
+pub use schema::schema;
 
 /// Reads a request; all faults of form at once, or facts with the doubts that remain.
 pub fn read(text: &str) -> Result<Facts, Vec<InputFinding>> {
@@ -70,8 +75,9 @@ fn read_groups(root: &Object<'_>, reading: &mut Reading) -> Facts {
         history: single(root, "history", reading, history),
         data_findings: Vec::new(),
     };
+    let of_patient = allergies_of_patient(root, reading);
     if facts.allergies.is_absent() {
-        facts.allergies = allergies_of_patient(root, reading);
+        facts.allergies = of_patient;
     }
     reading.problems.extend(bounds::too_many(&facts));
     if let Group::Present(orders) = &facts.orders {
@@ -87,14 +93,15 @@ fn single<T>(
     reading: &mut Reading,
     read: fn(&Object<'_>, &mut Reading) -> T,
 ) -> Group<T> {
+    reading.note(root, name, || Kind::Object);
     match root.json.get(name) {
         None | Some(Json::Null) => Group::Absent,
         Some(Json::Object(members)) if members.is_empty() => Group::Empty,
         Some(json @ Json::Object(_)) => {
-            Group::Present(read(&Object { path: name.to_owned(), json }, reading))
+            Group::Present(read(&Object { path: root.path_of(name), json }, reading))
         }
         Some(_) => {
-            reading.fault("C102", name.to_owned(), "不是对象".to_owned(), "发送一个JSON对象");
+            reading.fault("C102", root.path_of(name), "不是对象".to_owned(), "发送一个JSON对象");
             Group::Absent
         }
     }
@@ -107,11 +114,12 @@ fn list<T>(
     reading: &mut Reading,
     read: fn(&Object<'_>, &mut Reading) -> Option<T>,
 ) -> Group<Vec<T>> {
+    reading.note(root, name, || Kind::Objects);
     let items = match root.json.get(name) {
         None | Some(Json::Null) => return Group::Absent,
         Some(json @ (Json::List(_) | Json::Object(_))) => json.as_items(),
         Some(_) => {
-            reading.fault("C102", name.to_owned(), "不是列表".to_owned(), "发送一个JSON列表");
+            reading.fault("C102", root.path_of(name), "不是列表".to_owned(), "发送一个JSON列表");
             return Group::Absent;
         }
     };
@@ -120,7 +128,7 @@ fn list<T>(
     }
     let mut found = Vec::with_capacity(items.len());
     for (position, json) in items.iter().enumerate() {
-        let object = Object { path: format!("{name}[{position}]"), json };
+        let object = Object { path: format!("{}[{position}]", root.path_of(name)), json };
         if matches!(json, Json::Object(_)) {
             found.extend(read(&object, reading));
         } else {
@@ -137,6 +145,8 @@ fn list<T>(
 
 /// A line without an id cannot be answered about, so it is a fault.
 fn order(object: &Object<'_>, reading: &mut Reading) -> Option<Order> {
+    reading.needs(object, &["rx_id"]);
+    reading.needs(object, &["hilist_code", "hosplist_code", "hosplist_name", "hilist_name"]);
     let Some(rx_id) = reading.text(object, "rx_id") else {
         let expected = "每条明细发送请求内唯一的rx_id";
         reading.fault("C103", object.path_of("rx_id"), "未发送".to_owned(), expected);
@@ -162,6 +172,7 @@ fn past(object: &Object<'_>, reading: &mut Reading) -> Option<Order> {
 }
 
 fn charged(object: &Object<'_>, list: &str, reading: &mut Reading) -> Option<Order> {
+    reading.needs(object, &["rx_id", "feedetl_sn"]);
     let Some(rx_id) = reading.text(object, "rx_id").or_else(|| reading.text(object, "feedetl_sn"))
     else {
         let expected = "每条明细发送请求内唯一的rx_id或feedetl_sn";

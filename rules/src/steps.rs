@@ -14,12 +14,14 @@ use crate::groups::DOSE;
 use crate::json::Json;
 use crate::number::decimal;
 use crate::reading::{Object, Reading};
+use crate::request::asked::Kind;
 
 /// The smallest and the largest step.
 pub(crate) type Steps = (Decimal, Decimal);
 
 /// Reads the dose of one intake: a number, or steps in its place or beside it.
 pub(crate) fn read(object: &Object<'_>, order: &mut Order, reading: &mut Reading) {
+    reading.note(object, "drug_used_sdose", || Kind::Dose);
     let in_its_place = match object.json.get("drug_used_sdose") {
         Some(Json::Text(text)) => of_text(text),
         _ => None,
@@ -39,7 +41,9 @@ pub(crate) fn read(object: &Object<'_>, order: &mut Order, reading: &mut Reading
 
 /// `step_sdose`, a list or a text.
 fn beside(object: &Object<'_>, reading: &mut Reading) -> Option<Steps> {
-    let text = match object.json.get("step_sdose")? {
+    reading.note(object, "step_sdose", || Kind::Steps);
+    let sent = object.json.get("step_sdose")?;
+    let text = match sent {
         Json::List(items) => {
             let number = |item: &Json<'_>| match item {
                 Json::Text(text) | Json::Number(text) => text.trim().to_owned(),
@@ -50,11 +54,18 @@ fn beside(object: &Object<'_>, reading: &mut Reading) -> Option<Steps> {
         _ => reading.text(object, "step_sdose")?,
     };
     let steps = of_text(&text);
-    if steps.is_none() {
+    if steps.is_none() && is_numbers(sent) {
+        reading.doubt("C302", (object, "step_sdose"), &text, DOSE.expected);
+    } else if steps.is_none() {
         let path = object.path_of("step_sdose");
         reading.fault("C201", path, text, "发送各步的单次剂量，如「5,10,20」，不带单位");
     }
     steps
+}
+
+/// Whether it has the form of steps, be they doses or not.
+fn is_numbers(sent: &Json<'_>) -> bool {
+    matches!(sent, Json::List(items) if items.iter().all(|it| matches!(it, Json::Number(_))))
 }
 
 /// `5-10`, `5~10`, `5→10→20`, `5,10,20`; one number is none, and neither is what looks like a date.

@@ -416,8 +416,12 @@ pub(super) fn unread_dialect(
     if let Some(version) = adapters::soap_version_of(bytes) {
         return Dialect::SoapFault(version, fault);
     }
+    let is_tagged = bytes.trim_ascii_start().starts_with(b"<");
+    let is_xml = content_type.is_some_and(|it| it.to_ascii_lowercase().contains("xml"));
     match Dialect::unread(channel.services.called(content_type), content_type) {
-        Dialect::Json if bytes.trim_ascii_start().starts_with(b"<") => Dialect::Xml,
+        // Neither by its head nor by its bytes a SOAP client's: a fault would be told as an error of ours.
+        Dialect::SoapFault(..) if !is_tagged && !is_xml => Dialect::Json,
+        Dialect::Json if is_tagged => Dialect::Xml,
         Dialect::SoapFault(version, _) => Dialect::SoapFault(version, fault),
         other => other,
     }

@@ -42,9 +42,10 @@ pub(super) async fn serve(
             }
             None if asks_for_wsdl(query) => place.describe(&road, &headers),
             None => place.page(&road, &headers),
-            Some(_) => wrong_method(),
+            Some(_) => wrong_method("POST"),
         },
-        _ => wrong_method(),
+        _ if place.operation.is_some() && !place.door.takes_get => wrong_method("POST"),
+        _ => wrong_method(READ_AND_CALLED),
     }
 }
 
@@ -380,7 +381,7 @@ async fn elsewhere(
             let fault = Fault::new(StatusCode::NOT_FOUND, 13, "I105", message);
             Answer::fault(&fault).about(&clock::new_id()).say(&Dialect::Json)
         }
-        Some(_) if method != Method::GET => wrong_method(),
+        Some(_) if method != Method::GET => wrong_method(READ_AND_CALLED),
         _ => {
             let answer = Answer::fault(&Fault::unknown_address());
             answer.about(&clock::new_id()).say(&Dialect::Json)
@@ -388,9 +389,16 @@ async fn elsewhere(
     }
 }
 
-fn wrong_method() -> Response {
-    Answer::fault(&Fault::wrong_method()).about(&clock::new_id()).say(&Dialect::Json)
+/// Says what would be right, as the status asks for.
+fn wrong_method(allowed: &'static str) -> Response {
+    let answer = Answer::fault(&Fault::wrong_method()).about(&clock::new_id());
+    let mut response = answer.say(&Dialect::Json);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
 }
+
+/// A service is called by POST, and its description read.
+const READ_AND_CALLED: &str = "GET, HEAD, POST";
 
 #[cfg(test)]
 mod tests {

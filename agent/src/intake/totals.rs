@@ -50,6 +50,10 @@ async fn take(road: &Arc<Road>, channel: &str, text: &str) -> Result<Value, Faul
             let message = format!("日合计读不懂：{}", problems.join("；"));
             Err(Fault::unacceptable(StatusCode::BAD_REQUEST, "O505", message))
         }
+        Ok(Sent::OtherDay(problem)) => {
+            let message = format!("日合计没有收下：{problem}");
+            Err(Fault::new(StatusCode::CONFLICT, 12, "O505", message))
+        }
         Err(error) => {
             tracing::error!(%error, channel, "the totals of a HIS were not taken");
             let message = "没有存下，请稍后重送".to_owned();

@@ -31,11 +31,11 @@ const MESSAGE: Operation = Operation {
 const NATIONAL: Operation = Operation {
     verb: "post",
     tag: "审查",
-    body: Body::Json("NationalRequest"),
+    body: Body::Envelope("NationalRequest"),
     done: Says::Dialect("NationalAnswer"),
     knows_callers: true,
     // What cannot be read is told by the envelope, as 200.
-    refusals: &[408, 413, 503],
+    refusals: &[408, 413, 415, 503],
     refused: Says::Dialect("NationalAnswer"),
     ..PLAIN
 };
@@ -57,6 +57,15 @@ pub(super) const HIS: &[Operation] = &[
         ..MESSAGE
     },
     Operation {
+        path: "/soap/{channel}",
+        zh: "SOAP 服务的 WSDL；不带 wsdl 的是给人看的页面。没有写 [channel.soap] 的通道没有",
+        tag: "报文",
+        query: &[optional("wsdl", "写了就是 WSDL", r#"{"type":"string"}"#)],
+        done: Says::Wsdl,
+        refusals: &[404],
+        ..PLAIN
+    },
+    Operation {
         path: "/v1/channels/{channel}/checks",
         zh: "审查一张处方，用 HIS 自己的格式提问和答复",
         tag: "审查",
@@ -71,7 +80,7 @@ pub(super) const HIS: &[Operation] = &[
         tag: "审查",
         body: Body::Json("CheckRequest"),
         done: Says::Json("CheckAnswer"),
-        refusals: &[400, 408, 413, 422],
+        refusals: &[400, 408, 413, 415, 422, 503],
         ..PLAIN
     },
     Operation {
@@ -81,7 +90,8 @@ pub(super) const HIS: &[Operation] = &[
         zh: "医生对问题的处置",
         tag: "审查",
         body: Body::Json("Feedback"),
-        refusals: &[400, 404, 408, 409, 413, 422, 500, 503],
+        done: Says::Json("FeedbackAnswer"),
+        refusals: &[400, 404, 408, 409, 413, 415, 422, 500, 503],
         ..PLAIN
     },
     Operation {
@@ -91,7 +101,8 @@ pub(super) const HIS: &[Operation] = &[
         zh: "HIS 自己的日合计，与收到的记录核对；见 docs/reconcile.md",
         tag: "报文",
         body: Body::Json("Totals"),
-        refusals: &[400, 404, 408, 413, 500],
+        done: Says::Json("TotalsAnswer"),
+        refusals: &[400, 404, 408, 409, 413, 415, 500, 503],
         ..PLAIN
     },
     Operation { path: "/insurance", zh: "国家接口，交易编号在报文里", ..NATIONAL },
@@ -138,16 +149,20 @@ pub(super) const HIS: &[Operation] = &[
             optional("patient", "患者标识，与 patient_by 的数据元比较", r#"{"type":"string"}"#),
             optional("from", "从何时收到，YYYYMMDD 或 YYYYMMDDhhmmss", MOMENT),
             optional("to", "到何时；日期指当天结束", MOMENT),
-            optional("after", "上一页的 next", r#"{"type":"string"}"#),
-            optional("limit", "一页多少条", r#"{"type":"integer","minimum":1}"#),
+            optional("after", "上一页的 next", PLACE),
+            optional("limit", "一页多少条", LIMIT),
             optional("token", "令牌，不能设请求头时用", r#"{"type":"string"}"#),
         ],
         done: Says::Json("Records"),
-        refusals: &[400, 401, 404, 500, 503],
+        refusals: &[400, 401, 404, 409, 500, 503],
         knows_callers: true,
         ..PLAIN
     },
 ];
+
+/// The store's id and a number in it.
+const PLACE: &str = r#"{"type":"string","pattern":"^[0-9a-f]{8}-[0-9]{1,19}$"}"#;
+const LIMIT: &str = r#"{"type":"integer","minimum":1,"maximum":18446744073709551615}"#;
 
 /// A day there is, and on it a time or none.
 const MOMENT: &str = concat!(

@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Body, Door, Operation, Says, meaning, schemas};
+use serde_json::Value;
+
+use super::{Body, Door, Operation, Says, document, meaning};
 
 /// The page of a door.
 pub(super) fn write(door: Door) -> String {
@@ -27,8 +29,10 @@ pub(super) fn write(door: Door) -> String {
         }
     }
     out.push_str("<h2>内容的写法</h2>");
-    for (name, text) in schemas::SCHEMAS {
-        let text = serde_json::to_string_pretty(&super::parsed(text)).unwrap_or_default();
+    let document = document(door);
+    let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
+    for (name, schema) in schemas.into_iter().flatten() {
+        let text = serde_json::to_string_pretty(schema).unwrap_or_default();
         let _ = write!(
             out,
             "<details id=\"{name}\"><summary>{name}</summary><pre>{}</pre></details>",
@@ -54,7 +58,7 @@ fn operation(it: &Operation, out: &mut String) {
     }
     match it.body {
         Body::None => {}
-        Body::Json(name) => {
+        Body::Json(name) | Body::Envelope(name) => {
             let _ = write!(out, "<p>送 JSON：<a href=\"#{name}\">{name}</a></p>");
         }
         Body::Message => out.push_str("<p>送通道自己的格式</p>"),
@@ -63,7 +67,7 @@ fn operation(it: &Operation, out: &mut String) {
         Says::Json(name) | Says::Dialect(name) => {
             let _ = write!(out, "<p>200 答 <a href=\"#{name}\">{name}</a></p>");
         }
-        Says::Text | Says::Html | Says::Events => {}
+        Says::Text | Says::Html | Says::Wsdl | Says::Events => {}
     }
     if !it.refusals.is_empty() {
         let told: Vec<String> =

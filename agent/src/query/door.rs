@@ -55,7 +55,7 @@ pub(crate) async fn records(
     };
     let wanted = match asked.wanted(&query, road.outbox.epoch()) {
         Ok(wanted) => Wanted { channels: caller.channels.clone(), ..wanted },
-        Err(what) => return refuse(&wrong(what)),
+        Err(fault) => return refuse(&fault),
     };
     if asked.patient.is_some() && !is_of_patients(&road, &query) {
         return refuse(&wrong("这种记录里没有 patient_by 的数据元，不能按患者查"));
@@ -128,22 +128,22 @@ fn choose<'a>(
 }
 
 impl Asked {
-    fn wanted(&self, query: &QueryConfig, epoch: &str) -> Result<Wanted, &'static str> {
+    fn wanted(&self, query: &QueryConfig, epoch: &str) -> Result<Wanted, Fault> {
         if self.key.is_none() && self.patient.is_none() && self.from.is_none() {
-            return Err("写 key=业务主键、patient=患者标识、from=时间 中的一个");
+            return Err(wrong("写 key=业务主键、patient=患者标识、from=时间 中的一个"));
         }
         if self.limit == Some(0) {
-            return Err("limit 从 1 起");
+            return Err(wrong("limit 从 1 起"));
         }
-        let after = match &self.after {
-            None => None,
-            Some(text) => Some(number_in(text, epoch).ok_or("after 原样取自上一页的 next")?),
+        let moment = |text: &Option<String>, days| {
+            text.as_deref().map(|it| moment(it, days).map_err(wrong)).transpose()
         };
+        let after = self.after.as_deref().map(|it| number_in(it, epoch)).transpose()?;
         Ok(Wanted {
             key: self.key.clone(),
             patient: self.patient.clone(),
-            from: self.from.as_deref().map(|it| moment(it, 0)).transpose()?,
-            to: self.to.as_deref().map(|it| moment(it, 1)).transpose()?,
+            from: moment(&self.from, 0)?,
+            to: moment(&self.to, 1)?,
             after,
             rows_max: self.limit.unwrap_or(query.rows_max).clamp(1, query.rows_max),
             channels: Vec::new(),
@@ -192,9 +192,17 @@ fn place(number: u64, epoch: &str) -> String {
     format!("{}-{number}", epoch.get(..8).unwrap_or(epoch))
 }
 
-fn number_in(text: &str, epoch: &str) -> Option<u64> {
-    let number: u64 = text.rsplit_once('-')?.1.parse().ok().filter(|it| *it < u64::MAX)?;
-    (place(number, epoch) == text).then_some(number)
+fn number_in(text: &str, epoch: &str) -> Result<u64, Fault> {
+    let digits = text.rsplit_once('-').map(|it| it.1).unwrap_or_default();
+    let number = digits.parse().ok().filter(|it| *it < u64::MAX);
+    let number: u64 = number.ok_or_else(|| wrong("after 原样取自上一页的 next"))?;
+    if place(number, epoch) == text {
+        return Ok(number);
+    }
+    // A store that was made anew begins to count anew.
+    let told =
+        "after 不是这台前置机现在的存储的：原样取自上一页的 next，存储换过的从头读".to_owned();
+    Err(Fault::new(StatusCode::CONFLICT, 15, "I172", told))
 }
 
 fn wrong(what: &str) -> Fault {

@@ -120,6 +120,7 @@ async fn taken(
     match take_totals(road, channel, &text).await {
         Ok(Sent::Kept(_)) => Ok(()),
         Ok(Sent::Unreadable(problems)) => Err(problems.join("；")),
+        Ok(Sent::OtherDay(problem)) => Err(problem),
         Err(error) => Err(error.to_string()),
     }
 }

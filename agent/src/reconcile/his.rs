@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
+use schemas::Number;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -77,7 +78,8 @@ struct SentJson<'a> {
 #[serde(deny_unknown_fields)]
 struct SentLine<'a> {
     entity: String,
-    count: u64,
+    #[serde(borrow)]
+    count: &'a RawValue,
     #[serde(borrow, default)]
     sums: BTreeMap<String, &'a RawValue>,
 }
@@ -88,19 +90,48 @@ fn of_json(text: &str) -> Result<(String, Vec<Line>), Vec<String>> {
     let (mut lines, mut problems) = (Vec::new(), Vec::new());
     for it in sent.totals {
         let group = Group { entity: it.entity, channel: String::new() };
-        let mut line = Line { group, count: it.count, sums: Sums::new() };
+        let count = count(it.count.get()).unwrap_or_else(|| {
+            problems.push(format!("{} 的 count 不是条数", group.entity));
+            0
+        });
+        let mut line = Line { group, count, sums: Sums::new() };
         for (name, value) in it.sums {
-            // As text or as a number: what is written counts, to the last digit.
-            match Decimal::from_str_exact(value.get().trim_matches('"')) {
-                Ok(sum) if sums::is_amount(&name) => drop(line.sums.insert(name, sum)),
-                Ok(_) => problems.push(not_summed(&name)),
-                Err(_) => problems.push(format!("{} 的 {name} 不是数字", line.group.entity)),
+            match amount(value.get().trim_matches('"')) {
+                Some(sum) if sums::is_amount(&name) => drop(line.sums.insert(name, sum)),
+                Some(_) => problems.push(not_summed(&name)),
+                None => problems.push(format!("{} 的 {name} 不是金额", line.group.entity)),
             }
         }
         lines.push(line);
     }
     if problems.is_empty() { Ok((sent.day, lines)) } else { Err(problems) }
 }
+
+/// Some programs write a whole number with a point, as JSON may.
+fn count(text: &str) -> Option<u64> {
+    let whole = Number::parse(text)?.with_scale(0)?;
+    whole.as_str().parse().ok().filter(|it| *it <= AMOUNT_MAX)
+}
+
+/// As text or as a number: what is written counts, to the last digit that an amount can have.
+fn amount(text: &str) -> Option<Decimal> {
+    let Some(number) = Number::parse(text) else {
+        return is_next_to_nothing(text).then_some(Decimal::ZERO);
+    };
+    let exact = number.to_decimal().or_else(|| number.round(DIGITS_MAX).to_decimal())?;
+    (exact.abs() <= Decimal::from(AMOUNT_MAX)).then_some(exact)
+}
+
+/// `2.2e-175`: what is left when binary numbers that should be equal are subtracted.
+fn is_next_to_nothing(text: &str) -> bool {
+    let Some((digits, power)) = text.split_once(['e', 'E']) else { return false };
+    Number::parse(digits).is_some() && power.parse().is_ok_and(|power: i32| power < -30)
+}
+
+/// Behind the point; what a program writes of a sum that it had as a binary number goes on for ever.
+const DIGITS_MAX: u32 = 6;
+/// No hospital has so many, or so much, in a day.
+const AMOUNT_MAX: u64 = 1_000_000_000_000_000;
 
 fn not_summed(name: &str) -> String {
     format!("表头的 {name} 不是金额：只求以 amt、_pay、_fee 结尾的数据元的和")
@@ -211,6 +242,9 @@ mod tests {
         };
         check_sent(&json(r#""det_item_fee_sumamt":10.50"#), line);
         check_sent(&json(r#""det_item_fee_sumamt":"10.50""#), line);
+        check_sent(&json(r#""det_item_fee_sumamt":10.50"#).replace(":2,", ":2.0,"), line);
+        check_sent(&json(r#""det_item_fee_sumamt":10.50"#).replace(":2,", ":2.5,"), "none");
+        check_sent(&json(r#""det_item_fee_sumamt":1e300"#), "none");
         check_sent(&json(r#""cnt":3"#), "none");
         check_sent(&json(r#""det_item_fee_sumamt":"ten""#), "none");
         check_sent("day,entity,count\n20261122,fee,2\n20261121,fee,2\n", "none");
@@ -219,6 +253,21 @@ mod tests {
         // Totals of nothing are not the same as nothing to tell.
         check_sent(r#"{"day":"20261122","totals":[]}"#, "none");
         check_sent("day,entity,count\n", "none");
+    }
+
+    #[test]
+    fn amounts_are_what_programs_write() {
+        let check = |text: &str, expected: Option<&str>| {
+            let told = amount(text).map(|it| it.to_string());
+            assert_eq!(told.as_deref(), expected, "{text}");
+        };
+        check("10.50", Some("10.50"));
+        check("-1e2", Some("-100"));
+        check("0.30000000000000004", Some("0.30000000000000004"));
+        check("2.2e-175", Some("0"));
+        check("1000000000000001", None);
+        check("1e300", None);
+        check("ten", None);
     }
 
     #[track_caller]

@@ -23,6 +23,8 @@ pub(crate) enum Sent {
     Kept(Value),
     /// They are none, and why.
     Unreadable(Vec<String>),
+    /// They are of a day that we have no account of, and why.
+    OtherDay(String),
 }
 
 /// Takes the totals that a channel's HIS sends.
@@ -36,7 +38,7 @@ pub(crate) async fn take(road: &Arc<Road>, channel: &str, text: &str) -> Result<
     with(road, move |opened| {
         let oldest = opened.forgotten()?.max(oldest);
         if let Some(problem) = not_kept(&day, oldest, now) {
-            return Ok(Sent::Unreadable(vec![problem]));
+            return Ok(Sent::OtherDay(problem));
         }
         opened.keep_totals(&day, &channel, &lines).map_err(|error| StoreError::Failed {
             operation: "keep the totals of a HIS",
