@@ -70,6 +70,11 @@ impl Daemon {
         process::resident_megabytes(self.id())
     }
 
+    /// Connections, for the most part.
+    pub(crate) fn open_sockets(&self) -> usize {
+        process::open_sockets(self.id())
+    }
+
     pub(crate) fn account(&self) -> Account {
         let page = client::get(self.operators, "/readyz").expect("a healthy agent is ready");
         let page: Value = serde_json::from_str(&page).expect("the page is JSON");

@@ -61,6 +61,13 @@ pub(crate) fn resident_megabytes(id: u32) -> f64 {
     megabytes(id, "VmRSS:")
 }
 
+/// How many sockets a process has open.
+pub(crate) fn open_sockets(id: u32) -> usize {
+    let open = fs::read_dir(format!("/proc/{id}/fd")).expect("a living process has files");
+    let targets = open.filter_map(|it| fs::read_link(it.ok()?.path()).ok());
+    targets.filter(|it| it.to_str().is_some_and(|it| it.starts_with("socket:"))).count()
+}
+
 /// The most it ever was.
 pub(crate) fn peak_megabytes(id: u32) -> f64 {
     megabytes(id, "VmHWM:")

@@ -134,6 +134,22 @@ impl Drop for End<'_> {
     }
 }
 
+/// What is behind TLS is described as such, at the name by which it was reached.
+#[test]
+fn a_service_under_tls_is_described_at_an_address_under_tls() {
+    let made = Certificates::new();
+    made.sign("server", "mq.test", 3_600);
+    let soap = "[[channel]]\nname = \"esb\"\nmappings = [\"platform/\"]\n[channel.soap]\nnamespace = \"urn:a\"\n\
+                [[channel.soap.operation]]\nname = \"Call\"\nparameters = [\"a\", \"b\"]\n";
+    let agent = Agent::start(Setup { channels: format!("{soap}{}", tls(&made)), ..Setup::files() });
+    let connect = || Caller::connect_sealed(agent.his(), made.client(None, &TLS13), "mq.test");
+    let mut line = connect().unwrap();
+    line.write(b"GET /soap/esb?wsdl HTTP/1.1\r\nHost: mq.test:8700\r\n\r\n").unwrap();
+    let answer = line.answer().unwrap();
+    let told = answer.text();
+    assert!(told.contains("location=\"https://mq.test:8700/soap/esb\""), "{told}");
+}
+
 fn tls(made: &Certificates) -> String {
     let file = |name: &str| made.path(name).display().to_string();
     format!(
