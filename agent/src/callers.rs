@@ -42,8 +42,10 @@ use arc_swap::ArcSwap;
 
 use crate::clock;
 use crate::config::Config;
+use crate::control::rights::Role;
 use crate::outbox::Outbox;
 use failures::Failures;
+pub(crate) use guard::count_refused;
 pub use network::Network;
 use pace::Paces;
 pub(crate) use refused::Refused;
@@ -69,6 +71,8 @@ pub struct Caller {
     pub channels: Vec<String>,
     /// Departments whose findings it may hear of; all when empty.
     pub departments: Vec<String>,
+    /// What it may do by the admin API.
+    pub roles: Vec<Role>,
     /// How often it may call; none: as often as it likes.
     pub calls_per_minute: u32,
 }
@@ -86,6 +90,8 @@ pub enum Verb {
     Query,
     /// To hear events.
     Events,
+    /// To ask the admin API, which roles decide about.
+    Admin,
 }
 
 /// Who may call without saying who it is.
@@ -225,7 +231,7 @@ impl Caller {
 }
 
 impl Verb {
-    /// All.
+    /// All that a caller can have.
     pub const ALL: [Verb; 5] =
         [Verb::Message, Verb::Check, Verb::Feedback, Verb::Query, Verb::Events];
 
@@ -238,6 +244,7 @@ impl Verb {
             Verb::Feedback => "feedback",
             Verb::Query => "query",
             Verb::Events => "events",
+            Verb::Admin => "admin",
         }
     }
 }

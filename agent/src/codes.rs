@@ -194,6 +194,7 @@ codes! {
     "I232" "监听本机以外的地址而不用 TLS，患者数据明文过网" "patient data crosses the network in clear text" "在 [tls] 或 [channel.mllp] 写 cert_file、key_file（docs/callers.md）；只在医院自己隔离的网段里才接受明文"
     "I233" "调用记录写不进" "calls are not written down" "核对 [calls] dir 的权限和磁盘空间；一天的记录就到了 bytes_max 时查是谁在不停地调用（his-agent calls list）；收发不受影响"
     "I234" "TLS 端口上来的不是 TLS" "what came at a TLS port is no TLS" "地址写成 https://；对方支持 TLS 1.2 以上"
+    "I235" "这件事要别的角色" "the role does not do for this" "提示里写了要哪种角色：管理员在 [admin] 里写这个用户，或用 his-agent token create --role 做令牌"
     "I241" "没有这个告警去处" "there is no such target of alerts" "核对名字：[[alert]] 的 name；答复里列出了已配置的"
     "I242" "告警没有送到" "a notice of alerts was not delivered" "his-agent alerts list 看原因：地址、口令、证书；改好后 his-agent alerts test 名字。恢复后自动通知仍在的告警"
     "I243" "静默的写法不对" "a silence is not readable" "代码照 his-agent alerts list 写，时间写成 90m、8h 或 3d"

@@ -6,6 +6,7 @@
 //! `config/agent.toml` is written; a test keeps the two equal.
 
 mod access;
+mod admin;
 mod alert;
 mod backup;
 mod callers;
@@ -49,6 +50,7 @@ use crate::relay::Target;
 use crate::telemetry::FileBounds;
 
 pub use access::AccessConfig;
+pub use admin::AdminConfig;
 pub use alert::{
     AlertTarget, AlertWay, AlertsConfig, MailConfig, MailSecurity, SyslogConfig, WebhookConfig,
 };
@@ -111,6 +113,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// When days are compared with the platform by themselves.
     pub reconcile: ReconcileConfig,
+    /// Who has which role at the control socket.
+    pub admin: AdminConfig,
     /// When and where to backups are made.
     pub backup: BackupConfig,
     /// Where what was in force is kept, and how a new configuration is watched.

@@ -1,8 +1,14 @@
 //! The control socket: what the commands and, later, the console ask of the running daemon.
 //!
-//! JSON over HTTP on a unix socket beside the outbox. Who may open the file may give orders: the
-//! socket belongs to the daemon's user, mode 0600, and a caller of any other user but root is cut
-//! off before a byte is read. Nothing of it can be reached over the network.
+//! JSON over HTTP on a unix socket beside the outbox, and at the operators' address for callers of this
+//! machine who show a token with a role. On the socket the system says who asks: root and the daemon's user
+//! may do everything, others what `[admin]` says; who has no role is cut off before a byte is read.
+//!
+//! ```text
+//! socket: user of the peer --people--.
+//!                                     >-- roles --guard: the operation's right--> its function
+//! operators' address: token ---------'                                 `--> the book of calls
+//! ```
 //!
 //! A route's function lives beside its subject (parked messages in `parked`, and so on) and is
 //! named once, in [`routes`]. It answers with [`done`] or [`failed`]; [`client`] turns that back
@@ -10,11 +16,15 @@
 
 pub mod client;
 mod door;
+mod guard;
+mod people;
+pub mod rights;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
+use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::{StatusCode, header};
@@ -30,6 +40,10 @@ use crate::{
 
 /// Everything that can be asked, by address.
 pub fn routes(road: &Arc<Road>) -> Router {
+    subjects(road).fallback(unknown_address)
+}
+
+fn subjects(road: &Arc<Road>) -> Router {
     Router::new()
         .route("/admin/v1/status", get(status))
         .route("/admin/v1/top", get(intake::metrics::live))
@@ -56,8 +70,17 @@ pub fn routes(road: &Arc<Road>) -> Router {
         .merge(reconcile::routes::routes())
         .merge(versions::routes::routes())
         .merge(backup::routes::routes())
-        .fallback(unknown_address)
         .with_state(Arc::clone(road))
+}
+
+/// The same behind its doorkeeper, for a door.
+pub(crate) fn guarded(road: &Arc<Road>) -> Router {
+    routes(road).route_layer(middleware::from_fn_with_state(Arc::clone(road), guard::stand))
+}
+
+/// The same beside what another door serves.
+pub(crate) fn beside(road: &Arc<Road>) -> Router {
+    subjects(road).route_layer(middleware::from_fn_with_state(Arc::clone(road), guard::stand))
 }
 
 /// It was done, or here is what was asked for.

@@ -14,8 +14,10 @@ use std::future::ready;
 use axum::Router;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
-use http::header;
+use http::{Method, header};
 use serde_json::{Map, Value, json};
+
+use crate::control::rights::{Right, Role};
 
 /// Who can reach an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -47,6 +49,8 @@ struct Operation {
     refused: Says,
     /// Whether callers may have to say who they are.
     knows_callers: bool,
+    /// What whoever asks must have the right to, of the admin API.
+    needs: Option<Right>,
 }
 
 /// One member of the address behind the question mark.
@@ -128,6 +132,14 @@ fn show(door: Door) -> Html<String> {
     Html(page::write(door))
 }
 
+/// The right that an operation of the admin API needs; none where there is no such operation.
+pub(crate) fn needs(method: &Method, path: &str) -> Option<Right> {
+    // What answers GET answers HEAD.
+    let verb = if method == Method::HEAD { &Method::GET } else { method };
+    let is_it = |it: &&Operation| it.path == path && it.verb.eq_ignore_ascii_case(verb.as_str());
+    control::CONTROL.iter().find(is_it)?.needs
+}
+
 /// The whole of a door.
 #[must_use]
 pub fn document(door: Door) -> Value {
@@ -195,6 +207,11 @@ impl Operation {
         if let Some(content) = self.body.content() {
             let body = json!({ "required": self.body.is_required(), "content": content });
             told.insert("requestBody".to_owned(), body);
+        }
+        if let Some(right) = self.needs {
+            let roles: Vec<&str> = right.roles().map(Role::word).collect();
+            told.insert("security".to_owned(), json!([{ "token": roles }]));
+            told.insert("x-roles".to_owned(), json!(roles));
         }
         if self.knows_callers {
             told.insert("security".to_owned(), json!([{}, { "token": [] }]));

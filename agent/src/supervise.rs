@@ -77,7 +77,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let operators = ("operators", road.config.listen.operators);
     let operators = bind(&road, operators, for_operators).await?;
     let socket = &road.config.control.socket;
-    let commands = ControlDoor::bind(socket).with_context(|| {
+    let commands = ControlDoor::bind(socket, &road.config.admin).with_context(|| {
         format!("control socket {}: choose another in [control]", socket.display())
     })?;
     let mut hl7 = Vec::new();
@@ -120,7 +120,7 @@ pub async fn start(config: Config, sets: Sets) -> anyhow::Result<Running> {
     let mut doors = vec![
         tokio::spawn(his.serve(http::his_routes(&road), doors_stop.clone())),
         tokio::spawn(operators.serve(http::operator_routes(&road), doors_stop.clone())),
-        tokio::spawn(commands.serve(control::routes(&road), doors_stop.clone())),
+        tokio::spawn(commands.serve(control::guarded(&road), doors_stop.clone())),
         tokio::spawn(parked::watch(Arc::clone(&road), doors_stop.clone())),
     ];
     let hl7 =

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout)] // a proof says what it did, so that a log can be believed
 
 mod account;
+mod admin;
 mod alerts;
 mod answers;
 mod audit;

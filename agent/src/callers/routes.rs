@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::tokens::{self, Token, TokenError};
 use super::{Network, Verb};
+use crate::control::rights::Role;
 use crate::control::{done, failed};
 use crate::intake::Road;
 use crate::outbox::blocking;
@@ -31,7 +32,11 @@ pub(crate) fn routes() -> Router<Arc<Road>> {
 #[serde(deny_unknown_fields)]
 struct Wanted {
     name: String,
+    #[serde(default)]
     verbs: Vec<String>,
+    /// What it may do by the admin API.
+    #[serde(default)]
+    roles: Vec<String>,
     #[serde(default)]
     channels: Vec<String>,
     #[serde(default)]
@@ -142,11 +147,16 @@ impl Wanted {
         if self.name.is_empty() || self.name.len() > NAME_MAX || !self.name.chars().all(is_plain) {
             problems.push(format!("名字用字母、数字、-、_ 和 .，最多 {NAME_MAX} 个"));
         }
-        if self.verbs.is_empty() || self.verbs.iter().any(|it| it.parse::<Verb>().is_err()) {
+        let is_for_nothing = self.verbs.is_empty() && self.roles.is_empty();
+        if is_for_nothing || self.verbs.iter().any(|it| it.parse::<Verb>().is_err()) {
             problems.push(
                 "权限（--verbs）写 message、check、feedback、query、events 中的一个或几个"
                     .to_owned(),
             );
+        }
+        if self.roles.iter().any(|it| it.parse::<Role>().is_err()) {
+            let words = Role::ALL.map(Role::word).join("、");
+            problems.push(format!("角色（--role）写 {words} 中的一个或几个"));
         }
         let sets = road.sets.load();
         for channel in self.channels.iter().filter(|it| !sets.channels.contains_key(it.as_str())) {
@@ -176,6 +186,7 @@ impl Wanted {
         Token {
             name: self.name,
             verbs: unique(self.verbs),
+            roles: unique(self.roles),
             channels: unique(self.channels),
             addresses: unique(self.addresses),
             departments: unique(self.departments),
@@ -193,7 +204,7 @@ impl Token {
             None => "expired",
         };
         json!({
-            "id": self.id, "name": self.name, "state": state, "verbs": self.verbs,
+            "id": self.id, "name": self.name, "state": state, "verbs": self.verbs, "roles": self.roles,
             "channels": self.channels, "addresses": self.addresses,
             "departments": self.departments, "calls_per_minute": self.calls_per_minute,
             "made_at": self.made_at, "until": self.until, "revoked_at": self.revoked_at,

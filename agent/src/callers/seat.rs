@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::control::rights::Person;
 use crate::intake::http::Pulse;
 
 /// The connection that a request came by.
@@ -19,6 +20,8 @@ pub(crate) struct Seat {
     pub(crate) pulse: Pulse,
     /// The names in the caller's certificate, once it was shown and proved.
     names: OnceLock<Vec<String>>,
+    /// Whoever made the connection, as the system says on the control socket.
+    person: Option<Person>,
     /// Bytes of the body of the request in hand, as far as they have come.
     came: AtomicU64,
 }
@@ -30,8 +33,18 @@ impl Seat {
             cut: CancellationToken::new(),
             pulse: Pulse::new(),
             names: OnceLock::new(),
+            person: None,
             came: AtomicU64::new(0),
         }
+    }
+
+    /// On the control socket.
+    pub(crate) fn of(person: Person) -> Seat {
+        Seat { person: Some(person), ..Seat::new(None) }
+    }
+
+    pub(crate) fn person(&self) -> Option<&Person> {
+        self.person.as_ref()
     }
 
     pub(crate) fn address(&self) -> Option<IpAddr> {

@@ -34,6 +34,7 @@ pub(super) struct Token {
     pub(super) channels: Vec<String>,
     pub(super) addresses: Vec<String>,
     pub(super) departments: Vec<String>,
+    pub(super) roles: Vec<String>,
     pub(super) calls_per_minute: u32,
     /// `YYYYMMDDhhmmss`, as all times here.
     pub(super) made_at: String,
@@ -80,6 +81,7 @@ impl Token {
             verbs: self.verbs.iter().filter_map(|it| it.parse().ok()).collect(),
             channels: or_base(&self.channels, base.channels),
             departments: or_base(&self.departments, base.departments),
+            roles: self.roles.iter().filter_map(|it| it.parse().ok()).collect(),
             calls_per_minute: match self.calls_per_minute {
                 0 => base.calls_per_minute,
                 own => own,

@@ -21,8 +21,11 @@ enum Action {
         /// 调用者的名字，写在日志里：字母、数字、-、_ 和 . | the caller's name, for the log
         name: String,
         /// 能做什么，逗号分隔：message 送报文，check 审查，feedback 反馈，query 读记录，events 收事件 | what it may do, with commas between
-        #[arg(long, value_delimiter = ',', required = true)]
+        #[arg(long, value_delimiter = ',', required_unless_present = "role")]
         verbs: Vec<String>,
+        /// 管理接口的角色，逗号分隔：viewer 只读，operator 运维，pharmacist 药师，auditor 审计，admin 管理员 | roles at the admin API
+        #[arg(long, value_delimiter = ',')]
+        role: Vec<String>,
         /// 只许用这些通道，逗号分隔；不写是全部 | the channels it may use; all when left out
         #[arg(long, value_delimiter = ',', value_name = "CHANNEL")]
         channels: Vec<String>,
@@ -84,6 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             Action::Create {
                 name,
                 verbs,
+                role,
                 channels,
                 addresses,
                 departments,
@@ -91,7 +95,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
                 days,
             } => {
                 let body = json!({
-                    "name": name, "verbs": verbs, "channels": channels, "addresses": addresses,
+                    "name": name, "verbs": verbs, "roles": role, "channels": channels, "addresses": addresses,
                     "departments": departments, "calls_per_minute": calls_per_minute, "days": days,
                 });
                 show(&client::post(socket, ADDRESS, &body)?);
@@ -123,7 +127,7 @@ fn line(it: &Value) -> String {
     let parts = [
         text(it, "name"),
         state.to_owned(),
-        words(it, "verbs"),
+        [words(it, "verbs"), words(it, "roles")].join(" ").trim().to_owned(),
         format!("通道 {}", or_all("channels")),
         format!("地址 {}", or_all("addresses")),
         format!("到 {}", text(it, "until")),

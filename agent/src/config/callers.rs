@@ -39,6 +39,7 @@ pub(super) fn callers(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Ve
             verbs: verbs(&mut section, to),
             channels: section.texts("channels", to),
             departments: section.texts("departments", to),
+            roles: Vec::new(),
             calls_per_minute: u32::try_from(section.number(
                 "calls_per_minute",
                 0,

@@ -70,6 +70,7 @@ macro_rules! keys {
 }
 
 mod access;
+mod admin;
 mod alert;
 mod backup;
 mod calls;
@@ -101,6 +102,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
         listen::KEYS,
         tls::KEYS,
         access::KEYS,
+        admin::KEYS,
         calls::KEYS,
         sets::KEYS,
         store::KEYS,

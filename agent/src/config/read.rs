@@ -9,6 +9,7 @@ use schemas::Problem;
 use toml::de::DeTable;
 
 use super::access::access;
+use super::admin::admin;
 use super::alert::alerts;
 use super::backup::backup;
 use super::callers::{addresses, callers, events, prove_channels};
@@ -61,6 +62,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         control: control(&mut root, &outbox, &mut to),
         quality: quality(&mut root, &outbox, &mut to),
         history: history(&mut root, &outbox, &mut to),
+        admin: admin(&mut root, &mut to),
         backup: backup(&mut root, &outbox, &mut to),
         versions: versions(&mut root, &outbox, &mut to),
         patrol: patrol(&mut root, &outbox.dir, &mut to),

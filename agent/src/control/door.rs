@@ -19,7 +19,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::people;
+use super::rights::Person;
 use crate::callers::Seat;
+use crate::config::AdminConfig;
 use crate::intake::http::{Bounds, connection};
 
 /// A bound socket that does not serve yet.
@@ -29,17 +32,21 @@ pub(crate) struct ControlDoor {
     path: PathBuf,
     /// The daemon's user, as the system wrote it on the new file.
     owner: u32,
+    /// Who else has which role.
+    admin: AdminConfig,
 }
 
 impl ControlDoor {
     /// Takes the address. A file that a killed daemon left is replaced; one that somebody answers
     /// at, or that is no socket, is not ours to remove.
-    pub(crate) fn bind(path: &Path) -> io::Result<ControlDoor> {
+    pub(crate) fn bind(path: &Path, admin: &AdminConfig) -> io::Result<ControlDoor> {
         clear(path)?;
         let listener = UnixListener::bind(path)?;
-        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        // Who has no role is turned away by what the system says of it, whatever the file lets in.
+        let mode = if admin.people.is_empty() { 0o600 } else { 0o666 };
+        fs::set_permissions(path, Permissions::from_mode(mode))?;
         let owner = fs::metadata(path)?.uid();
-        Ok(ControlDoor { listener, path: path.to_owned(), owner })
+        Ok(ControlDoor { listener, path: path.to_owned(), owner, admin: admin.clone() })
     }
 
     /// Serves until told to stop, then until every request that was taken is answered.
@@ -47,12 +54,12 @@ impl ControlDoor {
         let router = router.layer(map_request(read_whole));
         let tasks = TaskTracker::new();
         let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        while let Some(stream) = self.next(&stop).await {
+        while let Some((stream, person)) = self.next(&stop).await {
             let Ok(room) = Arc::clone(&connections).try_acquire_owned() else {
                 continue; // closing it says so; commands come one at a time
             };
             let connection = connection(
-                (stream, Arc::new(Seat::new(None))),
+                (stream, Arc::new(Seat::of(person))),
                 router.clone(),
                 BOUNDS,
                 stop.clone(),
@@ -70,15 +77,17 @@ impl ControlDoor {
     }
 
     /// The next caller who may give orders.
-    async fn next(&self, stop: &CancellationToken) -> Option<UnixStream> {
+    async fn next(&self, stop: &CancellationToken) -> Option<(UnixStream, Person)> {
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 () = stop.cancelled() => return None,
             };
             match accepted {
-                Ok((stream, _)) if self.may(&stream) => return Some(stream),
-                Ok(_) => tracing::warn!("a user who may not give orders was turned away"),
+                Ok((stream, _)) => match self.person(&stream) {
+                    Some(person) => return Some((stream, person)),
+                    None => tracing::warn!("a user without a role was turned away"),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "control connection not accepted");
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -87,9 +96,10 @@ impl ControlDoor {
         }
     }
 
-    /// The file's mode guards it too, but only from the moment after it was made.
-    fn may(&self, stream: &UnixStream) -> bool {
-        stream.peer_cred().is_ok_and(|it| it.uid() == 0 || it.uid() == self.owner)
+    /// Whoever is there, if it has a role.
+    fn person(&self, stream: &UnixStream) -> Option<Person> {
+        let person = people::person(stream.peer_cred().ok()?, self.owner, &self.admin);
+        (!person.roles.is_empty()).then_some(person)
     }
 }
 

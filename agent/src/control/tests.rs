@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{self, ControlError};
 use super::*;
+use crate::config::AdminConfig;
 
 #[test]
 fn what_is_done_comes_back_as_a_value_and_what_is_not_as_its_reasons() {
@@ -49,11 +50,15 @@ fn a_left_over_socket_is_replaced_and_nothing_else_is() {
     // A listener that is dropped leaves its file, as a killed daemon does.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     with_door(&path, || {
-        let second = Runtime::new().unwrap().block_on(async { ControlDoor::bind(&path) });
+        let second = Runtime::new()
+            .unwrap()
+            .block_on(async { ControlDoor::bind(&path, &AdminConfig::default()) });
         assert_eq!(second.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
     });
     fs::write(&path, "a file of somebody's").unwrap();
-    let file = Runtime::new().unwrap().block_on(async { ControlDoor::bind(&path) });
+    let file = Runtime::new()
+        .unwrap()
+        .block_on(async { ControlDoor::bind(&path, &AdminConfig::default()) });
     assert_eq!(file.unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
     assert!(path.is_file());
 }
@@ -94,7 +99,8 @@ fn with_door(path: &Path, work: impl FnOnce()) {
             ),
         )
         .fallback(unknown_address);
-    let door = runtime.block_on(async { ControlDoor::bind(path) }).unwrap();
+    let door =
+        runtime.block_on(async { ControlDoor::bind(path, &AdminConfig::default()) }).unwrap();
     let serving = runtime.spawn(door.serve(router, stop.clone()));
     work();
     stop.cancel();

@@ -25,7 +25,7 @@ fn look(site: &Site) -> Vec<Line> {
     lines.extend(secrets(config).iter().filter_map(|it| key(it)));
     lines.extend(kept_apart(config.outbox.key_file.as_deref(), store));
     lines.push(owners(store));
-    lines.push(socket(&config.control.socket));
+    lines.push(socket(&config.control.socket, !config.admin.people.is_empty()));
     lines
 }
 
@@ -120,7 +120,7 @@ fn owners(store: &Path) -> Line {
 }
 
 /// A longer path cannot be bound; the kernel's own limit, with the closing NUL.
-fn socket(path: &Path) -> Line {
+fn socket(path: &Path, knows_people: bool) -> Line {
     let shown = path.display();
     let bytes = path.as_os_str().as_bytes().len();
     if bytes > SOCKET_BYTES_MAX {
@@ -128,6 +128,7 @@ fn socket(path: &Path) -> Line {
         return Line::fail("H054", told);
     }
     match fs::metadata(path) {
+        Ok(_) if knows_people => Line::ok(format!("套接字 {shown} 由 [admin] 定谁能用")),
         Ok(found) if found.mode() & 0o077 != 0 => {
             let mode = found.mode() & 0o777;
             Line::fail("H052", format!("套接字 {shown} 别的用户也能用（权限 {mode:o}）"))
@@ -178,9 +179,10 @@ mod tests {
         for (mode, state) in [(0o600, State::Ok), (0o660, State::Fail), (0o604, State::Fail)] {
             set(&file, mode);
             check(&key(&file).unwrap(), state, "store.key");
-            check(&socket(&file), state, "store.key");
+            check(&socket(&file, false), state, "store.key");
+            check(&socket(&file, true), State::Ok, "[admin]");
         }
-        check(&socket(&home.path().join("x".repeat(120))), State::Fail, "最多 107");
+        check(&socket(&home.path().join("x".repeat(120)), false), State::Fail, "最多 107");
         set(&file, 0o600);
         let together = kept_apart(Some(&file), &home.path().join("outbox")).unwrap();
         check(&together, State::Warn, "放在一起");

@@ -37,7 +37,7 @@ use super::answer::{Answer, Dialect, Fault};
 use super::{Road, checks, feedback, insurance, messages, operators, soap, totals};
 use crate::callers::{Seat, guard};
 use crate::tls::{Certificate, TlsStream};
-use crate::{clock, dead_peer, events, openapi, query};
+use crate::{clock, control, dead_peer, events, openapi, query};
 use crowd::Crowd;
 pub(crate) use pulse::Pulse;
 pub(super) use unpack::CannotUnpack;
@@ -272,9 +272,10 @@ pub fn his_routes(road: &Arc<Road>) -> Router {
 pub fn operator_routes(road: &Arc<Road>) -> Router {
     operators::routes()
         .merge(openapi::routes(openapi::Door::Operators))
+        .with_state(Arc::clone(road))
+        .merge(control::beside(road))
         .fallback(unknown_address)
         .method_not_allowed_fallback(wrong_method)
-        .with_state(Arc::clone(road))
 }
 
 async fn unknown_address() -> Response {

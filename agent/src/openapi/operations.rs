@@ -14,6 +14,7 @@ const PLAIN: Operation = Operation {
     refusals: &[],
     refused: Says::Json("Refusal"),
     knows_callers: false,
+    needs: None,
 };
 
 const MESSAGE: Operation = Operation {

@@ -10,11 +10,13 @@ use axum::body::Body as Sent;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::callers::Seat;
 use crate::config::Config;
 use crate::control as socket;
+use crate::control::rights::Person;
 use crate::forward::ForwardState;
 use crate::intake::{Road, http};
-use crate::outbox::{Options, Outbox};
+use crate::outbox::{Options, Outbox, WriterHandle};
 use crate::sets::Sets;
 
 const SOAP: &str = "/soap/{channel}";
@@ -43,14 +45,7 @@ fn every_route_is_told_and_everything_told_is_a_route() {
 #[tokio::test]
 async fn every_door_knows_its_paths() {
     let folder = tempfile::tempdir().unwrap();
-    let text = format!(
-        "[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = \"{}/outbox\"\n",
-        folder.path().display()
-    );
-    let config = Config::parse("agent.toml", &text).unwrap();
-    let sets = Sets::load(&config).unwrap();
-    let (outbox, _writer) = Outbox::open(&config.outbox.dir, &Options::default()).unwrap();
-    let road = Arc::new(Road::new(config, sets, outbox, Arc::new(ForwardState::default())));
+    let (road, _writer) = road(folder.path());
     let routers = [http::his_routes(&road), http::operator_routes(&road), socket::routes(&road)];
     for (door, router) in DOORS.into_iter().zip(routers) {
         for it in door.operations().filter(|it| it.path != SOAP) {
@@ -59,6 +54,51 @@ async fn every_door_knows_its_paths() {
         }
         assert_eq!(ask(&router, "TRACE", "/no/such/path").await, 404);
     }
+}
+
+fn road(folder: &Path) -> (Arc<Road>, WriterHandle) {
+    let text = format!(
+        "[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = \"{}/outbox\"\n",
+        folder.display()
+    );
+    let config = Config::parse("agent.toml", &text).unwrap();
+    let sets = Sets::load(&config).unwrap();
+    let (outbox, writer) = Outbox::open(&config.outbox.dir, &Options::default()).unwrap();
+    (Arc::new(Road::new(config, sets, outbox, Arc::new(ForwardState::default()))), writer)
+}
+
+/// Whoever has not the right that an operation needs is refused, by whichever door.
+#[tokio::test]
+async fn every_operation_of_the_admin_api_takes_its_role() {
+    let folder = tempfile::tempdir().unwrap();
+    let (road, _writer) = road(folder.path());
+    for router in [socket::guarded(&road), http::operator_routes(&road)] {
+        for it in control::CONTROL {
+            let right = it.needs.unwrap();
+            for role in Role::ALL {
+                let may = right.roles().any(|it| it == role);
+                // What may be done is not done here.
+                if !may || it.verb == "get" {
+                    let status = ask_as(&router, it, Some(role)).await;
+                    assert_eq!(status == 403, !may, "{role:?}: {status} {} {}", it.verb, it.path);
+                }
+            }
+            assert_eq!(ask_as(&router, it, None).await, 401, "{} {}", it.verb, it.path);
+        }
+        let unsaid = Operation { verb: "patch", ..control::CONTROL[0] };
+        assert_eq!(ask_as(&router, &unsaid, Some(Role::Admin)).await, 405);
+    }
+}
+
+async fn ask_as(router: &Router, asked: &Operation, role: Option<Role>) -> u16 {
+    let person =
+        role.map(|it| Person { name: "a".to_owned(), roles: std::iter::once(it).collect() });
+    let near = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
+    let seat = person.map_or_else(|| Seat::new(Some(near)), Seat::of);
+    let request = ::http::Request::builder().method(asked.verb.to_uppercase().as_str());
+    let path: String = asked.path.replace(['{', '}'], "");
+    let request = request.uri(path).extension(Arc::new(seat)).body(Sent::empty()).unwrap();
+    router.clone().oneshot(request).await.unwrap().status().as_u16()
 }
 
 async fn ask(router: &Router, method: &str, path: &str) -> u16 {

@@ -122,6 +122,7 @@ fn every_key_that_is_read_is_in_the_table() {
         .chain(include_str!("../folder.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
         .chain(include_str!("../view.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
         .chain(include_str!("../versions.rs").lines())
+        .chain(include_str!("../admin.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
         .chain(include_str!("../backup.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
         .chain(include_str!("../soap.rs").lines().take_while(|it| *it != "#[cfg(test)]"))
         .flat_map(str::split_whitespace)
