@@ -67,13 +67,14 @@ pub(crate) fn patient(object: &Object<'_>, reading: &mut Reading) -> Patient {
 
 /// `age` is a text with its unit, or a number whose unit is in `age_unt` (years when left out).
 fn age(object: &Object<'_>, reading: &mut Reading) -> Option<Age> {
+    let unit = reading.text(object, "age_unt");
     let mut text = reading.text(object, "age")?;
     // A record writes numbers with their declared places: 56.0 is 56.
     if let Some((years, "0")) = text.split_once('.') {
         text = years.to_owned();
     }
     if text.parse::<u32>().is_ok() {
-        text.push_str(&reading.text(object, "age_unt").unwrap_or_else(|| "岁".to_owned()));
+        text.push_str(unit.as_deref().unwrap_or("岁"));
     }
     let age = Age::parse(&text);
     if age.is_none() {

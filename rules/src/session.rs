@@ -510,10 +510,12 @@ impl<'a> Line<'a> {
     }
 
     fn doubt_the_dose(&mut self, findings: &mut Vec<InputFinding>) {
-        let Some(pieces) = self.pieces_per_dose() else { return };
+        let Some((dose, piece)) = self.dose_and_piece() else { return };
+        // Multiplied and not divided: hundreds of lines of the past are looked at in every check.
         let max = Decimal::from(PIECES_PER_DOSE_MAX);
-        let is_tiny = pieces.checked_mul(max).is_some_and(|product| product < Decimal::ONE);
-        if pieces <= max && !is_tiny {
+        let is_huge = piece.checked_mul(max).is_some_and(|most| dose > most);
+        let is_tiny = dose.checked_mul(max).is_some_and(|product| product < piece);
+        if !is_huge && !is_tiny {
             return;
         }
         self.dose_is_believable = false;
@@ -528,14 +530,20 @@ impl<'a> Line<'a> {
     /// How many pieces one intake is, when the units allow to say.
     #[must_use]
     pub fn pieces_per_dose(&self) -> Option<Decimal> {
+        let (dose, piece) = self.dose_and_piece()?;
+        if piece == Decimal::ONE { Some(dose) } else { dose.checked_div(piece) }
+    }
+
+    /// One intake, and one piece in the same unit.
+    fn dose_and_piece(&self) -> Option<(Decimal, Decimal)> {
         let (amount, unit) = self.order.single_dose.zip(self.order.dose_unit.as_ref())?;
         match unit {
-            Unit::Piece(_) if self.is_its_piece(unit) => Some(amount),
+            Unit::Piece(_) if self.is_its_piece(unit) => Some((amount, Decimal::ONE)),
             Unit::Piece(_) | Unit::Rate { .. } => None,
             Unit::Measured { .. } => {
                 let dose = Dose::of(amount, unit)?;
                 let strength = self.strength().filter(|s| s.dimension == dose.dimension)?;
-                dose.amount.checked_div(strength.amount)
+                (!strength.amount.is_zero()).then_some((dose.amount, strength.amount))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The insurer's own review: answers as it is told to, soon or late, or not at all, and remembers
 //! what it was asked.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -20,6 +20,14 @@ pub enum Manner {
     HangsUp,
     /// With bytes that are no HTTP.
     Babbles,
+    /// With this body, twice: nobody has asked for the second one.
+    SaysTwice(String),
+    /// With this body, a byte at a time, each after a while.
+    Drips(String, Duration),
+    /// With bytes that do not end.
+    Floods,
+    /// In these manners by turns; `{mdtrt_id}` in what it says is that of the request.
+    ByTurns(Vec<Manner>),
 }
 
 /// One request as it came.
@@ -88,21 +96,56 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
         let manner = {
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
             state.asked.push(asked);
-            state.manner.clone()
+            state.manner.of(&state.asked)
         };
-        let answer = match manner {
-            Manner::Says(body, after) => {
-                thread::sleep(after);
-                format!(
-                    "HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: {}\r\n\r\n{body}",
-                    body.len()
-                )
-            }
-            Manner::HangsUp => return,
-            Manner::Babbles => "<html>502 Bad Gateway</html>\r\n\r\n".to_owned(),
-        };
-        if stream.write_all(answer.as_bytes()).is_err() {
+        if answer(&mut stream, manner).is_err() {
             return;
+        }
+    }
+}
+
+fn answer(stream: &mut TcpStream, manner: Manner) -> io::Result<()> {
+    match manner {
+        Manner::Says(body, after) => {
+            thread::sleep(after);
+            stream.write_all(whole(&body).as_bytes())
+        }
+        Manner::SaysTwice(body) => stream.write_all(whole(&body).repeat(2).as_bytes()),
+        Manner::Drips(body, each) => whole(&body).as_bytes().chunks(1).try_for_each(|it| {
+            thread::sleep(each);
+            stream.write_all(it)
+        }),
+        Manner::Floods => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")?;
+            (0..1_000).try_for_each(|_| stream.write_all(&[b' '; 1 << 20]))
+        }
+        Manner::Babbles => stream.write_all(b"<html>502 Bad Gateway</html>\r\n\r\n"),
+        Manner::HangsUp | Manner::ByTurns(_) => Err(io::ErrorKind::ConnectionReset.into()),
+    }
+}
+
+/// With its head.
+fn whole(body: &str) -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+impl Manner {
+    /// How a request is answered, of all that there were so far.
+    fn of(&self, asked: &[Asked]) -> Manner {
+        let Manner::ByTurns(turns) = self else { return self.clone() };
+        let manner = turns.get(asked.len() % turns.len().max(1)).unwrap_or(&Manner::HangsUp);
+        let encounter =
+            asked.last().map(|it| &it.body["input"]["data"]["patient_dtos"][0]["curr_mdtrt_id"]);
+        let encounter = encounter.and_then(Value::as_str).unwrap_or_default();
+        let filled = |body: &String| body.replace("{mdtrt_id}", encounter);
+        match manner {
+            Manner::Says(body, after) => Manner::Says(filled(body), *after),
+            Manner::SaysTwice(body) => Manner::SaysTwice(filled(body)),
+            Manner::Drips(body, each) => Manner::Drips(filled(body), *each),
+            other => other.clone(),
         }
     }
 }

@@ -18,17 +18,17 @@ fn no_more_than_messages_max_are_worked_on_at_a_time() {
 /// So many bytes of all that are coming.
 #[test]
 fn no_more_than_bodies_bytes_max_are_held_at_a_time() {
-    check("body_bytes_max = 65536\nbodies_bytes_max = 65536\n", 60_000);
+    check("body_bytes_max = 1048576\nbodies_bytes_max = 1048576\n", 1_040_000);
 }
 
-/// One caller says that it sends 65,000 bytes, and stops after so many.
+/// One caller says that it sends nearly a megabyte, and stops after so many bytes.
 #[track_caller]
 fn check(room: &str, sent: usize) {
     let listen = format!("{room}body_timeout_ms = 20000\n");
     let agent = Agent::start(Setup { listen, channels: SOAP.to_owned(), ..Setup::files() });
     let message = Case::of("webapi").message();
     let mut stalled = Caller::connect(agent.his()).expect("a door");
-    let head = head("POST", &message.path(), &[("Content-Length", "65000")]);
+    let head = head("POST", &message.path(), &[("Content-Length", "1048000")]);
     stalled.write(&[head, vec![b' '; sent]].concat()).expect("it reads");
     let message = Message { bytes: padded(&message.bytes), ..message };
     let send = || his::send(agent.his(), &message).expect("an answer");
@@ -52,7 +52,7 @@ fn check(room: &str, sent: usize) {
 
 /// Long enough to want room.
 fn padded(bytes: &[u8]) -> Vec<u8> {
-    [&vec![b' '; 8_000], bytes].concat()
+    [&vec![b' '; 16_000], bytes].concat()
 }
 
 const SOAP: &str = "

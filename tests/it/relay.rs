@@ -76,6 +76,68 @@ fn whatever_the_insurer_does_our_own_answer_leaves_in_time() {
     }
 }
 
+/// Two hundred checks of as many encounters, eight at a time, and an insurer that is quick, slow, gone, wild,
+/// endless or beside itself by turns: every answer leaves in time, none without our own finding, and what
+/// the insurer finds stands with the encounter that it was asked about, and no other.
+#[test]
+fn under_load_no_answer_is_late_and_none_is_mixed_up() {
+    let said = findings("JR-{mdtrt_id}").replace("\"MZ1\"", "\"{mdtrt_id}\"");
+    let bureau = Bureau::start(Manner::ByTurns(vec![
+        Manner::Says(said.clone(), Duration::ZERO),
+        Manner::SaysTwice(said.clone()),
+        Manner::Says(said.clone(), Duration::from_millis(100)),
+        Manner::Says(said.clone(), Duration::ZERO),
+        Manner::SaysTwice(said.clone()),
+        Manner::Drips(said, Duration::from_millis(20)),
+        Manner::Says(r#"{"infcode":0,"output":{"result":[]}}"#.to_owned(), Duration::ZERO),
+        Manner::Floods,
+        Manner::HangsUp,
+        Manner::Babbles,
+    ]));
+    let agent = agent(&bureau, "[check]\ndeadline_ms = 500\n");
+    let outcomes = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..8)
+            .map(|caller| {
+                let agent = &agent;
+                scope.spawn(move || {
+                    (0..25).map(|at| asked_in_time(agent, &format!("MZ{caller}-{at}"))).collect()
+                })
+            })
+            .collect();
+        let told = callers.into_iter().map(|it| it.join().expect("no caller panics"));
+        told.collect::<Vec<Vec<String>>>().concat()
+    });
+    let count = |name: &str| outcomes.iter().filter(|it| *it == name).count();
+    assert!(count("answered") >= 20, "{outcomes:?}");
+    assert!(count("late") > 0 && count("garbled") > 0, "{outcomes:?}");
+}
+
+/// Asks about an encounter; what became of the insurer's part of the answer.
+fn asked_in_time(agent: &Agent, encounter: &str) -> String {
+    let mut request = request("3101");
+    let patient = &mut request["input"]["data"]["patient_dtos"][0];
+    patient["curr_mdtrt_id"] = json!(encounter);
+    patient["fsi_encounter_dtos"][0]["mdtrt_id"] = json!(encounter);
+    let begun = Instant::now();
+    let said = post(agent, "/insurance", &request);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}: {said}", begun.elapsed());
+    let outcome = outcome(&said);
+    let own = format!("drug-sex JR-{encounter}/R900001");
+    let is_own = found(&said) == own || found(&said) == "drug-sex";
+    assert!(is_own && (outcome == "answered" || found(&said) == "drug-sex"), "{encounter}: {said}");
+    outcome
+}
+
+/// What nobody has asked for is no answer to the next question.
+#[test]
+fn an_answer_that_comes_twice_is_read_once() {
+    let bureau = Bureau::start(Manner::SaysTwice(findings("JR1")));
+    let agent = agent(&bureau, "");
+    assert_eq!(found(&ask(&agent, "3101")), "drug-sex JR1/R900001");
+    bureau.becomes(Manner::Says(findings("JR2"), Duration::ZERO));
+    assert_eq!(found(&ask(&agent, "3101")), "drug-sex JR2/R900001");
+}
+
 #[test]
 fn an_insurer_that_never_answers_is_spared() {
     let slow = Manner::Says(findings("JR1"), Duration::from_secs(20));

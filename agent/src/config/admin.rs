@@ -12,24 +12,21 @@ pub struct AdminConfig {
 
 pub(super) fn admin(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> AdminConfig {
     let mut section = root.section("admin", to);
-    let mut people = Vec::new();
-    for (role, key) in [
-        (Role::Viewer, "viewer"),
-        (Role::Operator, "operator"),
-        (Role::Pharmacist, "pharmacist"),
-        (Role::Auditor, "auditor"),
-        (Role::Admin, "admin"),
-    ] {
-        for who in section.texts(key, to) {
-            if is_name(who.strip_prefix('@').unwrap_or(&who)) {
-                people.push((role, who));
-            } else {
-                let message = format!(
-                    "`{key}`: `{who}` must be a user, a uid, or a group such as \"@pharmacy\""
-                );
-                to.error("A004", section.offset_of(key), message);
-            }
-        }
+    let given = [
+        (Role::Viewer, section.texts("viewer", to)),
+        (Role::Operator, section.texts("operator", to)),
+        (Role::Pharmacist, section.texts("pharmacist", to)),
+        (Role::Auditor, section.texts("auditor", to)),
+        (Role::Admin, section.texts("admin", to)),
+    ];
+    let each = given.into_iter().flat_map(|(role, all)| all.into_iter().map(move |it| (role, it)));
+    let people: Vec<(Role, String)> = each.collect();
+    let is_wrong = |who: &str| !is_name(who.strip_prefix('@').unwrap_or(who));
+    for (role, who) in people.iter().filter(|(_, who)| is_wrong(who)) {
+        let key = role.word();
+        let message =
+            format!("`{key}`: `{who}` must be a user, a uid, or a group such as \"@pharmacy\"");
+        to.error("A004", section.offset_of(key), message);
     }
     section.finish(to);
     AdminConfig { people }

@@ -132,7 +132,7 @@ impl Client {
 
     fn kept(&self, target: &Target) -> Option<Stream> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|it| it.since.elapsed() < IDLE_MAX);
+        idle.retain(|it| it.since.elapsed() < IDLE_MAX && it.stream.is_quiet());
         let host = host_of(target);
         let at = idle.iter().position(|it| it.host == host)?;
         Some(idle.swap_remove(at).stream)
@@ -183,6 +183,14 @@ impl Stream {
                 read => read,
             },
         }
+    }
+
+    /// Nothing has come since the last answer: it would be taken for the next one, of another patient.
+    fn is_quiet(&self) -> bool {
+        let socket = self.socket();
+        let looked = socket.set_nonblocking(true).and_then(|()| socket.peek(&mut [0]));
+        let is_quiet = looked.is_err_and(|it| it.kind() == io::ErrorKind::WouldBlock);
+        is_quiet && socket.set_nonblocking(false).is_ok()
     }
 
     fn socket(&self) -> &TcpStream {

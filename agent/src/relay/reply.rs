@@ -69,12 +69,16 @@ impl Unread {
             };
         };
         let body = self.bytes.get(head.body_at..).unwrap_or_default();
-        let body = match head.length {
-            Length::Bytes(length) => body.get(..length).map(<[u8]>::to_vec),
+        let answer = match head.length {
+            Length::Bytes(length) => body.get(..length).map(|it| (it.to_vec(), length)),
             Length::Chunks => joined(body)?,
             Length::UntilTheEnd => None,
         };
-        Ok(body.map_or(Progress::More, |body| Progress::Done(head.reply(body))))
+        let Some((answer, length)) = answer else { return Ok(Progress::More) };
+        let mut reply = head.reply(answer);
+        // What comes behind an answer belongs to no question: the next one must not get it.
+        reply.keeps_open &= body.len() == length;
+        Ok(Progress::Done(reply))
     }
 
     /// `100 Continue` and its like are no answer: that comes behind them.
@@ -155,9 +159,9 @@ impl Head {
     }
 }
 
-/// The body of a chunked answer, once its last chunk is there.
-fn joined(mut rest: &[u8]) -> io::Result<Option<Vec<u8>>> {
-    let mut body = Vec::new();
+/// The body of a chunked answer, once its last chunk is there, and how many bytes it came in.
+fn joined(all: &[u8]) -> io::Result<Option<(Vec<u8>, usize)>> {
+    let (mut rest, mut body) = (all, Vec::new());
     loop {
         let Some(end) = rest.windows(2).position(|it| it == b"\r\n") else { return Ok(None) };
         let size = str::from_utf8(rest.get(..end).unwrap_or_default()).unwrap_or_default();
@@ -169,8 +173,9 @@ fn joined(mut rest: &[u8]) -> io::Result<Option<Vec<u8>>> {
         rest = rest.get(end + 2..).unwrap_or_default();
         if size == 0 {
             // Trailers are nobody's business; the empty line ends them.
-            let ends = rest.starts_with(b"\r\n") || rest.windows(4).any(|it| it == b"\r\n\r\n");
-            return Ok(ends.then_some(body));
+            let trailers = rest.windows(4).position(|it| it == b"\r\n\r\n").map(|it| it + 4);
+            let end = if rest.starts_with(b"\r\n") { Some(2) } else { trailers };
+            return Ok(end.map(|it| (body, all.len() - rest.len() + it)));
         }
         let (Some(chunk), Some(behind)) = (rest.get(..size), rest.get(size + 2..)) else {
             return Ok(None);
@@ -213,6 +218,19 @@ mod tests {
         check("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na", "broken");
         check("hello\r\n\r\n", "broken");
         check("HTTP/1.1 200 OK", "broken");
+    }
+
+    #[test]
+    fn what_comes_behind_an_answer_ends_the_connection() {
+        for bytes in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 200 OK",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\nH",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\nH",
+        ] {
+            let told = Unread::default().take(bytes.as_bytes()).unwrap();
+            let Progress::Done(reply) = told else { panic!("{bytes}") };
+            assert_eq!((reply.body.as_slice(), reply.keeps_open), (&b"abc"[..], false), "{bytes}");
+        }
     }
 
     /// Byte by byte and at once.

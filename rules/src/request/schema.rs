@@ -35,7 +35,7 @@ fn asked() -> Asked {
 
 /// What is asked for does not depend on what is sent, but where one element stands in for another.
 const PROBES: [&str; 2] = [
-    r#"{"patient":{"age":"5"},"encounter":{"-":0},"diagnoses":[{}],"orders":[{"rx_id":"1"}],
+    r#"{"patient":{"-":0},"encounter":{"-":0},"diagnoses":[{}],"orders":[{"rx_id":"1"}],
         "prescriber":{"-":0},"allergies":[{}],"labs":[{}],"fees":[{"rx_id":"1"}],"surgeries":[{}],
         "history":{"orders":[{"rx_id":"1"}],"stays":[{}],"diagnoses":[{}],"allergies":[{}],"labs":[{}]}}"#,
     r#"{"fees":[{"feedetl_sn":"1"}],"history":{"orders":[{"feedetl_sn":"1"}]}}"#,

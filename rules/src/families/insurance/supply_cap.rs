@@ -232,15 +232,16 @@ fn before_in_session<'a>(
         other.position < line.position && other.order.current && !other.is_cancelled()
     };
     let is_same_use = move |other: &&Line<'_>| {
-        other.order.single_dose == line.order.single_dose
-            && other.order.dose_unit == line.order.dose_unit
+        other.order.discharge == line.order.discharge
             && other.order.frequency == line.order.frequency
-            && other.order.discharge == line.order.discharge
+            && other.order.single_dose == line.order.single_dose
+            && other.order.dose_unit == line.order.dose_unit
     };
+    // Most lines are of other drugs.
     case.lines()
         .filter(is_before)
-        .filter(is_same_use)
         .filter(|other| identity(other) == identity(line))
+        .filter(is_same_use)
 }
 
 fn days_before(case: &Case<'_>, line: &Line<'_>) -> Decimal {

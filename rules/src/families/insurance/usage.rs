@@ -132,8 +132,14 @@ impl Dispensed {
 }
 
 /// A first look at whether a print is among hundreds: no is sure.
-#[derive(Debug, Default)]
-struct PrintSet([u64; 16]);
+#[derive(Debug)]
+struct PrintSet([u64; 64]);
+
+impl Default for PrintSet {
+    fn default() -> PrintSet {
+        PrintSet([0; 64])
+    }
+}
 
 impl PrintSet {
     fn add(&mut self, print: u64) {
@@ -147,7 +153,7 @@ impl PrintSet {
     }
 
     fn word(print: u64) -> usize {
-        usize::try_from(print >> 60).unwrap_or_default()
+        usize::try_from(print >> 58).unwrap_or_default()
     }
 }
 
