@@ -16,6 +16,10 @@ fn every_call_in_the_manual_is_answered() {
     let channels = CHANNELS.replace("HL7_DOOR", &hl7.to_string());
     let agent = Agent::start(Setup { channels, ..Setup::files() });
     let desk = desk();
+    let made = agent.ask(&["token", "create", "lis", "--verbs", "message", "--role", "viewer"]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    // For the shell of a page, which says $TOKEN.
+    fs::write(desk.path().join("token"), made.stdout.trim()).expect("a new folder takes a file");
     let (mut called, mut wrong) = (0, Vec::new());
     // The components' lines belong together, and `components` types them in their order.
     for page in pages().into_iter().filter(|it| it.name != "components.md") {
@@ -30,6 +34,7 @@ fn every_call_in_the_manual_is_answered() {
                 .replace("127.0.0.1:2575", &hl7)
                 .replace("127.0.0.1/8700", &his.replace(':', "/"))
                 .replace("127.0.0.1/2575", &hl7.replace(':', "/"))
+                .replace("$TOKEN", "$(cat token)")
                 .replace("/usr/share/his-agent", &root().display().to_string());
             let answer = typed(&desk, &local);
             if !is_answer(&answer) {
