@@ -16,6 +16,7 @@ use super::{BackupError, seal, verify};
 use crate::aead::Aead;
 use crate::config::Config;
 use crate::durable_folder::make_durable_folder;
+use crate::forward::files::POSITION;
 use crate::master_key::{KeySource, MasterKey};
 use crate::outbox::{Outbox, doctor};
 use crate::{clock, pipeline};
@@ -114,12 +115,18 @@ impl Sealing<'_> {
             Err(error) => return Err(BackupError::at(at, &error)),
         };
         if about.is_dir() {
+            // How far records were written comes before them: one that is behind costs doubles that are
+            // told by their ids, and one that is ahead would cost records.
+            let position = at.join(POSITION);
+            if position.is_file() {
+                self.folder(root, base, &position)?;
+            }
             let entries = fs::read_dir(at).map_err(|it| BackupError::at(at, &it))?;
             let mut paths: Vec<PathBuf> = entries.flatten().map(|it| it.path()).collect();
             paths.sort();
             return paths
                 .iter()
-                .filter(|it| belongs(it))
+                .filter(|it| belongs(it) && **it != position)
                 .try_for_each(|it| self.folder(root, base, it));
         }
         if !about.is_file() {

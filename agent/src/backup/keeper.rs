@@ -163,10 +163,12 @@ pub(super) fn daily(road: &Arc<Road>) -> Result<(), BackupError> {
     let config = &road.config.backup;
     let made = Backups::turn(Arc::clone(road))?.make(&config.to, config.key.as_ref())?;
     // Another agent's backups may lie in the same folder; and what was just made stays, though a clock
-    // that ran ahead may have named others after it.
+    // that ran ahead may have named others after it. What people gave another name is theirs.
     let epoch = road.outbox.epoch();
-    let others =
-        list(&config.to).into_iter().filter(|(_, it)| it.epoch == epoch && it.id != made.id);
+    let has_its_name = |dir: &Path, id: &str| dir.file_name().is_some_and(|it| it == id);
+    let others = list(&config.to)
+        .into_iter()
+        .filter(|(dir, it)| it.epoch == epoch && it.id != made.id && has_its_name(dir, &it.id));
     for (dir, manifest) in others.skip(config.keep.saturating_sub(1)) {
         tracing::info!(id = manifest.id, "the oldest backup goes");
         let going = hidden(&config.to, &manifest.id, epoch, "part");

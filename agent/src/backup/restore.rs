@@ -110,10 +110,14 @@ fn has_any(place: &Path) -> bool {
 /// one that is to come.
 pub(crate) fn refuse_unfinished(store: &Path) -> Result<(), BackupError> {
     let mark = secret_file::folder_of(store).join(MARK);
-    if mark.exists() && !has_any(store) {
+    if !mark.exists() {
+        return Ok(());
+    }
+    if !has_any(store) {
         return Err(BackupError::Unfinished { mark });
     }
-    Ok(())
+    // The store came, and a crash left the mark: it must not permit to write over what is here later.
+    fs::remove_file(&mark).map_err(|it| BackupError::at(&mark, &it))
 }
 
 /// What a restore writes apart from the store, said before it writes: what it found empty then is its own

@@ -101,12 +101,15 @@ impl<'a> Opened<'a> {
             if folders.insert(folder.to_owned()) {
                 make_durable_folder(folder).map_err(|it| failed(&it))?;
             }
+            // Whole or not there: what a crash cuts off must not be taken for what lay here before.
+            let new = path.with_added_extension("new");
             let mut how = OpenOptions::new();
-            let file = how.write(true).create(true).truncate(true).mode(0o600).open(&path);
+            let file = how.write(true).create(true).truncate(true).mode(0o600).open(&new);
             let mut file = file.map_err(|it| failed(&it))?;
             self.unseal(number, listed, &mut file)?;
             let mode = fs::Permissions::from_mode(listed.mode);
             file.set_permissions(mode).and_then(|()| file.sync_all()).map_err(|it| failed(&it))?;
+            fs::rename(&new, &path).map_err(|it| failed(&it))?;
         }
         folders.iter().try_for_each(|it| {
             File::open(it).and_then(|it| it.sync_all()).map_err(|error| BackupError::at(it, &error))

@@ -91,6 +91,7 @@ impl Uploaded {
 impl Log {
     /// Keeps the links of lines that a finding speaks of.
     pub(super) fn link(&self, uploaded: &Uploaded) -> Result<(), StoreError> {
+        let _turn = self.turn();
         let mut changes = Vec::new();
         for (encounter, link) in &uploaded.lines {
             let mut is_awaited = false;

@@ -374,7 +374,7 @@ impl Log {
         Pen::new(&self.0.outbox, (&self.0.feed, &self.0.key), next)
     }
 
-    fn turn(&self) -> MutexGuard<'_, u64> {
+    pub(super) fn turn(&self) -> MutexGuard<'_, u64> {
         // What panicked meanwhile wrote nothing: the number is still right.
         self.0.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }

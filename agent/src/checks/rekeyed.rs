@@ -46,6 +46,8 @@ pub(super) fn rekey_some(
     prefix: &[u8],
     from: &mut Vec<u8>,
 ) -> Result<bool, StoreError> {
+    // What is written meanwhile under today's keys must not be covered by what is older.
+    let _turn = log.turn();
     outbox.rekey_shelf(prefix, from, |old| match prefix {
         b"ue" => audit::rekeyed(log.key(), old),
         _ => log.rekeyed(old),

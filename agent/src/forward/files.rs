@@ -424,7 +424,7 @@ const SETTLE_BYTES_AT_ONCE: usize = 8 << 20;
 const WRITE_MAX: Duration = Duration::from_secs(60);
 /// How a manifest's file name ends.
 pub const MANIFEST_END: &str = ".manifest.json";
-const POSITION: &str = ".position.json";
+pub(crate) const POSITION: &str = ".position.json";
 const TMP: &str = "tmp";
 const FOLDER_FAILED: &str = "F301";
 

@@ -109,7 +109,7 @@ pub(super) const CONTROL: &[Operation] = &[
     send(Rules, "post", "/admin/v1/rules/plans/{name}/disable", "计划", "停用"),
     send(Rules, "post", "/admin/v1/rules/plans/{name}/run", "计划", "现在运行"),
     get(See, "/admin/v1/rules/plan-runs", "计划", "各次运行"),
-    get(See, "/admin/v1/rules/plan-results", "计划", "一次运行的结果"),
+    get(Read, "/admin/v1/rules/plan-results", "计划", "一次运行的结果"),
     get(See, "/admin/v1/history", "患者既往", "既往的现状"),
     send(Read, "post", "/admin/v1/history/show", "患者既往", "一位患者的既往"),
     send(Govern, "post", "/admin/v1/history/forget", "患者既往", "忘记一位患者"),

@@ -139,18 +139,30 @@ impl Names {
         store: &Store,
         identities: &[Identity],
     ) -> Result<(Form, Vec<Known>), StoreError> {
+        self.look_up_twice(store, identities, || ())
+    }
+
+    /// The same, with something in between: a name may be hidden just then.
+    pub(super) fn look_up_twice(
+        &self,
+        store: &Store,
+        identities: &[Identity],
+        between: impl FnOnce(),
+    ) -> Result<(Form, Vec<Known>), StoreError> {
         let form = self.form();
         let mut known: Vec<Known> = identities.iter().map(|_| Known::default()).collect();
-        if form != Form::Plain {
-            let names: Vec<_> = identities.iter().map(|it| self.hider.names.hide(*it)).collect();
-            for (known, value) in known.iter_mut().zip(store.get_many(Family::Seen, &names)?) {
-                known.takes = self.opened(value);
-            }
-        }
+        // Plain names first: an entry that is hidden between the two looks is read twice, and not missed.
         if form != Form::Hidden {
             for (known, value) in known.iter_mut().zip(store.get_many(Family::Seen, identities)?) {
                 known.is_plain = value.is_some();
-                known.takes = joined(self.opened(value), std::mem::take(&mut known.takes));
+                known.takes = self.opened(value);
+            }
+        }
+        between();
+        if form != Form::Plain {
+            let names: Vec<_> = identities.iter().map(|it| self.hider.names.hide(*it)).collect();
+            for (known, value) in known.iter_mut().zip(store.get_many(Family::Seen, &names)?) {
+                known.takes = joined(std::mem::take(&mut known.takes), self.opened(value));
             }
         }
         Ok((form, known))
@@ -183,6 +195,7 @@ fn joined(mut takes: Vec<Take>, others: Vec<Take>) -> Vec<Take> {
     if !others.is_empty() {
         takes.extend(others);
         takes.sort_by_key(|it| it.seq);
+        takes.dedup_by_key(|it| it.seq);
     }
     takes
 }

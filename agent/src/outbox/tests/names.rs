@@ -49,6 +49,21 @@ fn a_correction_in_the_middle_takes_the_plain_name_along() {
     assert_eq!(rows(&house.folder).len(), 2);
 }
 
+/// A resend that comes in the moment its name is hidden.
+#[test]
+fn what_is_hidden_between_two_looks_is_known_once() {
+    let mut house = House::new();
+    house.obey("append m1 a=1");
+    house.obey("back");
+    house.hide(1);
+    let (outbox, identity) =
+        (house.outbox(), seen::identities(&submission("m", &["a=1"])).remove(0));
+    let (store, names) = (outbox.shared.store().unwrap(), &outbox.shared.names);
+    let hidden = || assert_eq!((step(&outbox), plain_names(&house)), (Step::Done, 0));
+    let (_, known) = names.look_up_twice(&store, &[identity], hidden).unwrap();
+    assert_eq!(known[0].takes.len(), 1);
+}
+
 #[test]
 fn a_store_of_before_stays_as_it_is_for_a_week() {
     let mut house = House::new();
