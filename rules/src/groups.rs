@@ -103,13 +103,13 @@ pub(crate) fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter
             vocabulary::hospital_level,
             "发送医疗机构等级代码1到14",
         ),
-        began: reading.moment(object, "begntime").or_else(|| reading.moment(object, "adm_date")),
+        began: reading.first_of(["begntime", "adm_date"], |it, name| it.moment(object, name)),
         bed: reading.text(object, "bedno"),
         insutype: reading.text(object, "insutype"),
         insurance_region: reading.text(object, "insuplc_admdvs"),
         long_prescription: reading.flag(object, "long_rx_flag").or(chronic),
         campus: reading.text(object, "hosp_area_codg"),
-        ended: reading.moment(object, "endtime").or_else(|| reading.moment(object, "dscg_date")),
+        ended: reading.first_of(["endtime", "dscg_date"], |it, name| it.moment(object, name)),
         on_chronic_scheme: registered.or(chronic),
         work_injury_pending: reading.flag(object, "wkinj_pend_flag"),
         approved_diseases: texts(object, "opsp_dise_codes", reading),
@@ -190,15 +190,16 @@ fn texts(object: &Object<'_>, name: &str, reading: &mut Reading) -> Group<Vec<St
 
 /// What the national interface carries of a line too.
 pub(crate) fn order_basics(object: &Object<'_>, rx_id: String, reading: &mut Reading) -> Order {
-    let name = reading.text(object, "hosplist_name");
-    let department = reading.text(object, "bilg_dept_codg");
+    let mut first_of = |names| reading.first_of(names, |it, name| it.text(object, name));
+    let name = first_of(["hosplist_name", "hilist_name"]);
+    let department_code = first_of(["bilg_dept_codg", "drord_dept_codg"]);
     Order {
         rx_id,
         rxno: reading.text(object, "rxno"),
         group: reading.text(object, "grpno"),
         national_code: reading.text(object, "hilist_code"),
         hospital_code: reading.text(object, "hosplist_code"),
-        name: name.or_else(|| reading.text(object, "hilist_name")),
+        name,
         quantity: reading.number(object, "cnt", COUNT),
         specification: reading.text(object, "spec"),
         price: reading.number(object, "pric", MONEY),
@@ -207,27 +208,28 @@ pub(crate) fn order_basics(object: &Object<'_>, rx_id: String, reading: &mut Rea
         current: reading.flag(object, "curr_drord_flag").unwrap_or(true),
         begins: reading.moment(object, "drord_begn_date"),
         stops: reading.moment(object, "drord_stop_date"),
-        department_code: department.or_else(|| reading.text(object, "drord_dept_codg")),
+        department_code,
         ..Order::default()
     }
 }
 
 /// A charge or a line of the past: the same, but a negative quantity takes back what was charged.
 pub(crate) fn charge_basics(object: &Object<'_>, rx_id: String, reading: &mut Reading) -> Order {
-    let mut signed = |name, bounds| reading.signed_number(object, name, bounds);
-    let quantity = signed("cnt", COUNT);
-    let amount = signed("sumamt", MONEY).or_else(|| signed("det_item_fee_sumamt", MONEY));
-    let own_pay = signed("ownpay_amt", MONEY);
-    let begins = reading.moment(object, "fee_ocur_time");
-    let begins = begins.or_else(|| reading.moment(object, "drord_begn_date"));
-    let name = reading.text(object, "hosplist_name");
+    let quantity = reading.signed_number(object, "cnt", COUNT);
+    let amounts = ["sumamt", "det_item_fee_sumamt"];
+    let amount = reading.first_of(amounts, |it, name| it.signed_number(object, name, MONEY));
+    let own_pay = reading.signed_number(object, "ownpay_amt", MONEY);
+    let moments = ["fee_ocur_time", "drord_begn_date"];
+    let begins = reading.first_of(moments, |it, name| it.moment(object, name));
+    let names = ["hosplist_name", "hilist_name"];
+    let name = reading.first_of(names, |it, name| it.text(object, name));
     Order {
         rx_id,
         rxno: reading.text(object, "rxno"),
         group: reading.text(object, "grpno"),
         national_code: reading.text(object, "hilist_code"),
         hospital_code: reading.text(object, "hosplist_code"),
-        name: name.or_else(|| reading.text(object, "hilist_name")),
+        name,
         specification: reading.text(object, "spec"),
         price: reading.number(object, "pric", MONEY),
         stops: reading.moment(object, "drord_stop_date"),
@@ -465,8 +467,7 @@ pub(crate) fn surgery(object: &Object<'_>, reading: &mut Reading) -> Option<Surg
         main: reading.flag(object, "main_oprn_flag"),
         // Where the record of the anaesthesia knows when the skin was cut, that is the beginning.
         began: reading
-            .moment(object, "sinc_time")
-            .or_else(|| reading.moment(object, "oprn_oprt_begntime")),
+            .first_of(["sinc_time", "oprn_oprt_begntime"], |it, name| it.moment(object, name)),
         ended: reading.moment(object, "oprn_oprt_endtime"),
         cut: reading.code(object, "sinc_type", vocabulary::cut_class, "发送0、1、2、3或I、II、III"),
         incision: reading.text(object, "sinc_no"),

@@ -112,6 +112,22 @@ impl Reading {
         });
     }
 
+    /// What several names may hold, the first that says something. A strict request is told of every one
+    /// that is wrong, whichever is used.
+    pub(crate) fn first_of<T>(
+        &mut self,
+        names: [&str; 2],
+        mut read: impl FnMut(&mut Reading, &str) -> Option<T>,
+    ) -> Option<T> {
+        let [first, second] = names;
+        let found = read(self, first);
+        if found.is_some() && !self.strict {
+            return found;
+        }
+        let other = read(self, second);
+        found.or(other)
+    }
+
     /// Trimmed text; a number is taken as its digits, blank as not sent.
     pub(crate) fn text(&mut self, object: &Object<'_>, name: &str) -> Option<String> {
         self.said(object, name).map(str::to_owned)

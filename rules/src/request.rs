@@ -173,8 +173,8 @@ fn past(object: &Object<'_>, reading: &mut Reading) -> Option<Order> {
 
 fn charged(object: &Object<'_>, list: &str, reading: &mut Reading) -> Option<Order> {
     reading.needs(object, &["rx_id", "feedetl_sn"]);
-    let Some(rx_id) = reading.text(object, "rx_id").or_else(|| reading.text(object, "feedetl_sn"))
-    else {
+    let ids = ["rx_id", "feedetl_sn"];
+    let Some(rx_id) = reading.first_of(ids, |it, name| it.text(object, name)) else {
         let expected = "每条明细发送请求内唯一的rx_id或feedetl_sn";
         reading.fault("C103", object.path_of("rx_id"), "未发送".to_owned(), expected);
         return None;

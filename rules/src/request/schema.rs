@@ -22,24 +22,20 @@ pub fn schema() -> Value {
     schema
 }
 
-/// Reads requests that have every group, and writes down what is asked for.
+/// Reads a request that has every group, and writes down what is asked for: that does not depend on what is
+/// sent.
 fn asked() -> Asked {
     let mut reading = Reading::asking();
-    for text in PROBES {
-        if let Ok(json) = Json::parse(text) {
-            read_groups(&Object { path: String::new(), json: &json }, &mut reading);
-        }
+    if let Ok(json) = Json::parse(EVERY_GROUP) {
+        read_groups(&Object { path: String::new(), json: &json }, &mut reading);
     }
     reading.into_asked()
 }
 
-/// What is asked for does not depend on what is sent, but where one element stands in for another.
-const PROBES: [&str; 2] = [
-    r#"{"patient":{"-":0},"encounter":{"-":0},"diagnoses":[{}],"orders":[{"rx_id":"1"}],
-        "prescriber":{"-":0},"allergies":[{}],"labs":[{}],"fees":[{"rx_id":"1"}],"surgeries":[{}],
-        "history":{"orders":[{"rx_id":"1"}],"stays":[{}],"diagnoses":[{}],"allergies":[{}],"labs":[{}]}}"#,
-    r#"{"fees":[{"feedetl_sn":"1"}],"history":{"orders":[{"feedetl_sn":"1"}]}}"#,
-];
+const EVERY_GROUP: &str = r#"{
+    "patient":{"-":0},"encounter":{"-":0},"diagnoses":[{}],"orders":[{"rx_id":"1"}],"prescriber":{"-":0},
+    "allergies":[{}],"labs":[{}],"fees":[{"rx_id":"1"}],"surgeries":[{}],
+    "history":{"orders":[{"rx_id":"1"}],"stays":[{}],"diagnoses":[{}],"allergies":[{}],"labs":[{}]}}"#;
 
 fn object(asked: &Asked, path: &str) -> Value {
     let nothing = Members::default();
@@ -54,10 +50,11 @@ fn object(asked: &Asked, path: &str) -> Value {
     };
     let properties: Map<String, Value> = members.kinds.iter().map(of).collect();
     let needed: Vec<Value> = members.needed.iter().map(|it| one_of(it)).collect();
-    match needed.is_empty() {
-        true => json!({ "type": "object", "properties": properties }),
-        false => json!({ "type": "object", "properties": properties, "allOf": needed }),
+    let mut schema = json!({ "type": "object", "properties": properties });
+    if let Some(members) = schema.as_object_mut().filter(|_| !needed.is_empty()) {
+        members.insert("allOf".to_owned(), Value::from(needed));
     }
+    schema
 }
 
 /// One of these must be there, and not be blank.
@@ -186,6 +183,18 @@ mod tests {
                 assert_eq!(told.contains(&Value::from(*word)), is_read, "{group}.{name} {word}");
             }
         }
+    }
+
+    /// Of two names for one thing the first is used; what is wrong with the second is told all the same.
+    #[test]
+    fn what_is_described_is_read_whatever_else_is_sent() {
+        let faults = |text: &str| super::super::read(text).err().unwrap_or_default().len();
+        let of_line = r#"{"orders":[{"rx_id":"1","hosplist_name":"药","hilist_name":{},"bilg_dept_codg":"1",
+            "drord_dept_codg":[]}],"fees":[{"rx_id":"1","feedetl_sn":[]}]}"#;
+        assert_eq!(faults(of_line), 3);
+        let of_visit = r#"{"encounter":{"begntime":"20260101","adm_date":"x"},"patient":{"age_unt":{},"algs":[]},
+            "allergies":[],"surgeries":[{"sinc_time":"20260101","oprn_oprt_begntime":[]}]}"#;
+        assert_eq!(faults(of_visit), 4);
     }
 
     #[test]
