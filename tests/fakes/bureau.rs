@@ -117,7 +117,8 @@ fn answer(stream: &mut TcpStream, manner: Manner) -> io::Result<()> {
         }),
         Manner::Floods => {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")?;
-            (0..1_000).try_for_each(|_| stream.write_all(&[b' '; 1 << 20]))
+            let much = vec![b' '; 1 << 20];
+            (0..1_000).try_for_each(|_| stream.write_all(&much))
         }
         Manner::Babbles => stream.write_all(b"<html>502 Bad Gateway</html>\r\n\r\n"),
         Manner::HangsUp | Manner::ByTurns(_) => Err(io::ErrorKind::ConnectionReset.into()),
@@ -137,9 +138,9 @@ impl Manner {
     fn of(&self, asked: &[Asked]) -> Manner {
         let Manner::ByTurns(turns) = self else { return self.clone() };
         let manner = turns.get(asked.len() % turns.len().max(1)).unwrap_or(&Manner::HangsUp);
-        let encounter =
-            asked.last().map(|it| &it.body["input"]["data"]["patient_dtos"][0]["curr_mdtrt_id"]);
-        let encounter = encounter.and_then(Value::as_str).unwrap_or_default();
+        let place = "/input/data/patient_dtos/0/curr_mdtrt_id";
+        let encounter = asked.last().and_then(|it| it.body.pointer(place)?.as_str());
+        let encounter = encounter.unwrap_or_default();
         let filled = |body: &String| body.replace("{mdtrt_id}", encounter);
         match manner {
             Manner::Says(body, after) => Manner::Says(filled(body), *after),

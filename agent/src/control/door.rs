@@ -84,10 +84,12 @@ impl ControlDoor {
                 () = stop.cancelled() => return None,
             };
             match accepted {
-                Ok((stream, _)) => match self.person(&stream) {
-                    Some(person) => return Some((stream, person)),
-                    None => tracing::warn!("a user without a role was turned away"),
-                },
+                Ok((stream, _)) => {
+                    if let Some(person) = self.person(&stream) {
+                        return Some((stream, person));
+                    }
+                    tracing::warn!("a user without a role was turned away");
+                }
                 Err(error) => {
                     tracing::warn!(%error, "control connection not accepted");
                     tokio::time::sleep(Duration::from_millis(50)).await;
