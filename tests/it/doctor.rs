@@ -24,7 +24,7 @@ fn it_is_well_with_and_without_the_daemon() {
     assert_eq!(states(&online, "ports"), "ok, ok", "{online}");
     assert_eq!(online["fail"], 0, "{online}");
     let text = agent.ask(&["doctor"]).stdout;
-    assert!(text.contains("\n端口\n  ok    HIS 127.0.0.1:"), "{text}");
+    assert!(text.contains("\n端口\n  ok    [listen] his 127.0.0.1:"), "{text}");
     assert_eq!(agent.readiness()["patrol"]["fail"], 0, "what was found stands");
 }
 
