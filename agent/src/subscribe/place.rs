@@ -43,12 +43,8 @@ pub(super) struct Refused {
 }
 
 impl Place {
-    /// Where it was left; in another store, or at the first time, where it is to begin.
-    pub(super) fn open(
-        outbox: &Outbox,
-        name: &str,
-        from_oldest: bool,
-    ) -> Result<Place, StoreError> {
+    /// Where it was left; at the first time, where it is to begin.
+    pub(super) fn open(outbox: &Outbox, name: &str, begin: u64) -> Result<Place, StoreError> {
         let bytes = outbox.shelved(&place_key(name))?;
         let known: Option<Place> = bytes.and_then(|it| serde_json::from_slice(&it).ok());
         if let Some(place) = known.as_ref().filter(|it| it.epoch == outbox.epoch()) {
@@ -56,8 +52,7 @@ impl Place {
             return Ok(Place { refused_from: first, ..place.clone() });
         }
         // In another store nothing of this subscriber's was sent: it gets all of it.
-        let from_oldest = from_oldest || known.is_some();
-        let next = if from_oldest { outbox.lowest_seq() } else { outbox.next_seq() };
+        let next = if known.is_some() { outbox.lowest_seq() } else { begin };
         Ok(Place { epoch: outbox.epoch().to_owned(), next, ..known.unwrap_or_default() })
     }
 

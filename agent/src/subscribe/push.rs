@@ -38,13 +38,19 @@ pub(super) enum Sent {
 }
 
 /// Sends until told to stop.
-pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
+pub(crate) fn follow(road: Arc<Road>, stop: CancellationToken) -> impl Future<Output = ()> {
+    // A new one gets what comes from now on, and not only from when it is opened.
+    let begun = road.outbox.next_seq();
+    send_from(road, begun, stop)
+}
+
+async fn send_from(road: Arc<Road>, begun: u64, stop: CancellationToken) {
     if road.subscriptions.0.is_empty() {
         return;
     }
     while !stop.is_cancelled() {
         let opening = Arc::clone(&road);
-        let Err(error) = blocking(move || open(&opening)).await else { break };
+        let Err(error) = blocking(move || open(&opening, begun)).await else { break };
         // Nothing is removed until the places are known: nothing is lost.
         tracing::error!(%error, "the places of subscriptions were not read: nothing is pushed");
         for it in &road.subscriptions.0 {
@@ -59,9 +65,10 @@ pub(crate) async fn follow(road: Arc<Road>, stop: CancellationToken) {
     join_all(each).await;
 }
 
-fn open(road: &Road) -> Result<(), StoreError> {
+fn open(road: &Road, begun: u64) -> Result<(), StoreError> {
     for it in &road.subscriptions.0 {
-        let place = Place::open(&road.outbox, &it.config.name, it.config.from_oldest)?;
+        let first = if it.config.from_oldest { road.outbox.lowest_seq() } else { begun };
+        let place = Place::open(&road.outbox, &it.config.name, first)?;
         keep(road, it, place, Vec::new())?;
         trouble(it, None);
     }
