@@ -20,7 +20,8 @@ need() {
 exists() { compgen -G "$1" >/dev/null; }
 has_cxx() { command -v c++ >/dev/null; }
 has_make() { command -v make >/dev/null; }
-has_libclang() { exists '/usr/lib/llvm-*/lib/libclang*.so*' || exists '/usr/lib/*/libclang*.so*' || [ -n "${LIBCLANG_PATH:-}" ]; }
+# libclang-cpp lies beside it on machines that have LLVM only, and is another library.
+has_libclang() { exists '/usr/lib/*/lib/libclang[-.][0-9s]*' || exists '/usr/lib/*/libclang[-.][0-9s]*' || [ -n "${LIBCLANG_PATH:-}" ]; }
 has_clang_headers() { exists '/usr/lib/llvm-*/lib/clang/*/include/stddef.h' || exists '/usr/lib*/clang/*/include/stddef.h'; }
 has_rabbitmq() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
 has_postgres() { exists '/usr/lib/postgresql/*/bin/initdb'; }
