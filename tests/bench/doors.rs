@@ -138,8 +138,8 @@ const A_SECOND: u32 = 500;
 const FLOOD_TURN: Duration = Duration::from_secs(5);
 const FLOOD: u32 = 10_000;
 const BEATS: u32 = 500;
-/// Nearly `connections_max`: some are between coming and going.
-const HELD_LEAST: usize = 2_000;
+/// Most of `connections_max`: some are between coming and going.
+const HELD_LEAST: usize = 1_800;
 /// Less than the allocator takes at a time is no growth.
 const STILL_MEGABYTES: f64 = 1.0;
 const WARMING_MAX: usize = 40;
