@@ -69,6 +69,39 @@ fn without_its_key_the_past_is_unknown_and_the_agent_goes_on() {
     assert!(told.contains("open"), "{told}");
 }
 
+/// A 3101 has no results. The agent fills in the past of somebody whom it has never seen, and of an
+/// encounter beside this one nobody says since when it is all.
+#[test]
+fn a_past_that_the_agent_fills_in_stops_nobody_for_want_of_results() {
+    let agent = start();
+    let asked = penicillin("YPL032");
+    let answer = his::post_json(agent.his(), "/insurance", &[], &asked.to_string());
+    let answer = answer.expect("the agent answers").json();
+    assert_eq!(answer["infcode"], 0, "{answer}");
+    let found = answer["output"]["result"].as_array().into_iter().flatten();
+    let found: Vec<_> = found.map(|it| &it["rule_id"]).collect();
+    assert!(!found.contains(&&json!("skin-test")), "{answer}");
+    let unknown = answer["output"]["unknown"].as_array().into_iter().flatten();
+    let unknown: Vec<_> = unknown.map(|it| &it["rule_id"]).collect();
+    assert!(unknown.contains(&&json!("skin-test")), "{answer}");
+}
+
+/// Two encounters, of which the second is the past.
+fn penicillin(code: &str) -> Value {
+    let encounter = |id: &str, order: Value| {
+        json!({ "mdtrt_id": id, "med_mdtrt_type": "1", "med_type": "11", "medins_lv": "5",
+            "fsi_diagnose_dtos": [{ "dise_codg": "J03.900", "dise_name": "急性扁桃体炎" }],
+            "fsi_order_dtos": [order] })
+    };
+    let now = json!({ "rx_id": "1", "rxno": "CF1", "hosplist_code": code, "cnt": "2", "pric": "5",
+        "sumamt": "10", "drord_dr_codg": "2046", "drord_dr_profttl": "232", "curr_drord_flag": "1" });
+    let before = json!({ "rx_id": "9", "rxno": "CF0", "hosplist_code": "YP000231", "cnt": "1",
+        "drord_begn_date": "2026-01-01 09:00:00", "curr_drord_flag": "0" });
+    json!({ "infno": "3101", "input": { "data": { "trig_scen": "2", "patient_dtos": [{
+        "patn_id": "CANARY8P", "patn_name": "测试甲", "gend": "1", "brdy": "1968-03-15", "curr_mdtrt_id": "MZ8",
+        "fsi_encounter_dtos": [encounter("MZ8", now), encounter("MZ7", before)] }] } } })
+}
+
 fn start() -> Agent {
     let mut agent = Agent::prepare(Setup {
         sets: Some(String::new()),

@@ -5,8 +5,8 @@ use jiff::civil::DateTime;
 use schemas::Files;
 use serde_json::Value;
 
-use super::{Noted, as_of, notes_of, who_is_it_about};
-use crate::facts::{Group, Scene};
+use super::{Noted, as_of, merge, notes_of, who_is_it_about};
+use crate::facts::{Group, History, Scene};
 use crate::pack::RuleSet;
 use crate::verdict::Verdict;
 
@@ -149,6 +149,38 @@ fn check(records: &[&str], encounter: &str, rule: &str, expected: &str) {
     let rules = RuleSet::load(&Files::from_shipped(crate::SHIPPED)).unwrap();
     let verdict = crate::evaluate(&rules, &facts, until);
     assert_eq!(told(&verdict, rule), expected);
+}
+
+/// The agent fills in its past of somebody whom it has never seen.
+#[test]
+fn a_past_of_the_agents_own_blocks_nobody_for_want_of_results() {
+    let penicillin = r#"{"orders":[{"rx_id":"1","hosplist_code":"YPL032"}]}"#;
+    let unknown = "unknown orders[1].skin_test_rslt";
+    check_in_a_check(penicillin, "2025-05-01", "skin-test", unknown);
+    let none = penicillin.replacen('{', r#"{"labs":[],"#, 1);
+    let hit = "hit 【注射用青霉素钠】未见皮试结果";
+    check_in_a_check(&none, "2025-05-01", "skin-test", hit);
+}
+
+/// A caller's lines without a day since when they are all the lines: the agent knows the day.
+#[test]
+fn the_agent_knows_since_when() {
+    let sent = format!(
+        r#"{{"orders":[{{"rx_id":"1","hilist_code":"{GLUCOSE}","cnt":"1","drord_begn_date":"20260531"}}],
+        "diagnoses":[{{"dise_codg":"I10"}}],"history":{{"orders":[{{"rx_id":"H","hosplist_code":"YP9"}}]}}}}"#
+    );
+    check_in_a_check(&sent, "2025-05-01", "cycle-quantity", "pass");
+    check_in_a_check(&sent, "2026-05-30", "cycle-quantity", "unknown history");
+}
+
+/// What a rule says of a check, at the end of May, by an agent that knows nothing since a day.
+#[track_caller]
+fn check_in_a_check(request: &str, since: &str, rule: &str, expected: &str) {
+    let mut facts = crate::request::read(request).unwrap();
+    merge(&History::default(), Some(since.parse().unwrap()), &mut facts);
+    let rules = RuleSet::load(&Files::from_shipped(crate::SHIPPED)).unwrap();
+    let verdict = crate::evaluate(&rules, &facts, "2026-05-31T23:59:59".parse().unwrap());
+    assert_eq!(told(&verdict, rule), expected, "{request}");
 }
 
 fn told(verdict: &Verdict, rule: &str) -> String {

@@ -19,7 +19,7 @@ pub fn merge(kept: &History, since: Option<Date>, facts: &mut Facts) {
     fill_in(kept, facts);
     let sent = match std::mem::take(&mut facts.history) {
         Group::Present(sent) => sent,
-        Group::Absent | Group::Empty => History { since, ..History::default() },
+        Group::Absent | Group::Empty => History::default(),
     };
     let encounter = facts.encounter.present().and_then(|it| it.mdtrt_id.clone());
     let now = facts.orders.present().into_iter().chain(facts.fees.present()).flatten();
@@ -27,7 +27,8 @@ pub fn merge(kept: &History, since: Option<Date>, facts: &mut Facts) {
     let known = Sent::of(known, encounter.as_deref());
     let orders: Vec<Arc<Order>> = kept.orders.iter().filter(|it| !known.has(it)).cloned().collect();
     let mut history = sent;
-    history.since = history.since.map(|it| since.map_or(it, |kept| it.min(kept)));
+    // Who sends lines without a day leaves it to the agent to say since when they are all.
+    history.since = history.since.into_iter().chain(since).min();
     history.orders.extend(orders);
     history.orders.sort_by_key(|it| it.begins);
     let known: HashSet<_> = history.stays.iter().map(|it| it.mdtrt_id.as_ref()).collect();

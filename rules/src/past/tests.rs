@@ -219,7 +219,11 @@ fn merged(order: &str, expected: &str) {
     let since = Some("2025-06-01".parse().unwrap());
     merge(&History::default(), since, &mut facts);
     let history = facts.history.present().unwrap();
-    assert_eq!((history.orders.len(), history.since), (1, Some("2025-06-01".parse().unwrap())));
+    assert_eq!((history.orders.len(), history.since), (1, since));
+    let undated = text.replace(r#""since":"20260101","#, "");
+    let mut other = crate::request::read(&undated).unwrap();
+    merge(&History::default(), since, &mut other);
+    assert_eq!(other.history.present().unwrap().since, since, "the agent knows since when");
     let _: Facts = Facts { encounter: Group::Present(Encounter::default()), ..facts };
 }
 

@@ -193,7 +193,7 @@ mod tests {
     fn days_of_the_past_keep_their_length() {
         let request = |item: &str, days: &str| {
             format!(
-                r#"{{"orders":[{{"rx_id":"1","hosplist_code":"{item}","medc_days":"5"}}],"history":{{"orders":[
+                r#"{{"orders":[{{"rx_id":"1","hosplist_code":"{item}","medc_days":"5"}}],"history":{{"since":"20240101","orders":[
                 {{"rx_id":"H","hosplist_code":"{item}","cnt":"28","medc_days":"{days}","fee_ocur_time":"20260410"}}]}}}}"#
             )
         };
@@ -236,7 +236,7 @@ mod tests {
             })
             .collect();
         let request = format!(
-            r#"{{"orders":[{{"rx_id":"1","hosplist_code":"{item}"{more}}}],"history":{{"orders":[{}]}}}}"#,
+            r#"{{"orders":[{{"rx_id":"1","hosplist_code":"{item}"{more}}}],"history":{{"since":"20240101","orders":[{}]}}}}"#,
             past.join(",")
         );
         BENCH.check(&request, expected);

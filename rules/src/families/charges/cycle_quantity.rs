@@ -145,7 +145,7 @@ mod tests {
     fn a_cancelled_test_was_not_done() {
         let past = |mark: &str| {
             format!(
-                r#"{{"orders":[{{"rx_id":"1","hosplist_code":"A1C"}}],"history":{{"orders":[
+                r#"{{"orders":[{{"rx_id":"1","hosplist_code":"A1C"}}],"history":{{"since":"20240101","orders":[
                 {{"rx_id":"H","hosplist_code":"A1C","cnt":"1","fee_ocur_time":"20260506"{mark}}}]}}}}"#
             )
         };
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn the_site_exempts_diabetes_of_pregnancy() {
         let request = r#"{"diagnoses":[{"dise_codg":"O24.4"}],"orders":[{"rx_id":"1","hosplist_code":"A1C"}],
-            "history":{"orders":[{"rx_id":"H","hosplist_code":"A1C","fee_ocur_time":"20260506"}]}}"#;
+            "history":{"since":"20240101","orders":[{"rx_id":"H","hosplist_code":"A1C","fee_ocur_time":"20260506"}]}}"#;
         BENCH.check(request, "pass");
     }
 
@@ -204,7 +204,7 @@ mod tests {
             format!(
                 r#"{{"orders":[{{"rx_id":"1","hosplist_code":"PT","cnt":"1"}},
                 {{"rx_id":"2","hosplist_code":"PT","cnt":"1","drord_begn_date":"20260510","curr_drord_flag":"{now}"}}],
-                "history":{{"orders":[{{"rx_id":"H","hosplist_code":"PT","cnt":"1","fee_ocur_time":"{charged}"}}]}}}}"#
+                "history":{{"since":"20240101","orders":[{{"rx_id":"H","hosplist_code":"PT","cnt":"1","fee_ocur_time":"{charged}"}}]}}}}"#
             )
         };
         BENCH.check(&request("20260510", "0"), "pass");
@@ -247,20 +247,20 @@ mod tests {
     fn without_a_day_nothing_is_known() {
         let fee = r#"{"fees":[{"rx_id":"1","hosplist_code":"A1C","cnt":"1"}],"history":{}}"#;
         BENCH.check(fee, "unknown fees[1].fee_ocur_time");
-        let past = r#"{"orders":[{"rx_id":"1","hosplist_code":"A1C"}],"history":{"orders":[{"rx_id":"H","hosplist_code":"A1C","cnt":"1"}]}}"#;
+        let past = r#"{"orders":[{"rx_id":"1","hosplist_code":"A1C"}],"history":{"since":"20240101","orders":[{"rx_id":"H","hosplist_code":"A1C","cnt":"1"}]}}"#;
         BENCH.check(past, "unknown history.orders[H].fee_ocur_time");
     }
 
     #[test]
     fn what_was_sent_again_is_not_counted_twice() {
         let request = r#"{"encounter":{"mdtrt_id":"M"},"fees":[{"rx_id":"2","hosplist_code":"A1C","cnt":"1","fee_ocur_time":"20260514"}],
-            "history":{"orders":[{"rx_id":"2","mdtrt_id":"M","hosplist_code":"A1C","cnt":"1","fee_ocur_time":"20260514"}]}}"#;
+            "history":{"since":"20240101","orders":[{"rx_id":"2","mdtrt_id":"M","hosplist_code":"A1C","cnt":"1","fee_ocur_time":"20260514"}]}}"#;
         BENCH.check(request, "pass");
     }
 
     #[test]
     fn months_of_the_calendar() {
-        let request = r#"{"orders":[{"rx_id":"1","hosplist_code":"PT"}],"history":{"orders":[
+        let request = r#"{"orders":[{"rx_id":"1","hosplist_code":"PT"}],"history":{"since":"20240101","orders":[
             {"rx_id":"A","hosplist_code":"PT","cnt":"2","fee_ocur_time":"20260430"},
             {"rx_id":"B","hosplist_code":"PT","cnt":"1","fee_ocur_time":"20260501"}]}}"#;
         BENCH.check(request, "pass");

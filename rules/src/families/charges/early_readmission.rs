@@ -251,7 +251,7 @@ mod tests {
         );
         let last = |code: &str| {
             format!(
-                r#"{stay},"history":{{"stays":[{{"mdtrt_id":"M1","med_mdtrt_type":"2","dscg_date":"20260509"{code}}}]}}}}"#
+                r#"{stay},"history":{{"since":"20240101","stays":[{{"mdtrt_id":"M1","med_mdtrt_type":"2","dscg_date":"20260509"{code}}}]}}}}"#
             )
         };
         BENCH.check(&last(""), "unknown diagnoses");
@@ -301,7 +301,7 @@ mod tests {
         let request = format!(
             r#"{{"encounter":{{"mdtrt_id":"M2","med_mdtrt_type":"2","adm_date":"20260515"{encounter}}},
             "diagnoses":[{{"dise_codg":"E11"}},{{"dise_codg":"{main}","maindise_flag":"1"}}],
-            "history":{{"stays":[{{"mdtrt_id":"M1",{stay}{kind}}}]}}}}"#
+            "history":{{"since":"20240101","stays":[{{"mdtrt_id":"M1",{stay}{kind}}}]}}}}"#
         );
         BENCH.check(&request, expected);
     }

@@ -138,13 +138,16 @@ fn is_of_this_encounter(facts: &Facts, past: &Line<'_>) -> bool {
     }
 }
 
-/// Whether the past is known from a day on; `None` is the beginning of time.
+/// Whether the past is known from a day on; `None` is the beginning of time, and of a life the birth. A
+/// past of which nobody says since when it is is not known.
 pub(super) fn is_past_known(facts: &Facts, first: Option<Date>) -> bool {
     match &facts.history {
         Group::Absent => false,
         Group::Empty => true,
         Group::Present(history) => {
-            history.since.is_none_or(|since| first.is_some_and(|first| since <= first))
+            let birth = || facts.patient.present()?.birth;
+            let first = first.or_else(birth);
+            history.since.zip(first).is_some_and(|(since, first)| since <= first)
         }
     }
 }

@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn done_in_another_session_of_the_day() {
-        let request = r#"{"orders":[{"rx_id":"1","hosplist_code":"TUBE"}],"history":{"orders":[
+        let request = r#"{"orders":[{"rx_id":"1","hosplist_code":"TUBE"}],"history":{"since":"20240101","orders":[
             {"rx_id":"H","hosplist_code":"HD","cnt":"1","fee_ocur_time":"20260515"}]}}"#;
         BENCH.check(request, "pass");
     }
@@ -268,7 +268,7 @@ mod tests {
         let request = |encounter: &str| {
             format!(
                 r#"{{"encounter":{{"mdtrt_id":"M"}},"orders":[{{"rx_id":"1","hosplist_code":"STENT"}}],"surgeries":[],
-                "history":{{"orders":[{{"rx_id":"H","mdtrt_id":"{encounter}","hosplist_code":"PCI","cnt":"1","fee_ocur_time":"20260501"}}]}}}}"#
+                "history":{{"since":"20240101","orders":[{{"rx_id":"H","mdtrt_id":"{encounter}","hosplist_code":"PCI","cnt":"1","fee_ocur_time":"20260501"}}]}}}}"#
             )
         };
         BENCH.check(&request("M"), "pass");

@@ -277,7 +277,7 @@ mod tests {
             })
             .collect();
         let request = format!(
-            r#"{{"orders":[{{"rx_id":"1","hosplist_code":"ECHO"}}],"history":{{"orders":[{}]}}{more}}}"#,
+            r#"{{"orders":[{{"rx_id":"1","hosplist_code":"ECHO"}}],"history":{{"since":"20240101","orders":[{}]}}{more}}}"#,
             past.join(",")
         );
         BENCH.check(&request, expected);

@@ -218,7 +218,7 @@ mod tests {
             })
             .collect();
         let request = format!(
-            r#"{{"encounter":{{"mdtrt_id":"M0","med_mdtrt_type":"1","begntime":"20260515"}},"history":{{"stays":[{}]{more}}}}}"#,
+            r#"{{"encounter":{{"mdtrt_id":"M0","med_mdtrt_type":"1","begntime":"20260515"}},"history":{{"since":"20240101","stays":[{}]{more}}}}}"#,
             stays.join(",")
         );
         BENCH.check(&request, expected);

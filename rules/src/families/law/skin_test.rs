@@ -7,7 +7,7 @@
 //! Why: anaphylaxis.
 //! Basis: β内酰胺类抗菌药物皮肤试验指导原则（2021年版）; 药典临床用药须知.
 //! Example: 青霉素钠, test negative 40 hours ago → pass; last dose 4 days ago → repeat. No result where results
-//! were sent → hit; where nobody sent any → unknown.
+//! were sent → hit; where nobody sent any, whatever is known of the past → unknown, unless the drug runs on.
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
@@ -107,11 +107,12 @@ fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
     if outside {
         return hit(line, "外院皮试结果不作依据，须在本院皮试");
     }
-    if case.facts.labs.is_absent() && case.facts.history.is_absent() {
-        return Outcome::unknown(line.path("skin_test_rslt"));
-    }
-    match last_dose(case, line) {
-        Some(_) => still_good(case, line),
+    match last_dose(case, line).map(|_| still_good(case, line)) {
+        // Who was not asked for results may have a good one: the agent's own past is always there.
+        None | Some(Outcome::Hit(_)) if case.facts.labs.is_absent() => {
+            Outcome::unknown(line.path("skin_test_rslt"))
+        }
+        Some(outcome) => outcome,
         None => hit(line, "未见皮试结果"),
     }
 }
@@ -337,7 +338,7 @@ mod tests {
     fn a_pause_makes_it_worth_nothing() {
         let repeat = "hit 1: 【注射用青霉素钠】停药超过72小时，须重做皮试";
         let four_days = last_dose("2026-05-11 09:00:00");
-        check(&four_days, "PEN", repeat);
+        check(&format!("{four_days},\"labs\":[]"), "PEN", repeat);
         check(&four_days, r#"PEN","skin_test_rslt":"阴性"#, repeat);
         check(&format!("{four_days},{NEGATIVE_40_HOURS_AGO}"), "PEN", "pass");
         check(&last_dose("2026-05-14 09:00:00"), "PEN", "pass");
@@ -351,10 +352,23 @@ mod tests {
         let yesterday = last_dose("2026-05-14 09:00:00");
         check(&yesterday, r#"PEN","manu_lotnum":"A1"#, "pass");
         check(
-            &yesterday,
+            &format!("{yesterday},\"labs\":[]"),
             r#"PEN","manu_lotnum":"B2"#,
             "hit 1: 【注射用青霉素钠】药品批号已更换，须重做皮试",
         );
+    }
+
+    /// The agent's own past is there in every check; it answers nothing that nobody was asked.
+    #[test]
+    fn a_past_without_results_is_no_answer() {
+        let unknown = "unknown orders[1].skin_test_rslt";
+        check(r#""history":{"since":"20250101"}"#, "PEN", unknown);
+        check(&last_dose("2026-05-11 09:00:00"), "PEN", unknown);
+        let yesterday = last_dose("2026-05-14 09:00:00");
+        check(&yesterday, "PEN", "pass");
+        check(&yesterday, r#"PEN","manu_lotnum":"B2"#, unknown);
+        let of_another = r#""history":{"labs":[{"exam_item_detl_name":"头孢曲松皮试","exam_rslt_dicm":"阴性"}]}"#;
+        check(of_another, "PEN", unknown);
     }
 
     #[test]

@@ -53,7 +53,7 @@ fn money_of_the_fund_in_its_year() {
     let line = |amount: &str, own: &str| {
         format!(
             r#"{{"orders":[{{"rx_id":"1","hosplist_code":"AID","cnt":"1","sumamt":"{amount}","ownpay_amt":"{own}"}}],
-            "history":{{"orders":[{{"rx_id":"H","hosplist_code":"AID","cnt":"1","sumamt":"2000","fee_ocur_time":"20260101"}},
+            "history":{{"since":"20240101","orders":[{{"rx_id":"H","hosplist_code":"AID","cnt":"1","sumamt":"2000","fee_ocur_time":"20260101"}},
             {{"rx_id":"G","hosplist_code":"AID","cnt":"1","sumamt":"9000","fee_ocur_time":"20251231"}}]}}}}"#
         )
     };
@@ -137,7 +137,7 @@ fn what_this_encounter_used_before() {
     let request = |encounter: &str| {
         format!(
             r#"{{"encounter":{{"mdtrt_id":"M"}},"orders":[{{"rx_id":"1","hosplist_code":"KIT","cnt":"1"}}],
-            "history":{{"orders":[{{"rx_id":"H","mdtrt_id":"{encounter}","hosplist_code":"KIT","cnt":"1","fee_ocur_time":"20260501"}}]}}}}"#
+            "history":{{"since":"20240101","orders":[{{"rx_id":"H","mdtrt_id":"{encounter}","hosplist_code":"KIT","cnt":"1","fee_ocur_time":"20260501"}}]}}}}"#
         )
     };
     BENCH.check(&request("M"), "hit 1: 【KIT】当次就诊合计2，上限1（本院范围内）");
@@ -156,7 +156,7 @@ fn eye(site: &str, past: &[&str], expected: &str) {
         })
         .collect();
     let request = format!(
-        r#"{{"orders":[{{"rx_id":"1","hosplist_code":"EYE","cnt":"1","body_site":"{site}"}}],"history":{{"orders":[{}]}}}}"#,
+        r#"{{"orders":[{{"rx_id":"1","hosplist_code":"EYE","cnt":"1","body_site":"{site}"}}],"patient":{{"brdy":"19600101"}},"history":{{"since":"19590101","orders":[{}]}}}}"#,
         past.join(",")
     );
     BENCH.check(&request, expected);
