@@ -1,42 +1,82 @@
 //! Facts from standard records, so that a HIS message that was mapped can be checked as it is.
 //!
-//! Read are the entities `outpatient_registration`, `outpatient_diagnosis` and
-//! `outpatient_prescription` in the words of the `clinical` profile. Nothing here refuses: a record
-//! was validated before, and what still cannot be read is unknown and a data finding. Records say
-//! nothing about the doctor's title; rules that need it answer unknown.
+//! Read are the visit or the stay, its diagnoses, and prescriptions or orders of a ward, in the words of
+//! the `clinical` profile ([`Said`]). Nothing here refuses: a record was validated before, and what
+//! still cannot be read is unknown and a data finding. Records say nothing about the doctor's title;
+//! rules that need it answer unknown.
+
+mod ward;
 
 use serde_json::Value;
 
+pub(crate) use self::ward::inpatient_order;
 use crate::facts::{
-    Diagnosis, Encounter, Facts, Group, Order, Patient, Prescriber, Title, VisitKind,
+    Diagnosis, Encounter, Facts, Group, Order, Patient, Prescriber, Route, Title, VisitKind,
 };
 use crate::groups;
 use crate::json::Json;
 use crate::reading::{Object, Reading};
-use crate::vocabulary;
+use crate::way::Way;
+
+/// What a record tells a check of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    Visit,
+    Stay,
+    Diagnosis,
+    Prescription,
+    WardOrder,
+}
+
+impl Said {
+    /// By its entity; `None` for those that say nothing to a check.
+    pub(crate) fn by(entity: &str) -> Option<Said> {
+        Some(match entity {
+            "outpatient_registration" => Said::Visit,
+            "inpatient_admission" => Said::Stay,
+            "outpatient_diagnosis" | "admission_diagnosis" | "discharge_diagnosis" => {
+                Said::Diagnosis
+            }
+            "outpatient_prescription" => Said::Prescription,
+            "inpatient_order" => Said::WardOrder,
+            _ => return None,
+        })
+    }
+}
 
 /// Facts of (entity, elements) pairs; entities that say nothing to a check are passed over.
 #[must_use]
 pub fn facts_from_records(records: &[(String, Value)]) -> Facts {
     let mut reading = Reading::lenient();
     let mut facts = Facts::default();
-    let (mut diagnoses, mut orders) = (Vec::new(), Vec::new());
+    let (mut diagnoses, mut orders, mut of_orders) = (Vec::new(), Vec::new(), None);
     for (entity, elements) in records {
         let json = Json::from_value(elements);
         let object = Object { path: entity.clone(), json: &json };
         if reading.text(&object, "vali_flag").as_deref() == Some("0") {
             continue;
         }
-        match entity.as_str() {
-            "outpatient_registration" => registration(&object, &mut facts, &mut reading),
-            "outpatient_diagnosis" => diagnoses.push(diagnosis(&object, &mut reading)),
-            "outpatient_prescription" => {
+        match Said::by(entity) {
+            Some(Said::Visit) => registration(&object, &mut facts, &mut reading),
+            Some(Said::Stay) => ward::admission(&object, &mut facts, &mut reading),
+            Some(Said::Diagnosis) => diagnoses.push(diagnosis(&object, &mut reading)),
+            Some(Said::Prescription) => {
                 let order = order(&object, orders.len(), &mut reading);
                 doctor(&object, &mut facts, &mut reading);
                 orders.push(order);
             }
-            _ => {}
+            Some(Said::WardOrder) => {
+                of_orders.get_or_insert_with(|| ward::stay_of(&object, &mut reading));
+                orders.push(ward::order(&object, orders.len(), &mut reading));
+            }
+            None => {}
         }
+    }
+    if let (Group::Absent, Some(stay)) = (&facts.encounter, of_orders) {
+        facts.encounter = Group::Present(stay);
+    }
+    if facts.prescriber.is_absent() {
+        facts.prescriber = ordered_by(&orders);
     }
     facts.diagnoses = if diagnoses.is_empty() { Group::Absent } else { Group::Present(diagnoses) };
     facts.orders = if orders.is_empty() { Group::Absent } else { Group::Present(orders) };
@@ -44,12 +84,14 @@ pub fn facts_from_records(records: &[(String, Value)]) -> Facts {
     facts
 }
 
-fn registration(object: &Object<'_>, facts: &mut Facts, reading: &mut Reading) {
+fn patient(object: &Object<'_>, reading: &mut Reading) -> Patient {
     let patient = groups::patient(object, reading);
-    facts.patient = Group::Present(Patient {
-        patn_id: patient.patn_id.or_else(|| reading.text(object, "psn_no")),
-        ..patient
-    });
+    let patn_id = patient.patn_id.or_else(|| reading.text(object, "psn_no"));
+    Patient { patn_id, ..patient }
+}
+
+fn registration(object: &Object<'_>, facts: &mut Facts, reading: &mut Reading) {
+    facts.patient = Group::Present(patient(object, reading));
     facts.allergies = groups::allergies_from_text(reading.text(object, "algs"));
     facts.encounter = Group::Present(encounter(object, reading));
 }
@@ -69,20 +111,37 @@ pub(crate) fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter
     }
 }
 
+/// Records have no flag for a suspected disease, so the name is asked.
 pub(crate) fn diagnosis(object: &Object<'_>, reading: &mut Reading) -> Diagnosis {
+    let name = reading.text(object, "diag_name");
+    let (suspected, excluded) = groups::is_doubted(name.as_deref());
     Diagnosis {
         code: reading.text(object, "diag_code"),
-        name: reading.text(object, "diag_name"),
+        name,
         main: reading.flag(object, "maindiag_flag"),
+        suspected,
+        excluded,
         ..Diagnosis::default()
     }
+}
+
+/// How it is given, and in which words. The code was mapped, but one code is both push and drip: the
+/// HIS's own words say which, unless they are a number that means something in the HIS alone.
+fn way(object: &Object<'_>, words: &str, reading: &mut Reading) -> (Option<Route>, Option<String>) {
+    let coded = groups::route(object, "drug_used_way_code", reading);
+    let code = reading.text(object, "drug_used_way_code");
+    let is_a_number = |it: &str| it.bytes().all(|it| it.is_ascii_digit());
+    let said = reading.text(object, words).filter(|it| !is_a_number(it));
+    let exact = said.clone().filter(|it| Way::parse(it).is_some());
+    let named = if code.is_none() { groups::route(object, words, reading) } else { None };
+    (coded.or(named), exact.or(code).or(said))
 }
 
 pub(crate) fn order(object: &Object<'_>, position: usize, reading: &mut Reading) -> Order {
     let rxno = reading.text(object, "rxno");
     let rx_id = line_id(object, rxno.as_deref(), position, reading);
     let object = Object { path: format!("orders[{rx_id}]"), json: object.json };
-    let way = groups::route(&object, "drug_used_way_code", reading);
+    let (route, route_text) = way(&object, "drug_medc_way", reading);
     Order {
         rx_id,
         rxno,
@@ -92,7 +151,8 @@ pub(crate) fn order(object: &Object<'_>, position: usize, reading: &mut Reading)
         single_dose: reading.number(&object, "drug_used_sdose", groups::DOSE),
         dose_unit: groups::unit(&object, "drug_used_dosunt", reading),
         frequency: groups::frequency(&object, "drug_used_frqu", reading),
-        route: way.or_else(|| vocabulary::route(&reading.text(&object, "drug_medc_way")?)?.value()),
+        route,
+        route_text,
         days: reading.number(&object, "medc_days", groups::DAYS),
         quantity: reading.number(&object, "cnt", groups::COUNT),
         quantity_unit: groups::unit(&object, "cnt_unt", reading),
@@ -124,6 +184,17 @@ fn line_id(
 fn begins(object: &Object<'_>, reading: &mut Reading) -> Option<jiff::civil::DateTime> {
     let begins = reading.moment(object, "medc_begntime");
     begins.or_else(|| reading.moment(object, "rx_prsc_time"))
+}
+
+/// The doctor of all lines; where several ordered, nobody speaks for the others.
+fn ordered_by(orders: &[Order]) -> Group<Prescriber> {
+    let mut codes = orders.iter().map(|it| it.doctor_code.as_ref());
+    match codes.next().flatten() {
+        Some(first) if codes.all(|it| it == Some(first)) => {
+            Group::Present(Prescriber { code: Some(first.clone()), ..Prescriber::default() })
+        }
+        _ => Group::Absent,
+    }
 }
 
 fn doctor(object: &Object<'_>, facts: &mut Facts, reading: &mut Reading) {
@@ -179,6 +250,82 @@ mod tests {
         let facts =
             facts(&[("outpatient_registration", REGISTRATION), ("outpatient_prescription", &void)]);
         assert!(facts.orders.is_absent());
+    }
+
+    #[test]
+    fn how_it_is_given_is_read_from_the_words() {
+        let given = |code: &str, words: &str| {
+            let line = LINE.replace(
+                r#""drug_used_way_code":"1""#,
+                &format!(r#""drug_used_way_code":{code},"drug_medc_way":{words}"#),
+            );
+            let facts = facts(&[("outpatient_prescription", &line)]);
+            let order = facts.orders.present().unwrap().first().unwrap().clone();
+            let way = order.route_text.as_deref().and_then(Way::parse).map_or("?", Way::zh);
+            let codes: Vec<_> = facts.data_findings.iter().map(|it| it.code).collect();
+            format!("{:?} {way} {}", order.route, codes.join(" "))
+        };
+        assert_eq!(given("\"404\"", "\"静脉推注\""), "Some(Injection) 静脉推注 ");
+        assert_eq!(given("null", "\"鞘内注射\""), "Some(Other) 鞘内注射 ");
+        assert_eq!(given("\"404\"", "\"科室用\""), "Some(Injection) 静脉 ");
+        assert_eq!(given("\"1\"", "\"404\""), "Some(Oral) 口服 ", "a number of the HIS");
+        assert_eq!(given("\"404\"", "null"), "Some(Injection) 静脉 ");
+        assert_eq!(given("null", "\"科室用\""), "None ? C309");
+    }
+
+    #[test]
+    fn a_suspected_disease_proves_nothing() {
+        let made = |name: &str| {
+            let record = format!(r#"{{"diag_code":"H40.9","diag_name":"{name}"}}"#);
+            let facts = facts(&[("outpatient_diagnosis", &record)]);
+            let made = facts.diagnoses.present().unwrap().first().unwrap().clone();
+            (made.suspected, made.excluded)
+        };
+        assert_eq!(made("青光眼"), (false, false));
+        assert_eq!(made("青光眼？"), (true, false));
+        assert_eq!(made("除外青光眼"), (false, true));
+    }
+
+    const ADMISSION: &str = r#"{"patn_id":"P00012345","psn_name":"李建国","gend":"1","brdy":"19680315","ipt_no":"ZY1",
+        "begntime":"20240510091233","adm_dept_codg":"0301","adm_dept_name":"心血管内科","adm_bed":"12"}"#;
+
+    fn ward_order(detail: &str, code: &str, doctor: &str) -> String {
+        format!(
+            r#"{{"mdtrt_sn":"ZY1","medcas_drord_detl_id":"{detail}","drord_no":"YZ1","drord_grp_no":"1",
+            "drord_detl_code":"{code}","drug_used_sdose":5,"medn_used_dosunt":"mg","medn_use_frqu":"QD",
+            "drug_used_way_code":"404","drug_used_way":"静滴","drord_begntime":"20240511090000",
+            "isu_drord_dr_code":"{doctor}","vali_flag":"1"}}"#
+        )
+    }
+
+    #[test]
+    fn orders_of_a_ward() {
+        let both = [ward_order("D1", "YP1", "1088"), ward_order("D2", "YP2", "1088")];
+        let orders = both.each_ref().map(|it| ("inpatient_order", it.as_str()));
+        let found = r#"{"diag_code":"I10","diag_name":"高血压","maindiag_flag":"1"}"#;
+        let stay = [("inpatient_admission", ADMISSION), ("admission_diagnosis", found)];
+        let facts = facts(&[&stay[..], &orders[..]].concat());
+        let lines = facts.orders.present().unwrap();
+        let shown: Vec<_> = lines.iter().map(|it| (it.rx_id.as_str(), it.current)).collect();
+        assert_eq!(shown, [("D1", true), ("D2", true)], "they share the number of the order");
+        assert!(lines.iter().all(|it| it.route_text.as_deref() == Some("静滴")));
+        let encounter = facts.encounter.present().unwrap();
+        assert_eq!(encounter.visit, Some(VisitKind::Inpatient));
+        assert_eq!(encounter.mdtrt_id.as_deref(), Some("ZY1"));
+        assert_eq!(encounter.bed.as_deref(), Some("12"));
+        assert_eq!(facts.patient.present().unwrap().patn_id.as_deref(), Some("P00012345"));
+        assert_eq!(facts.prescriber.present().unwrap().code.as_deref(), Some("1088"));
+        assert_eq!(facts.diagnoses.present().map(Vec::len), Some(1));
+    }
+
+    #[test]
+    fn orders_of_a_ward_alone_know_their_stay() {
+        let both = [ward_order("D1", "YP1", "1088"), ward_order("D2", "YP2", "1099")];
+        let facts = facts(&both.each_ref().map(|it| ("inpatient_order", it.as_str())));
+        let encounter = facts.encounter.present().unwrap();
+        assert_eq!(encounter.visit, Some(VisitKind::Inpatient));
+        assert_eq!(encounter.mdtrt_id.as_deref(), Some("ZY1"));
+        assert!(facts.prescriber.is_absent(), "nobody speaks for the other");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::nodes;
 use crate::facts::{Encounter, Facts, Scene, VisitKind};
+use crate::from_records::Said;
 use crate::json::Json;
 use crate::number::decimal;
 use crate::reading::moment_of;
@@ -107,14 +108,14 @@ impl<'a> Parts<'a> {
             if nodes::text(&json, "vali_flag") == Some("0") {
                 continue;
             }
-            match entity.as_str() {
-                "outpatient_registration" => {
+            match Said::by(entity) {
+                Some(Said::Visit | Said::Stay) => {
                     parts.patient = Some(json.clone());
                     parts.encounter = Some(json);
                 }
-                "outpatient_diagnosis" => parts.diagnoses.push(json),
-                "outpatient_prescription" => parts.orders.push(json),
-                _ => {}
+                Some(Said::Diagnosis) => parts.diagnoses.push(json),
+                Some(Said::Prescription | Said::WardOrder) => parts.orders.push(json),
+                None => {}
             }
         }
         parts
@@ -364,7 +365,7 @@ fn told(parts: &[Option<&Json<'_>>], name: &str) -> Option<String> {
 
 /// The code of the doctor whom a part names.
 fn doctor_in<'a>(part: &'a Json<'_>) -> Option<&'a str> {
-    ["drord_dr_codg", "prsc_dr_code", "atddr_no"].iter().find_map(|name| nodes::text(part, name))
+    DOCTOR.iter().find_map(|name| nodes::text(part, name))
 }
 
 /// Code and name of the department that a part names.
@@ -428,7 +429,7 @@ const ENVELOPE: [(&str, &str); 17] = [
 ];
 
 /// The names that one fact has in canonical requests and in records, beside the interface's own.
-const ALSO: [(&str, &[&str]); 23] = [
+const ALSO: [(&str, &[&str]); 24] = [
     ("patn_name", &["psn_name"]),
     ("poolarea", &["insuplc_admdvs"]),
     ("adm_date", &["begntime"]),
@@ -440,19 +441,26 @@ const ALSO: [(&str, &[&str]); 23] = [
     ("maindise_flag", &["maindiag_flag"]),
     ("dias_srt_no", &["diag_srt_no"]),
     ("dise_date", &["diag_time"]),
-    ("hilist_name", &["hosplist_name", "rx_detl_name"]),
-    ("hosplist_code", &["rx_detl_id"]),
-    ("hosplist_name", &["rx_detl_name", "hilist_name"]),
+    ("hilist_name", &["hosplist_name", "rx_detl_name", "drord_detl_name"]),
+    ("hosplist_code", &["rx_detl_id", "drord_detl_code"]),
+    ("hosplist_name", &["rx_detl_name", "drord_detl_name", "hilist_name"]),
     ("sumamt", &["det_item_fee_sumamt"]),
     ("spec", &["drug_spec"]),
-    ("spec_unt", &["cnt_unt"]),
+    ("cnt", &["dismed_cnt"]),
+    ("spec_unt", &["cnt_unt", "dismed_cnt_unt"]),
     ("drord_begn_date", &["medc_begntime", "rx_prsc_time"]),
-    ("drord_stop_date", &["medc_endtime"]),
-    ("drord_dept_codg", &["prsc_dept_code", "bilg_dept_codg", "adm_dept_codg", "dept_code"]),
+    ("drord_stop_date", &["medc_endtime", "drord_endtime"]),
+    (
+        "drord_dept_codg",
+        &["prsc_dept_code", "isu_dept_code", "bilg_dept_codg", "adm_dept_codg", "dept_code"],
+    ),
     ("drord_dept_name", &["prsc_dept_name", "bilg_dept_name", "adm_dept_name", "dept_name"]),
-    ("drord_dr_name", &["prsc_dr_name", "dr_name"]),
+    ("drord_dr_name", &["prsc_dr_name", "isu_drord_dr_name", "dr_name"]),
     ("hilist_dosform", &["drug_dosform_name"]),
 ];
+
+/// The elements that name a doctor, by code.
+const DOCTOR: [&str; 4] = ["drord_dr_codg", "prsc_dr_code", "isu_drord_dr_code", "atddr_no"];
 
 /// Where something was ordered.
 const DEPARTMENT: [&str; 2] = ["drord_dept_codg", "drord_dept_name"];

@@ -185,34 +185,11 @@ fn order(mut order: Order, received: DateTime) -> Note {
     Note::Order(Arc::new(order))
 }
 
+/// The charges of an order name its number, not that of its line.
 fn inpatient_order(object: &Object<'_>, reading: &mut Reading) -> Order {
-    let id = reading.text(object, "drord_no");
-    let id = id.or_else(|| reading.text(object, "medcas_drord_detl_id"));
-    let begins = reading.moment(object, "medc_begntime");
-    let begins = begins.or_else(|| reading.moment(object, "drord_begntime"));
-    let stops = reading.moment(object, "medc_endtime");
-    let way = groups::route(object, "drug_used_way_code", reading);
-    let way_text = reading.text(object, "drug_used_way");
-    Order {
-        rx_id: id.unwrap_or_default(),
-        group: reading.text(object, "drord_grp_no"),
-        hospital_code: reading.text(object, "drord_detl_code"),
-        name: reading.text(object, "drord_detl_name"),
-        single_dose: reading.number(object, "drug_used_sdose", groups::DOSE),
-        dose_unit: groups::unit(object, "medn_used_dosunt", reading),
-        frequency: groups::frequency(object, "medn_use_frqu", reading),
-        route: way.or_else(|| vocabulary::route(way_text.as_deref()?)?.value()),
-        route_text: way_text,
-        days: reading.number(object, "medc_days", groups::DAYS),
-        quantity: reading.number(object, "dismed_cnt", groups::COUNT),
-        quantity_unit: groups::unit(object, "dismed_cnt_unt", reading),
-        specification: reading.text(object, "drug_spec"),
-        department_code: reading.text(object, "isu_dept_code"),
-        doctor_code: reading.text(object, "isu_drord_dr_code"),
-        begins: begins.or_else(|| reading.moment(object, "drord_isu_time")),
-        stops: stops.or_else(|| reading.moment(object, "drord_endtime")),
-        ..Order::default()
-    }
+    let numbers = ["drord_no", "medcas_drord_detl_id"];
+    let id = reading.first_of(numbers, |it, name| it.text(object, name));
+    from_records::inpatient_order(object, id.unwrap_or_default(), reading)
 }
 
 /// A fee detail says of its item what an order says of it in other words.
@@ -289,9 +266,8 @@ fn stay_of(encounter: Encounter, object: &Object<'_>, reading: &mut Reading) -> 
 fn diagnosis(object: &Object<'_>, received: DateTime, reading: &mut Reading) -> Note {
     let made: Option<Date> = reading.date(object, "diag_time");
     let found = from_records::diagnosis(object, reading);
-    let (suspected, excluded) = groups::is_doubted(found.name.as_deref());
     let made = made.or(Some(received.date()));
-    Note::Diagnosis(Diagnosis { suspected, excluded, made, ..found })
+    Note::Diagnosis(Diagnosis { made, ..found })
 }
 
 fn lab(object: &Object<'_>, received: DateTime, reading: &mut Reading) -> Note {
