@@ -250,7 +250,8 @@ pub(crate) fn order_use(object: &Object<'_>, order: &mut Order, reading: &mut Re
     order.dose_unit = unit(object, "drug_used_dosunt", reading);
     order.frequency = frequency(object, "drug_used_frqu", reading);
     order.times_per_day_max = reading.number(object, "day_cnt_max", TIMES);
-    order.route = route(object, "drug_used_way_code", reading);
+    let coded = route(object, "drug_used_way_code", reading);
+    order.route = coded.or(route(object, "drug_used_way_name", reading));
     order.route_text = reading
         .text(object, "drug_used_way_name")
         .or_else(|| reading.text(object, "drug_used_way_code"));

@@ -48,7 +48,7 @@ pub enum Way {
 }
 
 /// Exact words and codes first, then what a longer text contains; the more specific stand first.
-const EXACT: [(&str, Way); 24] = [
+const EXACT: [(&str, Way); 29] = [
     ("1", Way::Oral),
     ("2", Way::Rectal),
     ("3", Way::Sublingual),
@@ -73,42 +73,64 @@ const EXACT: [(&str, Way); 24] = [
     ("699", Way::Topical),
     ("静脉", Way::Vein),
     ("注射", Way::Injection),
+    ("注射给药", Way::Injection),
+    ("局部用药", Way::Topical),
+    ("其他局部给药途径", Way::Topical),
+    ("敷伤口", Way::Topical),
+    ("擦皮肤", Way::Topical),
 ];
 
-const CONTAINED: [(&str, Way); 40] = [
+const CONTAINED: [(&str, Way); 64] = [
     ("静脉注射或静脉滴注", Way::Vein),
     ("鞘内", Way::Intrathecal),
     ("椎管", Way::Intrathecal),
+    ("硬膜外", Way::Intrathecal),
+    ("蛛网膜下", Way::Intrathecal),
     ("玻璃体", Way::Intravitreal),
     ("关节腔", Way::Cavity),
     ("胸膜腔", Way::Cavity),
+    ("胸腔", Way::Cavity),
     ("腹腔", Way::Cavity),
+    ("膀胱", Way::Cavity),
+    // Pumps drive what goes under the skin and down a tube, too.
+    ("皮下", Way::Subcutaneous),
+    ("鼻饲", Way::Tube),
+    ("胃管", Way::Tube),
+    ("鼻肠管", Way::Tube),
     ("静脉滴注", Way::Drip),
     ("静脉泵", Way::Drip),
     ("静滴", Way::Drip),
+    ("静点", Way::Drip),
+    ("静脉点滴", Way::Drip),
+    ("静脉输", Way::Drip),
+    ("输液", Way::Drip),
+    ("续滴", Way::Drip),
     ("微泵", Way::Drip),
+    ("微量泵", Way::Drip),
     ("泵入", Way::Drip),
     ("静脉推注", Way::Push),
     ("静脉注射", Way::Push),
     ("静推", Way::Push),
     ("静注", Way::Push),
     ("入壶", Way::Push),
-    ("皮下", Way::Subcutaneous),
     ("皮内", Way::Intradermal),
     ("肌内", Way::Intramuscular),
     ("肌肉", Way::Intramuscular),
     ("肌注", Way::Intramuscular),
-    ("鼻饲", Way::Tube),
-    ("胃管", Way::Tube),
     ("舌下", Way::Sublingual),
     ("口服", Way::Oral),
     ("嚼服", Way::Oral),
+    ("冲服", Way::Oral),
+    ("吞服", Way::Oral),
     ("直肠", Way::Rectal),
     ("灌肠", Way::Rectal),
+    ("塞肛", Way::Rectal),
     ("阴道", Way::Vaginal),
     ("雾化", Way::Inhaled),
     ("吸入", Way::Inhaled),
     ("滴眼", Way::Eye),
+    ("点眼", Way::Eye),
+    ("滴耳", Way::Topical),
     ("滴鼻", Way::Topical),
     ("喷鼻", Way::Topical),
     ("喷喉", Way::Topical),
@@ -116,12 +138,25 @@ const CONTAINED: [(&str, Way); 40] = [
     ("含漱", Way::Topical),
     ("外用", Way::Topical),
     ("外敷", Way::Topical),
+    ("外洗", Way::Topical),
+    ("涂", Way::Topical),
+    // How a herb is prepared that is drunk.
+    ("煎", Way::Oral),
+    ("后下", Way::Oral),
+    ("烊化", Way::Oral),
+    ("研末", Way::Oral),
+    ("服", Way::Oral),
+    ("静脉", Way::Vein),
 ];
 
-const LATIN: [(&str, Way); 12] = [
+/// Without dots and spaces.
+const LATIN: [(&str, Way); 15] = [
     ("po", Way::Oral),
     ("ivgtt", Way::Drip),
-    ("iv drip", Way::Drip),
+    ("ivdrip", Way::Drip),
+    ("ivd", Way::Drip),
+    ("ivpb", Way::Drip),
+    ("ivpush", Way::Push),
     ("ivp", Way::Push),
     ("iv", Way::Vein),
     ("im", Way::Intramuscular),
@@ -141,7 +176,7 @@ impl Way {
         let exact = |table: &[(&str, Way)], text: &str| {
             table.iter().find(|(known, _)| *known == text).map(|(_, way)| *way)
         };
-        let latin = text.to_ascii_lowercase().replace('.', "");
+        let latin = text.to_ascii_lowercase().replace(['.', ' '], "");
         exact(&EXACT, text)
             .or_else(|| exact(&LATIN, &latin))
             .or_else(|| CONTAINED.iter().find(|(word, _)| text.contains(word)).map(|(_, way)| *way))
@@ -254,6 +289,19 @@ mod tests {
             ("鞘内注射", "鞘内注射"),
             ("鼻饲", "鼻饲"),
             ("餐后口服", "口服"),
+            ("静脉输液", "静脉滴注"),
+            ("静点", "静脉滴注"),
+            ("续滴", "静脉滴注"),
+            ("ivd", "静脉滴注"),
+            ("iv gtt", "静脉滴注"),
+            ("I.V. drip", "静脉滴注"),
+            ("静脉给药", "静脉"),
+            ("皮下泵入", "皮下注射"),
+            ("鼻饲泵入", "鼻饲"),
+            ("硬膜外泵入", "鞘内注射"),
+            ("局部用药", "局部用药"),
+            ("先煎", "口服"),
+            ("煎水外洗", "局部用药"),
         ] {
             assert_eq!(Way::parse(text).map(Way::zh), Some(expected), "{text}");
         }

@@ -8,6 +8,7 @@ use jiff::Span;
 use jiff::civil::Date;
 
 use crate::dose::days_supply;
+use crate::drug::Form;
 use crate::families::clinical::population::acting;
 use crate::family::Case;
 use crate::knowledge::Row;
@@ -47,9 +48,15 @@ pub(super) fn pairs<'a>(case: &Case<'a>) -> Vec<(&'a Row, &'a Line<'a>, &'a Line
     found
 }
 
-/// Whether it runs into a vein.
-pub(super) fn is_infused(line: &Line<'_>) -> bool {
-    matches!(line.way(), Some(Way::Drip | Way::Push | Way::Vein | Way::Injection))
+/// Whether it runs into a vein; `None` where nobody can say: words that are in no table, or none at all
+/// of a drug that is in none.
+pub(super) fn is_infused(line: &Line<'_>) -> Option<bool> {
+    if let Some(way) = line.way() {
+        return Some(matches!(way, Way::Drip | Way::Push | Way::Vein | Way::Injection));
+    }
+    let is_written = line.order.route_text.is_some();
+    let form = if is_written && line.order.route.is_none() { None } else { line.form() };
+    form.map(|form| form == Form::Injection)
 }
 
 /// How two lines meet.

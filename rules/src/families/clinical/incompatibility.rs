@@ -78,12 +78,13 @@ impl Family for Incompatibility {
         let mut outcomes = Vec::new();
         for (row, one, other) in pairs(case) {
             let pair = (one.position.min(other.position), one.position.max(other.position));
-            if told.contains(&pair) || !is_infused(one) || !is_infused(other) {
+            let infused = [one, other].map(is_infused);
+            if told.contains(&pair) || infused.contains(&Some(false)) {
                 continue;
             }
             told.push(pair);
             outcomes.push(match population::fits(case, row, one) {
-                Fits::Yes => judge_pair(row, one, other),
+                Fits::Yes => unless_open([one, other], judge_pair(row, one, other)),
                 Fits::No => Outcome::NotApplicable,
                 Fits::Unknown(missing) => Outcome::Unknown { missing },
             });
@@ -92,6 +93,20 @@ impl Family for Incompatibility {
             outcomes.push(Outcome::Pass);
         }
         outcomes
+    }
+}
+
+/// Where nobody can say whether both run into a vein, nobody can say that they meet.
+fn unless_open(lines: [&Line<'_>; 2], judged: Outcome) -> Outcome {
+    let open = lines.into_iter().filter(|line| is_infused(line).is_none());
+    let mut missing: Vec<String> = open.map(|line| line.path("drug_used_way_code")).collect();
+    match judged {
+        Outcome::Unknown { missing: others } if !missing.is_empty() => {
+            missing.extend(others);
+            Outcome::Unknown { missing }
+        }
+        Outcome::Hit(_) if !missing.is_empty() => Outcome::Unknown { missing },
+        judged => judged,
     }
 }
 
@@ -173,6 +188,28 @@ mod tests {
     fn by_mouth_it_meets_nothing() {
         check(&[("CRO", "1", ""), ("CAT", "1", "")], "pass");
         check(&[("CRO", "1", "")], "pass");
+    }
+
+    #[test]
+    fn words_that_nobody_knows_are_no_pass() {
+        let way = |said: &str| format!(r#","drug_used_way_name":"{said}""#);
+        let hit = "hit 2: 【注射用头孢曲松】与【葡萄糖酸钙注射液】不得同瓶：生成沉淀";
+        for said in ["静脉输液", "静点", "续滴", "ivd", "iv gtt"] {
+            check(&[("CRO", "1", &way(said)), ("CAL", "1", &way(said))], hit);
+        }
+        let odd = way("科室用");
+        let unknown = "unknown orders[1].drug_used_way_code; data C309";
+        check(&[("CRO", "1", &odd), ("CAL", "1", "")], unknown);
+        check(&[("CRO", "1", &odd), ("CAL", "2", "")], "data C309; pass");
+        check(&[("CRO", "1", &odd), ("CAT", "1", "")], "data C309; pass");
+        let coded = odd + r#","drug_used_way_code":"404""#;
+        check(&[("CRO", "1", &coded), ("CAL", "1", "")], &format!("{hit}; data C309"));
+        // Of a drug in no table nobody knows, either.
+        BENCH.check(
+            r#"{"orders":[{"rx_id":"1","hosplist_code":"CRO","grpno":"1"},
+                {"rx_id":"2","hosplist_code":"X","drug_ingd":"葡萄糖酸钙","grpno":"1"}]}"#,
+            "unknown orders[2].drug_used_way_code",
+        );
     }
 
     #[test]

@@ -114,12 +114,16 @@ struct Bag<'a> {
 
 fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Vec<Outcome> {
     let line = found.line;
-    if !is_infused(line) || line.way() == Some(Way::Push) {
+    let infused = is_infused(line);
+    if infused == Some(false) || line.way() == Some(Way::Push) {
         return Vec::new();
     }
     match population::fits(case, found.row, line) {
         Fits::No => return Vec::new(),
         Fits::Unknown(missing) => return vec![Outcome::Unknown { missing }],
+        Fits::Yes if infused.is_none() => {
+            return vec![Outcome::unknown(line.path("drug_used_way_code"))];
+        }
         Fits::Yes => {}
     }
     let Some(group) = &line.order.group else {
@@ -366,6 +370,11 @@ mod tests {
     #[test]
     fn what_is_not_infused_is_not_judged() {
         check(&[("VAN", "1", "g", r#","drug_used_way_name":"口服""#)], "nothing");
+        let fast = |way: &str| format!(r#","drip_min":"30","drug_used_way_name":"{way}""#);
+        let hits = "hit 1: 【注射用万古霉素】浓度10mg/mL，最高5mg/mL; hit 1: 【注射用万古霉素】滴速33.33mg/分钟，最高10mg/分钟；输注30分钟，至少60分钟";
+        check(&[("VAN", "1", "g", &fast("静脉输液")), ("NS", "100", "mL", "")], hits);
+        let unknown = "unknown orders[1].drug_used_way_code; data C309";
+        check(&[("VAN", "1", "g", &fast("科室用")), ("NS", "100", "mL", "")], unknown);
         BENCH.check(
             r#"{"orders":[{"rx_id":"1","hosplist_code":"VAN","drug_used_sdose":"1","drug_used_dosunt":"g"}]}"#,
             "unknown orders[1].grpno",
