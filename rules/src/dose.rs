@@ -92,7 +92,7 @@ pub(crate) fn largest_step(line: &Line<'_>, single: Dose) -> Option<(Dose, &'sta
 /// What is given on the day of the largest intake: a first dose is larger once, a step all day.
 pub(crate) fn largest_day(line: &Line<'_>, day: Dose) -> Option<(Dose, &'static str)> {
     let usual = line.order.single_dose?;
-    let times = line.order.frequency.and_then(Frequency::times_on_a_dosing_day).unwrap_or(1);
+    let times = line.frequency().and_then(Frequency::times_on_a_dosing_day).unwrap_or(1);
     let first = line.order.first_dose.and_then(|first| {
         let one = day.amount.checked_div(Decimal::from(times))?;
         Some((day.amount.checked_add(in_proportion(one, first - usual, usual)?)?, FIRST))
@@ -133,7 +133,7 @@ fn running_day_of(line: &Line<'_>) -> Option<Computed<Dose>> {
 const MINUTES_OF_A_DAY: u32 = 1_440;
 
 fn times_on_a_dosing_day(line: &Line<'_>) -> Computed<Decimal> {
-    let frequency = line.order.frequency.ok_or_else(|| vec![line.path("drug_used_frqu")])?;
+    let frequency = line.frequency().ok_or_else(|| vec![line.path("drug_used_frqu")])?;
     match frequency {
         Frequency::AsNeeded => {
             line.order.times_per_day_max.ok_or_else(|| vec![line.path("day_cnt_max")])
@@ -154,7 +154,7 @@ pub(crate) fn days_supply<'l>(line: &'l Line<'_>) -> Result<Decimal, &'l [String
 fn compute_days_supply(line: &Line<'_>) -> Computed<Decimal> {
     let pieces = pieces_dispensed(line)?;
     let per_dose = pieces_per_dose(line)?;
-    if line.order.frequency == Some(Frequency::Once) {
+    if line.frequency() == Some(Frequency::Once) {
         return Ok(Decimal::ONE);
     }
     let times = mean_times_per_day(line)?;
@@ -168,7 +168,7 @@ fn compute_days_supply(line: &Line<'_>) -> Computed<Decimal> {
 }
 
 pub(crate) fn mean_times_per_day(line: &Line<'_>) -> Computed<Decimal> {
-    match line.order.frequency {
+    match line.frequency() {
         None => Err(vec![line.path("drug_used_frqu")]),
         Some(Frequency::AsNeeded) => {
             line.order.times_per_day_max.ok_or_else(|| vec![line.path("day_cnt_max")])
@@ -189,6 +189,21 @@ fn pieces_per_dose(line: &Line<'_>) -> Computed<Decimal> {
         return Err(vec![line.path("drug_used_dosunt")]);
     }
     line.pieces_per_dose().ok_or_else(|| vec![line.path("spec")])
+}
+
+/// Whether what is to be taken once was dispensed for more than one intake. Pieces are not broken, and
+/// packages not opened where packages are counted: what is left of the last one is no second intake.
+pub(crate) fn is_more_than_once(line: &Line<'_>) -> bool {
+    if line.order.frequency != Some(Frequency::Once) {
+        return false;
+    }
+    let (Ok(pieces), Ok(per_dose)) = (pieces_dispensed(line), pieces_per_dose(line)) else {
+        return false;
+    };
+    let counts_pieces = line.order.quantity_unit.as_ref().is_some_and(|it| line.is_its_piece(it));
+    let package = line.pieces_per_package().filter(|_| !counts_pieces).unwrap_or(Decimal::ONE);
+    let packages = per_dose.checked_div(package).map(|packages| packages.ceil());
+    packages.is_some_and(|packages| pieces > packages.saturating_mul(package))
 }
 
 /// The quantity in pieces; packages are opened by what is known of the product.

@@ -10,6 +10,7 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::age::{BirthRange, WEEKS_MIN};
 use crate::atc::AtcTable;
 use crate::concentration::{self, Concentration};
+use crate::contradiction::CONTRADICTION;
 use crate::dose;
 use crate::drug::{DrugTable, Form, Product};
 use crate::drug_kind::DrugKind;
@@ -121,6 +122,8 @@ pub struct Line<'a> {
     pub body_kg: Option<Decimal>,
     /// False when the single dose was most likely written in another unit.
     pub dose_is_believable: bool,
+    /// False when it is to be taken once and was dispensed for longer.
+    pub frequency_is_believable: bool,
     paths: RefCell<Vec<(&'static str, Text)>>,
     specification: OnceCell<Option<Specification>>,
     ingredient_bits: OnceCell<u64>,
@@ -156,6 +159,12 @@ impl<'a> Session<'a> {
         let mut past = lines_of_the_past(past, drugs, now.date());
         let encounter = facts.encounter.present().and_then(|it| it.mdtrt_id.as_deref());
         net_of_refunds(&mut lines, &mut past, encounter);
+        for line in &mut lines {
+            line.doubt_the_frequency(&mut data_findings);
+        }
+        for line in &mut past {
+            line.doubt_the_frequency(&mut Vec::new());
+        }
         Session {
             lines,
             past,
@@ -212,6 +221,7 @@ fn lines<'a>(
             begins: begins(order, today, kind != LineKind::Order, findings),
             body_kg,
             dose_is_believable: true,
+            frequency_is_believable: true,
             paths: RefCell::default(),
             specification: OnceCell::new(),
             ingredient_bits: OnceCell::new(),
@@ -483,7 +493,7 @@ impl<'a> Line<'a> {
     /// whatever stop or days were written beside it; a charge that says no more is about its day.
     #[must_use]
     pub fn ends(&self) -> Option<Date> {
-        if self.order.frequency == Some(Frequency::Once) {
+        if self.frequency() == Some(Frequency::Once) {
             return Some(self.begins);
         }
         let by_days = || {
@@ -525,6 +535,27 @@ impl<'a> Line<'a> {
             found: self.order.single_dose.map(|dose| dose.to_string()).unwrap_or_default(),
             expected: "核对单次剂量与单位，与药品规格相差过大".to_owned(),
         });
+    }
+
+    /// Twenty tablets "at once" are not taken at once; nobody can tell whether the frequency or the
+    /// quantity is wrong. By the quantity days are counted, so it is the frequency that is left out.
+    fn doubt_the_frequency(&mut self, findings: &mut Vec<InputFinding>) {
+        if !dose::is_more_than_once(self) {
+            return;
+        }
+        self.frequency_is_believable = false;
+        let quantity = self.net.unwrap_or_default().normalize();
+        findings.push(InputFinding {
+            code: CONTRADICTION,
+            path: self.path("drug_used_frqu"),
+            found: format!("用一次，数量{quantity}"),
+            expected: "核对频次与数量".to_owned(),
+        });
+    }
+
+    /// How often it is taken, as far as that can be.
+    pub(crate) fn frequency(&self) -> Option<Frequency> {
+        self.order.frequency.filter(|_| self.frequency_is_believable)
     }
 
     /// How many pieces one intake is, when the units allow to say.

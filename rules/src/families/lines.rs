@@ -52,6 +52,12 @@ pub(crate) fn days_covered(line: &Line<'_>) -> Computed<Decimal> {
     }
 }
 
+/// What is missing where days were written and the quantity may last longer than they say: a quantity
+/// beside a frequency that cannot be.
+pub(crate) fn may_last_longer(line: &Line<'_>) -> Option<Vec<String>> {
+    (!line.frequency_is_believable).then(|| vec![line.path("drug_used_frqu")])
+}
+
 /// Whether a line is a herbal slice, by its national code or by the drug table.
 pub(crate) fn is_slice(line: &Line<'_>) -> bool {
     line.item_kind() == Some(ItemKind::Slice) || line.is_kind(DrugKind::HerbalSlice) == Some(true)

@@ -230,7 +230,7 @@ fn total(line: &Line<'_>, ingredient: &str, max: Dose) -> Result<(Decimal, Decim
 
 /// How often it is taken from its first day to its last; an intake begun counts whole.
 fn intakes(line: &Line<'_>) -> Result<Decimal, Vec<String>> {
-    let (times, period) = match line.order.frequency {
+    let (times, period) = match line.frequency() {
         Some(Frequency::Once) => return Ok(Decimal::ONE),
         Some(Frequency::Regular { times, days }) => (times, days),
         // Of the past nobody can be asked: once, at least.

@@ -114,7 +114,7 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
 
 /// Times in so many days; `None` for a single dose; an error names what is missing.
 fn rate(found: &Match<'_>) -> Result<Option<(Decimal, Decimal)>, &'static str> {
-    match found.line.order.frequency {
+    match found.line.frequency() {
         Some(Often::Regular { times, days }) => {
             Ok(Some((Decimal::from(times), Decimal::from(days))))
         }

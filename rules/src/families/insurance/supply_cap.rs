@@ -199,11 +199,12 @@ fn judge_days(case: &Case<'_>, line: &Line<'_>, max: Decimal, is_named: bool) ->
     let Some(days) = written_or_computed else {
         return lacks(computed.err().unwrap_or_default(), is_named);
     };
-    let is_as_needed = line.order.frequency == Some(Frequency::AsNeeded);
+    let is_open =
+        line.order.frequency == Some(Frequency::AsNeeded) || !line.frequency_is_believable;
     let before = days_before(case, line);
     let days = days + before;
     if let Err(missing) = computed
-        && is_as_needed
+        && is_open
         && days <= max
     {
         return lacks(missing, is_named);

@@ -16,7 +16,9 @@ use crate::dose::{Computed, total_of};
 use crate::drug::Form;
 use crate::drug_kind::DrugKind;
 use crate::facts::{HospitalLevel, VisitKind};
-use crate::families::lines::{by_prescription, days_covered, identity, of_kinds, positions};
+use crate::families::lines::{
+    by_prescription, days_covered, identity, may_last_longer, of_kinds, positions,
+};
 use crate::family::{Case, Family, Hit, Outcome, Rows, Usual};
 use crate::icd::Diagnosed;
 use crate::knowledge::Row;
@@ -277,7 +279,8 @@ fn judge_days(
         Err(missing) => return Outcome::Unknown { missing },
     };
     if days <= Decimal::from(limit) {
-        return Outcome::Pass;
+        let open = lines.iter().find_map(|line| may_last_longer(line));
+        return open.map_or(Outcome::Pass, |missing| Outcome::Unknown { missing });
     }
     let longest = or.as_ref().map_or(limit, |(longer, _)| *longer);
     if let Some((longer, missing)) = or
@@ -394,6 +397,18 @@ mod tests {
         check(PAIN, MSR, "20", "pass");
         check(PAIN, MSR, "30", "pass");
         check(PAIN, MSR, "32", "hit 1: 【硫酸吗啡缓释片】16日，疼痛患者不超过15日");
+    }
+
+    #[test]
+    fn twenty_tablets_are_not_taken_at_once() {
+        let once = MSR.replace("Q12H", "立即");
+        let unknown = "unknown orders[1].drug_used_frqu; data C311";
+        check(NO_CANCER, &once, "20", unknown);
+        check(NO_CANCER, &format!(r#""medc_days":"1",{once}"#), "20", unknown);
+        check(NO_CANCER, &once, "1", "pass");
+        let written = format!(r#""medc_days":"10",{once}"#);
+        let hit = "hit 1: 【硫酸吗啡缓释片】10日，非癌痛患者不超过7日; data C311";
+        check(NO_CANCER, &written, "20", hit);
     }
 
     #[test]

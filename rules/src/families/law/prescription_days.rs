@@ -172,11 +172,13 @@ fn judge_line<'l>(line: &'l Line<'_>, limits: &Limits) -> LineDays<'l> {
         return LineDays::Within;
     }
     let longest = written.max(computed.as_ref().ok().copied());
-    let is_as_needed = line.order.frequency == Some(Frequency::AsNeeded);
+    // Days written for a drug as needed, or beside a frequency that cannot be, do not say how long it
+    // lasts.
+    let is_open =
+        line.order.frequency == Some(Frequency::AsNeeded) || !line.frequency_is_believable;
     match (longest, computed) {
         (Some(days), _) if days > limit => LineDays::Over { days, limit },
-        // Days written for a drug as needed do not say how long it lasts.
-        (_, Err(missing)) if written.is_none() || is_as_needed => LineDays::Unknown(missing),
+        (_, Err(missing)) if written.is_none() || is_open => LineDays::Unknown(missing),
         _ => LineDays::Within,
     }
 }
@@ -221,6 +223,27 @@ mod tests {
     const CEFIXIME: &str = r#""hosplist_code":"CFX","drug_used_sdose":"100","drug_used_dosunt":"mg","drug_used_frqu":"BID","cnt":"24","cnt_unt":"片""#;
     const OUTPATIENT: &str = r#""med_mdtrt_type":"1""#;
     const EMERGENCY: &str = r#""med_mdtrt_type":"1","emer_flag":"1""#;
+
+    #[test]
+    fn what_is_taken_once_is_no_box_of_it() {
+        let once = CEFIXIME.replace("BID", "ST");
+        let unknown = "unknown orders[1].drug_used_frqu; data C311";
+        check(OUTPATIENT, &once, unknown);
+        check(OUTPATIENT, &format!(r#"{once},"medc_days":"1""#), unknown);
+        let month = "hit 1: 门诊处方【头孢克肟片】30日用量，一般不超过7日，请注明理由; data C311";
+        check(OUTPATIENT, &format!(r#"{once},"medc_days":"30""#), month);
+        // Two tablets are one dose, and a box is not opened.
+        check(OUTPATIENT, &once.replace("\"24\"", "\"2\""), "pass");
+        let boxes = |count: &str| {
+            format!(
+                r#""hosplist_code":"AML","drug_used_sdose":"5","drug_used_dosunt":"mg","drug_used_frqu":"ST","cnt":"{count}","cnt_unt":"盒""#
+            )
+        };
+        check(OUTPATIENT, &boxes("1"), "pass");
+        check(OUTPATIENT, &boxes("2"), unknown);
+        // Eight tablets take two boxes of seven.
+        check(OUTPATIENT, &boxes("2").replace("\"5\"", "\"40\""), "pass");
+    }
 
     #[test]
     fn emergency_three_days() {

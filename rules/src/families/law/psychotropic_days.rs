@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 
 use crate::drug_kind::DrugKind;
 use crate::facts::VisitKind;
-use crate::families::lines::{days_covered, of_kinds};
+use crate::families::lines::{days_covered, may_last_longer, of_kinds};
 use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
 use crate::rule::{Action, Severity};
@@ -83,7 +83,10 @@ fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
     let Some(limit) = limit else { return Outcome::Pass };
     match days_covered(line) {
         Err(missing) => Outcome::Unknown { missing },
-        Ok(days) if days <= Decimal::from(limit) => Outcome::Pass,
+        Ok(days) if days <= Decimal::from(limit) => match may_last_longer(line) {
+            Some(missing) => Outcome::Unknown { missing },
+            None => Outcome::Pass,
+        },
         Ok(days) => Outcome::Hit(Hit {
             violating: vec![line.position],
             text: format!(
@@ -113,6 +116,15 @@ mod tests {
 
     const TWO_WEEKS: &str = r#""hosplist_code":"DIA","drug_used_sdose":"2.5","drug_used_dosunt":"mg","drug_used_frqu":"QN","cnt":"14","cnt_unt":"片""#;
     const HIT: &str = "hit 1: 【地西泮片】14日用量，第二类精神药品一般不超过7日，请注明理由";
+
+    #[test]
+    fn fourteen_tablets_are_not_taken_at_once() {
+        let once = TWO_WEEKS.replace("QN", "ST");
+        let unknown = "unknown orders[1].drug_used_frqu; data C311";
+        check("1", &[&once], unknown);
+        check("1", &[&format!(r#"{once},"medc_days":"1""#)], unknown);
+        check("1", &[&once.replace("\"14\"", "\"1\"")], "pass");
+    }
 
     #[test]
     fn seven_days_and_a_reason() {
