@@ -3,7 +3,7 @@
 //! `I10`, `I10.x00` and `i10.X00` are one branch: a limit names a branch by its first characters,
 //! dots and case aside.
 
-use crate::facts::{Diagnosis, Facts};
+use crate::facts::{Diagnosis, Facts, Surgery};
 
 /// The shortest branch that means something: one category, `I10`.
 pub(crate) const BRANCH_MIN: usize = 3;
@@ -59,7 +59,24 @@ impl Facts {
         if missing.is_empty() { Diagnosed::No } else { Diagnosed::Unknown(missing) }
     }
 
-    /// The same, with the lasting diseases and all others of the past when there is no answer now.
+    /// Whether an operation of one of the branches was done or planned; an error names what is missing.
+    /// One without a code leaves the question open.
+    pub(crate) fn operated(&self, prefixes: &[String]) -> Result<bool, Vec<String>> {
+        if self.surgeries.is_absent() {
+            return Err(vec!["surgeries".to_owned()]);
+        }
+        let done = self.surgeries.present().map_or(&[][..], Vec::as_slice);
+        let fits = |it: &Surgery| it.code.as_deref().is_some_and(|code| is_in_any(code, prefixes));
+        if done.iter().any(fits) {
+            return Ok(true);
+        }
+        let uncoded = done.iter().enumerate().filter(|(_, surgery)| surgery.code.is_none());
+        let missing: Vec<_> =
+            uncoded.map(|(at, _)| format!("surgeries[{at}].oprn_oprt_code")).collect();
+        if missing.is_empty() { Ok(false) } else { Err(missing) }
+    }
+
+    /// The same as [`Facts::diagnosed`], with the lasting diseases and all others of the past when there is no answer now.
     #[must_use]
     pub fn ever_diagnosed(&self, prefixes: &[String]) -> Diagnosed<'_> {
         let now = self.diagnosed(prefixes);
@@ -103,6 +120,20 @@ mod tests {
         check(r#"{"diagnoses":[{"dise_codg":"K21","dise_name":"反流性食管炎？"}]}"#, "no");
         check(r#"{"diagnoses":[{"dise_codg":"K21","dise_name":"除外反流"}]}"#, "no");
         check(r#"{"diagnoses":[{"dise_name":"反流"}]}"#, "unknown diagnoses[0].dise_codg");
+    }
+
+    #[test]
+    fn an_operation_without_a_code_leaves_it_open() {
+        let operated = |text: &str| {
+            let facts = request::read(text).unwrap_or_default();
+            facts.operated(&["51.2".to_owned()]).map_err(|missing| missing.join(","))
+        };
+        let open = Err("surgeries[0].oprn_oprt_code".to_owned());
+        assert_eq!(operated("{}"), Err("surgeries".to_owned()));
+        assert_eq!(operated(r#"{"surgeries":[]}"#), Ok(false));
+        assert_eq!(operated(r#"{"surgeries":[{"oprn_oprt_code":"51.2300"}]}"#), Ok(true));
+        assert_eq!(operated(r#"{"surgeries":[{"oprn_oprt_code":"47.0"}]}"#), Ok(false));
+        assert_eq!(operated(r#"{"surgeries":[{"oprn_oprt_name":"胆囊切除"}]}"#), open);
     }
 
     #[track_caller]

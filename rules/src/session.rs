@@ -359,6 +359,25 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// The element without which nobody can say whether a key is about it; `None` where one can.
+    pub(crate) fn lacks_for(&self, key: &Key, sets: &CodeSets) -> Option<&'static str> {
+        let (is_lacking, element) = match key {
+            Key::Hospital(_) => (self.order.hospital_code.is_none(), "hosplist_code"),
+            Key::Code(_) | Key::Prefix(_) | Key::Class(_) => {
+                (self.national_code().is_none(), "hilist_code")
+            }
+            Key::Atc(_) if self.product.is_some() => (self.lacks_atc(), "atc"),
+            Key::Atc(_) => (!self.is_herbal() && self.lacks_atc(), "hosplist_code"),
+            Key::Ingredient(_) => (!self.has_known_ingredients(), "drug_ingd"),
+            Key::Set(name) => {
+                let mut members = sets.members(name, self.begins).iter();
+                return members.find_map(|member| self.lacks_for(member, sets));
+            }
+            Key::Diagnosis(_) | Key::Surgery(_) => return None,
+        };
+        is_lacking.then_some(element)
+    }
+
     /// The national code, as sent or as mapped by the drug table.
     #[must_use]
     pub fn national_code(&self) -> Option<&'a str> {

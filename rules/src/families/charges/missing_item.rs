@@ -13,7 +13,6 @@ use jiff::civil::{Date, DateTime};
 
 use crate::facts::Group;
 use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows, Usual};
-use crate::icd;
 use crate::knowledge::Key;
 use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::rule::{Action, Severity};
@@ -106,9 +105,9 @@ fn judge_line(case: &Case<'_>, found: &Match<'_>) -> Outcome {
     }
     let mut missing = Vec::new();
     match has_surgery(case, found) {
-        Some(true) => return Outcome::Pass,
-        None => missing.push("surgeries".to_owned()),
-        Some(false) => {}
+        Ok(true) => return Outcome::Pass,
+        Ok(false) => {}
+        Err(lacking) => missing.extend(lacking),
     }
     let undated = now().chain(before()).filter(|line| around.holds(line).is_none());
     missing.extend(undated.map(time_path));
@@ -199,19 +198,10 @@ fn is_national(key: &Key, sets: &CodeSets) -> bool {
     }
 }
 
-/// Whether one of the operations was done or planned; `None` when nobody sent operations.
-fn has_surgery(case: &Case<'_>, found: &Match<'_>) -> Option<bool> {
+/// Whether one of the operations was done or planned; an error names what is missing.
+fn has_surgery(case: &Case<'_>, found: &Match<'_>) -> Result<bool, Vec<String>> {
     let wanted = found.row.parameters.list("needs_surgery");
-    if wanted.is_empty() {
-        return Some(false);
-    }
-    match &case.facts.surgeries {
-        Group::Absent => None,
-        Group::Empty => Some(false),
-        Group::Present(done) => Some(done.iter().any(|surgery| {
-            surgery.code.as_deref().is_some_and(|code| icd::is_in_any(code, wanted))
-        })),
-    }
+    if wanted.is_empty() { Ok(false) } else { case.facts.operated(wanted) }
 }
 
 #[cfg(test)]
@@ -261,6 +251,8 @@ mod tests {
         BENCH.check(&request(r#","surgeries":[{"oprn_oprt_code":"37.2200"}]"#), text);
         BENCH.check(&request(r#","surgeries":[]"#), text);
         BENCH.check(&request(""), "unknown surgeries");
+        let by_name = request(r#","surgeries":[{"oprn_oprt_name":"支架植入"}]"#);
+        BENCH.check(&by_name, "unknown surgeries[0].oprn_oprt_code");
     }
 
     #[test]

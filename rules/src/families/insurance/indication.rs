@@ -11,7 +11,7 @@
 use crate::facts::{Diagnosis, Group, LabResult};
 use crate::families::clinical::age::Range;
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
-use crate::icd::{Diagnosed, is_in_any};
+use crate::icd::Diagnosed;
 use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::rule::{Action, Severity};
 use crate::session::Line;
@@ -165,14 +165,7 @@ fn surgery_holds(case: &Case<'_>, prefixes: &[String]) -> Held {
     if prefixes.is_empty() {
         return Held::Yes;
     }
-    match &case.facts.surgeries {
-        Group::Absent => Held::Unknown(vec!["surgeries".to_owned()]),
-        Group::Empty => Held::No,
-        Group::Present(done) => Held::is(
-            done.iter()
-                .any(|surgery| surgery.code.as_deref().is_some_and(|c| is_in_any(c, prefixes))),
-        ),
-    }
+    case.facts.operated(prefixes).map_or_else(Held::Unknown, Held::is)
 }
 
 fn age_holds(case: &Case<'_>, way: &Match<'_>) -> Held {
@@ -201,11 +194,21 @@ fn test_holds(case: &Case<'_>, names: &[String]) -> Held {
     if case.facts.labs.is_absent() { Held::Unknown(vec!["labs".to_owned()]) } else { Held::No }
 }
 
-/// Whether a drug that must be given with it is on the same screen or active.
+/// Whether a drug that must be given with it is on the same screen or active. A drug that nobody can
+/// identify may be the one.
 fn company_holds(case: &Case<'_>, way: &Match<'_>) -> Held {
     let keys = way.row.parameters.keys("with");
     let is_given = |line: &Line<'_>| line.position != way.line.position && !line.is_cancelled();
-    Held::is(keys.is_empty() || keys.iter().any(|key| case.about(key).any(is_given)))
+    if keys.is_empty() || keys.iter().any(|key| case.about(key).any(is_given)) {
+        return Held::Yes;
+    }
+    let others = case.session.lines.iter().filter(|line| is_given(line) && line.may_be_drug());
+    let lacks = |line: &Line<'_>| {
+        let element = keys.iter().find_map(|key| line.lacks_for(key, case.session.sets))?;
+        Some(line.path(element))
+    };
+    let missing: Vec<String> = others.filter_map(lacks).collect();
+    if missing.is_empty() { Held::No } else { Held::Unknown(missing) }
 }
 
 fn attested(way: &Match<'_>) -> Held {
@@ -280,6 +283,23 @@ mod tests {
     }
 
     #[test]
+    fn a_drug_that_nobody_can_identify_may_be_the_company() {
+        let with = |other: &str| {
+            let orders = format!(
+                r#","orders":[{{"rx_id":"1","hosplist_code":"VON"}},{{"rx_id":"2",{other}}}]"#
+            );
+            format!("{{{}{orders}}}", diagnosed("B98.0"))
+        };
+        let open = "unknown orders[2].drug_ingd";
+        BENCH.check(&with(r#""hosplist_code":"Z9","hilist_code":"XJ01CAA040E001010100123""#), open);
+        BENCH.check(&with(r#""hosplist_code":"YP404""#), open);
+        let hit =
+            "hit 1: 【VON】限反流性食管炎；或与抗菌药物联用根除幽门螺杆菌，本次诊断B98.0不符合";
+        BENCH.check(&with(r#""hosplist_code":"Z8","hilist_code":"001102000050000""#), hit);
+        BENCH.check(&with(r#""hosplist_code":"YP404","drug_ingd":"铝碳酸镁""#), hit);
+    }
+
+    #[test]
     fn what_only_the_doctor_can_say() {
         check("MOX", &diagnosed("J18.900"), "unknown orders[1].attst_flag");
         check(r#"MOX","attst_flag":"1"#, &diagnosed("J18.900"), "pass");
@@ -316,6 +336,11 @@ mod tests {
         );
         check("SUR", r#""surgeries":[{"oprn_oprt_code":"36.1100"}]"#, "pass");
         check("SUR", r#""labs":[]"#, "unknown surgeries");
+        check(
+            "SUR",
+            r#""surgeries":[{"oprn_oprt_name":"冠状动脉搭桥"}]"#,
+            "unknown surgeries[0].oprn_oprt_code",
+        );
         check("SUR", r#""surgeries":[]"#, "hit 1: 【SUR】限心脏手术，本次诊断（无确诊诊断）不符合");
     }
 
