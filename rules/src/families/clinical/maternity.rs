@@ -2,9 +2,11 @@
 //! else from diagnoses, dates, sex and age.
 //!
 //! A state that was stated as "neither" yields to a diagnosis that implies pregnancy; a pregnancy that
-//! ended (abortion, delivery) is none. A branch of pregnancy, childbirth and the weeks after it leaves
-//! the question open, unless she was stated to be pregnant or to nurse. A man, a girl and an old
-//! woman are not asked.
+//! ended (abortion, delivery) is none. Who is admitted to give birth has the diagnosis of the delivery
+//! before the child is there: where she is stated to be pregnant beside it, nobody knows. A branch of
+//! pregnancy, childbirth and the weeks after it leaves the question open, unless she was stated to be
+//! pregnant or to nurse. The weeks of a child are those of its own birth. A man, a girl and an old woman
+//! are not asked.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -32,22 +34,26 @@ const PREGNANT: [&str; 25] = [
     "O35", "O36", "O40", "O41", "O42", "O43", "O44", "O45", "O46", "O47", "O48", "O60.0",
 ];
 const OPEN: [&str; 2] = ["O98", "O99"];
-const ENDED: [&str; 16] = [
-    "O00", "O01", "O02", "O03", "O04", "O05", "O06", "O07", "O08", "O80", "O81", "O82", "O83",
-    "O84", "Z37", "Z39",
-];
+const ABORTED: [&str; 9] = ["O00", "O01", "O02", "O03", "O04", "O05", "O06", "O07", "O08"];
 const DELIVERED: [&str; 7] = ["O80", "O81", "O82", "O83", "O84", "Z37", "Z39"];
 
 /// On the day `on`; between `from` and `below` a woman may be pregnant.
 pub(super) fn pregnancy(case: &Case<'_>, on: Date, from: Age, below: Age) -> Pregnancy {
     let patient = case.facts.patient.present();
     let stated = patient.and_then(|patient| patient.maternity);
-    if patient.and_then(|patient| patient.sex) == Some(Sex::Male) || has(case, &ENDED) {
+    let is_man = patient.and_then(|patient| patient.sex) == Some(Sex::Male);
+    let is_small_child = case.session.birth.is_some_and(|birth| birth.is_small_child(on));
+    if is_man || is_small_child || has(case, &ABORTED) {
         return Pregnancy::No;
     }
-    let is_stated = stated == Some(Maternity::Pregnant);
-    let has_weeks = patient.and_then(written_weeks).is_some();
-    if is_stated || has_weeks || has(case, &PREGNANT) {
+    let reached = |age| case.session.birth.and_then(|birth| birth.reached(age, on));
+    let is_fertile = reached(from) != Some(false) && reached(below) != Some(true);
+    let has_weeks = is_fertile && patient.and_then(written_weeks).is_some();
+    let is_stated = stated == Some(Maternity::Pregnant) || has_weeks;
+    if has(case, &DELIVERED) {
+        return if is_stated { Pregnancy::Unknown(missing(patient)) } else { Pregnancy::No };
+    }
+    if is_stated || has(case, &PREGNANT) {
         return Pregnancy::Yes(patient.and_then(|patient| weeks(patient, on)));
     }
     match stated {
@@ -57,11 +63,7 @@ pub(super) fn pregnancy(case: &Case<'_>, on: Date, from: Age, below: Age) -> Pre
         Some(_) => return Pregnancy::No,
         None => {}
     }
-    let reached = |age| case.session.birth.and_then(|birth| birth.reached(age, on));
-    if reached(from) == Some(false) || reached(below) == Some(true) {
-        return Pregnancy::No;
-    }
-    Pregnancy::Unknown(missing(patient))
+    if is_fertile { Pregnancy::Unknown(missing(patient)) } else { Pregnancy::No }
 }
 
 fn missing(patient: Option<&Patient>) -> Vec<String> {

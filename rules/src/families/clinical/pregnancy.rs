@@ -207,6 +207,35 @@ mod tests {
         check("ISO", r#""gend":"2","brdy":"19700101""#, "", "pass");
         check("ISO", &with("3"), r#","diagnoses":[{"dise_codg":"O03.9"}]"#, "pass");
         check("ISO", WOMAN, r#","diagnoses":[{"dise_codg":"O80.0"}]"#, "pass");
+        check(
+            "ISO",
+            WOMAN,
+            r#","diagnoses":[{"dise_codg":"O42.9"},{"dise_codg":"O80.0"}]"#,
+            "pass",
+        );
+    }
+
+    /// The delivery is the diagnosis of the admission, and the child is not there yet.
+    #[test]
+    fn who_is_to_give_birth_is_not_known_to_have_given_birth() {
+        for code in ["O80.0", "O82.1", "Z37.0"] {
+            let made = format!(r#","diagnoses":[{{"dise_codg":"{code}"}}]"#);
+            check("ISO", &with("3"), &made, "unknown patient.matn_stas");
+            let weeks = WOMAN.to_owned() + r#","geso_val":"39""#;
+            check("ISO", &weeks, &made, "unknown patient.matn_stas");
+            check("ISO", &with("1"), &made, "pass");
+        }
+    }
+
+    /// Of a child they are those of its own birth.
+    #[test]
+    fn weeks_of_a_child_are_no_pregnancy() {
+        for born in ["20260420", "20250801", "20200101"] {
+            let girl = format!(r#""gend":"2","brdy":"{born}","geso_val":"30""#);
+            check("ISO", &girl, "", "pass");
+        }
+        let woman = WOMAN.to_owned() + r#","geso_val":"30""#;
+        check("ISO", &woman, "", "hit 1: 【异维A酸胶囊】妊娠期禁用，患者为妊娠期（孕30周）：致畸");
     }
 
     #[test]
