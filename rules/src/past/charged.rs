@@ -71,8 +71,11 @@ fn is_drug(order: &Order, charges: &[Arc<Order>]) -> bool {
 }
 
 /// Where the orders stand, by what a charge may name of them.
+#[derive(Default)]
 struct Places {
     by_id: HashMap<(String, String), usize>,
+    /// Of several lines under one number, the one of the item.
+    by_id_and_item: HashMap<(String, String, String), usize>,
     by_item: HashMap<(String, String, String), usize>,
     /// What a charge charges for, by its own id: a refund may name the charge alone.
     of_charge: HashMap<(String, String), usize>,
@@ -80,12 +83,15 @@ struct Places {
 
 impl Places {
     fn of(orders: &[Arc<Order>], charges: &[Charge]) -> Places {
-        let mut places =
-            Places { by_id: HashMap::new(), by_item: HashMap::new(), of_charge: HashMap::new() };
+        let mut places = Places::default();
         for (place, order) in orders.iter().enumerate() {
             let encounter = order.mdtrt_id.clone().unwrap_or_default();
             if let (Some(rxno), Some(item)) = (&order.rxno, &order.hospital_code) {
                 places.by_item.insert((encounter.clone(), rxno.clone(), item.clone()), place);
+            }
+            if let Some(item) = &order.hospital_code {
+                let of = (encounter.clone(), order.rx_id.clone(), item.clone());
+                places.by_id_and_item.insert(of, place);
             }
             places.by_id.insert((encounter, order.rx_id.clone()), place);
         }
@@ -98,10 +104,13 @@ impl Places {
     }
 
     fn order_of(&self, charge: &Charge) -> Option<usize> {
-        let named = charge
-            .charges_for
-            .as_ref()
-            .and_then(|id| self.by_id.get(&(encounter(charge), id.clone())));
+        let named = || {
+            let id = charge.charges_for.clone()?;
+            let item = charge.line.hospital_code.clone();
+            let of = item.map(|item| (encounter(charge), id.clone(), item));
+            let of_item = of.and_then(|of| self.by_id_and_item.get(&of));
+            of_item.or_else(|| self.by_id.get(&(encounter(charge), id)))
+        };
         let on_prescription = || {
             let (rxno, item) = (charge.line.rxno.clone()?, charge.line.hospital_code.clone()?);
             self.by_item.get(&(encounter(charge), rxno, item))
@@ -110,7 +119,7 @@ impl Places {
             let refunded = charge.line.refunds.clone()?;
             self.of_charge.get(&(encounter(charge), refunded))
         };
-        named.or_else(on_prescription).or_else(of_refunded).copied()
+        named().or_else(on_prescription).or_else(of_refunded).copied()
     }
 }
 

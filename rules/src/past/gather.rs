@@ -336,11 +336,12 @@ fn not_known(firsts: Vec<Arc<Order>>, orders: &[Arc<Order>]) -> Vec<Arc<Order>> 
     new
 }
 
-/// The last order of each id in its encounter.
+/// The last order of each id and item in its encounter: the lines of one infusion share a number.
 fn latest_orders(orders: Vec<Arc<Order>>) -> Vec<Arc<Order>> {
     let mut seen = HashSet::with_capacity(orders.len());
     let mut is_latest = |it: &Arc<Order>| {
-        it.rx_id.is_empty() || seen.insert((it.mdtrt_id.clone(), it.rx_id.clone()))
+        let of = (it.mdtrt_id.clone(), it.rx_id.clone(), it.hospital_code.clone());
+        it.rx_id.is_empty() || seen.insert(of)
     };
     let mut latest: Vec<_> = orders.into_iter().rev().filter(&mut is_latest).collect();
     latest.reverse();

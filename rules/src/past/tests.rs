@@ -57,6 +57,33 @@ fn what_was_ordered_and_charged_counts_once() {
     );
 }
 
+/// The drug and what carries it are two lines under one number.
+#[test]
+fn the_lines_of_one_infusion_share_a_number() {
+    let line = |detail: &str, code: &str| {
+        format!(
+            r#"inpatient_order {detail} {{"drord_no":"D1","medcas_drord_detl_id":"{detail}","drord_detl_code":"{code}",
+            "drug_used_sdose":1,"dismed_cnt":3,"drord_begntime":"20260501080000"}}"#
+        )
+    };
+    let (drug, carrier) = (line("L1", "YP1"), line("L2", "YP2"));
+    let both = "D1 YP1 x3 ?d 2026-05-01; D1 YP2 x3 ?d 2026-05-01";
+    check(&[&drug, &carrier], None, both);
+    check(
+        &[&drug, &carrier, &drug.replace(" L1 ", " L9 ")],
+        None,
+        "D1 YP2 x3 ?d 2026-05-01; D1 YP1 x3 ?d 2026-05-01",
+    );
+    let fee = |id: &str, count: &str| {
+        format!(
+            r#"fee_detail_inpatient {id} {{"feedetl_sn":"{id}","drord_no":"D1","medins_list_codg":"YP1",
+            "cnt":{count},"fee_ocur_time":"20260501100000"}}"#
+        )
+    };
+    let back = [drug.as_str(), &carrier, &fee("F1", "3"), &fee("F2", "-2")];
+    check(&back, None, "D1 YP1 x1 ?d 2026-05-01; D1 YP2 x3 ?d 2026-05-01");
+}
+
 #[test]
 fn an_admission_and_its_discharge_are_one_stay_and_none_of_its_own() {
     let admission = r#"inpatient_admission A1 {"ipt_no":"ZY1","mdtrt_id":"YB1","begntime":"20260401090000",
