@@ -282,13 +282,15 @@ fn files(replaced: &[(&str, &str)]) -> Files {
     let record = format!(
         "{HEADER}rxno,处方号,C..30,Y,,y,y,from 1\ngend,性别,C..1,N,gend,n,y,\narea,区划,C6,N,?admdvs,n,y,\n"
     );
-    let mut files = Files::from_shipped(&[
+    let mut files: Files = [
         ("catalog.toml", "name = \"t\"\nversion = \"1\"\n"),
         ("entities.csv", "entity,zh_name,what\nrecord,记录,a record\n"),
         ("entities/record.csv", &record),
         ("domains/gend.csv", "code,zh_name\n1,男\n2,女\n"),
         ("profiles/t/profile.toml", "name = \"t\"\nzh_name = \"试\"\nwhat = \"a test\"\n"),
-    ]);
+    ]
+    .into_iter()
+    .collect();
     for (path, text) in replaced {
         files.insert(*path, *text);
     }

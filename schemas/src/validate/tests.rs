@@ -227,7 +227,7 @@ fn catalog() -> Catalog {
     let elements = ELEMENTS.replace("N..6,2", "\"N..6,2\"");
     let line =
         "name,zh_name,format,required,value_domain,key,confirmed,notes\nno,序号,C..2,Y,,y,y,\n";
-    let files = Files::from_shipped(&[
+    let files: Files = [
         ("catalog.toml", "name = \"t\"\nversion = \"1\"\n"),
         ("entities.csv", "entity,zh_name,what\nrecord,记录,a record\nline,行,a line\n"),
         ("entities/record.csv", &elements),
@@ -235,6 +235,8 @@ fn catalog() -> Catalog {
         ("domains/gend.csv", "code,zh_name\n1,男\n2,女\n10,其他\n"),
         ("domains/infcode.csv", "code,zh_name\n0,成功\n-1,失败\n"),
         ("profiles/t/profile.toml", "name = \"t\"\nzh_name = \"试\"\nwhat = \"a test\"\n"),
-    ]);
+    ]
+    .into_iter()
+    .collect();
     Catalog::load(&files, "t").unwrap()
 }
