@@ -82,9 +82,10 @@ impl Blocks {
     }
 }
 
-/// Bytes that nobody can guess; `None` when the system has none.
+/// Bytes that nobody can guess, from the kernel; `None` when it has none. The cipher's library would measure
+/// the processor's jitter first, a third of the time of a start.
 pub(crate) fn random<const N: usize>() -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes).ok()?;
+    getrandom::fill(&mut bytes).ok()?;
     Some(bytes)
 }

@@ -4,12 +4,13 @@
 use std::io;
 use std::num::NonZeroU32;
 
-use aws_lc_rs::{hmac, pbkdf2, rand};
+use aws_lc_rs::{hmac, pbkdf2};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use super::wire::garbled;
+use crate::aead;
 
 pub(super) struct Scram {
     password: String,
@@ -20,8 +21,7 @@ pub(super) struct Scram {
 
 impl Scram {
     pub(super) fn begin(password: &str) -> io::Result<Scram> {
-        let mut random = [0_u8; 18];
-        rand::fill(&mut random).map_err(|_| io::Error::other("no random numbers"))?;
+        let random = aead::random::<18>().ok_or_else(|| io::Error::other("no random numbers"))?;
         Ok(Scram { password: password.to_owned(), nonce: STANDARD.encode(random), expected: None })
     }
 
