@@ -71,7 +71,9 @@ pub(crate) async fn serve(config: Config, sets: Sets, life: &Life) -> anyhow::Re
     let (road, versions) = (Arc::clone(running.road()), versions::keep(running.road(), life));
     let mut ended = Ended::Stopped;
     manager.tell(&["READY=1", "WATCHDOG=1", &watchdog::standing(running.road())]);
-    drop(tokio::task::spawn_blocking(thrift::give_back));
+    let begun = Arc::clone(running.road());
+    drop(tokio::task::spawn_blocking(move || begun.reloads.keep_begun()));
+    let thrift = AbortOnDropHandle::new(tokio::spawn(thrift::after_a_start()));
     running
         .until(async {
             tokio::select! {
@@ -79,7 +81,7 @@ pub(crate) async fn serve(config: Config, sets: Sets, life: &Life) -> anyhow::Re
                 _ = interrupt.recv() => {}
                 () = road.versions.again() => ended = Ended::ForAnother,
             }
-            drop((beside, versions, road));
+            drop((beside, versions, thrift, road));
             last_resort::end_after(deadline);
             let state =
                 if ended == Ended::Stopped { "STOPPING=1" } else { "RELOADING=1\nWATCHDOG=1" };

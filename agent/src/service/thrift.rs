@@ -4,9 +4,21 @@
 //! when they are wanted, from the page cache.
 
 use std::fs;
+use std::time::Duration;
+
+/// Gives back at once, and again when what follows a start is done.
+pub(super) async fn after_a_start() {
+    for wait in [Duration::ZERO, FOLLOWS] {
+        tokio::time::sleep(wait).await;
+        drop(tokio::task::spawn_blocking(give_back).await);
+    }
+}
+
+/// The set is kept, a version noted, the account taken up, the first patrol made.
+const FOLLOWS: Duration = Duration::from_secs(20);
 
 /// Lets go of the program's own pages that nobody has changed.
-pub(super) fn give_back() {
+fn give_back() {
     let Ok(program) = std::env::current_exe() else { return };
     let (Some(program), Ok(told)) = (program.to_str(), fs::read_to_string("/proc/self/smaps"))
     else {

@@ -31,6 +31,8 @@ pub struct Reloads {
     trial: Trial,
     /// One change at a time; held by whoever puts a set in force.
     turn: Mutex<State>,
+    /// What the start began with, until it is kept: the doors do not wait for some hundred files.
+    begun: Mutex<Option<Texts>>,
 }
 
 /// What `his-agent sets status` tells of reloads.
@@ -59,10 +61,25 @@ impl Reloads {
         if let Some(old) = old {
             trial.begin(&config.sets, sets.digest.clone(), Arc::new(old));
         }
-        note_kept(archive.keep(&sets.texts, &state));
         let now = clock::now();
         let told = Mutex::new(Told { since: now, tried_at: now, problems: Vec::new() });
-        Reloads { told, archive, trial, turn: Mutex::new(state) }
+        let begun = Mutex::new(Some(sets.texts.clone()));
+        Reloads { told, archive, trial, turn: Mutex::new(state), begun }
+    }
+
+    /// Keeps the set that the start began with. Blocks. A crash before is as one before the start: the next
+    /// one finds a set that is new to it.
+    pub(crate) fn keep_begun(&self) {
+        drop(self.turn());
+    }
+
+    /// The turn to change something, after what was in force first is kept.
+    fn turn(&self) -> MutexGuard<'_, State> {
+        let state = lock(&self.turn);
+        if let Some(texts) = lock(&self.begun).take() {
+            note_kept(self.archive.keep(&texts, &state));
+        }
+        state
     }
 
     /// What there is to tell.
@@ -98,7 +115,7 @@ fn take_in(
     by: Option<By>,
     change: impl FnOnce() -> Result<(), Vec<Problem>>,
 ) -> Result<Reloaded, Vec<Problem>> {
-    let mut state = lock(&road.reloads.turn);
+    let mut state = road.reloads.turn();
     change()?;
     let result = attempt(road, &mut state, by);
     tell(&road.reloads, &result);
@@ -107,7 +124,7 @@ fn take_in(
 
 /// The same, although the set was taken back before: somebody has looked and says so.
 pub fn reload_again(road: &Road) -> Result<Reloaded, Vec<Problem>> {
-    lock(&road.reloads.turn).taken_back.clear();
+    road.reloads.turn().taken_back.clear();
     reload(road)
 }
 
@@ -141,7 +158,7 @@ fn attempt(road: &Road, state: &mut State, by: Option<By>) -> Result<Reloaded, V
 
 /// Puts the set before back in force; the one that failed stays out until its files change.
 pub(super) fn fall_back(road: &Road, failure: &Failure) {
-    let mut state = lock(&road.reloads.turn);
+    let mut state = road.reloads.turn();
     if road.sets.load().digest != failure.new {
         return; // somebody was quicker
     }
@@ -180,7 +197,7 @@ fn notice(failure: &Failure) -> TakenBack {
 
 /// Notes that the set in force needs no way back any more.
 pub(super) fn trial_passed(road: &Road, passed: &SetDigest) {
-    let mut state = lock(&road.reloads.turn);
+    let mut state = road.reloads.turn();
     if state.in_force.as_deref() == Some(passed.as_str()) {
         state.way_back = None;
         tracing::info!(set = %passed, "the set has passed its trial in every channel");
