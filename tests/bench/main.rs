@@ -6,7 +6,7 @@
 //! judging a bare walk over the same XML.
 //!
 //! `cargo bench --package tests` runs all parts in about eight minutes, and `cargo bench --package tests
-//! -- knowledge receipts forward check judge idle append queue drain doors` those that are named.
+//! -- knowledge receipts forward check judge idle append queue upgrade drain doors` those that are named.
 //! `HIS_AGENT_BENCH_QUEUE` says how many records a long queue has: a million, if it says nothing.
 //! `HIS_AGENT_BENCH_BINARY` names another binary to measure, such as the last release.
 
@@ -37,6 +37,7 @@ mod samples;
 mod site;
 mod strain;
 mod table;
+mod upgrade;
 
 use std::process::ExitCode;
 
@@ -48,12 +49,13 @@ type Part = (&'static str, fn(&Site) -> Vec<Row>);
 
 /// The part that measures this process's memory comes before those that use it. The broker is started
 /// by the first part that needs it, so the parts without one come first.
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 12] = [
     ("knowledge", knowledge::run),
     ("judge", judge::run),
     ("idle", idle::run),
     ("append", append::run),
     ("queue", queue::run),
+    ("upgrade", upgrade::run),
     ("check", check::run),
     ("strain", strain::run),
     ("doors", doors::run),
