@@ -30,6 +30,7 @@
 //! line that was cut short by a crash is removed; it had not been acknowledged.
 
 mod account;
+mod disowned;
 mod postgres;
 mod record;
 mod shelf;
@@ -48,6 +49,7 @@ pub use self::postgres::Address;
 pub use self::record::Record;
 pub use self::summary::{Stream, Summary};
 
+use self::disowned::Disowned;
 use self::postgres::Table;
 use self::record::Incoming;
 use self::shelf::Shelf;
@@ -167,7 +169,9 @@ pub fn run_files(
 ) -> io::Result<Summary> {
     let mut desk = Desk::open(&options.out, options.table.as_ref(), check)?;
     for path in named(&options.from, ORDER_END)? {
-        desk.carry_out(&path)?;
+        let order = std::fs::read(&path)?;
+        desk.carry_out(&path, &order)?;
+        desk.disowned.note(&path, &order);
     }
     for path in named(&options.from, MANIFEST_END)? {
         if stop.is_cancelled() {
@@ -191,6 +195,8 @@ struct Desk<'c> {
     table: Option<Table>,
     summary: Summary,
     check: Check<'c>,
+    /// Segments stay where they are: what was withdrawn must not come back from its own.
+    disowned: Disowned,
     told_at: Instant,
 }
 
@@ -198,7 +204,8 @@ impl<'c> Desk<'c> {
     fn open(out: &Path, table: Option<&Address>, check: Check<'c>) -> io::Result<Desk<'c>> {
         let shelf = Shelf::open(out)?;
         let table = table.cloned().map(Table::open).transpose()?;
-        Ok(Desk { shelf, table, summary: Summary::default(), check, told_at: Instant::now() })
+        let (summary, disowned) = (Summary::default(), Disowned::default());
+        Ok(Desk { shelf, table, summary, check, disowned, told_at: Instant::now() })
     }
 
     /// Brings everything taken to where it stays: only then may it be acknowledged.
@@ -280,8 +287,8 @@ impl<'c> Desk<'c> {
     }
 
     /// Carries out what the agent has ordered by a file beside its records.
-    fn carry_out(&mut self, path: &Path) -> io::Result<()> {
-        let answer = self.told(&std::fs::read(path)?)?;
+    fn carry_out(&mut self, path: &Path, order: &[u8]) -> io::Result<()> {
+        let answer = self.told(order)?;
         tracing::info!(file = %path.display(), ?answer, "an order of the account");
         Ok(())
     }
@@ -296,6 +303,7 @@ impl<'c> Desk<'c> {
                 Err(reason) => Err(record::Refusal::of(&record, reason)),
             });
             let (new, rejected) = match checked {
+                Ok(record) if self.disowned.has(incoming, &record) => (false, false),
                 Ok(record) => {
                     // A second copy, too: after a crash the first may not have been committed.
                     if let Some(table) = &mut self.table {
@@ -311,7 +319,13 @@ impl<'c> Desk<'c> {
     }
 
     fn take_segment(&mut self, path: &Path) -> io::Result<()> {
-        let manifest: Manifest = serde_json::from_slice(&std::fs::read(path)?)?;
+        let Ok(manifest) = serde_json::from_slice::<Manifest>(&std::fs::read(path)?) else {
+            // The gate may have cut it short. It holds up no other.
+            tracing::warn!(manifest = %path.display(), "not complete, or no manifest");
+            let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+            self.summary.damaged_segments.push(name.to_owned());
+            return Ok(());
+        };
         let body = match std::fs::read(path.with_file_name(&manifest.segment)) {
             Ok(body) => body,
             // The gate may bring the manifest before its segment.

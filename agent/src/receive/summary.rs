@@ -17,7 +17,8 @@ pub struct Summary {
     pub doubles: u64,
     /// Records that were refused; see `rejected.ndjson`.
     pub rejected: u64,
-    /// Segments whose digest did not fit; they are looked at again by the next run.
+    /// Segments whose digest did not fit, and manifests that cannot be read; they are looked at again by the
+    /// next run.
     pub damaged_segments: Vec<String>,
     /// Different records.
     pub distinct: u64,

@@ -212,3 +212,65 @@ fn a_day_is_answered_from_the_files_and_wrong_copies_are_set_aside() {
     );
     assert!(ask(r#""dance""#).contains("refused"));
 }
+
+/// A manifest that the gate cut short holds up no segment behind it.
+#[test]
+fn a_torn_manifest_is_named_and_holds_nothing_up() {
+    let gate = tempfile::tempdir().unwrap();
+    segment(&gate, "a-1", &[1]);
+    segment(&gate, "a-2", &[2]);
+    let torn = gate.path().join("a-1.manifest.json");
+    let whole = fs::read(&torn).unwrap();
+    fs::write(&torn, &whole[..whole.len() / 2]).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let summary = ferried(&gate, &out);
+    assert_eq!((summary.distinct, summary.damaged_segments), (1, vec!["a-1.manifest.json".into()]));
+    fs::write(&torn, whole).unwrap();
+    let summary = ferried(&gate, &out);
+    assert_eq!((summary.distinct, summary.damaged_segments.len()), (2, 0));
+}
+
+/// A record that is withdrawn as not the agent's does not come back from the segment that lies there still.
+#[test]
+fn what_was_withdrawn_does_not_come_back_from_its_own_segment() {
+    let gate = tempfile::tempdir().unwrap();
+    let out = tempfile::tempdir().unwrap();
+    segment(&gate, "a-1", &[1, 2]);
+    assert_eq!(ferried(&gate, &out).distinct, 2);
+    let id = crate::clock::new_id();
+    let order = r#"{"agent":"gate-1","epoch":"e1","day":"20261122",
+        "ask":"withdraw","keep":[],"unknown":["r2"],"doubles":[]}"#;
+    fs::write(gate.path().join(format!("20261122-{id}.reconcile.json")), order).unwrap();
+    for _ in 0..2 {
+        assert_eq!(ferried(&gate, &out).distinct, 1);
+        assert_eq!(lines(&out, "withdrawn.jsonl"), 1);
+    }
+    // What the agent sends once more is wanted.
+    let ms = crate::outbox::ms_of(&crate::outbox::id_bytes(&id));
+    segment(&gate, &format!("a-2-again-{}", ms - 1), &[2]);
+    assert_eq!(ferried(&gate, &out).distinct, 1, "that was before the order");
+    segment(&gate, &format!("a-2-again-{}", ms + 1), &[2]);
+    assert_eq!(ferried(&gate, &out).distinct, 2);
+}
+
+fn segment(gate: &TempDir, name: &str, seqs: &[u64]) {
+    let body: String = seqs.iter().map(|it| record(*it, "rx") + "\n").collect();
+    let manifest = serde_json::to_vec(&Manifest {
+        segment: format!("{name}.ndjson"),
+        agent: "gate-1".to_owned(),
+        epoch: "e1".to_owned(),
+        first_seq: seqs[0],
+        last_seq: seqs[seqs.len() - 1],
+        count: seqs.len() as u64,
+        bytes: body.len() as u64,
+        sha256: sha256(body.as_bytes()),
+    });
+    fs::write(gate.path().join(format!("{name}.ndjson")), body).unwrap();
+    fs::write(gate.path().join(format!("{name}.manifest.json")), manifest.unwrap()).unwrap();
+}
+
+fn ferried(gate: &TempDir, out: &TempDir) -> Summary {
+    let (from, out) = (gate.path().to_owned(), out.path().to_owned());
+    let options = FilesOptions { from, out, table: None };
+    run_files(&options, &accept_all, &CancellationToken::new()).unwrap()
+}
