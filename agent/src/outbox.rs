@@ -146,6 +146,7 @@ use tracing::error;
 
 pub(crate) use self::account::FOLLOWED;
 use self::again::Again;
+pub(crate) use self::again::End;
 pub use self::aside::Fate;
 pub(crate) use self::backup::{Leap, leap};
 pub(crate) use self::blocking::blocking;

@@ -15,7 +15,7 @@ use super::replay::{Progress, RATE, Replay};
 use crate::config::ForwardConfig;
 use crate::forward::files;
 use crate::intake::Road;
-use crate::outbox::{StoreError, blocking};
+use crate::outbox::{End, StoreError, blocking};
 
 /// Carries replays out, one at a time and in turn, until told to stop.
 pub(crate) async fn carry_out(road: Arc<Road>, stop: CancellationToken) {
@@ -41,15 +41,16 @@ pub(crate) async fn carry_out(road: Arc<Road>, stop: CancellationToken) {
     }
 }
 
-/// Records that were handed over and have not arrived.
+/// Records that were handed over, and are not noted as done.
+#[derive(Debug)]
 struct InHand {
     seqs: Vec<u64>,
-    /// How many of them are still there.
-    sent: u64,
+    /// Those of them that were still there.
+    sent: Vec<u64>,
 }
 
-/// One turn. Gives what it leaves on its way, so that the next turn waits for it and sends it no second
-/// time.
+/// One turn. Gives what it leaves on its way, or could not note as done, so that the next turn waits for it and
+/// sends it no second time.
 async fn run(
     road: &Arc<Road>,
     mut replay: Replay,
@@ -63,7 +64,7 @@ async fn run(
             Some(left) => Ok(left),
             None => send_next(road, &replay, at_once).await,
         };
-        let InHand { seqs, sent } = match next {
+        let in_hand = match next {
             Ok(it) if it.seqs.is_empty() => break,
             Ok(it) => it,
             Err(error) => {
@@ -71,39 +72,54 @@ async fn run(
                 return None;
             }
         };
-        let pause = Duration::from_micros(seqs.len() as u64 * 1_000_000 / rate as u64);
+        let pause = Duration::from_micros(in_hand.seqs.len() as u64 * 1_000_000 / rate as u64);
         if stopped_within(stop, pause).await {
             return None; // it goes on from here at the next start
         }
-        match arrived(road, &replay, &seqs, stop).await {
+        match arrived(road, &replay, &in_hand.seqs, stop).await {
             Waited::Arrived => {}
-            Waited::TooLong => return Some(InHand { seqs, sent }),
+            Waited::TooLong => return Some(in_hand),
             Waited::Stopped => return None,
         }
-        replay.arrived += sent;
-        replay.gone += (seqs.len() as u64).saturating_sub(sent);
-        replay.next_seq = seqs.last().map_or(replay.next_seq, |it| it.saturating_add(1));
-        if !went_on(road, &replay).await {
-            return None;
+        count(road, &mut replay, &in_hand);
+        match went_on(road, &replay).await {
+            Ok(true) => {}
+            Ok(false) => return None,
+            // What is done stays done, though the disk has no room to say so.
+            Err(error) if error.is_full() => return Some(in_hand),
+            Err(error) => {
+                tracing::error!(%error, number = replay.number, "how far a replay is was not noted");
+                return Some(in_hand);
+            }
         }
     }
     done(road, replay).await;
     None
 }
 
+/// Counts what has come to its end, by which end that was.
+fn count(road: &Road, replay: &mut Replay, in_hand: &InHand) {
+    let InHand { seqs, sent } = in_hand;
+    let ends: Vec<Option<End>> = sent.iter().map(|seq| road.outbox.failed_again(*seq)).collect();
+    let ended = |wanted: Option<End>| ends.iter().filter(|it| **it == wanted).count() as u64;
+    replay.arrived += ended(None);
+    replay.refused += ended(Some(End::Refused));
+    replay.gone += ended(Some(End::Gone)) + (seqs.len() as u64).saturating_sub(sent.len() as u64);
+    replay.next_seq = seqs.last().map_or(replay.next_seq, |it| it.saturating_add(1));
+}
+
 async fn done(road: &Arc<Road>, mut replay: Replay) {
     replay.state = Progress::Done;
-    if went_on(road, &replay).await {
-        let Replay { number, arrived, gone, .. } = replay;
-        tracing::info!(number, arrived, gone, "a replay is done");
+    if went_on(road, &replay).await.unwrap_or(false) {
+        let Replay { number, arrived, refused, gone, .. } = replay;
+        tracing::info!(number, arrived, refused, gone, "a replay is done");
     }
 }
 
-async fn went_on(road: &Arc<Road>, replay: &Replay) -> bool {
+/// Notes how far a replay is; false when somebody has stopped it.
+async fn went_on(road: &Arc<Road>, replay: &Replay) -> Result<bool, StoreError> {
     let (road, replay) = (Arc::clone(road), replay.clone());
-    let noted =
-        blocking(move || road.journeys.opened().map_or(Ok(false), |it| it.went_on(&replay)));
-    noted.await.unwrap_or(false)
+    blocking(move || road.journeys.opened().map_or(Ok(false), |it| it.went_on(&replay))).await
 }
 
 /// Hands the next records over.
@@ -117,13 +133,13 @@ async fn send_next(
         reading.journeys.opened().map_or(Ok(Vec::new()), |it| it.next_of(&of, at_most))
     });
     let seqs = next.await?;
-    let sent = if seqs.is_empty() { 0 } else { send(road, &seqs).await? };
+    let sent = if seqs.is_empty() { Vec::new() } else { send(road, &seqs).await? };
     Ok(InHand { seqs, sent })
 }
 
 /// Hands over those records that are still there: to the forwarder, or into files of their own where
-/// there is no broker. Says how many.
-async fn send(road: &Arc<Road>, seqs: &[u64]) -> Result<u64, StoreError> {
+/// there is no broker. Says which.
+async fn send(road: &Arc<Road>, seqs: &[u64]) -> Result<Vec<u64>, StoreError> {
     let (reading, seqs) = (Arc::clone(road), seqs.to_vec());
     let envelopes = blocking(move || {
         let mut found = Vec::with_capacity(seqs.len());
@@ -133,7 +149,7 @@ async fn send(road: &Arc<Road>, seqs: &[u64]) -> Result<u64, StoreError> {
         Ok(found)
     });
     let envelopes = envelopes.await?;
-    let handed = envelopes.len() as u64;
+    let handed = envelopes.iter().map(|it| it.seq).collect();
     match &road.config.forward {
         ForwardConfig::Amqp(_) => road.outbox.offer_again(envelopes),
         ForwardConfig::Files { dir } => {
@@ -251,6 +267,56 @@ mod tests {
         }
         stop.cancel();
         task.await.unwrap();
+    }
+
+    /// The three ends are told apart; and while the disk has no room to note them, nothing is sent twice.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_did_not_arrive_is_not_told_as_arrived() {
+        let folder = tempfile::tempdir().unwrap();
+        let (road, _writer) = road(folder.path());
+        let ids = deliver(&road, 4).await;
+        let opened = road.journeys.opened().unwrap();
+        let wanted = Wanted { ids, ..Wanted::default() };
+        opened.begin(opened.plan(wanted).unwrap().unwrap()).unwrap();
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(carry_out(Arc::clone(&road), stop.clone()));
+        open_within(&road, &[1, 2, 3, 4], 3).await;
+        assert_eq!(road.outbox.take_again(9).len(), 4);
+        road.outbox.refuse(2, letter()).await.unwrap();
+        road.outbox.spoil(3);
+        assert_eq!(road.outbox.once_more(3).unwrap(), None);
+        road.outbox.fill_disk(true);
+        road.outbox.settle(&[1, 4]).unwrap();
+        let begun = Instant::now();
+        while begun.elapsed() < 3 * LOOK_EVERY {
+            assert_eq!(road.outbox.take_again(9).len(), 0, "sent a second time");
+            tokio::time::sleep(CONFIRM_LOOK).await;
+        }
+        road.outbox.fill_disk(false);
+        let told = || {
+            let it = opened.replays().unwrap().remove(0).told();
+            format!("{} {} {} {}", it["state"], it["arrived"], it["refused"], it["gone"])
+        };
+        while told() != "\"done\" 2 1 1" {
+            assert!(begun.elapsed() < TURN_MAX, "{}", told());
+            tokio::time::sleep(CONFIRM_LOOK).await;
+        }
+        stop.cancel();
+        task.await.unwrap();
+    }
+
+    fn letter() -> crate::envelope::DeadLetter {
+        crate::envelope::DeadLetter {
+            message_id: "m2".to_owned(),
+            channel: "his".to_owned(),
+            received_at: "20261122101530".to_owned(),
+            stage: crate::envelope::Stage::Forward,
+            code: "F203".to_owned(),
+            reason: "too large".to_owned(),
+            detail: "[]".to_owned(),
+            raw: Vec::new(),
+            content_type: None,
+        }
     }
 
     /// Waits until these are on their way once more.

@@ -61,6 +61,8 @@ pub(super) struct Replay {
     pub(super) arrived: u64,
     /// Left out since a later revision counts.
     superseded: u64,
+    /// The platform will not take them; each has its dead letter.
+    pub(super) refused: u64,
     /// Not there any more.
     pub(super) gone: u64,
     /// Not delivered yet: they go out by themselves.
@@ -83,7 +85,7 @@ impl Replay {
             "replay": self.number, "at": self.at, "state": self.state, "by": said.by,
             "reason": said.reason, "asked": asked.masked(), "ids": ids.len().max(self.named), "rate": rate.unwrap_or(RATE),
             "records": self.records, "arrived": self.arrived, "superseded": self.superseded,
-            "gone": self.gone, "waiting": self.waiting,
+            "refused": self.refused, "gone": self.gone, "waiting": self.waiting,
         })
     }
 
@@ -311,7 +313,7 @@ impl Opened {
         Ok(ranges::from(&replay.ranges, replay.next_seq, at_most))
     }
 
-    /// Notes how far a replay is, unless somebody has stopped it.
+    /// Notes how far a replay is; false when somebody has stopped it.
     pub(super) fn went_on(&self, replay: &Replay) -> Result<bool, StoreError> {
         let _alone = self.replaying();
         if self.replay(replay.number)?.is_none_or(|it| it.state == Progress::Stopped) {

@@ -28,6 +28,19 @@ impl Outbox {
         self.shared.progress().settled_in(from, end)
     }
 
+    /// Records that had been refused and have arrived since, sent once more; until somebody says that they
+    /// are entered. Memory: after a crash they are found when the account is compared.
+    pub(crate) fn arrived_late(&self) -> Vec<u64> {
+        self.shared.progress().late.iter().copied().collect()
+    }
+
+    pub(crate) fn entered_late(&self, seqs: &[u64]) {
+        let mut progress = self.shared.progress();
+        for seq in seqs {
+            progress.late.remove(seq);
+        }
+    }
+
     /// Keeps records from a number on, also when they are delivered, except for those that are
     /// accounted for ahead of others.
     pub(crate) fn account_from(&self, seq: u64, beyond: Ranges) {
@@ -115,6 +128,20 @@ impl Shared {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 impl Outbox {
+    /// Puts bytes that are no records in the place of what was taken in from a number on.
+    pub(crate) fn spoil(&self, first_seq: u64) {
+        let store = self.shared.store().unwrap();
+        let mut batch = store.batch();
+        batch.put(Family::Queue, &first_seq.to_be_bytes(), b"\x01nonsense");
+        batch.write(Durability::Buffered).unwrap();
+        self.shared.recent.forget();
+    }
+
+    /// Takes all room from the disk, or gives it back.
+    pub(crate) fn fill_disk(&self, is_full: bool) {
+        self.shared.store().unwrap().faults.is_full.store(is_full, Ordering::SeqCst);
+    }
+
     /// Puts the bytes of another place into every row of a page.
     pub(crate) fn misplace_account_rows(&self) {
         let store = self.shared.store().unwrap();

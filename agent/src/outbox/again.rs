@@ -1,9 +1,9 @@
 //! Delivered records that are to go out once more, as they are: the same bytes under the same id and
 //! number. They are offered here by whoever replays, taken by the forwarder between those that wait,
-//! and done when it settles them. All of it is memory: whoever replays remembers how far it has come,
-//! and what a crash takes is offered again.
+//! and done when it settles them, when the platform refuses them, or when they turn out to be removed. All of
+//! it is memory: whoever replays remembers how far it has come, and what a crash takes is offered again.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Outbox, StoreError};
@@ -17,8 +17,19 @@ pub(super) struct Again(Mutex<Offered>);
 struct Offered {
     /// Nobody has taken these yet.
     waiting: VecDeque<Envelope>,
-    /// All that were offered and are not settled.
+    /// All that were offered and have come to no end.
     open: BTreeSet<u64>,
+    /// What became of the latest that did not arrive, until they are offered once more.
+    failed: BTreeMap<u64, End>,
+}
+
+/// The end of a record that did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The platform will not take it.
+    Refused,
+    /// It was removed meanwhile, for want of room.
+    Gone,
 }
 
 impl Again {
@@ -36,6 +47,17 @@ impl Again {
             }
         }
     }
+
+    /// This one will not arrive.
+    pub(super) fn failed(&self, seq: u64, end: End) {
+        let mut offered = self.offered();
+        if offered.open.remove(&seq) {
+            offered.failed.insert(seq, end);
+            if offered.failed.len() > FAILED_MAX {
+                offered.failed.pop_first();
+            }
+        }
+    }
 }
 
 impl Outbox {
@@ -45,6 +67,7 @@ impl Outbox {
         let mut offered = self.shared.again.offered();
         for envelope in envelopes {
             if self.has_left(envelope.seq) && offered.open.insert(envelope.seq) {
+                offered.failed.remove(&envelope.seq);
                 offered.waiting.push_back(envelope);
             }
         }
@@ -64,14 +87,22 @@ impl Outbox {
         let is_open = self.shared.again.offered().open.contains(&seq);
         let found = if is_open { self.record(seq)? } else { None };
         if is_open && found.is_none() {
-            // It was removed for want of room: whoever waits for it would wait for ever.
-            self.shared.again.settled(&[seq]);
+            // Whoever waits for it would wait for ever.
+            self.shared.again.failed(seq, End::Gone);
         }
         Ok(found)
     }
 
-    /// The numbers that were offered and have not arrived.
+    /// The numbers that were offered and are still on their way.
     pub fn open_again(&self) -> BTreeSet<u64> {
         self.shared.again.offered().open.clone()
     }
+
+    /// Why a record did not arrive that was offered; `None` when it did, or is on its way.
+    pub(crate) fn failed_again(&self, seq: u64) -> Option<End> {
+        self.shared.again.offered().failed.get(&seq).copied()
+    }
 }
+
+/// More ends than any replay has on its way.
+const FAILED_MAX: usize = 4_096;

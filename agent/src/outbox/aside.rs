@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use tracing::error;
 
+use super::again::End;
 use super::store::{Batch, Family, Store};
 use super::{LOST, MISSED, Outbox, REFUSED, StoreError};
 use crate::envelope::DeadLetter;
@@ -115,7 +116,7 @@ impl Outbox {
         self.shared.room.admit()?;
         let answer = self.ask(|answer| Command::Refuse(seq, Box::new(letter), answer))?;
         self.wait_for(answer).await?;
-        self.shared.again.settled(&[seq]);
+        self.shared.again.failed(seq, End::Refused);
         Ok(())
     }
 

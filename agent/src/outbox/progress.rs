@@ -40,6 +40,8 @@ pub(super) struct Progress {
     pub(super) aside: Aside,
     /// That has changed since it was written down.
     pub(super) has_arrived: bool,
+    /// Refused, and arrived since: whoever keeps the account has passed them perhaps.
+    pub(super) late: BTreeSet<u64>,
     /// First numbers of damaged stretches that are already on their way to the dead letters.
     on_their_way: BTreeSet<u64>,
 }
@@ -90,7 +92,10 @@ impl Progress {
     /// Marks a record as delivered, also one that had been refused before.
     pub(super) fn deliver(&mut self, seq: u64) {
         self.settle(seq, seq.saturating_add(1));
-        self.has_arrived |= self.aside.arrived(seq);
+        if self.aside.arrived(seq) {
+            self.has_arrived = true;
+            self.late.insert(seq);
+        }
     }
 
     /// Marks what was set aside, which is on disk.

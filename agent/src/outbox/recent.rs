@@ -58,6 +58,11 @@ impl Recent {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn forget(&self) {
+        *self.stretch() = Stretch::default();
+    }
+
     fn stretch(&self) -> MutexGuard<'_, Stretch> {
         // Nothing panics between a record and its bytes; if it did, only a count would be off.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

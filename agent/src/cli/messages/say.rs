@@ -120,9 +120,10 @@ fn replay(it: &Value) -> String {
         number => format!("重发 {number}\t{}\t{}", text(it, "at"), text(it, "state")),
     };
     format!(
-        "{begun}\t{} 条，已到 {}；每秒 {}；未发：被更新的修订 {}，已不在盘上 {}，还没送出 {}",
+        "{begun}\t{} 条，已到 {}，平台拒收 {}；每秒 {}；未发：被更新的修订 {}，已不在盘上 {}，还没送出 {}",
         count("records"),
         count("arrived"),
+        count("refused"),
         count("rate"),
         count("superseded"),
         count("gone"),
