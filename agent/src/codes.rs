@@ -220,6 +220,7 @@ codes! {
     "O206" "有待对照的报文缺失，已记入死信" "parked messages are missing; noted in the dead letters" "请 HIS 重送当天的报文，重送不会重复入库；查磁盘"
     "O207" "一条记录与解码时的校验和不符，已移入死信，没有上送" "a record is not what was decoded; moved to the dead letters, never published" "按死信里的编号请 HIS 重送；内存或磁盘有故障，尽快检查机器"
     "O208" "有死信缺失，已记入死信" "dead letters are missing; noted in the dead letters" "看 his-agent outbox verify 和旁边的 losses.ndjson；请 HIS 重送那几天被拒的报文；查磁盘"
+    "O209" "主键的记忆有读不出的，重送的可能当成新记录" "what was seen under some business keys cannot be read; a resend may be taken for new" "停机执行 his-agent outbox verify 看坏在哪里，outbox salvage 重建；查磁盘。其间 HIS 尽量不重送旧报文；已重复的请平台按业务主键核对"
     "O301" "患者既往是用另一把密钥写的，读不出" "the past of patients was written with another key" "恢复原来的 patient.key 后重启；确实找不回时执行 his-agent history reset，从今天重新积累。其间审查照常，需要既往的规则答复“无法判断”"
     "O302" "患者密钥文件读不出" "the key of patients cannot be read" "核对 [history] key_file 的权限和内容（32 字节）；从备份恢复后重启"
     "O303" "有记录还没有归入患者既往就已不在盘上" "records were gone before they were folded into the past of patients" "从当天起的既往是完整的；常出现时查磁盘速度"

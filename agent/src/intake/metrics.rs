@@ -71,6 +71,7 @@ fn tell_outbox(road: &Road, page: &mut Page) {
     let outbox = road.outbox.status();
     page.one("his_agent_outbox_waiting", outbox.waiting);
     page.one("his_agent_outbox_oldest_seconds", oldest_seconds(road));
+    page.one("his_agent_outbox_unread_keys_total", road.outbox.unread_names());
     page.one("his_agent_parked_messages", outbox.parked);
     page.one("his_agent_dead_letters", outbox.dead_letters);
     for (code, count) in road.journeys.dead_by_cause() {

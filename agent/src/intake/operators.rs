@@ -55,6 +55,7 @@ pub(crate) fn standing(road: &Road) -> Value {
             "dead_letters": outbox.dead_letters,
             "dead_letters_by_cause": road.journeys.dead_by_cause(),
             "parked": outbox.parked,
+            "unread_keys": road.outbox.unread_names(),
             "failure": road.outbox.refusal().map(|it| it.to_string()),
         },
         "room": told_of(&room),
@@ -144,6 +145,13 @@ pub(crate) fn alerts(road: &Road) -> Vec<(String, String)> {
             "O108",
             format!("系统时间向前跳了 {minutes} 分钟，按时间清理的先不清理；请核对时间"),
         ));
+    }
+    let unread = road.outbox.unread_names();
+    if unread > 0 {
+        let text = format!(
+            "启动以来有 {unread} 次读不出主键的记忆（磁盘损坏）：重送的可能当成新记录，平台会有两条"
+        );
+        alerts.push(("O209", text));
     }
     if !road.outbox.room().accepting {
         alerts.push(("O107", "磁盘空间不足，暂停接收；已接收的不受影响".to_owned()));

@@ -155,14 +155,15 @@ impl Names {
         if form != Form::Hidden {
             for (known, value) in known.iter_mut().zip(store.get_many(Family::Seen, identities)?) {
                 known.is_plain = value.is_some();
-                known.takes = self.opened(value);
+                known.takes = self.opened(store, value);
             }
         }
         between();
         if form != Form::Plain {
             let names: Vec<_> = identities.iter().map(|it| self.hider.names.hide(*it)).collect();
             for (known, value) in known.iter_mut().zip(store.get_many(Family::Seen, &names)?) {
-                known.takes = joined(std::mem::take(&mut known.takes), self.opened(value));
+                let takes = self.opened(store, value);
+                known.takes = joined(std::mem::take(&mut known.takes), takes);
             }
         }
         Ok((form, known))
@@ -179,11 +180,12 @@ impl Names {
         batch.put(Family::Seen, &self.hider.names.hide(identity), &self.hider.value(known.takes));
     }
 
-    fn opened(&self, value: Option<Vec<u8>>) -> Vec<Take> {
+    fn opened(&self, store: &Store, value: Option<Vec<u8>>) -> Vec<Take> {
         let Some(value) = value else { return Vec::new() };
         let damaged = |damage: format::Damage| {
             // The record itself is safe in the queue; at worst a resend of it is taken for new.
             error!(%damage, "what was seen under a business key is damaged");
+            store.name_is_unread();
             Vec::new()
         };
         self.hider.takes(&value).map_or_else(damaged, |(takes, _)| takes)

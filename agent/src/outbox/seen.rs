@@ -46,6 +46,12 @@ impl Outbox {
         let takes = known.into_iter().flat_map(|it| it.takes);
         Ok(takes.map(|take| take.seq).collect())
     }
+
+    /// How often, since the start, what had been seen under a business key could not be read: a resend under
+    /// such a key is taken in as a new record.
+    pub fn unread_names(&self) -> u64 {
+        self.shared.store().map_or(0, |it| it.unread_names())
+    }
 }
 
 fn named(parts: [&str; 3]) -> Sha256 {

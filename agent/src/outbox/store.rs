@@ -60,6 +60,8 @@ pub(super) struct Store {
     vault: OnceLock<Vault>,
     /// Held by many who write, or by one who writes anew what it has just read.
     turn: RwLock<()>,
+    /// How often what had been seen under a business key could not be read: then it counts as never seen.
+    unread_names: AtomicU64,
     #[cfg(test)]
     pub(super) faults: Faults,
 }
@@ -92,6 +94,7 @@ impl Store {
             forget_before,
             vault: OnceLock::new(),
             turn: RwLock::new(()),
+            unread_names: AtomicU64::new(0),
             #[cfg(test)]
             faults: Faults::default(),
         })
@@ -135,11 +138,22 @@ impl Store {
                 Ok(value) => Ok(value.map(|bytes| bytes.to_vec())),
                 Err(error) if error.kind() == ErrorKind::Corruption => {
                     error!(%error, family = family.name(), "stored bytes are damaged");
+                    self.name_is_unread();
                     Ok(None)
                 }
                 Err(error) => Err(failed("read", &error)),
             })
             .collect()
+    }
+
+    /// What had been seen under a business key could not be read.
+    pub(super) fn name_is_unread(&self) {
+        self.unread_names.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often that was so since the store was opened.
+    pub(super) fn unread_names(&self) -> u64 {
+        self.unread_names.load(Ordering::Relaxed)
     }
 
     /// The value of a key, from as near as is allowed.

@@ -53,8 +53,10 @@ fn a_lost_memory_of_a_key_loses_no_record() {
     let identity = seen::identities(&submission("m", &["k0.0=1"])).remove(0);
     house.obey("back");
     tamper(&mut house, |batch| batch.put(Family::Seen, &identity, b"junk"));
+    assert_eq!(house.outbox().unread_names(), 0);
     let receipt = house.append("again", &["k0.0=1"]).unwrap();
     assert_eq!((receipt.records[0].seq, house.outbox().depth()), (3, 3));
+    assert_eq!(house.outbox().unread_names(), 1, "it is told that a resend was perhaps not known");
 }
 
 /// Every 389th byte of the log, one at a time.
