@@ -16,6 +16,8 @@
 //! | `leaf`, `page`, `sums` | a record, a page, its sums: the same on both sides |
 //! | `question` | what both sides say to each other |
 //! | `follow`, `keeper` | our account, kept up as records are confirmed |
+//! | `unread` | what was confirmed and could not be read |
+//! | `whose` | whose a record is that only the platform has |
 //! | `days` | where the records of a day lie that are not confirmed yet |
 //! | `book` | the platform's account, made of what lies on its disk |
 //! | `compare` | names what is not the same |
@@ -47,6 +49,8 @@ mod run;
 mod sent;
 mod statement;
 pub(crate) mod sums;
+mod unread;
+mod whose;
 
 use std::io;
 use std::path::PathBuf;

@@ -59,7 +59,7 @@ fn certificate(road: &Road) -> Option<(String, String)> {
 /// Days whose account with the platform does not balance.
 fn account(road: &Road) -> Option<(String, String)> {
     let days = road.accounts.unwell();
-    let text = format!("{days} 天与平台对不平，或平台没有答：his-agent reconcile");
+    let text = format!("{days} 天与平台对不平、平台没有答，或要再对：his-agent reconcile");
     (days > 0).then(|| ("O508".to_owned(), text))
 }
 

@@ -114,7 +114,11 @@ fn show(told: &Value) {
     if text(told, "/waiting") != "0" {
         say!("  还有 {} 条没有得到平台确认，不在账内：这一天还不算平", text(told, "/waiting"));
     }
+    if !matches!(text(told, "/parked").as_str(), "0" | "") {
+        say!("  另有 {} 份报文待对照，还不在账内：对照放行后这一天要再对", text(told, "/parked"));
+    }
     show_records(told);
+    show_unread(told);
     if told.get("partly") == Some(&Value::Bool(true)) {
         say!("  不一致的太多，只列出先比到的；补正以后再对");
     }
@@ -129,6 +133,7 @@ fn show(told: &Value) {
         };
         say!("补正以后：{left_over}");
         show_records(left);
+        show_unread(left);
     }
     match told.get("statement") {
         Some(statement) => {
@@ -157,10 +162,25 @@ fn show_records(told: &Value) {
     }
 }
 
+/// What this side cannot read, and the platform has not named yet.
+fn show_unread(told: &Value) {
+    for it in list(told, "/unread") {
+        let (from, to) = (text(it, "/0"), text(it, "/1"));
+        say!("  本机读不出 序号 {from}-{to}：平台确认过，磁盘坏了，不能断定平台盘上有没有");
+    }
+}
+
 fn show_repair(repair: &Value) {
     say!("补正：平台撤下 {} 条，重发 {} 条", text(repair, "/withdrawn"), text(repair, "/sent"));
     if text(repair, "/entered") != "0" {
         say!("  本机的账补记 {} 条：平台没有错", text(repair, "/entered"));
+    }
+    if !matches!(text(repair, "/as_told").as_str(), "0" | "") {
+        say!("  其中 {} 条本机已读不出，以平台的为准", text(repair, "/as_told"));
+    }
+    for id in list(repair, "/contested") {
+        let id = id.as_str().unwrap_or_default();
+        say!("  记录 {id} 与另一条同一个序号，本机已说不清哪条是对的：都没有撤，请与平台核对");
     }
     for id in list(repair, "/gone") {
         let id = id.as_str().unwrap_or_default();

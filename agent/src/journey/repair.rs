@@ -1,14 +1,16 @@
 //! Records that the account with the platform found missing or different, sent once more.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::Journeys;
 use super::letters::Said;
 use super::replay::Wanted;
+use super::{Journeys, rows};
 use crate::intake::Road;
 use crate::outbox::{StoreError, blocking};
 
@@ -27,6 +29,28 @@ impl Journeys {
             Ok(replay) => Ok(Ok(opened.begin(replay)?.told())),
             Err(reason) => Ok(Err(reason)),
         }
+    }
+
+    /// The ids that records of a day were given, by number, as far as it is remembered. Blocks.
+    pub(crate) fn ids_given(
+        &self,
+        day: &str,
+        seqs: &BTreeSet<u64>,
+    ) -> Result<BTreeMap<u64, [u8; 16]>, StoreError> {
+        let mut given = BTreeMap::new();
+        let (Some(opened), Some(last)) = (self.opened(), seqs.last()) else { return Ok(given) };
+        let Some(day) = rows::day_called(day) else { return Ok(given) };
+        opened.catch_up()?;
+        let [from, end] = [rows::message(day, 0), rows::message(day, last.saturating_add(1))];
+        opened.outbox.walk_journey([&from, &end], |key, row| {
+            if let Some((first, row)) = rows::number_of(key).zip(rows::Row::from_bytes(row)) {
+                let numbered = (first..).zip(&row.records);
+                let wanted = numbered.filter(|(seq, _)| seqs.contains(seq));
+                given.extend(wanted.map(|(seq, it)| (seq, it.id)));
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(given)
     }
 
     /// How a replay stands. Blocks.

@@ -108,6 +108,13 @@ pub(super) fn day_of_id(id: &str) -> u32 {
     day_of(ms_of(&id_bytes(id)))
 }
 
+/// The day that is called `YYYYMMDD`.
+pub(super) fn day_called(day: &str) -> Option<u32> {
+    let date = jiff::civil::Date::strptime("%Y%m%d", day).ok()?;
+    let noon = crate::clock::instant(date.at(12, 0, 0, 0));
+    Some(day_of(u64::try_from(noon.as_millisecond()).ok()?))
+}
+
 pub(super) fn message(day: u32, first_seq: u64) -> Vec<u8> {
     [&day_and_letter(day, b'm')[..], &first_seq.to_be_bytes()].concat()
 }
@@ -201,5 +208,6 @@ mod tests {
         assert!(lead(7, [2; 8], 0) > end && closed(7, 3) < message(7, 0));
         assert_eq!(number_of(&lead(7, [1; 8], 42)), Some(42));
         assert_eq!(day_of_id("019abcde000070008000000000000001"), 20_418);
+        assert_eq!((day_called("20251126"), day_called("1970")), (Some(20_418), None));
     }
 }

@@ -24,7 +24,7 @@ pub(crate) async fn keep_daily(road: Arc<Road>, stop: CancellationToken) {
     let mut not_before = Instant::now();
     while !stop.is_cancelled() {
         if Instant::now() >= not_before {
-            for day in due(clock::now_for_ageing(), at) {
+            for day in all_due(&road, at).await {
                 let came = if stop.is_cancelled() { Came::Done } else { once(&road, day).await };
                 if !matches!(came, Came::Done) {
                     not_before = Instant::now() + TRY_AGAIN;
@@ -51,6 +51,19 @@ enum Came {
     Silent,
 }
 
+/// What is due, and before it what was not told then: the platform may have been away for longer than the
+/// agent goes back by itself, and records may come to a day long after it.
+async fn all_due(road: &Arc<Road>, at: Time) -> Vec<String> {
+    let due = due(clock::now_for_ageing(), at).map(|it| it.strftime("%Y%m%d").to_string());
+    let due: Vec<String> = due.collect();
+    let open = with(road, |opened| Ok(opened.results.open_days())).await.unwrap_or_default();
+    // Those that come by themselves are due anyway; what is later is not over.
+    let is_older = |it: &String| due.first().is_some_and(|first| it < first);
+    let mut older: Vec<String> = open.into_iter().filter(is_older).take(OLDER_AT_ONCE).collect();
+    older.sort_unstable();
+    older.into_iter().chain(due).collect()
+}
+
 /// The days that are over and should have been compared by now, the oldest first: the agent may have
 /// been away for some.
 pub(super) fn due(now: DateTime, at: Time) -> impl Iterator<Item = Date> {
@@ -61,8 +74,7 @@ pub(super) fn due(now: DateTime, at: Time) -> impl Iterator<Item = Date> {
 }
 
 /// Compares a day unless that was done.
-async fn once(road: &Arc<Road>, day: Date) -> Came {
-    let day = day.strftime("%Y%m%d").to_string();
+async fn once(road: &Arc<Road>, day: String) -> Came {
     match is_open(road, &day).await {
         Ok(true) => {}
         Ok(false) => return Came::Done,
@@ -76,7 +88,7 @@ async fn once(road: &Arc<Road>, day: Date) -> Came {
     let (result, told, came) = match told(road, &asked).await {
         Ok(told) => {
             let result = Outcome::of(&told);
-            let came = if result.waiting == 0 { Came::Done } else { Came::Again };
+            let came = if result.is_open() { Came::Again } else { Came::Done };
             (result, told, came)
         }
         Err(trouble) => {
@@ -112,9 +124,8 @@ async fn keep(road: &Arc<Road>, day: &str, mut result: Outcome, told: serde_json
 async fn is_open(road: &Arc<Road>, day: &str) -> Result<bool, StoreError> {
     let day = day.to_owned();
     with(road, move |opened| {
-        let over = opened.results.of(&day).is_some_and(|it| {
-            it.word != "unanswered" && it.waiting == 0 && it.at.get(..8) > Some(day.as_str())
-        });
+        let known = opened.results.of(&day);
+        let over = known.is_some_and(|it| !it.is_open() && it.is_of_whole(&day));
         if over {
             return Ok(false);
         }
@@ -140,6 +151,8 @@ fn tell(day: &str, result: &Outcome) {
 const BY: &str = "daily";
 /// So far back what was missed is made up for.
 const DAYS_BACK: i32 = 7;
+/// Days before them that are looked at in one pass.
+const OLDER_AT_ONCE: usize = 31;
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(20);
 pub(super) const TRY_AGAIN: Duration = Duration::from_mins(10);
 
@@ -179,6 +192,33 @@ mod tests {
         let expected =
             format!("\"{first}\" \"unanswered\" \"O104\"; \"{other}\" \"unanswered\" \"O503\"");
         assert_eq!(told, expected);
+    }
+
+    /// The platform was away for longer than the agent goes back by itself.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_never_told_stays_due() {
+        let folder = tempfile::tempdir().unwrap();
+        let (road, _writer) = super::super::tests::road(folder.path());
+        let now = clock::now();
+        let text = |back: i32| {
+            let day = now.date().checked_sub(back.days()).unwrap();
+            day.strftime("%Y%m%d").to_string()
+        };
+        let at = Time::constant(0, 0, 0, 0);
+        for (back, word) in [(20, "unanswered"), (15, "open"), (12, "balanced"), (9, "different")] {
+            let word = word.to_owned();
+            let result = Outcome { word, at: pipeline::stamp(now), ..Outcome::default() };
+            let day = text(back);
+            with(&road, move |it| {
+                it.results.keep(&day, result, serde_json::Value::Null).unwrap();
+                Ok(())
+            })
+            .await
+            .unwrap();
+        }
+        let due = all_due(&road, at).await;
+        let expected: Vec<String> = [20, 15, 7, 6, 5, 4, 3, 2, 1].into_iter().map(text).collect();
+        assert_eq!(due, expected);
     }
 
     #[test]

@@ -16,22 +16,22 @@
 //! | day `g` entity 0 channel | count, first and last number; sums |
 //! | day `r` entity 0 channel 0 range | the range's leaves |
 //! | day `x` | rows of this day were damaged: nothing can be said of it |
+//! | `0` `u`, day `u` | what could not be read (`unread.rs`) |
 //!
 //! A day is four bytes, `YYYYMMDD` as a number: that of the records' `received_at`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Opened;
-use super::compare::Named;
 use super::leaf::Leaf;
 use super::page::{Group, Page, range_of};
 use super::sums::{self, Sums};
 use crate::envelope::Envelope;
-use crate::outbox::{Change, FOLLOWED, Fate, StoreError};
+use crate::outbox::{Change, FOLLOWED, StoreError};
 use crate::ranges::Ranges;
 use crate::{clock, pipeline};
 
@@ -77,6 +77,8 @@ pub(super) type Waiting = BTreeMap<Group, (u64, Sums)>;
 pub(super) struct Snapshot {
     pub(super) pages: BTreeMap<Group, Page>,
     pub(super) waiting: Waiting,
+    /// Numbers that were confirmed around it and could not be read.
+    pub(super) unread: Vec<(u64, u64)>,
     pub(super) reached: Reached,
 }
 
@@ -105,7 +107,7 @@ impl Opened {
     }
 
     /// A row that can do without: damaged, it counts as absent.
-    fn whole(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(super) fn whole(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match self.outbox.entered(key) {
             Err(StoreError::Damaged { cause }) => {
                 tracing::error!(cause, "how far the account goes is damaged");
@@ -158,6 +160,7 @@ impl Opened {
     pub(super) fn follow(&self) -> Result<u64, StoreError> {
         // One at a time: two would enter the same records.
         let _turn = self.turn();
+        self.enter_late()?;
         let mut reached = self.reached()?;
         let Some(from) = self.next_confirmed(&reached) else { return Ok(0) };
         let accepted = self.outbox.accepted_from(from, RECORDS_AT_ONCE)?;
@@ -168,12 +171,44 @@ impl Opened {
         let confirmed = accepted.envelopes.iter();
         let confirmed =
             confirmed.filter(|it| is_news(it.seq) && self.outbox.fate(it.seq).is_none());
-        let mut changes = self.entered_with(confirmed)?;
+        let confirmed: Vec<&Envelope> = confirmed.collect();
+        let days = days_of(confirmed.iter().copied());
+        let mut changes = self.entered_with(confirmed.into_iter())?;
+        self.note_unread(&pieces, &accepted, &mut changes)?;
         reached.pass(&pieces);
         changes.extend(reached.changes());
+        // Before: at worst a day is compared once more than it had to be.
+        for day in days {
+            self.results.grows(day);
+        }
         self.outbox.enter(&changes)?;
         self.outbox.account_from(reached.next, reached.beyond);
         Ok(pieces.iter().map(|(from, end)| end - from).sum())
+    }
+
+    /// Enters what was refused, and passed as such, and has arrived since.
+    fn enter_late(&self) -> Result<(), StoreError> {
+        let late = self.outbox.arrived_late();
+        if late.is_empty() {
+            return Ok(());
+        }
+        let (mut found, mut unread) = (Vec::new(), Ranges::default());
+        for seq in &late {
+            match self.outbox.record(*seq)? {
+                Some(it) => found.push(it),
+                None => unread.insert(*seq, seq.saturating_add(1)),
+            }
+        }
+        for day in days_of(found.iter()) {
+            self.results.grows(day);
+        }
+        let mut changes = self.entered_with(found.iter())?;
+        if !unread.is_empty() {
+            self.mark(&unread, &found, &mut changes)?;
+        }
+        self.outbox.enter(&changes)?;
+        self.outbox.entered_late(&late);
+        Ok(())
     }
 
     /// The first record that is confirmed and not entered.
@@ -183,63 +218,35 @@ impl Opened {
         settled.into_iter().find_map(first)
     }
 
-    /// Enters records of a day that the platform has and the account misses, if they are ours; gives
-    /// those that are not. Ours by right are also those whose numbers are lost here: what was accepted
-    /// after the backup that the store was brought back from.
-    pub(super) fn enter_ours(
+    /// Grows a page by records of which there is no more than their leaves.
+    pub(super) fn grow_as_told(
         &self,
         day: u32,
-        unknown: Vec<Named>,
-    ) -> Result<Vec<Named>, StoreError> {
-        let _turn = self.turn();
-        let (mut ours, mut lost, mut others) = (Vec::new(), Vec::new(), Vec::new());
-        for it in unknown {
-            let is_it = |found: &Envelope| {
-                let leaf = Leaf::of(found.seq, &found.record_id, &found.body);
-                leaf == it.leaf && group_of(found) == it.group && day_of(&found.received_at) == day
-            };
-            match self.outbox.record(it.leaf.seq)?.filter(is_it) {
-                Some(found) => ours.push(found),
-                None if self.outbox.fate(it.leaf.seq) == Some(Fate::Lost) => lost.push(it),
-                None => others.push(it),
-            }
-        }
-        let confirmed = ours.iter().filter(|it| self.outbox.is_delivered(it.seq));
-        self.outbox.enter(&self.entered_with(confirmed)?)?;
-        self.outbox.enter(&self.entered_as_told(day, &lost)?)?;
-        Ok(others)
-    }
-
-    /// Records of which only the platform knows more than their leaves; their sums stay unknown.
-    fn entered_as_told(&self, day: u32, told: &[Named]) -> Result<Vec<Change>, StoreError> {
-        let mut pages: BTreeMap<&Group, BTreeMap<u64, Vec<Leaf>>> = BTreeMap::new();
-        for it in told {
-            let ranges = pages.entry(&it.group).or_default();
-            ranges.entry(range_of(it.leaf.seq)).or_default().push(it.leaf);
-        }
-        let mut changes = Vec::new();
-        for (group, ranges) in pages {
-            let key = page_key(day, group);
-            let row = self.row_to_grow(day, &key, &mut changes)?;
-            let mut kept: Kept = serde_json::from_slice(&row).unwrap_or_default();
-            for (range, told) in ranges {
-                let key = range_key(day, group, range);
-                let mut leaves = Leaf::all(&self.row_to_grow(day, &key, &mut changes)?);
-                let known: Vec<u64> = leaves.iter().map(|it| it.seq).collect();
-                for leaf in told.into_iter().filter(|it| !known.contains(&it.seq)) {
+        group: &Group,
+        ranges: BTreeMap<u64, Vec<Leaf>>,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), StoreError> {
+        let page = page_key(day, group);
+        let row = self.row_to_grow(day, &page, changes)?;
+        let mut kept: Kept = serde_json::from_slice(&row).unwrap_or_default();
+        for (range, told) in ranges {
+            let key = range_key(day, group, range);
+            let mut leaves = Leaf::all(&self.row_to_grow(day, &key, changes)?);
+            for leaf in told {
+                if leaves.iter().all(|it| it.seq != leaf.seq) {
                     kept.took(&leaf);
                     leaves.push(leaf);
                 }
-                leaves.sort_unstable_by_key(|it| it.seq);
-                let bytes = leaves.iter().flat_map(|it| it.to_bytes()).collect();
-                changes.push(Change::Put(key, bytes));
             }
-            changes.push(Change::Put(key, serde_json::to_vec(&kept).unwrap_or_default()));
+            leaves.sort_unstable_by_key(|it| it.seq);
+            let bytes = leaves.iter().flat_map(|it| it.to_bytes()).collect();
+            changes.push(Change::Put(key, bytes));
         }
-        Ok(changes)
+        changes.push(Change::Put(page, serde_json::to_vec(&kept).unwrap_or_default()));
+        Ok(())
     }
 
-    fn entered_with<'a>(
+    pub(super) fn entered_with<'a>(
         &self,
         envelopes: impl Iterator<Item = &'a Envelope>,
     ) -> Result<Vec<Change>, StoreError> {
@@ -383,8 +390,10 @@ impl Opened {
         // Found before the turn is taken: what comes behind is found in little time.
         self.where_waiting(day)?;
         let _turn = self.turn();
+        self.results.looked_at(&day.to_string());
         let reached = self.reached()?;
-        Ok(Snapshot { pages: self.pages(day)?, waiting: self.waiting(day, &reached)?, reached })
+        let (pages, unread) = (self.pages(day)?, self.unread_around(day)?);
+        Ok(Snapshot { pages, waiting: self.waiting(day, &reached)?, unread, reached })
     }
 
     /// Between which numbers the records of a day lie that are accepted and not entered yet.
@@ -432,13 +441,18 @@ impl Kept {
     }
 }
 
+/// The days of records, each once.
+fn days_of<'a>(envelopes: impl Iterator<Item = &'a Envelope>) -> BTreeSet<&'a str> {
+    envelopes.filter_map(|it| it.received_at.get(..8)).collect()
+}
+
 /// The day of a record as a number; 1 for one without.
 pub(crate) fn day_of(received_at: &str) -> u32 {
     let day = received_at.get(..8).filter(|it| it.bytes().all(|byte| byte.is_ascii_digit()));
     day.and_then(|it| it.parse().ok()).unwrap_or(1)
 }
 
-fn group_of(it: &Envelope) -> Group {
+pub(super) fn group_of(it: &Envelope) -> Group {
     Group { entity: it.entity.clone(), channel: it.channel.clone() }
 }
 

@@ -25,6 +25,7 @@ async fn work(road: Arc<Road>, is_due: bool) -> Duration {
         if is_due {
             let oldest = oldest(road.config.messages.keep_days);
             opened.forget_before(oldest)?;
+            opened.results.forget_before(oldest);
             if let Err(error) = opened.forget_totals_before(oldest) {
                 tracing::warn!(%error, "old totals of the HIS were not removed");
             }

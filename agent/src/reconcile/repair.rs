@@ -14,8 +14,10 @@ use super::follow::day_of;
 use super::leaf::Leaf;
 use super::question::{Answer, Ask, Day};
 use super::run::{ask, with};
+use super::whose::Sorted;
 use crate::intake::Road;
 use crate::journey;
+use crate::outbox::{StoreError, blocking};
 
 /// What a repair came to.
 #[derive(Debug, Default, Serialize)]
@@ -24,6 +26,10 @@ pub(super) struct Repaired {
     withdrawn: u64,
     /// Records that the platform has by right: our own account had missed them.
     entered: u64,
+    /// Of these: as the platform has them, since they cannot be read here any more.
+    as_told: u64,
+    /// Ids of which at most one a number is ours, and nobody here can say which: they are left there.
+    contested: Vec<String>,
     /// Records that were sent once more.
     sent: u64,
     /// The replay that sends them, as `his-agent messages replays` tells it.
@@ -43,6 +49,10 @@ pub(super) async fn repair(
     found: &Differences,
     by: String,
 ) -> Result<Repaired, Trouble> {
+    let sorted = sort(road, of, found.unknown.clone()).await?;
+    let Sorted { ours, as_told, altered, strange, contested } = sorted;
+    let mut found = Differences { unknown: strange, ..found.clone() };
+    found.different.extend(altered);
     let wanted: Vec<Named> = found.missing.iter().chain(&found.different).cloned().collect();
     let (here, gone) = with(road, move |opened| {
         let (mut here, mut gone) = (Vec::new(), Vec::new());
@@ -54,15 +64,14 @@ pub(super) async fn repair(
     })
     .await?;
     let mut repaired = Repaired {
+        entered: ours + as_told,
+        as_told,
+        contested: contested.iter().map(|it| it.leaf.record_id()).collect(),
         gone: gone.iter().map(Leaf::record_id).collect(),
         sent: here.len() as u64,
         ..Repaired::default()
     };
-    let (day, unknown) = (day_of(&of.day), found.unknown.clone());
-    let strange = with(road, move |opened| opened.enter_ours(day, unknown)).await?;
-    repaired.entered = (found.unknown.len() - strange.len()) as u64;
-    let found = &Differences { unknown: strange, ..found.clone() };
-    repaired.withdrawn = withdraw(platform, of, found, &here).await?;
+    repaired.withdrawn = withdraw(platform, of, &found, &here).await?;
     if !here.is_empty() {
         let ids = here.iter().map(Leaf::record_id).collect();
         match journey::send_again(road, ids, by, SENT_MAX).await? {
@@ -71,6 +80,28 @@ pub(super) async fn repair(
         }
     }
     Ok(repaired)
+}
+
+/// Whose those are that only the platform has; what is ours is entered.
+async fn sort(road: &Arc<Road>, of: &Day, unknown: Vec<Named>) -> Result<Sorted, StoreError> {
+    let (day, date, asking) = (day_of(&of.day), of.day.clone(), Arc::clone(road));
+    blocking(move || {
+        let opened = asking.accounts.opened()?;
+        let not_here = opened.not_here(&unknown)?;
+        let given = asking.journeys.ids_given(&date, &not_here)?;
+        let sorted = opened.enter_ours(day, unknown, &given)?;
+        if sorted.as_told > 0 || !sorted.contested.is_empty() {
+            let (as_told, contested) = (sorted.as_told, sorted.contested.len());
+            tracing::warn!(
+                date,
+                as_told,
+                contested,
+                "the platform has records that cannot be read here"
+            );
+        }
+        Ok(sorted)
+    })
+    .await
 }
 
 /// Sets aside, on the platform's side, all that is not what we have; but nothing of which we cannot

@@ -11,7 +11,7 @@ use super::run::Compared;
 
 /// A comparison as JSON.
 pub(super) fn told(of: &Day, compared: &Compared) -> Value {
-    let Compared { ours, theirs, waiting, begun, .. } = compared;
+    let Compared { ours, theirs, waiting, parked, begun, .. } = compared;
     let groups: BTreeSet<&Group> = ours.keys().chain(theirs.keys()).collect();
     let page = |group: &&Group| {
         let (ours, theirs) = (ours.get(group), theirs.get(group));
@@ -22,7 +22,7 @@ pub(super) fn told(of: &Day, compared: &Compared) -> Value {
     };
     let mut told = json!({
         "agent": of.agent, "epoch": of.epoch, "day": of.day, "begun_with": begun,
-        "waiting": waiting, "pages": groups.iter().map(page).collect::<Vec<_>>(),
+        "waiting": waiting, "parked": parked, "pages": groups.iter().map(page).collect::<Vec<_>>(),
     });
     add(&mut told, &of_differences(compared));
     told
@@ -30,10 +30,11 @@ pub(super) fn told(of: &Day, compared: &Compared) -> Value {
 
 /// The records, each named.
 pub(super) fn of_differences(compared: &Compared) -> Value {
-    let Compared { differences: found, partly, .. } = compared;
+    let Compared { differences: found, partly, unread, .. } = compared;
+    let unread: Vec<[u64; 2]> = unread.iter().map(|(from, end)| [*from, end - 1]).collect();
     json!({
         "outcome": compared.outcome(), "partly": partly, "missing": named(&found.missing), "different": named(&found.different),
-        "unknown": named(&found.unknown), "doubled": found.doubled,
+        "unknown": named(&found.unknown), "doubled": found.doubled, "unread": unread,
     })
 }
 

@@ -28,8 +28,13 @@ pub(super) struct Compared {
     pub(super) at: String,
     /// Records of the day that are not confirmed yet.
     pub(super) waiting: u64,
+    /// Messages of the day that wait for a code to be mapped: what comes of them is no part of it yet.
+    pub(super) parked: u64,
     /// The first record of our account.
     pub(super) begun: u64,
+    /// Numbers that were confirmed around the day and could not be read here, and that the platform has not
+    /// named: whether it has them, nobody can say.
+    pub(super) unread: Vec<(u64, u64)>,
     /// So much differs that not all of it was looked at.
     pub(super) partly: bool,
 }
@@ -38,7 +43,8 @@ impl Compared {
     /// What it came to, as a word. A day balances when both sides have the same and nothing of it is
     /// still on its way.
     pub(super) fn outcome(&self) -> &'static str {
-        match (self.partly || !self.differences.is_balanced(), self.waiting) {
+        let is_short = self.partly || !self.unread.is_empty();
+        match (is_short || !self.differences.is_balanced(), self.waiting) {
             (true, _) => "different",
             (false, 0) => "balanced",
             (false, _) => "waiting",
@@ -82,12 +88,15 @@ pub(super) async fn compare(
     let day = day_of(&of.day);
     let at = pipeline::stamp(clock::now());
     let oldest = keeper::oldest(road.config.messages.keep_days);
+    // Before the records: what is released meanwhile is found twice, and not missed.
+    let text = of.day.clone();
+    let parked = with(road, move |opened| opened.parked_of(&text)).await?;
     let (snapshot, forgotten) =
         with(road, move |opened| Ok((opened.snapshot(day)?, opened.forgotten()?))).await?;
     if day < forgotten.max(oldest) {
         return Err(Trouble::Forgotten);
     }
-    let Snapshot { pages, waiting, reached } = snapshot;
+    let Snapshot { pages, waiting, unread, reached } = snapshot;
     let waiting = waiting.values().map(|(count, _)| count).sum();
     let Answer::Account { pages: theirs, doubled } = ask(platform, of, Ask::Account).await? else {
         return Err(Trouble::Garbled);
@@ -124,7 +133,7 @@ pub(super) async fn compare(
     let is_open = |seq: u64| seq < end && !reached.has(seq);
     let begun = reached.begun;
     let differences = Differences::between(&named, &named_there, doubled, (begun, is_open));
-    Ok(Compared { ours, theirs, differences, at, waiting, begun, partly })
+    Ok(Compared { ours, theirs, differences, at, waiting, parked, begun, unread, partly })
 }
 
 /// Whether two sides of a page hold the same records; one without any is one that is not there.

@@ -9,6 +9,7 @@ use super::compare::Named;
 use super::follow::day_of;
 use super::page::Group;
 use super::question::{Answer, Ask};
+use super::whose::Given;
 use super::*;
 use crate::envelope::{Draft, Envelope, Original, Submission};
 use crate::intake::Road;
@@ -145,23 +146,97 @@ async fn what_is_ours_is_entered_and_what_is_not_stays_unknown() {
     let (opened, _writer) = open(folder.path());
     opened.outbox.append(submission(1, "20261122")).await.unwrap();
     opened.outbox.settle(&[1, 2]).unwrap();
-    let kept = opened.outbox.accepted_from(1, 9).unwrap().envelopes;
-    let named = |it: &Envelope, id: &str, body: &[u8]| Named {
-        leaf: leaf::Leaf::of(it.seq, id, body),
-        group: group(it),
-    };
-    let ours: Vec<Named> = kept.iter().map(|it| named(it, &it.record_id, &it.body)).collect();
-    let altered = named(&kept[0], &kept[0].record_id, b"{}");
-    let strange = named(&kept[1], &uuid::Uuid::now_v7().to_string(), &kept[1].body);
-    let unknown = [ours.clone(), vec![altered.clone(), strange.clone()]].concat();
+    let ours = named(&opened);
+    let altered = under(&ours[0], 1, b"{}");
+    let strange = Named { leaf: other(2), ..ours[1].clone() };
+    let never = Named { leaf: other(3), ..ours[1].clone() };
+    let unknown = [ours.clone(), vec![altered.clone(), strange.clone(), never.clone()]].concat();
     for _ in 0..2 {
-        let others = opened.enter_ours(20_261_122, unknown.clone()).unwrap();
-        assert_eq!(others, [altered.clone(), strange.clone()]);
+        let sorted = opened.enter_ours(20_261_122, unknown.clone(), &Given::new()).unwrap();
+        assert_eq!(sorted.strange, [strange.clone(), never.clone()]);
+        assert_eq!(sorted.altered, [ours[0].clone()], "with what we have under its id");
+        assert_eq!((sorted.ours, sorted.as_told), (2, 0));
         assert_eq!(count(&opened, 20_261_122), 2, "each once");
     }
     opened.catch_up().unwrap();
     assert_eq!(count(&opened, 20_261_122), 2, "and not once more");
-    assert_eq!(opened.enter_ours(20_261_121, ours.clone()).unwrap(), ours, "of another day");
+    let sorted = opened.enter_ours(20_261_121, ours.clone(), &Given::new()).unwrap();
+    assert_eq!(sorted.altered, ours, "of another day: sent once more under its own");
+}
+
+/// A record that was confirmed and whose bytes the disk does not give back is none that the platform should not
+/// have: the day says what is unread, and enters what the platform names.
+#[tokio::test]
+async fn what_cannot_be_read_is_told_and_entered_as_the_platform_has_it() {
+    for harm in ["before it is entered", "and the account begins anew"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut opened, mut writer) = open(folder.path());
+        for (number, day) in (1..).zip(["20261121", "20261122", "20261122", "20261123"]) {
+            opened.outbox.append(submission(number, day)).await.unwrap();
+        }
+        opened.outbox.settle(&[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+        let all = named(&opened);
+        if harm.ends_with("anew") {
+            opened.catch_up().unwrap();
+            opened.lose("place");
+            opened.outbox.spoil(3);
+            writer.close().await.unwrap();
+            (opened, writer) = open(folder.path());
+        }
+        opened.outbox.spoil(3);
+        opened.catch_up().unwrap();
+        let unread = |day: u32| opened.snapshot(day).unwrap().unread;
+        let days = [20_261_121, 20_261_122, 20_261_123];
+        assert_eq!(days.map(unread), [vec![(3, 5)], vec![(3, 5)], Vec::new()], "{harm}");
+        let theirs = [&all[2..4], &[Named { leaf: other(6), ..all[5].clone() }]].concat();
+        let sorted = opened.enter_ours(20_261_122, theirs.clone(), &Given::new()).unwrap();
+        assert_eq!((sorted.as_told, &sorted.strange[..]), (2, &theirs[2..]), "{harm}");
+        assert_eq!(days.map(unread), [const { Vec::new() }; 3], "{harm}");
+        assert_eq!(days.map(|day| count(&opened, day)), [2, 4, 2], "{harm}");
+        let altered = under(&all[2], 3, b"{}");
+        let sorted = opened.enter_ours(20_261_122, vec![altered], &Given::new()).unwrap();
+        assert_eq!((sorted.as_told, sorted.strange.len()), (1, 0), "no right one could be sent");
+        assert_eq!(count(&opened, 20_261_122), 4, "{harm}");
+        writer.close().await.unwrap();
+    }
+}
+
+/// Where two ids stand under a number that cannot be read here, one of them may be the right one.
+#[tokio::test]
+async fn of_two_under_one_number_neither_is_withdrawn_unless_one_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let (opened, _writer) = open(folder.path());
+    opened.outbox.append(submission(1, "20261122")).await.unwrap();
+    opened.outbox.settle(&[1, 2]).unwrap();
+    let all = named(&opened);
+    opened.outbox.spoil(1);
+    opened.catch_up().unwrap();
+    let strange = Named { leaf: other(1), ..all[0].clone() };
+    let theirs = vec![all[0].clone(), strange.clone(), all[1].clone()];
+    let sorted = opened.enter_ours(20_261_122, theirs.clone(), &Given::new()).unwrap();
+    assert_eq!((sorted.as_told, sorted.strange.len()), (1, 0));
+    assert_eq!(sorted.contested, [all[0].clone(), strange.clone()]);
+    let given = Given::from([(1, all[0].leaf.id)]);
+    let sorted = opened.enter_ours(20_261_122, theirs[..2].to_vec(), &given).unwrap();
+    assert_eq!((sorted.as_told, sorted.strange), (1, vec![strange]));
+    assert_eq!((count(&opened, 20_261_122), sorted.contested.len()), (2, 0));
+}
+
+/// Refused, passed as such, and sent once more: the platform has it, and so has the account.
+#[tokio::test]
+async fn what_was_refused_and_arrives_later_is_entered() {
+    let folder = tempfile::tempdir().unwrap();
+    let (opened, _writer) = open(folder.path());
+    opened.outbox.append(submission(1, "20261122")).await.unwrap();
+    opened.outbox.refuse(1, letter()).await.unwrap();
+    opened.outbox.settle(&[2]).unwrap();
+    opened.catch_up().unwrap();
+    assert_eq!((count(&opened, 20_261_122), opened.reached().unwrap().next), (1, 3));
+    opened.outbox.settle(&[1]).unwrap();
+    opened.catch_up().unwrap();
+    opened.catch_up().unwrap();
+    assert_eq!(count(&opened, 20_261_122), 2);
+    assert!(opened.outbox.arrived_late().is_empty());
 }
 
 /// Whether a day has anything is asked every few seconds, of a week of days, whatever waits.
@@ -227,6 +302,52 @@ fn same_as_the_platform(opened: &Opened) -> String {
     assert_eq!(pages, ours);
     assert_eq!(ours.len(), 2);
     ours[0].1.sums["det_item_fee_sumamt"].clone()
+}
+
+/// What waited for a code is released days later, into the day on which it came: signed, that day is open again.
+#[tokio::test]
+async fn a_signed_day_that_gets_records_is_compared_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (opened, _writer) = open(folder.path());
+    opened.outbox.append(submission(1, "20261122")).await.unwrap();
+    let unknown = vec![crate::envelope::UnknownCode {
+        map: "q".into(),
+        code: "d".into(),
+        element: "e".into(),
+    }];
+    let parked = Submission { drafts: Vec::new(), ..submission(2, "20261122") };
+    opened.outbox.park(parked, unknown).await.unwrap();
+    opened.outbox.settle(&[1, 2]).unwrap();
+    opened.snapshot(20_261_122).unwrap();
+    let parked = ["20261121", "20261122"].map(|day| opened.parked_of(day).unwrap());
+    assert_eq!(parked, [0, 1], "its statement is not complete");
+    let (word, at) = ("balanced".to_owned(), "20261123063000".to_owned());
+    let balanced = results::Outcome { word, at, ..results::Outcome::default() };
+    opened.results.keep("20261122", balanced, serde_json::Value::Null).unwrap();
+    let is_open = || opened.results.of("20261122").is_some_and(|it| it.is_open());
+    assert!(!is_open());
+    opened.outbox.append(submission(3, "20261122")).await.unwrap();
+    opened.outbox.settle(&[3]).unwrap();
+    opened.catch_up().unwrap();
+    assert!(is_open() && opened.results.unwell() == 1);
+}
+
+/// All that was accepted, as the platform would name it.
+fn named(opened: &Opened) -> Vec<Named> {
+    let kept = opened.outbox.accepted_from(1, 99).unwrap().envelopes;
+    let leaf = |it: &Envelope| leaf::Leaf::of(it.seq, &it.record_id, &it.body);
+    kept.iter().map(|it| Named { leaf: leaf(it), group: group(it) }).collect()
+}
+
+/// The same id with another content.
+fn under(it: &Named, seq: u64, body: &[u8]) -> Named {
+    let leaf = leaf::Leaf::of(seq, &it.leaf.record_id(), body);
+    Named { leaf, group: it.group.clone() }
+}
+
+/// A record that nobody here has made.
+fn other(seq: u64) -> leaf::Leaf {
+    leaf::Leaf::of(seq, &uuid::Uuid::now_v7().to_string(), b"{}")
 }
 
 fn count(opened: &Opened, day: u32) -> u64 {

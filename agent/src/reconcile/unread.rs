@@ -1,0 +1,174 @@
+//! Numbers that were confirmed, and whose records could not be read when the account came to them: the disk
+//! had lost them, or they were removed before an account that begins anew came to them.
+//!
+//! Nobody here knows their ids, nor for sure their day; so the days around are told of them, and do not balance
+//! until the platform has named them. What neither side has stays told.
+//!
+//! | key | value |
+//! |---|---|
+//! | `0` `u` | those that nobody has named yet, as ranges |
+//! | day `u` | those that may be of this day, as ranges |
+
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+
+use super::Opened;
+use super::follow::day_of;
+use crate::envelope::Envelope;
+use crate::outbox::{Accepted, Change, StoreError};
+use crate::ranges::Ranges;
+use crate::{clock, pipeline};
+
+impl Opened {
+    /// Notes what of these pieces was passed unread.
+    pub(super) fn note_unread(
+        &self,
+        pieces: &[(u64, u64)],
+        accepted: &Accepted,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), StoreError> {
+        if accepted.missing == 0 {
+            return Ok(());
+        }
+        let unread = self.unread_of(pieces, accepted);
+        if unread.is_empty() {
+            return Ok(());
+        }
+        self.mark(&unread, &accepted.envelopes, changes)
+    }
+
+    /// Tells the days around of stretches that nobody has named.
+    pub(super) fn mark(
+        &self,
+        unread: &Ranges,
+        read: &[Envelope],
+        changes: &mut Vec<Change>,
+    ) -> Result<(), StoreError> {
+        let mut open = self.open_unread()?.unwrap_or_default();
+        for (from, end) in unread.iter() {
+            let days = self.days_around((from, end), read)?;
+            tracing::error!(
+                from,
+                end,
+                ?days,
+                "confirmed records are unreadable, and not in the account"
+            );
+            open.insert(from, end);
+            for day in days {
+                self.results.grows(&day.to_string());
+                let told = self.told_on(day, (from, end), changes)?;
+                changes.push(told);
+            }
+        }
+        changes.push(Change::Put(OPEN.to_vec(), open.to_bytes()));
+        Ok(())
+    }
+
+    /// What was settled, not set aside, and is not among what was read.
+    fn unread_of(&self, pieces: &[(u64, u64)], accepted: &Accepted) -> Ranges {
+        let read_to = |it: &(u64, u64)| (it.0, it.1.min(accepted.next));
+        let mut unread: Ranges = pieces.iter().map(read_to).collect();
+        for it in &accepted.envelopes {
+            unread.remove(it.seq, it.seq.saturating_add(1));
+        }
+        let stretches: Vec<(u64, u64)> = unread.iter().collect();
+        for seq in stretches.into_iter().flat_map(|(from, end)| from..end) {
+            if self.outbox.fate(seq).is_some() {
+                unread.remove(seq, seq.saturating_add(1));
+            }
+        }
+        unread
+    }
+
+    /// The days of the records before and behind a stretch; of a long one, also those between.
+    fn days_around(
+        &self,
+        (from, end): (u64, u64),
+        read: &[Envelope],
+    ) -> Result<Vec<u32>, StoreError> {
+        let day = |it: &Envelope| day_of(&it.received_at);
+        let before = match read.iter().rev().find(|it| it.seq < from) {
+            Some(it) => Some(day(it)),
+            None => self.outbox.record(from.saturating_sub(1))?.map(|it| day(&it)),
+        };
+        let behind = match read.iter().find(|it| it.seq >= end) {
+            Some(it) => Some(day(it)),
+            None => self.outbox.accepted_from(end, 1)?.envelopes.first().map(day),
+        };
+        let behind = behind.unwrap_or_else(|| day_of(&pipeline::stamp(clock::now())));
+        let before = before.unwrap_or(behind);
+        if end - from < LONG {
+            return Ok(if before == behind { vec![behind] } else { vec![before, behind] });
+        }
+        Ok(all_days(before.min(behind), before.max(behind)))
+    }
+
+    /// The row of a day with one more stretch.
+    fn told_on(
+        &self,
+        day: u32,
+        (from, end): (u64, u64),
+        changes: &[Change],
+    ) -> Result<Change, StoreError> {
+        let key = day_key(day);
+        let row = changes.iter().rev().find_map(|it| match it {
+            Change::Put(place, row) if *place == key => Some(row.clone()),
+            _ => None,
+        });
+        let row = row.map_or_else(|| self.outbox.entered(&key), |it| Ok(Some(it)));
+        // A damaged one is written anew: what it told before is still among those that are open.
+        let mut told = row.ok().flatten().and_then(|it| Ranges::from_bytes(&it).ok());
+        let told = told.get_or_insert_default();
+        told.insert(from, end);
+        Ok(Change::Put(key, told.to_bytes()))
+    }
+
+    /// Of a day: numbers that were confirmed around it, and that nobody has named.
+    pub(super) fn unread_around(&self, day: u32) -> Result<Vec<(u64, u64)>, StoreError> {
+        let Some(row) = self.outbox.entered(&day_key(day))? else { return Ok(Vec::new()) };
+        let told = Ranges::from_bytes(&row).map_err(|_| StoreError::Damaged {
+            cause: format!("what could not be read around {day} is damaged"),
+        })?;
+        let Some(open) = self.open_unread()? else { return Ok(told.iter().collect()) };
+        Ok(told.iter().flat_map(|(from, end)| open.within(from, end)).collect())
+    }
+
+    /// These are named now: they are in the account.
+    pub(super) fn named_now(
+        &self,
+        seqs: impl Iterator<Item = u64>,
+    ) -> Result<Option<Change>, StoreError> {
+        let Some(mut open) = self.open_unread()?.filter(|it| !it.is_empty()) else {
+            return Ok(None);
+        };
+        let before = open.len();
+        for seq in seqs {
+            open.remove(seq, seq.saturating_add(1));
+        }
+        let is_changed = open.len() != before;
+        Ok(is_changed.then(|| Change::Put(OPEN.to_vec(), open.to_bytes())))
+    }
+
+    /// Those that nobody has named; `None` where that is not known.
+    fn open_unread(&self) -> Result<Option<Ranges>, StoreError> {
+        Ok(self.whole(OPEN)?.and_then(|it| Ranges::from_bytes(&it).ok()))
+    }
+}
+
+/// The days from one to another, both with them; only these two where that is no calendar.
+fn all_days(first: u32, last: u32) -> Vec<u32> {
+    let date = |it: u32| Date::strptime("%Y%m%d", it.to_string()).ok();
+    let (Some(from), Some(to)) = (date(first), date(last)) else { return vec![first, last] };
+    let days = from.series(1.day()).take_while(|it| *it <= to).take(DAYS_MAX);
+    days.map(|it| day_of(&it.strftime("%Y%m%d").to_string())).collect()
+}
+
+fn day_key(day: u32) -> Vec<u8> {
+    [&day.to_be_bytes()[..], b"u"].concat()
+}
+
+const OPEN: &[u8] = &[0, 0, 0, 0, b'u'];
+/// A shorter stretch is of the day before it or of the day behind it.
+const LONG: u64 = 256;
+/// The account of no more days is kept.
+const DAYS_MAX: usize = 400;
