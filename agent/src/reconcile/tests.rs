@@ -322,7 +322,7 @@ async fn a_signed_day_that_gets_records_is_compared_again() {
     let parked = ["20261121", "20261122"].map(|day| opened.parked_of(day).unwrap());
     assert_eq!(parked, [0, 1], "its statement is not complete");
     let (word, at) = ("balanced".to_owned(), "20261123063000".to_owned());
-    let balanced = results::Outcome { word, at, ..results::Outcome::default() };
+    let balanced = results::Outcome { at, word, ..results::Outcome::default() };
     opened.results.keep("20261122", balanced, serde_json::Value::Null).unwrap();
     let is_open = || opened.results.of("20261122").is_some_and(|it| it.is_open());
     assert!(!is_open());

@@ -115,10 +115,12 @@ impl Opened {
             Change::Put(place, row) if *place == key => Some(row.clone()),
             _ => None,
         });
-        let row = row.map_or_else(|| self.outbox.entered(&key), |it| Ok(Some(it)));
-        // A damaged one is written anew: what it told before is still among those that are open.
-        let mut told = row.ok().flatten().and_then(|it| Ranges::from_bytes(&it).ok());
-        let told = told.get_or_insert_default();
+        let row = match row.map_or_else(|| self.outbox.entered(&key), |it| Ok(Some(it))) {
+            // It is written anew: what it told before is still among those that are open.
+            Err(StoreError::Damaged { .. }) => None,
+            other => other?,
+        };
+        let mut told = row.and_then(|it| Ranges::from_bytes(&it).ok()).unwrap_or_default();
         told.insert(from, end);
         Ok(Change::Put(key, told.to_bytes()))
     }
