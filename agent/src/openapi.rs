@@ -10,10 +10,12 @@ mod schemas;
 
 use std::collections::BTreeSet;
 use std::future::ready;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::Html;
 use axum::routing::get;
+use bytes::Bytes;
 use http::{Method, header};
 use serde_json::{Map, Value, json};
 
@@ -118,18 +120,33 @@ impl Door {
 
 /// The two addresses under which a door tells of itself.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(door: Door) -> Router<S> {
+    let (document, page) = (Kept::new(describe, door), Kept::new(page::write, door));
+    let json = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
     Router::new()
-        .route("/openapi.json", get(move || ready(describe(door))))
-        .route("/openapi", get(move || ready(show(door))))
+        .route("/openapi.json", get(move || ready((json, document.text()))))
+        .route("/openapi", get(move || ready(Html(page.text()))))
 }
 
-fn describe(door: Door) -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
-    (headers, document(door).to_string()).into_response()
+fn describe(door: Door) -> String {
+    document(door).to_string()
 }
 
-fn show(door: Door) -> Html<String> {
-    Html(page::write(door))
+/// A text that is made once, when it is first asked for: anybody may ask, as often as he likes.
+#[derive(Clone, Debug)]
+struct Kept {
+    make: fn(Door) -> String,
+    door: Door,
+    text: Arc<OnceLock<Bytes>>,
+}
+
+impl Kept {
+    fn new(make: fn(Door) -> String, door: Door) -> Kept {
+        Kept { make, door, text: Arc::default() }
+    }
+
+    fn text(&self) -> Bytes {
+        self.text.get_or_init(|| (self.make)(self.door).into()).clone()
+    }
 }
 
 /// The right that an operation of the admin API needs; none where there is no such operation.

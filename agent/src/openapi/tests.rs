@@ -22,6 +22,25 @@ use crate::sets::Sets;
 const SOAP: &str = "/soap/{channel}";
 const DOORS: [Door; 3] = [Door::His, Door::Operators, Door::Control];
 
+/// Anybody may ask for it, however often, and it takes no time from the checks.
+#[tokio::test]
+async fn a_document_is_made_once() {
+    let router: Router = routes(Door::His);
+    for path in ["/openapi.json", "/openapi"] {
+        let mut places = BTreeSet::new();
+        let mut kept = Vec::new();
+        for _ in 0..2 {
+            let request = ::http::Request::get(path).body(Sent::empty()).unwrap();
+            let answer = router.clone().oneshot(request).await.unwrap();
+            let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+            assert!(body.len() > 1_000);
+            places.insert(body.as_ptr().addr());
+            kept.push(body); // or its place would be used again
+        }
+        assert_eq!(places.len(), 1, "{path}");
+    }
+}
+
 /// A route that is added in the sources must be told, and what is told must be in the sources.
 #[test]
 fn every_route_is_told_and_everything_told_is_a_route() {
