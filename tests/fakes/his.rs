@@ -65,7 +65,11 @@ pub fn get(address: SocketAddr, path: &str) -> io::Result<Answer> {
 impl Caller {
     /// Connects; no later call waits longer than half a minute.
     pub fn connect(address: SocketAddr) -> io::Result<Caller> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        Caller::over(TcpStream::connect_timeout(&address, PATIENCE)?)
+    }
+
+    /// The same over a connection that is there.
+    pub fn over(stream: TcpStream) -> io::Result<Caller> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;

@@ -9,6 +9,7 @@
 //! | [`cases`] | what a HIS sends, and what must come of it |
 //! | [`clean_root`] | a hospital's machine before anything is installed on it |
 //! | [`faults`] | a disk that refuses the N-th call; a clock that somebody sets |
+//! | [`far`] | another machine |
 //! | [`mllp`] | a sender of HL7: frames over a bare socket |
 //! | [`load`] | a hospital's morning: many callers at once |
 //! | [`obligations`] | what the agent promised by its receipts |
@@ -35,6 +36,7 @@ pub mod certificates;
 pub mod chance;
 pub mod clean_root;
 pub mod command;
+pub mod far;
 pub mod faults;
 pub mod his;
 pub mod load;

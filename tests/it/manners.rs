@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tests::agent::{Agent, Setup};
 use tests::cases::{Case, Message};
+use tests::far;
 use tests::his::{self, Caller, head};
 
 use crate::refusals::summary;
@@ -315,6 +316,35 @@ fn a_crowd_keeps_nobody_out() {
     };
     assert_eq!(full(), "503 5 I144 Some(\"1\")");
     drop(busy);
+}
+
+/// One PC that asks and asks and takes nothing of what it is told.
+#[test]
+fn who_takes_no_answers_keeps_nobody_else_out() {
+    let listen = format!("{LISTEN}connections_max = 20\n");
+    let agent = Agent::start(Setup { listen, ..Setup::files() });
+    let message = Case::of("webapi").message();
+    let mut known = Caller::connect(agent.his()).expect("a door");
+    assert_eq!(known.send(&message).expect("an answer").status, 200);
+    let asking = head("GET", "/openapi.json", &[]).repeat(400);
+    let deaf: Vec<_> = (0..60)
+        .map(|_| {
+            let stream = far::connect_narrow([127, 0, 0, 2], agent.his()).expect("a door");
+            let mut caller = Caller::over(stream).expect("a socket");
+            caller.write(&asking).ok();
+            caller
+        })
+        .collect();
+    std::thread::sleep(Duration::from_secs(4));
+    // It has sent away only its like.
+    assert_eq!(known.send(&message).expect("it was not sent away").status, 200);
+    let mut others = Vec::new();
+    for _ in 0..4 {
+        let mut caller = Caller::connect(agent.his()).expect("a door");
+        assert_eq!(summary(&caller.send(&message).expect("an answer")), TAKEN);
+        others.push(caller);
+    }
+    drop((deaf, others));
 }
 
 /// Sends bytes and looks at the first answer.

@@ -1,7 +1,9 @@
 //! Who is at a door, and who has to go when it is full.
 //!
 //! A flood must not keep others out: while the door is full, whoever waits for nothing makes room, first
-//! those who never asked anything, from the address that holds most. Who is being answered stays.
+//! those who never asked anything, from the address that holds most. Nobody makes room for one who holds
+//! more. Who is being answered stays, unless it trickles: a body that does not end, an answer that is not
+//! taken, of the address that holds most.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -38,7 +40,7 @@ impl Crowd {
         Crowd { most, inside: Mutex::default() }
     }
 
-    /// A place for one more, or nothing when everybody inside is being answered.
+    /// A place for one more, or nothing when nobody inside can be sent away for it.
     pub(super) fn admit(self: &Arc<Crowd>, seat: &Arc<Seat>) -> Option<Place> {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         if inside.seats.len() >= self.most {
@@ -79,11 +81,16 @@ impl Inside {
         let (crowding, count) = self.by_address.iter().max_by_key(|(_, count)| **count)?;
         let own = self.by_address.get(&comes).copied().unwrap_or(0);
         let theirs = |it: &Seat| it.address() == *crowding;
-        let is_stranger = |it: &Seat| it.pulse.phase().is_stranger();
-        let waits = |it: &Seat| matches!(it.pulse.phase(), Phase::Idle | Phase::Head);
+        // Who crowds the door sends away only its like.
+        let holds_less = |it: &Seat| self.by_address.get(&it.address()).is_some_and(|it| *it < own);
+        let is_stranger = |it: &Seat| it.pulse.phase().is_stranger() && !holds_less(it);
+        let waits =
+            |it: &Seat| matches!(it.pulse.phase(), Phase::Idle | Phase::Head) && !holds_less(it);
         let is_slow = |it: &Seat| {
             let (phase, since) = it.pulse.look();
-            phase == Phase::Body && since.elapsed() > SLOW_BODY
+            let behind = it.pulse.behind_since();
+            phase == Phase::Body && since.elapsed() > SLOW
+                || behind.is_some_and(|it| it.elapsed() > SLOW)
         };
         self.first(|it| theirs(it) && is_stranger(it))
             .or_else(|| self.longest(|it| theirs(it) && waits(it)))
@@ -112,12 +119,13 @@ impl Drop for Place {
     }
 }
 
-/// A body that has been coming for longer may be one of those that never end.
-const SLOW_BODY: Duration = Duration::from_secs(2);
+/// A body that has been coming for longer, or an answer that is not taken, may be one of those that never end.
+const SLOW: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::pulse::Pulse;
     use super::*;
 
     /// Phases by address of those inside, who comes, and who then goes.
@@ -135,10 +143,39 @@ mod tests {
         check(&[(1, Body), (1, Body), (2, Answering)], 3, 3, Some("0"));
         // Nobody gains by opening more: who crowds cannot cut the bodies of its like.
         check(&[(1, Body), (1, Body), (2, Answering)], 1, 3, Some("nobody"));
+        // Nor those who wait of somebody who holds less.
+        check(&[(1, Answering), (1, Answering), (2, Idle)], 1, 3, Some("nobody"));
+        check(&[(1, Answering), (1, Answering), (2, New)], 1, 3, Some("nobody"));
+        check(&[(1, Answering), (1, Idle), (2, Idle)], 1, 3, Some("1"));
+        check(&[(1, Answering), (2, Idle)], 1, 2, Some("1"));
+    }
+
+    #[test]
+    fn who_takes_nothing_of_its_answer_makes_room() {
+        use Phase::{Answering, Idle, Leaving};
+        check_behind(&[(1, Leaving), (1, Answering), (2, Leaving)], 3, Some("0"));
+        check_behind(&[(1, Leaving), (1, Answering), (2, Leaving)], 1, Some("nobody"));
+        check_behind(&[(1, Leaving), (1, Answering), (2, Idle)], 3, Some("2"));
+    }
+
+    #[track_caller]
+    fn check_behind(inside: &[(u8, Phase)], comes: u8, goes: Option<&str>) {
+        check_with(inside, comes, inside.len(), goes, Pulse::falls_behind);
     }
 
     #[track_caller]
     fn check(inside: &[(u8, Phase)], comes: u8, most: usize, goes: Option<&str>) {
+        check_with(inside, comes, most, goes, |_| ());
+    }
+
+    #[track_caller]
+    fn check_with(
+        inside: &[(u8, Phase)],
+        comes: u8,
+        most: usize,
+        goes: Option<&str>,
+        also: fn(&Pulse),
+    ) {
         let clock = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -153,8 +190,9 @@ mod tests {
             for (seat, (_, phase)) in seats.iter().zip(inside) {
                 tokio::time::advance(Duration::from_millis(5)).await;
                 seat.pulse.enter(*phase);
+                also(&seat.pulse);
             }
-            tokio::time::advance(SLOW_BODY + SLOW_BODY).await;
+            tokio::time::advance(SLOW + SLOW).await;
             let admitted = crowd.admit(&seat(comes));
             let gone = seats.iter().position(|it| it.cut.is_cancelled());
             let told = match (&admitted, gone) {

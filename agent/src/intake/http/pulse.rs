@@ -53,11 +53,15 @@ pub(crate) struct Pulse {
     now: AtomicU64,
     /// Whether something was answered before all of it was read.
     unread: AtomicBool,
+    /// Milliseconds since `began`, and one more, since when the caller is behind with its answer; 0 when it
+    /// is not.
+    behind: AtomicU64,
 }
 
 impl Pulse {
     pub(crate) fn new() -> Pulse {
-        Pulse { began: Instant::now(), now: AtomicU64::new(0), unread: AtomicBool::new(false) }
+        let (now, unread, behind) = Default::default();
+        Pulse { began: Instant::now(), now, unread, behind }
     }
 
     /// The phase, and since when it is so.
@@ -73,8 +77,29 @@ impl Pulse {
     }
 
     pub(super) fn enter(&self, phase: Phase) {
-        let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.now.store(since << PHASE_WIDTH | phase as u64, Ordering::Relaxed);
+        self.now.store(self.elapsed() << PHASE_WIDTH | phase as u64, Ordering::Relaxed);
+    }
+
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Not all of the answer that there is could be handed to the kernel.
+    pub(super) fn falls_behind(&self) {
+        let now = self.elapsed().saturating_add(1);
+        // It stays as it is where it is behind already.
+        let _ = self.behind.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// All of it could.
+    pub(super) fn catches_up(&self) {
+        self.behind.store(0, Ordering::Relaxed);
+    }
+
+    /// Since when the caller is behind with its answer, however much of it it takes by and by.
+    pub(super) fn behind_since(&self) -> Option<Instant> {
+        let since = self.behind.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.began + Duration::from_millis(since))
     }
 
     /// Bytes have come. The first head's time runs from the connection's first moment.

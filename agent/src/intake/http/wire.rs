@@ -22,19 +22,41 @@ pub(super) struct Wire<S> {
     seat: Arc<Seat>,
     bounds: Bounds,
     timer: Pin<Box<Sleep>>,
-    /// Since when the caller takes nothing of its answer.
-    stalled: Option<Instant>,
+    /// How the caller takes an answer that the kernel has no room for.
+    behind: Option<Behind>,
     /// What is said in place of a bare status.
     own_words: Vec<u8>,
     /// How much is taken in vain, once everything is said.
     draining: Option<usize>,
 }
 
+/// A caller that takes its answer more slowly than it is made.
+#[derive(Clone, Copy, Debug)]
+struct Behind {
+    since: Instant,
+    /// When it last took something.
+    took_at: Instant,
+    took: u64,
+}
+
+impl Behind {
+    fn begin() -> Behind {
+        let now = Instant::now();
+        Behind { since: now, took_at: now, took: 0 }
+    }
+
+    /// Nothing for so long is too long, and so is a little now and then.
+    fn until(self, patience: Duration) -> Instant {
+        let earned = Duration::from_secs(self.took / LEAST_BYTES_PER_SECOND);
+        (self.took_at + patience).min(self.since + patience + earned)
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) fn new(inner: S, seat: Arc<Seat>, bounds: Bounds) -> Wire<S> {
         let timer = Box::pin(tokio::time::sleep(bounds.head));
         let own_words = Vec::new();
-        Wire { inner, seat, bounds, timer, stalled: None, own_words, draining: None }
+        Wire { inner, seat, bounds, timer, behind: None, own_words, draining: None }
     }
 
     /// When the caller's time is over, if it is on at all.
@@ -45,7 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             Phase::Idle => Some(since + self.bounds.idle),
             Phase::Body | Phase::Answering | Phase::Beyond | Phase::Leaving => None,
         };
-        let writing = self.stalled.map(|it| it + self.bounds.answer);
+        let writing = self.behind.map(|it| it.until(self.bounds.answer));
         [reading, writing].into_iter().flatten().min()
     }
 
@@ -67,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Nothing more is read. Who has begun to ask is told why.
     fn give_up(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.stalled.is_some() {
+        if self.behind.is_some() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         if matches!(self.seat.pulse.phase(), Phase::First | Phase::Head) {
@@ -78,16 +100,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Poll::Ready(Ok(()))
     }
 
-    fn noting<T>(
+    fn noting(
         &mut self,
         cx: &mut Context<'_>,
-        written: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.stalled = None;
-            return written;
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match (&written, &mut self.behind) {
+            (Poll::Ready(Ok(bytes)), Some(behind)) => {
+                behind.took_at = Instant::now();
+                behind.took += *bytes as u64;
+                written
+            }
+            (Poll::Ready(_), _) => written,
+            (Poll::Pending, _) => self.waiting(cx),
         }
-        self.stalled.get_or_insert_with(Instant::now);
+    }
+
+    /// The kernel has no room for the rest of the answer.
+    fn waiting<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        self.behind.get_or_insert_with(Behind::begin);
+        self.seat.pulse.falls_behind();
         if self.is_late(cx) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
@@ -177,10 +209,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.inner).poll_flush(cx);
-        if flushed.is_ready() {
-            this.seat.pulse.flushed();
+        if flushed.is_pending() {
+            return this.waiting(cx);
         }
-        this.noting(cx, flushed)
+        this.behind = None;
+        this.seat.pulse.catches_up();
+        this.seat.pulse.flushed();
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -197,6 +232,57 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 }
 
+/// Slower than the slowest line to a branch of a hospital.
+const LEAST_BYTES_PER_SECOND: u64 = 4 << 10;
+
 /// How long, and how much, is taken in vain once everything is said.
 const DRAINED_FOR: Duration = Duration::from_secs(2);
 const DRAINED_BYTES_MAX: usize = 16 << 20;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// How many bytes the caller takes at a time, every 900 ms, and whether it gets all.
+    #[test]
+    fn who_takes_a_little_now_and_then_is_cut_off_in_time() {
+        check(64, Err(io::ErrorKind::TimedOut));
+        check(2_000, Err(io::ErrorKind::TimedOut));
+        check(8_000, Ok(()));
+        check(0, Err(io::ErrorKind::TimedOut));
+    }
+
+    #[track_caller]
+    fn check(at_a_time: usize, expected: Result<(), io::ErrorKind>) {
+        let mut clock = tokio::runtime::Builder::new_current_thread();
+        let clock = clock.enable_time().start_paused(true).build().unwrap();
+        clock.block_on(async {
+            let (ours, mut theirs) = tokio::io::duplex(8_000);
+            let second = Duration::from_secs(1);
+            let bounds = Bounds { head: second, head_bytes: 9, idle: second, answer: second };
+            let seat = Arc::new(Seat::new(None));
+            seat.pulse.enter(Phase::Leaving);
+            let mut wire = Wire::new(ours, Arc::clone(&seat), bounds);
+            let reader = tokio::spawn(async move {
+                let mut piece = vec![0; at_a_time];
+                while at_a_time == 0 || theirs.read_exact(&mut piece).await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(900)).await;
+                }
+            });
+            let began = Instant::now();
+            let written = wire.write_all(&[b'x'; 80_000]).await;
+            assert_eq!(written.map_err(|it| it.kind()), expected, "{at_a_time}");
+            assert!(began.elapsed() < 15 * second, "{at_a_time}: {:?}", began.elapsed());
+            let is_behind = seat.pulse.behind_since().is_some();
+            assert!(is_behind, "it could not take all at once");
+            if expected.is_ok() {
+                wire.flush().await.unwrap();
+                assert_eq!(seat.pulse.behind_since(), None);
+            }
+            reader.abort();
+        });
+    }
+}
