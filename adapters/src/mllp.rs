@@ -84,6 +84,27 @@ impl MllpFrames {
         self.place != Place::Between || !self.buffer.iter().all(u8::is_ascii_whitespace)
     }
 
+    /// How many bytes wait for their frame's end. Of one that is passed over, none that count.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        if self.place == Place::Overflowing { 0 } else { self.buffer.len() }
+    }
+
+    /// Gives up the frame that has begun, for want of room: its beginning is kept, the rest is passed
+    /// over, and it is found as one that is too long. Asked when no frame was found.
+    pub fn give_up(&mut self) {
+        if self.is_inside() {
+            self.keep_beginning();
+        }
+    }
+
+    fn keep_beginning(&mut self) {
+        self.buffer.truncate(self.frame_bytes_max.min(KEPT_BYTES));
+        self.buffer.shrink_to_fit();
+        self.searched = self.buffer.len();
+        self.place = Place::Overflowing;
+    }
+
     /// How many bytes belonged to no frame since this was last asked.
     pub fn take_stray(&mut self) -> usize {
         std::mem::take(&mut self.stray)
@@ -127,9 +148,7 @@ impl MllpFrames {
             if self.buffer.len() <= self.frame_bytes_max {
                 return Step::Starved;
             }
-            self.buffer.truncate(self.frame_bytes_max.min(KEPT_BYTES));
-            self.searched = self.buffer.len();
-            self.place = Place::Overflowing;
+            self.keep_beginning();
             return Step::Starved;
         };
         let mut message = self.cut(at);
@@ -261,6 +280,25 @@ mod tests {
         assert!(kept.starts_with(b"MSH|1\r") && kept.len() == KEPT_BYTES);
         assert_eq!(frames.next_frame(), Some(MllpFrame::Message(b"MSH|2".to_vec())));
         assert!(!frames.is_inside());
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_passed_over() {
+        for begun in [&b"\x0BMSH|1\r"[..], b"MSH|1\r"] {
+            let mut frames = MllpFrames::new(100_000);
+            frames.push(&[begun, &vec![b'x'; 50_000]].concat());
+            assert_eq!(frames.next_frame(), None);
+            assert_eq!(frames.waiting(), 50_000 + begun.iter().filter(|it| **it != START).count());
+            frames.give_up();
+            assert_eq!(frames.waiting(), 0);
+            assert!(frames.buffer.capacity() < 10_000, "{}", frames.buffer.capacity());
+            frames.push(&[b'x'; 4096]);
+            assert_eq!(frames.next_frame(), None);
+            frames.push(b"\x1C\r\x0BMSH|2\x1C\r");
+            let Some(MllpFrame::TooLong(kept)) = frames.next_frame() else { panic!("not told") };
+            assert!(kept.starts_with(b"MSH|1\r") && kept.len() == KEPT_BYTES);
+            assert_eq!(frames.next_frame(), Some(MllpFrame::Message(b"MSH|2".to_vec())));
+        }
     }
 
     #[track_caller]

@@ -151,6 +151,7 @@ codes! {
     "I151" "MLLP 端口上来的不是 MLLP，连接已关闭" "what comes at an MLLP port is no MLLP" "核对对方的协议：每份报文前面是字节 0B，后面是 1C 0D；有证书的门只接受 TLS，没有证书的门不接受 TLS"
     "I152" "MLLP 的一帧没有在时限内收完，或应答没有被收走，连接已关闭" "an MLLP frame did not end in time, or its answer was not taken" "对方要送出帧尾 1C 0D，并读取应答；网络慢时调大 frame_timeout_ms。没有得到应答的报文由对方重送"
     "I153" "MLLP 连接在一帧中间断开，这份报文没有接收" "an MLLP connection broke inside a frame" "对方重送即可；常出现时查网络和对方的超时设置"
+    "I154" "MLLP 的连接到了上限，关了空得最久的，或没有等到位置" "an MLLP door is full: the line that was silent longest made room, or none did" "对方多半每份报文新开一条连接而不关：请对方用一条连接，或收到应答就关闭；确实有这么多发送方时调大 [channel.mllp] connections_max。被关的照常重连，没有得到应答的报文重送，不会重复入库"
     "I161" "不能收事件：网页来源、Host 或科室不对" "may not listen: origin, host or department" "核对 [[caller]] 的 departments；网页核对 [events] origins；没有配置调用者时只有本机可以，用 127.0.0.1"
     "I162" "收事件的屏幕到了上限" "too many listeners" "按 Retry-After 等待后重连；需要时调大 [events] listeners_max"
     "I163" "一个屏幕长时间不收事件，已断开" "a listener took nothing and was cut off" "屏幕重连后从断处接着收，不会丢；常出现时查网络和那个屏幕"

@@ -17,6 +17,7 @@ mod messages;
 pub(crate) mod metrics;
 pub mod mllp;
 mod operators;
+mod room;
 pub(crate) mod soap;
 mod stream;
 pub(crate) mod told;
@@ -54,10 +55,11 @@ use crate::sets::{Reloads, Sets};
 use crate::shadow::Shadow;
 use crate::subscribe::Subscriptions;
 use crate::versions::Versions;
-use body::read_body;
+use body::{Upload, read_body};
 pub(crate) use checks::json;
 pub(crate) use messages::receive_fetched;
 pub(crate) use operators::{alerts, of_sources, standing};
+use room::Room;
 
 /// Takes what records bring for the agent itself: doctors' answers, a HIS's totals. False when they are refused.
 pub(crate) async fn take_brought(road: &Arc<Road>, drafts: &mut [Draft], channel: &str) -> bool {
@@ -92,9 +94,11 @@ pub struct Road {
     /// Room for messages; none left means "busy".
     pub messages: Semaphore,
     /// Room for messages that are taken item by item; none left means "busy".
-    pub streams: Semaphore,
-    /// Room for bodies that are coming, a permit for each KiB; none left means "busy".
-    pub bodies: Semaphore,
+    pub streams: stream::Streams,
+    /// Room for bodies and frames that are coming; none left means "busy".
+    pub bodies: Arc<Room>,
+    /// MLLP doors that were full.
+    pub lines: mllp::FullDoors,
     /// What became of every check.
     pub checks: Checks,
     /// The past of patients.
@@ -133,9 +137,9 @@ impl Road {
     /// Puts the parts together.
     pub fn new(config: Config, sets: Sets, outbox: Outbox, forward: Arc<ForwardState>) -> Road {
         let messages = Semaphore::new(config.listen.messages_max);
-        let streams = Semaphore::new(STREAMS_MAX);
+        let streams = stream::Streams::new(config.listen.stream_bytes_max);
         let bodies = config.listen.bodies_bytes_max.max(config.listen.limits.body_bytes_max);
-        let bodies = Semaphore::new(bodies / 1024);
+        let bodies = Room::new(bodies);
         stream::clear(&config.outbox.dir);
         let metrics = crate::telemetry::metrics();
         crate::telemetry::begin_at_zero(config.channels.iter().map(|it| it.name.as_str()));
@@ -169,6 +173,7 @@ impl Road {
             messages,
             streams,
             bodies,
+            lines: mllp::FullDoors::default(),
             checks,
             history,
             journeys: Journeys::default(),
@@ -188,9 +193,6 @@ impl Road {
         }
     }
 }
-
-/// Each takes a file of up to `stream_bytes_max` and a core for as long as it lasts.
-const STREAMS_MAX: usize = 2;
 
 /// How long a caller should wait who was told that the disk is nearly full.
 const NO_ROOM_RETRY_AFTER: Duration = Duration::from_secs(30);

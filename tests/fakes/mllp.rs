@@ -20,7 +20,11 @@ pub struct Acknowledgement(pub Vec<u8>);
 impl Line {
     /// Connects.
     pub fn connect(door: SocketAddr) -> io::Result<Line> {
-        let stream = TcpStream::connect_timeout(&door, PATIENCE)?;
+        Line::over(TcpStream::connect_timeout(&door, PATIENCE)?)
+    }
+
+    /// The same over a connection that is there.
+    pub fn over(stream: TcpStream) -> io::Result<Line> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
         Ok(Line { stream, unread: Vec::new() })

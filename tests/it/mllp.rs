@@ -15,6 +15,8 @@ use tests::agent::{Agent, Setup};
 use tests::cases::{Case, Message};
 use tests::certificates::Certificates;
 use tests::chance::Chance;
+use tests::far;
+use tests::his;
 use tests::mllp::{Line, framed};
 use tests::platform::Platform;
 use tests::process::wait_until;
@@ -207,16 +209,20 @@ fn lines_are_bounded_in_number_size_and_time() {
     assert_eq!(answer.said(), ("AE".to_owned(), control(1)));
     assert!(answer.text().contains("|I101|"), "{}", answer.text());
     assert_eq!(line.send(&order(2).bytes).expect("an answer").said(), good(&control(2)));
-    // Half a frame, then silence: closed when its time is up. A third line waits for a place.
+    // What there is of it is kept, and not taken for the whole.
+    assert_eq!(agent.readiness()["outbox"]["dead_letters"], 1);
+    let tried = agent.ask(&["messages", "retry", "D1", "--reason", "试试"]);
+    assert!(tried.stdout.contains("开头") || tried.stderr.contains("开头"), "{tried:?}");
+    // Half a frame, then silence: closed when its time is up.
     let mut half = connect();
     half.write(framed(&order(3).bytes).get(..100).expect("longer")).expect("the agent reads");
     let mut third = connect();
-    let started = Instant::now();
     assert_eq!(third.send(&order(4).bytes).expect("an answer").said(), good(&control(4)));
-    assert!(started.elapsed() > Duration::from_millis(500), "a third line was let in at once");
+    // The door was full, and the line that said nothing has made room.
+    assert!(line.is_closed());
     assert!(half.is_closed());
     // Nothing at all: closed when that has lasted too long.
-    assert!(line.is_closed());
+    assert!(third.is_closed());
     // What speaks something else is closed.
     let mut foreign = connect();
     for _ in 0..20 {
@@ -226,6 +232,65 @@ fn lines_are_bounded_in_number_size_and_time() {
     for code in ["I151", "I152"] {
         let told = wait_until(Duration::from_secs(10), || agent.log().contains(code));
         assert!(told, "{code}: {}", agent.log());
+    }
+}
+
+/// A LIS that opens a line for each message and closes none.
+#[test]
+fn a_door_full_of_silent_lines_hears_the_next_one() {
+    let (agent, door) = start(Setup::files(), "");
+    let mut known = Line::connect(door).expect("the door is open");
+    let mut lines = Vec::new();
+    for n in 1..=64 {
+        let stream = far::connect([127, 0, 0, 2], door).expect("the door is open");
+        let mut line = Line::over(stream).expect("a socket");
+        assert_eq!(line.send(&order(n).bytes).expect("an answer").said(), good(&control(n)));
+        lines.push(line);
+    }
+    let began = Instant::now();
+    let mut next = Line::connect(door).expect("the door is open");
+    assert_eq!(next.send(&order(65).bytes).expect("an answer").said(), good(&control(65)));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    // Those of the address that holds most have gone, the longest silent ones first.
+    assert!(lines[0].is_closed() && lines[1].is_closed());
+    let last = lines.last_mut().expect("a line");
+    assert_eq!(last.send(&order(66).bytes).expect("an answer").said(), good(&control(66)));
+    assert_eq!(known.send(&order(67).bytes).expect("an answer").said(), good(&control(67)));
+    let metrics = his::get(agent.operators(), "/metrics").expect("an answer");
+    let sent_away = "his_agent_mllp_full_total{channel=\"hl7\",outcome=\"sent_away\"} 2";
+    assert!(metrics.text().contains(sent_away), "{}", metrics.text());
+    assert!(agent.log().contains("I154"), "{}", agent.log());
+}
+
+/// Frames that are coming count among the bodies that are coming.
+#[test]
+fn frames_have_their_place_in_the_bound_of_memory() {
+    let listen = "body_bytes_max = 1048576\nbodies_bytes_max = 1048576\n".to_owned();
+    let (_agent, door) = start(Setup { listen, ..Setup::files() }, "");
+    let long = |n: u64| {
+        let text = format!("\rNTE|1|L|{}\rPV1|", "x".repeat(900_000));
+        framed(&order(n).spoilt("\rPV1|", text).bytes)
+    };
+    let mut lines = [1, 2].map(|n| (n, Line::connect(door).expect("the door is open")));
+    for (n, line) in &mut lines {
+        let frame = long(*n);
+        line.write(&frame[..frame.len() - 9]).expect("the agent reads");
+    }
+    let mut told = Vec::new();
+    for (n, line) in &mut lines {
+        let frame = long(*n);
+        line.write(&frame[frame.len() - 9..]).expect("the agent reads");
+        let answer = line.answer().expect("an answer");
+        let (code, about) = answer.said();
+        assert_eq!(about, control(*n));
+        assert_eq!(code == "AR", answer.text().contains("|I107|"), "{}", answer.text());
+        told.push(code);
+    }
+    told.sort();
+    assert_eq!(told, ["AA", "AR"]);
+    // The line goes on, and what was not taken is sent again.
+    for (n, line) in &mut lines {
+        assert_eq!(line.send(&long(*n)).expect("an answer").said(), good(&control(*n)));
     }
 }
 
@@ -314,7 +379,7 @@ fn start(setup: Setup, more: &str) -> (Agent, SocketAddr) {
 }
 
 /// The n-th prescription, in the original mode.
-fn order(n: u64) -> Message {
+pub(crate) fn order(n: u64) -> Message {
     let message = Case::of("hl7").numbered(n);
     let records = message.records.clone();
     let plain = message.spoilt("|||AL|NE|CHN|", "|||||CHN|").spoilt("MSG00000016", control(n));
@@ -340,7 +405,7 @@ impl Report {
     }
 }
 
-fn control(n: u64) -> String {
+pub(crate) fn control(n: u64) -> String {
     format!("NO{n:09}")
 }
 
@@ -348,7 +413,7 @@ fn visit(n: u64) -> String {
     format!("MZ{n:011}")
 }
 
-fn good(control: &str) -> (String, String) {
+pub(crate) fn good(control: &str) -> (String, String) {
     ("AA".to_owned(), control.to_owned())
 }
 

@@ -3,10 +3,12 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::agent::{Agent, Setup};
+use tests::far;
 use tests::platform::Platform;
 
 /// Eight megabytes, or a hundred when there is time.
@@ -118,6 +120,25 @@ fn a_wrong_line_refuses_the_whole() {
     assert_eq!(spooled(&agent), 0);
 }
 
+/// Lists that stop half-way wait for nothing that others need.
+#[test]
+fn slow_lists_of_one_address_keep_nobody_else_out() {
+    let agent = streaming();
+    let slow: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = far::connect([127, 0, 0, 2], agent.his()).expect("a door");
+            stream.write_all(HEAD.as_bytes()).expect("the agent reads");
+            chunk(&mut stream, "<a>").expect("the agent reads");
+            stream
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(500));
+    let receipt = post(&agent, &List::of_lines(100));
+    assert_eq!(receipt["code"], 0, "{receipt}");
+    assert_eq!(spooled(&agent), 8, "one address gets half of the places");
+    drop(slow);
+}
+
 fn streaming() -> Agent {
     Agent::start(setup())
 }
@@ -226,9 +247,7 @@ fn chunk(to: &mut impl Write, piece: &str) -> std::io::Result<()> {
 fn post(agent: &Agent, list: &List) -> Value {
     let mut stream = TcpStream::connect(agent.his()).expect("the agent listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-    let head = "POST /v1/channels/long/messages HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\
-                Content-Type: text/xml; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n";
-    stream.write_all(head.as_bytes()).expect("the agent reads");
+    stream.write_all(HEAD.as_bytes()).expect("the agent reads");
     list.write(&mut stream).expect("the agent reads on");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("the agent answers");
@@ -275,6 +294,8 @@ fn spooled(agent: &Agent) -> usize {
     entries.filter(|it| it.path().is_file()).count()
 }
 
+const HEAD: &str = "POST /v1/channels/long/messages HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\
+    Content-Type: text/xml; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n";
 const BILL_LINES: usize = 50;
 const PIECE_BYTES: usize = 64 << 10;
 const PATIENCE: Duration = Duration::from_mins(10);

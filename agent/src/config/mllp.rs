@@ -13,7 +13,7 @@ use crate::tls::Certificate;
 pub struct MllpConfig {
     /// Where senders connect.
     pub listen: SocketAddr,
-    /// Connections at one time; further ones wait in the kernel's queue.
+    /// Connections at one time; when full, silent ones make room.
     pub connections_max: usize,
     /// How long a connection may say nothing between two messages.
     pub idle_timeout: Duration,

@@ -1,19 +1,56 @@
 //! Reads a body whole, within its bounds: its own bytes, the bytes of all that are coming, seconds.
 
+use std::convert::Infallible;
 use std::error::Error;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::body::{Body, HttpBody as _};
+use axum::extract::{FromRequest, Request};
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body_util::BodyExt as _;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Road;
 use super::answer::{Answer, Fault};
 use super::http::CannotUnpack;
+use super::room::{Full, Held};
+use crate::callers::Seat;
+
+/// A request's body, as far as it has come.
+#[derive(Debug)]
+pub(super) enum Upload {
+    /// It comes from there.
+    Coming(Body, Option<IpAddr>),
+    /// It was read already, within its bounds.
+    Whole(Bytes),
+}
+
+impl<S: Sync> FromRequest<S> for Upload {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Upload, Infallible> {
+        let from = request.extensions().get::<Arc<Seat>>().and_then(|it| it.address());
+        Ok(Upload::Coming(request.into_body(), from))
+    }
+}
+
+impl Upload {
+    /// The body, and from where it comes.
+    pub(super) fn apart(self) -> (Body, Option<IpAddr>) {
+        match self {
+            Upload::Coming(body, from) => (body, from),
+            Upload::Whole(bytes) => (Body::from(bytes), None),
+        }
+    }
+}
 
 /// The body, or what its sender is told.
-pub(super) async fn read_body(road: &Road, body: Body) -> Result<Bytes, Answer> {
+pub(super) async fn read_body(road: &Road, sent: Upload) -> Result<Bytes, Answer> {
+    let (body, from) = match sent {
+        Upload::Coming(body, from) => (body, from),
+        Upload::Whole(bytes) => return Ok(bytes),
+    };
     let listen = &road.config.listen;
     let most = listen.limits.body_bytes_max;
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
@@ -21,46 +58,28 @@ pub(super) async fn read_body(road: &Road, body: Body) -> Result<Bytes, Answer> 
     if announced > most {
         return Err(Answer::fault(&Fault::too_large(most)));
     }
-    let came = tokio::time::timeout(listen.body_timeout, whole(body, most, &road.bodies)).await;
+    let room = road.bodies.enter(from, announced);
+    let came = tokio::time::timeout(listen.body_timeout, whole(body, most, room)).await;
     let came = came.unwrap_or_else(|_| Err(Fault::slow_body(listen.body_timeout)));
     came.map_err(|fault| Answer::fault(&fault))
 }
 
-/// `room` has a permit for each KiB of all the bodies that are coming.
-async fn whole(mut body: Body, most: usize, room: &Semaphore) -> Result<Bytes, Fault> {
-    let mut held = Held { room, permits: Vec::new(), kib: 0 };
+async fn whole(mut body: Body, most: usize, mut held: Held) -> Result<Bytes, Fault> {
     let mut bytes = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+    loop {
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            () = held.lost() => return Err(Fault::busy()),
+        };
+        let Some(frame) = frame else { return Ok(bytes.freeze()) };
         let Ok(part) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
         let length = bytes.len() + part.len();
         if length > most {
             return Err(Fault::too_large(most));
         }
-        held.grow(length)?;
+        held.grow(length).map_err(|Full| Fault::busy())?;
         // Put together as it comes: a part of one byte would hold a whole buffer of the connection.
         bytes.extend_from_slice(&part);
-    }
-    Ok(bytes.freeze())
-}
-
-/// The permits of one body that is coming.
-struct Held<'a> {
-    room: &'a Semaphore,
-    permits: Vec<SemaphorePermit<'a>>,
-    kib: usize,
-}
-
-impl Held<'_> {
-    /// Holds a permit for each full KiB of so many bytes in all, however small the parts were.
-    fn grow(&mut self, length: usize) -> Result<(), Fault> {
-        let more = (length / 1024).saturating_sub(self.kib);
-        if more == 0 {
-            return Ok(());
-        }
-        let wanted = u32::try_from(more).unwrap_or(u32::MAX);
-        self.permits.push(self.room.try_acquire_many(wanted).map_err(|_| Fault::busy())?);
-        self.kib += more;
-        Ok(())
     }
 }
 
@@ -79,24 +98,5 @@ pub(super) fn broken(error: &axum::Error) -> Fault {
                 "报文解不开：Content-Encoding 说是压缩的，字节不是，或没有发送完整".to_owned();
             Fault::unacceptable(StatusCode::BAD_REQUEST, "I145", message)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn however_small_the_parts_the_whole_takes_its_room() {
-        let room = Semaphore::new(3);
-        let mut held = Held { room: &room, permits: Vec::new(), kib: 0 };
-        for length in 1..=2_048 {
-            assert!(held.grow(length).is_ok(), "{length}");
-        }
-        assert_eq!(room.available_permits(), 1);
-        assert!(held.grow(5_000).is_err());
-        assert!(held.grow(3_100).is_ok());
-        drop(held);
-        assert_eq!(room.available_permits(), 3);
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adapters::{SoapCall, SoapOutcome};
-use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -21,7 +20,7 @@ use rules::{Facts, Finding, InputFinding, Verdict as CheckVerdict};
 use super::answer::{Answer, Dialect, Fault, soap_result};
 use super::messages::{Message, content_type, unknown_channel, unread_dialect};
 use super::voice::Voice;
-use super::{Road, read_body};
+use super::{Road, Upload, read_body};
 use crate::checks::entry::{Check, Door};
 use crate::clock;
 use crate::pipeline::{self, Parked, Verdict};
@@ -246,7 +245,7 @@ impl Question {
 pub(super) async fn check(
     State(road): State<Arc<Road>>,
     headers: HeaderMap,
-    body: Body,
+    body: Upload,
 ) -> Response {
     let question = Question::new(&road, Door::Canonical, None, &headers);
     let (bytes, text) = match read_text(&road, &headers, body).await {
@@ -275,7 +274,7 @@ pub(super) async fn check_message(
     State(road): State<Arc<Road>>,
     Path(name): Path<String>,
     headers: HeaderMap,
-    body: Body,
+    body: Upload,
 ) -> Response {
     let question = Question::new(&road, Door::Channel, Some(&name), &headers);
     let sets = road.sets.load_full();
@@ -375,7 +374,7 @@ fn too_many(facts: &Facts) -> Option<Answer> {
 pub(super) async fn read_text(
     road: &Road,
     headers: &HeaderMap,
-    body: Body,
+    body: Upload,
 ) -> Result<(Bytes, String), Answer> {
     let bytes: Bytes = read_body(road, body).await?;
     let limits = &road.config.listen.limits;

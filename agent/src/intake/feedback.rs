@@ -4,15 +4,14 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::Road;
 use super::answer::{Answer, Dialect, Fault};
 use super::checks::{json as say, read_text};
+use super::{Road, Upload};
 use crate::audit::{self, answer, department};
 use crate::checks::Telling;
 use crate::checks::feedback::{self, Unreadable};
@@ -26,7 +25,7 @@ use crate::{checks, clock, pipeline};
 pub(super) async fn feedback(
     State(road): State<Arc<Road>>,
     headers: HeaderMap,
-    body: Body,
+    body: Upload,
 ) -> Response {
     let id = clock::new_id();
     let text = match read_text(&road, &headers, body).await {

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::Bytes;
@@ -15,7 +14,7 @@ use serde_json::Value;
 use super::answer::{Answer, Fault};
 use super::checks::{Question, json, read_text};
 use super::feedback;
-use super::{NO_ROOM_RETRY_AFTER, Road};
+use super::{NO_ROOM_RETRY_AFTER, Road, Upload};
 use crate::calls;
 use crate::checks::entry::Door;
 use crate::clock;
@@ -27,7 +26,7 @@ pub(super) async fn call(
     State(road): State<Arc<Road>>,
     number: Option<Path<String>>,
     headers: HeaderMap,
-    body: Body,
+    body: Upload,
 ) -> Response {
     let at = Address { infno: number.map(|Path(it)| it), usual: "3101" };
     answer(&road, at, headers, body).await
@@ -37,7 +36,7 @@ pub(super) async fn call(
 pub(super) async fn before(
     State(road): State<Arc<Road>>,
     headers: HeaderMap,
-    body: Body,
+    body: Upload,
 ) -> Response {
     answer(&road, Address { infno: None, usual: "3101" }, headers, body).await
 }
@@ -46,7 +45,7 @@ pub(super) async fn before(
 pub(super) async fn course(
     State(road): State<Arc<Road>>,
     headers: HeaderMap,
-    body: Body,
+    body: Upload,
 ) -> Response {
     answer(&road, Address { infno: None, usual: "3102" }, headers, body).await
 }
@@ -58,7 +57,7 @@ struct Address {
     usual: &'static str,
 }
 
-async fn answer(road: &Arc<Road>, at: Address, headers: HeaderMap, body: Body) -> Response {
+async fn answer(road: &Arc<Road>, at: Address, headers: HeaderMap, body: Upload) -> Response {
     let question = Question::new(road, Door::National, None, &headers);
     let (bytes, text) = match read_text(road, &headers, body).await {
         Ok(came) => came,

@@ -1,13 +1,13 @@
 //! The message door: any body a channel understands, answered with a receipt.
 
+mod framed;
 mod unattended;
 mod untaken;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use adapters::{FaultKind, Hl7Header, WireFormat};
-use axum::body::Body;
+use adapters::{FaultKind, WireFormat};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use http::{HeaderMap, StatusCode, header};
 use super::acknowledge::Hl7Sender;
 use super::answer::{Answer, Dialect, Fault};
 use super::voice::Voice;
-use super::{Road, feedback, read_body, stream, totals};
+use super::{Road, Upload, feedback, read_body, stream, totals};
 use crate::clock;
 use crate::envelope::{Original, Receipt, ReceiptStatus, Submission, UnknownCode};
 use crate::outbox::StoreError;
@@ -25,6 +25,7 @@ use crate::quality::{Observed, Outcome};
 use crate::sets::{self, Channel, Seen, Sets};
 use crate::telemetry::{Laps, Step, spent};
 
+pub(super) use framed::{busy_framed, receive_framed, refuse_framed};
 pub(crate) use unattended::receive_fetched;
 pub(super) use unattended::{Row, bury_row, receive_file, receive_row};
 
@@ -37,7 +38,7 @@ pub(super) async fn receive(
     State(road): State<Arc<Road>>,
     Path(channel): Path<String>,
     headers: HeaderMap,
-    body: Body,
+    body: Upload,
 ) -> Response {
     let started = Instant::now();
     let message_id = clock::new_id();
@@ -49,68 +50,28 @@ pub(super) async fn receive(
         let content_type = content_type(&headers);
         Dialect::unread(channel.services.called(content_type.as_deref()), content_type.as_deref())
     };
-    let Ok(_room) = road.messages.try_acquire() else {
-        return busy(&channel, &message_id, &unread());
-    };
     if channel.stream.is_some() {
         let (received_at, content_type) = (clock::now(), content_type(&headers));
         let head = stream::Head { id: message_id, received_at, content_type };
         return stream::receive(&road, &channel, head, body).await;
     }
+    // Who would be refused is told so before it is sent.
+    if road.messages.available_permits() == 0 {
+        return busy(&channel, &message_id, &unread());
+    }
+    // Only what is here takes a place: bodies that never end must not have them all.
     let bytes = match read_body(&road, body).await {
         Ok(bytes) => bytes,
         Err(answer) => return answer.about(&message_id).say(&unread()),
+    };
+    let Ok(_room) = road.messages.try_acquire() else {
+        return busy(&channel, &message_id, &unread());
     };
     let message = Message::new(message_id, content_type(&headers), bytes);
     let response = message.take(&road, &channel).await;
     metrics::histogram!("his_agent_receipt_seconds", "channel" => channel.name.to_string())
         .record(started.elapsed().as_secs_f64());
     response
-}
-
-/// A message that came over MLLP. The answer is in frames where it is an acknowledgement.
-pub(super) async fn receive_framed(
-    road: &Arc<Road>,
-    channel: &str,
-    bytes: Bytes,
-    header: Hl7Header,
-) -> Response {
-    let started = Instant::now();
-    let (id, received_at) = (clock::new_id(), clock::now());
-    let sender = Hl7Sender::new(header, received_at);
-    let sets = road.sets.load_full();
-    let Some(channel) = sets.channels.get(channel).cloned() else {
-        let fault = Fault::unknown_channel(channel, &[]);
-        return Answer::fault(&fault).about(&id).say(&Dialect::Hl7(Box::new(sender)));
-    };
-    let Ok(_room) = road.messages.try_acquire() else {
-        count_busy(&channel);
-        let answer = Answer::fault(&Fault::busy()).about(&id);
-        return answer.say(&Dialect::Hl7(Box::new(sender)));
-    };
-    let message = Message {
-        id,
-        received_at,
-        content_type: None,
-        bytes,
-        sender: Some(sender),
-        again: false,
-        unheard: false,
-    };
-    let response = message.take(road, &channel).await;
-    metrics::histogram!("his_agent_receipt_seconds", "channel" => channel.name.to_string())
-        .record(started.elapsed().as_secs_f64());
-    response
-}
-
-/// The answer to a message over MLLP that is too long to be looked at.
-pub(super) fn refuse_framed(road: &Road, channel: &str, header: Hl7Header) -> Response {
-    let (id, received_at) = (clock::new_id(), clock::now());
-    tracing::warn!(message_id = id, channel, code = "I101", "message too long");
-    metrics::counter!("his_agent_messages_total", "channel" => channel.to_owned(), "outcome" => "refused").increment(1);
-    let fault = Fault::too_large(road.config.listen.limits.body_bytes_max);
-    let sender = Hl7Sender::new(header, received_at);
-    Answer::fault(&fault).about(&id).say(&Dialect::Hl7(Box::new(sender)))
 }
 
 /// One message between its door and the disk.
@@ -397,12 +358,12 @@ pub(super) fn unknown_channel(sets: &Sets, name: &str, message_id: &str) -> Resp
     Answer::fault(&Fault::unknown_channel(name, &known)).about(message_id).say(&Dialect::Json)
 }
 
-fn count_busy(channel: &Channel) {
-    metrics::counter!("his_agent_messages_total", "channel" => channel.name.to_string(), "outcome" => "busy").increment(1);
+fn count_busy(channel: &str) {
+    metrics::counter!("his_agent_messages_total", "channel" => channel.to_owned(), "outcome" => "busy").increment(1);
 }
 
 fn busy(channel: &Channel, message_id: &str, dialect: &Dialect) -> Response {
-    count_busy(channel);
+    count_busy(&channel.name);
     Answer::fault(&Fault::busy()).about(message_id).say(dialect)
 }
 

@@ -4,7 +4,17 @@
 //! looked at when the answer to the last was handed to the kernel. A sender that does not wait for
 //! answers is slowed down by TCP itself, so nothing piles up in memory. A message in hand is finished
 //! when the agent stops; one that has only begun has until the frame's time is up.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `lines` | who has a line, and which one goes when the door is full |
+//! | `entrance` | how whoever comes gets a place |
+//! | `full` | what is told of full doors |
+//! | `link` | a line's bytes, bare or under TLS |
 
+mod entrance;
+mod full;
+mod lines;
 mod link;
 
 use std::net::SocketAddr;
@@ -12,23 +22,27 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use adapters::{Hl7Header, MllpFrame, MllpFrames};
+use adapters::{MllpFrame, MllpFrames};
 use axum::response::Response;
 use http::header;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::acknowledge::FRAMES;
 use super::answer::{Answer, code_of};
+use super::room::Held;
 use super::{Road, messages};
 use crate::callers::{Caller, Refused, Seat, Shown, Verb, guard};
 use crate::calls::{Call, Mark};
 use crate::config::{ChannelConfig, MllpConfig};
 use crate::dead_peer;
 use crate::tls::TlsStream;
+use entrance::Entrance;
+pub use full::FullDoors;
+use full::Outcome;
+use lines::{Doing, Line};
 use link::Link;
 
 /// A bound address of a channel that does not serve yet.
@@ -51,25 +65,43 @@ impl MllpDoor {
     /// Serves until told to stop, then until every message in hand is answered.
     pub async fn serve(self, road: Arc<Road>, stop: CancellationToken) {
         let tasks = TaskTracker::new();
-        let places = Arc::new(Semaphore::new(self.config.connections_max));
+        let entrance = Entrance::new(self.config.connections_max);
         tracing::info!(channel = %self.channel, address = %self.config.listen, tls = self.config.certificate.is_some(), "serving MLLP");
+        for outcome in [Outcome::SentAway, Outcome::Refused] {
+            outcome.count(&self.channel, 0);
+        }
+        while let Some((stream, peer)) = self.next(&stop).await {
+            let connection = self.connection(&road, peer, &stop);
+            // Whoever finds a place at once has it before the next one is looked at.
+            let place = entrance.admit(&connection);
+            let entrance = Arc::clone(&entrance);
+            tasks.spawn(async move {
+                let place = match place {
+                    Some(place) => Some(place),
+                    None => entrance.wait(&connection).await,
+                };
+                if place.is_some() {
+                    connection.serve(stream).await;
+                }
+                drop(place);
+            });
+        }
+        drop(self.listener);
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    /// The next connection; none when told to stop.
+    async fn next(&self, stop: &CancellationToken) -> Option<(TcpStream, SocketAddr)> {
         loop {
-            let place = tokio::select! {
-                place = Arc::clone(&places).acquire_owned() => place,
-                () = stop.cancelled() => break,
-            };
-            let stream = tokio::select! {
+            let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
-                () = stop.cancelled() => break,
+                () = stop.cancelled() => return None,
             };
-            match stream {
+            match accepted {
                 Ok((stream, peer)) => {
                     dead_peer::look_out(stream.as_fd());
-                    let connection = self.connection(&road, peer, &stop);
-                    tasks.spawn(async move {
-                        connection.serve(stream).await;
-                        drop(place);
-                    });
+                    return Some((stream, peer));
                 }
                 Err(error) => {
                     // Out of descriptors, most likely: waiting lets others close theirs.
@@ -78,9 +110,6 @@ impl MllpDoor {
                 }
             }
         }
-        drop(self.listener);
-        tasks.close();
-        tasks.wait().await;
     }
 
     fn connection(
@@ -89,13 +118,17 @@ impl MllpDoor {
         peer: SocketAddr,
         stop: &CancellationToken,
     ) -> Connection {
+        let seat = Seat::new(Some(peer));
         Connection {
             road: Arc::clone(road),
             channel: Arc::clone(&self.channel),
             config: self.config.clone(),
-            seat: Seat::new(Some(peer)),
+            held: road.bodies.enter(seat.address(), 0),
+            line: Line::new(seat.address()),
+            seat,
             caller: None,
             frames: MllpFrames::new(road.config.listen.limits.body_bytes_max),
+            is_crowded: false,
             stray: 0,
             stop: stop.clone(),
         }
@@ -111,6 +144,12 @@ struct Connection {
     /// Who it is, where that can be known.
     caller: Option<Arc<Caller>>,
     frames: MllpFrames,
+    /// The room that the frame takes which is coming.
+    held: Held,
+    /// Whether there was no room for it.
+    is_crowded: bool,
+    /// What it is at, for whoever comes to a full door.
+    line: Arc<Line>,
     /// Bytes of this connection that belonged to no frame.
     stray: usize,
     stop: CancellationToken,
@@ -131,6 +170,8 @@ enum End {
     Foreign,
     /// Nobody may use the channel from there.
     Stranger(Refused),
+    /// It has made room for another one.
+    Gone,
     /// The agent stops.
     Stopping,
 }
@@ -141,12 +182,11 @@ impl Connection {
         drop(stream.set_nodelay(true));
         metrics::gauge!("his_agent_mllp_connections", "channel" => self.channel.to_string())
             .increment(1);
-        let end = match self.link(stream).await {
-            Ok(mut link) => match self.admit() {
-                Ok(()) => self.messages(&mut link).await,
-                Err(end) => end,
-            },
-            Err(end) => end,
+        let line = Arc::clone(&self.line);
+        let end = tokio::select! {
+            end = self.run(stream) => end,
+            // Never while a message is in hand.
+            () = line.cut.cancelled() => End::Gone,
         };
         metrics::gauge!("his_agent_mllp_connections", "channel" => self.channel.to_string())
             .decrement(1);
@@ -159,6 +199,17 @@ impl Connection {
                 "MLLP connection ended"
             ),
             _ => tracing::debug!(channel = %self.channel, ?end, "MLLP connection ended"),
+        }
+    }
+
+    async fn run(&mut self, stream: TcpStream) -> End {
+        let mut link = match self.link(stream).await {
+            Ok(link) => link,
+            Err(end) => return end,
+        };
+        match self.admit() {
+            Ok(()) => self.messages(&mut link).await,
+            Err(end) => end,
         }
     }
 
@@ -211,8 +262,12 @@ impl Connection {
                 Ok(frame) => frame,
                 Err(end) => return end,
             };
+            if !self.line.turns_to(Doing::Answering) {
+                return End::Gone;
+            }
             self.wait_for_its_turn().await;
             let answer = self.take(frame).await;
+            self.line.begins(Doing::Moving);
             match timeout(self.config.frame_timeout, link.write_all(&answer)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return End::Broken,
@@ -240,12 +295,24 @@ impl Connection {
     async fn next(&mut self, link: &mut Link) -> Result<MllpFrame, End> {
         let mut begun = None;
         loop {
-            if let Some(frame) = self.frames.next_frame() {
-                self.count_stray()?;
+            let frame = self.frames.next_frame();
+            self.count_stray()?;
+            if let Some(frame) = frame {
+                self.held.let_go();
                 return Ok(frame);
             }
-            self.count_stray()?;
+            if self.held.grow(self.frames.waiting()).is_err() {
+                self.give_up();
+            }
             let inside = self.frames.is_inside();
+            let goes_on = match begun {
+                _ if !inside => self.line.turns_to(Doing::Silent),
+                None => self.line.begins(Doing::Moving),
+                Some(_) => true,
+            };
+            if !goes_on {
+                return Err(End::Gone);
+            }
             begun = inside.then(|| begun.unwrap_or_else(tokio::time::Instant::now));
             let until = match begun {
                 Some(begun) => begun + self.config.frame_timeout,
@@ -253,6 +320,13 @@ impl Connection {
             };
             self.read(link, until, inside).await?;
         }
+    }
+
+    /// There is no room for the frame that is coming: the rest is passed over, and its sender is told.
+    fn give_up(&mut self) {
+        self.frames.give_up();
+        self.held.let_go();
+        self.is_crowded = true;
     }
 
     async fn read(
@@ -264,6 +338,10 @@ impl Connection {
         let mut piece = [0; PIECE_BYTES];
         let read = tokio::select! {
             read = tokio::time::timeout_at(until, link.read(&mut piece)) => read,
+            () = self.held.lost() => {
+                self.give_up();
+                return Ok(());
+            }
             // A frame in hand is read to its end.
             () = self.stop.cancelled(), if !inside => {
                 link.close().await;
@@ -294,15 +372,18 @@ impl Connection {
     }
 
     /// What to write back for a frame.
-    async fn take(&self, frame: MllpFrame) -> Vec<u8> {
+    async fn take(&mut self, frame: MllpFrame) -> Vec<u8> {
         let (began, bytes) = (Instant::now(), length(&frame));
+        let is_crowded = std::mem::take(&mut self.is_crowded);
         let response = match frame {
             MllpFrame::Message(bytes) => {
-                let header = Hl7Header::of(&bytes);
-                messages::receive_framed(&self.road, &self.channel, bytes.into(), header).await
+                messages::receive_framed(&self.road, &self.channel, bytes.into()).await
+            }
+            MllpFrame::TooLong(beginning) if is_crowded => {
+                messages::busy_framed(&self.channel, &beginning)
             }
             MllpFrame::TooLong(beginning) => {
-                messages::refuse_framed(&self.road, &self.channel, Hl7Header::of(&beginning))
+                messages::refuse_framed(&self.road, &self.channel, &beginning).await
             }
         };
         self.note(&response, bytes, began);
@@ -325,6 +406,10 @@ impl Connection {
             took: Duration::ZERO,
             id: None,
         });
+    }
+
+    fn note_full(&self, outcome: Outcome) {
+        self.road.lines.note(&self.channel, self.config.connections_max, outcome);
     }
 
     fn note(&self, response: &Response, bytes: usize, began: Instant) {
@@ -355,6 +440,7 @@ impl End {
             End::Foreign => "I151",
             End::Slow => "I152",
             End::Stranger(refused) => refused.code(),
+            End::Gone => "I154",
             _ => "I153",
         }
     }

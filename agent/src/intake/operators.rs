@@ -133,6 +133,7 @@ pub(crate) fn alerts(road: &Road) -> Vec<(String, String)> {
     let mut alerts: Vec<_> =
         lasting(road, &forward).into_iter().map(|it| (it.code, it.reason.clone())).collect();
     alerts.extend(of_sources(road));
+    alerts.extend(road.lines.alerts());
     alerts.extend(road.versions.alerts());
     alerts.extend(road.callers.alerts());
     alerts.extend(road.calls.alert());

@@ -7,14 +7,13 @@
 use std::sync::Arc;
 
 use adapters::{ContentType, Input, Limits, Prepare, SoapService, WireFormat};
-use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
 use super::answer::{Answer, Dialect, Fault};
-use super::{Road, checks, messages, read_body};
+use super::{Road, Upload, checks, messages, read_body};
 use crate::callers::Verb;
 use crate::calls;
 use crate::clock;
@@ -26,7 +25,7 @@ pub(super) async fn serve(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    body: Body,
+    body: Upload,
 ) -> Response {
     let path = decoded(uri.path());
     let query = uri.query().unwrap_or_default();
@@ -38,7 +37,7 @@ pub(super) async fn serve(
         Method::POST => place.call(&road, headers, body).await,
         Method::GET | Method::HEAD => match place.operation {
             Some(_) if place.door.takes_get => {
-                place.call(&road, headers, Body::from(query.to_owned())).await
+                place.call(&road, headers, Upload::Whole(query.to_owned().into())).await
             }
             None if asks_for_wsdl(query) => place.describe(&road, &headers),
             None => place.page(&road, &headers),
@@ -97,13 +96,13 @@ impl<'a> Place<'a> {
     }
 
     /// Finds out what is called, and hands it to the road where that leads.
-    async fn call(&self, road: &Arc<Road>, mut headers: HeaderMap, body: Body) -> Response {
+    async fn call(&self, road: &Arc<Road>, mut headers: HeaderMap, body: Upload) -> Response {
         note_call(&mut headers, self.operation);
         let (lead, body) = if self.leads_one_way() {
             (self.door.leads.first(), body)
         } else {
             match self.read(road, &headers, body).await {
-                Ok((lead, bytes)) => (lead, Body::from(bytes)),
+                Ok((lead, bytes)) => (lead, Upload::Whole(bytes)),
                 Err(answer) => {
                     let content_type = messages::content_type(&headers);
                     let dialect =
@@ -159,7 +158,7 @@ impl<'a> Place<'a> {
         &self,
         road: &Arc<Road>,
         headers: &HeaderMap,
-        body: Body,
+        body: Upload,
     ) -> Result<(Option<&'a Lead>, Bytes), Answer> {
         let bytes = read_body(road, body).await?;
         let call = Call {
@@ -365,7 +364,7 @@ async fn elsewhere(
     method: Method,
     path: &str,
     headers: HeaderMap,
-    body: Body,
+    body: Upload,
 ) -> Response {
     let name = path.strip_prefix("/soap/").filter(|it| !it.is_empty() && !it.contains('/'));
     match name {

@@ -6,29 +6,33 @@
 //! submissions of at most a thousand. A crash in between leaves a part of them stored, without a
 //! receipt: the caller sends again, and what is stored already is found to be a duplicate.
 //!
+//! The body takes no place of those that are judged while it comes: it may be slow. Once it is here it
+//! waits for its turn.
+//!
 //! Of a refused message the beginning lies in the dead letters; the whole stays in the spool folder,
 //! under `refused`, by its id.
 
 mod passes;
+mod places;
 mod spool;
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::response::Response;
 use jiff::civil::DateTime;
 use tokio::runtime::Handle;
 
 use self::passes::{Counts, Ended, Long};
 use self::spool::Spool;
-use super::Road;
 use super::answer::{Answer, Dialect, Fault};
 use super::voice::Voice;
+use super::{Road, Upload};
 use crate::outbox::StoreError;
 use crate::pipeline::{Inbound, Refusal};
 use crate::quality::{Observed, Outcome};
 use crate::sets::Channel;
 
+pub(super) use self::places::Streams;
 pub(super) use self::spool::clear;
 
 /// What is known of a message before its body.
@@ -43,22 +47,25 @@ pub(super) async fn receive(
     road: &Arc<Road>,
     channel: &Arc<Channel>,
     head: Head,
-    body: Body,
+    body: Upload,
 ) -> Response {
     let id = head.id.clone();
-    let Ok(_turn) = road.streams.try_acquire() else {
-        count(channel, "busy");
-        return Answer::fault(&Fault::busy()).about(&id).say(&Dialect::Xml);
-    };
     // A body of some hundred megabytes is not even spooled.
     if !road.outbox.room().accepting {
         count(channel, "no_room");
         return Answer::fault(&Fault::no_room()).about(&id).say(&Dialect::Xml);
     }
-    let spool = match Spool::take(road, &id, body).await {
+    let (body, from) = body.apart();
+    let Some(place) = road.streams.enter(from) else {
+        count(channel, "busy");
+        return Answer::fault(&Fault::busy()).about(&id).say(&Dialect::Xml);
+    };
+    let spool = match Spool::take(road, &id, body, place).await {
         Ok(spool) => spool,
         Err(answer) => return answer.about(&id).say(&Dialect::Xml),
     };
+    // Nobody who has sent that much is sent away now.
+    let _turn = road.streams.turns.acquire().await;
     let (road_here, channel_here, runtime) =
         (Arc::clone(road), Arc::clone(channel), Handle::current());
     let passing = tokio::task::spawn_blocking(move || {

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
@@ -12,9 +11,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::Road;
 use super::answer::{Answer, Dialect, Fault};
 use super::checks::{json as say, read_text};
+use super::{Road, Upload};
 use crate::clock;
 use crate::envelope::Draft;
 use crate::reconcile::{self, Sent};
@@ -24,7 +23,7 @@ pub(super) async fn receive(
     State(road): State<Arc<Road>>,
     Path(channel): Path<String>,
     headers: HeaderMap,
-    body: Body,
+    body: Upload,
 ) -> Response {
     let id = clock::new_id();
     if !road.sets.load().channels.contains_key(channel.as_str()) {

@@ -298,6 +298,12 @@ async fn send_on(
         }
         Stage::Decode | Stage::Map | Stage::Validate => {}
     }
+    // A report whose end is missing could be read all the same, and be taken for the whole.
+    if letter.code == ONLY_BEGUN && original.raw == letter.raw {
+        return impossible(
+            "这封死信只有报文的开头：请 HIS 分批重送，或由医院调大 body_bytes_max 后重送",
+        );
+    }
     let sets = road.sets.load_full();
     let Some(channel) = sets.channels.get(&letter.channel).cloned() else {
         return impossible("它的通道已不在配置里");
@@ -415,6 +421,8 @@ fn length(bytes: [u8; 8]) -> Option<usize> {
 }
 
 const CHUNK: usize = 256;
+/// Of what was too long only the beginning is kept.
+const ONLY_BEGUN: &str = "I101";
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

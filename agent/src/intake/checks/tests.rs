@@ -1,6 +1,6 @@
 //! The deadline, at every door, with rules that are slow on purpose.
 
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use serde_json::Value;
 use tower::ServiceExt as _;

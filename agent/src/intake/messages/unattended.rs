@@ -11,7 +11,7 @@ use bytes::Bytes;
 use jiff::civil::DateTime;
 
 use super::super::answer::{Answer, Dialect, Fault};
-use super::super::{Road, stream};
+use super::super::{Road, Upload, stream};
 use super::{Message, is_buried, unknown_channel};
 use crate::clock;
 use crate::envelope::{DeadLetter, Stage};
@@ -60,12 +60,13 @@ pub(in super::super) async fn receive_file(
     let Some(channel) = sets.channels.get(channel).cloned() else {
         return unknown_channel(&sets, channel, &id);
     };
-    // A file can wait: nobody holds a line open for it.
-    let _room = road.messages.acquire().await;
     let response = if channel.stream.is_some() {
         let head = stream::Head { id, received_at, content_type: None };
-        stream::receive(road, &channel, head, Body::from_stream(pieces(file))).await
+        let body = Upload::Coming(Body::from_stream(pieces(file)), None);
+        stream::receive(road, &channel, head, body).await
     } else {
+        // A file can wait: nobody holds a line open for it.
+        let _room = road.messages.acquire().await;
         match whole(file, road.config.listen.limits.body_bytes_max) {
             Ok(bytes) => {
                 let message = unheard(id, received_at, (None, bytes), again);

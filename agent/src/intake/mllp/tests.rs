@@ -104,9 +104,12 @@ impl House {
             road: Arc::clone(&self.road),
             channel: Arc::from("rx"),
             config: self.road.config.channels[0].mllp.clone().unwrap(),
+            held: self.road.bodies.enter(seat.address(), 0),
+            line: Line::new(seat.address()),
             seat,
             caller: None,
             frames: MllpFrames::new(1 << 20),
+            is_crowded: false,
             stray: 0,
             stop: CancellationToken::new(),
         }

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::super::Road;
 use super::super::answer::{Answer, Fault};
 use super::super::body::broken;
+use super::places::FilePlace;
 
 /// A body in a file, which goes with this unless it is kept.
 #[derive(Debug)]
@@ -25,13 +26,19 @@ pub(super) struct Spool {
     path: PathBuf,
     pub(super) bytes: u64,
     is_kept: bool,
+    place: FilePlace,
 }
 
 impl Spool {
     /// Takes a body in, within its bounds of size and time.
-    pub(super) async fn take(road: &Road, id: &str, body: Body) -> Result<Spool, Answer> {
+    pub(super) async fn take(
+        road: &Road,
+        id: &str,
+        body: Body,
+        place: FilePlace,
+    ) -> Result<Spool, Answer> {
         let folder = folder(&road.config.outbox.dir);
-        let mut spool = Spool { path: folder.join(id), bytes: 0, is_kept: false };
+        let mut spool = Spool { path: folder.join(id), bytes: 0, is_kept: false, place };
         let failed = |error: io::Error| {
             tracing::error!(message_id = id, %error, "body not spooled");
             Answer::fault(&match error.kind() {
@@ -49,7 +56,7 @@ impl Spool {
         received.map(|()| spool)
     }
 
-    /// As much time for as many bytes as an ordinary body has.
+    /// As much time for as many bytes as an ordinary body has, and never so much without a byte.
     async fn receive(
         &mut self,
         road: &Road,
@@ -63,7 +70,8 @@ impl Spool {
         loop {
             let bodies = u32::try_from(self.bytes / ordinary).unwrap_or(u32::MAX).saturating_add(1);
             let time: Duration = listen.body_timeout.saturating_mul(bodies);
-            let frame = match tokio::time::timeout_at(begun + time, body.frame()).await {
+            let until = (begun + time).min(Instant::now() + listen.body_timeout);
+            let frame = match tokio::time::timeout_at(until, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(None) => return Ok(()),
                 Ok(Some(Err(error))) => return Err(Answer::fault(&broken(&error))),
@@ -73,6 +81,9 @@ impl Spool {
             self.bytes += u64::try_from(piece.len()).unwrap_or(u64::MAX);
             if self.bytes > max {
                 return Err(Answer::fault(&Fault::stream_too_large(listen.stream_bytes_max)));
+            }
+            if !self.place.grow(self.bytes) {
+                return Err(Answer::fault(&Fault::busy()));
             }
             if pieces.send(piece).await.is_err() {
                 return Ok(());
