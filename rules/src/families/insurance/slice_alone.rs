@@ -53,10 +53,13 @@ impl Family for SliceAlone {
     }
 }
 
-/// The slices by prescription, those that the patient pays alone taken away.
+/// The slices by prescription, those that the patient pays alone and those that were given back taken
+/// away.
 fn prescriptions<'a>(case: &Case<'a>) -> Vec<Vec<&'a Line<'a>>> {
     let mut prescriptions: Vec<Vec<&Line<'_>>> = Vec::new();
-    for line in case.lines().filter(|line| may_be_slice(line) && !line.is_self_paid()) {
+    let is_left = |line: &&Line<'_>| !line.is_refund() && !line.is_cancelled();
+    let is_meant = |line: &&Line<'_>| may_be_slice(line) && !line.is_self_paid();
+    for line in case.lines().filter(is_left).filter(is_meant) {
         let same = |lines: &&mut Vec<&Line<'_>>| {
             lines.first().is_some_and(|first| first.order.rxno == line.order.rxno)
         };
@@ -134,6 +137,15 @@ mod tests {
         check(DANGSHEN, "nothing");
         let tablet = r#"{"rx_id":"4","rxno":"B","hilist_code":"XG04CBD247E002010101503"}"#;
         check(&format!("{FULING},{tablet}"), "hit 1: 处方全部由单独使用不予支付的饮片组成：茯苓");
+    }
+
+    #[test]
+    fn what_was_given_back_makes_no_formula() {
+        let bought = DANGSHEN.replace("\"rxno\"", "\"cnt\":\"1\",\"rxno\"");
+        let back = r#"{"rx_id":"R","hilist_code":"T001700001","cnt":"-1","refd_rx_id":"3"}"#;
+        let with = |fees: &str| format!(r#"{{"orders":[{FULING},{bought}],"fees":[{fees}]}}"#);
+        BENCH.check(&with(""), "pass");
+        BENCH.check(&with(back), "hit 1: 处方全部由单独使用不予支付的饮片组成：茯苓");
     }
 
     #[test]
