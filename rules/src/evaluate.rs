@@ -48,39 +48,122 @@ pub fn evaluate_while(
     let diagnoses = rows_about_diagnoses(rules, facts, here.on);
     let surgeries = rows_about_surgeries(rules, facts, here.on);
     let mut verdict = begin(rules, facts, &session);
+    let room = Room { rules, found, diagnoses, surgeries, session: &session, facts, now };
     for (at, general) in rules.rules.iter().enumerate() {
         let set_here = general.as_set_for(here);
         let rule = set_here.as_ref().unwrap_or(general);
-        if !runs(rule, here) {
+        let is_running = runs(rule, here);
+        let mut perhaps =
+            general.may_be_set_for(here).filter(|(set, _)| runs(set, here)).peekable();
+        if !is_running && perhaps.peek().is_none() {
             continue;
         }
         if !go_on() {
             verdict.not_run.push(rule.id.clone());
             continue;
         }
-        let (matches, mut open) = matches_of(at, rule, &found, &session, here);
-        let (diagnosis_matches, of_diagnoses) = pairs_of(at, rule, &diagnoses, here);
-        let (surgery_matches, of_surgeries) = pairs_of(at, rule, &surgeries, here);
+        if is_running {
+            room.in_case(at, rule, |case, open| {
+                let Some(mut outcomes) = room.outcomes(at, case, open) else {
+                    verdict.not_run.push(rule.id.clone());
+                    verdict.broken.push(rule.id.clone());
+                    return;
+                };
+                let finds = |set: &Rule| room.finds_more(at, Some((rule, &outcomes)), set);
+                let more = perhaps.find(|(set, _)| finds(set));
+                outcomes.extend(more.map(|(_, element)| Outcome::unknown(element)));
+                record(&mut verdict, case, outcomes);
+            });
+        } else if let Some((set, element)) = perhaps.find(|(set, _)| room.finds_more(at, None, set))
+        {
+            let outcomes = vec![Outcome::unknown(element)];
+            room.in_case(at, &set, |case, _| record(&mut verdict, case, outcomes));
+        }
+    }
+    finish(verdict)
+}
+
+/// What all rules of a check are judged by.
+struct Room<'a> {
+    rules: &'a RuleSet,
+    found: Vec<(RowRef, usize)>,
+    diagnoses: Vec<(RowRef, &'a Diagnosis)>,
+    surgeries: Vec<(RowRef, &'a Surgery)>,
+    session: &'a Session<'a>,
+    facts: &'a Facts,
+    now: DateTime,
+}
+
+impl Room<'_> {
+    fn here(&self) -> Here<'_> {
+        Here { facts: self.facts, sets: &self.rules.sets, on: self.now.date() }
+    }
+
+    /// Looks at one rule in its case, with the elements by which it could be told whether further rows
+    /// hold here.
+    fn in_case<T>(
+        &self,
+        at: usize,
+        rule: &Rule,
+        look: impl FnOnce(&Case<'_>, BTreeSet<&'static str>) -> T,
+    ) -> T {
+        let here = self.here();
+        let (matches, mut open) = matches_of(at, rule, &self.found, self.session, here);
+        let (diagnosis_matches, of_diagnoses) = pairs_of(at, rule, &self.diagnoses, here);
+        let (surgery_matches, of_surgeries) = pairs_of(at, rule, &self.surgeries, here);
         open.extend(of_diagnoses.into_iter().chain(of_surgeries));
         let case = Case {
             rule,
             matches: &matches,
             diagnosis_matches: &diagnosis_matches,
             surgery_matches: &surgery_matches,
-            session: &session,
-            facts,
-            now,
+            session: self.session,
+            facts: self.facts,
+            now: self.now,
         };
-        let Some(mut outcomes) = judge_or_break(&case, rules.index.needs(at)) else {
-            verdict.not_run.push(rule.id.clone());
-            verdict.broken.push(rule.id.clone());
-            continue;
-        };
-        outcomes.extend(open.into_iter().map(Outcome::unknown));
-        unless_outside(rule, &mut outcomes, here);
-        record(&mut verdict, &case, outcomes);
+        look(&case, open)
     }
-    finish(verdict)
+
+    /// `None` when the rule broke.
+    fn outcomes(
+        &self,
+        at: usize,
+        case: &Case<'_>,
+        open: BTreeSet<&'static str>,
+    ) -> Option<Vec<Outcome>> {
+        let mut outcomes = judge_or_break(case, self.rules.index.needs(at))?;
+        outcomes.extend(open.into_iter().map(Outcome::unknown));
+        unless_outside(case.rule, &mut outcomes, self.here());
+        Some(outcomes)
+    }
+
+    /// Whether a rule that is set otherwise says more than what was judged, if anything was.
+    fn finds_more(&self, at: usize, judged: Option<(&Rule, &Vec<Outcome>)>, set: &Rule) -> bool {
+        let otherwise = self.in_case(at, set, |case, open| self.outcomes(at, case, open));
+        let Some(otherwise) = otherwise else { return false };
+        let Some((rule, outcomes)) = judged else { return !said(&otherwise).is_empty() };
+        let is_heavier = set.severity < rule.severity || set.action < rule.action;
+        let known = said(outcomes);
+        said(&otherwise).iter().any(|it| {
+            let weighs_more = is_heavier && matches!(it, Outcome::Hit(_));
+            weighs_more || !known.contains(it)
+        })
+    }
+}
+
+/// What is told of outcomes: a pass is silent.
+fn said(outcomes: &[Outcome]) -> Vec<&Outcome> {
+    let is_silent = |it: &&Outcome| matches!(it, Outcome::Pass | Outcome::NotApplicable);
+    outcomes.iter().filter(|it| !is_silent(it)).collect()
+}
+
+/// Whether a rule is judged in a check: it is on here, as it is set here, and meant for the scene.
+#[must_use]
+pub fn is_judged(rules: &RuleSet, facts: &Facts, now: DateTime, id: &str) -> bool {
+    let believed = contradiction::left_out(facts, now.date());
+    let here = Here { facts: &believed, sets: &rules.sets, on: now.date() };
+    let rule = rules.rules.iter().find(|rule| rule.id == id);
+    rule.is_some_and(|rule| runs(rule.as_set_for(here).as_ref().unwrap_or(rule), here))
 }
 
 /// Judges one rule once more, to be looked at from inside: as it is set here, and as it is for

@@ -77,7 +77,7 @@ mod write;
 
 pub use bounds::too_many;
 pub use codes::{CODES, CodeEntry};
-pub use evaluate::{evaluate, evaluate_while};
+pub use evaluate::{evaluate, evaluate_while, is_judged};
 pub use facts::{Facts, Group, InputFinding};
 pub use from_records::facts_from_records;
 pub use pack::RuleSet;

@@ -14,7 +14,8 @@
 //! A setting changes only what it names. Where several hold, the narrower wins: a doctor before a
 //! department, that before a campus, a region, a stretch of time, and a scene. Of equally narrow
 //! ones the later in the file wins, and the hospital's overlay stands behind the pack. What is not
-//! known to be inside a scope is left as it is for everybody.
+//! known to be inside a scope is left as it is for everybody; where the rule as it is set there would
+//! find more, it is unknown besides.
 
 use std::sync::Arc;
 
@@ -161,12 +162,34 @@ fn text_of(value: &DeValue<'_>) -> Option<String> {
     texts.map(|texts| texts.join("|"))
 }
 
+impl Setting {
+    fn holds(&self, here: Here<'_>) -> bool {
+        self.scope.fits(here) == Fit::Inside
+    }
+}
+
 impl Rule {
     /// The rule as it is set for this check; `None` when nothing is set differently here.
     pub(crate) fn as_set_for(&self, here: Here<'_>) -> Option<Rule> {
-        let holds = |setting: &&Setting| setting.scope.fits(here) == Fit::Inside;
-        let mut holding = self.settings.iter().filter(holds).peekable();
+        let mut holding = self.settings.iter().filter(|it| it.holds(here)).peekable();
         holding.peek()?;
+        Some(self.set_by(holding))
+    }
+
+    /// The rule as it may be set for this check, with the element that would tell: once for each setting
+    /// of which nobody can say whether it holds.
+    pub(crate) fn may_be_set_for<'r>(
+        &'r self,
+        here: Here<'r>,
+    ) -> impl Iterator<Item = (Rule, &'static str)> + use<'r> {
+        self.settings.iter().filter(|it| it.enabled != Some(false)).filter_map(move |open| {
+            let Fit::Unknown(element) = open.scope.fits(here) else { return None };
+            let with = self.settings.iter().filter(|it| it.holds(here) || std::ptr::eq(*it, open));
+            Some((self.set_by(with), element))
+        })
+    }
+
+    fn set_by<'r>(&self, holding: impl Iterator<Item = &'r Setting>) -> Rule {
         let mut rule = Rule { rows: Arc::clone(&self.rows), ..self.without_rows() };
         for setting in holding {
             rule.enabled = setting.enabled.unwrap_or(rule.enabled);
@@ -178,7 +201,7 @@ impl Rule {
         if self.on_trial {
             rule.action = Action::Silent;
         }
-        Some(rule)
+        rule
     }
 
     /// Whether some setting may switch it on.
@@ -284,6 +307,62 @@ parameters = { outpatient_days_max = 7, emergency_days_max = 3, long_days_max = 
         let on = "[[setting]]\nrules = [\"days\"]\ndoctors = [\"1023\"]\nenabled = true\n";
         assert_eq!(judged(&load(&off, "", "").unwrap()), "");
         assert_eq!(judged(&load(&off, on, "").unwrap()), "2 reason");
+    }
+
+    /// An audit closes what a rule finds no more, and nothing that nobody looked for.
+    #[test]
+    fn a_rule_that_was_suppressed_here_is_not_judged() {
+        let facts = request::read(REQUEST).unwrap();
+        let is_judged = |rule: &str, setting: &str, id: &str| {
+            let rules = load(rule, setting, "").unwrap();
+            crate::is_judged(&rules, &facts, "2026-05-15T09:20:00".parse().unwrap(), id)
+        };
+        let at = |department: &str| {
+            format!(
+                "[[setting]]\nrules = [\"days\"]\ndepartments = [\"{department}\"]\nenabled = false\n"
+            )
+        };
+        assert!(is_judged(RULE, "", "days"));
+        assert!(!is_judged(RULE, "", "other"));
+        assert!(!is_judged(RULE, &at("0301"), "days"));
+        assert!(is_judged(RULE, &at("0401"), "days"));
+        assert!(!is_judged(&RULE.replace("severity", "enabled = false\nseverity"), "", "days"));
+        let elsewhere = RULE.replace("severity", "scenes = [\"daily_batch\"]\nseverity");
+        assert!(!is_judged(&elsewhere, "", "days"));
+    }
+
+    /// Nobody sent the department: what is set for one is not silently left out.
+    #[test]
+    fn where_nobody_knows_the_place_what_is_set_there_is_unknown() {
+        let told = |rule: &str, setting: &str, days: &str| {
+            let request = REQUEST.replace(r#""adm_dept_codg":"0301","#, "");
+            let request =
+                request.replace(r#""medc_days":"10""#, &format!(r#""medc_days":"{days}""#));
+            let facts = request::read(&request).unwrap();
+            let rules = load(rule, setting, "").unwrap();
+            let verdict = evaluate(&rules, &facts, "2026-05-15T09:20:00".parse().unwrap());
+            let hits = verdict.findings.iter().map(|it| it.action.name().to_owned());
+            let open = verdict.unknown.iter().map(|it| format!("unknown {}", it.missing.join(",")));
+            let passed = verdict.passed.iter().map(|_| "pass".to_owned());
+            hits.chain(open).chain(passed).collect::<Vec<_>>().join("; ")
+        };
+        let eyes = "[[setting]]\nrules = [\"days\"]\ndepartments = [\"0401\"]\n";
+        let open = "unknown encounter.adm_dept_codg";
+        let off = RULE.replace("severity", "enabled = false\nseverity");
+        let on = format!("{eyes}enabled = true\n");
+        assert_eq!(told(&off, &on, "10"), open);
+        assert_eq!(told(&off, &on, "5"), "", "it is in order there too");
+        let block = format!("{eyes}action = \"block\"\n");
+        assert_eq!(told(RULE, &block, "10"), format!("reason; {open}"));
+        assert_eq!(told(RULE, &block, "5"), "pass");
+        let three = format!("{eyes}parameters = {{ outpatient_days_max = 3 }}\n");
+        assert_eq!(told(RULE, &three, "5"), open);
+        assert_eq!(told(RULE, &three, "2"), "pass");
+        // Of two the first alone would change something.
+        assert_eq!(told(RULE, &format!("{three}{block}"), "5"), open);
+        assert_eq!(told(RULE, &format!("{eyes}enabled = false\n"), "10"), "reason");
+        let lax = format!("{eyes}action = \"hint\"\nparameters = {{ outpatient_days_max = 14 }}\n");
+        assert_eq!(told(RULE, &lax, "10"), "reason");
     }
 
     /// Who tries a rule out wants to see what it would say, and nobody else to.

@@ -188,7 +188,7 @@ impl<'a> Run<'a> {
         let writer = self.writer.clone();
         let mut page = Page::new(self.road, writer.as_ref(), now)?;
         let looked_at = self.write_found(&met, &verdict, (&mut page, now))?;
-        self.write_gone(&met, &verdict, (&mut page, now))?;
+        self.write_gone(&met, (&verdict, at), (&mut page, now))?;
         if page.is_empty() {
             return Ok(());
         }
@@ -240,7 +240,7 @@ impl<'a> Run<'a> {
     fn write_gone(
         &mut self,
         met: &Met,
-        verdict: &Verdict,
+        (verdict, at): (&Verdict, DateTime),
         (page, now): (&mut Page<'_>, DateTime),
     ) -> Result<(), NotRun> {
         let book = (&self.road.outbox, self.road.checks.names()?);
@@ -252,7 +252,7 @@ impl<'a> Run<'a> {
         let gone: Vec<_> = known
             .into_iter()
             .filter(|it| it.state != State::Closed && it.last_day <= *day)
-            .filter(|it| self.was_looked_for(&it.rule_id, verdict) && !is_found(it))
+            .filter(|it| self.was_looked_for(&it.rule_id, met, (verdict, at)) && !is_found(it))
             .collect();
         for mut it in gone {
             let said = Said::by_agent(State::Closed, "再次运行不再存在", &pipeline::stamp(now));
@@ -265,15 +265,18 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Whether a rule ran here and could decide.
-    fn was_looked_for(&self, rule_id: &str, verdict: &Verdict) -> bool {
-        let Some(rule) = self.sets.rules.rules().iter().find(|it| it.id == rule_id) else {
-            return false;
-        };
-        let is_meant = rule.scenes.is_empty() || rule.scenes.contains(&self.scene);
+    /// Whether a rule ran here and could decide. One that was switched off or suppressed here looks for
+    /// nothing, and mends nothing.
+    fn was_looked_for(
+        &self,
+        rule_id: &str,
+        met: &Met,
+        (verdict, at): (&Verdict, DateTime),
+    ) -> bool {
+        let is_judged = rules::is_judged(&self.sets.rules, &met.told.facts, at, rule_id);
         let is_open = verdict.unknown.iter().any(|it| it.rule_id == rule_id)
             || verdict.not_run.iter().any(|it| it == rule_id);
-        is_meant && !is_open
+        is_judged && !is_open
     }
 
     fn keep_account(&mut self, state: &str) -> Result<(), NotRun> {

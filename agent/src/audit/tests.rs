@@ -63,6 +63,33 @@ fn a_stay_that_needed_no_bed_is_a_clue_for_the_audit() {
     assert_eq!(found.len(), 2, "{ran:?}\n{}", shown(&found));
 }
 
+/// A rule that was suppressed in the department looks for nothing there, and closes nothing.
+#[test]
+fn what_nobody_looks_for_any_more_is_not_mended() {
+    let house = House::open();
+    house.stay("ZY1");
+    let left = json!({ "mdtrt_id": "H-ZY1", "endtime": "20260516100000" });
+    house.accept("ZY1", "inpatient_discharge", &left);
+    let state = || {
+        house.run(Scene::MonthlyBatch, "2026-05-20").unwrap();
+        let found = house.found();
+        found.iter().find(|it| it.rule_id == "low-stay").unwrap().state
+    };
+    assert_eq!(state(), State::Open);
+    let overlay = house.folder.path().join("overlay/charges");
+    std::fs::create_dir_all(&overlay).unwrap();
+    let suppressed =
+        "[[setting]]\nrules = [\"low-stay\"]\ndepartments = [\"03\"]\nenabled = false\n";
+    std::fs::write(overlay.join("settings.toml"), suppressed).unwrap();
+    let text = format!(
+        "[hospital]\ncode = \"H1\"\nname = \"n\"\n[sets]\noverlay = \"{}\"\n",
+        house.folder.path().join("overlay").display()
+    );
+    let config = Config::parse("agent.toml", &text).unwrap_or_else(|it| panic!("{it:?}"));
+    house.road.sets.store(Arc::new(Sets::load(&config).unwrap_or_else(|it| panic!("{it:?}"))));
+    assert_eq!(state(), State::Open);
+}
+
 /// A month is looked at as it was at its end, for one encounter as for all of them.
 #[test]
 fn one_encounter_in_its_month_is_seen_to_the_end_of_the_month() {
@@ -292,7 +319,7 @@ struct House {
     road: Arc<Road>,
     stop: CancellationToken,
     _writer: WriterHandle,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl House {
@@ -302,7 +329,7 @@ impl House {
         let (runtime, stop) = (Runtime::new().unwrap(), CancellationToken::new());
         runtime.spawn(history::follow(Arc::clone(&road), stop.clone()));
         runtime.spawn(crate::checks::keep(Arc::clone(&road), stop.clone()));
-        House { runtime, road, stop, _writer: writer, _folder: folder }
+        House { runtime, road, stop, _writer: writer, folder }
     }
 
     /// Six days of care, two beds on the second and care twice: enough to be asked about.
