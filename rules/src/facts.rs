@@ -59,6 +59,8 @@ pub struct Facts {
     pub diagnoses: Group<Vec<Diagnosis>>,
     /// Orders of this session, and active ones marked as not current.
     pub orders: Group<Vec<Order>>,
+    /// A settlement sent its charges in the place of orders.
+    pub orders_are_charges: bool,
     /// Charges of the encounter, as they were made; a negative quantity takes one back.
     pub fees: Group<Vec<Order>>,
     /// Operations, planned or done.

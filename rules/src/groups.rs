@@ -5,8 +5,8 @@
 
 use crate::age::Age;
 use crate::facts::{
-    Allergy, Diagnosis, Encounter, Group, LabResult, Order, Patient, Prescriber, Right, RightKind,
-    Route, Stay, Surgery, Title, VisitKind,
+    Allergy, Diagnosis, Encounter, Group, HospitalLevel, LabResult, Order, Patient, Prescriber,
+    Right, RightKind, Route, Stay, Surgery, Title, VisitKind,
 };
 use crate::frequency::Frequency;
 use crate::json::Json;
@@ -89,6 +89,15 @@ fn age(object: &Object<'_>, reading: &mut Reading) -> Option<Age> {
 }
 
 pub(crate) fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter {
+    encounter_by(vocabulary::hospital_level, object, reading)
+}
+
+/// The same, where a table of the region says what a `medins_lv` is.
+pub(crate) fn encounter_by(
+    level: impl Fn(&str) -> Option<Stated<HospitalLevel>>,
+    object: &Object<'_>,
+    reading: &mut Reading,
+) -> Encounter {
     let med_type = reading.text(object, "med_type").unwrap_or_default();
     let registered = reading.flag(object, "opsp_flag");
     let chronic = (vocabulary::is_chronic(&med_type) || registered == Some(true)).then_some(true);
@@ -97,12 +106,7 @@ pub(crate) fn encounter(object: &Object<'_>, reading: &mut Reading) -> Encounter
         visit: visit(object, &med_type, reading),
         department_code: reading.text(object, "adm_dept_codg"),
         department_name: reading.text(object, "adm_dept_name"),
-        hospital_level: reading.code(
-            object,
-            "medins_lv",
-            vocabulary::hospital_level,
-            "发送医疗机构等级代码1到14",
-        ),
+        hospital_level: reading.code(object, "medins_lv", level, "发送医疗机构等级代码1到14"),
         began: reading.first_of(["begntime", "adm_date"], |it, name| it.moment(object, name)),
         bed: reading.text(object, "bedno"),
         insutype: reading.text(object, "insutype"),
@@ -208,6 +212,7 @@ pub(crate) fn order_basics(object: &Object<'_>, rx_id: String, reading: &mut Rea
         current: reading.flag(object, "curr_drord_flag").unwrap_or(true),
         begins: reading.moment(object, "drord_begn_date"),
         stops: reading.moment(object, "drord_stop_date"),
+        standing: reading.flag(object, "long_drord_flag"),
         department_code,
         ..Order::default()
     }
@@ -233,6 +238,7 @@ pub(crate) fn charge_basics(object: &Object<'_>, rx_id: String, reading: &mut Re
         specification: reading.text(object, "spec"),
         price: reading.number(object, "pric", MONEY),
         stops: reading.moment(object, "drord_stop_date"),
+        standing: reading.flag(object, "long_drord_flag"),
         department_code: reading.text(object, "bilg_dept_codg"),
         quantity,
         amount,
@@ -369,6 +375,7 @@ pub(crate) fn prescriber(object: &Object<'_>, reading: &mut Reading) -> Prescrib
         department_code: reading.text(object, "drord_dept_codg"),
         specialist: reading.flag(object, "spclst_flag"),
         rights: rights(object, reading),
+        several: false,
     }
 }
 

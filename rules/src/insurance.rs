@@ -105,7 +105,9 @@ impl Message<'_> {
         let mut facts =
             Facts { patient: Group::Present(person(&object, &mut reading)), ..Facts::default() };
         let encounters = nodes::entries(patient, &nodes::ENCOUNTERS);
-        let current = current_encounter(encounters, nodes::text(patient, "curr_mdtrt_id"));
+        let named = nodes::text(patient, "curr_mdtrt_id");
+        let current = current_encounter(encounters, named);
+        doubt_current(current, named, &mut reading);
         if let Some(json) = current {
             let at = nodes::at("fsi_encounter_dtos", json);
             self.read_encounter(&at, &mut facts, &mut reading);
@@ -118,6 +120,8 @@ impl Message<'_> {
         facts.history = self.history(encounters.iter().filter(past));
         refuse_too_many(&facts, &mut reading);
         facts.scene = self.scene(&facts);
+        let paid = [Scene::PreSettlement, Scene::Settlement].map(Some);
+        facts.orders_are_charges = paid.contains(&facts.scene);
         self.doubt_scenario(&mut reading);
         facts.data_findings = reading.data_findings;
         refused.extend(reading.problems);
@@ -126,15 +130,34 @@ impl Message<'_> {
 
     fn read_encounter(&self, object: &Object<'_>, facts: &mut Facts, reading: &mut Reading) {
         let is_settled = scene_asked_for(self.scenario) == Some(Scene::Settlement);
-        facts.encounter = Group::Present(encounter(object, is_settled, reading));
+        facts.encounter = Group::Present(self.encounter(object, is_settled, reading));
         facts.diagnoses = diagnoses(object, reading);
         facts.surgeries = items(object, &nodes::OPERATIONS, |it| surgery(it, reading));
         facts.orders = self.lines(object.json, reading);
-        facts.prescriber = self.prescriber(object, reading);
+        let visit = facts.encounter.present().and_then(|it| it.visit);
+        if let Group::Present(orders) = &mut facts.orders {
+            line::taken_home_from_stays_only(orders, visit);
+        }
+        facts.prescriber = self.prescriber(object, &facts.orders, reading);
         if let Group::Present(patient) = &mut facts.patient {
             let maternity = |sent: &str| self.region.maternity(sent);
             let expected = "发送本地区代码表中的生育状态";
             patient.maternity = reading.code(object, "matn_stas", maternity, expected);
+        }
+    }
+
+    /// The day of discharge is mandatory: who is still here repeats the day of admission, with its time
+    /// or without. Whoever settles leaves, be it on the same day.
+    fn encounter(&self, object: &Object<'_>, is_settled: bool, reading: &mut Reading) -> Encounter {
+        let level = |sent: &str| self.region.hospital_level(sent);
+        let encounter = groups::encounter_by(level, object, reading);
+        let Some((began, ended)) = encounter.began.zip(encounter.ended) else { return encounter };
+        let is_without_time = ended.time() == Time::midnight();
+        let is_repeated = ended == began || is_without_time && ended.date() == began.date();
+        match (is_repeated, is_settled) {
+            (false, _) => encounter,
+            (true, true) => Encounter { ended: Some(ended.max(began)), ..encounter },
+            (true, false) => Encounter { ended: None, ..encounter },
         }
     }
 
@@ -184,8 +207,14 @@ impl Message<'_> {
         }
     }
 
-    /// The doctor is written on every line; the first line of this session speaks for all.
-    fn prescriber(&self, encounter: &Object<'_>, reading: &mut Reading) -> Group<Prescriber> {
+    /// The doctor is written on every line; the first line of this session speaks for all as long as the
+    /// others name nobody else.
+    fn prescriber(
+        &self,
+        encounter: &Object<'_>,
+        orders: &Group<Vec<Order>>,
+        reading: &mut Reading,
+    ) -> Group<Prescriber> {
         let lines = nodes::entries(encounter.json, &nodes::ORDERS);
         let is_current = |json: &&Json<'_>| nodes::text(json, "curr_drord_flag") != Some("0");
         let Some(line) = lines.iter().find(is_current) else { return Group::Absent };
@@ -196,7 +225,14 @@ impl Message<'_> {
         let code = code.or_else(|| reading.text(encounter, "dr_codg"));
         let title = reading.code(&line, "drord_dr_profttl", title, expected);
         let department_code = reading.text(&line, "drord_dept_codg");
-        Group::Present(Prescriber { code, title, department_code, ..Prescriber::default() })
+        let several = orders.present().is_some_and(|orders| line::are_of_several(orders));
+        Group::Present(Prescriber {
+            code,
+            title,
+            department_code,
+            several,
+            ..Prescriber::default()
+        })
     }
 
     /// The other encounters of the message. What is wrong there is not this doctor's to correct.
@@ -205,11 +241,12 @@ impl Message<'_> {
         let mut reading = Reading::lenient();
         for json in encounters.filter(|it| matches!(it, Json::Object(_))) {
             let object = nodes::at("history", json);
-            let of_visit = encounter(&object, false, &mut reading);
+            let of_visit = self.encounter(&object, false, &mut reading);
             if let Group::Present(found) = diagnoses(&object, &mut reading) {
                 history.diagnoses.extend(found);
             }
-            if let Group::Present(lines) = self.lines(json, &mut reading) {
+            if let Group::Present(mut lines) = self.lines(json, &mut reading) {
+                line::taken_home_from_stays_only(&mut lines, of_visit.visit);
                 let mdtrt_id = of_visit.mdtrt_id.clone();
                 let past = |it| Order { mdtrt_id: mdtrt_id.clone(), current: false, ..it };
                 history.orders.extend(lines.into_iter().map(past).map(Arc::new));
@@ -249,6 +286,23 @@ fn person(object: &Object<'_>, reading: &mut Reading) -> Patient {
     }
 }
 
+/// The encounter that is judged is not the one that was meant, as far as their names say.
+fn doubt_current(current: Option<&Json<'_>>, named: Option<&str>, reading: &mut Reading) {
+    let judged = current.and_then(|it| nodes::text(it, "mdtrt_id"));
+    let Some((judged, named)) = judged.zip(named).filter(|(judged, named)| judged != named) else {
+        return;
+    };
+    reading.data_findings.push(InputFinding {
+        code: "C311",
+        path: "patient_dtos.curr_mdtrt_id".to_owned(),
+        found: mask::shown("mdtrt_id", named),
+        expected: format!(
+            "发送某一项就诊的mdtrt_id；没有这一项，本次审查的是{}",
+            mask::shown("mdtrt_id", judged)
+        ),
+    });
+}
+
 fn current_encounter<'a>(
     encounters: &'a [Json<'a>],
     current: Option<&str>,
@@ -256,20 +310,6 @@ fn current_encounter<'a>(
     let is_current =
         |json: &&Json<'_>| nodes::text(json, "mdtrt_id").is_some_and(|it| Some(it) == current);
     encounters.iter().find(is_current).or(encounters.first())
-}
-
-/// The day of discharge is mandatory: who is still here repeats the day of admission, with its time
-/// or without. Whoever settles leaves, be it on the same day.
-fn encounter(object: &Object<'_>, is_settled: bool, reading: &mut Reading) -> Encounter {
-    let encounter = groups::encounter(object, reading);
-    let Some((began, ended)) = encounter.began.zip(encounter.ended) else { return encounter };
-    let is_without_time = ended.time() == Time::midnight();
-    let is_repeated = ended == began || is_without_time && ended.date() == began.date();
-    match (is_repeated, is_settled) {
-        (false, _) => encounter,
-        (true, true) => Encounter { ended: Some(ended.max(began)), ..encounter },
-        (true, false) => Encounter { ended: None, ..encounter },
-    }
 }
 
 fn stay(encounter: Encounter, main_diagnosis: Option<String>) -> Stay {

@@ -56,7 +56,7 @@ impl PartyKind {
             PartyKind::Region => encounter.and_then(|it| it.insurance_region.as_deref()),
             PartyKind::Campus => encounter.and_then(|it| it.campus.as_deref()),
             PartyKind::Department => encounter.and_then(|it| it.department_code.as_deref()),
-            PartyKind::Doctor => facts.prescriber.present().and_then(|it| it.code.as_deref()),
+            PartyKind::Doctor => facts.sole_prescriber().and_then(|it| it.code.as_deref()),
         };
         let name = encounter.filter(|_| self == PartyKind::Department);
         [one, name.and_then(|it| it.department_name.as_deref())]

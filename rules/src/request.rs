@@ -70,6 +70,7 @@ fn read_groups(root: &Object<'_>, reading: &mut Reading) -> Facts {
         prescriber: single(root, "prescriber", reading, groups::prescriber),
         allergies: list(root, "allergies", reading, groups::allergy),
         labs: list(root, "labs", reading, groups::lab),
+        orders_are_charges: false,
         fees: list(root, "fees", reading, fee),
         surgeries: list(root, "surgeries", reading, groups::surgery),
         history: single(root, "history", reading, history),

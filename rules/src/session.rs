@@ -525,6 +525,22 @@ impl<'a> Line<'a> {
         stops.or_else(by_days).or(charged)
     }
 
+    /// Whether it is taken home from a stay; `None` where a code was sent that nobody can read.
+    #[must_use]
+    pub fn is_taken_home(&self) -> Option<bool> {
+        self.order.behaviour_code.is_none().then_some(self.order.discharge)
+    }
+
+    /// Whether one of two is of the stay and the other is taken home.
+    pub(crate) fn differs_in_being_taken_home(&self, other: &Line<'_>) -> Option<bool> {
+        match (self.is_taken_home(), other.is_taken_home()) {
+            (Some(one), Some(two)) => Some(one != two),
+            // The same code means the same.
+            _ if self.order.behaviour_code == other.order.behaviour_code => Some(false),
+            _ => None,
+        }
+    }
+
     /// Whether both are taken on some day; an unknown end counts as going on.
     #[must_use]
     pub fn overlaps(&self, other: &Line<'_>) -> bool {

@@ -102,6 +102,15 @@ pub(crate) fn is_transfer(way: &str) -> bool {
     matches!(way.trim_start_matches('0'), "2" | "3")
 }
 
+/// `drord_type`: a standing order, or one for the moment. What is kept in reserve is neither.
+pub(crate) fn is_standing(code: &str) -> Option<bool> {
+    match code {
+        "2" | "长期医嘱" => Some(true),
+        "1" | "临时医嘱" => Some(false),
+        _ => None,
+    }
+}
+
 /// `medins_lv`, the fourteen-step table.
 pub(crate) fn hospital_level(code: &str) -> Option<Stated<HospitalLevel>> {
     let level = match code.trim_start_matches('0') {
@@ -221,6 +230,7 @@ pub(crate) fn element_zh(path: &str) -> Option<&'static str> {
         "medc_days" => "用药天数",
         "drord_begn_date" => "开始时间",
         "drord_stop_date" => "停止时间",
+        "drord_bhvr" => "能读出的医嘱行为（是否出院带药）",
         "sumamt" => "金额",
         "rights" => "处方权",
         "skin_test_rslt" => "皮试结果",

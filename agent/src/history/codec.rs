@@ -5,7 +5,7 @@ mod stay;
 use std::sync::Arc;
 
 use rules::facts::{
-    Allergy, AllergySeverity, Diagnosis, LabResult, Order, Route, SkinTest, Stay, VisitKind,
+    Allergy, AllergySeverity, Diagnosis, LabResult, Order, Route, SkinTest, Stay, Title, VisitKind,
 };
 use rules::frequency::Frequency;
 use rules::past::{Note, Noted};
@@ -204,6 +204,11 @@ fn write_order(it: &Order, out: &mut Writer) {
     }
     out.text(32, it.doctor_code.as_deref());
     out.number(33, it.largest_dose);
+    out.flag(34, it.standing);
+    out.text(35, it.behaviour_code.as_deref());
+    if let Some(title) = it.doctor_title {
+        out.bytes(36, &[place(&TITLES, &title)]);
+    }
 }
 
 fn read_order(content: &[u8]) -> Order {
@@ -243,6 +248,9 @@ fn read_order(content: &[u8]) -> Order {
             31 => it.skin_test = at(&SKIN_TESTS, content),
             32 => it.doctor_code = fields::text(content),
             33 => it.largest_dose = fields::number(content),
+            34 => it.standing = fields::flag(content),
+            35 => it.behaviour_code = fields::text(content),
+            36 => it.doctor_title = at(&TITLES, content),
             _ => {}
         }
     }
@@ -432,6 +440,14 @@ const ROUTES: [Route; 5] =
     [Route::Oral, Route::Injection, Route::Topical, Route::Inhaled, Route::Other];
 const SKIN_TESTS: [SkinTest; 4] =
     [SkinTest::Negative, SkinTest::Positive, SkinTest::Pending, SkinTest::Waived];
+const TITLES: [Title; 6] = [
+    Title::Untitled,
+    Title::Assistant,
+    Title::Junior,
+    Title::Intermediate,
+    Title::AssociateSenior,
+    Title::Senior,
+];
 const SEVERITIES: [AllergySeverity; 3] =
     [AllergySeverity::Mild, AllergySeverity::Moderate, AllergySeverity::Severe];
 const VISITS: [VisitKind; 5] = [
@@ -460,7 +476,7 @@ mod tests {
             "drug_used_frqu":"Q8H","drug_used_way_code":"1","medc_days":7,"cnt":2,"cnt_unt":"盒","spec":"5mg*7","pric":"32.50",
             "sumamt":"65.00","ownpay_amt":0,"drord_begn_date":"20260501090807","drord_stop_date":"20260508","urgt_flag":"1",
             "dscg_tkdrug_flag":"1","skin_test_rslt":"阴性","mdtrt_id":"MZ1","refd_rx_id":"0","bilg_dept_codg":"03",
-            "slvt_flag":"0","day_cnt_max":3,"tcmdrug_dose_cnt":7,"drug_used_way_name":"口服"}],
+            "slvt_flag":"0","long_drord_flag":"1","day_cnt_max":3,"tcmdrug_dose_cnt":7,"drug_used_way_name":"口服"}],
             "history":{"stays":[{"mdtrt_id":"ZY1","med_mdtrt_type":"2","begntime":"20260401","endtime":"20260402","adm_dept_codg":"3",
             "dise_codg":"I10","plan_course_flag":"1","dscg_way":"2"}],"labs":[{"exam_item_detl_code":"CR","exam_item_detl_name":"肌酐",
             "exam_rslt_val":"90.5","exam_unt":"μmol/L","exam_rslt_dicm":"高","ref_val_up":"80","ref_val_low":"40","ext_rslt_flag":"1",
@@ -470,6 +486,8 @@ mod tests {
         let mut order = facts.orders.present().unwrap().first().unwrap().clone();
         order.current = false;
         order.doctor_code = Some("2046".to_owned());
+        order.behaviour_code = Some("1".to_owned());
+        order.doctor_title = Some(Title::Senior);
         let history = facts.history.present().unwrap();
         let order = Arc::new(order);
         let made = "2026-05-01T09:08:07".parse().unwrap();

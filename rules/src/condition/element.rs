@@ -223,7 +223,7 @@ pub static ELEMENTS: &[Element] = &[
         line(s, "sumamt", |l| l.order.amount.map(Value::Number))
     }),
     element("orders.dscg_tkdrug_flag", "出院带药", Kind::Flag, |s| {
-        line(s, "dscg_tkdrug_flag", |l| Some(Value::Flag(l.order.discharge)))
+        line(s, "dscg_tkdrug_flag", |l| l.is_taken_home().map(Value::Flag))
     }),
     element("orders.urgt_flag", "紧急", Kind::Flag, |s| {
         line(s, "urgt_flag", |l| l.order.urgent.map(Value::Flag))
@@ -257,7 +257,11 @@ fn encounter(subject: &Subject<'_>, name: &str, read: fn(&Encounter) -> Option<V
 }
 
 fn prescriber(subject: &Subject<'_>, name: &str, read: fn(&Prescriber) -> Option<Value>) -> Found {
-    let value = subject.case.facts.prescriber.present().and_then(read);
+    let facts = subject.case.facts;
+    let value = match subject.line {
+        Some(line) => facts.prescriber_of(line.order).and_then(|it| read(&it)),
+        None => facts.sole_prescriber().and_then(read),
+    };
     one(value, || format!("prescriber.{name}"))
 }
 

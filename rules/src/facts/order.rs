@@ -3,6 +3,7 @@
 use jiff::civil::{Date, DateTime};
 use rust_decimal::Decimal;
 
+use super::Title;
 use crate::frequency::Frequency;
 use crate::unit::Unit;
 
@@ -74,14 +75,21 @@ pub struct Order {
     pub department_code: Option<String>,
     /// The doctor who ordered, as far as records say so; checks name theirs as the prescriber.
     pub doctor_code: Option<String>,
+    /// The title of this doctor, where it is written on the line.
+    pub doctor_title: Option<Title>,
     /// Which eye, side or tooth: `OD`, `OS`, 左, 右.
     pub body_site: Option<String>,
     /// Start of the order; for a charge, when the service was given.
     pub begins: Option<DateTime>,
     /// Stop of the order.
     pub stops: Option<DateTime>,
+    /// 长期医嘱: it runs until somebody stops it; false for one that is given once, or for its days.
+    pub standing: Option<bool>,
     /// 出院带药.
     pub discharge: bool,
+    /// 医嘱行为 of a stay as it was sent, where no table says what the code means: then nobody knows
+    /// whether the drug is taken home.
+    pub behaviour_code: Option<String>,
     /// The doctor declared an emergency for this line.
     pub urgent: Option<bool>,
     /// A consultation agreed to this line.

@@ -1,8 +1,10 @@
 //! Who orders, and what they may order.
 
+use std::borrow::Cow;
+
 use jiff::civil::Date;
 
-use super::Group;
+use super::{Facts, Group, Order};
 
 /// Who orders.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,6 +19,34 @@ pub struct Prescriber {
     pub specialist: Option<bool>,
     /// Special rights to prescribe; absent when nobody sent the table.
     pub rights: Group<Vec<Right>>,
+    /// The lines name several doctors: this is the first of them, and each line has its own.
+    pub several: bool,
+}
+
+impl Facts {
+    /// Who ordered a line.
+    #[must_use]
+    pub fn prescriber_of(&self, line: &Order) -> Option<Cow<'_, Prescriber>> {
+        let first = self.prescriber.present()?;
+        if !first.several {
+            return Some(Cow::Borrowed(first));
+        }
+        let is_first = first.code.is_some() && first.code == line.doctor_code;
+        let rest = if is_first { first.clone() } else { Prescriber::default() };
+        Some(Cow::Owned(Prescriber {
+            code: line.doctor_code.clone(),
+            title: line.doctor_title.or(rest.title),
+            department_code: line.department_code.clone().or(rest.department_code.clone()),
+            several: false,
+            ..rest
+        }))
+    }
+
+    /// Who ordered everything; nobody did where there are several.
+    #[must_use]
+    pub fn sole_prescriber(&self) -> Option<&Prescriber> {
+        self.prescriber.present().filter(|it| !it.several)
+    }
 }
 
 /// Professional title, low to high.

@@ -78,12 +78,18 @@ impl Bench {
     /// `hit TEXT`, `unknown PATHS`, `task TEXT`, `data CODES`, `broken RULE`, `pass`, `nothing`, joined by `; `.
     #[track_caller]
     pub(crate) fn check(&self, request: &str, expected: &str) {
+        assert_eq!(self.told(request), expected, "{request}");
+    }
+
+    /// What comes of it, in the same words.
+    #[track_caller]
+    pub(crate) fn told(&self, request: &str) -> String {
         let facts = match request::read(request) {
             Ok(facts) => facts,
             Err(faults) => panic!("{faults:?}"),
         };
         let now = NOW.parse().expect("the bench has a good clock");
-        assert_eq!(shown(&evaluate(&self.rules(), &facts, now)), expected, "{request}");
+        shown(&evaluate(&self.rules(), &facts, now))
     }
 }
 

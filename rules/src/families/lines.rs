@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use crate::dose::{Computed, days_supply};
 use crate::drug_kind::DrugKind;
 use crate::family::{Case, Outcome};
-use crate::session::{ItemKind, Line};
+use crate::session::{ItemKind, Line, LineKind};
 
 /// Judges the lines of this session that are of one of several kinds. A drug in no table may be of
 /// any kind: it is kept for the log.
@@ -88,12 +88,28 @@ pub(crate) fn past_since(case: &Case<'_>, day: Option<Date>) -> Result<(), Strin
     }
 }
 
+/// What a line of a stay comes to when nobody can say whether it is taken home: judged as if it were,
+/// only what is in order is certain.
+pub(crate) fn unless_of_the_ward(line: &Line<'_>, taken_home: Outcome) -> Outcome {
+    match taken_home {
+        Outcome::Pass | Outcome::NotApplicable => taken_home,
+        _ => Outcome::unknown(line.path("drord_bhvr")),
+    }
+}
+
 /// `5月15日`, for an answer.
 pub(crate) fn day_zh(day: Date) -> String {
     format!("{}月{}日", day.month(), day.day())
 }
 
-/// The positions of lines, for a hit.
+/// The positions of lines, for a hit; those of the past are another list's.
 pub(crate) fn positions(lines: &[&Line<'_>]) -> Vec<usize> {
-    lines.iter().map(|line| line.position).collect()
+    let of_session = lines.iter().filter(|line| line.kind != LineKind::Past);
+    of_session.map(|line| line.position).collect()
+}
+
+/// The names of the lines among these that are of the past: a hit depends on them.
+pub(crate) fn names_of_past(lines: &[&Line<'_>]) -> Vec<String> {
+    let of_past = lines.iter().filter(|line| line.kind == LineKind::Past);
+    of_past.map(|line| line.name().to_owned()).collect()
 }

@@ -5,6 +5,7 @@ use crate::age::Age;
 use crate::facts::{Encounter, Facts, Group, Order, Patient, VisitKind};
 use crate::groups;
 use crate::reading::{Object, Reading};
+use crate::vocabulary;
 
 /// Who is in, and where.
 pub(super) fn admission(object: &Object<'_>, facts: &mut Facts, reading: &mut Reading) {
@@ -54,6 +55,7 @@ pub(crate) fn inpatient_order(object: &Object<'_>, rx_id: String, reading: &mut 
     let begins = begins.or_else(|| reading.moment(object, "drord_begntime"));
     let stops = reading.moment(object, "medc_endtime");
     let (route, route_text) = super::way(object, "drug_used_way", reading);
+    let kind = reading.text(object, "drord_type");
     Order {
         rx_id,
         group: reading.text(object, "drord_grp_no"),
@@ -72,6 +74,7 @@ pub(crate) fn inpatient_order(object: &Object<'_>, rx_id: String, reading: &mut 
         doctor_code: reading.text(object, "isu_drord_dr_code"),
         begins: begins.or_else(|| reading.moment(object, "drord_isu_time")),
         stops: stops.or_else(|| reading.moment(object, "drord_endtime")),
+        standing: kind.as_deref().and_then(vocabulary::is_standing),
         ..Order::default()
     }
 }

@@ -1,13 +1,13 @@
 //! Reads one line of the message: an order here, a charge of the same shape at settlement there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 
 use rust_decimal::Decimal;
 
 use super::nodes;
 use super::region::Region;
-use crate::facts::{InputFinding, Order};
+use crate::facts::{InputFinding, Order, Title, VisitKind};
 use crate::groups;
 use crate::json::Json;
 use crate::number::decimal;
@@ -15,6 +15,7 @@ use crate::reading::{Object, Reading};
 use crate::refunds::item_code;
 use crate::steps::{self, Steps};
 use crate::unit::Unit;
+use crate::vocabulary::Stated;
 use crate::work;
 
 /// A line; `None` when it is no object.
@@ -41,8 +42,15 @@ pub(super) fn order(
         groups::order_basics(&object, rx_id, reading)
     };
     order.current = reading.flag(&object, "curr_drord_flag").unwrap_or(true);
+    order.doctor_code = nodes::text(json, "drord_dr_codg").map(str::to_owned);
+    let title = nodes::text(json, "drord_dr_profttl").and_then(|sent| region.title(sent));
+    order.doctor_title = title.and_then(Stated::value);
     order.quantity_unit = groups::quantity_unit(&object, "spec_unt", reading);
-    order.discharge = nodes::text(json, "drord_bhvr").is_some_and(|it| region.is_taken_home(it));
+    if let Some(sent) = nodes::text(json, "drord_bhvr") {
+        let is_taken_home = region.is_taken_home(sent);
+        order.discharge = is_taken_home == Some(true);
+        order.behaviour_code = is_taken_home.is_none().then(|| sent.to_owned());
+    }
     if order.department_code.is_none() {
         order.department_code = reading.text(&object, "drord_dept_codg");
     }
@@ -50,6 +58,23 @@ pub(super) fn order(
         read_extension(&nodes::at(&object.path_of("extend_order_map"), json), &mut order, reading);
     }
     Some(order)
+}
+
+/// Whether the lines of this session name more than one doctor, or more than one title.
+pub(super) fn are_of_several(orders: &[Order]) -> bool {
+    let current = || orders.iter().filter(|it| it.current);
+    let codes: BTreeSet<&String> = current().filter_map(|it| it.doctor_code.as_ref()).collect();
+    let titles: BTreeSet<Title> = current().filter_map(|it| it.doctor_title).collect();
+    codes.len() > 1 || titles.len() > 1
+}
+
+/// What is written at a desk is taken home by all means, and no code has to say so.
+pub(super) fn taken_home_from_stays_only(orders: &mut [Order], visit: Option<VisitKind>) {
+    if !matches!(visit, None | Some(VisitKind::Inpatient)) {
+        for order in orders {
+            order.behaviour_code = None;
+        }
+    }
 }
 
 /// What one region sends besides: days, and dose and frequency in words.
@@ -81,7 +106,7 @@ fn amount_and_unit(text: &str) -> Option<(Steps, Unit)> {
 
 /// Some callers number lines per prescription only; a repeated id gets the prescription's number.
 pub(super) fn tell_apart(orders: &mut [Order]) {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for (at, order) in orders.iter_mut().enumerate() {
         if !seen.insert(order.rx_id.clone()) {
             let prescription = order.rxno.clone().unwrap_or_else(|| (at + 1).to_string());

@@ -326,6 +326,107 @@ fn both_tables_of_titles_are_read() {
     }
 }
 
+/// 主任 wrote the first line, 住院医师 the second: each is asked for his own.
+#[test]
+fn each_line_has_its_own_doctor() {
+    let line = |id: &str, drug: &str, code: &str, title: &str| {
+        format!(
+            r#"{{"rx_id":"{id}","hosplist_code":"{drug}","drord_dr_codg":"{code}","drord_dr_profttl":"{title}","curr_drord_flag":"1"}}"#
+        )
+    };
+    let told = |lines: &[String]| {
+        let stay = encounter_json(&format!("[{}]", lines.join(",")))
+            .replace(r#""med_mdtrt_type":"1","med_type":"11""#, r#""med_mdtrt_type":"2""#);
+        let verdict = judged(&message(&patient(&stay)));
+        let of_rule = verdict.findings.iter().filter(|it| it.rule_id == "antimicrobial-tier");
+        let hits = of_rule.map(|it| it.violating().map(|it| it.rx_id.clone()).collect());
+        let open = verdict.unknown.iter().filter(|it| it.rule_id == "antimicrobial-tier");
+        let open = open.map(|it| format!("unknown {}", it.missing.join(",")));
+        hits.chain(open).collect::<Vec<String>>().join("; ")
+    };
+    let (tablet, strong) = ("YP000231", "YP000601");
+    let senior = |id: &str, drug: &str| line(id, drug, "D1", "231");
+    let junior = |id: &str, drug: &str| line(id, drug, "D2", "234");
+    assert_eq!(told(&[senior("1", tablet), junior("2", strong)]), "2");
+    assert_eq!(told(&[junior("1", tablet), senior("2", strong)]), "");
+    assert_eq!(told(&[senior("1", tablet), senior("2", strong)]), "");
+    let nameless = line("2", strong, "D2", "");
+    assert_eq!(told(&[senior("1", tablet), nameless]), "unknown prescriber.drord_dr_profttl");
+    let of_first = line("2", strong, "D1", "");
+    assert_eq!(told(&[senior("1", tablet), of_first, junior("3", tablet)]), "");
+}
+
+/// 1 is drugs to take home here and a temporary order there: without a table nobody knows.
+#[test]
+fn a_code_of_a_stay_without_its_table_may_be_taken_home() {
+    let rules = crate::pack::RuleSet::load(&schemas::Files::from_shipped(crate::SHIPPED)).unwrap();
+    let told = |days: u32, code: &str, table: bool| {
+        let line = format!(
+            r#"{{"rx_id":"1","hosplist_code":"YPL001","hosplist_name":"硫酸吗啡缓释片","drord_bhvr":"{code}","curr_drord_flag":"1",
+            "extend_order_map":{{"o_prdDays":"{days}"}}}}"#
+        );
+        let stay = encounter_json(&line)
+            .replace(r#""med_mdtrt_type":"1","med_type":"11""#, r#""med_mdtrt_type":"2""#);
+        let words = [("drord_bhvr", "0", "其他"), ("drord_bhvr", "1", "出院带药")];
+        let region = Region::new(words.into_iter().filter(|_| table));
+        let asked = read(&message(&patient(&stay)), Service::Before, &region).unwrap();
+        let verdict = evaluate(&rules, asked.patients.first().unwrap(), NOW.parse().unwrap());
+        let of = "narcotic-quantity";
+        let hits = verdict.findings.iter().filter(|it| it.rule_id == of).map(|_| "hit".to_owned());
+        let open = verdict.unknown.iter().filter(|it| it.rule_id == of);
+        let open = open.map(|it| it.missing.join(","));
+        hits.chain(open).collect::<Vec<String>>().join("; ")
+    };
+    assert_eq!(told(7, "1", true), "");
+    assert_eq!(told(7, "0", true), "hit");
+    assert_eq!(told(7, "1", false), "orders[1].drord_bhvr");
+    assert_eq!(told(7, "出院带药", false), "");
+    // It is right, or wrong, either way.
+    assert_eq!(told(1, "1", false), "");
+    assert_eq!(told(30, "1", false), "hit");
+}
+
+#[test]
+fn the_lines_of_a_settlement_are_charges() {
+    let rules = crate::pack::RuleSet::load(&schemas::Files::from_shipped(crate::SHIPPED)).unwrap();
+    let told = |scenario: &str, begins: &str| {
+        let line = LINE.replace("2026-05-15 09:25:00", begins);
+        let stay = encounter_json(&line).replace(
+            r#""med_mdtrt_type":"1","med_type":"11""#,
+            r#""med_mdtrt_type":"2","adm_date":"2026-05-10 08:00:00","dscg_date":"2026-05-14 10:00:00""#,
+        );
+        let text = message(&patient(&stay))
+            .replace(r#""trig_scen":"2""#, &format!(r#""trig_scen":"{scenario}""#));
+        let asked = read(&text, Service::During, &Region::default()).unwrap();
+        let verdict = evaluate(&rules, asked.patients.first().unwrap(), NOW.parse().unwrap());
+        let of_both = |id: &str| ["fee-date", "settlement-lines"].contains(&id);
+        let hits = verdict.findings.iter().filter(|it| of_both(&it.rule_id));
+        let hits = hits.map(|it| format!("hit {}", it.rule_id));
+        let open = verdict.unknown.iter().filter(|it| of_both(&it.rule_id));
+        let open = open.map(|it| format!("{} {}", it.rule_id, it.missing.join(",")));
+        let passed = verdict.passed.iter().filter(|it| of_both(it)).cloned();
+        hits.chain(open).chain(passed).collect::<Vec<String>>().join("; ")
+    };
+    assert_eq!(told("6", "2026-05-13 09:25:00"), "fee-date; settlement-lines");
+    assert_eq!(told("6", "2026-05-15 09:25:00"), "hit fee-date; settlement-lines");
+    assert_eq!(told("6", ""), "hit settlement-lines; fee-date orders[RX0001-1].drord_begn_date");
+    assert_eq!(told("4", "2026-05-15 09:25:00"), "");
+}
+
+#[test]
+fn an_encounter_that_is_not_there_is_told() {
+    let of = |named: &str| {
+        let text = message_of_one_line()
+            .replace(r#""curr_mdtrt_id":"MZ1""#, &format!(r#""curr_mdtrt_id":"{named}""#));
+        let facts = facts_of(&text);
+        let found = facts.first().unwrap().data_findings.iter();
+        found.map(|it| format!("{} {} {}", it.code, it.path, it.found)).collect::<Vec<_>>()
+    };
+    assert_eq!(of("MZ1"), [""; 0]);
+    assert_eq!(of(""), [""; 0]);
+    assert_eq!(of("MZ9"), ["C311 patient_dtos.curr_mdtrt_id M***9"]);
+}
+
 #[test]
 fn other_encounters_are_the_past() {
     let past = r#"{"mdtrt_id":"MZ0","med_mdtrt_type":"2","adm_date":"2026-04-01","dscg_date":"2026-04-09",

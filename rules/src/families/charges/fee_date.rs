@@ -14,9 +14,9 @@ use crate::facts::{Encounter, Scene, VisitKind};
 use crate::family::{Case, Family, Hit, LooksAt, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
 use crate::rule::{Action, Severity};
-use crate::session::{Line, LineKind};
+use crate::session::Line;
 
-use super::lines::{counts, positions};
+use super::lines::{counts, is_charge, positions, time_path};
 
 /// The family `fee_date`.
 pub struct FeeDate;
@@ -61,8 +61,8 @@ impl Family for FeeDate {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        let is_charge = |line: &&Line<'_>| line.kind == LineKind::Charge && counts(line);
-        let charges: Vec<&Line<'_>> = case.lines().filter(is_charge).collect();
+        let is_left = |line: &&Line<'_>| is_charge(case, line) && counts(line);
+        let charges: Vec<&Line<'_>> = case.lines().filter(is_left).collect();
         if charges.is_empty() {
             return Vec::new();
         }
@@ -87,7 +87,7 @@ fn judge_stay(case: &Case<'_>, encounter: &Encounter, charges: &[&Line<'_>]) -> 
         missing.push("encounter.dscg_date".to_owned());
     }
     let untimed = charges.iter().filter(|line| line.order.begins.is_none());
-    missing.extend(untimed.map(|line| line.path("fee_ocur_time")));
+    missing.extend(untimed.map(|line| time_path(line)));
 
     let timed = || charges.iter().copied().filter(|line| line.order.begins.is_some());
     let early: Vec<_> =

@@ -18,6 +18,15 @@ pub(super) fn counts(line: &Line<'_>) -> bool {
     !line.is_refund() && !line.is_cancelled()
 }
 
+/// Whether it is a charge, in whichever group it was sent.
+pub(super) fn is_charge(case: &Case<'_>, line: &Line<'_>) -> bool {
+    match line.kind {
+        LineKind::Charge => true,
+        LineKind::Order => case.facts.orders_are_charges,
+        LineKind::Past => false,
+    }
+}
+
 /// Whether it is this session's to answer for: a charge, or an order of now that is no charge yet.
 pub(super) fn is_judged(session: &Session<'_>, line: &Line<'_>) -> bool {
     let is_new = line.kind == LineKind::Charge || line.order.current;

@@ -14,8 +14,10 @@ use crate::facts::{Facts, Group, VisitKind};
 use crate::family::{Case, Family, Hit, LooksAt, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
 use crate::rule::{Action, Severity};
-use crate::session::{Line, LineKind};
+use crate::session::Line;
 use crate::vocabulary::element_zh;
+
+use super::lines::is_charge;
 
 /// The family `settlement_fields`.
 pub struct SettlementFields;
@@ -76,8 +78,8 @@ impl Family for SettlementFields {
         if case.rule.parameters.text("part") == "清单" {
             return vec![judge_list(case.facts)];
         }
-        let is_charge = |line: &&Line<'_>| line.kind == LineKind::Charge;
-        let charges: Vec<&Line<'_>> = case.session.lines.iter().filter(is_charge).collect();
+        let lines = case.session.lines.iter();
+        let charges: Vec<&Line<'_>> = lines.filter(|line| is_charge(case, line)).collect();
         if charges.is_empty() {
             return vec![Outcome::unknown("fees")];
         }

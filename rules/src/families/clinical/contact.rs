@@ -9,6 +9,7 @@ use jiff::civil::Date;
 
 use crate::dose::days_supply;
 use crate::drug::Form;
+use crate::families::clinical::active::is_of_this_encounter;
 use crate::families::clinical::population::acting;
 use crate::family::Case;
 use crate::knowledge::Row;
@@ -31,15 +32,25 @@ pub(super) fn is_now(line: &Line<'_>) -> bool {
     line.kind == LineKind::Order && line.order.current
 }
 
-/// Every pair of order lines that a row is about, of which one at least is ordered now.
-pub(super) fn pairs<'a>(case: &Case<'a>) -> Vec<(&'a Row, &'a Line<'a>, &'a Line<'a>)> {
+/// Every pair of order lines that a row is about, of which one at least is ordered now; the other may
+/// be one that already runs in this encounter.
+pub(super) fn pairs<'a>(
+    case: &Case<'a>,
+    active: &[&'a Line<'a>],
+) -> Vec<(&'a Row, &'a Line<'a>, &'a Line<'a>)> {
+    let runs = |line: &Line<'_>| {
+        is_of_this_encounter(case, line) && active.iter().any(|it| std::ptr::eq(*it, line))
+    };
+    let is_there = |line: &&&Line<'_>| line.kind == LineKind::Order || runs(line);
+    let is_past = |line: &Line<'_>| line.kind == LineKind::Past;
     let mut found = Vec::new();
     for row in rows(case) {
         let ones = acting(case, std::slice::from_ref(&row.key), false);
         let others = acting(case, row.parameters.keys("partner"), false);
-        for one in ones.iter().filter(|line| line.kind == LineKind::Order) {
-            for other in others.iter().filter(|line| line.kind == LineKind::Order) {
-                if !std::ptr::eq(*one, *other) && (is_now(one) || is_now(other)) {
+        for one in ones.iter().filter(is_there) {
+            for other in others.iter().filter(is_there) {
+                let meet = !(is_past(one) || is_past(other)) || one.overlaps(other);
+                if !std::ptr::eq(*one, *other) && (is_now(one) || is_now(other)) && meet {
                     found.push((row, *one, *other));
                 }
             }

@@ -8,8 +8,9 @@
 //! Example: 对乙酰氨基酚 0.5 g QID + 氨酚伪麻那敏 (325 mg) TID = 2 + 0.975 = 2.975 g, limit 2 g → hit.
 //! A line without a known dose leaves a lower bound: over the limit it is still a hit ("至少"),
 //! below it the rule is unknown. Over the limit only by a larger first dose, or by the largest step of a dose that
-//! changes, is slight.
+//! changes, is slight. Orders that were written before and still run are added ([`super::active`]).
 
+use crate::families::clinical::active::beside_active;
 use crate::families::clinical::population::{
     self, AGE_BELOW, AGE_FROM, Fits, INDICATIONS, NOT_INDICATIONS, WAYS, WEIGHT_BELOW, WEIGHT_FROM,
     WITH,
@@ -67,6 +68,7 @@ impl Family for DailyDose {
             "orders.first_sdose",
             "orders.step_sdose",
             "orders.drug_used_way_code",
+            "history.orders",
             "patient.brdy",
             "patient.geso_val",
             "patient.wt",
@@ -87,13 +89,17 @@ impl Family for DailyDose {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        sum::by_row(case.matches).map(|of_row| judge_row(case, of_row)).collect()
+        beside_active(case, |active| {
+            sum::by_row(case.matches).map(|of_row| judge_row(case, of_row, active)).collect()
+        })
     }
 }
 
-fn judge_row(case: &Case<'_>, of_row: &[Match<'_>]) -> Outcome {
+fn judge_row<'a>(case: &Case<'a>, of_row: &[Match<'a>], active: &[&'a Line<'a>]) -> Outcome {
     let Some(row) = of_row.first().map(|found| found.row) else { return Outcome::NotApplicable };
-    let lines = sum::given(of_row);
+    let mut lines = sum::given(of_row);
+    let running = active.iter().filter(|line| line.is_about(&row.key, case.session.sets));
+    lines.extend(sum::adding_up(running.copied()));
     // A sum of earlier orders alone is not this session's.
     let Some(first) = lines.iter().find(|line| line.order.current) else {
         return Outcome::NotApplicable;

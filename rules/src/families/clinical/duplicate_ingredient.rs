@@ -7,16 +7,22 @@
 //! Basis: 医院处方点评管理规范 2-7, 3-4; GZ10000301006000.
 //! Example: 布洛芬 + 双氯芬酸 by mouth → hit; 双氯芬酸 gel → pass. Let through: named pairs (dual
 //! antiplatelet therapy), a switch from injection to mouth, ward drugs continued as discharge drugs,
-//! a few days of overlap while one dose replaces another. Supply of earlier visits is I13's.
+//! a few days of overlap while one dose replaces another. Orders that were written before and still
+//! run count too ([`super::active`]); the next supply of the same product is I13's.
+
+use std::collections::BTreeSet;
 
 use jiff::civil::DateTime;
 
 use crate::drug::Form;
+use crate::families::clinical::active::{beside_active, goes_on};
+use crate::families::lines::{names_of_past, positions};
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
-use crate::knowledge::Key;
+use crate::knowledge::{Key, Row};
 use crate::parameter::{Column, ColumnKind};
 use crate::rule::{Action, Severity};
-use crate::session::Line;
+use crate::scope::Fit;
+use crate::session::{Line, LineKind};
 
 /// The family `duplicate_ingredient`.
 pub struct DuplicateIngredient;
@@ -58,6 +64,7 @@ impl Family for DuplicateIngredient {
             "orders.drord_stop_date",
             "orders.medc_days",
             "orders.dscg_tkdrug_flag",
+            "history.orders",
         ]
     }
 
@@ -70,21 +77,35 @@ impl Family for DuplicateIngredient {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        let kinds = if case.rule.rows.is_empty() { ingredients(case) } else { classes(case) };
-        let mut outcomes = Vec::new();
-        for (at, first) in kinds.iter().enumerate() {
-            for second in kinds.iter().skip(at + 1) {
-                outcomes.extend(pair(case, first, second));
-            }
-        }
-        if case.rule.rows.is_empty() && may_contain(case).nth(1).is_some() {
-            outcomes.extend(unknown_lines(case));
-        }
-        if outcomes.is_empty() {
-            outcomes.push(Outcome::Pass);
-        }
-        outcomes
+        beside_active(case, |active| judge_beside(case, active))
     }
+}
+
+fn judge_beside<'a>(case: &Case<'a>, active: &[&'a Line<'a>]) -> Vec<Outcome> {
+    let running: Vec<&Line<'_>> = active.iter().copied().filter(|line| goes_on(line)).collect();
+    let by_ingredient = case.rule.rows.is_empty();
+    let kinds = if by_ingredient { ingredients(case, &running) } else { classes(case, &running) };
+    let mut outcomes = Vec::new();
+    for (at, first) in kinds.iter().enumerate() {
+        for second in kinds.iter().skip(at + 1) {
+            outcomes.extend(pair(case, first, second));
+        }
+    }
+    if by_ingredient && may_contain(case).chain(running.iter().copied()).nth(1).is_some() {
+        outcomes.extend(unknown_lines(case));
+        outcomes.extend(running.iter().filter_map(|line| unlisted(line)));
+    }
+    if outcomes.is_empty() {
+        outcomes.push(Outcome::Pass);
+    }
+    outcomes
+}
+
+/// What runs already and contains nobody knows what; what has neither dose nor way is care, not a drug.
+fn unlisted(line: &Line<'_>) -> Option<Outcome> {
+    let is_given = line.order.single_dose.is_some() || line.order.route.is_some();
+    let is_unknown = line.may_be_drug() && is_given && !line.has_known_ingredients();
+    is_unknown.then(|| Outcome::Unlisted { missing: line.shared_path("drug_ingd") })
 }
 
 /// A line, one of its ingredients, and what that is counted as.
@@ -100,8 +121,8 @@ fn taken<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Line<'a>> {
     case.lines().filter(|line| !line.is_cancelled())
 }
 
-fn ingredients<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
-    let lines = taken(case).filter(|line| line.is_systemic());
+fn ingredients<'a>(case: &Case<'a>, running: &[&'a Line<'a>]) -> Vec<Kind<'a>> {
+    let lines = taken(case).chain(running.iter().copied()).filter(|line| line.is_systemic());
     let kinds = lines.flat_map(|line| {
         line.ingredient_names().map(move |ingredient| Kind {
             line,
@@ -112,9 +133,10 @@ fn ingredients<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
     kinds.collect()
 }
 
-fn classes<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
-    let systemic = |found: &&Match<'_>| found.line.is_systemic() && !found.line.is_cancelled();
-    let kinds = case.matches.iter().filter(systemic).flat_map(|found| {
+fn classes<'a>(case: &Case<'a>, running: &[&'a Line<'a>]) -> Vec<Kind<'a>> {
+    let systemic = |found: &Match<'_>| found.line.is_systemic() && !found.line.is_cancelled();
+    let matches = case.matches.iter().copied().chain(matches_of(case, running));
+    let kinds = matches.filter(systemic).flat_map(|found| {
         let counted_as = found.row.parameters.text("class");
         let ingredients = match &found.row.key {
             Key::Ingredient(name) => vec![name.as_str()],
@@ -124,6 +146,23 @@ fn classes<'a>(case: &Case<'a>) -> Vec<Kind<'a>> {
         ingredients.into_iter().map(|ingredient| Kind { line: found.line, ingredient, counted_as })
     });
     kinds.collect()
+}
+
+/// What runs already, by the rows of the classes that this session is about.
+fn matches_of<'a>(case: &Case<'a>, running: &[&'a Line<'a>]) -> Vec<Match<'a>> {
+    if running.is_empty() {
+        return Vec::new();
+    }
+    let class = |row: &'a Row| row.parameters.text("class");
+    let asked: BTreeSet<&str> = case.matches.iter().map(|found| class(found.row)).collect();
+    let rows = case.rule.rows.iter().filter(|row| asked.contains(class(row)));
+    let in_force =
+        |row: &&Row| row.applies(case.now.date()) && row.fits(case.here()) == Fit::Inside;
+    let of_row = |row: &'a Row| {
+        let about = |line: &&Line<'_>| line.is_about(&row.key, case.session.sets);
+        running.iter().copied().filter(about).map(move |line| Match { row, line })
+    };
+    rows.filter(in_force).flat_map(of_row).collect()
 }
 
 /// Those that may contain anything: a service or a device contains nothing that could be given twice.
@@ -140,15 +179,22 @@ fn unknown_lines(case: &Case<'_>) -> Option<Outcome> {
 
 fn pair(case: &Case<'_>, one: &Kind<'_>, other: &Kind<'_>) -> Option<Outcome> {
     // What was added later is what can be taken back.
-    let place = |kind: &Kind<'_>| (kind.line.order.current, kind.line.position);
+    let place = |kind: &Kind<'_>| {
+        let line = kind.line;
+        (line.order.current, line.kind != LineKind::Past, line.position)
+    };
     let (first, second) = if place(one) <= place(other) { (one, other) } else { (other, one) };
     let by_class = !case.rule.rows.is_empty();
     let is_duplicate = first.counted_as == second.counted_as
-        && first.line.position != second.line.position
+        && !std::ptr::eq(first.line, second.line)
         // The same ingredient twice is told by the rule without classes.
         && (!by_class || first.ingredient != second.ingredient);
     if !is_duplicate || is_let_through(case, first, second) {
         return None;
+    }
+    if continues_the_ward(first.line, second.line).is_none() {
+        let open = [second.line, first.line].into_iter().find(|it| it.is_taken_home().is_none());
+        return open.map(|line| Outcome::unknown(line.path("drord_bhvr")));
     }
     let (one, other) = (first.line.name(), second.line.name());
     let text = if by_class {
@@ -158,9 +204,9 @@ fn pair(case: &Case<'_>, one: &Kind<'_>, other: &Kind<'_>) -> Option<Outcome> {
     };
     Some(Outcome::Hit(Hit {
         violating: vec![second.line.position],
-        involved: vec![first.line.position],
+        involved: positions(&[first.line]),
         text,
-        evidence: vec![first.counted_as.to_owned()],
+        evidence: [vec![first.counted_as.to_owned()], names_of_past(&[first.line])].concat(),
         ..Hit::default()
     }))
 }
@@ -168,7 +214,7 @@ fn pair(case: &Case<'_>, one: &Kind<'_>, other: &Kind<'_>) -> Option<Outcome> {
 fn is_let_through(case: &Case<'_>, first: &Kind<'_>, second: &Kind<'_>) -> bool {
     let (one, other) = (first.line, second.line);
     let is_old = !one.order.current && !other.order.current;
-    let continues_the_ward = one.order.discharge != other.order.discharge;
+    let continues_the_ward = continues_the_ward(one, other) == Some(true);
     let is_named = case.rule.parameters.list("exempt_pairs").iter().any(|pair| {
         pair.split_once('+').is_some_and(|(a, b)| {
             let (a, b) = (a.trim(), b.trim());
@@ -187,6 +233,16 @@ fn is_let_through(case: &Case<'_>, first: &Kind<'_>, second: &Kind<'_>) -> bool 
         });
     let is_apart = is_test_of(one, other) || is_renewal(one, other) || !one.overlaps(other);
     is_old || continues_the_ward || is_named || is_switch || is_tapering || is_apart
+}
+
+/// Ward drugs that the patient takes home at the end of the stay; what was taken home from an earlier
+/// one is no ward drug of this.
+fn continues_the_ward(one: &Line<'_>, other: &Line<'_>) -> Option<bool> {
+    let is_earlier = |line: &Line<'_>| line.kind == LineKind::Past && line.order.discharge;
+    if is_earlier(one) || is_earlier(other) {
+        return Some(false);
+    }
+    one.differs_in_being_taken_home(other)
 }
 
 /// A skin test is no dose of the drug that it is for.

@@ -1,17 +1,21 @@
 //! C22 十八反、十九畏: herbs that are not used together, under whatever processed name.
 //!
 //! What: a row names a herb or a set and what it does not go with. Pairs in one formula count, and
-//! pairs that are taken on the same days, slices and patent medicines alike; processed names are
-//! led back to their root by the drug table (黑顺片 is 附子).
+//! pairs that are taken on the same days, slices and patent medicines alike, with what was ordered
+//! before and still runs ([`super::active`]); processed names are led back to their root by the drug
+//! table (黑顺片 is 附子).
 //! Why: the pharmacopoeia says so in its notes; where a doctor means it, he signs a second time.
 //! Basis: 中华人民共和国药典; GZ10000301012000.
 //! Example: 黑顺片 + 法半夏 in one formula → hit; signed twice → pass. 丁香 + 郁金 → hit.
 
-use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
-use crate::knowledge::Key;
+use crate::families::clinical::active::{beside_active, goes_on, is_of_this_encounter};
+use crate::families::clinical::contact;
+use crate::families::lines::{names_of_past, positions};
+use crate::family::{Case, Family, Hit, Outcome, Rows, Usual};
+use crate::knowledge::{Key, Row};
 use crate::parameter::{Column, ColumnKind};
 use crate::rule::{Action, Severity};
-use crate::session::Line;
+use crate::session::{Line, LineKind};
 
 /// The family `herb_pair`.
 pub struct HerbPair;
@@ -48,6 +52,7 @@ impl Family for HerbPair {
             "orders.drord_begn_date",
             "orders.medc_days",
             "orders.attst_flag",
+            "history.orders",
         ]
     }
 
@@ -59,44 +64,65 @@ impl Family for HerbPair {
         true
     }
 
+    fn partners(&self) -> &'static [&'static str] {
+        &["against"]
+    }
+
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        let mut outcomes = Vec::new();
-        for found in case.matches.iter().filter(|found| found.line.is_systemic()) {
-            let keys = found.row.parameters.keys("against");
-            let others = case.lines().filter(|other| about_any(case, other, keys));
-            let pairs = others.filter(|other| together(found.line, other));
-            outcomes.extend(pairs.map(|other| judge_pair(case, found, other)));
-        }
-        if outcomes.is_empty() { vec![Outcome::Pass] } else { outcomes }
+        beside_active(case, |active| judge_beside(case, active))
     }
 }
 
+fn judge_beside<'a>(case: &Case<'a>, active: &[&'a Line<'a>]) -> Vec<Outcome> {
+    let running = active.iter().copied().filter(|line| goes_on(line));
+    let lines = case.lines().chain(running).filter(|line| line.is_systemic());
+    let lines: Vec<&Line<'_>> = lines.collect();
+    let mut outcomes = Vec::new();
+    for row in contact::rows(case) {
+        let keys = row.parameters.keys("against");
+        for line in lines.iter().filter(|line| line.is_about(&row.key, case.session.sets)) {
+            let others = lines.iter().filter(|other| about_any(case, other, keys));
+            let pairs = others.filter(|other| together(line, other));
+            outcomes.extend(pairs.map(|other| judge_pair(case, row, (line, other))));
+        }
+    }
+    if outcomes.is_empty() { vec![Outcome::Pass] } else { outcomes }
+}
+
 fn about_any(case: &Case<'_>, line: &Line<'_>, keys: &[Key]) -> bool {
-    line.is_systemic() && keys.iter().any(|key| line.is_about(key, case.session.sets))
+    keys.iter().any(|key| line.is_about(key, case.session.sets))
 }
 
 /// In one formula, or taken on the same days; a line beside itself is a finished product.
 fn together(one: &Line<'_>, other: &Line<'_>) -> bool {
     let is_now = one.order.current || other.order.current;
     let is_one_formula = one.order.rxno.is_some() && one.order.rxno == other.order.rxno;
-    one.position != other.position && is_now && (is_one_formula || one.overlaps(other))
+    !std::ptr::eq(one, other) && is_now && (is_one_formula || one.overlaps(other))
 }
 
-fn judge_pair(case: &Case<'_>, found: &Match<'_>, other: &Line<'_>) -> Outcome {
-    let line = found.line;
+/// A formula of an earlier visit may be taken to its end or give way to the new one: nobody wrote it.
+fn is_replaced(case: &Case<'_>, line: &Line<'_>) -> bool {
+    let is_earlier = line.kind == LineKind::Past && !is_of_this_encounter(case, line);
+    is_earlier && line.begins < case.now.date()
+}
+
+fn judge_pair(case: &Case<'_>, row: &Row, (line, other): (&Line<'_>, &Line<'_>)) -> Outcome {
     if [line, other].iter().all(|line| !line.order.current || line.order.attested == Some(true)) {
         return Outcome::Pass;
     }
-    let relation = found.row.parameters.text("relation");
+    if let Some(earlier) = [line, other].into_iter().find(|it| is_replaced(case, it)) {
+        return Outcome::unknown(earlier.path("drord_stop_date"));
+    }
+    let relation = row.parameters.text("relation");
     Outcome::Hit(Hit {
-        violating: vec![line.position, other.position],
+        violating: positions(&[line, other]),
         text: format!(
             "{}{relation}{}，确需同用请医师再次签名",
-            named(case, line, std::slice::from_ref(&found.row.key)),
-            named(case, other, found.row.parameters.keys("against"))
+            named(case, line, std::slice::from_ref(&row.key)),
+            named(case, other, row.parameters.keys("against"))
         ),
-        evidence: vec![relation.to_owned()],
-        source: Some(found.row.source.clone()),
+        evidence: [vec![relation.to_owned()], names_of_past(&[line, other])].concat(),
+        source: Some(row.source.clone()),
         ..Hit::default()
     })
 }
@@ -145,7 +171,8 @@ mod tests {
         check(&["白及", "附子"], "hit 2,1: 【附子】反【白及】，确需同用请医师再次签名");
         check(&["丁香", "郁金"], "hit 1,2: 【丁香】畏【郁金】，确需同用请医师再次签名");
         check(&["黑顺片", "黄芪"], "pass");
-        check(&["法半夏", "黄芪"], "nothing");
+        check(&["法半夏", "黄芪"], "pass");
+        check(&["黄芪", "黄芪"], "nothing");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! C24 中药注射剂: alone in its bag, and the line is flushed before the next drug.
 //!
 //! What: a herbal injection in one group with any other drug than its solvent is a hit; another drug that
-//! goes into a vein on the same day is a reminder to flush between them.
+//! goes into a vein on the same day is a reminder to flush between them. So is one that was ordered before
+//! in this stay and still runs ([`super::active`]).
 //! Why: mixtures of herbal injections precipitate and cause shock.
 //! Basis: 中药注射剂临床使用基本原则.
 //! Example: 丹参注射液 and 维生素C in one group → hit; in the same vein later → reminder. Without group numbers
@@ -9,7 +10,8 @@
 
 use crate::drug::Form;
 use crate::drug_kind::DrugKind;
-use crate::families::lines::{is_solvent, of_kinds, positions};
+use crate::families::clinical::active::{beside_active, is_of_this_encounter};
+use crate::families::lines::{is_solvent, names_of_past, of_kinds, positions};
 use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::rule::{Action, Severity};
 use crate::session::Line;
@@ -43,20 +45,35 @@ impl Family for HerbalInjection {
             "orders.slvt_flag",
             "orders.drug_used_way_code",
             "orders.drord_begn_date",
+            "history.orders",
         ]
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        of_kinds(case, &[DrugKind::HerbalInjection], |line| judge_line(case, line))
+        beside_active(case, |active| judge_beside(case, active))
     }
 }
 
-fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
+fn judge_beside<'a>(case: &Case<'a>, active: &[&'a Line<'a>]) -> Vec<Outcome> {
+    // In the vein of this stay; what another visit gave is over.
+    let running = active.iter().copied().filter(|line| is_of_this_encounter(case, line));
+    let running: Vec<&Line<'_>> = running.collect();
+    let beside: Vec<&Line<'_>> = case.lines().chain(running.iter().copied()).collect();
+    let mut outcomes =
+        of_kinds(case, &[DrugKind::HerbalInjection], |line| judge_line(line, &beside));
+    let now: Vec<&Line<'_>> = case.lines().filter(|line| line.order.current).collect();
+    let herbal =
+        running.iter().filter(|line| line.is_kind(DrugKind::HerbalInjection) == Some(true));
+    outcomes.extend(herbal.map(|line| judge_line(line, &now)));
+    outcomes
+}
+
+fn judge_line(line: &Line<'_>, beside: &[&Line<'_>]) -> Outcome {
     if !is_intravenous(line) {
         return Outcome::NotApplicable;
     }
-    let others = case.lines().filter(|other| {
-        other.position != line.position
+    let others = beside.iter().copied().filter(|other| {
+        !std::ptr::eq(*other, line)
             && other.overlaps(line)
             && is_intravenous(other)
             && !is_solvent(other)
@@ -92,11 +109,14 @@ fn is_intravenous(line: &Line<'_>) -> bool {
 
 fn hit(line: &Line<'_>, others: &[&Line<'_>], text: &str, action: Option<Action>) -> Outcome {
     let names: Vec<_> = others.iter().map(|other| format!("【{}】", other.name())).collect();
+    let (own, others_now) = (positions(&[line]), positions(others));
+    // Beside what runs already the new lines are those that can be taken back.
+    let (violating, involved) = if own.is_empty() { (others_now, own) } else { (own, others_now) };
     Outcome::Hit(Hit {
-        violating: vec![line.position],
-        involved: positions(others),
+        violating,
+        involved,
         text: format!("【{}】{text}：{}", line.name(), names.join("")),
-        evidence: vec![text.to_owned()],
+        evidence: [vec![text.to_owned()], names_of_past(&[&[line], others].concat())].concat(),
         severity: action.map(|_| Severity::Slight),
         action,
         ..Hit::default()

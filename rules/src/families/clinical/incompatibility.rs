@@ -5,15 +5,18 @@
 //! Why: ceftriaxone with calcium makes crystals; they have killed newborns.
 //! Basis: drug labels; 药品管理法 art. 73; 医院处方点评管理规范 2-8.
 //! Example: 头孢曲松 and 葡萄糖酸钙 in one group → hit; in two bags begun in the same hour → hint. Lines
-//! given into a vein without a group → unknown.
+//! given into a vein without a group → unknown. Orders of the stay that were written before and still
+//! run count too ([`super::active`]).
 
+use crate::families::clinical::active::beside_active;
 use crate::families::clinical::contact::{is_infused, pairs};
 use crate::families::clinical::population::{self, AGE_BELOW, AGE_FROM, Fits};
+use crate::families::lines::{names_of_past, positions};
 use crate::family::{Case, Family, Hit, Outcome, Rows, Usual};
 use crate::knowledge::Row;
 use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::rule::{Action, Severity};
-use crate::session::Line;
+use crate::session::{Line, LineKind};
 
 /// The family `incompatibility`.
 pub struct Incompatibility;
@@ -52,6 +55,7 @@ impl Family for Incompatibility {
             "orders.drug_ingd",
             "orders.drug_used_way_code",
             "orders.drord_begn_date",
+            "history.orders",
             "patient.brdy",
             "patient.geso_val",
         ]
@@ -74,26 +78,38 @@ impl Family for Incompatibility {
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
-        let mut told: Vec<(usize, usize)> = Vec::new();
-        let mut outcomes = Vec::new();
-        for (row, one, other) in pairs(case) {
-            let pair = (one.position.min(other.position), one.position.max(other.position));
-            let infused = [one, other].map(is_infused);
-            if told.contains(&pair) || infused.contains(&Some(false)) {
-                continue;
-            }
-            told.push(pair);
-            outcomes.push(match population::fits(case, row, one) {
-                Fits::Yes => unless_open([one, other], judge_pair(row, one, other)),
-                Fits::No => Outcome::NotApplicable,
-                Fits::Unknown(missing) => Outcome::Unknown { missing },
-            });
-        }
-        if outcomes.is_empty() {
-            outcomes.push(Outcome::Pass);
-        }
-        outcomes
+        beside_active(case, |active| judge_beside(case, active))
     }
+}
+
+fn judge_beside<'a>(case: &Case<'a>, active: &[&'a Line<'a>]) -> Vec<Outcome> {
+    let mut told: Vec<(Place, Place)> = Vec::new();
+    let mut outcomes = Vec::new();
+    for (row, one, other) in pairs(case, active) {
+        let (place, its) = (place(one), place(other));
+        let pair = (place.min(its), place.max(its));
+        let infused = [one, other].map(is_infused);
+        if told.contains(&pair) || infused.contains(&Some(false)) {
+            continue;
+        }
+        told.push(pair);
+        outcomes.push(match population::fits(case, row, one) {
+            Fits::Yes => unless_open([one, other], judge_pair(row, one, other)),
+            Fits::No => Outcome::NotApplicable,
+            Fits::Unknown(missing) => Outcome::Unknown { missing },
+        });
+    }
+    if outcomes.is_empty() {
+        outcomes.push(Outcome::Pass);
+    }
+    outcomes
+}
+
+/// Positions of the past are another list's; what runs already comes before what is ordered now.
+type Place = (bool, usize);
+
+fn place(line: &Line<'_>) -> Place {
+    (line.kind != LineKind::Past, line.position)
 }
 
 /// Where nobody can say whether both run into a vein, nobody can say that they meet.
@@ -138,12 +154,12 @@ fn hit(
     (severity, action): (Option<Severity>, Option<Action>),
 ) -> Outcome {
     let effect = row.parameters.maybe_text("effect").map(|e| format!("：{e}")).unwrap_or_default();
-    let (later, earlier) = if one.position > other.position { (one, other) } else { (other, one) };
+    let (later, earlier) = if place(one) > place(other) { (one, other) } else { (other, one) };
     Outcome::Hit(Hit {
         violating: vec![later.position],
-        involved: vec![earlier.position],
+        involved: positions(&[earlier]),
         text: format!("【{}】与【{}】{said}{effect}", one.name(), other.name()),
-        evidence: vec![said.to_owned()],
+        evidence: [vec![said.to_owned()], names_of_past(&[earlier])].concat(),
         source: Some(row.source.clone()),
         severity,
         action,

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 
 use crate::dose::{largest_day, peak_day_in};
 use crate::families::clinical::population::ingredient;
+use crate::families::lines::positions;
 use crate::family::{Match, Outcome};
 use crate::knowledge::Row;
 use crate::session::Line;
@@ -22,6 +23,7 @@ pub(super) struct Sum {
     pub(super) larger: &'static str,
     /// The lines and their parts, for the answer.
     pub(super) parts: Vec<String>,
+    /// Those of this session.
     pub(super) counted: Vec<usize>,
     pub(super) missing: Vec<String>,
 }
@@ -44,7 +46,11 @@ pub(super) fn by_row<'a, 'm>(matches: &'m [Match<'a>]) -> impl Iterator<Item = &
 
 /// The lines of a row that add up: what acts on the whole body and was not taken back.
 pub(super) fn given<'a>(of_row: &[Match<'a>]) -> Vec<&'a Line<'a>> {
-    let lines = of_row.iter().map(|found| found.line);
+    adding_up(of_row.iter().map(|found| found.line))
+}
+
+/// Those that add up.
+pub(super) fn adding_up<'a>(lines: impl Iterator<Item = &'a Line<'a>>) -> Vec<&'a Line<'a>> {
     lines.filter(|line| line.is_systemic() && !line.is_cancelled()).collect()
 }
 
@@ -87,7 +93,7 @@ impl Sum {
                 self.at_most.amount = self.at_most.amount.saturating_add(most.amount);
                 self.larger = larger.map_or(self.larger, |(_, said)| said);
                 self.parts.push(format!("{}{dose}", line.name()));
-                self.counted.push(line.position);
+                self.counted.extend(positions(&[line]));
             }
             Err(lacking) => self.missing.extend(lacking),
         }

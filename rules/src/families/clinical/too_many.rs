@@ -5,16 +5,19 @@
 //! Why: three antibiotics are rarely better than one.
 //! Basis: 医院处方点评管理规范（试行）2-6.
 //! Example: 头孢曲松 + 莫西沙星 + 甲硝唑 active → 3 ≥ 3 → hit. Tuberculosis and the quadruple therapy of H. pylori
-//! are exempt; where diagnoses were not sent, nobody knows.
+//! are exempt; where diagnoses were not sent, nobody knows. Orders that were written before and still
+//! run count too ([`super::active`]).
 
 use std::collections::BTreeSet;
 
+use crate::families::clinical::active::{beside_active, goes_on};
 use crate::families::clinical::sum::taken_on;
-use crate::families::lines::{identity, positions};
+use crate::families::lines::{identity, names_of_past, positions};
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::icd::Diagnosed;
 use crate::parameter::{Column, ColumnKind};
 use crate::rule::{Action, Severity};
+use crate::scope::Fit;
 use crate::session::Line;
 
 /// The family `too_many`.
@@ -51,6 +54,7 @@ impl Family for TooMany {
             "orders.drug_used_way_code",
             "orders.drord_begn_date",
             "orders.medc_days",
+            "history.orders",
             "diagnoses.dise_codg",
         ]
     }
@@ -72,14 +76,35 @@ impl Family for TooMany {
                 None => classes.push((&found.row.item, vec![found])),
             }
         }
-        classes.iter().map(|(name, matches)| judge_class(case, name, matches)).collect()
+        beside_active(case, |active| {
+            let class = |(name, matches): &(&str, Vec<&Match<'_>>)| {
+                judge_class(case, name, matches, &of_class(case, name, active))
+            };
+            classes.iter().map(class).collect()
+        })
     }
 }
 
-fn judge_class(case: &Case<'_>, name: &str, matches: &[&Match<'_>]) -> Outcome {
+/// Of what runs already, what some row of the class is about.
+fn of_class<'a>(case: &Case<'a>, name: &str, active: &[&'a Line<'a>]) -> Vec<&'a Line<'a>> {
+    let on = case.now.date();
+    let rows = case.rule.rows.iter().filter(|row| row.item == name && row.applies(on));
+    let rows: Vec<_> = rows.filter(|row| row.fits(case.here()) == Fit::Inside).collect();
+    let is_in =
+        |line: &&Line<'_>| rows.iter().any(|row| line.is_about(&row.key, case.session.sets));
+    let running = active.iter().copied().filter(|line| goes_on(line) && line.is_systemic());
+    running.filter(is_in).collect()
+}
+
+fn judge_class(
+    case: &Case<'_>,
+    name: &str,
+    matches: &[&Match<'_>],
+    active: &[&Line<'_>],
+) -> Outcome {
     let Some(row) = matches.first().map(|found| found.row) else { return Outcome::NotApplicable };
     let lines = matches.iter().map(|found| found.line).filter(|line| !line.is_cancelled());
-    let lines: Vec<&Line<'_>> = lines.collect();
+    let lines: Vec<&Line<'_>> = lines.chain(active.iter().copied()).collect();
     // The fullest of the days on which something of this session is taken.
     let days = lines.iter().map(|anchor| taken_on(anchor.begins, &lines));
     let of_session = days.filter(|of_day| of_day.iter().any(|line| line.order.current));
@@ -101,7 +126,7 @@ fn judge_class(case: &Case<'_>, name: &str, matches: &[&Match<'_>]) -> Outcome {
     Outcome::Hit(Hit {
         violating: positions(&most),
         text: format!("同时使用{count}种{name}：{}", names.join("")),
-        evidence: vec![format!("{count}≥{min}")],
+        evidence: [vec![format!("{count}≥{min}")], names_of_past(&most)].concat(),
         source: Some(row.source.clone()),
         ..Hit::default()
     })

@@ -101,6 +101,13 @@ fn judge_class(case: &Case<'_>, found: &Match<'_>) -> Outcome {
     for line in &new {
         let together = together_with(line, &items, row);
         if u32::try_from(together.len()).unwrap_or(u32::MAX) + 1 >= row.whole("count_min") {
+            let is_open = |other: &&&Line<'_>| {
+                other.kind == LineKind::Order && line.differs_in_being_taken_home(other).is_none()
+            };
+            if let Some(open) = together.iter().find(is_open) {
+                let lacks = if line.is_taken_home().is_none() { line } else { open };
+                return Outcome::unknown(lacks.path("drord_bhvr"));
+            }
             return Outcome::Hit(hit(found, line, &together));
         }
     }
@@ -146,7 +153,7 @@ fn is_let_through(line: &Line<'_>, other: &Line<'_>, row: &Parameters) -> bool {
         })
     };
     is_switch
-        || line.order.discharge != other.order.discharge && other.kind == LineKind::Order
+        || other.kind == LineKind::Order && line.differs_in_being_taken_home(other) == Some(true)
         || row.list("exempt_pairs").iter().any(is_pair)
 }
 

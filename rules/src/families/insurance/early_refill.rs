@@ -11,6 +11,7 @@
 use rust_decimal::Decimal;
 
 use crate::facts::VisitKind;
+use crate::families::lines::unless_of_the_ward;
 use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
 use crate::rule::{Action, Severity};
@@ -68,11 +69,18 @@ impl Family for EarlyRefill {
             exempt.iter().any(|key| line.is_about(key, case.session.sets))
                 || (case.rule.exempt_self_pay && line.is_self_paid())
         };
+        let is_in_ward = visit == Some(VisitKind::Inpatient);
         let lines = case.lines().filter(|line| {
-            let goes_home = visit != Some(VisitKind::Inpatient) || line.order.discharge;
+            let goes_home = !is_in_ward || line.is_taken_home() != Some(false);
             line.order.current && goes_home && line.may_be_drug() && !is_exempt(line)
         });
-        lines.map(|line| judge_line(case, line)).collect()
+        let judge = |line| match judge_line(case, line) {
+            judged if is_in_ward && line.is_taken_home().is_none() => {
+                unless_of_the_ward(line, judged)
+            }
+            judged => judged,
+        };
+        lines.map(judge).collect()
     }
 }
 

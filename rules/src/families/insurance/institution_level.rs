@@ -225,7 +225,7 @@ fn department(case: &Case<'_>, way: &Match<'_>) -> Held {
 
 fn title(case: &Case<'_>, way: &Match<'_>) -> Held {
     let Some(wanted) = way.row.parameters.maybe_text("title_min") else { return Held::Yes };
-    let prescriber = case.facts.prescriber.present();
+    let prescriber = case.facts.prescriber_of(way.line.order);
     let Some(actual) = prescriber.and_then(|prescriber| prescriber.title) else {
         return Held::Unknown("prescriber.drord_dr_profttl".to_owned());
     };
@@ -239,7 +239,7 @@ fn specialist(case: &Case<'_>, way: &Match<'_>) -> Held {
     if !way.row.parameters.flag("specialist") {
         return Held::Yes;
     }
-    match case.facts.prescriber.present().and_then(|prescriber| prescriber.specialist) {
+    match case.facts.prescriber_of(way.line.order).and_then(|prescriber| prescriber.specialist) {
         Some(true) => Held::Yes,
         Some(false) => Held::No("限专科医师开具".to_owned()),
         None => Held::Unknown("prescriber.spclst_flag".to_owned()),

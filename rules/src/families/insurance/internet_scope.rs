@@ -76,8 +76,9 @@ fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
     let items = parameters.keys("items");
     let is_listed = items.iter().any(|key| line.is_about(key, case.session.sets));
     if kind.is_none() && !is_listed {
-        // What is in no table and has no code may be anything.
-        let is_known = line.product.is_some() || line.national_code().is_some();
+        // Only the table knows what kind a drug is; a code tells no more than whether it is listed.
+        let needs_table = !parameters.list("kinds").is_empty() || line.national_code().is_none();
+        let is_known = line.product.is_some() || !needs_table;
         let missing = || line.shared_path("hosplist_code");
         return if is_known { Outcome::Pass } else { Outcome::Unlisted { missing: missing() } };
     }
@@ -120,7 +121,8 @@ mod tests {
         parameters: "kinds = [\"麻醉\", \"精一\", \"精二\"], items = \"code:XN02AAM022A010010100098\", guardian_below = \"6岁\"",
         rows: "",
         drugs: "match,key,name,ingredients,strengths,piece,form,kinds\n\
-                hospital,EST,艾司唑仑片,艾司唑仑,1 mg,片,口服,精二\n",
+                hospital,EST,艾司唑仑片,艾司唑仑,1 mg,片,口服,精二\n\
+                code,XC08CAA000A001010100000,氨氯地平片,氨氯地平,5 mg,片,口服,\n",
     };
 
     const ONLINE: &str = r#""med_mdtrt_type":"1","itnt_flag":"1""#;
@@ -153,6 +155,18 @@ mod tests {
         );
         check("20200515", &without, TABLET, "pass");
         check("", ONLINE, TABLET, "unknown patient.brdy");
+    }
+
+    #[test]
+    fn a_code_alone_does_not_tell_the_kind() {
+        let fentanyl = r#""hilist_code":"XN01AHF041B002010100000","hosplist_name":"芬太尼""#;
+        let request = format!(
+            r#"{{"encounter":{{{ONLINE}}},"patient":{{"brdy":"19680315"}},"orders":[{{"rx_id":"1",{fentanyl}}}]}}"#
+        );
+        assert!(BENCH.told(&request).starts_with("unknown orders[1].hosplist_code"));
+        let listed_only =
+            Bench { parameters: "kinds = [], items = \"code:XN02AAM022A010010100098\"", ..BENCH };
+        listed_only.check(&request, "pass");
     }
 
     #[track_caller]

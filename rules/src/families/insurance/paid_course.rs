@@ -289,7 +289,8 @@ impl<'a> Course<'a> {
     fn unknown_ends(&self, case: &Case<'_>) -> Vec<String> {
         let visit = case.facts.encounter.present().and_then(|encounter| encounter.visit);
         let open = self.new.iter().filter(|line| {
-            line.ends().is_none() && (visit != Some(VisitKind::Inpatient) || line.order.discharge)
+            line.ends().is_none()
+                && (visit != Some(VisitKind::Inpatient) || line.is_taken_home() != Some(false))
         });
         open.map(|line| line.path("medc_days")).collect()
     }

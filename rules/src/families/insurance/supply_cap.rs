@@ -7,20 +7,21 @@
 //! Basis: GZ10000101009000; 医疗保障基金使用监督管理条例 art. 15 超量开药.
 //! Example: 氨氯地平 5 mg QD, four boxes of 7, cap 30, six days left → 34 > 30 → hit. One smallest package is
 //! let through while nothing is left. A reason that the rule takes (lost) forgets what was left.
-//! Ward orders are not dispensed to take home. Without a history only the line itself is judged.
+//! Ward orders are not dispensed to take home. Without a history of ninety days only a hit is certain.
 
+use jiff::ToSpan;
 use rust_decimal::Decimal;
 
 use crate::dose::{days_supply, is_one_package};
-use crate::facts::VisitKind;
-use crate::families::lines::identity;
+use crate::facts::{Group, VisitKind};
+use crate::families::lines::{identity, unless_of_the_ward};
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::frequency::Frequency;
 use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::rule::{Action, Severity};
 use crate::session::Line;
 
-use super::usage::{AtHome, is_excused};
+use super::usage::{AtHome, is_excused, past_since};
 
 /// The family `supply_cap`.
 pub struct SupplyCap;
@@ -73,6 +74,7 @@ impl Family for SupplyCap {
             "orders.dscg_tkdrug_flag",
             "orders.excd_rea",
             "history.orders",
+            "history.since",
         ]
     }
 
@@ -110,10 +112,19 @@ fn judge_row(case: &Case<'_>, found: &Match<'_>) -> Outcome {
     if found.line.is_cancelled() {
         return Outcome::NotApplicable;
     }
-    let is_elsewhere = |scope: &str| scope_of(case, found.line).is_none_or(|is| is.zh() != scope);
-    if row.maybe_text("scope").is_some_and(is_elsewhere) {
-        return Outcome::NotApplicable;
+    let Some(scope) = row.maybe_text("scope") else { return judge_cell(case, found) };
+    if scope == Scope::Discharge.zh() && may_be_taken_home(case, found.line) {
+        return unless_of_the_ward(found.line, judge_cell(case, found));
     }
+    if lacks_visit(case, found.line) {
+        return Outcome::unknown("encounter.med_mdtrt_type");
+    }
+    let is_here = scope_of(case, found.line).is_some_and(|here| here.zh() == scope);
+    if is_here { judge_cell(case, found) } else { Outcome::NotApplicable }
+}
+
+fn judge_cell(case: &Case<'_>, found: &Match<'_>) -> Outcome {
+    let row = &found.row.parameters;
     let source = Some(found.row.source.clone());
     if let Some(max) = row.maybe_decimal("quantity_max") {
         let Some(quantity) = found.line.net else {
@@ -133,19 +144,39 @@ fn judge_row(case: &Case<'_>, found: &Match<'_>) -> Outcome {
         }
     }
     let Some(max) = row.maybe_whole("days_max") else { return Outcome::Pass };
-    let judged = judge_days(case, found.line, Decimal::from(max), true);
+    let judged = judge_days(case, found.line, Decimal::from(max));
     match judged {
         Outcome::Hit(hit) => Outcome::Hit(Hit { source, ..hit }),
         other => other,
     }
 }
 
-/// Without a row every drug is meant: what cannot be computed is not asked for.
+/// Without a row every drug is meant.
 fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
-    let max = scope_of(case, line)
-        .and_then(|scope| case.rule.parameters.maybe_whole(scope.parameter()))
-        .map(Decimal::from);
-    max.map_or(Outcome::NotApplicable, |max| judge_days(case, line, max, false))
+    let judge = |scope: Option<Scope>| {
+        let max = scope.and_then(|scope| case.rule.parameters.maybe_whole(scope.parameter()));
+        let max = max.map(Decimal::from);
+        max.map_or(Outcome::NotApplicable, |max| judge_days(case, line, max))
+    };
+    if may_be_taken_home(case, line) {
+        return unless_of_the_ward(line, judge(Some(Scope::Discharge)));
+    }
+    if lacks_visit(case, line) {
+        return Outcome::unknown("encounter.med_mdtrt_type");
+    }
+    judge(scope_of(case, line))
+}
+
+/// Nobody said where it is written, and by itself it does not tell.
+fn lacks_visit(case: &Case<'_>, line: &Line<'_>) -> bool {
+    let visit = case.facts.encounter.present().and_then(|encounter| encounter.visit);
+    visit.is_none() && !line.order.discharge
+}
+
+/// A line of a stay with a code that nobody can read: it may be taken home.
+fn may_be_taken_home(case: &Case<'_>, line: &Line<'_>) -> bool {
+    let visit = case.facts.encounter.present().and_then(|encounter| encounter.visit);
+    line.is_taken_home().is_none() && matches!(visit, None | Some(VisitKind::Inpatient))
 }
 
 #[derive(Clone, Copy)]
@@ -193,11 +224,11 @@ fn scope_of(case: &Case<'_>, line: &Line<'_>) -> Option<Scope> {
     }
 }
 
-fn judge_days(case: &Case<'_>, line: &Line<'_>, max: Decimal, is_named: bool) -> Outcome {
+fn judge_days(case: &Case<'_>, line: &Line<'_>, max: Decimal) -> Outcome {
     let computed = days_supply(line);
     let written_or_computed = line.order.days.max(computed.as_ref().ok().copied());
     let Some(days) = written_or_computed else {
-        return lacks(computed.err().unwrap_or_default(), is_named);
+        return unknown(computed.err().unwrap_or_default());
     };
     let is_open =
         line.order.frequency == Some(Frequency::AsNeeded) || !line.frequency_is_believable;
@@ -207,7 +238,7 @@ fn judge_days(case: &Case<'_>, line: &Line<'_>, max: Decimal, is_named: bool) ->
         && is_open
         && days <= max
     {
-        return lacks(missing, is_named);
+        return unknown(missing);
     }
     let at_home = if is_excused(case, line) { AtHome::default() } else { AtHome::of(case, line) };
     let is_smallest = case.rule.parameters.flag("min_pack_ok")
@@ -217,10 +248,8 @@ fn judge_days(case: &Case<'_>, line: &Line<'_>, max: Decimal, is_named: bool) ->
     if days + at_home.days > max && !is_smallest {
         return Outcome::Hit(hit(line, days, &at_home, max));
     }
-    if case.facts.history.is_absent() && !is_excused(case, line) {
-        return lacks(&["history".to_owned()], is_named);
-    }
-    if at_home.missing.is_empty() { Outcome::Pass } else { lacks(&at_home.missing, is_named) }
+    let missing = if is_excused(case, line) { Vec::new() } else { open(case, line, &at_home) };
+    if missing.is_empty() { Outcome::Pass } else { unknown(&missing) }
 }
 
 /// The lines of the same product and use that stand before one on the screen: two of four weeks are one
@@ -233,7 +262,7 @@ fn before_in_session<'a>(
         other.position < line.position && other.order.current && !other.is_cancelled()
     };
     let is_same_use = move |other: &&Line<'_>| {
-        other.order.discharge == line.order.discharge
+        other.differs_in_being_taken_home(line) == Some(false)
             && other.order.frequency == line.order.frequency
             && other.order.single_dose == line.order.single_dose
             && other.order.dose_unit == line.order.dose_unit
@@ -250,9 +279,22 @@ fn days_before(case: &Case<'_>, line: &Line<'_>) -> Decimal {
     before_in_session(case, line).filter_map(days).fold(Decimal::ZERO, Decimal::saturating_add)
 }
 
-fn lacks(missing: &[String], is_named: bool) -> Outcome {
-    if is_named { Outcome::Unknown { missing: missing.to_vec() } } else { Outcome::NotApplicable }
+fn unknown(missing: &[String]) -> Outcome {
+    Outcome::Unknown { missing: missing.to_vec() }
 }
+
+/// What is missing to say what is left at home: the longest prescription lasts so many days.
+fn open(case: &Case<'_>, line: &Line<'_>, at_home: &AtHome) -> Vec<String> {
+    let first = line.begins.checked_sub(LONGEST_DAYS.days()).ok();
+    let since = match case.facts.history {
+        // Who was asked and says that there is none has said all.
+        Group::Empty => None,
+        _ => past_since(case, first).err(),
+    };
+    since.into_iter().chain(at_home.missing.iter().cloned()).collect()
+}
+
+const LONGEST_DAYS: i32 = 90;
 
 fn hit(line: &Line<'_>, days: Decimal, at_home: &AtHome, max: Decimal) -> Hit {
     let (name, days, left) = (line.name(), days.normalize(), at_home.days);
@@ -295,6 +337,24 @@ mod tests {
 
     const FOUR: &str = r#""hosplist_code":"AML","drug_used_sdose":"5","drug_used_dosunt":"mg","drug_used_frqu":"QD","cnt":"4","cnt_unt":"盒""#;
     const DESK: &str = r#""med_mdtrt_type":"1""#;
+
+    #[test]
+    fn what_cannot_be_computed_is_no_pass() {
+        let with = |line: &str, history: &str| {
+            BENCH.told(&format!(
+                r#"{{"encounter":{{{DESK}}},"orders":[{{"rx_id":"1",{FOUR}}},{{"rx_id":"2",{line}}}]{history}}}"#
+            ))
+        };
+        let known = r#","history":{"since":"20250101"}"#;
+        let whole = FOUR
+            .replace("AML", "VAL")
+            .replace(r#""5","drug_used_dosunt":"mg""#, r#""1","drug_used_dosunt":"粒""#)
+            .replace(r#""cnt":"4""#, r#""cnt":"1""#);
+        assert_eq!(with(&whole, known), "pass");
+        assert_eq!(with(r#""hosplist_code":"VAL","cnt":"1""#, known), "unknown orders[2].cnt_unt");
+        assert_eq!(with(&whole, ""), "unknown history");
+        assert_eq!(with(&whole, r#","history":{"since":"20260514"}"#), "unknown history.since");
+    }
 
     #[test]
     fn with_what_is_left_at_home() {
@@ -366,13 +426,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_asked_without_a_row() {
-        check(DESK, r#""hosplist_code":"AML""#, "", "nothing");
+    fn what_is_not_known_without_a_row() {
+        check(DESK, r#""hosplist_code":"AML""#, "", "unknown orders[1].cnt");
         let no_history = format!(r#"{{"encounter":{{{DESK}}},"orders":[{{"rx_id":"1",{FOUR}}}]}}"#);
-        BENCH.check(&no_history, "nothing");
+        BENCH.check(&no_history, "unknown history");
         let as_needed = FOUR.replace("QD", "PRN");
-        check(DESK, &as_needed, "", "nothing");
-        check("", FOUR, "", "nothing");
+        check(DESK, &as_needed, "", "unknown orders[1].day_cnt_max");
+        check("", FOUR, "", "unknown encounter.med_mdtrt_type");
         let ward = r#"{"rx_id":"h","hosplist_code":"AML","medc_days":"28","mdtrt_id":"Z1","fee_ocur_time":"20260510"}],"stays":[{"mdtrt_id":"Z1","med_mdtrt_type":"2"}"#;
         check(DESK, FOUR, ward, "pass");
     }

@@ -186,12 +186,16 @@ impl AtHome {
         let mut past: Vec<&Line<'_>> = Dispensed::of(case)
             .of_drug(&case.session.past, line)
             .filter(|past| is_same_form(past, line) && past.begins <= line.begins)
-            .filter(|past| was_taken_home(case, past))
+            .filter(|past| was_taken_home(case, past) != Some(false))
             .collect();
         past.sort_by_key(|past| past.begins);
         // Days counted from the new line's own day, which costs less than dates.
         let mut empty_on: Option<i64> = None;
         for past in past {
+            if was_taken_home(case, past).is_none() {
+                at_home.missing.push(past.path("drord_bhvr"));
+                continue;
+            }
             let Some(days) = days_left_of(past) else {
                 at_home.missing.push(past.path("medc_days"));
                 continue;
@@ -222,9 +226,9 @@ fn is_same_form(one: &Line<'_>, other: &Line<'_>) -> bool {
 
 /// Ward drugs are used up in the ward; discharge drugs go home. What a visit was that nobody tells of
 /// is taken for no stay: a stay would have been told.
-fn was_taken_home(case: &Case<'_>, past: &Line<'_>) -> bool {
+fn was_taken_home(case: &Case<'_>, past: &Line<'_>) -> Option<bool> {
     if past.order.discharge {
-        return true;
+        return Some(true);
     }
     let encounter = case.facts.encounter.present();
     let this = encounter.and_then(|encounter| encounter.mdtrt_id.as_ref());
@@ -236,7 +240,7 @@ fn was_taken_home(case: &Case<'_>, past: &Line<'_>) -> bool {
         }
         _ => encounter.and_then(|encounter| encounter.visit),
     };
-    visit != Some(VisitKind::Inpatient)
+    if visit == Some(VisitKind::Inpatient) { past.is_taken_home() } else { Some(true) }
 }
 
 /// Whether the doctor's reason is one that a rule takes: lost, spoilt, going abroad.

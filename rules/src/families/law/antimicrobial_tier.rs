@@ -9,7 +9,9 @@
 //! without a grade needs the county's approval to infuse any of them.
 
 use crate::drug::{Form, Tier};
+use crate::drug_kind::DrugKind;
 use crate::facts::{HospitalLevel, Title, VisitKind};
+use crate::families::lines::identity;
 use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
 use crate::rule::{Action, Severity};
@@ -74,7 +76,7 @@ fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
         Err(missing) => return Outcome::unknown(missing),
     };
     let place = place_fits(case, line, tier);
-    let title = title_fits(case, tier);
+    let title = title_fits(case, line, tier);
     match (&place, &title) {
         (Fit::Yes, Fit::Yes) => return Outcome::Pass,
         (Fit::No(_), _) | (_, Fit::No(_)) => {}
@@ -115,14 +117,24 @@ fn tier(case: &Case<'_>, line: &Line<'_>) -> Result<Option<Tier>, String> {
     let classes = case.rule.parameters.list("antimicrobial_classes");
     let is_of_class = |code: &str| classes.iter().any(|class| code.starts_with(class.as_str()));
     match (line.product, line.national_code()) {
+        (Some(product), _) if product.tier.is_some() => Ok(product.tier),
         // An antimicrobial whose tier was left out of the table must not slip through.
-        (Some(product), Some(code)) if product.tier.is_none() && is_of_class(code) => {
-            Err(format!("drugs[{}].tier", line.order.hospital_code.as_deref().unwrap_or(code)))
+        (Some(_), code) if code.is_some_and(is_of_class) || is_antimicrobial(classes, line) => {
+            Err(format!("drugs[{}].tier", identity(line)))
         }
-        (Some(product), _) => Ok(product.tier),
+        (Some(_), _) => Ok(None),
         (None, Some(code)) if !is_of_class(code) => Ok(None),
         _ => Err(line.path("hosplist_code")),
     }
+}
+
+/// By what the drug table calls it, or by where it stands in the anatomical classification, which is
+/// that of the catalogue behind its first character. What is put on the skin has no tier.
+fn is_antimicrobial(classes: &[String], line: &Line<'_>) -> bool {
+    let branches = || classes.iter().filter_map(|class| class.strip_prefix('X'));
+    let is_of_branch = |code: &str| branches().any(|branch| code.starts_with(branch));
+    let is_kind = line.is_kind(DrugKind::Antimicrobial) == Some(true);
+    line.is_systemic() && (is_kind || line.atc_codes().any(is_of_branch))
 }
 
 enum Fit {
@@ -151,11 +163,11 @@ fn is_ungraded(case: &Case<'_>) -> bool {
     level == Some(HospitalLevel::None) && !case.rule.parameters.flag("ungraded_iv_ok")
 }
 
-fn title_fits(case: &Case<'_>, tier: Tier) -> Fit {
+fn title_fits(case: &Case<'_>, line: &Line<'_>, tier: Tier) -> Fit {
     if tier.title_min() == Title::Untitled {
         return Fit::Yes;
     }
-    match case.facts.prescriber.present().and_then(|prescriber| prescriber.title) {
+    match case.facts.prescriber_of(line.order).and_then(|prescriber| prescriber.title) {
         None => Fit::Unknown("prescriber.drord_dr_profttl"),
         Some(title) if title >= tier.title_min() => Fit::Yes,
         Some(title) => Fit::No(format!("{}无{}权限", title.zh(), tier.zh())),
@@ -214,6 +226,25 @@ mod tests {
         check(r#""med_mdtrt_type":"1","emer_flag":"1""#, "231", "MEM", "pass");
         check(DESK, "231", "CFX", "pass");
         check(DESK, "", "MEM", "hit 1: 【注射用美罗培南】为特殊使用级抗菌药物，不得在门诊使用");
+    }
+
+    #[test]
+    fn an_antimicrobial_without_its_tier() {
+        let without = |atc: &str, kinds: &str| {
+            let drugs = format!(
+                "match,key,name,national_code,ingredients,strengths,piece,pieces_per_package,form,tier,atc,kinds\n\
+                 hospital,NEW,某药,,某成分,0.5 g,支,1,注射,,{atc},{kinds}\nhospital,SKIN,某膏,,某成分,?,支,1,外用,,{atc},{kinds}\n"
+            );
+            let bench = Bench { drugs: drugs.leak(), ..BENCH };
+            let of = |drug: &str| {
+                bench.told(&format!(r#"{{"encounter":{{{BED}}},"prescriber":{{"drord_dr_profttl":"234"}},"orders":[{{"rx_id":"1","hosplist_code":"{drug}"}}]}}"#))
+            };
+            (of("NEW"), of("SKIN"))
+        };
+        let (nothing, unknown) = ("nothing".to_owned(), "unknown drugs[NEW].tier".to_owned());
+        assert_eq!(without("J01DH02", ""), (unknown.clone(), nothing.clone()));
+        assert_eq!(without("", "抗菌"), (unknown, nothing.clone()));
+        assert_eq!(without("C08CA01", ""), (nothing.clone(), nothing));
     }
 
     #[test]

@@ -158,17 +158,34 @@ fn judge_drug(case: &Case<'_>, lines: &[&Line<'_>]) -> Outcome {
         return Outcome::Pass;
     }
     let row = row_of(first);
-    match limit(case, first, row, visit) {
+    let judged = |in_ward| match limit(case, first, row, in_ward) {
         Limit::OneDose => judge_dose(&kept, row),
         Limit::Days { days, who, or } => judge_days(&kept, days, who, or),
+    };
+    match first.is_taken_home() {
+        _ if visit != VisitKind::Inpatient => judged(false),
+        Some(taken_home) => judged(!taken_home),
+        None => either_way(first, &judged(true), judged(false)),
+    }
+}
+
+/// Nobody can say whether it is taken home: certain is what both limits say.
+fn either_way(line: &Line<'_>, of_ward: &Outcome, taken_home: Outcome) -> Outcome {
+    match (of_ward, taken_home) {
+        (Outcome::Pass, Outcome::Pass) => Outcome::Pass,
+        (Outcome::Hit(_), Outcome::Hit(hit)) => Outcome::Hit(hit),
+        _ => Outcome::unknown(line.path("drord_bhvr")),
     }
 }
 
 /// What is said of where a drug may be used; `None` when the place is right.
 fn place(case: &Case<'_>, line: &Line<'_>, row: &Row, visit: VisitKind) -> Option<Outcome> {
-    let is_taken_out = line.order.discharge || !is_inside(visit);
-    if row.parameters.flag("inside_only") && is_taken_out {
-        return Some(hit(&[line], "仅限医疗机构内使用", "inside_only"));
+    if row.parameters.flag("inside_only") {
+        match line.is_taken_home() {
+            Some(false) if is_inside(visit) => {}
+            None if is_inside(visit) => return Some(Outcome::unknown(line.path("drord_bhvr"))),
+            _ => return Some(hit(&[line], "仅限医疗机构内使用", "inside_only")),
+        }
     }
     let level_min = match row.parameters.maybe_text("level_min")? {
         "三级" => HospitalLevel::Tertiary,
@@ -199,12 +216,12 @@ enum Limit {
     },
 }
 
-fn limit(case: &Case<'_>, line: &Line<'_>, row: Option<&Row>, visit: VisitKind) -> Limit {
+fn limit(case: &Case<'_>, line: &Line<'_>, row: Option<&Row>, in_ward: bool) -> Limit {
     if row.is_some_and(|row| row.parameters.flag("always_one_dose")) {
         return Limit::OneDose;
     }
     let days = |name| case.rule.parameters.whole(name);
-    if visit == VisitKind::Inpatient && !line.order.discharge {
+    if in_ward {
         return Limit::Days { days: days("ward_days"), who: "住院患者", or: None };
     }
     let (usual, with_file) = if is_injection(line) {

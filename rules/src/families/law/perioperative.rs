@@ -91,8 +91,13 @@ impl Family for Perioperative {
     fn judge(&self, case: &Case<'_>) -> Vec<Outcome> {
         let surgeries = case.facts.surgeries.present().map_or(&[][..], Vec::as_slice);
         let lines: Vec<_> = case.lines().filter(|line| is_prophylactic(line)).collect();
-        if surgeries.is_empty() || lines.is_empty() {
+        if surgeries.is_empty() {
             return vec![Outcome::NotApplicable];
+        }
+        let mut outcomes: Vec<Outcome> = case.lines().filter_map(unlisted).collect();
+        if lines.is_empty() {
+            outcomes.push(Outcome::NotApplicable);
+            return outcomes;
         }
         match case.facts.diagnosed(case.rule.parameters.list("infections")) {
             Diagnosed::As(_) => return vec![Outcome::NotApplicable],
@@ -100,8 +105,20 @@ impl Family for Perioperative {
             Diagnosed::No => {}
         }
         let surgeries = surgeries.iter().enumerate();
-        surgeries.flat_map(|(at, surgery)| judge_surgery(case, at, surgery, &lines)).collect()
+        outcomes
+            .extend(surgeries.flat_map(|(at, surgery)| judge_surgery(case, at, surgery, &lines)));
+        outcomes
     }
+}
+
+/// A drug in no table that may be given before the cut: its code does not tell that it is none of these.
+fn unlisted(line: &Line<'_>) -> Option<Outcome> {
+    let may_be = line.national_code().is_none_or(|code| code.starts_with("XJ01"));
+    let is_open = line.product.is_none() && line.may_be_drug() && may_be;
+    let is_injected = line.form().is_none_or(|form| form == Form::Injection);
+    let is_taken_back = line.is_cancelled() || line.is_refund();
+    (is_open && is_injected && !is_taken_back)
+        .then(|| Outcome::Unlisted { missing: line.shared_path("hosplist_code") })
 }
 
 fn is_prophylactic(line: &Line<'_>) -> bool {

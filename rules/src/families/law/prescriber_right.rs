@@ -102,7 +102,8 @@ fn is_of_kind(line: &Line<'_>, kind: DrugKind) -> bool {
 }
 
 fn judge_kind(case: &Case<'_>, line: &Line<'_>, kind: DrugKind, needed: &[RightKind]) -> Outcome {
-    let rights = case.facts.prescriber.present().map(|prescriber| &prescriber.rights);
+    let prescriber = case.facts.prescriber_of(line.order);
+    let rights = prescriber.as_deref().map(|prescriber| &prescriber.rights);
     let Some(Group::Present(held)) = rights else { return Outcome::unknown("prescriber.rights") };
     let held: Vec<_> = held.iter().filter(|right| needed.contains(&right.kind)).collect();
     if held.iter().any(|right| holds(right, line.begins)) {

@@ -12,7 +12,7 @@ use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
 
 use crate::facts::VisitKind;
-use crate::families::lines::{by_prescription, day_zh, positions};
+use crate::families::lines::{by_prescription, day_zh, positions, unless_of_the_ward};
 use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
 use crate::rule::{Action, Severity};
@@ -64,10 +64,20 @@ impl Family for PrescriptionValidity {
         let visit = case.facts.encounter.present().and_then(|encounter| encounter.visit);
         let is_in_ward = visit == Some(VisitKind::Inpatient);
         let current = case.lines().filter(|line| {
-            line.order.current && line.may_be_drug() && (!is_in_ward || line.order.discharge)
+            line.order.current && line.may_be_drug() && (!is_in_ward || goes_home(line))
         });
-        by_prescription(current).iter().map(|lines| judge_prescription(case, lines)).collect()
+        let judge = |lines: &Vec<&Line<'_>>| {
+            let judged = judge_prescription(case, lines);
+            let open = lines.iter().find(|it| is_in_ward && it.is_taken_home().is_none());
+            open.map_or(judged.clone(), |line| unless_of_the_ward(line, judged))
+        };
+        by_prescription(current).iter().map(judge).collect()
     }
+}
+
+/// Perhaps, where a code was sent that nobody can read.
+fn goes_home(line: &Line<'_>) -> bool {
+    line.is_taken_home() != Some(false)
 }
 
 fn judge_prescription(case: &Case<'_>, lines: &[&Line<'_>]) -> Outcome {

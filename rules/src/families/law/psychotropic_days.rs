@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 
 use crate::drug_kind::DrugKind;
 use crate::facts::VisitKind;
-use crate::families::lines::{days_covered, may_last_longer, of_kinds};
+use crate::families::lines::{days_covered, may_last_longer, of_kinds, unless_of_the_ward};
 use crate::family::{Case, Family, Hit, Outcome, Usual};
 use crate::parameter::{Column, ColumnKind};
 use crate::rule::{Action, Severity};
@@ -70,11 +70,18 @@ impl Family for PsychotropicDays {
 
 fn judge_line(case: &Case<'_>, line: &Line<'_>) -> Outcome {
     let visit = case.facts.encounter.present().and_then(|encounter| encounter.visit);
-    match visit {
-        None => return Outcome::unknown("encounter.med_mdtrt_type"),
-        Some(VisitKind::Inpatient) if !line.order.discharge => return Outcome::NotApplicable,
-        Some(_) => {}
+    match (visit, line.is_taken_home()) {
+        (None, _) => return Outcome::unknown("encounter.med_mdtrt_type"),
+        (Some(VisitKind::Inpatient), Some(false)) => return Outcome::NotApplicable,
+        (Some(VisitKind::Inpatient), None) => {
+            return unless_of_the_ward(line, judge_days(case, line));
+        }
+        (Some(_), _) => {}
     }
+    judge_days(case, line)
+}
+
+fn judge_days(case: &Case<'_>, line: &Line<'_>) -> Outcome {
     let usual = case.rule.parameters.whole("days_max");
     let limit = match &line.order.reason {
         None => Some(usual),
