@@ -218,7 +218,7 @@ fn place_of(seq: u64) -> usize {
 
 /// Where the row is on the shelf.
 pub(super) const ROW: &[u8] = b"wl";
-/// Sets of places in a table, 64 bytes each: 8 MiB, resident as far as they are used. Half a million
+/// Sets of places in a table, 64 bytes each: 8 MiB, taken as far as they are used. Half a million
 /// lanes find a place of their own. In the tests nearly all lanes share.
 const SETS: usize = if cfg!(test) { 1 } else { 1 << 17 };
 /// Records of which elders are known: more than come while a few are looked at.

@@ -9,28 +9,32 @@ use sha2::{Digest as _, Sha256};
 /// Lanes and numbers.
 #[derive(Debug)]
 pub(super) struct Table {
-    sets: Vec<Set>,
+    sets: usize,
+    /// Memory is taken as it is used: an agent in which nothing waits has none of it, whatever the
+    /// allocator does with memory that is asked for zeroed.
+    pages: Vec<Option<Page>>,
 }
 
 /// Seven places of lanes and the shared one: a cache line.
 type Set = [u64; 8];
+/// Sets that are taken together: as much as the kernel gives at least.
+type Page = Box<[Set; SETS_OF_PAGE]>;
 
 impl Table {
     /// With so many sets of places.
     pub(super) fn new(sets: usize) -> Table {
-        Table { sets: vec![[0; 8]; sets] }
+        Table { sets, pages: (0..sets.div_ceil(SETS_OF_PAGE)).map(|_| None).collect() }
     }
 
     /// How many sets it has.
-    pub(super) fn sets(&self) -> u64 {
-        self.sets.len() as u64
+    pub(super) const fn sets(&self) -> u64 {
+        self.sets as u64
     }
 
     /// Notes a record; gives the numbers that were in its lane's own place and in the shared one. A place
     /// with a number below the cursor is free.
     pub(super) fn note(&mut self, lane: u64, seq: u64, cursor: u64) -> [u64; 2] {
-        let at = self.at(lane);
-        let Some([own @ .., shared]) = self.sets.get_mut(at) else { return [u64::MAX; 2] };
+        let Some([own @ .., shared]) = self.set_mut(lane) else { return [u64::MAX; 2] };
         let before = *shared;
         if let Some(place) = own.iter_mut().find(|it| is_of(**it, lane)) {
             let elder = number(*place);
@@ -46,7 +50,7 @@ impl Table {
 
     /// The last number of a lane, or a higher one; 0 if it has none.
     pub(super) fn last_of(&self, lane: u64) -> u64 {
-        let [own @ .., shared] = self.sets.get(self.at(lane)).copied().unwrap_or_default();
+        let [own @ .., shared] = self.set(lane).copied().unwrap_or_default();
         let own = own.into_iter().find(|it| is_of(*it, lane)).map(number);
         own.unwrap_or_default().max(shared)
     }
@@ -58,7 +62,10 @@ impl Table {
             let own = own.map(|it| (index << MARK_BITS | it & MARK, number(it)));
             own.into_iter().chain([(SHARED | index << MARK_BITS, shared)])
         };
-        (0..).zip(&self.sets).flat_map(of_set).filter(move |(_, number)| *number >= cursor)
+        let first_sets = (0..).step_by(SETS_OF_PAGE);
+        let pages = first_sets.zip(&self.pages).filter_map(|(at, it)| Some((at, it.as_deref()?)));
+        let sets = pages.flat_map(|(at, page)| (at..).zip(page));
+        sets.flat_map(of_set).filter(move |(_, number)| *number >= cursor)
     }
 
     /// Takes in an entry of a table with as many sets.
@@ -67,10 +74,22 @@ impl Table {
             self.note(lane, seq, 1);
             return;
         }
-        let at = self.at(lane);
-        if let Some([.., shared]) = self.sets.get_mut(at) {
+        if let Some([.., shared]) = self.set_mut(lane) {
             *shared = seq.max(*shared);
         }
+    }
+
+    fn set(&self, lane: u64) -> Option<&Set> {
+        let at = self.at(lane);
+        self.pages.get(at / SETS_OF_PAGE)?.as_deref()?.get(at % SETS_OF_PAGE)
+    }
+
+    /// Where something is going to be noted.
+    fn set_mut(&mut self, lane: u64) -> Option<&mut Set> {
+        let at = self.at(lane);
+        let page = self.pages.get_mut(at / SETS_OF_PAGE)?;
+        let page = page.get_or_insert_with(|| Box::new([[0; 8]; SETS_OF_PAGE]));
+        page.get_mut(at % SETS_OF_PAGE)
     }
 
     fn at(&self, lane: u64) -> usize {
@@ -101,6 +120,7 @@ const fn filled(lane: u64, seq: u64) -> u64 {
 /// Leaves 48 bits for a number: nine hundred years at ten thousand a second.
 const MARK_BITS: u32 = 16;
 const MARK: u64 = (1 << MARK_BITS) - 1;
+const SETS_OF_PAGE: usize = 64;
 /// Leads to the place that lanes share.
 const SHARED: u64 = 1 << 63;
 
@@ -158,6 +178,20 @@ mod tests {
         let late = (0..100_000_u32).filter(|it| table.last_of(hash(&format!("ZY{it}"))) > 0);
         let late = late.count();
         assert!(late < 500, "{late} of 100000 wait");
+    }
+
+    #[test]
+    fn memory_is_taken_as_it_is_used() {
+        let mut table = Table::new(1 << 17);
+        let taken = |it: &Table| it.pages.iter().flatten().count();
+        assert_eq!((table.last_of(hash("A")), table.entries(0).count(), taken(&table)), (0, 0, 0));
+        table.note(hash("A"), 7, 1);
+        table.note(hash("A"), 8, 1);
+        assert_eq!((taken(&table), table.pages.len()), (1, 2_048));
+        // The last set of a table that does not fill its last page.
+        let mut table = Table::new(65);
+        table.put((64 << MARK_BITS, 3));
+        assert_eq!((table.last_of(64 << MARK_BITS), taken(&table)), (3, 1));
     }
 
     #[track_caller]
