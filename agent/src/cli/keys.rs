@@ -104,6 +104,9 @@ fn shown(told: &Value) -> String {
     let [looked_at, sealed, damaged] = ["looked_at", "sealed", "damaged"].map(number);
     let counts = format!("看过 {looked_at} 个值，重新加密 {sealed} 个，损坏 {damaged} 个");
     lines.push(match told.get("done") {
+        Some(Value::Bool(true)) if damaged > 0 => {
+            format!("读得出的内容已全部用最新的数据密钥加密，损坏的还是旧的（{counts}）")
+        }
         Some(Value::Bool(true)) => format!("全部内容已用最新的数据密钥加密（{counts}）"),
         _ => format!("旧内容正在重新加密：{}，{counts}", text(told, "family")),
     });

@@ -225,6 +225,40 @@ fn a_new_data_key_seals_what_is_new_at_once_and_what_is_old_in_time() {
     assert!(!house.outbox().reseal_some().unwrap(), "it is known across a restart");
 }
 
+/// A block in the middle cannot be read: what lies behind it is sealed anew all the same.
+#[test]
+fn a_damaged_block_keeps_nothing_behind_it_under_the_old_key() {
+    let mut house = House::new();
+    let key = |i: u32| [&b"x"[..], &Sha256::digest(i.to_be_bytes())].concat();
+    let rows = (0..400).map(|i| Change::Put(key(i), vec![7; 100]));
+    house.outbox().shelve(&rows.collect::<Vec<_>>()).unwrap();
+    house.outbox().shared.store().unwrap().flush_and_compact();
+    house.reopen();
+    house.close();
+    let tables = fs::read_dir(&house.folder).unwrap().map(|it| it.unwrap().path());
+    let tables = tables.filter(|it| it.extension().is_some_and(|it| it == "sst"));
+    let table = tables.max_by_key(|it| fs::metadata(it).unwrap().len()).unwrap();
+    damage::flip(&table, fs::metadata(&table).unwrap().len() / 3);
+    house.start();
+    let id = house.outbox().rotate_key().unwrap();
+    while house.outbox().reseal_some().unwrap() {}
+    let store = house.outbox().shared.store().unwrap();
+    let (mut lost, mut old) = (0, 0);
+    for i in 0..400 {
+        match store.get(Family::Shelf, &key(i)) {
+            Ok(value) => old += u32::from(!store.vault().is_newest(&value.unwrap())),
+            Err(error) => {
+                assert_eq!(error.code(), "O104");
+                lost += 1;
+            }
+        }
+    }
+    assert!((1..100).contains(&lost), "one block: {lost}");
+    assert_eq!(old, 0, "sealed with a key before {id}");
+    let sealing = house.outbox().sealing().unwrap();
+    assert!(sealing.is_done && sealing.damaged == 1, "{sealing:?}");
+}
+
 /// The data key of each value: queue, dead letters, parked messages, shelf.
 fn keys_of(house: &House) -> String {
     let store = house.outbox().shared.store().unwrap();
