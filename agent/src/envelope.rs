@@ -110,7 +110,7 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Whether the message waits. It does so as a whole.
+    /// Whether the message waits. It does so as a whole, whatever of it was taken in before.
     pub fn is_parked(&self) -> bool {
         self.records.iter().any(|it| it.status == ReceiptStatus::Parked)
     }
@@ -262,6 +262,19 @@ pub struct ParkedRecord {
     pub key: String,
     /// Order is kept within a lane.
     pub lane: String,
+    /// What the record is, as far as it is known. `None` in what an earlier release has parked, until
+    /// it is judged once more.
+    pub content: Option<ContentId>,
+}
+
+/// What tells a resend from something new: under which business key, and with which elements. Codes
+/// that nobody has mapped count to the elements as they came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ContentId {
+    /// Of channel, entity and business key.
+    pub identity: [u8; 16],
+    /// Of the elements.
+    pub digest: [u8; 16],
 }
 
 /// What is to become of a parked message that was judged once more.
@@ -271,8 +284,8 @@ pub enum Release {
     Accept(Submission),
     /// It cannot go on for another reason.
     Refuse(DeadLetter),
-    /// It waits on, for these codes.
-    Wait(Vec<UnknownCode>),
+    /// It waits on, for these codes; and what each of its records is by now.
+    Wait(Vec<UnknownCode>, Vec<Option<ContentId>>),
 }
 
 /// The stage at which a message stopped.

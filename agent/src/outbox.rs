@@ -162,6 +162,7 @@ use self::names::Names;
 pub(crate) use self::names::keep as keep_names;
 pub use self::names::to_earlier_format;
 use self::opening::Opened;
+pub(crate) use self::parked::contents;
 use self::progress::Progress;
 use self::reading::{Found, Span};
 use self::recent::Recent;
@@ -317,6 +318,11 @@ struct Shared {
     queued_bytes_max: usize,
     /// A wake-up for settling is in the channel already.
     wake_sent: AtomicBool,
+    /// The writer was told of a block of parked messages that cannot be read. It stays so: there is
+    /// nothing more to put aside in it.
+    parked_harm_told: AtomicBool,
+    /// Something that was parked holds nobody up any more. One listener.
+    unblocked: Notify,
     epoch: String,
     /// Where the store lies.
     dir: PathBuf,
@@ -355,6 +361,8 @@ impl Outbox {
             queued_bytes: AtomicUsize::new(0),
             queued_bytes_max: options.waiting_bytes_max,
             wake_sent: AtomicBool::new(false),
+            parked_harm_told: AtomicBool::new(false),
+            unblocked: Notify::new(),
             epoch: witness.epoch.to_string(),
             dir: dir.to_owned(),
             resealing: Mutex::default(),

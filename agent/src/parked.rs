@@ -91,6 +91,7 @@ pub async fn watch(road: Arc<Road>, stop: CancellationToken) {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = road.parking.woken.notified() => break,
+                () = road.outbox.unblocked() => break,
                 // Whoever swaps the sets and forgets to say so is found out.
                 () = tokio::time::sleep(LOOK_EVERY) => {
                     if judged_by != road.sets.load().digest {

@@ -253,11 +253,12 @@ impl Looked {
         for code in &record.unknown {
             self.observed.unmapped(record.entity, &code.element);
         }
-        self.unknown.append(&mut record.unknown);
+        let mut unknown = std::mem::take(&mut record.unknown);
         self.refused = self.refused || findings.iter().any(is_rejection);
         if !self.refused {
-            self.drafts.push(draft(frame, record, &findings));
+            self.drafts.push(waiting_for(&unknown, draft(frame, record, &findings)));
         }
+        self.unknown.append(&mut unknown);
         self.findings.push(findings);
     }
 
@@ -420,6 +421,22 @@ impl Frame {
 fn draft(frame: &Frame, record: MappedRecord<'_>, warnings: &[Finding]) -> Draft {
     let MappedRecord { entity, elements, lane, key, .. } = record;
     draft_of(frame, entity, (lane, key), &elements, warnings)
+}
+
+/// A record without the elements whose codes nobody has mapped. Two that differ in those codes only are
+/// two contents all the same: one may correct the other.
+fn waiting_for(unknown: &[UnknownCode], draft: Draft) -> Draft {
+    if unknown.is_empty() {
+        return draft;
+    }
+    let mut hash = Sha256::new_with_prefix(draft.digest);
+    for text in unknown.iter().flat_map(|it| [&it.map, &it.code, &it.element]) {
+        // With its length, or "ab" + "c" would be "a" + "bc".
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+    }
+    let Draft { entity, lane, key, tail, .. } = draft;
+    Draft::new(entity, lane, key, hash.finalize().into(), tail)
 }
 
 fn draft_of(

@@ -81,6 +81,44 @@ fn ten_thousand_messages_wait_for_fifty_codes_and_go_on_in_their_order() {
     assert_eq!(again.records[0].record_id, promised[&3].records[0].record_id);
 }
 
+/// Nearly every client writes a new time or GUID around the same records. What differs only in a code that
+/// nobody has mapped is no resend, though: it corrects what waits.
+#[test]
+fn a_resend_in_another_envelope_is_one_and_another_unknown_code_is_none() {
+    let mut agent = agent();
+    let (first, corrected) = (enveloped("1", "X00"), enveloped("2", "X01"));
+    let promised = [answered(&agent, &first), answered(&agent, &corrected)];
+    assert_ne!(promised[0].records[0].record_id, promised[1].records[0].record_id);
+    agent.kill();
+    agent.start_again();
+    for guid in ["3", "4"] {
+        assert_eq!(answered(&agent, &enveloped(guid, "X00")), promised[0]);
+        assert_eq!(answered(&agent, &enveloped(guid, "X01")), promised[1]);
+    }
+    assert_eq!(agent.readiness()["outbox"]["parked"], 2);
+    // Now the first waits no more for a code of its own, and the second still does.
+    assert_eq!(codes_map(&agent, &["X01=2".to_owned()]).code, Some(0));
+    assert_eq!(answered(&agent, &enveloped("5", "X01")), promised[1], "mapped, behind the first");
+    assert_eq!(codes_map(&agent, &["X00=1".to_owned()]).code, Some(0));
+    agent.await_drained();
+    let delivered = Platform::of_folder(&agent.records()).receive(2);
+    let ids: Vec<&str> = delivered.records.iter().map(|it| it.record_id.as_str()).collect();
+    assert_eq!(ids, promised.iter().map(|it| it.records[0].record_id.as_str()).collect::<Vec<_>>());
+    assert_eq!(agent.readiness()["outbox"]["parked"], 0);
+}
+
+/// One and the same visit, with a number of the sending around it.
+fn enveloped(guid: &str, sex: &str) -> Message {
+    let body = visit("n", "P1", "V1", sex);
+    visit::message(format!("<!-- {guid} -->{body}"))
+}
+
+fn answered(agent: &Agent, message: &Message) -> Receipt {
+    let answer = caller(agent).send(message).expect("the agent answers");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.said().receipt
+}
+
 /// A kill leaves to the kernel what was written; a power cut does not.
 #[test]
 fn what_was_promised_to_wait_outlives_power_cuts() {

@@ -24,6 +24,8 @@ pub(super) enum Command {
     Release(Vec<Releasing>, Answer<()>),
     /// Move what cannot be read from the queue to the dead letters.
     SetAside(Unreadable),
+    /// Something that is parked cannot be read: put it aside, so that nobody waits behind it.
+    LookThroughParked,
     /// Something was settled; the cursor may have moved.
     Settled,
     /// Nothing; whoever asks wants to know that the writer moves.
@@ -73,6 +75,7 @@ pub(super) struct Unreadable {
 }
 
 /// What is to be done in one group, apart from those who wait for it.
+#[expect(clippy::struct_excessive_bools, reason = "each asks for something of its own")]
 #[derive(Default)]
 pub(super) struct Work {
     pub(super) appends: Vec<Append>,
@@ -82,6 +85,8 @@ pub(super) struct Work {
     pub(super) refused: Vec<u64>,
     pub(super) discards: Vec<u64>,
     pub(super) unreadable: Vec<Unreadable>,
+    /// Put aside what is parked and cannot be read.
+    pub(super) look_through_parked: bool,
     /// Remove what was delivered, however little it is.
     pub(super) reclaim: bool,
     /// Write something, to see whether the disk takes it.
@@ -143,6 +148,7 @@ impl Waiting {
                 self.discards.push(answer);
             }
             Command::SetAside(unreadable) => work.unreadable.push(unreadable),
+            Command::LookThroughParked => work.look_through_parked = true,
             Command::Reclaim => work.reclaim = true,
             Command::Retry => work.retry = true,
             Command::Settled | Command::Stop => {}

@@ -26,7 +26,8 @@
 //!         content_type: 0, or 1 and text; raw: length n and bytes
 //! parked  message_id, channel, received_at: text, content_type: 0, or 1 and text,
 //!         records n, then each: record_id 16 bytes, entity, key, lane: text;
-//!         unknown n, then each: map, code, element: text; raw: length n and bytes
+//!         unknown n, then each: map, code, element: text; raw: length n and bytes;
+//!         then nothing, as earlier releases leave it, or of each record 0, or 1, identity 16 bytes and digest 16 bytes
 //! shelf, journey   the bytes its owner gave, as they are
 //!         journey of day 0, letter L: number n, times n, first_id, last_id, last_at: text
 //! raw     content_type: 0, or 1 and text; reading: text; length n; deflated bytes: length n and bytes

@@ -6,27 +6,33 @@
 //! again walks them in their order and [releases](Outbox::release) each: into the queue with the
 //! record ids that were promised, to the dead letters, or back to wait on.
 //!
-//! What the writer must know of them without asking the disk (which lanes are blocked, which bytes
-//! came before) is an index in memory, made anew when the store is opened.
+//! Records of which a receipt was given keep their ids, whatever becomes of their message: what waits
+//! already is promised under the same id again, in whatever envelope it comes, and a message that is
+//! all there or waiting already is not kept.
+//!
+//! What the writer must know of them without asking the disk (which lanes are blocked, which contents
+//! and which bytes came before) is an index in memory, made anew when the store is opened.
 
 mod promise;
 mod recovery;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 use tokio::task;
 use tracing::error;
+use uuid::Uuid;
 
-pub(super) use self::promise::{message, promised, receipt};
+pub(super) use self::promise::{Standing, message, promised, receipt, receipt_as_promised};
 pub(super) use self::recovery::recover;
 use super::command::{Command, Releasing};
 use super::format::{self, Damage};
 use super::store::{Family, Store, WalkError};
 use super::{Outbox, StoreError, reading, seen};
-use crate::envelope::{ParkedMessage, Receipt, Release, Submission, UnknownCode};
+use crate::envelope::{ContentId, Draft, ParkedMessage, Receipt, Release, Submission, UnknownCode};
 
 impl Outbox {
     /// Keeps a message that has codes nobody has mapped, or finds that it does. Resolves after the
@@ -48,11 +54,11 @@ impl Outbox {
         let releasing = releases.into_iter().map(|(number, release)| {
             let identities = match &release {
                 Release::Accept(submission) => seen::identities(submission),
-                Release::Refuse(_) | Release::Wait(_) => Vec::new(),
+                Release::Refuse(_) | Release::Wait(..) => Vec::new(),
             };
             let raw = match &release {
                 Release::Accept(submission) => self.shared.raw_row(submission),
-                Release::Refuse(_) | Release::Wait(_) => None,
+                Release::Refuse(_) | Release::Wait(..) => None,
             };
             Releasing { number, release, identities, raw }
         });
@@ -76,21 +82,45 @@ impl Outbox {
         bytes_max: usize,
     ) -> Result<Vec<(u64, ParkedMessage)>, StoreError> {
         let (mut messages, mut bytes) = (Vec::new(), 0);
-        let store = self.shared.store()?;
-        walk(&store, after.saturating_add(1), |number, value| {
+        let (store, mut is_harmed) = (self.shared.store()?, false);
+        let is_damaged = walk(&store, after.saturating_add(1), |number, value| {
             match open(&store, number, value) {
                 Ok(message) => {
                     bytes += message.original.raw.len();
                     messages.push((number, message));
                 }
-                // The next start moves it to the dead letters.
-                Err(damage) => error!(number, %damage, "a parked message is damaged"),
+                Err(damage) => {
+                    error!(number, %damage, "a parked message is damaged");
+                    is_harmed = true;
+                }
             }
             let room = messages.len() < messages_max && bytes < bytes_max;
             if room { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
+        let is_news = is_damaged && !self.shared.parked_harm_told.swap(true, Ordering::SeqCst);
+        if (is_harmed || is_news) && self.commands.try_send(Command::LookThroughParked).is_err() {
+            // Too much waits for the writer: whoever reads next says so again.
+            self.shared.parked_harm_told.store(false, Ordering::SeqCst);
+        }
         Ok(messages)
     }
+
+    /// Returns when a parked message that cannot be read was put aside: what has waited behind it may go.
+    /// For one listener.
+    pub(crate) async fn unblocked(&self) {
+        self.shared.unblocked.notified().await;
+    }
+}
+
+/// What the records of a parked message are, now that it was judged once more.
+pub(crate) fn contents(message: &ParkedMessage, drafts: &[Draft]) -> Vec<Option<ContentId>> {
+    let mut contents = vec![None; message.records.len()];
+    for (place, draft) in promise::places(&message.records, drafts).into_iter().zip(drafts) {
+        if let Some(content) = place.and_then(|it| contents.get_mut(it)) {
+            *content = Some(seen::content_of(&message.channel, draft));
+        }
+    }
+    contents
 }
 
 /// A stored parked message.
@@ -105,6 +135,10 @@ pub(super) fn open(store: &Store, number: u64, value: &[u8]) -> Result<ParkedMes
 pub(super) struct Index {
     messages_by_lane: HashMap<String, u64>,
     number_by_digest: HashMap<Digest, u64>,
+    /// Which contents wait, in which messages, and under which id: the first message's counts.
+    promises: BTreeMap<(ContentId, u64), Uuid>,
+    /// How many different contents a message has; none if they are not all known.
+    contents_by_number: HashMap<u64, usize>,
 }
 
 /// Channel and bytes of a message, cut to what makes chance collisions irrelevant.
@@ -113,13 +147,31 @@ pub(super) type Digest = [u8; 16];
 impl Index {
     pub(super) fn insert(&mut self, number: u64, message: &ParkedMessage) {
         self.number_by_digest.insert(digest(&message.channel, &message.original.raw), number);
+        for record in &message.records {
+            if let Some(content) = record.content {
+                // A content that the message has twice has one id.
+                self.promises.entry((content, number)).or_insert(record.record_id);
+            }
+        }
+        let contents: Option<BTreeSet<ContentId>> =
+            message.records.iter().map(|it| it.content).collect();
+        if let Some(contents) = contents {
+            self.contents_by_number.insert(number, contents.len());
+        }
         for lane in lanes(message) {
             *self.messages_by_lane.entry(lane.to_owned()).or_default() += 1;
         }
     }
 
-    pub(super) fn remove(&mut self, message: &ParkedMessage) {
-        self.number_by_digest.remove(&digest(&message.channel, &message.original.raw));
+    pub(super) fn remove(&mut self, number: u64, message: &ParkedMessage) {
+        let digest = digest(&message.channel, &message.original.raw);
+        if self.number_by_digest.get(&digest) == Some(&number) {
+            self.number_by_digest.remove(&digest);
+        }
+        for content in message.records.iter().filter_map(|it| it.content) {
+            self.promises.remove(&(content, number));
+        }
+        self.contents_by_number.remove(&number);
         for lane in lanes(message) {
             if let Some(count) = self.messages_by_lane.get_mut(lane) {
                 *count = count.saturating_sub(1);
@@ -133,6 +185,37 @@ impl Index {
     /// Whether something of this lane waits.
     pub(super) fn holds(&self, lane: &str) -> bool {
         self.messages_by_lane.contains_key(lane)
+    }
+
+    /// Under which id a content is promised, if it waits.
+    pub(super) fn promised(&self, content: ContentId) -> Option<Uuid> {
+        self.waiting(content).next().map(|(_, id)| id)
+    }
+
+    /// The messages that a message with these contents need not be kept beside: all that `waits` of it is
+    /// in them, and nothing is in them that it does not have. If one of them is refused, it would have
+    /// been, too. `None` if it has to be kept.
+    pub(super) fn standing_for(
+        &self,
+        contents: &[ContentId],
+        waits: &[ContentId],
+    ) -> Option<Vec<u64>> {
+        let contents: BTreeSet<ContentId> = contents.iter().copied().collect();
+        let mut shared: BTreeMap<u64, usize> = BTreeMap::new();
+        for (number, _) in contents.iter().flat_map(|it| self.waiting(*it)) {
+            *shared.entry(number).or_default() += 1;
+        }
+        shared.retain(|number, count| self.contents_by_number.get(number) == Some(count));
+        let has = |number: u64, it: &ContentId| self.promises.contains_key(&(*it, number));
+        if let Some(one) = shared.keys().find(|one| waits.iter().all(|it| has(**one, it))) {
+            return Some(vec![*one]);
+        }
+        waits.iter().map(|it| shared.keys().copied().find(|one| has(*one, it))).collect()
+    }
+
+    fn waiting(&self, content: ContentId) -> impl Iterator<Item = (u64, Uuid)> {
+        let all = self.promises.range((content, 0)..=(content, u64::MAX));
+        all.map(|((_, number), id)| (*number, *id))
     }
 
     /// The parked message with these bytes.

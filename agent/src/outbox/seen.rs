@@ -20,7 +20,7 @@ use super::format::Take;
 use super::names::{Form, Known, Names};
 use super::store::{Batch, Store};
 use super::{Outbox, StoreError};
-use crate::envelope::{Draft, Submission};
+use crate::envelope::{ContentId, Draft, Submission};
 
 /// A record's identity, cut to what makes chance collisions irrelevant. Anybody could make it for a number he
 /// guesses, so it is no key of the store ([`Names`]).
@@ -29,6 +29,16 @@ pub(super) type Identity = [u8; 16];
 /// The identities of a submission's records, in their order.
 pub(super) fn identities(submission: &Submission) -> Vec<Identity> {
     submission.drafts.iter().map(|draft| identity(&submission.channel, draft)).collect()
+}
+
+/// What a draft is, for whoever has its identity.
+pub(super) fn content(identity: Identity, draft: &Draft) -> ContentId {
+    ContentId { identity, digest: cut(&draft.digest) }
+}
+
+/// What a draft is.
+pub(super) fn content_of(channel: &str, draft: &Draft) -> ContentId {
+    content(identity(channel, draft), draft)
 }
 
 impl Outbox {
@@ -139,10 +149,15 @@ impl Seen {
 
     /// Whether this very content was taken in before, and is there.
     pub(super) fn knows(&self, identity: Identity, draft: &Draft) -> bool {
-        let digest = cut(&draft.digest);
-        let known = self.takes_by_identity.get(&identity);
-        let is_it = |take: &Take| take.digest == digest && !self.gone.contains(&take.seq);
-        known.is_some_and(|it| it.takes.iter().any(is_it))
+        self.taken(content(identity, draft)).is_some_and(|(_, is_there)| is_there)
+    }
+
+    /// As what a content was taken in before, and whether it is there. What is not there any more has
+    /// its id all the same.
+    pub(super) fn taken(&self, content: ContentId) -> Option<(&Take, bool)> {
+        let known = self.takes_by_identity.get(&content.identity)?;
+        let take = known.takes.iter().find(|take| take.digest == content.digest)?;
+        Some((take, !self.gone.contains(&take.seq)))
     }
 
     /// Finds one draft, or takes it in under the number `seq`, and under the id that was promised

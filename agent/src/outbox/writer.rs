@@ -49,6 +49,8 @@ pub(super) struct Writer {
     at: Position,
     /// What waits for a code to be mapped.
     parked: Index,
+    /// Some of that could not be read.
+    parked_is_harmed: bool,
     /// Everything below is removed from the queue.
     swept: u64,
     /// Nothing below is there.
@@ -133,6 +135,7 @@ impl Writer {
             commands,
             at,
             parked,
+            parked_is_harmed: false,
             swept: 0,
             lowest,
             given_back,
@@ -186,6 +189,7 @@ impl Writer {
                 | Command::Discard(..)
                 | Command::Release(..)
                 | Command::SetAside(_)
+                | Command::LookThroughParked
                 | Command::Look(_)
                 | Command::Reclaim
                 | Command::Retry => {}
@@ -226,6 +230,9 @@ impl Writer {
     }
 
     fn store_group(&mut self, mut work: Work) -> Result<Done, StoreError> {
+        if mem::take(&mut self.parked_is_harmed) || work.look_through_parked {
+            self.look_through_parked()?;
+        }
         let store = Arc::clone(&self.store);
         let mut group = Group {
             batch: store.batch(),
@@ -316,11 +323,12 @@ impl Writer {
         append: Append,
     ) -> Result<Receipt, StoreError> {
         if self.must_wait(seen, &append) {
-            return self.park(group, append);
+            return self.park(group, seen, append);
         }
         let Append { submission, identities, raw, .. } = append;
         let before = self.at.next_seq;
-        let findings = self.enqueue(&mut group.batch, seen, &submission, &identities, &[]);
+        let promised = self.promised(&identities, &submission.drafts);
+        let findings = self.enqueue(&mut group.batch, seen, &submission, &identities, &promised);
         self.keep_raw(&mut group.batch, before, raw);
         Ok(accept::receipt(submission, findings))
     }

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::envelope::{ParkedMessage, Release, Submission};
+use crate::envelope::{ContentId, ParkedMessage, Release, Submission};
 use crate::intake::Road;
-use crate::outbox::StoreError;
+use crate::outbox::{StoreError, contents};
 use crate::pipeline::{self, Accepted, Inbound, Parked, Verdict};
 use crate::sets::Sets;
 
@@ -80,7 +80,7 @@ impl Pass {
 
     /// What becomes of one message; `None` if nothing changes.
     fn decide(&mut self, message: ParkedMessage) -> Option<Release> {
-        let release = match self.judge(&message) {
+        let (unknown, contents) = match self.judge(&message) {
             Some(Verdict::Refuse(refusal)) => {
                 let letter = refusal.letter(&message.channel, &self.inbound(&message)?);
                 return Some(Release::Refuse(letter));
@@ -88,14 +88,16 @@ impl Pass {
             Some(Verdict::Accept(accepted)) if self.may_go(&message, &accepted) => {
                 return Some(Release::Accept(self.submission(message, accepted)));
             }
-            Some(Verdict::Accept(_)) => Release::Wait(Vec::new()),
-            Some(Verdict::Park(Parked { unknown, .. })) => Release::Wait(unknown),
-            None => Release::Wait(message.unknown.clone()),
+            Some(Verdict::Accept(accepted)) => (Vec::new(), contents(&message, &accepted.drafts)),
+            Some(Verdict::Park(Parked { unknown, accepted })) => {
+                (unknown, contents(&message, &accepted.drafts))
+            }
+            None => (message.unknown.clone(), contents_of(&message)),
         };
+        let changes = unknown != message.unknown || contents != contents_of(&message);
         let lanes = message.records.into_iter().map(|it| it.lane);
         self.blocked.extend(lanes.filter(|it| !it.is_empty()));
-        let changes = !matches!(&release, Release::Wait(unknown) if *unknown == message.unknown);
-        changes.then_some(release)
+        changes.then_some(Release::Wait(unknown, contents))
     }
 
     /// The judgement of the set in force. `None` when its channel is no longer configured: then
@@ -136,6 +138,10 @@ impl Pass {
             original: message.original,
         }
     }
+}
+
+fn contents_of(message: &ParkedMessage) -> Vec<Option<ContentId>> {
+    message.records.iter().map(|it| it.content).collect()
 }
 
 /// Messages judged before the first of them is released.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{Content, Damage, Plain};
-use crate::envelope::{Original, ParkedMessage, ParkedRecord, UnknownCode};
+use crate::envelope::{ContentId, Original, ParkedMessage, ParkedRecord, UnknownCode};
 
 /// The content to store for a parked message.
 pub(in super::super) fn parked(message: &ParkedMessage) -> Plain {
@@ -29,7 +29,33 @@ pub(in super::super) fn parked(message: &ParkedMessage) -> Plain {
     }
     out.count(original.raw.len());
     out.bytes(&original.raw);
+    contents(records, &mut out);
     out
+}
+
+/// Behind everything that earlier releases look for.
+fn contents(records: &[ParkedRecord], out: &mut Plain) {
+    if records.iter().all(|it| it.content.is_none()) {
+        return;
+    }
+    for record in records {
+        match record.content {
+            None => out.number(0),
+            Some(ContentId { identity, digest }) => {
+                out.number(1);
+                out.bytes(&identity);
+                out.bytes(&digest);
+            }
+        }
+    }
+}
+
+fn read_content(content: &mut Content<'_>) -> Result<Option<ContentId>, Damage> {
+    match content.number()? {
+        0 => Ok(None),
+        1 => Ok(Some(ContentId { identity: content.array()?, digest: content.array()? })),
+        _ => Err(Damage::Content),
+    }
 }
 
 /// Reads what [`parked`] wrote.
@@ -43,6 +69,7 @@ pub(in super::super) fn read_parked(mut content: Content<'_>) -> Result<ParkedMe
             entity: content.owned()?,
             key: content.owned()?,
             lane: content.owned()?,
+            content: None,
         });
     }
     let mut unknown = Vec::new();
@@ -55,5 +82,10 @@ pub(in super::super) fn read_parked(mut content: Content<'_>) -> Result<ParkedMe
     }
     let raw = Bytes::copy_from_slice(content.blob()?);
     let original = Original { raw, content_type, reading: String::new() };
+    if !content.rest.is_empty() {
+        for record in &mut records {
+            record.content = read_content(&mut content)?;
+        }
+    }
     Ok(ParkedMessage { message_id, channel, received_at, original, records, unknown })
 }

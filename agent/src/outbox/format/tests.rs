@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
-use crate::envelope::{Original, ParkedMessage, ParkedRecord, UnknownCode};
+use crate::envelope::{ContentId, Original, ParkedMessage, ParkedRecord, UnknownCode};
 
 #[test]
 fn queue_version_1() {
@@ -135,6 +135,7 @@ fn parked_version_1() {
         entity: "fee".to_owned(),
         key: "L|1".to_owned(),
         lane: "L".to_owned(),
+        content: None,
     };
     let message = ParkedMessage {
         message_id: "m1".to_owned(),
@@ -161,8 +162,20 @@ fn parked_version_1() {
     );
     assert_eq!(open_parked(&bytes).as_ref(), Ok(&message));
     let original = Original::default();
-    let bare = ParkedMessage { original, records: Vec::new(), unknown: Vec::new(), ..message };
+    let bare =
+        ParkedMessage { original, records: Vec::new(), unknown: Vec::new(), ..message.clone() };
     assert_eq!(open_parked(&parked(&bare).checked()), Ok(bare));
+
+    // What each record is comes behind everything that earlier releases look for.
+    let mut known = message;
+    known.records[1].content = Some(ContentId { identity: [0x22; 16], digest: [0x33; 16] });
+    let with_contents = parked(&known).checked();
+    let (content, added) = with_contents[9..].split_at(bytes.len() - 9);
+    assert_eq!(
+        (content, hex(added)),
+        (&bytes[9..], format!("0001{}{}", "22".repeat(16), "33".repeat(16)))
+    );
+    assert_eq!(open_parked(&with_contents).as_ref(), Ok(&known));
 }
 
 #[test]

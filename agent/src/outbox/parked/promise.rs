@@ -2,21 +2,66 @@
 
 use uuid::Uuid;
 
+use super::super::format::Take;
 use crate::envelope::{
-    Draft, ParkedMessage, ParkedRecord, Receipt, ReceiptStatus, RecordReceipt, Submission,
-    UnknownCode,
+    ContentId, Draft, ParkedMessage, ParkedRecord, Receipt, ReceiptStatus, RecordReceipt,
+    Submission, UnknownCode,
 };
 
-/// The message as it is kept; its records get their ids here.
+/// How a record of a message stands that has to wait.
+#[derive(Clone, Debug)]
+pub(in super::super) enum Standing {
+    /// It was taken in before, and is there.
+    Taken(Take),
+    /// It waits already, in an earlier message.
+    Waits(Uuid),
+    /// It waits from now on.
+    New(Uuid),
+}
+
+impl Standing {
+    const fn record_id(&self) -> Uuid {
+        match self {
+            Standing::Taken(take) => take.record_id,
+            Standing::Waits(id) | Standing::New(id) => *id,
+        }
+    }
+
+    fn receipt(&self, draft: &Draft) -> RecordReceipt {
+        let (seq, revision, status) = match self {
+            Standing::Taken(take) => (take.seq, take.revision, ReceiptStatus::Duplicate),
+            Standing::Waits(_) | Standing::New(_) => (0, 0, ReceiptStatus::Parked),
+        };
+        let (record_id, entity, key) =
+            (self.record_id().to_string(), draft.entity.clone(), draft.key.clone());
+        RecordReceipt { record_id, entity, key, seq, revision, status }
+    }
+}
+
+/// The receipt of a message, under the id and time of the message that is kept for it.
+pub(in super::super) fn receipt_as_promised(
+    (message_id, received_at): (&str, &str),
+    drafts: &[Draft],
+    standings: &[Standing],
+) -> Receipt {
+    Receipt {
+        message_id: message_id.to_owned(),
+        received_at: received_at.to_owned(),
+        records: drafts.iter().zip(standings).map(|(draft, it)| it.receipt(draft)).collect(),
+    }
+}
+
+/// The message as it is kept.
 pub(in super::super) fn message(
     submission: Submission,
     unknown: Vec<UnknownCode>,
+    (contents, standings): (&[ContentId], &[Standing]),
 ) -> ParkedMessage {
-    let records = submission.drafts.into_iter().map(|draft| ParkedRecord {
-        record_id: Uuid::now_v7(),
-        entity: draft.entity,
-        key: draft.key,
-        lane: draft.lane,
+    let known = contents.iter().zip(standings);
+    let records = submission.drafts.into_iter().zip(known).map(|(draft, (content, standing))| {
+        let (record_id, content) = (standing.record_id(), Some(*content));
+        let Draft { entity, key, lane, .. } = draft;
+        ParkedRecord { record_id, entity, key, lane, content }
     });
     ParkedMessage {
         message_id: submission.message_id,
@@ -28,7 +73,8 @@ pub(in super::super) fn message(
     }
 }
 
-/// The receipt, the same for the first sending and every resend while the message waits.
+/// The receipt of a message whose bytes wait already, though its records are not known one by one: an
+/// earlier release has parked it, or it is judged otherwise by now.
 pub(in super::super) fn receipt(message: &ParkedMessage) -> Receipt {
     let records = message.records.iter().map(|it| RecordReceipt {
         record_id: it.record_id.to_string(),
@@ -48,19 +94,25 @@ pub(in super::super) fn receipt(message: &ParkedMessage) -> Receipt {
 /// The id that was promised for each draft: the record's with the same entity and key. A key with
 /// an unmapped code in it has changed by now; those that are left over pair up in their order.
 pub(in super::super) fn promised(records: &[ParkedRecord], drafts: &[Draft]) -> Vec<Option<Uuid>> {
-    let mut open: Vec<&ParkedRecord> = records.iter().collect();
+    let id = |place: usize| records.get(place).map(|it| it.record_id);
+    places(records, drafts).into_iter().map(|place| place.and_then(id)).collect()
+}
+
+/// Where among the records that of each draft is.
+pub(super) fn places(records: &[ParkedRecord], drafts: &[Draft]) -> Vec<Option<usize>> {
+    let mut open: Vec<(usize, &ParkedRecord)> = records.iter().enumerate().collect();
     let mut take = |fits: &dyn Fn(&ParkedRecord) -> bool| {
-        let place = open.iter().position(|it| fits(it))?;
-        Some(open.remove(place).record_id)
+        let place = open.iter().position(|it| fits(it.1))?;
+        Some(open.remove(place).0)
     };
-    let mut ids: Vec<Option<Uuid>> = drafts
+    let mut places: Vec<Option<usize>> = drafts
         .iter()
         .map(|draft| take(&|it| it.entity == draft.entity && it.key == draft.key))
         .collect();
-    for (id, draft) in ids.iter_mut().zip(drafts) {
-        *id = id.or_else(|| take(&|it| it.entity == draft.entity));
+    for (place, draft) in places.iter_mut().zip(drafts) {
+        *place = place.or_else(|| take(&|it| it.entity == draft.entity));
     }
-    ids
+    places
 }
 
 #[cfg(test)]
@@ -87,7 +139,7 @@ mod tests {
         let lane = || "lane".to_owned();
         let records = (1u128..).zip(pairs(parked)).map(|(n, (entity, key))| {
             let record_id = Uuid::from_u128(n);
-            ParkedRecord { record_id, entity, key, lane: lane() }
+            ParkedRecord { record_id, entity, key, lane: lane(), content: None }
         });
         let drafts = pairs(judged)
             .into_iter()

@@ -58,6 +58,8 @@ struct Expected {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Waiting {
     records: Vec<String>,
+    /// What they are by now: key, value, and the code that nobody has mapped.
+    contents: Vec<String>,
     receipt: Receipt,
 }
 
@@ -205,7 +207,7 @@ impl Model {
     fn accept(&mut self, message: &str, records: &[String], receipt: &Receipt) {
         assert_eq!(records.len(), receipt.records.len());
         if self.must_wait(records) {
-            return self.wait(records, receipt);
+            return self.wait(message, records, "", receipt);
         }
         for (record, got) in records.iter().zip(&receipt.records) {
             let (key, value, _) = parts(record);

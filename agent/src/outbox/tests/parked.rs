@@ -1,5 +1,6 @@
 //! Messages that wait: who must, in which order they go on, and what a kill leaves of them.
 
+use super::damage::{flip, tamper};
 use super::*;
 use crate::envelope::{ParkedMessage, Release};
 
@@ -32,6 +33,176 @@ fn a_resend_of_a_parked_message_gets_the_same_receipt() {
     let receipts = house.runtime.block_on(futures_util::future::join_all(parks));
     assert_eq!(receipts[0], receipts[1]);
     assert_eq!(outbox.status().parked, 1);
+}
+
+/// The time of sending, a new GUID in the header: nearly every SOAP client sends the same message in
+/// other bytes.
+#[test]
+fn a_resend_in_another_envelope_gets_the_same_receipt_and_is_not_kept() {
+    for between in ["", "reopen; ", "kill; "] {
+        // Waiting for a code, behind another in its lane, and with a part that was taken in before.
+        check(
+            &format!(
+                "append m0 z=1; park m1 qd a=1; append m2 z=1 b=1 c=1; {between}envelope other; \
+                 park m3 qd a=1; append m4 z=1 b=1 c=1; parked; \
+                 release 1 accept a=1; release 2 accept z=1 b=1 c=1; append m5 b=1 c=1; oldest 0"
+            ),
+            "m0: 1 z rev 1 accepted id A
+             m1: 0 a rev 0 parked id B
+             m2: 1 z rev 1 duplicate id A, 0 b rev 0 parked id C, 0 c rev 0 parked id D
+             m1: 0 a rev 0 parked id B
+             m2: 1 z rev 1 duplicate id A, 0 b rev 0 parked id C, 0 c rev 0 parked id D
+             1 m1 qd; 2 m2 -
+             m2: 3 b rev 1 duplicate id C, 4 c rev 1 duplicate id D
+             1 z=1 rev 1 id A; 2 a=1 rev 1 id B; 3 b=1 rev 1 id C; 4 c=1 rev 1 id D",
+        );
+    }
+}
+
+/// What has another content is no resend: another value, or another code that nobody has mapped.
+#[test]
+fn a_correction_of_what_waits_waits_behind_it() {
+    check(
+        "park m1 qd a=1; envelope other; park m2 bid a=1; park m3 qd a=2; parked; \
+         release 1 accept a=QD; release 2 accept a=BID; release 3 accept a=QD2; oldest 0",
+        "m1: 0 a rev 0 parked id A
+         m2: 0 a rev 0 parked id B
+         m3: 0 a rev 0 parked id C
+         1 m1 qd; 2 m2 bid; 3 m3 qd
+         1 a=QD rev 1 id A; 2 a=BID rev 2 id B; 3 a=QD2 rev 3 id C",
+    );
+}
+
+/// If a message is refused in the end, what it shared with others still goes, under the id that all
+/// of them were promised.
+#[test]
+fn a_part_of_what_waits_is_kept_for_itself() {
+    check(
+        "park m1 qd a=1 x=1; park m2 qd a=1; envelope other; park m3 qd a=1; parked; \
+         release 1 refuse; release 2 accept a=1; oldest 0",
+        "m1: 0 a rev 0 parked id A, 0 x rev 0 parked id B
+         m2: 0 a rev 0 parked id A
+         m2: 0 a rev 0 parked id A
+         1 m1 qd; 2 m2 qd
+         1 a=1 rev 1 id A",
+    );
+    // What several messages hold need not be kept once more in one.
+    check(
+        "park m1 qd a=1; park m2 qd b=1; park m3 qd a=1 b=1; parked",
+        "m1: 0 a rev 0 parked id A
+         m2: 0 b rev 0 parked id B
+         m1: 0 a rev 0 parked id A, 0 b rev 0 parked id B
+         1 m1 qd; 2 m2 qd",
+    );
+    check("park m1 qd a=1 a=1", "m1: 0 a rev 0 parked id A, 0 a rev 0 parked id A");
+}
+
+/// A record without a lane waits for nobody, and yet it may have been promised.
+#[test]
+fn what_goes_past_its_own_promise_has_its_id() {
+    check(
+        "park m1 qd a=1@L1; append m2 b=1@L1 x=1@; append m3 x=1@; release 1 accept a=1@L1; \
+         release 2 accept b=1@L1 x=1@; oldest 0",
+        "m1: 0 a rev 0 parked id A
+         m2: 0 b rev 0 parked id B, 0 x rev 0 parked id C
+         m3: 1 x rev 1 accepted id C
+         1 x=1 rev 1 id C; 2 a=1 rev 1 id A; 3 b=1 rev 1 id B",
+    );
+}
+
+/// Half of its codes are mapped, or all and it waits behind another: a resend is judged so, too.
+#[test]
+fn what_is_judged_otherwise_by_now_is_known_as_that() {
+    check(
+        "park m1 qd a=1; release 1 wait bid a=1; envelope other; park m2 bid a=1; parked; \
+         release 1 wait - a=1; append m3 a=1; parked; release 1 accept a=1; append m4 a=1",
+        "m1: 0 a rev 0 parked id A
+         m1: 0 a rev 0 parked id A
+         1 m1 bid
+         m1: 0 a rev 0 parked id A
+         1 m1 -
+         m1: 1 a rev 1 duplicate id A",
+    );
+}
+
+/// Its contents were not written down: until it is judged again only its bytes tell.
+#[test]
+fn what_an_earlier_release_has_parked_is_known_by_its_bytes() {
+    let mut house = House::new();
+    assert_eq!(house.obey("park m1 qd a=1").unwrap(), "m1: 0 a rev 0 parked id A");
+    let (_, mut message) = house.outbox().parked(0, 1, 1).unwrap().remove(0);
+    message.records[0].content = None;
+    tamper(&mut house, |batch| {
+        batch.put(Family::Parked, &1u64.to_be_bytes(), &format::parked(&message).checked());
+    });
+    assert_eq!(house.obey("park m2 qd a=1").unwrap(), "m1: 0 a rev 0 parked id A");
+    house.obey("release 1 wait qd a=1");
+    house.reopen();
+    house.obey("envelope other");
+    assert_eq!(house.obey("park m3 qd a=1").unwrap(), "m1: 0 a rev 0 parked id A");
+    assert_eq!(house.obey("parked").unwrap(), "1 m1 qd");
+}
+
+/// It would never be released: whoever sends it again is kept, under the ids of before.
+#[test]
+fn what_is_promised_and_damaged_is_kept_again() {
+    let mut house = House::new();
+    house.obey("park m1 qd a=1");
+    harm(&house, 1);
+    assert_eq!(house.obey("park m2 qd a=1").unwrap(), "m2: 0 a rev 0 parked id A");
+    house.obey("append m3 z=1@other");
+    assert_eq!(codes(&house), "O205");
+    assert_eq!(house.obey("parked").unwrap(), "2 m2 qd");
+}
+
+/// While the agent runs: whoever lists them finds out.
+#[test]
+fn what_is_damaged_meanwhile_blocks_nobody_either() {
+    let mut house = House::new();
+    house.obey("park m1 qd a=1");
+    harm(&house, 1);
+    assert!(house.outbox().parked(0, 9, usize::MAX).unwrap().is_empty());
+    assert_eq!(house.obey("append m2 b=1").unwrap(), "m2: 1 b rev 1 accepted id B");
+    assert_eq!((codes(&house).as_str(), house.outbox().status().parked), ("O205", 0));
+    let outbox = house.outbox();
+    let waking = async { tokio::time::timeout(Duration::from_mins(1), outbox.unblocked()).await };
+    house.runtime.block_on(waking).unwrap();
+}
+
+/// The same for a block that cannot be read, with all that is in it.
+#[test]
+fn a_block_that_rots_meanwhile_blocks_nobody_either() {
+    let mut house = House::new();
+    for i in 0..100 {
+        house.park(&format!("m{i}"), "qd", &[&format!("k{i}=1@L{i}")]).unwrap();
+    }
+    house.outbox().shared.store().unwrap().flush_and_compact();
+    house.reopen();
+    let tables = fs::read_dir(&house.folder).unwrap().map(|it| it.unwrap().path());
+    let tables = tables.filter(|it| it.extension().is_some_and(|it| it == "sst"));
+    let table = tables.max_by_key(|it| fs::metadata(it).unwrap().len()).unwrap();
+    flip(&table, fs::metadata(&table).unwrap().len() / 3);
+    let left = house.outbox().parked(0, 999, usize::MAX).unwrap();
+    assert!((1..100).contains(&left.len()), "{}", left.len());
+    for i in 0..100 {
+        let readable = left.iter().any(|(_, it)| it.message_id == format!("m{i}"));
+        let receipt = house.append("later", &[&format!("j{i}=1@L{i}")]).unwrap();
+        assert_eq!(receipt.is_parked(), readable, "lane {i}");
+    }
+    assert_eq!(codes(&house), "O206");
+}
+
+/// Changes what is stored of a parked message, behind the back of the open outbox.
+fn harm(house: &House, number: u64) {
+    let store = house.outbox().shared.store().unwrap();
+    let mut batch = store.batch();
+    batch.put(Family::Parked, &number.to_be_bytes(), b"junk");
+    batch.write(Durability::Synced).unwrap();
+}
+
+fn codes(house: &House) -> String {
+    let letters = house.outbox().dead_letters(0, 99).unwrap();
+    letters.iter().map(|(_, it)| it.code.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -92,7 +263,7 @@ fn a_message_with_nothing_new_passes() {
         "m1: 1 a rev 1 accepted id A
          m2: 0 b rev 0 parked id B
          m1: 1 a rev 1 duplicate id A
-         m4: 0 a rev 0 parked id C, 0 c rev 0 parked id D",
+         m4: 1 a rev 1 duplicate id A, 0 c rev 0 parked id C",
     );
 }
 
@@ -101,9 +272,9 @@ fn the_same_record_twice_in_the_line_is_stored_once() {
     check(
         "park m1 qd a=1; park m2 qd a=1 b=1; release 1 accept a=5; release 2 accept a=5 b=5; append m3 a=5; oldest 0; status",
         "m1: 0 a rev 0 parked id A
-         m2: 0 a rev 0 parked id B, 0 b rev 0 parked id C
+         m2: 0 a rev 0 parked id A, 0 b rev 0 parked id B
          m1: 1 a rev 1 duplicate id A
-         1 a=5 rev 1 id A; 2 b=5 rev 1 id C
+         1 a=5 rev 1 id A; 2 b=5 rev 1 id B
          waiting 2, cursor 1, next 3, letters 0",
     );
     check(
@@ -224,7 +395,17 @@ impl House {
                 Release::Accept(accepted)
             }
             ["refuse"] => Release::Refuse(letter_with("refused")),
-            ["wait", code] => Release::Wait(vec![unknown(code)]),
+            // Only behind another message.
+            ["wait", "-", records @ ..] => {
+                let drafts = submission("m", records).drafts;
+                let contents = message(number).map(|it| contents(&it, &drafts));
+                Release::Wait(Vec::new(), contents.unwrap_or_default())
+            }
+            ["wait", code, records @ ..] => {
+                let drafts = submission_with("m", records, code).drafts;
+                let contents = message(number).map(|it| contents(&it, &drafts));
+                Release::Wait(vec![unknown(code)], contents.unwrap_or_default())
+            }
             other => panic!("no such outcome: {other:?}"),
         };
         self.runtime.block_on(outbox.release(vec![(number, release)])).unwrap();

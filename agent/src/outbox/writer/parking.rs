@@ -1,14 +1,17 @@
 //! The writer's part of parking: who must wait, what is kept of it, and how it goes on.
 
+use std::collections::BTreeMap;
+
 use tracing::error;
+use uuid::Uuid;
 
 use super::super::command::{Append, Releasing};
-use super::super::parked::{self, Digest};
-use super::super::seen::Seen;
+use super::super::parked::{self, Standing};
+use super::super::seen::{self, Identity, Seen};
 use super::super::store::Family;
 use super::super::{PARKED, StoreError, format};
 use super::{Durability, Group, Writer};
-use crate::envelope::{ParkedMessage, Receipt, Release, UnknownCode};
+use crate::envelope::{ContentId, Draft, ParkedMessage, Receipt, Release, Submission, UnknownCode};
 
 impl Writer {
     /// A message waits for a code of its own, or behind one of its lane. With nothing new in it,
@@ -23,26 +26,95 @@ impl Writer {
                 && !records.all(|(draft, identity)| seen.knows(*identity, draft))
     }
 
-    /// Keeps a message, or finds that the same bytes wait already.
+    /// Keeps a message, or finds that all of it is there or waits already.
     pub(super) fn park(
         &mut self,
         group: &mut Group<'_>,
+        seen: &Seen,
         append: Append,
     ) -> Result<Receipt, StoreError> {
-        let Append { submission, unknown, .. } = append;
-        let digest = parked::digest(&submission.channel, &submission.original.raw);
-        if let Some(waiting) = self.waiting(group, &digest)? {
-            return Ok(parked::receipt(&waiting));
+        let Append { submission, unknown, identities, .. } = append;
+        let contents = contents(&identities, &submission.drafts);
+        let standings = self.standings(seen, &contents);
+        if let Some(receipt) = self.promised_before(group, &submission, (&contents, &standings))? {
+            return Ok(receipt);
         }
-        let message = parked::message(submission, unknown);
+        let own = (&*submission.message_id, &*submission.received_at);
+        let receipt = parked::receipt_as_promised(own, &submission.drafts, &standings);
+        let message = parked::message(submission, unknown, (&contents, &standings));
         let number = self.at.next_parked;
         self.at.next_parked += 1;
         self.at.parked += 1;
         self.parked.insert(number, &message);
         group.batch.seal(Family::Parked, &number.to_be_bytes(), format::parked(&message));
-        let receipt = parked::receipt(&message);
         group.parked.insert(number, message);
         Ok(receipt)
+    }
+
+    /// The ids under which records are promised that are taken in now all the same, as nothing of
+    /// their own lane waits.
+    pub(super) fn promised(&self, identities: &[Identity], drafts: &[Draft]) -> Vec<Option<Uuid>> {
+        if self.at.parked == 0 {
+            return Vec::new();
+        }
+        contents(identities, drafts).into_iter().map(|it| self.parked.promised(it)).collect()
+    }
+
+    fn standings(&self, seen: &Seen, contents: &[ContentId]) -> Vec<Standing> {
+        let mut new: BTreeMap<ContentId, Uuid> = BTreeMap::new();
+        let standing = |content: &ContentId| {
+            let taken = seen.taken(*content);
+            if let Some((take, true)) = taken {
+                return Standing::Taken(take.clone());
+            }
+            if let Some(id) = self.parked.promised(*content) {
+                return Standing::Waits(id);
+            }
+            let id = taken.map_or_else(Uuid::now_v7, |(take, _)| take.record_id);
+            Standing::New(*new.entry(*content).or_insert(id))
+        };
+        contents.iter().map(standing).collect()
+    }
+
+    /// The receipt that was given before, if what it promised is kept and can be read.
+    fn promised_before(
+        &mut self,
+        group: &Group<'_>,
+        submission: &Submission,
+        (contents, standings): (&[ContentId], &[Standing]),
+    ) -> Result<Option<Receipt>, StoreError> {
+        if let Some(receipt) = self.promised_in(group, submission, (contents, standings))? {
+            return Ok(Some(receipt));
+        }
+        let digest = parked::digest(&submission.channel, &submission.original.raw);
+        let Some(number) = self.parked.number(&digest) else { return Ok(None) };
+        Ok(self.parked_message(group, number)?.map(|it| parked::receipt(&it)))
+    }
+
+    /// The same for a message of which all is there or waits, in whatever bytes it came before.
+    fn promised_in(
+        &mut self,
+        group: &Group<'_>,
+        submission: &Submission,
+        (contents, standings): (&[ContentId], &[Standing]),
+    ) -> Result<Option<Receipt>, StoreError> {
+        let waits = |(it, standing): (&ContentId, &Standing)| {
+            matches!(standing, Standing::Waits(_)).then_some(*it)
+        };
+        let waiting: Vec<ContentId> = contents.iter().zip(standings).filter_map(waits).collect();
+        if waiting.is_empty() || standings.iter().any(|it| matches!(it, Standing::New(_))) {
+            return Ok(None);
+        }
+        let Some(before) = self.parked.standing_for(contents, &waiting) else { return Ok(None) };
+        let mut first = None;
+        for number in before {
+            let Some(message) = self.parked_message(group, number)? else { return Ok(None) };
+            first.get_or_insert(message);
+        }
+        Ok(first.map(|it| {
+            let first = (&*it.message_id, &*it.received_at);
+            parked::receipt_as_promised(first, &submission.drafts, standings)
+        }))
     }
 
     /// Carries out one decision about a parked message.
@@ -55,8 +127,8 @@ impl Writer {
         let Releasing { number, release, identities, raw } = releasing;
         let Some(message) = self.parked_message(group, number)? else { return Ok(()) };
         match release {
-            Release::Wait(unknown) => {
-                wait_on(group, number, message, unknown);
+            Release::Wait(unknown, contents) => {
+                self.wait_on(group, number, &message, (unknown, &contents));
                 return Ok(());
             }
             Release::Accept(submission) => {
@@ -72,8 +144,16 @@ impl Writer {
         }
         group.batch.delete(Family::Parked, &number.to_be_bytes());
         group.durability = Durability::Synced;
-        self.parked.remove(&message);
+        self.parked.remove(number, &message);
+        group.parked.remove(&number);
         self.at.parked = self.at.parked.saturating_sub(1);
+        Ok(())
+    }
+
+    /// As a start does it: what cannot be read becomes a dead letter, and holds nobody up any more.
+    pub(super) fn look_through_parked(&mut self) -> Result<(), StoreError> {
+        self.parked = parked::recover(&self.store, &mut self.at, None)?;
+        self.shared.unblocked.notify_one();
         Ok(())
     }
 
@@ -84,44 +164,54 @@ impl Writer {
         group.durability = Durability::Synced;
     }
 
-    fn waiting(
-        &self,
-        group: &Group<'_>,
-        digest: &Digest,
-    ) -> Result<Option<ParkedMessage>, StoreError> {
-        match self.parked.number(digest) {
-            Some(number) => self.parked_message(group, number),
-            None => Ok(None),
+    /// It waits on, perhaps for other codes than before, and perhaps as something else.
+    fn wait_on(
+        &mut self,
+        group: &mut Group<'_>,
+        number: u64,
+        message: &ParkedMessage,
+        (unknown, contents): (Vec<UnknownCode>, &[Option<ContentId>]),
+    ) {
+        let mut anew = ParkedMessage { unknown, ..message.clone() };
+        for (record, content) in anew.records.iter_mut().zip(contents) {
+            record.content = *content;
         }
+        if anew == *message {
+            return;
+        }
+        self.parked.remove(number, message);
+        self.parked.insert(number, &anew);
+        group.batch.seal(Family::Parked, &number.to_be_bytes(), format::parked(&anew));
+        group.parked.insert(number, anew);
     }
 
     /// What waits under a number; what this group has parked is not on disk yet.
     fn parked_message(
-        &self,
+        &mut self,
         group: &Group<'_>,
         number: u64,
     ) -> Result<Option<ParkedMessage>, StoreError> {
         if let Some(message) = group.parked.get(&number) {
             return Ok(Some(message.clone()));
         }
-        let value = self.store.get(Family::Parked, &number.to_be_bytes())?;
-        Ok(value.and_then(|it| {
-            // The next start moves it to the dead letters; until then its lanes stay blocked.
-            let damaged = |damage| error!(number, %damage, "a parked message is damaged");
-            parked::open(&self.store, number, &it).map_err(damaged).ok()
-        }))
+        let message = match self.store.get(Family::Parked, &number.to_be_bytes()) {
+            Ok(None) => return Ok(None),
+            Ok(Some(value)) => {
+                parked::open(&self.store, number, &value).map_err(|it| it.to_string())
+            }
+            Err(StoreError::Damaged { cause }) => Err(cause),
+            Err(error) => return Err(error),
+        };
+        Ok(message
+            .inspect_err(|damage| {
+                error!(number, damage, "a parked message is damaged");
+                // It is put aside before the next group.
+                self.parked_is_harmed = true;
+            })
+            .ok())
     }
 }
 
-/// It waits on, perhaps for other codes than before.
-fn wait_on(
-    group: &mut Group<'_>,
-    number: u64,
-    mut message: ParkedMessage,
-    unknown: Vec<UnknownCode>,
-) {
-    if message.unknown != unknown {
-        message.unknown = unknown;
-        group.batch.seal(Family::Parked, &number.to_be_bytes(), format::parked(&message));
-    }
+fn contents(identities: &[Identity], drafts: &[Draft]) -> Vec<ContentId> {
+    identities.iter().zip(drafts).map(|(it, draft)| seen::content(*it, draft)).collect()
 }

@@ -5,6 +5,8 @@
 //! "stored", the writer reads from the store again where it stands, as a start does, and waits. Only
 //! when the store then shows less than was promised is this a failure like any other.
 
+use std::sync::atomic::Ordering;
+
 use tracing::warn;
 
 use super::super::command::{Waiting, Work};
@@ -36,6 +38,9 @@ impl Writer {
             waiting.fail(&error);
         }
         self.leave_aside(&work.aside());
+        if work.look_through_parked {
+            self.shared.parked_harm_told.store(false, Ordering::SeqCst);
+        }
     }
 
     fn leave_aside(&self, aside: &[u64]) {
