@@ -644,8 +644,12 @@ impl Shared {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes the door. The first reason stays, unless it is one that passes.
+    /// Closes the door. The first reason stays, unless it is one that passes. Damage is left to the next
+    /// start to mend: it must find the mark, however soon this process is gone.
     fn refuse(&self, reason: StoreError) {
+        if let StoreError::Damaged { cause } = &reason {
+            doctor::mark(&self.dir, cause);
+        }
         self.refusal.send_if_modified(|refusal| {
             let first = refusal.as_ref().is_none_or(StoreError::is_full);
             if first {

@@ -184,15 +184,11 @@ impl Carving {
             }
         }
         for (number, path) in self.logs.clone() {
-            let done = |family: u32| {
-                let from = self.manifest.log_by_family.get(&family);
-                self.manifest.is_whole && from.is_some_and(|from| number < *from)
-            };
             let gaps = log::records(&fs::read(&path)?, number, |record| {
                 // A record of another kind is of a newer engine, or compressed: whatever it was is
                 // missed by its numbers.
                 let _ = batch::changes(record, |change| {
-                    if !done(change.family)
+                    if !self.is_in_tables(number, change.family)
                         && let Some(family) = family(change.family)
                     {
                         show(family, change);
@@ -205,6 +201,38 @@ impl Carving {
             }
         }
         Ok(())
+    }
+
+    /// Shows every change that is in a log and in no table yet, in the order in which they were made. Of a
+    /// record that is not understood as a whole it shows none.
+    pub(super) fn logged(&self, mut show: impl FnMut(Family, Change<'_>)) -> io::Result<()> {
+        let names = self.names()?;
+        let family = |number: u32| {
+            let name = names.get(&number)?;
+            FAMILIES.into_iter().find(|it| it.name() == name)
+        };
+        for (&number, path) in &self.logs {
+            log::records(&fs::read(path)?, number, |record| {
+                let mut changes = Vec::new();
+                if batch::changes(record, |change| changes.push(change)).is_none() {
+                    return;
+                }
+                for change in changes {
+                    if !self.is_in_tables(number, change.family)
+                        && let Some(family) = family(change.family)
+                    {
+                        show(family, change);
+                    }
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether a family has in tables what a log tells of it.
+    fn is_in_tables(&self, log: u64, family: u32) -> bool {
+        let from = self.manifest.log_by_family.get(&family);
+        self.manifest.is_whole && from.is_some_and(|from| log < *from)
     }
 
     /// Names of families by number: from the list, from tables, or in the order they are made in.

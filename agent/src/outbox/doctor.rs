@@ -11,16 +11,19 @@
 //! - [`salvage`] makes a new store beside the old one, moves the old one aside and takes its place.
 //!   Nothing of the old one is removed.
 //!
-//! [`Outbox::open`](super::Outbox::open) salvages by itself when the engine refuses a store, or would
-//! lose part of it: the daemon stands up with whatever is left. What is missing then shows as in any
-//! damaged store: numbers have no gaps, so reading names what is not there.
+//! [`Outbox::open`](super::Outbox::open) salvages by itself when the engine refuses a store, would lose
+//! part of it, or has ended an earlier run for damage (`doctor/mark.rs`); of a hole in a log it brings
+//! back what the engine would drop (`doctor/relog.rs`). The daemon stands up with whatever is left. What is missing then shows as in any damaged store: numbers have no gaps, so
+//! reading names what is not there.
 
 mod counting;
 mod export;
 mod left;
 mod lock;
 mod losses;
+mod mark;
 mod marks;
+mod relog;
 mod salvage;
 
 use std::path::Path;
@@ -30,8 +33,10 @@ use serde::Serialize;
 pub use self::export::export;
 use self::left::Left;
 pub use self::losses::{Counted, Loss, Named};
+pub(super) use self::mark::{mark, marked};
+pub(super) use self::relog::{keep_logs, replay};
+pub(super) use self::salvage::{Danger, danger, finish, mend};
 pub use self::salvage::{Salvaged, salvage};
-pub(super) use self::salvage::{finish, is_in_danger, mend};
 use super::StoreError;
 use super::store::Family;
 use crate::master_key::KeySource;

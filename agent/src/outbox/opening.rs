@@ -11,7 +11,7 @@ use tracing::error;
 use uuid::Uuid;
 
 use super::aside::{self, Aside};
-use super::doctor;
+use super::doctor::{self, Danger};
 use super::format::{self, Entry};
 use super::keyring;
 use super::names::Form;
@@ -42,11 +42,20 @@ pub(super) struct Opened {
 
 /// Opens the store and its witness, making both when they are not there.
 ///
-/// What the engine would not open, or would lose part of, is made anew of what is left.
+/// What the engine would not open, or would lose part of, is made anew of what is left. A hole in a log
+/// costs no copy of the whole store: power cuts leave such holes.
 pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, StoreError> {
     doctor::finish(dir)?;
-    if let Some(why) = doctor::is_in_danger(dir)? {
-        doctor::mend(dir, options, why)?;
+    let danger = doctor::danger(dir)?;
+    let is_made_anew = match (danger, doctor::marked(dir)) {
+        (Some(Danger::List), _) => {
+            doctor::mend(dir, options, "the list of its files is damaged").map(|()| true)?
+        }
+        (_, Some(why)) => unless_full(doctor::mend(dir, options, &why))?,
+        (_, None) => false,
+    };
+    if danger == Some(Danger::Log) && !is_made_anew {
+        doctor::keep_logs(dir)?;
     }
     match open_as_it_is(dir, options) {
         Err(StoreError::Damaged { cause }) => {
@@ -57,10 +66,23 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, StoreError> 
     }
 }
 
+/// Whether a store was made anew. Without room for it, one that the engine would open goes on as it is: it
+/// delivers until its files are merged again.
+fn unless_full(mended: Result<(), StoreError>) -> Result<bool, StoreError> {
+    match mended {
+        Err(error) if error.is_full() => {
+            error!(%error, "the damaged store goes on as it is; make room and start the agent anew");
+            Ok(false)
+        }
+        done => done.map(|()| true),
+    }
+}
+
 fn open_as_it_is(dir: &Path, options: &Options) -> Result<Opened, StoreError> {
     // Before anything of the store is touched: a wrong key must change nothing.
     let vault = keyring::hear(dir, &options.key)?;
     let store = Arc::new(open_store(dir, options)?);
+    doctor::replay(dir, &store)?;
     store.probe()?;
     let heard = Witness::hear(dir).map_err(|error| StoreError::witness(&error))?;
     let epoch = identify(&store, heard.as_ref().map(|(witness, _)| witness.epoch))?;
@@ -184,5 +206,17 @@ pub(super) fn row<const N: usize>(
     match format::read_numbers(&value) {
         Some(row) => Ok(Some(row)),
         None => Err(StoreError::damaged("a row of numbers has the wrong length")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_store_goes_on_as_it_is_only_for_want_of_room() {
+        let full = StoreError::Full { cause: "No space left on device".to_owned() };
+        assert_eq!((unless_full(Err(full)), unless_full(Ok(()))), (Ok(false), Ok(true)));
+        assert_eq!(unless_full(Err(StoreError::Busy)), Err(StoreError::Busy));
     }
 }

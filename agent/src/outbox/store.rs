@@ -231,14 +231,14 @@ impl Store {
 
     /// Forces what was written into the kernel's hands onto the disk.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
-        self.db.flush_wal(true).map_err(|error| failed("sync", &error))
+        self.db.flush_wal(true).map_err(|error| refused("sync", &error))
     }
 
     /// Writes what is in memory to tables.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
         let families = FAMILIES.map(|family| self.handle(family));
         let flushed = self.db.flush_cfs_opt(&families, &FlushOptions::default());
-        flushed.map_err(|error| failed("write a table", &error))
+        flushed.map_err(|error| refused("write a table", &error))
     }
 
     /// Makes a folder with the store as it is now. Tables are shared with it: neither side changes one.
@@ -326,7 +326,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.db
             .delete_file_in_range_cf(self.handle(family), from, last)
-            .map_err(|error| failed("give files back", &error))
+            .map_err(|error| refused("give files back", &error))
     }
 
     /// Whether there is an entry in `from..end`.

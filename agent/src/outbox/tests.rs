@@ -14,6 +14,7 @@ mod model;
 mod names;
 mod parked;
 mod room;
+mod rot;
 mod sealed;
 mod shelf;
 

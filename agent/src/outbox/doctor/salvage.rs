@@ -21,7 +21,10 @@ use super::super::letters;
 use super::super::room::Reserve;
 use super::super::store::{Batch, Durability, FAMILIES, Family, Store};
 use super::super::witness::{Testimony, Witness};
-use super::super::{CURSOR, EPOCH, FOLLOWED, LETTERS, Options, PARKED, StoreError, TAIL, keyring};
+use super::super::{
+    CURSOR, EPOCH, FOLLOWED, FORMAT, HIDDEN, HIDES_AFTER, LETTERS, Options, PARKED, RESEALED,
+    StoreError, TAIL, keyring,
+};
 use super::left::{Left, unread};
 use super::{Examined, Loss, examined, lock};
 use crate::clock;
@@ -86,19 +89,26 @@ pub(in super::super) fn finish(dir: &Path) -> Result<(), StoreError> {
     sync_parent(dir)
 }
 
-/// Whether the engine, given this store, would make an empty one in its place, remove files that its
-/// list does not tell of, or drop what lies behind a damaged place of a log. `None` if all is well, or
-/// somebody has it open.
-pub(in super::super) fn is_in_danger(dir: &Path) -> Result<Option<&'static str>, StoreError> {
+/// What the engine would lose of a store that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Danger {
+    /// It would make an empty one in its place, or remove files that its list does not tell of.
+    List,
+    /// It would drop what lies behind a damaged place of a log.
+    Log,
+}
+
+/// What the engine, given this store, would do. `None` if all is well, or somebody has it open.
+pub(in super::super) fn danger(dir: &Path) -> Result<Option<Danger>, StoreError> {
     if lock::refuse_held(dir).is_err() || !dir.exists() {
         return Ok(None);
     }
     let found = carve::Carving::of(dir).map_err(|error| unread(&error))?;
     if found.has_files() && found.is_listed_wrongly() {
-        return Ok(Some("the list of its files is damaged"));
+        return Ok(Some(Danger::List));
     }
     let is_wounded = found.has_wounded_log().map_err(|error| unread(&error))?;
-    Ok(is_wounded.then_some("a log is damaged before its end"))
+    Ok(is_wounded.then_some(Danger::Log))
 }
 
 /// Makes the new store. A disk that is full gives up what is held in reserve on it first.
@@ -123,7 +133,7 @@ fn grow(
 }
 
 /// Tries once more if the disk is full and held a reserve.
-fn giving_up_reserve(
+pub(super) fn giving_up_reserve(
     dir: &Path,
     mut attempt: impl FnMut() -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
@@ -203,7 +213,7 @@ fn fill(
 
 /// The few values there is one of.
 fn meta(left: &Left, batch: &mut Batch<'_>, letters: u64, parked: u64) -> (Uuid, Testimony) {
-    for (key, value) in &left.meta {
+    for (key, value) in left.meta.iter().filter(|(key, value)| can_be_taken_over(key, value)) {
         batch.put(Family::Meta, key, value);
     }
     let at = left.position();
@@ -225,6 +235,12 @@ fn meta(left: &Left, batch: &mut Batch<'_>, letters: u64, parked: u64) -> (Uuid,
     batch.put(Family::Meta, PARKED, &format::numbers([at.next_parked, parked]));
     let (next_seq, next_parked) = (at.next_seq, at.next_parked);
     (epoch, Testimony { next_seq, next_letter, next_parked })
+}
+
+/// A row of another length would be damage at every start; without it, what it tells of is done anew.
+fn can_be_taken_over(key: &[u8], value: &[u8]) -> bool {
+    ![FORMAT, HIDDEN, HIDES_AFTER, RESEALED].contains(&key)
+        || format::read_numbers::<1>(value).is_some()
 }
 
 /// What is lost can be sent again from now on, though reading has yet to come to it.

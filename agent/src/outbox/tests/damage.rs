@@ -141,7 +141,7 @@ fn wait_for_letters(house: &House) {
 }
 
 /// First number to last number and letter, for every stretch that was set aside.
-fn losses(outbox: &Outbox) -> BTreeMap<u64, (u64, DeadLetter)> {
+pub(super) fn losses(outbox: &Outbox) -> BTreeMap<u64, (u64, DeadLetter)> {
     let letters = outbox.dead_letters(0, 999).unwrap().into_iter();
     let stored = letters.filter(|(_, letter)| letter.stage == Stage::Store);
     stored
