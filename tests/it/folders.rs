@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing)] // a member that is not there reads as null
 
 mod gates;
+mod held;
 mod notices;
 
 use std::collections::BTreeMap;

@@ -11,6 +11,7 @@
 //! File names may hold patients' names: they are in no log and no metric.
 
 mod archive;
+mod held;
 mod look;
 mod place;
 mod rest;
@@ -29,8 +30,9 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use self::held::Held;
 use self::look::{Found, Seen};
-use self::place::{Claim, Place};
+use self::place::{Claim, Claimed, Place};
 use self::rest::{Rest, Resting};
 use super::answer::Said;
 use super::{Road, messages};
@@ -48,6 +50,8 @@ struct Standing {
     waiting: usize,
     foreign: usize,
     unreadable: usize,
+    /// Of those that cannot be moved, how many have stood so for long.
+    held: usize,
     restless: usize,
 }
 
@@ -87,6 +91,9 @@ impl Folders {
             let what = format!("通道 {name} 的投放目录：");
             match &it.trouble {
                 Some(trouble) => Some((trouble.code, what + &trouble.reason)),
+                None if it.held > 0 => {
+                    Some(("I194", format!("{what}{} 个文件一直移不动，没有收", it.held)))
+                }
                 None if it.restless > 0 => {
                     Some(("I196", format!("{what}{} 个文件一直在变，没有收", it.restless)))
                 }
@@ -130,6 +137,7 @@ impl FolderDoor {
             bell,
             seen: Seen::default(),
             resting: Resting::default(),
+            held: Held::default(),
             told: None,
             looked_back: None,
         };
@@ -160,6 +168,8 @@ struct Keeper {
     seen: Seen,
     /// The files in hand that are waited for.
     resting: Resting,
+    /// Those that cannot be moved.
+    held: Held,
     /// What was last told to the log, so that it is told once.
     told: Option<Standing>,
     /// When old files were last let go.
@@ -207,13 +217,21 @@ impl Keeper {
                 _ => return Ok(AGAIN_AFTER),
             }
         }
-        let found = self.seen.look(place.dir(), &self.config)?;
+        let mut found = self.seen.look(place.dir(), &self.config)?;
+        self.held.pass_over(&mut found);
         self.stand(self.standing_of(&found));
         for (name, look) in &found.ready {
             if self.stop.is_cancelled() {
                 break;
             }
-            let Some(claim) = place.claim(name, &self.config)? else { continue };
+            let claim = match place.claim(name, &self.config)? {
+                Claimed::InHand(claim) => claim,
+                Claimed::Vanished => continue,
+                Claimed::Held => {
+                    self.held.add(name);
+                    continue;
+                }
+            };
             match self.rest(&claim, Some(*look)) {
                 Rest::Restless => {}
                 Rest::Whole if self.take(&place, &claim, false)? == Fate::Moved => {}
@@ -339,7 +357,7 @@ impl Keeper {
             tracing::warn!(%channel, code = "I193", count = standing.foreign, "no files in a drop folder");
         }
         if standing.unreadable > before.unreadable {
-            tracing::warn!(%channel, code = "I194", count = standing.unreadable, "files that cannot be read");
+            tracing::warn!(%channel, code = "I194", count = standing.unreadable, "files that cannot be read or moved");
         }
         if standing.restless > before.restless {
             tracing::warn!(%channel, code = "I196", count = standing.restless, "files that never rest were passed over");
@@ -351,7 +369,9 @@ impl Keeper {
     fn standing_of(&self, found: &Found) -> Standing {
         let Found { waiting, foreign, unreadable, restless, .. } = *found;
         let restless = restless + self.resting.restless();
-        Standing { trouble: None, waiting, foreign, unreadable, restless }
+        let (unreadable, held) =
+            (unreadable + self.held.count(), self.held.long(self.config.rest_max));
+        Standing { trouble: None, waiting, foreign, unreadable, held, restless }
     }
 
     fn count(&self, outcome: &'static str) {

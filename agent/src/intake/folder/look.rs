@@ -55,6 +55,14 @@ struct Known {
     first: Instant,
 }
 
+impl Known {
+    /// Whether it waits for one that still changes and goes before it, or its records would overtake
+    /// those. Not for one that came later: where names do not grow with time there is always another.
+    fn is_held_by(&self, came: Instant, settle: Duration) -> bool {
+        came <= self.first + settle
+    }
+}
+
 impl Seen {
     /// Looks at a folder.
     pub(super) fn look(&mut self, dir: &Path, config: &FolderConfig) -> io::Result<Found> {
@@ -74,20 +82,25 @@ impl Seen {
             restless: 0,
             next: config.poll,
         };
+        // The first that has come of those that still change and go before.
+        let mut holding: Option<Instant> = None;
         for (name, look) in wanted {
             if config.ready == Ready::Mark && !marked(name) {
                 continue;
             }
-            let known = self.0.get(name);
-            let rested = known.map(|it| it.since.elapsed()).unwrap_or_default();
+            let Some(known) = self.0.get(name) else { continue };
+            let rested = known.since.elapsed();
             if config.ready == Ready::Rest && rested < config.settle {
                 found.next = found.next.min(config.settle.saturating_sub(rested));
-                if known.is_some_and(|it| it.first.elapsed() >= config.rest_max) {
+                if known.first.elapsed() >= config.rest_max {
                     found.restless += 1;
-                    continue;
+                } else {
+                    holding = Some(holding.map_or(known.first, |it| it.min(known.first)));
                 }
-                // Those behind it wait, or their records would overtake its own.
-                break;
+                continue;
+            }
+            if holding.is_some_and(|it| known.is_held_by(it, config.settle)) {
+                continue;
             }
             if is_unreadable(&dir.join(name)) {
                 found.unreadable += 1;
@@ -100,8 +113,8 @@ impl Seen {
 
     fn note(&mut self, files: &[(&OsString, Look)]) {
         let mut before = std::mem::take(&mut self.0);
+        let now = Instant::now();
         for (name, look) in files {
-            let now = Instant::now();
             let new = Known { look: *look, since: now, first: now };
             let known = match before.remove(*name) {
                 Some(known) if known.look == *look => known,
@@ -272,6 +285,38 @@ mod tests {
         assert_eq!(found.ready.iter().map(|it| it.0.as_os_str()).collect::<Vec<_>>(), ["b.xml"]);
         assert_eq!((found.restless, found.waiting), (1, 2));
         assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+    }
+
+    /// Names that do not grow with time, and always some that have just come.
+    #[test]
+    fn a_name_far_back_is_not_passed_by_for_ever() {
+        let (folder, config) = folder("settle_ms = 200", &["z.xml"]);
+        let mut seen = Seen::default();
+        let began = Instant::now();
+        let mut number = 0;
+        while began.elapsed() < Duration::from_secs(2) {
+            fs::write(folder.path().join(format!("a{number}.xml")), "x").unwrap();
+            number += 1;
+            let found = seen.look(folder.path(), &config).unwrap();
+            if found.ready.iter().any(|it| it.0 == "z.xml") {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("it waits behind {number} files that came after it");
+    }
+
+    /// A copy of a folder comes in any order.
+    #[test]
+    fn what_comes_together_goes_by_name() {
+        let (folder, config) = folder("settle_ms = 400", &["b.xml"]);
+        let mut seen = Seen::default();
+        seen.look(folder.path(), &config).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        fs::write(folder.path().join("a.xml"), "x").unwrap();
+        seen.look(folder.path(), &config).unwrap();
+        std::thread::sleep(Duration::from_millis(250));
+        assert!(seen.look(folder.path(), &config).unwrap().ready.is_empty(), "b went first");
     }
 
     #[track_caller]

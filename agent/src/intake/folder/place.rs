@@ -10,7 +10,7 @@
 //! They lie in the drop folder itself, so that every move is one rename. A move is synced in the
 //! folder that gains the file before the one that loses it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
@@ -39,6 +39,16 @@ pub(super) struct Claim {
     pub(super) id: String,
     folder: PathBuf,
     name: OsString,
+}
+
+/// What came of taking a file in hand.
+#[derive(Debug)]
+pub(super) enum Claimed {
+    InHand(Claim),
+    /// It is not there any more.
+    Vanished,
+    /// It cannot be moved, and others can: another program has it open, or it is not ours.
+    Held,
 }
 
 /// A file in hand, to be read.
@@ -116,32 +126,55 @@ impl Place {
         }
         // The mark alone: it was taken first, its file comes now.
         if let Some(name) = mark {
-            if moved(&self.dir.join(&name), &folder.join(&name))? {
-                return Ok(Some(Claim { id, folder, name }));
+            let file = moved(&self.dir.join(&name), &folder.join(&name));
+            match held_or(file, &self.dir)? {
+                None => return self.unclaimed(&folder, &name, config).map(|()| None),
+                Some(true) => return Ok(Some(Claim { id, folder, name })),
+                Some(false) => fs::remove_file(folder.join(with(&name, &config.mark)))?,
             }
-            fs::remove_file(folder.join(with(&name, &config.mark)))?;
         }
         fs::remove_dir(&folder)?;
         Ok(None)
     }
 
-    /// Takes a file in hand, its mark first; nothing when it has vanished.
-    pub(super) fn claim(&self, name: &OsStr, config: &FolderConfig) -> io::Result<Option<Claim>> {
+    /// Takes a file in hand, its mark first.
+    pub(super) fn claim(&self, name: &OsStr, config: &FolderConfig) -> io::Result<Claimed> {
         let id = clock::new_id();
         let folder = self.dir.join(WORKING).join(&id);
         fs::create_dir(&folder)?;
+        let claim = Claim { id, folder, name: name.to_owned() };
+        match held_or(self.take(&claim, config), &self.dir)? {
+            None => {
+                self.unclaimed(&claim.folder, name, config)?;
+                Ok(Claimed::Held)
+            }
+            Some(false) => {
+                let folder = claim.folder.clone();
+                self.found(claim.id, folder, config)?;
+                Ok(Claimed::Vanished)
+            }
+            Some(true) => {
+                synced(&[&claim.folder, &self.dir.join(WORKING), &self.dir])?;
+                Ok(Claimed::InHand(claim))
+            }
+        }
+    }
+
+    fn take(&self, claim: &Claim, config: &FolderConfig) -> io::Result<bool> {
+        if config.ready == Ready::Mark {
+            let mark = with(&claim.name, &config.mark);
+            moved(&self.dir.join(&mark), &claim.folder.join(&mark))?;
+        }
+        moved(&self.dir.join(&claim.name), &claim.path())
+    }
+
+    /// Gives a mark back whose file cannot be moved: both are tried again later.
+    fn unclaimed(&self, folder: &Path, name: &OsStr, config: &FolderConfig) -> io::Result<()> {
         if config.ready == Ready::Mark {
             let mark = with(name, &config.mark);
-            moved(&self.dir.join(&mark), &folder.join(&mark))?;
+            moved(&folder.join(&mark), &self.dir.join(&mark))?;
         }
-        let claim = Claim { id, folder, name: name.to_owned() };
-        if !moved(&self.dir.join(name), &claim.path())? {
-            let folder = claim.folder.clone();
-            self.found(claim.id, folder, config)?;
-            return Ok(None);
-        }
-        synced(&[&claim.folder, &self.dir.join(WORKING), &self.dir])?;
-        Ok(Some(claim))
+        fs::remove_dir(folder)
     }
 
     /// The same file as another message, still in hand: it is no longer what it was.
@@ -308,6 +341,28 @@ fn moved(from: &Path, to: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Nothing when it is this one file that does not let itself be moved; what is wrong with the whole
+/// folder stays an error.
+fn held_or(moved: io::Result<bool>, dir: &Path) -> io::Result<Option<bool>> {
+    let is_held = |it: &io::Error| match it.raw_os_error() {
+        Some(libc::EBUSY | libc::ETXTBSY) => true,
+        Some(libc::EACCES | libc::EPERM) => is_writable(dir),
+        _ => false,
+    };
+    match moved {
+        Err(error) if is_held(&error) => Ok(None),
+        done => done.map(Some),
+    }
+}
+
+/// Whether we may take entries out of a folder at all.
+#[allow(unsafe_code)]
+fn is_writable(dir: &Path) -> bool {
+    let Ok(path) = CString::new(dir.as_os_str().as_bytes()) else { return false };
+    // SAFETY: the path ends in a zero and lives through the call.
+    unsafe { libc::access(path.as_ptr(), libc::W_OK | libc::X_OK) == 0 }
 }
 
 pub(super) fn gone(path: &Path) -> io::Result<()> {

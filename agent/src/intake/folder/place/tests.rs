@@ -10,7 +10,7 @@ use crate::config::Config;
 fn a_file_goes_its_way() {
     let (home, place, config) = open("");
     drop_in(&home, "a.xml", "1");
-    let claim = place.claim(OsStr::new("a.xml"), &config).unwrap().unwrap();
+    let claim = in_hand(&place, "a.xml", &config);
     check(&home, "working/ID/a.xml");
     place.answer(&claim, true, b"yes").unwrap();
     place.archive(&claim, &config).unwrap();
@@ -18,18 +18,19 @@ fn a_file_goes_its_way() {
 
     // The same name once more, refused this time: nothing of the first is written over but its answer.
     drop_in(&home, "a.xml", "2");
-    let claim = place.claim(OsStr::new("a.xml"), &config).unwrap().unwrap();
+    let claim = in_hand(&place, "a.xml", &config);
     place.answer(&claim, false, b"no").unwrap();
     place.fail(&claim, "why", &config).unwrap();
     check(&home, "answers/a.xml.err archive/DAY/a.xml failed/a.xml failed/a.xml.err");
     drop_in(&home, "a.xml", "3");
-    let claim = place.claim(OsStr::new("a.xml"), &config).unwrap().unwrap();
+    let claim = in_hand(&place, "a.xml", &config);
     place.archive(&claim, &config).unwrap();
     check(
         &home,
         "answers/a.xml.err archive/DAY/a.xml archive/DAY/a.xml.ID failed/a.xml failed/a.xml.err",
     );
-    assert!(place.claim(OsStr::new("a.xml"), &config).unwrap().is_none(), "it has vanished");
+    let again = place.claim(OsStr::new("a.xml"), &config).unwrap();
+    assert!(matches!(again, Claimed::Vanished), "{again:?}");
     assert!(place.claims(&config).unwrap().is_empty());
 }
 
@@ -51,7 +52,7 @@ fn what_a_crash_leaves_is_found() {
 
     drop_in(&home, "b.xml", "1");
     drop_in(&home, "b.xml.ok", "");
-    place.claim(OsStr::new("b.xml"), &config).unwrap().unwrap();
+    in_hand(&place, "b.xml", &config);
     assert_eq!(place.claims(&config).unwrap()[0].name, "b.xml");
 }
 
@@ -74,7 +75,7 @@ fn a_link_in_hand_is_not_followed() {
     let (home, place, config) = open("");
     drop_in(&home, "secret", "x");
     std::os::unix::fs::symlink(home.path().join("secret"), home.path().join("a.xml")).unwrap();
-    let claim = place.claim(OsStr::new("a.xml"), &config).unwrap().unwrap();
+    let claim = in_hand(&place, "a.xml", &config);
     assert_eq!(claim.open().unwrap_err(), "I193");
 }
 
@@ -98,10 +99,25 @@ fn a_long_name_is_answered_by_its_id() {
     let (home, place, config) = open("");
     let name = "n".repeat(250);
     drop_in(&home, &name, "1");
-    let claim = place.claim(OsStr::new(&name), &config).unwrap().unwrap();
+    let claim = in_hand(&place, &name, &config);
     place.answer(&claim, false, b"").unwrap();
     place.fail(&claim, "", &config).unwrap();
     assert_eq!(fs::read_dir(home.path().join("failed")).unwrap().count(), 2);
+}
+
+/// Another program has it open, or it is another's in a folder where only owners move: the folder is well.
+#[test]
+fn one_file_that_cannot_be_moved_is_no_error_of_the_folder() {
+    let (home, _, _) = open("");
+    let told = |error: i32| held_or(Err(io::Error::from_raw_os_error(error)), home.path());
+    for error in [libc::EBUSY, libc::ETXTBSY, libc::EACCES, libc::EPERM] {
+        assert_eq!(told(error).unwrap(), None, "{error}");
+    }
+    for error in [libc::EROFS, libc::ESTALE, libc::EIO, libc::ENOSPC] {
+        told(error).unwrap_err();
+    }
+    let denied = Err(io::Error::from_raw_os_error(libc::EACCES));
+    held_or(denied, &home.path().join("nowhere")).unwrap_err();
 }
 
 fn open(lines: &str) -> (TempDir, Place, FolderConfig) {
@@ -113,6 +129,14 @@ fn open(lines: &str) -> (TempDir, Place, FolderConfig) {
     let config = Config::parse("agent.toml", &text).unwrap();
     let config = config.channels[0].folder.clone().unwrap();
     (home, place, config)
+}
+
+#[track_caller]
+fn in_hand(place: &Place, name: &str, config: &FolderConfig) -> Claim {
+    match place.claim(OsStr::new(name), config).unwrap() {
+        Claimed::InHand(claim) => claim,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn drop_in(home: &TempDir, name: &str, text: &str) {
