@@ -74,6 +74,30 @@ fn clocks_that_are_set_lose_no_row() {
     check_once(&platform.receive(1).records, 1..=4);
 }
 
+/// A view by planned time: what is planned for tomorrow does not put off what comes now.
+#[test]
+fn a_row_of_tomorrow_holds_up_no_row_of_now() {
+    let his = Postgres::start();
+    his.ask(&table("cf", "TIMESTAMP"));
+    let agent = Agent::start(setup(&his, "cf", "overlap = 60\nsweep_every_ms = 3600000"));
+    let in_hours = |it: i32| format!("now() AT TIME ZONE 'Asia/Shanghai' + INTERVAL '{it} hours'");
+    insert(&his, "cf", [row(1, &in_hours(-1), "1"), row(2, &in_hours(20), "1")]);
+    agent.await_readiness("planned", |it| it["views"]["his"]["taken"] == 2);
+    insert(&his, "cf", [row(3, &in_hours(0), "1")]);
+    agent.await_readiness("now", |it| it["views"]["his"]["taken"] == 3);
+}
+
+/// A backslash in a number of a prescription, where pages end.
+#[test]
+fn an_odd_key_stops_nobody() {
+    let his = Postgres::start();
+    his.ask(&table("cf", "BIGINT"));
+    insert(&his, "cf", (1..=9).map(|it| row(it, &(it / 3).to_string(), "1")));
+    his.ask("UPDATE cf SET \"处方号\" = '\\' || \"处方号\" WHERE \"处方号\" IN ('CF2', 'CF4', 'CF5', 'CF9')");
+    let agent = Agent::start(setup(&his, "cf", "page_rows = 4"));
+    agent.await_readiness("read", |it| it["views"]["his"]["taken"] == 9);
+}
+
 #[test]
 fn nothing_is_written_whatever_a_view_does() {
     let his = Postgres::start();

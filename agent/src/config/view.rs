@@ -149,7 +149,7 @@ pub struct Schedule {
     every: Duration,
     /// In place of it, the minutes at which one begins.
     cron: Option<Cron>,
-    /// The hours in which runs may begin; none means all.
+    /// The hours in which it may be read; none means all.
     hours: Vec<(Time, Time)>,
 }
 
@@ -178,7 +178,8 @@ impl Schedule {
         Some(left.min(LOOK_EVERY))
     }
 
-    fn is_open(&self, now: Time) -> bool {
+    /// Whether it may be read at this time.
+    pub(crate) fn is_open(&self, now: Time) -> bool {
         let is_in = |(from, to): &(Time, Time)| {
             if from <= to { *from <= now && now < *to } else { *from <= now || now < *to }
         };

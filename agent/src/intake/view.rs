@@ -223,9 +223,10 @@ impl Keeper {
     }
 
     fn done(&mut self, done: Done) {
-        let Done { taken, refused, known, vanished, is_whole, until } = done;
+        let Done { taken, refused, known, vanished, is_whole, is_closed, until } = done;
         self.backoff.reset();
-        self.ended = Some((clock::now(), Instant::now()));
+        // What is left is read when the hours begin again, whenever the next run would be due.
+        self.ended = (!is_closed).then(|| (clock::now(), Instant::now()));
         self.count("his_agent_view_runs_total", &[("done", 1)]);
         self.count(
             "his_agent_view_rows_total",
@@ -242,7 +243,7 @@ impl Keeper {
         }
         let before = std::mem::take(&mut self.standing);
         self.standing = Standing {
-            last_run: self.ended.map(|it| it.0),
+            last_run: self.ended.map(|it| it.0).or(before.last_run),
             taken: before.taken + taken,
             refused: before.refused + refused,
             vanished: before.vanished + vanished,

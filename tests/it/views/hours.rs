@@ -9,14 +9,17 @@ use tests::postgres::Postgres;
 
 use super::{WATERMARK, channel, connection, insert, row, table};
 
-/// Three views: one is read at the beginning of a minute, the hours of one end with this minute, and
-/// those of one are not now.
+/// Four views: one is read at the beginning of a minute, the hours of two end with this minute, of one in the
+/// midst of a run, and those of one are not now.
 #[test]
 fn a_view_is_read_at_its_minutes_and_in_its_hours() {
     let his = Postgres::start();
     for name in VIEWS {
         his.ask(&table(name, "BIGINT"));
     }
+    // Each page of it takes its time: it is not through when its hours are over.
+    his.ask(&table("long", "BIGINT"));
+    insert(&his, "long", (1..=LONG).map(|it| row(it, &it.to_string(), "1")));
     let fill = |n: u32| {
         for name in VIEWS {
             insert(&his, name, [row(n, &n.to_string(), "1")]);
@@ -42,6 +45,11 @@ fn a_view_is_read_at_its_minutes_and_in_its_hours() {
     assert_eq!(taken(&said, "closing"), Some(2), "behind its hours: {said}");
     assert_eq!(taken(&said, "shut"), Some(0), "out of its hours: {said}");
     assert_eq!(said["views"]["shut"]["state"], "waiting");
+    let said = agent.await_readiness("ended", |it| it["views"]["long"]["state"] == "waiting");
+    let read = taken(&said, "long");
+    assert!(read > Some(0) && read < Some(LONG.into()), "between two pages: {said}");
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(taken(&agent.readiness(), "long"), read, "behind its hours");
 }
 
 fn setup(his: &Postgres) -> Setup {
@@ -54,7 +62,10 @@ fn setup(his: &Postgres) -> Setup {
         let connection = connection(his, "PostgreSQL Unicode");
         channel(name, &connection, &format!("table = \"{name}\"\n{WATERMARK}\n{when}"))
     };
+    let slow = "query = 'SELECT long.*, (SELECT pg_sleep(0.3))::text AS s FROM long'";
+    let slow = format!("{slow}\n{WATERMARK}\npage_rows = 2\n{}", hours(now + 1440 - 60, now + 1));
     let channels = [
+        channel("long", &connection(his, "PostgreSQL Unicode"), &slow),
         view("minutely", "cron = \"* * * * *\""),
         view("closing", &hours(now + 1440 - 60, now + 1)),
         view("shut", &hours(now + 120, now + 180)),
@@ -62,6 +73,7 @@ fn setup(his: &Postgres) -> Setup {
     Setup { channels: channels.concat(), ..Setup::files() }
 }
 
+const LONG: u32 = 400;
 const VIEWS: [&str; 3] = ["minutely", "closing", "shut"];
 
 /// The minute of the day in China.

@@ -1,11 +1,12 @@
 //! A watermark: how far a view has been read, by a number or a time that the database gave.
 //!
-//! It is taken from rows alone, never from a clock of ours, so that a clock that is set changes nothing.
+//! It is taken from rows alone, never from a clock of ours, so that a clock that is set loses nothing: by the
+//! clock, a row may only be too new to be the mark, and what lies behind the mark is read again.
 
 use std::fmt;
 
+use jiff::SignedDuration;
 use jiff::civil::DateTime;
-use jiff::{SignedDuration, ToSpan as _};
 
 use crate::odbc::Kind;
 
@@ -86,10 +87,10 @@ impl Mark {
         }
     }
 
-    /// Whether it is a time that has not come by more than a day: somebody mistyped a year, and all
-    /// that comes until then must not be taken for old.
+    /// Whether it is a time that has not come yet: what is planned, a year that was mistyped, a clock that
+    /// is ahead. All that comes until then must not be taken for old.
     pub(super) fn is_beyond(&self, now: DateTime) -> bool {
-        matches!(self, Mark::Time(at, _) if *at > now.saturating_add(1.day()))
+        matches!(self, Mark::Time(at, _) if *at > now)
     }
 }
 
@@ -211,10 +212,11 @@ mod tests {
     }
 
     #[test]
-    fn a_year_mistyped_does_not_carry_the_mark_away() {
+    fn a_time_to_come_does_not_carry_the_mark_away() {
         let now = DateTime::constant(2026, 11, 22, 10, 0, 0, 0);
         let beyond =
             |text: &str| Mark::parse(text, Kind::Moment).is_some_and(|it| it.is_beyond(now));
-        assert!(!beyond("2026-11-23 09:00:00") && beyond("2062-11-22 10:00:00"));
+        assert!(!beyond("2026-11-22 10:00:00") && beyond("2062-11-22 10:00:00"));
+        assert!(beyond("2026-11-23 08:00:00"), "planned for tomorrow");
     }
 }

@@ -43,6 +43,8 @@ pub(super) struct Done {
     pub(super) vanished: usize,
     /// Whether the end of the view was reached.
     pub(super) is_whole: bool,
+    /// Whether the hours ended in which it may be read.
+    pub(super) is_closed: bool,
     /// How far it was read, if that is a time.
     pub(super) until: Option<String>,
 }
@@ -77,6 +79,8 @@ struct Read {
     kept: String,
     /// Its values of the columns that order, as they go into a statement.
     order: Vec<String>,
+    /// One of them does not: no page begins at this row.
+    is_odd: bool,
     mark: Option<Mark>,
 }
 
@@ -106,6 +110,10 @@ impl Run<'_> {
             };
             if self.stop.is_cancelled() {
                 return Err(Ended::Stopping);
+            }
+            if !self.view.schedule.is_open(clock::now().time()) {
+                progress.done.is_closed = true;
+                break;
             }
             if progress.done.taken + progress.done.refused >= self.view.rows_max {
                 break;
@@ -177,21 +185,22 @@ impl Run<'_> {
         places: &[usize],
     ) -> Result<Read, Ended> {
         let named = places.iter().zip(&pages.order).enumerate();
-        let (mut mark, mut order) = (None, Vec::with_capacity(places.len()));
+        let (mut mark, mut is_odd) = (None, false);
+        let mut order = Vec::with_capacity(places.len());
         for (number, (place, name)) in named {
             let is_mark = number == 0 && self.view.watermark.is_some();
             let (column, text) = value(page, cells, *place, name)?;
-            let written = if is_mark {
+            if is_mark {
                 mark = Mark::parse(text, column.kind);
-                mark.as_ref().and_then(|it| pages.dialect.mark(it))
+                let written = mark.as_ref().and_then(|it| pages.dialect.mark(it));
+                let odd = || Trouble::columns(format!("`{name}` 里有当不了水位的值"));
+                order.push(written.ok_or_else(odd)?);
             } else {
-                pages.dialect.value(text, column.kind)
-            };
-            order.push(
-                written.ok_or_else(|| {
-                    Trouble::columns(format!("`{name}` 里有当不了水位或 key 的值"))
-                })?,
-            );
+                let written = pages.dialect.value(text, column.kind);
+                is_odd |= written.is_none();
+                // No statement begins so: it is none.
+                order.push(written.unwrap_or_else(|| format!("\0{text}")));
+            }
         }
         let document = document(&page.columns, cells);
         let digest = book::digest(&document.text);
@@ -199,7 +208,7 @@ impl Run<'_> {
             Some(mark) => (digest, mark.to_string()),
             None => (book::digest(&order.join("\u{1f}")), book::hex(digest)),
         };
-        Ok(Read { document, digest, name, kept, order, mark })
+        Ok(Read { document, digest, name, kept, order, is_odd, mark })
     }
 
     /// Takes what is new of a page, and keeps that it was taken.
@@ -354,15 +363,17 @@ impl Run<'_> {
 }
 
 /// The statement of the page behind these rows. Rows like the last one may lie on both sides of the
-/// border: they are read once more.
+/// border: they are read once more. So are those at the end that no statement can name.
 fn behind(view: &ViewConfig, pages: &Pages<'_>, rows: &[Read]) -> Result<String, Ended> {
-    let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+    let (Some(first), Some(end)) = (rows.first(), rows.last()) else {
         return Ok(String::new());
     };
     // The next page would be this one.
-    if first.order == last.order {
+    if first.order == end.order {
         return Err(too_many_alike(view));
     }
+    let last = rows.iter().rfind(|it| !it.is_odd && it.order != first.order);
+    let last = last.ok_or_else(|| too_many_odd(view))?;
     if !view.key.is_empty() {
         return Ok(pages.behind(&last.order));
     }
@@ -378,6 +389,12 @@ fn too_many_alike(view: &ViewConfig) -> Ended {
     } else {
         format!("key（{key}）相同的行一页放不下：请加列，或去掉视图里重复的行")
     })
+}
+
+/// One page has nothing but rows that no statement can name.
+fn too_many_odd(view: &ViewConfig) -> Ended {
+    let key = view.key.join("、");
+    Trouble::columns(format!("key（{key}）的值写不进查询，一页里都是这样的行"))
 }
 
 /// A value that must be there.
@@ -428,8 +445,23 @@ mod tests {
         check("key = [\"K\"]", ["1", "1"], told);
     }
 
+    /// A backslash is half of something else to some databases: it is not written, and stops nobody.
+    #[test]
+    fn a_page_begins_at_a_row_that_can_be_named() {
+        let next = "SELECT * FROM V WHERE K >= 2 AND ((K >= 2)) ORDER BY K LIMIT 2";
+        check_rows("key = [\"K\"]", &["1", "2", "\0a\\", "\0b\\"], next);
+        let told = "key（K）的值写不进查询，一页里都是这样的行";
+        check_rows("key = [\"K\"]", &["1", "\0a\\", "\0b\\"], told);
+        check_rows("key = [\"K\"]", &["\0a\\", "2"], next);
+    }
+
     #[track_caller]
     fn check(keys: &str, ordered: [&str; 2], expected: &str) {
+        check_rows(keys, &ordered, expected);
+    }
+
+    #[track_caller]
+    fn check_rows(keys: &str, ordered: &[&str], expected: &str) {
         let text = format!(
             "[hospital]\ncode = \"H1\"\nname = \"x\"\n[[channel]]\nname = \"his\"\n[channel.view]\n\
              connection = \"DSN=his\"\ntable = \"V\"\n{keys}\n"
@@ -439,7 +471,8 @@ mod tests {
         let order = view.watermark.iter().chain(&view.key).map(String::as_str).collect();
         let dialect = Dialect::of("MySQL", None, None);
         let pages = Pages { dialect, source: &view.source, order, rows: 2 };
-        let told = match behind(view, &pages, &ordered.map(row)) {
+        let rows: Vec<Read> = ordered.iter().map(|it| row(it)).collect();
+        let told = match behind(view, &pages, &rows) {
             Ok(sql) => sql,
             Err(Ended::Trouble(trouble)) => trouble.reason,
             Err(other) => panic!("{other:?}"),
@@ -455,6 +488,7 @@ mod tests {
             name: digest,
             kept: String::new(),
             order: vec![order.to_owned()],
+            is_odd: order.starts_with('\0'),
             mark: None,
         }
     }
