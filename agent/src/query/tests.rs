@@ -166,6 +166,23 @@ async fn a_key_that_tells_a_person_is_masked_like_the_person() {
     check(&road, "query=whose&token=a-token-of-tests&key=P10001", "P100011").await;
 }
 
+/// A mapping's own key may be made of anything: of a number that the record has, or of one that it has not.
+#[tokio::test]
+async fn a_key_of_a_mapping_tells_no_person_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let (road, _writer) = house(folder.path());
+    let identity = "11010519491231002X";
+    for (key, person) in
+        [("P10001|7", "P10001"), (&format!("{identity}|8"), "P10002"), ("F|9", "P3")]
+    {
+        take(&road, "20261120080000", ("fee_detail_outpatient", key, person)).await;
+    }
+    let (text, _) = ask(&road, "query=prescriptions&token=a-token-of-tests&from=20261120").await;
+    assert!(text.contains("\"key\":\"P***7\"") && text.contains("\"key\":\"1***8\""), "{text}");
+    let asked = "query=fees&token=a-token-of-tests&from=20261120";
+    check(&road, asked, "P10001|71 1***81 F|91").await;
+}
+
 #[tokio::test]
 async fn a_page_is_bounded_by_bytes_and_kept_by_nobody() {
     let folder = tempfile::tempdir().unwrap();

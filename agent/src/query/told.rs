@@ -1,7 +1,6 @@
 //! What of a record is told: the elements that the query names, exactly as they are kept. Values that
 //! identify a person are masked unless the query names them once more.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use schemas::mask;
@@ -12,13 +11,13 @@ use serde_json::{Value, json};
 use crate::config::QueryConfig;
 use crate::envelope::Envelope;
 use crate::intake::Road;
-use crate::sets::dictionary;
+use crate::sets::dictionary::{self, Elements};
 
 /// Of a record's body; numbers stay the text that they are.
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow, default)]
-    elements: BTreeMap<&'a str, &'a RawValue>,
+    elements: Elements<'a>,
 }
 
 /// Whether one of these elements is this value.
@@ -56,9 +55,10 @@ pub(super) fn told(road: &Road, query: &QueryConfig, record: &Envelope) -> Strin
 /// Who is not told who a person is does not read it from the key either.
 fn key(road: &Road, query: &QueryConfig, record: &Envelope) -> String {
     let sets = road.sets.load();
-    let mut persons = dictionary::persons_in_key(&sets.catalogs, &query.entity);
-    let is_clear = persons.all(|it| query.unmasked.contains(it));
-    if is_clear { record.key.clone() } else { mask::masked(&record.key) }
+    let elements = read(record).map(|it| it.elements).unwrap_or_default();
+    let is_told = |it: &str| query.unmasked.iter().any(|name| name == it);
+    let is_hidden = dictionary::key_tells_person(&sets.catalogs, record, &elements, is_told);
+    if is_hidden { mask::masked(&record.key) } else { record.key.clone() }
 }
 
 fn elements(query: &QueryConfig, record: &Envelope) -> String {

@@ -1,22 +1,19 @@
 //! Whether a record is one that a subscriber wants, and what is sent of it.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use mappings::Catalogs;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::config::SubscriptionConfig;
 use crate::envelope::Envelope;
-use crate::sets::dictionary;
+use crate::sets::dictionary::{self, Elements, plain};
 
 /// Of a record's body; numbers stay the text that they are.
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow, default)]
-    elements: BTreeMap<&'a str, &'a RawValue>,
+    elements: Elements<'a>,
 }
 
 /// Whether the subscriber wants it. What has not the element is not one of the values.
@@ -33,11 +30,6 @@ pub(super) fn fits(config: &SubscriptionConfig, record: &Envelope) -> bool {
         let is_there = value.is_some_and(|value| it.values.contains(&value));
         is_there == it.is_one
     })
-}
-
-/// A text without its quotes, a number as it is written.
-fn plain(raw: &RawValue) -> String {
-    serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned())
 }
 
 /// What is sent; an error says what the template asks for in vain.
@@ -64,8 +56,8 @@ fn whole(config: &SubscriptionConfig, catalogs: &Catalogs, record: &Envelope) ->
     format!("{head},\"key\":{}}}", Value::from(record.key.as_str()))
 }
 
-/// The record with the elements that go, and no others; without its key where that would tell a person
-/// who does not go.
+/// The record with the elements that go, and no others; without its key and its lane where those would tell
+/// a person who does not go.
 fn chosen(config: &SubscriptionConfig, catalogs: &Catalogs, record: &Envelope) -> String {
     let elements = serde_json::from_slice::<Body<'_>>(&record.body).map(|it| it.elements);
     let elements = elements.unwrap_or_default();
@@ -85,11 +77,13 @@ fn chosen(config: &SubscriptionConfig, catalogs: &Catalogs, record: &Envelope) -
         "lane": record.lane,
         "received_at": record.received_at,
     });
-    let mut persons = dictionary::persons_in_key(catalogs, &record.entity);
-    let tells_key = persons.all(|it| config.elements.contains(it));
-    if let Some(members) = head.as_object_mut().filter(|_| !tells_key) {
+    let is_told = |it: &str| config.elements.iter().any(|name| name == it);
+    let tells_key = dictionary::key_tells_person(catalogs, record, &elements, is_told);
+    let tells_lane = dictionary::tells_person(&record.lane, &elements, is_told);
+    if let Some(members) = head.as_object_mut() {
         // Where there is no encounter, the key is the lane.
-        members.retain(|_, it| *it != record.key);
+        members.retain(|_, it| !tells_key || *it != record.key);
+        members.retain(|name, _| !tells_lane || name != "lane");
     }
     let mut head = head.to_string();
     head.truncate(head.len().saturating_sub(1)); // the closing brace

@@ -71,6 +71,9 @@ async fn what_nobody_decides_about_is_given_up_and_told() {
     house.settles("sent 0, set aside 0, lost 1, trouble no").await;
     assert_eq!(house.road.outbox.pushed_from(), 2);
     assert_eq!(house.alerts(), "I182 订阅 emr：至多 1 条没有推送，编号见日志 I182");
+    // Whoever restarts it must not silence it.
+    let house = house.start_again().await;
+    assert_eq!(house.alerts(), "I182 订阅 emr：至多 1 条没有推送，编号见日志 I182");
 }
 
 /// An old revision would undo what the subscriber has.
@@ -96,6 +99,16 @@ async fn a_key_does_not_tell_whom_the_elements_leave_out() {
     house.take("admission_diagnosis", "P10001", "11").await;
     let told = fake.wait_for(1).await;
     assert!(!told[0].contains("P10001"), "{}", told[0]);
+}
+
+/// Nor does a key that a mapping makes, or the number of a stay that is the lane.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_or_lane_that_is_a_persons_number_stays_behind() {
+    let fake = Fake::start(&[]);
+    let house = House::new(fake.at, "elements = [\"rxno\"]\n").await;
+    house.take_with("outpatient_prescription", "ZY20240034", ",\"ipt_no\":\"ZY20240034\"").await;
+    let told = fake.wait_for(1).await;
+    assert!(!told[0].contains("\"key\"") && !told[0].contains("\"lane\""), "{}", told[0]);
 }
 
 /// The numbers of what is lost are its own, not those of where the place is by then.
