@@ -118,6 +118,7 @@ impl Sets {
         }
         problems.extend(query::prove(&config.queries, &catalogs));
         problems.extend(subscribe::prove(&config.subscriptions, &catalogs));
+        warnings.extend(subscribe::advise(&config.subscriptions));
         problems.sort();
         problems.dedup(); // two channels that share a mapping share its faults
         match rules {

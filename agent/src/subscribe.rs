@@ -21,6 +21,7 @@
 //! | `parcel` | whether a record fits, and what is sent of it |
 //! | `place` | where a subscriber is, and what it refused |
 //! | `push` | the task of one subscriber |
+//! | `receipt` | whether an answer is one |
 //! | `routes` | how they stand, for commands |
 
 mod alerts;
@@ -30,6 +31,7 @@ mod fault;
 mod parcel;
 mod place;
 mod push;
+mod receipt;
 mod routes;
 
 use std::sync::atomic::AtomicBool;
@@ -75,10 +77,10 @@ struct Standing {
     trouble: Option<Trouble>,
     /// How often in succession it refused the record at its place.
     refused: u32,
+    /// How many records in succession were set aside because nobody said that they were taken.
+    without_receipt: u32,
     /// The place is not on disk, for want of room, and neither is this.
     unsaved: Option<Vec<Change>>,
-    /// When records were last given up.
-    lost_at: Option<Instant>,
 }
 
 /// Why nothing goes on.
@@ -158,6 +160,19 @@ pub(crate) fn prove(subscriptions: &[SubscriptionConfig], catalogs: &Catalogs) -
         problems.extend(unknown.iter().map(|name| wrong(format!("no entity of it has {name}"))));
     }
     problems
+}
+
+/// A SOAP service may say with 200 what it did not take: only the text of its answer tells.
+pub(crate) fn advise(subscriptions: &[SubscriptionConfig]) -> impl Iterator<Item = Problem> {
+    let is_blind = |it: &&SubscriptionConfig| it.soap_action.is_some() && it.answer_has.is_none();
+    subscriptions.iter().filter(is_blind).map(|it| {
+        let message = format!(
+            "[[subscription]] `{}` has `soap_action` and no `answer_has`: any 200 that is no SOAP fault \
+             counts as taken",
+            it.name
+        );
+        Problem::warning("A023", "agent.toml", (1, 1), message)
+    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::push::horizon;
 use super::{Subscriber, Subscriptions};
 
 /// What is told of one subscription, if anything.
@@ -29,10 +30,11 @@ fn waits(it: &Subscriber) -> Option<String> {
     Some(trouble.reason.clone())
 }
 
-/// What is lost stays so: it is told for a day.
+/// What is lost stays so: it is told for a day, over starts too.
 fn has_lost(it: &Subscriber) -> Option<String> {
     let standing = it.standing();
-    let is_recent = standing.lost_at.is_some_and(|at| at.elapsed() < LOST_TOLD_FOR);
+    let since = horizon(LOST_TOLD_DAYS);
+    let is_recent = standing.place.lost_at.as_ref().is_some_and(|at| *at > since);
     is_recent.then(|| format!("至多 {} 条没有推送，编号见日志 I182", standing.place.lost))
 }
 
@@ -43,4 +45,4 @@ fn has_set_aside(it: &Subscriber) -> Option<String> {
 }
 
 pub(crate) const ALERT_AFTER: Duration = Duration::from_mins(5);
-const LOST_TOLD_FOR: Duration = Duration::from_hours(24);
+const LOST_TOLD_DAYS: u32 = 1;

@@ -121,7 +121,7 @@ fn send_one_again(road: &Road, it: &Subscriber, refused: &Refused) -> Result<boo
             trouble(it, Some(reason));
             return Ok(false);
         }
-        Some(Sent::Refused(_)) => return Ok(true),
+        Some(Sent::Refused(_) | Sent::NoReceipt(_)) => return Ok(true),
         Some(Sent::Taken) => {
             trouble(it, None);
             place.sent += 1;

@@ -25,6 +25,8 @@ pub(super) struct Place {
     /// Given up by a person.
     pub(super) skipped: u64,
     pub(super) lost: u64,
+    /// When records were last given up, by the time that things grow old by.
+    pub(super) lost_at: Option<String>,
     /// The first record that was refused and not decided about. The rows say it anew at each start.
     #[serde(skip)]
     pub(super) refused_from: Option<u64>,

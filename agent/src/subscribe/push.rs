@@ -10,7 +10,7 @@ use jiff::ToSpan as _;
 use tokio_util::sync::CancellationToken;
 
 use super::place::{Place, Refused};
-use super::{Subscriber, Trouble, aside, decided, fault, parcel};
+use super::{Subscriber, Trouble, aside, decided, parcel, receipt};
 use crate::clock;
 use crate::envelope::Envelope;
 use crate::intake::Road;
@@ -35,6 +35,8 @@ pub(super) enum Sent {
     Later(String),
     /// It will not be taken as it is.
     Refused(String),
+    /// The call went well, and the answer does not say that the record was taken.
+    NoReceipt(String),
 }
 
 /// Sends until told to stop.
@@ -236,10 +238,14 @@ impl<'a> Stride<'a> {
                 self.place.sent += 1;
                 trouble(it, None);
             }
-            Sent::Refused(reason) if is_final(it) => {
+            Sent::Refused(reason) if is_final(it, REFUSED_MAX) => {
                 self.set_aside(record, reason);
             }
-            Sent::Later(reason) | Sent::Refused(reason) => {
+            Sent::NoReceipt(reason) if is_final(it, tries_without_receipt(it)) => {
+                it.standing().without_receipt += 1;
+                self.set_aside(record, reason);
+            }
+            Sent::Later(reason) | Sent::Refused(reason) | Sent::NoReceipt(reason) => {
                 trouble(it, Some(reason));
                 return false;
             }
@@ -303,10 +309,13 @@ pub(super) fn keep(
 
 pub(super) fn sent(road: &Road, it: &Subscriber, record: &Envelope) -> Sent {
     let outcome = post(road, it, record);
+    if matches!(outcome, Sent::Taken) {
+        it.standing().without_receipt = 0;
+    }
     let word = match &outcome {
         Sent::Taken => "taken",
         Sent::Later(_) => "later",
-        Sent::Refused(_) => "refused",
+        Sent::Refused(_) | Sent::NoReceipt(_) => "refused",
     };
     let name = it.config.name.clone();
     metrics::counter!("his_agent_subscription_total", "subscription" => name, "outcome" => word)
@@ -331,28 +340,20 @@ fn post(road: &Road, it: &Subscriber, record: &Envelope) -> Sent {
         Ok(reply) => reply,
         Err(why) => return Sent::Later(format!("没有送到：{}", why.name())),
     };
-    let has =
-        |text: &String| reply.body.windows(text.len().max(1)).any(|part| part == text.as_bytes());
-    match reply.status {
-        200..=299 if it.config.answer_has.as_ref().is_none_or(has) => Sent::Taken,
-        200..=299 => Sent::Refused("答复里没有 answer_has 的文字".to_owned()),
-        500 if fault::blames_message(&reply.body) => {
-            Sent::Refused("答复 500：SOAP 错误，说这条记录不对".to_owned())
-        }
-        408 | 425 | 429 | 500..=599 => Sent::Later(format!("答复 {}", reply.status)),
-        // Whoever is told so is told so for every record: that is no fault of this one.
-        300..=399 | 401 | 403 | 404 | 405 | 407 | 410 | 415 | 426 => {
-            Sent::Later(format!("答复 {}：核对地址、口令和 content_type", reply.status))
-        }
-        status => Sent::Refused(format!("答复 {status}")),
-    }
+    receipt::judged(&it.config, reply.status, &reply.body)
 }
 
 /// Whether a record was refused often enough. Counts.
-fn is_final(it: &Subscriber) -> bool {
+fn is_final(it: &Subscriber, tries_max: u32) -> bool {
     let mut standing = it.standing();
     standing.refused += 1;
-    standing.refused >= REFUSED_MAX
+    standing.refused >= tries_max
+}
+
+/// When the record before had no receipt either, it is the subscriber rather than the record: two hours of
+/// "under maintenance" must not set everything aside.
+fn tries_without_receipt(it: &Subscriber) -> u32 {
+    if it.standing().without_receipt == 0 { REFUSED_MAX } else { WITHOUT_RECEIPT_MAX }
 }
 
 fn set_aside(it: &Subscriber, record: &Envelope, reason: String) -> Refused {
@@ -400,10 +401,10 @@ pub(super) fn tell_lost(it: &Subscriber, place: &mut Place, lost: Lost, why: &st
     metrics::counter!("his_agent_subscription_lost_total", "subscription" => subscription.clone())
         .increment(at_most);
     place.lost += at_most;
-    it.standing().lost_at = Some(Instant::now());
+    place.lost_at = Some(pipeline::stamp(clock::now_for_ageing()));
 }
 
-fn horizon(days: u32) -> String {
+pub(super) fn horizon(days: u32) -> String {
     let now = clock::now_for_ageing();
     pipeline::stamp(now.checked_sub(i64::from(days).days()).unwrap_or(now))
 }
@@ -411,6 +412,8 @@ fn horizon(days: u32) -> String {
 /// Records between two notes of the place.
 pub(super) const AT_ONCE: usize = 64;
 const REFUSED_MAX: u32 = 3;
+/// Some six minutes: longer than [`super::ALERT_AFTER`].
+const WITHOUT_RECEIPT_MAX: u32 = 12;
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 const OPEN_AGAIN: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(500);

@@ -170,6 +170,40 @@ async fn an_answer_without_the_word_is_no_receipt() {
     house.settles("sent 0, set aside 1, lost 0, trouble no").await;
 }
 
+/// One record may be wrong; when the next one has no receipt either, it is waited for longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscriber_under_maintenance_does_not_set_everything_aside() {
+    let fake = Fake::saying(&[(200, "{\"code\":9}"); 8]);
+    let house = House::new(fake.at, "answer_has = \"ok\"\n").await;
+    for key in ["A", "B", "C"] {
+        house.take("outpatient_prescription", key, "11").await;
+    }
+    assert_eq!(keys(&fake.wait_for(7).await), "A A A B B B B");
+    house.settles("sent 0, set aside 1, lost 0, trouble yes").await;
+}
+
+/// Old stacks send faults with 200, gateways send their pages.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_200_that_is_a_fault_or_a_page_is_no_receipt() {
+    const FAULT: &str = "<s:Envelope><s:Body><s:Fault><faultcode>s:Server</faultcode></s:Fault></s:Body></s:Envelope>";
+    let fake = Fake::saying(&[(200, FAULT), (200, "<!DOCTYPE html><html>login</html>")]);
+    let house = House::new(fake.at, "soap_action = \"urn:a\"\n").await;
+    house.take("outpatient_prescription", "A", "11").await;
+    assert_eq!(keys(&fake.wait_for(3).await), "A A A");
+    house.settles("sent 1, set aside 0, lost 0, trouble no").await;
+    let advice: Vec<_> = super::advise(&house.road.config.subscriptions).collect();
+    assert!(advice.len() == 1 && advice[0].code == "A023", "{advice:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_with_200_that_blames_the_record_sets_it_aside() {
+    const FAULT: &str = "<s:Envelope><s:Body><s:Fault><faultcode>s:Client</faultcode></s:Fault></s:Body></s:Envelope>";
+    let fake = Fake::saying(&[(200, FAULT); 3]);
+    let house = House::new(fake.at, "soap_action = \"urn:a\"\nanswer_has = \"ok\"\n").await;
+    house.take("outpatient_prescription", "A", "11").await;
+    house.settles("sent 0, set aside 1, lost 0, trouble no").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_template_says_it_in_xml() {
     let folder = tempfile::tempdir().unwrap();
@@ -238,10 +272,14 @@ impl House {
     }
 
     async fn take(&self, entity: &str, key: &str, kind: &str) {
-        let elements = format!("{{\"rxno\":\"{key}\",\"cnt\":1.00,\"rx_type_code\":\"{kind}\"}}");
+        self.take_with(entity, key, &format!(",\"rx_type_code\":\"{kind}\"")).await;
+    }
+
+    async fn take_with(&self, entity: &str, key: &str, more: &str) {
+        let elements = format!("{{\"rxno\":\"{key}\",\"cnt\":1.00{more}}}");
         let tail = format!("\"entity\":\"{entity}\",\"elements\":{elements}");
         let mut digest = [7; 32];
-        digest.iter_mut().zip(kind.bytes()).for_each(|(to, it)| *to = it);
+        digest.iter_mut().zip(more.bytes().rev().skip(1)).for_each(|(to, it)| *to = it);
         let draft = Draft::new(entity.to_owned(), key.to_owned(), key.to_owned(), digest, tail);
         let submission = Submission {
             channel: "c".into(),
