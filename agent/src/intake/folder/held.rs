@@ -43,3 +43,30 @@ impl Held {
 }
 
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::folder::look::Look;
+
+    /// A mark that is given back rings at once: its file is not tried before its time.
+    #[test]
+    fn what_was_tried_just_now_is_passed_over_and_remembered_while_it_is_there() {
+        let mut held = Held::default();
+        held.add(OsStr::new("a"));
+        assert_eq!(passed(&mut held, &["a", "b"]), ["b"]);
+        assert_eq!((held.count(), held.long(Duration::ZERO), held.long(AGAIN_AFTER)), (1, 1, 0));
+        assert_eq!(passed(&mut held, &["b"]), ["b"]);
+        assert_eq!(held.count(), 0, "it is gone");
+    }
+
+    fn passed(held: &mut Held, names: &[&str]) -> Vec<OsString> {
+        let look = Look::of(&std::env::temp_dir().metadata().expect("it is there"));
+        let ready = names.iter().map(|it| (OsString::from(it), look)).collect();
+        let next = Duration::from_hours(1);
+        let mut found = Found { ready, waiting: 2, foreign: 0, unreadable: 0, restless: 0, next };
+        held.pass_over(&mut found);
+        assert_eq!(found.next < next, found.ready.len() < names.len(), "it is looked at again");
+        found.ready.into_iter().map(|it| it.0).collect()
+    }
+}
