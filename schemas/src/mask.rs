@@ -3,6 +3,8 @@
 //! A finding tells the HIS developer what was sent. Where that is a name, a number of a document or
 //! card, a telephone or an address, only its first and last character are told.
 
+use std::ops::Range;
+
 use crate::identity;
 
 /// Elements whose values identify a person, in the order of their bytes, since they are searched.
@@ -71,15 +73,15 @@ pub fn holds(text: &str, value: &str) -> bool {
 /// a date of birth and the right check digit.
 #[must_use]
 pub fn holds_identity(text: &str) -> bool {
-    let runs = text.split(|it: char| !it.is_ascii_digit() && !matches!(it, 'X' | 'x'));
+    let mut runs = text.split(|it: char| !it.is_ascii_digit() && !matches!(it, 'X' | 'x'));
     let is_birth = |it: &str| {
-        let part = |range| it.get(range).and_then(|it: &str| it.parse::<u32>().ok()).unwrap_or(0);
+        let part = |range: Range<usize>| it.get(range).and_then(|it| it.parse().ok()).unwrap_or(0);
         let (year, month, day) = (part(6..10), part(10..12), part(12..14));
         (1900..2100).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day)
     };
     let is_one =
         |it: &str| identity::is_shaped(it) && identity::check_digit_fits(it) && is_birth(it);
-    runs.into_iter().any(is_one)
+    runs.any(is_one)
 }
 
 fn cut(text: &str) -> String {
