@@ -35,6 +35,7 @@ pub(crate) use self::create::{Made, create};
 pub use self::keeper::Backups;
 pub(crate) use self::keeper::{OLD, is_old, list, newest};
 pub(crate) use self::manifest::Manifest;
+pub(crate) use self::places::data;
 pub(crate) use self::restore::{Wish, refuse_unfinished, restore};
 pub(crate) use self::verify::verify;
 use crate::outbox::StoreError;

@@ -104,6 +104,7 @@ codes! {
     "H052" "密钥或套接字别的用户也能用" "others may use a key or the socket" "chmod 600"
     "H053" "数据目录里的文件属于不同的用户" "the files of the store have several owners" "停下前置机，把它们都改回前置机的用户，再启动"
     "H054" "套接字的路径太长" "the path of the socket is too long" "在 [control] socket 写一个短的，例如 /run/his-agent/control.sock"
+    "H055" "运行前置机的用户读不到配置写的文件" "the daemon's user cannot read a file that the configuration names" "把文件给前置机的组读：chgrp his-agent 文件，chmod 640；密钥放在 /etc/his-agent/secrets 里"
     "H061" "端口被别的程序占用" "another program has the port" "停掉那个程序，或在 [listen]、[channel.mllp] 换端口"
     "H062" "本机没有这个地址" "this machine has no such address" "ip addr 看本机的地址；所有网卡写 0.0.0.0"
     "H063" "这个端口没有权限监听" "no right to listen at this port" "换 1024 以上的端口，或给服务单元写 AmbientCapabilities=CAP_NET_BIND_SERVICE"

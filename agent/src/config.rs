@@ -17,6 +17,7 @@ mod forward;
 pub mod keys;
 mod log;
 mod mllp;
+pub(crate) mod named;
 mod patrol;
 #[cfg(test)]
 mod proving;
@@ -34,7 +35,7 @@ mod unwrap;
 mod versions;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -125,6 +126,8 @@ pub struct Config {
     pub log: LogConfig,
     /// How long a stop may take before what is left stays for the next start.
     pub stop_deadline: Duration,
+    /// The files that it names: secrets, certificates, templates.
+    pub named: BTreeSet<String>,
 }
 
 /// `[hospital]`

@@ -35,6 +35,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::charset::of_environment as locale;
 pub(crate) use self::patrol::{Patrol, keep};
+pub(crate) use self::permissions::hidden_from;
 pub(crate) use self::report::{Group, Line, Report, State};
 pub(crate) use self::site::{Daemon, Site};
 

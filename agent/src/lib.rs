@@ -71,6 +71,7 @@ pub mod clock;
 pub mod codes;
 pub mod config;
 pub mod control;
+mod daemon_user;
 mod dead_peer;
 mod doctor;
 mod durable_folder;

@@ -7,7 +7,7 @@
 use std::fmt::{self, Write as _};
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -48,6 +48,19 @@ impl MasterKey {
         let key = random().ok_or_else(|| io::Error::other("the system gives no random numbers"))?;
         let key = MasterKey(key);
         secret_file::write(path, key.written().as_bytes())?;
+        Ok(key)
+    }
+
+    /// The same, by a command. In a folder that is root's and its group's alone, as the packages' folder of secrets is,
+    /// the group reads it too: the service is in it, and has to.
+    pub(crate) fn make_by_command(path: &Path) -> io::Result<MasterKey> {
+        let key = MasterKey::make(path)?;
+        let folder = fs::metadata(secret_file::folder_of(path))?;
+        let is_for_group = folder.uid() == 0 && folder.gid() != 0 && folder.mode() & 0o017 == 0o010;
+        if is_for_group && fs::metadata(path)?.uid() == 0 {
+            chown(path, None, Some(folder.gid()))?;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o640))?;
+        }
         Ok(key)
     }
 
@@ -148,8 +161,11 @@ impl KeySource {
     #[must_use]
     pub fn is_kept_badly(file: &Path, store: &Path) -> Option<String> {
         let place = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let mode = fs::metadata(file).map_or(0o600, |it| it.permissions().mode()) & 0o777;
-        if mode & 0o077 != 0 {
+        let about = fs::metadata(file).ok();
+        let mode = about.as_ref().map_or(0o600, |it| it.mode()) & 0o777;
+        // Root's own is read by the service as one of its group.
+        let is_for_group = about.is_some_and(|it| it.uid() == 0 && it.gid() != 0);
+        if mode & if is_for_group { 0o037 } else { 0o077 } != 0 {
             return Some(format!("others may use it (mode {mode:o}): chmod 600"));
         }
         let together = place(secret_file::folder_of(file));
@@ -218,6 +234,25 @@ mod tests {
         assert_eq!(key.unwrap(8, [1; 12], wrapped), None);
         assert_eq!(key.unwrap(7, [2; 12], wrapped), None);
         assert_eq!(other.unwrap(7, [1; 12], wrapped), None);
+    }
+
+    #[test]
+    fn a_command_makes_it_for_the_group_that_the_folder_is_for() {
+        for (group, mode, expected) in [
+            (12_345, 0o750, (12_345, 0o640)),
+            (12_345, 0o755, (0, 0o600)),
+            (12_345, 0o700, (0, 0o600)),
+            (0, 0o750, (0, 0o600)),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            chown(folder.path(), None, Some(group)).expect("the tests run as root");
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let file = folder.path().join("backup.key");
+            MasterKey::make_by_command(&file).unwrap();
+            assert_eq!(KeySource::is_kept_badly(&file, Path::new("/no/such/store")), None);
+            let is = fs::metadata(&file).unwrap();
+            assert_eq!((is.gid(), is.mode() & 0o777), expected, "{group} {mode:o}");
+        }
     }
 
     #[test]

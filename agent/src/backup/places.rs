@@ -1,12 +1,9 @@
 //! What belongs to an agent, and where it lies: asked when a backup is made, and again on the machine it is
 //! brought back to, where the places may be others.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use toml::{Table, Value};
-
-use crate::config::{Config, ForwardConfig};
+use crate::config::{Config, ForwardConfig, named};
 
 /// A file or folder by the name it has in every backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,12 +55,19 @@ pub(super) fn places(config: &Config, file: &Path, text: &str) -> Vec<Place> {
             places.add(root, folder, Kind::Edited);
         }
     }
-    for path in named(text) {
+    for path in named::files(text) {
         places.add(&format!("file:{path}"), Path::new(&path), Kind::Secret);
     }
     let key = config.outbox.key_file.as_deref();
     places.all.retain(|it| Some(it.path.as_path()) != key);
     places.all
+}
+
+/// Where the agent keeps what it writes, apart from the store.
+pub(crate) fn data(config: &Config) -> Vec<PathBuf> {
+    let all = places(config, Path::new("agent.toml"), "").into_iter();
+    let data = all.filter(|it| it.kind == Kind::Data).map(|it| it.path);
+    data.chain(std::iter::once(config.backup.to.clone())).collect()
 }
 
 /// What other rooms keep beside the store.
@@ -80,45 +84,5 @@ impl Places {
         if !self.all.iter().any(|it| path.starts_with(&it.path)) {
             self.all.push(Place { root: root.to_owned(), path: path.to_owned(), kind });
         }
-    }
-}
-
-/// Files that the configuration names: secrets by `file:`, certificates by keys that end in `_file`.
-fn named(text: &str) -> BTreeSet<String> {
-    let mut named = BTreeSet::new();
-    if let Ok(table) = text.parse::<Table>() {
-        table.iter().for_each(|(key, value)| walk(key, value, &mut named));
-    }
-    named
-}
-
-fn walk(key: &str, value: &Value, named: &mut BTreeSet<String>) {
-    match value {
-        Value::String(text) => {
-            let path = text.strip_prefix("file:").or_else(|| is_file(key).then_some(text));
-            named.extend(path.filter(|it| it.starts_with('/')).map(str::to_owned));
-        }
-        Value::Array(items) => items.iter().for_each(|it| walk(key, it, named)),
-        Value::Table(table) => table.iter().for_each(|(key, it)| walk(key, it, named)),
-        _ => {}
-    }
-}
-
-/// Keys whose value is the path of a file: certificates, templates.
-fn is_file(key: &str) -> bool {
-    key.ends_with("_file") || key == "template"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_and_certificates_are_found_wherever_they_are_named() {
-        let text = "[forward]\nurl = \"file:/s/url\"\nurls = [\"file:/s/url2\", \"amqp://x\"]\n\
-                    ca_file = \"/s/ca.pem\"\n[[channel]]\nname = \"a\"\nkeys = { k = \"file:/s/k\" }\n\
-                    [channel.mllp]\ncert_file = \"/s/cert.pem\"\nlisten = \"file\"\n";
-        let found: Vec<String> = named(text).into_iter().collect();
-        assert_eq!(found, ["/s/ca.pem", "/s/cert.pem", "/s/k", "/s/url", "/s/url2"]);
     }
 }

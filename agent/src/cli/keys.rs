@@ -29,7 +29,7 @@ enum Action {
         /// 新主密钥的文件，先用 keys make 生成 | file of the new key, made by `keys make`
         file: PathBuf,
     },
-    /// 生成一把主密钥，写入文件（权限 600） | makes a master key, in a file that only its owner can read
+    /// 生成一把主密钥，写入文件（权限 600；在 /etc/his-agent/secrets 里是 640，服务也读得到） | makes a master key, in a file that only its owner can read; in the packages' folder the service, too
     Make {
         /// 还没有的文件 | a file that is not there
         file: PathBuf,
@@ -44,7 +44,7 @@ enum Action {
 pub(super) fn run(arguments: &Arguments) -> Exit {
     match &arguments.action {
         Action::Make { file } => {
-            return fingerprint(MasterKey::make(file).map_err(|it| (file, it)));
+            return fingerprint(MasterKey::make_by_command(file).map_err(|it| (file, it)));
         }
         Action::Show { file } => {
             return fingerprint(MasterKey::read(file).map_err(|it| (file, it)));

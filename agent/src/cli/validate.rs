@@ -1,6 +1,11 @@
 //! `his-agent validate`: loads everything the daemon would load and tells every problem at once.
 
+use std::path::Path;
+
 use super::{ConfigArgument, Exit};
+use crate::config::Config;
+use crate::daemon_user::DaemonUser;
+use crate::doctor;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -30,8 +35,21 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
                     say!("{line}");
                 }
             }
-            Exit::Ok
+            unreadable(&config, &arguments.config.config)
         }
         Err(exit) => exit,
     }
+}
+
+/// What root can read is no proof that the service can.
+fn unreadable(config: &Config, file: &Path) -> Exit {
+    let Some(daemon) = DaemonUser::of(&config.outbox.dir) else { return Exit::Ok };
+    // A draft lies wherever its author has it.
+    let own = Some(file).filter(|it| it.starts_with("/etc/his-agent"));
+    let all = own.into_iter().chain(config.named.iter().map(Path::new));
+    let hidden: Vec<_> = all.filter(|it| !daemon.can_read(it)).collect();
+    for file in &hidden {
+        eprintln!("H055 {}", doctor::hidden_from(file, &daemon));
+    }
+    if hidden.is_empty() { Exit::Ok } else { Exit::Permission }
 }

@@ -18,6 +18,7 @@ use super::folder;
 use super::forward::forward;
 use super::log::log;
 use super::mllp;
+use super::named;
 use super::patrol::patrol;
 use super::query::queries;
 use super::reconcile::reconcile;
@@ -79,6 +80,7 @@ pub(super) fn config(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         reconcile: reconcile(&mut root, &mut to),
         log: log(&mut root, &mut to),
         stop_deadline: root.duration("stop_deadline_ms", 30_000, 100..=600_000, &mut to),
+        named: named::files(text),
     };
     prove_channels(&mut root, &config.channels, &mut to);
     mllp::prove(&config.channels, &config.listen, &mut to);

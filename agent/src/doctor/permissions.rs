@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Check, Line, Site};
+use crate::backup;
 use crate::config::{Config, ForwardConfig};
+use crate::daemon_user::DaemonUser;
 use crate::master_key::KeySource;
 
 pub(super) const CHECK: Check =
@@ -24,7 +26,10 @@ fn look(site: &Site) -> Vec<Line> {
     let mut lines: Vec<Line> = folders.iter().map(|it| folder(it)).collect();
     lines.extend(secrets(config).iter().filter_map(|it| key(it)));
     lines.extend(kept_apart(config.outbox.key_file.as_deref(), store));
-    lines.push(owners(store));
+    lines.push(owners(config));
+    // The daemon itself has read them when it began.
+    let daemon = DaemonUser::of(store).filter(|_| site.says().is_none());
+    lines.extend(daemon.iter().flat_map(|it| hidden(config, it)));
     lines.push(socket(&config.control.socket, !config.admin.people.is_empty()));
     lines
 }
@@ -101,13 +106,16 @@ fn kept_apart(key_file: Option<&Path>, store: &Path) -> Option<Line> {
 }
 
 /// Started once as root, the agent leaves files that its own user cannot open any more.
-fn owners(store: &Path) -> Line {
-    let mut seen = BTreeSet::new();
+fn owners(config: &Config) -> Line {
+    let store = &config.outbox.dir;
     let beside = store.parent().unwrap_or(Path::new("."));
-    let entries = fs::read_dir(store).into_iter().flatten().filter_map(|it| Some(it.ok()?.path()));
-    let beside_it = [store.to_owned(), KeySource::beside(store), beside.join("patient.key")];
-    let all: Vec<PathBuf> = entries.chain(beside_it).collect();
-    seen.extend(all.iter().filter_map(|it| fs::symlink_metadata(it).ok()).map(|it| it.uid()));
+    let in_store = fs::read_dir(store).into_iter().flatten().filter_map(|it| Some(it.ok()?.path()));
+    let mut all = vec![store.clone(), KeySource::beside(store)];
+    all.extend(in_store.chain(backup::data(config)).filter(|it| it.starts_with(beside)));
+    let owner = |it: &Path| fs::symlink_metadata(it).ok().map(|it| it.uid());
+    // A folder that is root's says nothing: the data may be one of many things in it.
+    let mut seen: BTreeSet<u32> = owner(beside).filter(|it| *it != 0).into_iter().collect();
+    seen.extend(all.iter().filter_map(|it| owner(it)));
     if seen.len() > 1 {
         let users: Vec<String> = seen.iter().map(ToString::to_string).collect();
         let told = format!("数据目录里的文件属于不同的用户（uid {}）", users.join("、"));
@@ -117,6 +125,21 @@ fn owners(store: &Path) -> Line {
         ));
     }
     Line::ok("数据目录里的文件属于同一个用户")
+}
+
+/// Files that the configuration names and the daemon cannot read: root, who looks, reads everything.
+fn hidden(config: &Config, daemon: &DaemonUser) -> Vec<Line> {
+    let named = config.named.iter().map(Path::new).filter(|it| !daemon.can_read(it));
+    named.map(|it| Line::fail("H055", hidden_from(it, daemon))).collect()
+}
+
+/// As a sentence, with what helps.
+pub(crate) fn hidden_from(file: &Path, daemon: &DaemonUser) -> String {
+    let shown = file.display();
+    format!(
+        "运行前置机的用户（uid {0}）读不到 {shown}：chgrp {1} {shown} && chmod 640 {shown}，所在的目录也要进得去",
+        daemon.uid, daemon.gid
+    )
 }
 
 /// A longer path cannot be bound; the kernel's own limit, with the closing NUL.
@@ -220,13 +243,54 @@ mod tests {
     #[test]
     fn files_that_root_left_are_told() {
         let home = tempfile::tempdir().unwrap();
-        let store = home.path().join("outbox");
+        let (store, config) = (home.path().join("outbox"), of(home.path(), ""));
         fs::create_dir(&store).unwrap();
         fs::write(store.join("CURRENT"), "").unwrap();
-        check(&owners(&store), State::Ok, "同一个用户");
-        if chown(store.join("CURRENT"), Some(12_345), None).is_ok() {
-            check(&owners(&store), State::Fail, "12345");
-        }
+        check(&owners(&config), State::Ok, "同一个用户");
+        give(&store.join("CURRENT"));
+        check(&owners(&config), State::Fail, "12345");
+        // All of the store is root's, and the folder that a package made is not.
+        fs::remove_file(store.join("CURRENT")).unwrap();
+        give(home.path());
+        check(&owners(&config), State::Fail, "uid 0、12345");
+        give(&store);
+        check(&owners(&config), State::Ok, "同一个用户");
+        fs::create_dir(home.path().join("quality")).unwrap();
+        check(&owners(&config), State::Fail, "uid 0、12345");
+        give(&home.path().join("quality"));
+        // What somebody has laid there is nothing of the agent's.
+        fs::write(home.path().join("delete-on-purge"), "").unwrap();
+        check(&owners(&config), State::Ok, "同一个用户");
+    }
+
+    #[test]
+    fn what_the_daemon_cannot_read_is_told_to_root() {
+        let home = tempfile::tempdir().unwrap();
+        set(home.path(), 0o755);
+        let data = home.path().join("data");
+        fs::create_dir(&data).unwrap();
+        give(&data);
+        let key = home.path().join("backup.key");
+        fs::write(&key, "ab".repeat(32)).unwrap();
+        set(&key, 0o600);
+        let config = of(&data, &format!("[backup]\nkey = \"file:{}\"\n", key.display()));
+        let daemon = DaemonUser::of(&config.outbox.dir).unwrap();
+        let [told] = &hidden(&config, &daemon)[..] else { panic!("one file") };
+        check(told, State::Fail, "backup.key");
+        give(&key);
+        assert_eq!(hidden(&config, &daemon), []);
+    }
+
+    fn of(data: &Path, more: &str) -> Config {
+        let data = data.display();
+        let text = format!(
+            "[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = \"{data}/outbox\"\n{more}"
+        );
+        Config::parse("agent.toml", &text).unwrap()
+    }
+
+    fn give(path: &Path) {
+        chown(path, Some(12_345), Some(12_345)).expect("the tests run as root");
     }
 
     fn set(path: &Path, mode: u32) {

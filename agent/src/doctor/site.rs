@@ -1,12 +1,12 @@
 //! What the checks look at: the configuration, and what the running daemon says of itself.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::patrol::ALERT;
 use crate::config::{Config, ForwardConfig};
+pub(super) use crate::daemon_user::there_is;
 use crate::forward::AmqpOptions;
 use crate::intake::{self, Road};
 
@@ -64,11 +64,4 @@ impl Site {
             ForwardConfig::Files { .. } => None,
         }
     }
-}
-
-/// The folder itself, or the nearest above it that there is: where it will be made.
-pub(super) fn there_is(dir: &Path) -> PathBuf {
-    let there = dir.ancestors().find(|it| it.is_dir());
-    // The last ancestor of a relative path is empty, which stands for "here".
-    there.filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
