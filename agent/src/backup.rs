@@ -22,6 +22,7 @@ pub(crate) mod keeper;
 mod manifest;
 mod places;
 mod restore;
+mod room;
 pub(crate) mod routes;
 mod seal;
 mod verify;
@@ -31,7 +32,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::DateTime;
 
-pub(crate) use self::create::{Made, create};
+pub(crate) use self::create::{Made, Order, create};
 pub use self::keeper::Backups;
 pub(crate) use self::keeper::{OLD, is_old, list, newest};
 pub(crate) use self::manifest::Manifest;
@@ -73,6 +74,9 @@ pub(crate) enum BackupError {
     /// B112
     #[error("恢复做了一半（{}）：请再执行一次 his-agent backup restore", .mark.display())]
     Unfinished { mark: PathBuf },
+    /// B114
+    #[error("{} 所在的盘空间不够，还差 {} MiB", .place.display(), .missing.div_ceil(1 << 20))]
+    NoRoom { place: PathBuf, missing: u64 },
     /// As the store tells it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -92,6 +96,7 @@ impl BackupError {
             BackupError::Busy => "B108",
             BackupError::Differs { .. } => "B109",
             BackupError::Unfinished { .. } => "B112",
+            BackupError::NoRoom { .. } => "B114",
             BackupError::Store(error) => error.code(),
         }
     }

@@ -61,9 +61,11 @@ codes! {
     "B107" "备份或恢复时读写不了文件" "a file could not be read or written" "核对目录的权限和空间；用 systemd 时备份目录要写进 ReadWritePaths"
     "B108" "已经有一份备份在做" "a backup is being made already" "等它做完：his-agent backup list"
     "B109" "备份读回来与原来不同" "a backup that was read back differs" "这份不算数，已删去；再做一次，反复出现请查盘并报告"
-    "B110" "上一次备份没有做成" "the last backup was not made" "看提示的原因；十分钟后自动再试"
+    "B110" "上一次备份没有做成" "the last backup was not made" "看提示的原因；十分钟后自动再试，空间不够（B114）时一小时后"
     "B111" "很久没有好的备份" "there was no good backup for long" "看 [backup] to 的盘在不在、满不满，日志里 B110 的原因；his-agent backup create 现在就做一份"
     "B112" "恢复做了一半，不启动" "a restore was cut off, and the agent does not begin without it" "再执行一次 his-agent backup restore；不恢复了就删去提示的文件"
+    "B114" "没有备份的空间" "there is no room for a backup" "腾出空间，或把 [backup] to 换到更大的盘：要有两份备份的空间，在发件箱那块盘上时还要留出 high_water，免得备份把门关了；校验（verify）用 --scratch 换一个目录"
+    "B115" "备份和发件箱在同一块盘上" "backups lie on the disk of the store" "[backup] to 改到另一块盘或另一台机器上：盘坏了两样都没有"
 
     "F101" "连不上消息队列" "the broker cannot be reached" "核对地址、端口和防火墙；报 Operation not permitted 时是服务的 IPAddressAllow 没有放行，见 docs/service.md。记录留在发件箱里，连上后自动继续"
     "F102" "消息队列拒绝了连接" "the broker refused the connection" "核对用户、口令、虚拟主机和连接数上限"

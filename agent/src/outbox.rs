@@ -166,7 +166,7 @@ pub(crate) use self::parked::contents;
 use self::progress::Progress;
 use self::reading::{Found, Span};
 use self::recent::Recent;
-pub(crate) use self::room::{Free, free_on};
+pub(crate) use self::room::{Free, free_on, high_water_on};
 pub use self::room::{Mark, Outlook, RoomStatus};
 use self::room::{Room, Watcher};
 use self::rotation::Resealing;

@@ -12,13 +12,16 @@ use serde::Serialize;
 
 use super::manifest::{Counts, Key, Listed, Manifest};
 use super::places::{Place, places};
-use super::{BackupError, seal, verify};
+use super::room::{Room, SLACK};
+use super::verify::verify_in;
+use super::{BackupError, seal};
 use crate::aead::Aead;
 use crate::config::Config;
 use crate::durable_folder::make_durable_folder;
 use crate::forward::files::POSITION;
 use crate::master_key::{KeySource, MasterKey};
 use crate::outbox::{Outbox, doctor};
+use crate::secret_file::folder_of;
 use crate::{clock, pipeline};
 
 /// A backup that is on disk and was read back.
@@ -33,21 +36,32 @@ pub(crate) struct Made {
     pub(crate) fingerprint: String,
 }
 
-/// Backs an agent up into a folder of `to`, under a key for backups or else the store's own. Blocks, for
-/// as long as reading everything twice takes.
+/// What is to be made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Order<'a> {
+    /// The folder of backups.
+    pub(crate) to: &'a Path,
+    /// A key for backups, or else the store's own.
+    pub(crate) key: Option<&'a MasterKey>,
+    /// Somebody asks for it; it is not the one of the day.
+    pub(crate) by_hand: bool,
+}
+
+/// Backs an agent up into a folder of its own. Blocks, for as long as reading everything twice takes.
 pub(crate) fn create(
     (config, file): (&Config, &Path),
     outbox: &Outbox,
-    to: &Path,
-    key: Option<&MasterKey>,
+    order: Order<'_>,
 ) -> Result<Made, BackupError> {
+    let to = order.to;
     make_durable_folder(to).map_err(|it| BackupError::at(to, &it))?;
     clear(to, outbox.epoch())?;
     let id = free_id(to);
     let (part, named) = (hidden(to, &id, outbox.epoch(), "part"), to.join(&id));
     let checkpoint = checkpoint_of(config);
     remove(&checkpoint)?;
-    let made = Making { config, file, outbox, key, part: &part, checkpoint: &checkpoint }.make(&id);
+    let making = Making { config, file, outbox, order, part: &part, checkpoint: &checkpoint };
+    let made = making.make(&id);
     drop(remove(&checkpoint));
     let made = made.and_then(|manifest| {
         let renamed = fs::rename(&part, &named).and_then(|()| File::open(to)?.sync_all());
@@ -67,7 +81,7 @@ struct Making<'a> {
     config: &'a Config,
     file: &'a Path,
     outbox: &'a Outbox,
-    key: Option<&'a MasterKey>,
+    order: Order<'a>,
     part: &'a Path,
     checkpoint: &'a Path,
 }
@@ -75,34 +89,62 @@ struct Making<'a> {
 impl Making<'_> {
     fn make(&self, id: &str) -> Result<Manifest, BackupError> {
         let master = self.outbox.master_key()?;
-        let wrapping = self.key.unwrap_or(&master);
+        let wrapping = self.order.key.unwrap_or(&master);
         self.outbox.checkpoint(self.checkpoint)?;
+        let text = fs::read_to_string(self.file).map_err(|it| BackupError::at(self.file, &it))?;
+        let places = places(self.config, self.file, &text);
+        let (room, read_back) =
+            (Room { config: self.config, to: self.order.to }, size(self.checkpoint) + SLACK);
+        let sealed: u64 =
+            places.iter().map(|it| size(&it.path)).sum::<u64>() + size(self.checkpoint);
+        room.prove(sealed + read_back)?;
         let examined = doctor::examine(self.checkpoint, &KeySource::Given(master.clone()))?;
         let part = |it: &io::Error| BackupError::at(self.part, it);
         DirBuilder::new().mode(0o700).create(self.part).map_err(|it| part(&it))?;
         let is_own = wrapping.fingerprint() != master.fingerprint();
         let (key, aead) = Key::draw(wrapping, is_own).map_err(|it| part(&it))?;
-        let mut sealing = Sealing { aead: &aead, part: self.part, files: Vec::new() };
+        let (files, left) = (Vec::new(), sealed + read_back);
+        let mut sealing = Sealing { aead: &aead, part: self.part, room, left, files };
         sealing.folder("outbox", self.checkpoint, self.checkpoint)?;
         if is_own {
             sealing.text("store.key", &master.written())?;
         }
-        let text = fs::read_to_string(self.file).map_err(|it| BackupError::at(self.file, &it))?;
-        for Place { root, path, .. } in places(self.config, self.file, &text) {
+        for Place { root, path, .. } in places {
             sealing.folder(&root, &path, &path)?;
         }
         let of = (self.config.hospital.code.as_str(), self.outbox.epoch());
-        let manifest = Manifest::new(id, of, Counts::of(&examined), (key, sealing.files));
+        let named = (id, self.order.by_hand);
+        let manifest = Manifest::new(named, of, Counts::of(&examined), (key, sealing.files));
         let manifest = manifest.write(self.part, &aead).map_err(|it| part(&it))?;
-        verify(self.part, Some(wrapping))?;
+        room.prove(read_back)?;
+        read_back_by(wrapping, self.part, &manifest)?;
         Ok(manifest)
     }
+}
+
+/// Beside the part, under a name that the next backup removes.
+fn read_back_by(key: &MasterKey, part: &Path, manifest: &Manifest) -> Result<(), BackupError> {
+    let scratch = hidden(folder_of(part), &manifest.id, &manifest.epoch, "opened");
+    verify_in(part, key, &scratch).map(drop)
+}
+
+/// Bytes of what would be sealed.
+fn size(at: &Path) -> u64 {
+    let Ok(about) = fs::metadata(at) else { return 0 };
+    if !about.is_dir() {
+        return about.len();
+    }
+    let paths = fs::read_dir(at).into_iter().flatten().flatten().map(|it| it.path());
+    paths.filter(|it| belongs(it)).map(|it| size(&it)).sum()
 }
 
 /// Files as they are sealed one after another.
 struct Sealing<'a> {
     aead: &'a Aead,
     part: &'a Path,
+    room: Room<'a>,
+    /// Bytes that are yet to be written, the reading back among them.
+    left: u64,
     files: Vec<Listed>,
 }
 
@@ -137,6 +179,7 @@ impl Sealing<'_> {
             let what = format!("{}：文件名不是 UTF-8", at.display());
             return Err(BackupError::Failed { what, cause: "备份不了".to_owned() });
         };
+        self.room.prove(self.left)?;
         match File::open(at) {
             Ok(mut file) => {
                 let name = (root.to_owned(), path, about.permissions().mode() & 0o777);
@@ -165,6 +208,7 @@ impl Sealing<'_> {
         let (plain, sealed) =
             seal::seal(self.aead, number, from, &mut to, || thread::sleep(PAUSE))?;
         to.sync_all()?;
+        self.left = self.left.saturating_sub(plain.bytes);
         self.files.push(Listed {
             root,
             path,
@@ -214,17 +258,25 @@ fn free_id(to: &Path) -> String {
     (1..1_000).map(named).find(|it| !to.join(it).exists()).unwrap_or_else(|| named(1_000))
 }
 
-/// Removes what a crash has left of a backup.
+/// Removes what a crash has left of a backup, or of somebody's reading one; who reads one now is let.
 fn clear(to: &Path, epoch: &str) -> Result<(), BackupError> {
     let endings = [format!(".{epoch}.part"), format!(".{epoch}.opened")];
     let entries = fs::read_dir(to).map_err(|it| BackupError::at(to, &it))?;
     for path in entries.flatten().map(|it| it.path()) {
         let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
-        if name.starts_with('.') && endings.iter().any(|it| name.ends_with(it)) {
+        let is_left = endings.iter().any(|it| name.ends_with(it))
+            || name.ends_with(&format!(".{READING}")) && is_old(&path);
+        if name.starts_with('.') && is_left {
             remove(&path)?;
         }
     }
     Ok(())
+}
+
+/// Nothing was done in the folder for a day.
+fn is_old(dir: &Path) -> bool {
+    let changed = fs::metadata(dir).and_then(|it| it.modified()).ok();
+    changed.and_then(|it| it.elapsed().ok()).is_some_and(|it| it > A_DAY)
 }
 
 pub(super) fn remove(dir: &Path) -> Result<(), BackupError> {
@@ -236,3 +288,6 @@ pub(super) fn remove(dir: &Path) -> Result<(), BackupError> {
 
 /// After each megabyte: a backup takes at most some fifty of them a second.
 const PAUSE: Duration = Duration::from_millis(10);
+/// How a folder ends in which somebody reads a backup.
+pub(super) const READING: &str = "reading";
+const A_DAY: Duration = Duration::from_hours(24);

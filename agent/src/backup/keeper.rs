@@ -13,11 +13,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::create::{hidden, remove};
-use super::{BackupError, Made, Manifest, begun_at, create};
+use super::{BackupError, Made, Manifest, Order, begun_at, create};
 use crate::clock;
 use crate::config::BackupConfig;
 use crate::intake::Road;
-use crate::master_key::MasterKey;
 
 /// How backups stand in a running daemon.
 #[derive(Debug, Default)]
@@ -26,6 +25,9 @@ pub struct Backups(Mutex<Standing>);
 #[derive(Clone, Debug, Default, Serialize)]
 struct Standing {
     running: bool,
+    /// Which turn is being made, and which one ended last: somebody may have asked for it.
+    turn: Option<String>,
+    last: Option<String>,
     /// When the last one ended, and how.
     ended_at: Option<String>,
     made: Option<Made>,
@@ -50,8 +52,14 @@ impl Backups {
 
     /// Whoever has the turn makes a backup; there is one turn.
     pub(super) fn turn(road: Arc<Road>) -> Result<Turn, BackupError> {
-        let was_running = std::mem::replace(&mut road.backups.standing().running, true);
-        if was_running { Err(BackupError::Busy) } else { Ok(Turn(road)) }
+        let mut standing = road.backups.standing();
+        if standing.running {
+            return Err(BackupError::Busy);
+        }
+        let id = clock::new_id();
+        (standing.running, standing.turn) = (true, Some(id.clone()));
+        drop(standing);
+        Ok(Turn { road, id })
     }
 
     /// For commands and pages.
@@ -80,32 +88,43 @@ impl Backups {
     }
 }
 
-/// The right to make a backup now, given back even by a panic.
-pub(super) struct Turn(Arc<Road>);
+/// The right to make a backup now, given back even by a panic, which is told as a failure then: the last
+/// good one must not be taken for what came of this turn.
+pub(super) struct Turn {
+    road: Arc<Road>,
+    pub(super) id: String,
+}
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.backups.standing().running = false;
+        let backups = &self.road.backups;
+        if backups.standing().last.as_ref() != Some(&self.id) {
+            let (what, cause) = ("备份".to_owned(), "中途出错，没有做完，见日志".to_owned());
+            note(backups, &self.id, &Err(BackupError::Failed { what, cause }));
+        }
+        let mut standing = backups.standing();
+        (standing.running, standing.turn) = (false, None);
     }
 }
 
 impl Turn {
     /// Blocks.
-    pub(super) fn make(self, to: &Path, key: Option<&MasterKey>) -> Result<Made, BackupError> {
-        let road = &self.0;
+    pub(super) fn make(self, order: Order<'_>) -> Result<Made, BackupError> {
+        let road = &self.road;
         let made = match &road.versions.file() {
-            Some(file) => create((&road.config, file), &road.outbox, to, key),
-            None => Err(BackupError::NoBackup { dir: to.to_owned() }),
+            Some(file) => create((&road.config, file), &road.outbox, order),
+            None => Err(BackupError::NoBackup { dir: order.to.to_owned() }),
         };
-        note(&road.backups, &made);
+        note(&road.backups, &self.id, &made);
         look(road);
         made
     }
 }
 
-fn note(backups: &Backups, made: &Result<Made, BackupError>) {
+fn note(backups: &Backups, turn: &str, made: &Result<Made, BackupError>) {
     let mut standing = backups.standing();
     standing.ended_at = Some(clock::now().to_string());
+    standing.last = Some(turn.to_owned());
     match made {
         Ok(made) => {
             tracing::info!(id = made.id, bytes = made.bytes, "a backup is made and read back");
@@ -131,8 +150,10 @@ pub(crate) async fn keep(road: Arc<Road>, stop: CancellationToken) {
             // A backup takes as long as it takes, and a stop waits for none: what is half made counts
             // as nothing.
             () = stop.cancelled() => return,
-            made = round => if !matches!(made, Ok(Ok(()))) {
-                not_before = Instant::now() + TRY_AGAIN;
+            made = round => match made {
+                Ok(Ok(())) => {}
+                Ok(Err(BackupError::NoRoom { .. })) => not_before = Instant::now() + NO_ROOM_AGAIN,
+                _ => not_before = Instant::now() + TRY_AGAIN,
             }
         }
         tokio::select! {
@@ -161,21 +182,48 @@ fn round(road: &Arc<Road>, at: Time, is_time: bool) -> Result<(), BackupError> {
 /// Makes the backup of the day and lets the oldest go.
 pub(super) fn daily(road: &Arc<Road>) -> Result<(), BackupError> {
     let config = &road.config.backup;
-    let made = Backups::turn(Arc::clone(road))?.make(&config.to, config.key.as_ref())?;
-    // Another agent's backups may lie in the same folder; and what was just made stays, though a clock
-    // that ran ahead may have named others after it. What people gave another name is theirs.
+    let order = Order { to: &config.to, key: config.key.as_ref(), by_hand: false };
+    let make = || Backups::turn(Arc::clone(road))?.make(order);
+    let made = match make() {
+        Err(BackupError::NoRoom { place, missing }) => {
+            if !give_room(road, &place, missing)? {
+                return Err(BackupError::NoRoom { place, missing });
+            }
+            make()?
+        }
+        made => made?,
+    };
+    // What was just made stays, though a clock that ran ahead may have named others after it.
+    let others = daily_ones(road).into_iter().filter(|(_, it)| it.id != made.id);
+    others.skip(config.keep.saturating_sub(1)).try_for_each(|(dir, it)| let_go(road, &dir, &it.id))
+}
+
+/// Those that may go: another agent's backups may lie in the same folder; what people gave another name is
+/// theirs, and so is what they asked for.
+fn daily_ones(road: &Road) -> Vec<(PathBuf, Manifest)> {
     let epoch = road.outbox.epoch();
     let has_its_name = |dir: &Path, id: &str| dir.file_name().is_some_and(|it| it == id);
-    let others = list(&config.to)
-        .into_iter()
-        .filter(|(dir, it)| it.epoch == epoch && it.id != made.id && has_its_name(dir, &it.id));
-    for (dir, manifest) in others.skip(config.keep.saturating_sub(1)) {
-        tracing::info!(id = manifest.id, "the oldest backup goes");
-        let going = hidden(&config.to, &manifest.id, epoch, "part");
-        fs::rename(&dir, &going).map_err(|it| BackupError::at(&dir, &it))?;
-        remove(&going)?;
-    }
-    Ok(())
+    let mut all = list(&road.config.backup.to);
+    all.retain(|(dir, it)| it.epoch == epoch && !it.by_hand && has_its_name(dir, &it.id));
+    all
+}
+
+/// The oldest goes first when it would go anyway and its room is what is missing; never the only one.
+fn give_room(road: &Road, place: &Path, missing: u64) -> Result<bool, BackupError> {
+    let (config, all) = (&road.config.backup, daily_ones(road));
+    let is_enough = place == config.to && config.keep > 1 && all.len() >= config.keep;
+    let Some((dir, oldest)) = all.last().filter(|it| is_enough && it.1.bytes() >= missing) else {
+        return Ok(false);
+    };
+    let_go(road, dir, &oldest.id)?;
+    Ok(true)
+}
+
+fn let_go(road: &Road, dir: &Path, id: &str) -> Result<(), BackupError> {
+    tracing::info!(id, "the oldest backup goes");
+    let going = hidden(&road.config.backup.to, id, road.outbox.epoch(), "part");
+    fs::rename(dir, &going).map_err(|it| BackupError::at(dir, &it))?;
+    remove(&going)
 }
 
 pub(super) fn is_due(road: &Road, at: Time) -> bool {
@@ -188,7 +236,7 @@ fn look(road: &Road) -> Option<DateTime> {
     newest
 }
 
-/// When the newest backup of a store, or of any, was begun. What a clock that ran ahead has named after
+/// When the newest backup of a store, or of any, was begun of which nothing is missing. What a clock that ran ahead has named after
 /// days that are yet to come tells nothing.
 pub(crate) fn newest(to: &Path, epoch: Option<&str>, now: DateTime) -> Option<DateTime> {
     let entries = fs::read_dir(to).into_iter().flatten().flatten();
@@ -198,7 +246,8 @@ pub(crate) fn newest(to: &Path, epoch: Option<&str>, now: DateTime) -> Option<Da
         .collect();
     all.sort_unstable();
     let is_ours = |dir: &Path| {
-        Manifest::read(dir).is_ok_and(|it| epoch.is_none_or(|epoch| it.epoch == epoch))
+        let is_of = |it: &Manifest| epoch.is_none_or(|epoch| it.epoch == epoch);
+        Manifest::read(dir).is_ok_and(|it| is_of(&it) && it.is_there(dir))
     };
     all.into_iter().rev().find(|(_, dir)| is_ours(dir)).map(|(begun, _)| begun)
 }
@@ -230,6 +279,8 @@ pub(crate) fn list(to: &Path) -> Vec<(PathBuf, Manifest)> {
 const AFTER_START: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_secs(20);
 const TRY_AGAIN: Duration = Duration::from_mins(10);
+/// Room does not come back in minutes.
+const NO_ROOM_AGAIN: Duration = Duration::from_mins(60);
 const OLD_AFTER_HOURS: i64 = 49;
 pub(crate) const OLD: &str = "B111";
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::BackupError;
+use super::create::sealed_name;
 use crate::aead::{Aead, KEY_BYTES, NONCE_BYTES, TAG_BYTES, random};
 use crate::forward::files::{hex, put};
 use crate::master_key::{MasterKey, WRAPPED_BYTES};
@@ -29,6 +30,9 @@ pub(crate) struct Manifest {
     pub(crate) epoch: String,
     /// What the store held.
     pub(crate) counts: Counts,
+    /// Somebody asked for it: it is theirs to remove.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) by_hand: bool,
     /// Which key opens it.
     pub(crate) key: Key,
     pub(crate) files: Vec<Listed>,
@@ -134,7 +138,7 @@ impl Key {
 impl Manifest {
     /// Of what is backed up now.
     pub(super) fn new(
-        id: &str,
+        (id, by_hand): (&str, bool),
         (hospital, epoch): (&str, &str),
         counts: Counts,
         (key, files): (Key, Vec<Listed>),
@@ -146,6 +150,7 @@ impl Manifest {
             hospital: hospital.to_owned(),
             epoch: epoch.to_owned(),
             counts,
+            by_hand,
             key,
             files,
             proof: String::new(),
@@ -186,6 +191,14 @@ impl Manifest {
         let bound: [u8; 32] = Sha256::digest(&text).into();
         let tag: [u8; TAG_BYTES] = aead.seal([0xff; NONCE_BYTES], &bound, &mut []);
         Ok(hex(&tag))
+    }
+
+    /// Whether every file lies there as long as it was: as much as can be seen without reading them.
+    pub(super) fn is_there(&self, dir: &Path) -> bool {
+        (0..).zip(&self.files).all(|(number, listed)| {
+            let found = fs::metadata(dir.join(sealed_name(number)));
+            found.is_ok_and(|it| it.len() == listed.sealed_bytes)
+        })
     }
 
     pub(super) fn bytes(&self) -> u64 {

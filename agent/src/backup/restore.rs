@@ -59,7 +59,7 @@ pub(crate) struct Restored {
 
 /// Brings an agent back. Nothing is touched when the backup or the key is not right, or data is there.
 pub(crate) fn restore(wish: &Wish) -> Result<Restored, BackupError> {
-    verify(&wish.backup, None)?;
+    verify(&wish.backup, None, None)?;
     let manifest = Manifest::read(&wish.backup)?;
     let opened = Opened::of(&wish.backup, manifest, &wish.key)?;
     let text = if wish.keep_config {

@@ -11,7 +11,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BackupError, Backups, Manifest, list};
+use super::{BackupError, Backups, Manifest, Order, list};
 use crate::control::{done, failed};
 use crate::intake::Road;
 use crate::master_key::MasterKey;
@@ -34,6 +34,7 @@ pub(crate) fn told(dir: &std::path::Path, manifest: &Manifest) -> Value {
     json!({
         "id": manifest.id, "dir": dir, "bytes": manifest.bytes(), "agent": manifest.agent,
         "hospital": manifest.hospital, "epoch": manifest.epoch, "counts": manifest.counts,
+        "by_hand": manifest.by_hand,
         "key": { "fingerprint": manifest.key.fingerprint, "for_backups_alone": manifest.key.is_own },
     })
 }
@@ -68,9 +69,12 @@ async fn begin(State(road): State<Arc<Road>>, Json(asked): Json<Asked>) -> Respo
         Ok(turn) => turn,
         Err(error) => return refused(&error),
     };
+    let id = turn.id.clone();
     // What comes of it is asked for with GET: it takes longer than an answer may.
-    tokio::task::spawn_blocking(move || turn.make(&to, key.as_ref()).is_ok());
-    done(&json!({ "begun": true }))
+    tokio::task::spawn_blocking(move || {
+        turn.make(Order { to: &to, key: key.as_ref(), by_hand: true }).is_ok()
+    });
+    done(&json!({ "begun": true, "turn": id }))
 }
 
 /// The key in a file.

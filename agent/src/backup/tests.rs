@@ -13,7 +13,7 @@ use crate::intake::Road;
 use crate::master_key::MasterKey;
 use crate::outbox::{Options, Outbox, WriterHandle};
 use crate::sets::Sets;
-use crate::versions::{Begun, begin};
+use crate::versions::{Begun, Life, begin};
 
 #[tokio::test]
 async fn what_was_not_delivered_comes_back_under_its_ids_and_no_number_comes_twice() {
@@ -70,13 +70,15 @@ async fn any_change_of_a_backup_is_found_and_the_file_is_named() {
     house.append(&["a", "b"]).await;
     let made = house.create(None).unwrap();
     let (manifest, master) = (Manifest::read(&made.dir).unwrap(), house.master());
-    assert!(verify(&made.dir, Some(&master)).is_ok() && verify(&made.dir, None).is_ok());
+    assert!(
+        verify(&made.dir, Some(&master), None).is_ok() && verify(&made.dir, None, None).is_ok()
+    );
     house.burn();
     for (number, listed) in (0..).zip(&manifest.files) {
         let name = sealed_name(number);
         harmed(&made.dir.join(&name), |path| {
             for key in [None, Some(&master)] {
-                let told = verify(path, key).unwrap_err().to_string();
+                let told = verify(path, key, None).unwrap_err().to_string();
                 assert!(told.contains(&name) && told.contains(&listed.root), "{told}");
             }
             let refused = restore(&house.wish(&made, master.clone())).unwrap_err();
@@ -88,7 +90,7 @@ async fn any_change_of_a_backup_is_found_and_the_file_is_named() {
     assert_ne!(text, other);
     fs::write(made.dir.join("manifest.json"), other).unwrap();
     assert_eq!(
-        verify(&made.dir, Some(&master)).unwrap_err().to_string(),
+        verify(&made.dir, Some(&master), None).unwrap_err().to_string(),
         "备份损坏：manifest.json"
     );
     let left: Vec<_> = fs::read_dir(house.home("old")).unwrap().collect();
@@ -104,7 +106,7 @@ async fn the_key_is_in_no_backup_but_sealed_under_a_key_for_backups() {
     for (key, wanted, other) in [(None, &master, &own), (Some(&own), &own, &master)] {
         let made = house.create(key).unwrap();
         assert_eq!(made.fingerprint, wanted.fingerprint().to_string());
-        let told = verify(&made.dir, Some(other)).unwrap_err();
+        let told = verify(&made.dir, Some(other), None).unwrap_err();
         assert_eq!(told.code(), "B103");
         assert!(told.to_string().contains(&made.fingerprint), "{told}");
         for entry in fs::read_dir(&made.dir).unwrap() {
@@ -167,6 +169,44 @@ async fn what_people_edited_is_moved_aside_and_secrets_stay() {
 }
 
 #[tokio::test]
+async fn where_there_is_no_room_nothing_is_begun() {
+    let house = House::new();
+    let text = house.text().replace("\n[forward]", "\nhigh_water = \"999TiB\"\n[forward]");
+    fs::write(house.file(), text).unwrap();
+    house.append(&["a"]).await;
+    let told = house.create(None).unwrap_err();
+    assert_eq!(told.code(), "B114", "{told}");
+    assert!(told.to_string().contains("/backups"), "{told}");
+    assert_eq!(fs::read_dir(house.home("backups")).unwrap().count(), 0);
+    assert!(!house.home("old/outbox.backup").exists());
+    let to = PathBuf::from(format!("/dev/shm/his-agent-{}", crate::clock::new_id()));
+    let config = Config::load(&house.file()).unwrap();
+    let order = Order { to: &to, key: None, by_hand: false };
+    let told = create((&config, &house.file()), house.outbox(), order).unwrap_err();
+    fs::remove_dir_all(&to).unwrap();
+    assert!(told.to_string().contains("/outbox"), "its own disk is short: {told}");
+}
+
+#[tokio::test]
+async fn one_is_read_where_its_own_folder_takes_no_writes() {
+    let house = House::new();
+    house.append(&["a"]).await;
+    let (made, master) = (house.create(None).unwrap(), house.master());
+    let scratch = house.home("kept");
+    let told = verify(&made.dir, Some(&master), Some(&scratch)).unwrap();
+    assert_eq!(told.id, made.id);
+    assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0, "it is gone afterwards");
+    // What somebody reads while the next one is made is let, and what a crash left goes after a day.
+    let to = house.home("backups");
+    let [now, before] = ["now", "before"].map(|it| to.join(format!(".verify.{it}.reading")));
+    [&now, &before].iter().for_each(|it| fs::create_dir(it).unwrap());
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(25);
+    fs::File::open(&before).unwrap().set_modified(long_ago).unwrap();
+    house.create(None).unwrap();
+    assert!(now.exists() && !before.exists());
+}
+
+#[tokio::test]
 async fn what_is_half_made_counts_as_nothing_and_goes() {
     let house = House::new();
     house.append(&["a"]).await;
@@ -175,7 +215,7 @@ async fn what_is_half_made_counts_as_nothing_and_goes() {
     fs::create_dir_all(to.join(half)).unwrap();
     fs::create_dir_all(house.home("old").join("outbox.backup")).unwrap();
     assert!(list(&to).is_empty());
-    assert_eq!(verify(&to, None).unwrap_err().code(), "B101");
+    assert_eq!(verify(&to, None, None).unwrap_err().code(), "B101");
     let made = house.create(None).unwrap();
     let names = |dir: &Path| {
         let mut names: Vec<_> = fs::read_dir(dir)
@@ -198,10 +238,8 @@ async fn every_day_one_is_made_and_the_oldest_go() {
         format!("{}[backup]\nat = \"02:00\"\nkeep = 2\nto = \"{}\"\n", house.text(), to.display());
     fs::write(house.file(), text).unwrap();
     house.append(&["a"]).await;
-    let Begun { config, life, .. } = begin(&house.file()).unwrap();
-    let (at, sets) = (config.backup.at.unwrap(), Sets::load(&config).unwrap());
-    let road = Road::new(config, sets, house.outbox().clone(), Arc::new(ForwardState::default()));
-    let road = Arc::new(road);
+    let (road, life) = house.road();
+    let at = road.config.backup.at.unwrap();
     assert_eq!(keeper::daily(&road).unwrap_err().code(), "B101", "no daemon runs it");
     let alerts = || -> Vec<_> {
         road.backups.alerts(&road.config.backup).into_iter().map(|it| it.0).collect()
@@ -216,6 +254,34 @@ async fn every_day_one_is_made_and_the_oldest_go() {
     let ids: Vec<String> = list(&to).into_iter().map(|(_, it)| it.id).collect();
     assert_eq!(ids.len(), 2, "{ids:?}");
     assert!(ids[0] > ids[1]);
+    // What somebody asked for is not counted, and stays.
+    let by_hand = house.create(None).unwrap();
+    keeper::daily(&road).unwrap();
+    assert!(by_hand.dir.exists() && list(&to).len() == 3);
+    fs::remove_dir_all(&by_hand.dir).unwrap();
+    let ids: Vec<String> = list(&to).into_iter().map(|(_, it)| it.id).collect();
+    // One of which a file is gone, or cut off, is none.
+    for (dir, _) in list(&to) {
+        let file = dir.join(sealed_name(0));
+        let bytes = fs::read(&file).unwrap();
+        fs::write(&file, &bytes[1..]).unwrap();
+        assert_eq!(keeper::is_due(&road, at), dir.ends_with(&ids[1]));
+        fs::write(dir.join(".kept"), bytes).unwrap();
+    }
+    for (dir, _) in list(&to) {
+        fs::rename(dir.join(".kept"), dir.join(sealed_name(0))).unwrap();
+    }
+    // A turn that ends by a panic is a failure, whatever was made before.
+    let turn = Backups::turn(Arc::clone(&road)).unwrap();
+    let id = turn.id.clone();
+    assert_eq!(road.backups.told()["turn"], id.as_str());
+    assert!(Backups::turn(Arc::clone(&road)).is_err());
+    drop(turn);
+    let told = road.backups.told();
+    assert_eq!((&told["last"], &told["failed"]["code"]), (&id.as_str().into(), &"B107".into()));
+    assert!(told["turn"].is_null() && alerts() == ["B110"]);
+    keeper::daily(&road).unwrap();
+    let ids: Vec<String> = list(&to).into_iter().map(|(_, it)| it.id).collect();
     // A clock that ran ahead once named one after a day to come: it keeps nobody from making more, and
     // is no reason to let the one of today go.
     let (newest, ahead) = (to.join(&ids[0]), "20991231T020000");
@@ -238,6 +304,60 @@ async fn every_day_one_is_made_and_the_oldest_go() {
     rename(&to.join(&left[1]), "20200101T020000");
     assert!(keeper::is_due(&road, at));
     assert_eq!(alerts(), ["B111"]);
+}
+
+#[tokio::test]
+async fn the_oldest_gives_its_room_to_the_next_but_never_the_only_one() {
+    let house = House::new();
+    let to = house.home("backups");
+    fs::create_dir(&to).unwrap();
+    let _disk = Disk::at(&to);
+    let text =
+        format!("{}[backup]\nat = \"02:00\"\nkeep = 2\nto = \"{}\"\n", house.text(), to.display());
+    fs::write(house.file(), text).unwrap();
+    house.append(&["a"]).await;
+    let (road, life) = house.road();
+    road.versions.serve(life);
+    let filler = to.join(".filler");
+    let fill = |bytes: usize| fs::write(&filler, vec![7; bytes]).unwrap();
+    let ids = || list(&to).into_iter().map(|(_, it)| it.id).collect::<Vec<_>>();
+    let missing = || match keeper::daily(&road).unwrap_err() {
+        BackupError::NoRoom { missing, .. } => usize::try_from(missing).unwrap(),
+        other => panic!("{other}"),
+    };
+    keeper::daily(&road).unwrap();
+    let full = 40 << 20;
+    fill(full);
+    // One, whose room would do: it is the only one.
+    fill(full - missing() + 4_096);
+    assert_eq!((missing() <= 8_192, ids().len()), (true, 1));
+    fill(0);
+    keeper::daily(&road).unwrap();
+    let before = ids();
+    fill(full);
+    let missing = missing();
+    assert_eq!(ids(), before, "its room would not do");
+    fill(full - missing + 4_096);
+    keeper::daily(&road).unwrap();
+    assert!(ids().len() == 2 && !ids().contains(&before[1]), "{:?} {before:?}", ids());
+}
+
+/// A disk of its own, with room for a few small backups.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn at(place: &Path) -> Disk {
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=64m", "none"]).arg(place);
+        assert!(mount.status().unwrap().success(), "the tests run as root");
+        Disk(place.to_owned())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
 }
 
 #[tokio::test]
@@ -357,6 +477,13 @@ impl House {
         self.opened = Some(Outbox::open(&config.outbox.dir, &options).unwrap());
     }
 
+    fn road(&self) -> (Arc<Road>, Life) {
+        let Begun { config, life, .. } = begin(&self.file()).unwrap();
+        let sets = Sets::load(&config).unwrap();
+        let forward = Arc::new(ForwardState::default());
+        (Arc::new(Road::new(config, sets, self.outbox().clone(), forward)), life)
+    }
+
     fn home(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -379,7 +506,9 @@ impl House {
 
     fn create(&self, key: Option<&MasterKey>) -> Result<Made, BackupError> {
         let config = Config::load(&self.file()).unwrap();
-        create((&config, &self.file()), self.outbox(), &self.home("backups"), key)
+        let to = self.home("backups");
+        let order = Order { to: &to, key, by_hand: true };
+        create((&config, &self.file()), self.outbox(), order)
     }
 
     fn master(&self) -> MasterKey {

@@ -7,28 +7,66 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::BackupError;
-use super::create::{hidden, remove, sealed_name};
+use super::create::{READING, hidden, remove, sealed_name};
 use super::manifest::{Counts, Listed, Manifest};
+use super::room::SLACK;
 use super::seal::{self, Passed, Unsealed};
 use crate::aead::Aead;
+use crate::clock;
 use crate::durable_folder::make_durable_folder;
 use crate::master_key::{KeySource, MasterKey};
-use crate::outbox::{Options, doctor, leap};
+use crate::outbox::{Mark, Options, doctor, high_water_on, leap};
 use crate::secret_file::folder_of;
 
-/// Proves a backup as far as the key lets one; without it, that no file was changed since.
-pub(crate) fn verify(dir: &Path, key: Option<&MasterKey>) -> Result<Manifest, BackupError> {
-    let manifest = Manifest::read(dir)?;
+/// Proves a backup as far as the key lets one; without it, that no file was changed since. What is opened lies
+/// beside the backup meanwhile, or in a folder that somebody names, as the medium may be full or take no writes.
+pub(crate) fn verify(
+    dir: &Path,
+    key: Option<&MasterKey>,
+    scratch: Option<&Path>,
+) -> Result<Manifest, BackupError> {
     let Some(key) = key else {
+        let manifest = Manifest::read(dir)?;
         (0..).zip(&manifest.files).try_for_each(|(number, it)| is_whole(dir, number, it))?;
         return Ok(manifest);
     };
-    let opened = Opened::of(dir, manifest, key)?;
-    let Manifest { id, epoch, .. } = &opened.manifest;
-    let store = hidden(folder_of(dir), id, epoch, "opened");
-    remove(&store)?;
-    let read = opened.read_all(&store);
-    drop(remove(&store));
+    // Its own name: the agent may make a backup here meanwhile, and others may read.
+    let name = hidden(Path::new(""), "verify", &clock::new_id(), READING);
+    let place = match scratch {
+        Some(scratch) => scratch.to_owned(),
+        None => roomy([folder_of(dir).to_owned(), std::env::temp_dir()], &Manifest::read(dir)?)?,
+    };
+    verify_in(dir, key, &place.join(name))
+}
+
+/// The first folder that takes writes and has room for the store.
+fn roomy(places: [PathBuf; 2], manifest: &Manifest) -> Result<PathBuf, BackupError> {
+    let store = manifest.files.iter().filter(|it| it.root == "outbox").map(|it| it.bytes);
+    let wanted = store.fold(SLACK, u64::saturating_add);
+    let mut missing = wanted;
+    for place in &places {
+        let try_out = place.join(hidden(Path::new(""), "try", &clock::new_id(), READING));
+        let takes_writes = fs::create_dir(&try_out).and_then(|()| fs::remove_dir(&try_out)).is_ok();
+        let free = high_water_on(place, Mark::Auto, Mark::Auto).map_or(0, |it| it.0);
+        missing = wanted.saturating_sub(free);
+        if takes_writes && missing == 0 {
+            return Ok(place.clone());
+        }
+    }
+    let [_, place] = places;
+    Err(BackupError::NoRoom { place, missing })
+}
+
+/// Opens everything; the store in a folder that is gone afterwards.
+pub(super) fn verify_in(
+    dir: &Path,
+    key: &MasterKey,
+    store: &Path,
+) -> Result<Manifest, BackupError> {
+    let opened = Opened::of(dir, Manifest::read(dir)?, key)?;
+    remove(store)?;
+    let read = opened.read_all(store);
+    drop(remove(store));
     read?;
     Ok(opened.manifest)
 }

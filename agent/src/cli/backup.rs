@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::asking::{list, text, unanswered};
 use super::{ConfigArgument, Exit, tell};
-use crate::backup::{self, BackupError, Wish, routes};
+use crate::backup::{self, BackupError, Order, Wish, routes};
 use crate::config::Config;
 use crate::control::client::{self, ControlError};
 use crate::outbox::{Options, Outbox};
@@ -47,6 +47,9 @@ enum Action {
         /// 密钥文件 | file of its key
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
+        /// 解开的发件箱临时放在哪个目录，缺省在备份旁边，那里写不进就在系统的临时目录 | where the store is opened meanwhile
+        #[arg(long, value_name = "DIR")]
+        scratch: Option<PathBuf>,
     },
     /// 在没有数据的机器上恢复；不覆盖任何数据 | brings an agent back where there is no data
     Restore {
@@ -67,7 +70,9 @@ enum Action {
 pub(super) fn run(arguments: &Arguments) -> Exit {
     let path = &arguments.config.config;
     match &arguments.action {
-        Action::Verify { backup, key } => verify(backup, key.as_deref()),
+        Action::Verify { backup, key, scratch } => {
+            verify(backup, key.as_deref(), scratch.as_deref())
+        }
         Action::Restore { backup, key, keep_config, after_seq } => {
             let wish = |key| Wish {
                 backup: backup.clone(),
@@ -104,7 +109,7 @@ fn create(config: &Config, path: &Path, to: Option<&Path>, key: Option<&Path>) -
     let full = |it: &Path| std::path::absolute(it).unwrap_or_else(|_| it.to_owned());
     let asked = json!({ "to": to.map(full), "key": key.map(full) });
     match client::post(&config.control.socket, "/admin/v1/backups", &asked) {
-        Ok(_) => wait(config),
+        Ok(begun) => wait(config, &begun),
         Err(ControlError::Unreachable { .. }) => match offline(config, path, to, key) {
             Ok(made) => tell_made(&json!(made)),
             Err(error) => failed(&error),
@@ -113,22 +118,33 @@ fn create(config: &Config, path: &Path, to: Option<&Path>, key: Option<&Path>) -
     }
 }
 
-fn wait(config: &Config) -> Exit {
+/// What came of the turn that was ours: the daemon may begin the one of the day behind it.
+fn wait(config: &Config, begun: &Value) -> Exit {
+    let ours = begun.get("turn");
     loop {
         std::thread::sleep(ASK_EVERY);
         let told = match client::get(&config.control.socket, "/admin/v1/backups") {
             Ok(told) => told,
             Err(error) => return unanswered(&error),
         };
-        if told.pointer("/now/running") == Some(&Value::Bool(true)) {
+        let now = |name: &str| told.pointer(&format!("/now/{name}"));
+        if ours.is_some() && now("turn") == ours {
             continue;
         }
-        let Some(why) = told.pointer("/now/failed").filter(|it| it.is_object()) else {
-            return tell_made(told.pointer("/now/made").unwrap_or(&Value::Null));
-        };
-        eprintln!("{} {}", text(why, "code"), text(why, "reason"));
+        if now("last") == ours {
+            return came_of(now("failed"), now("made"));
+        }
+        eprintln!("B107 前置机不知道这次备份了（重新启动过？）：看日志，再做一次");
         return Exit::Disk;
     }
+}
+
+fn came_of(failed: Option<&Value>, made: Option<&Value>) -> Exit {
+    let Some(why) = failed.filter(|it| it.is_object()) else {
+        return tell_made(made.unwrap_or(&Value::Null));
+    };
+    eprintln!("{} {}", text(why, "code"), text(why, "reason"));
+    Exit::Disk
 }
 
 /// Without a daemon the store is opened here, and closed again.
@@ -147,7 +163,8 @@ fn offline(
     }
     let options = Options { key: config.outbox.key.clone(), ..Options::default() };
     let (outbox, writer) = Outbox::open(&config.outbox.dir, &options)?;
-    let made = backup::create((config, path), &outbox, to, key.as_ref());
+    let order = Order { to, key: key.as_ref(), by_hand: true };
+    let made = backup::create((config, path), &outbox, order);
     drop(outbox);
     drop(writer);
     made
@@ -184,9 +201,9 @@ fn show(told: &Value, as_json: bool) {
     }
 }
 
-fn verify(dir: &Path, key: Option<&Path>) -> Exit {
+fn verify(dir: &Path, key: Option<&Path>, scratch: Option<&Path>) -> Exit {
     let proved = key.map(routes::key_of).transpose();
-    match proved.and_then(|key| Ok((backup::verify(dir, key.as_ref())?, key.is_some()))) {
+    match proved.and_then(|key| Ok((backup::verify(dir, key.as_ref(), scratch)?, key.is_some()))) {
         Ok((manifest, true)) => {
             say!("完好：全部解开，发件箱打开点过数");
             say!("{}", counts(&json!({ "counts": manifest.counts })));
@@ -232,7 +249,9 @@ fn failed(error: &BackupError) -> Exit {
         BackupError::HasData { .. } | BackupError::Busy | BackupError::Unfinished { .. } => {
             Exit::Unavailable
         }
-        BackupError::Failed { .. } | BackupError::Store(_) => Exit::Disk,
+        BackupError::Failed { .. } | BackupError::NoRoom { .. } | BackupError::Store(_) => {
+            Exit::Disk
+        }
     }
 }
 

@@ -72,6 +72,13 @@ pub(crate) fn free_on(dir: &Path, low: Mark, high: Mark) -> io::Result<Free> {
     Ok(Free { bytes: volume.free_bytes, low_water_bytes })
 }
 
+/// What the disk of a folder has free, and what must be free for doors that were closed to open.
+pub(crate) fn high_water_on(dir: &Path, low: Mark, high: Mark) -> io::Result<(u64, u64)> {
+    let volume = Volume::of(dir)?;
+    let (_, high_water_bytes) = Waters { low, high }.bytes(&volume);
+    Ok((volume.free_bytes, high_water_bytes))
+}
+
 /// What the doors, the writer and the watcher share.
 #[derive(Debug)]
 pub(super) struct Room {
