@@ -20,6 +20,8 @@
 mod create;
 pub(crate) mod keeper;
 mod manifest;
+mod owners;
+mod placed;
 mod places;
 mod restore;
 mod room;
@@ -74,6 +76,9 @@ pub(crate) enum BackupError {
     /// B112
     #[error("恢复做了一半（{}）：请再执行一次 his-agent backup restore", .mark.display())]
     Unfinished { mark: PathBuf },
+    /// B113
+    #[error("[outbox] key（{key}）不是这份备份里发件箱的主密钥：{cause}")]
+    StoreKey { key: String, cause: String },
     /// B114
     #[error("{} 所在的盘空间不够，还差 {} MiB", .place.display(), .missing.div_ceil(1 << 20))]
     NoRoom { place: PathBuf, missing: u64 },
@@ -96,6 +101,7 @@ impl BackupError {
             BackupError::Busy => "B108",
             BackupError::Differs { .. } => "B109",
             BackupError::Unfinished { .. } => "B112",
+            BackupError::StoreKey { .. } => "B113",
             BackupError::NoRoom { .. } => "B114",
             BackupError::Store(error) => error.code(),
         }
@@ -113,6 +119,9 @@ impl BackupError {
         BackupError::failed(&path.display().to_string(), cause)
     }
 }
+
+/// The configuration of an installed package.
+const PACKAGED: &str = "/etc/his-agent/agent.toml";
 
 /// When a backup was begun, which its name says.
 fn begun_at(id: &str) -> Option<DateTime> {

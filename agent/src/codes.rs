@@ -64,6 +64,7 @@ codes! {
     "B110" "上一次备份没有做成" "the last backup was not made" "看提示的原因；十分钟后自动再试，空间不够（B114）时一小时后"
     "B111" "很久没有好的备份" "there was no good backup for long" "看 [backup] to 的盘在不在、满不满，日志里 B110 的原因；his-agent backup create 现在就做一份"
     "B112" "恢复做了一半，不启动" "a restore was cut off, and the agent does not begin without it" "再执行一次 his-agent backup restore；不恢复了就删去提示的文件"
+    "B113" "配置指的不是这份备份里发件箱的主密钥" "the configuration names another key than that of the store in the backup" "什么都没有改动。把指纹对的主密钥放到配置指的地方（env: 就设好那个变量）再恢复；或在要恢复的配置里 [outbox] key 写一个还没有的文件，恢复时写出"
     "B114" "没有备份的空间" "there is no room for a backup" "腾出空间，或把 [backup] to 换到更大的盘：要有两份备份的空间，在发件箱那块盘上时还要留出 high_water，免得备份把门关了；校验（verify）用 --scratch 换一个目录"
     "B115" "备份和发件箱在同一块盘上" "backups lie on the disk of the store" "[backup] to 改到另一块盘或另一台机器上：盘坏了两样都没有"
 

@@ -54,7 +54,7 @@ fn a_restored_agent_doubles_nothing_loses_nothing_and_gives_no_number_twice() {
     assert_eq!(restored.code, Some(0), "{restored:?}");
     assert!(restored.stdout.contains("等待送出"), "{restored:?}");
     let again = restore(&agent, &backup, &key, &[]);
-    assert!(again.code == Some(69) && again.stderr.contains("B105"), "{again:?}");
+    assert!(again.code == Some(78) && again.stderr.contains("B105"), "{again:?}");
     agent.start_again();
     agent.await_drained();
 

@@ -21,6 +21,7 @@ use tests::{free_port, his};
 
 mod deb;
 mod elf;
+mod restore;
 mod rpm;
 mod seal;
 mod tarball;

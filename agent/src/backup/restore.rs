@@ -10,7 +10,6 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use jiff::civil::DateTime;
@@ -21,9 +20,11 @@ use uuid::Uuid;
 use super::BackupError;
 use super::create::remove;
 use super::manifest::{Counts, Manifest};
+use super::placed::{Placed, prove_key};
 use super::places::{Kind, Place, places};
 use super::verify::{Opened, verify};
 use crate::config::Config;
+use crate::daemon_user::DaemonUser;
 use crate::durable_folder::make_durable_folder;
 use crate::master_key::{KeySource, MasterKey};
 use crate::outbox::{Leap, Options, leap};
@@ -67,25 +68,37 @@ pub(crate) fn restore(wish: &Wish) -> Result<Restored, BackupError> {
     } else {
         opened.text("agent.toml")?
     };
-    refuse_data(&store_of(&text))?;
-    let mut placed = Placed::default();
-    let restored = placed.secrets(&opened, &text).and_then(|()| {
-        let config = Config::parse("agent.toml", &text).map_err(|problems| {
-            let cause = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-            BackupError::Failed {
-                what: "备份里的配置在这台机器上用不了".to_owned(), cause
-            }
-        })?;
-        Bringing { wish, opened: &opened, config: &config, text: &text }.bring(&mut placed)
-    });
+    let store = store_of(&text);
+    refuse_data(&store)?;
+    let mut placed = Placed::by(DaemonUser::of(&store));
+    let restored = place_and_bring(wish, (&opened, &text), &mut placed);
     if restored.is_err() {
         placed.undo();
     }
     restored
 }
 
+/// The secrets come first: without them the configuration cannot be proved.
+fn place_and_bring(
+    wish: &Wish,
+    (opened, text): (&Opened<'_>, &str),
+    placed: &mut Placed,
+) -> Result<Restored, BackupError> {
+    let master = opened.master()?;
+    placed.secrets(opened, text)?;
+    placed.master(&master, text, &wish.config)?;
+    let config = Config::parse("agent.toml", text).map_err(|problems| {
+        let cause = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        BackupError::Failed {
+            what: "备份里的配置在这台机器上用不了".to_owned(), cause
+        }
+    })?;
+    prove_key(&config, text, &master)?;
+    Bringing { wish, opened, config: &config, text }.bring(placed)
+}
+
 /// Where the store lies, read without proving the rest: its secrets may have yet to come.
-fn store_of(text: &str) -> PathBuf {
+pub(super) fn store_of(text: &str) -> PathBuf {
     let table: Table = text.parse().unwrap_or_default();
     let dir = table.get("outbox").and_then(|it| it.get("dir")).and_then(Value::as_str);
     PathBuf::from(dir.unwrap_or("/var/lib/his-agent/outbox"))
@@ -99,7 +112,7 @@ fn refuse_data(place: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-fn has_any(place: &Path) -> bool {
+pub(super) fn has_any(place: &Path) -> bool {
     match fs::read_dir(place) {
         Ok(mut entries) => entries.next().is_some(),
         Err(_) => place.exists(),
@@ -145,63 +158,6 @@ impl Mark {
     }
 }
 
-/// What was written before everything was known to be well.
-#[derive(Default)]
-struct Placed {
-    files: Vec<PathBuf>,
-    stayed: Vec<PathBuf>,
-    moved: Vec<PathBuf>,
-}
-
-impl Placed {
-    /// Secrets that the configuration names and that are not there; the key of the store among them.
-    fn secrets(&mut self, opened: &Opened<'_>, text: &str) -> Result<(), BackupError> {
-        for root in opened.roots() {
-            let Some(path) = root.strip_prefix("file:").map(PathBuf::from) else { continue };
-            if path.exists() {
-                self.stayed.push(path);
-                continue;
-            }
-            opened.write(root, &path)?;
-            own_like_parent(&path).map_err(|it| BackupError::at(&path, &it))?;
-            self.files.push(path);
-        }
-        self.master(&opened.master()?, text)
-    }
-
-    fn master(&mut self, master: &MasterKey, text: &str) -> Result<(), BackupError> {
-        let table: Table = text.parse().unwrap_or_default();
-        let key = table.get("outbox").and_then(|it| it.get("key")).and_then(Value::as_str);
-        let path = match key {
-            None => KeySource::beside(&store_of(text)),
-            Some(named) => match named.strip_prefix("file:") {
-                Some(path) => PathBuf::from(path),
-                // Of the environment or systemd: whoever sets those up has the key.
-                None => return Ok(()),
-            },
-        };
-        match MasterKey::read(&path) {
-            Ok(found) if found.fingerprint() == master.fingerprint() => Ok(()),
-            Ok(_) => Err(BackupError::HasData { place: path }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let written = secret_file::write(&path, master.written().as_bytes());
-                written
-                    .and_then(|()| own_like_parent(&path))
-                    .map_err(|it| BackupError::at(&path, &it))?;
-                self.files.push(path);
-                Ok(())
-            }
-            Err(error) => Err(BackupError::at(&path, &error)),
-        }
-    }
-
-    fn undo(&self) {
-        for path in &self.files {
-            drop(fs::remove_file(path));
-        }
-    }
-}
-
 struct Bringing<'a> {
     wish: &'a Wish,
     opened: &'a Opened<'a>,
@@ -228,14 +184,14 @@ impl Bringing<'_> {
         let leap = self.leave_free(&growing)?;
         for place in data {
             self.opened.write(&place.root, &place.path)?;
-            own_like_parent(&place.path).map_err(|it| BackupError::at(&place.path, &it))?;
+            placed.give(&place.path, Kind::Data)?;
         }
         for place in all.iter().filter(|it| it.kind == Kind::Edited) {
             self.edited(place, placed)?;
         }
+        placed.give(&growing, Kind::Data)?;
         self.name_store(&growing).map_err(|it| BackupError::at(dir, &it))?;
-        // From here on there is an agent: its keys are nothing to be undone.
-        placed.files.clear();
+        placed.keep();
         let done = fs::remove_file(&mark.file).and_then(|()| File::open(home)?.sync_all());
         done.map_err(|it| BackupError::at(&mark.file, &it))?;
         Ok(Restored {
@@ -252,7 +208,6 @@ impl Bringing<'_> {
     /// The store comes under its name, over an empty folder at most.
     fn name_store(&self, growing: &Path) -> io::Result<()> {
         let dir = &self.config.outbox.dir;
-        own_like_parent(growing)?;
         fs::rename(growing, dir)?;
         File::open(secret_file::folder_of(dir))?.sync_all()
     }
@@ -276,7 +231,7 @@ impl Bringing<'_> {
             placed.moved.push(aside);
         }
         self.opened.write(root, &to)?;
-        own_like_parent(&to).map_err(|it| BackupError::at(&to, &it))
+        placed.give(&to, Kind::Edited)
     }
 
     /// The numbers that may have been given out since, at ten times the pace of the store's whole life.
@@ -307,38 +262,12 @@ fn numbers_since(next_seq: u64, epoch: &str, id: &str) -> u64 {
     since.clamp(FREE_MIN, FREE_MAX)
 }
 
-fn free_beside(path: &Path) -> PathBuf {
+pub(super) fn free_beside(path: &Path) -> PathBuf {
     let named = |count: u32| match count {
         0 => path.with_added_extension("before-restore"),
         _ => path.with_added_extension(format!("before-restore-{count}")),
     };
     (0..1_000).map(named).find(|it| !it.exists()).unwrap_or_else(|| named(1_000))
-}
-
-/// Gives what root has made to whom the folder belongs: else the daemon could not open it.
-fn own_like_parent(path: &Path) -> io::Result<()> {
-    let owner = match fs::metadata(secret_file::folder_of(path)) {
-        Ok(owner) => owner,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    give(path, owner.uid(), owner.gid())
-}
-
-fn give(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
-    let is = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        is => is?,
-    };
-    if (is.uid(), is.gid()) != (uid, gid) {
-        chown(path, Some(uid), Some(gid))?;
-    }
-    if is.is_dir() {
-        for entry in fs::read_dir(path)? {
-            give(&entry?.path(), uid, gid)?;
-        }
-    }
-    Ok(())
 }
 
 /// Beside the store while a restore is under way.

@@ -168,6 +168,98 @@ async fn what_people_edited_is_moved_aside_and_secrets_stay() {
     assert_eq!(restored.moved.len(), 2, "{restored:?}");
 }
 
+/// As a package leaves a new machine: with a key of its own making.
+#[tokio::test]
+async fn a_key_that_an_installation_made_is_moved_aside_and_the_stores_own_takes_its_place() {
+    let mut house = House::new();
+    house.append(&["a"]).await;
+    let (named, master) = (house.home("etc/master.key"), house.master());
+    fs::create_dir_all(named.parent().unwrap()).unwrap();
+    fs::rename(house.home("old/store.key"), &named).unwrap();
+    let key = format!("\nkey = \"file:{}\"\n[forward]", named.display());
+    let text = house.text().replace("\n[forward]", &key);
+    fs::write(house.file(), &text).unwrap();
+    let made = house.create(None).unwrap();
+    house.burn();
+    fs::remove_file(&named).unwrap();
+    let other = MasterKey::make(&named).unwrap();
+    // A store that it opens is here.
+    let theirs = text.replace("old/outbox", "theirs/outbox");
+    fs::create_dir_all(house.home("theirs/outbox/CURRENT")).unwrap();
+    fs::write(house.file(), &theirs).unwrap();
+    let refused = restore(&house.wish(&made, master.clone())).unwrap_err();
+    assert_eq!(refused.code(), "B113", "{refused}");
+    assert_eq!(MasterKey::read(&named).unwrap(), other);
+    fs::remove_dir_all(house.home("theirs")).unwrap();
+
+    // Nothing comes of it, and everything lies as it did.
+    let in_the_way = house.home("old/quality");
+    fs::write(&in_the_way, "").unwrap();
+    assert_eq!(restore(&house.wish(&made, master.clone())).unwrap_err().code(), "B105");
+    assert_eq!(MasterKey::read(&named).unwrap(), other);
+    assert_eq!(fs::read_dir(house.home("etc")).unwrap().count(), 1);
+    fs::remove_file(&in_the_way).unwrap();
+
+    let restored = restore(&house.wish(&made, master.clone())).unwrap();
+    let aside = house.home("etc/master.key.before-restore");
+    assert!(restored.moved.contains(&aside), "{restored:?}");
+    let keys = [&named, &aside].map(|it| MasterKey::read(it).unwrap());
+    assert_eq!(keys, [master, other]);
+    house.open();
+    assert_eq!(house.outbox().status().waiting, 1);
+}
+
+#[tokio::test]
+async fn a_configuration_that_finds_another_key_is_refused_before_anything_is_written() {
+    let mut house = House::new();
+    house.append(&["a"]).await;
+    let (made, master) = (house.create(None).unwrap(), house.master());
+    house.burn();
+    let text = house.text().replace("\n[forward]", "\nkey = \"env:NO_SUCH_KEY\"\n[forward]");
+    fs::write(house.file(), text).unwrap();
+    let wish = Wish { keep_config: true, ..house.wish(&made, master.clone()) };
+    let refused = restore(&wish).unwrap_err();
+    assert!(refused.to_string().contains("NO_SUCH_KEY"), "{refused}");
+    let text = house.text();
+    let config = Config::parse("agent.toml", &text).unwrap();
+    let refused = placed::prove_key(&config, &text, &master).unwrap_err();
+    assert_eq!(refused.code(), "B113", "none is there: {refused}");
+    MasterKey::make(&house.home("old/store.key")).unwrap();
+    let refused = placed::prove_key(&config, &text, &master).unwrap_err();
+    assert!(refused.to_string().contains(&master.fingerprint().to_string()), "{refused}");
+}
+
+/// A drill is to leave no door key of the hospital's on the machine it is done on.
+#[tokio::test]
+async fn only_secrets_that_the_configuration_in_force_names_are_written() {
+    let mut house = House::new();
+    let secrets = ["theirs", "ours"].map(|it| house.home("secrets").join(it));
+    fs::create_dir_all(house.home("secrets")).unwrap();
+    let relay = |all: &[&Path]| {
+        let headers: Vec<String> = all
+            .iter()
+            .zip(["k", "l"])
+            .map(|(it, name)| format!("{name} = \"file:{}\"", it.display()))
+            .collect();
+        format!(
+            "{}[[caller]]\nname = \"a\"\naddresses = [\"10.0.0.9\"]\n[relay]\nurl = \"http://a\"\n\
+             headers = {{ {} }}\n",
+            house.text(),
+            headers.join(", ")
+        )
+    };
+    let (both, one) = (relay(&[&secrets[0], &secrets[1]]), relay(&[&secrets[1]]));
+    secrets.iter().for_each(|it| fs::write(it, "secret").unwrap());
+    fs::write(house.file(), both).unwrap();
+    house.append(&["a"]).await;
+    let (made, master) = (house.create(None).unwrap(), house.master());
+    house.burn();
+    secrets.iter().for_each(|it| fs::remove_file(it).unwrap());
+    fs::write(house.file(), one).unwrap();
+    restore(&Wish { keep_config: true, ..house.wish(&made, master) }).unwrap();
+    assert_eq!(secrets.map(|it| it.exists()), [false, true]);
+}
+
 #[tokio::test]
 async fn where_there_is_no_room_nothing_is_begun() {
     let house = House::new();

@@ -243,12 +243,13 @@ fn failed(error: &BackupError) -> Exit {
         BackupError::NoBackup { .. }
         | BackupError::Damaged { .. }
         | BackupError::Differs { .. } => Exit::Data,
-        BackupError::OtherKey { .. } | BackupError::NoKey { .. } | BackupError::TooNew { .. } => {
-            Exit::Config
-        }
-        BackupError::HasData { .. } | BackupError::Busy | BackupError::Unfinished { .. } => {
-            Exit::Unavailable
-        }
+        // Somebody has to act first: a script is not to try again.
+        BackupError::OtherKey { .. }
+        | BackupError::NoKey { .. }
+        | BackupError::TooNew { .. }
+        | BackupError::HasData { .. }
+        | BackupError::StoreKey { .. } => Exit::Config,
+        BackupError::Busy | BackupError::Unfinished { .. } => Exit::Unavailable,
         BackupError::Failed { .. } | BackupError::NoRoom { .. } | BackupError::Store(_) => {
             Exit::Disk
         }

@@ -1,6 +1,7 @@
 //! The files that a configuration names: secrets by `file:`, certificates by keys that end in `_file`.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
@@ -11,6 +12,19 @@ pub(crate) fn files(text: &str) -> BTreeSet<String> {
         table.iter().for_each(|(key, value)| walk(key, value, &mut named));
     }
     named
+}
+
+/// Where the key of the store lies, by a text that need not be right otherwise. `None` when no file says it.
+pub(crate) fn store_key_file(text: &str, beside: PathBuf) -> Option<PathBuf> {
+    let table: Table = text.parse().unwrap_or_default();
+    let Some(key) = table.get("outbox").and_then(|it| it.get("key")).and_then(Value::as_str) else {
+        return Some(beside);
+    };
+    match key.split_once(':') {
+        Some(("file", path)) => Some(PathBuf::from(path)),
+        Some(("credential", name)) => Some(Path::new(super::secrets::SECRETS).join(name)),
+        _ => None,
+    }
 }
 
 fn walk(key: &str, value: &Value, named: &mut BTreeSet<String>) {
@@ -41,5 +55,18 @@ mod tests {
                     [channel.mllp]\ncert_file = \"/s/cert.pem\"\nlisten = \"file\"\n";
         let found: Vec<String> = files(text).into_iter().collect();
         assert_eq!(found, ["/s/ca.pem", "/s/cert.pem", "/s/k", "/s/url", "/s/url2"]);
+    }
+
+    #[test]
+    fn the_key_of_the_store_lies_where_the_service_is_shown_it_from() {
+        let check = |line: &str, expected: Option<&str>| {
+            let found = store_key_file(&format!("[outbox]\n{line}"), PathBuf::from("/d/store.key"));
+            assert_eq!(found.as_deref(), expected.map(Path::new), "{line}");
+        };
+        check("", Some("/d/store.key"));
+        check("key = \"file:/s/key\"", Some("/s/key"));
+        check("key = \"credential:master.key\"", Some("/etc/his-agent/secrets/master.key"));
+        check("key = \"env:KEY\"", None);
+        check("key = \"0011\"", None);
     }
 }

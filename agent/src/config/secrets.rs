@@ -273,4 +273,4 @@ pub(super) fn keys(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Ke
 }
 
 /// Where the unit takes credentials from.
-const SECRETS: &str = "/etc/his-agent/secrets";
+pub(super) const SECRETS: &str = "/etc/his-agent/secrets";

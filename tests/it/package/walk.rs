@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use tests::clean_root::{CleanRoot, ran};
+use tests::command::Ran;
 
 use super::{OLD, Packages, checkout, succeeded};
 
@@ -13,14 +14,7 @@ fn the_manual_leads_from_the_package_to_the_first_accepted_message() {
     let deb = root.bring(&Packages::made().deb(OLD));
     succeeded(&root.run(&["dpkg", "-i", &deb]));
     std::fs::create_dir_all(root.path("/media/usb")).expect("the stick that the page speaks of");
-    root.write("/walk.sh", &script());
-    // The machine has its own loopback and nothing else, so the page's ports are free.
-    let told = ran(Command::new("unshare")
-        .args(["--net", "--", "/bin/sh", "-c", ALONE])
-        .arg(root.path("/"))
-        .env_clear()
-        .env("LC_ALL", "C.UTF-8")
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"));
+    let told = alone(&root, &script());
     let said = format!("{}\n{}\n{}", told.stdout, told.stderr, root.read("/daemon.log"));
     assert_eq!(told.code, Some(0), "{said}");
     assert!(told.stdout.contains("收下了：6 条标准记录"), "{said}");
@@ -30,14 +24,38 @@ fn the_manual_leads_from_the_package_to_the_first_accepted_message() {
     assert_ne!(root.owner_and_mode("/media/usb/master.key"), "absent");
 }
 
+/// Follows a script on a machine that has its own loopback and nothing else, so the page's ports are free.
+pub(super) fn alone(root: &CleanRoot, script: &str) -> Ran {
+    root.write("/walk.sh", script);
+    ran(Command::new("unshare")
+        .args(["--net", "--", "/bin/sh", "-c", ALONE])
+        .arg(root.path("/"))
+        .env_clear()
+        .env("LC_ALL", "C.UTF-8")
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"))
+}
+
+/// What a section of a page has people type.
+pub(super) fn typed(page: &str, section: &str) -> Vec<String> {
+    let blocks = blocks(page, section, "sh");
+    blocks.iter().flat_map(|it| it.lines()).map(str::to_owned).collect()
+}
+
+/// The pieces of a section in a language.
+pub(super) fn blocks(page: &str, section: &str, language: &str) -> Vec<String> {
+    let page = std::fs::read_to_string(checkout().join("docs").join(page)).expect("the page");
+    let (_, section) = page.split_once(&format!("\n## {section}\n")).expect("its section");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let fence = format!("```{language}\n");
+    let pieces = section.split(&fence).skip(1);
+    pieces.filter_map(|it| it.split("```").next()).map(str::to_owned).collect()
+}
+
 /// The lines of the page, each of which must succeed.
 fn script() -> String {
-    let page = std::fs::read_to_string(checkout().join("docs/install.md")).expect("the page");
-    let (_, section) = page.split_once("\n## 从装好到收下第一份\n").expect("its section");
-    let (section, _) = section.split_once("\n## ").expect("another section");
-    let blocks = section.split("```sh\n").skip(1).filter_map(|it| it.split("```").next());
+    let lines = typed("install.md", "从装好到收下第一份");
     // The smallest Debian has no curl; the page says how to do without.
-    let lines = blocks.flat_map(str::lines).filter(|it| !it.starts_with("curl "));
+    let lines = lines.iter().filter(|it| !it.starts_with("curl "));
     let mut script = "set -eu\n".to_owned();
     let mut typed = 0;
     for line in lines {
@@ -50,7 +68,7 @@ fn script() -> String {
 }
 
 /// What systemd does at this line; there is none in the clean root.
-const STARTED: &str = "\
+pub(super) const STARTED: &str = "\
 unit=/usr/lib/systemd/system/his-agent.service
 CREDENTIALS_DIRECTORY=/etc/his-agent/secrets runuser -u his-agent -- $(sed -n 's/^ExecStart=//p' $unit) 2>/daemon.log &
 for _ in $(seq 300); do (exec 3<>/dev/tcp/127.0.0.1/8700) 2>/dev/null && break; sleep 0.1; done";
