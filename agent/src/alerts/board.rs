@@ -12,6 +12,8 @@ use super::{Alert, Condition};
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     rows: BTreeMap<String, Row>,
+    /// Since when the way to the platform is not well, whatever it is that is wrong with it.
+    way_lost: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -61,6 +63,8 @@ impl Board {
         conditions: Vec<Condition>,
         patience: Patience,
     ) -> Vec<Change> {
+        let is_lost = conditions.iter().any(|it| is_of_the_way(&it.code));
+        self.way_lost = is_lost.then(|| self.way_lost.unwrap_or(now));
         let mut changes = Vec::new();
         let mut held = Vec::new();
         for it in conditions {
@@ -78,9 +82,11 @@ impl Board {
     }
 
     fn hold(&mut self, now: Duration, at: &str, it: Condition, hold: Duration) -> Option<Change> {
+        // Two addresses of a cluster that fail each in its own way are one outage.
+        let first = self.way_lost.filter(|_| is_of_the_way(&it.code)).unwrap_or(now);
         let row = self.rows.entry(it.code.clone()).or_insert_with(|| Row {
             alert: Alert { since: at.to_owned(), code: it.code.clone(), ..Alert::default() },
-            first: now,
+            first,
             gone: None,
             is_raised: false,
             is_restored: false,
@@ -107,7 +113,13 @@ impl Board {
     }
 }
 
+/// Whether the code is one of those that follow each other while a broker is away.
+fn is_of_the_way(code: &str) -> bool {
+    matches!(code, "F101" | "F102" | "F103" | "F104" | "F105" | "F106" | "F108" | "F109" | "F111")
+}
+
 #[cfg(test)]
+#[allow(clippy::indexing_slicing)]
 mod tests {
     use super::*;
     use crate::alerts::Severity;
@@ -122,6 +134,22 @@ mod tests {
     fn what_comes_and_goes_is_no_flood() {
         check("h-h-h-h-h-", ". . . . . . . . . .");
         check("hhhhh-h-h-h-hhh", ". . . raised . . . . . . . . . . .");
+    }
+
+    #[test]
+    fn addresses_that_fail_each_in_its_own_way_are_one_outage() {
+        let mut board = Board::default();
+        let patience = Patience { hold: HOLD, clear: CLEAR, is_settled: false };
+        let mut raised = Vec::new();
+        for second in 0..8 {
+            let code = ["F101", "F102"][usize::from(second % 2 == 1)].to_owned();
+            let text = String::new();
+            let one = Condition { code, severity: Severity::Critical, text };
+            raised.extend(board.look(seconds(second), "", vec![one], patience));
+        }
+        assert_eq!(raised.len(), 2, "told once each: {raised:?}");
+        let quiet = board.look(seconds(8), "", Vec::new(), patience);
+        assert!(quiet.is_empty() && board.way_lost.is_none(), "{quiet:?}");
     }
 
     #[test]

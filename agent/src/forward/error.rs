@@ -95,9 +95,10 @@ impl BrokerError {
         }
     }
 
-    /// True when a connection that comes about does not yet disprove it: it shows only on sending.
+    /// True when a connection that comes about does not yet disprove it: it shows only on sending, or
+    /// after a while. Whether there is the exchange is asked with each connection.
     pub(crate) fn outlives_connecting(code: &str) -> bool {
-        matches!(code, "F103" | "F107" | "F110")
+        matches!(code, "F103" | "F104" | "F105" | "F106" | "F107" | "F110")
     }
 
     pub(crate) fn silent(doing: &'static str, waited: Duration) -> BrokerError {

@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use tokio::select;
 use tokio::task::yield_now;
@@ -36,6 +37,10 @@ pub(super) struct Shift<'a, S> {
     // The outbox had nothing more when last asked.
     at_end: bool,
     blocked: bool,
+    // Since when this connection holds; nothing once it has been told that it is well.
+    begun: Option<Instant>,
+    // When to look for what is not answered.
+    look_at: Instant,
     // When the daemon stops: until when answers are still awaited.
     leave_at: Option<Instant>,
 }
@@ -70,7 +75,9 @@ impl<'a, S: Source> Shift<'a, S> {
     ) -> Shift<'a, S> {
         work.scout.begin_anew();
         let (at_end, blocked, leave_at) = (false, false, None);
-        Shift { source, work, state, options, stop, at_end, blocked, leave_at }
+        let look_at = Instant::now();
+        let begun = Some(look_at);
+        Shift { source, work, state, options, stop, at_end, blocked, begun, look_at, leave_at }
     }
 
     pub(super) async fn serve(mut self, mut session: impl Session) -> Result<Ended, StoreError> {
@@ -85,6 +92,8 @@ impl<'a, S: Source> Shift<'a, S> {
             self.send_out(&mut session);
             self.state.load(self.work.window.in_flight(), self.work.window.held());
             self.state.taken(self.work.window.read_to());
+            self.tell_late();
+            self.tell_quiet();
             if self.leave_at.is_some() && self.work.window.in_flight() == 0 {
                 session.close().await;
                 return Ok(Ended::Stopped);
@@ -93,6 +102,29 @@ impl<'a, S: Source> Shift<'a, S> {
             if let ControlFlow::Break(ended) = self.react(event).await? {
                 return Ok(ended);
             }
+        }
+    }
+
+    /// Names the keys that get no answer while others do, who keep the connection from being silent.
+    fn tell_late(&mut self) {
+        let now = Instant::now();
+        if self.blocked || now < self.look_at {
+            return;
+        }
+        self.look_at = now + LOOK_AGAIN;
+        let error = BrokerError::silent("a publisher confirm", self.options.confirm_timeout);
+        for routing_key in self.work.window.late(now) {
+            self.state.unanswered(&routing_key, &error);
+        }
+    }
+
+    /// A connection that has held for a while with nothing to carry is as well as can be known.
+    fn tell_quiet(&mut self) {
+        let window = &self.work.window;
+        let has_nothing = self.at_end && window.in_flight() == 0 && window.held() == 0;
+        if has_nothing && !self.blocked && self.begun.is_some_and(|it| it.elapsed() >= QUIET) {
+            self.begun = None;
+            self.state.quiet();
         }
     }
 
@@ -195,9 +227,11 @@ impl<'a, S: Source> Shift<'a, S> {
             Event::Heard(Ok(heard)) => self.heed(heard)?,
             Event::Heard(Err(error)) => return Ok(ControlFlow::Break(self.broken(error).await?)),
             Event::Silence => {
-                self.work.window.fell_silent(Instant::now());
                 let error =
                     BrokerError::silent("a publisher confirm", self.options.confirm_timeout);
+                for routing_key in self.work.window.fell_silent(Instant::now()) {
+                    self.state.unanswered(&routing_key, &error);
+                }
                 return Ok(ControlFlow::Break(self.broken(error).await?));
             }
             Event::Appended => {
@@ -273,6 +307,7 @@ impl<'a, S: Source> Shift<'a, S> {
             self.state.attempts().answered(&flight.seqs, flight.sent, &Confirm::Confirmed);
         }
         let routing_key = &flight.routing_key;
+        self.state.answered(routing_key);
         if flight.was_refused && self.state.accepted_again(routing_key) {
             tracing::info!(routing_key, "accepted again");
         }
@@ -346,6 +381,8 @@ async fn until(time: Option<Instant>) {
     }
 }
 
+/// What cuts connections does so sooner.
+const QUIET: Duration = Duration::from_secs(10);
 /// After so many reads in a row the broker is heard first, though nothing of what was read may go.
 const READS_AT_ONCE: usize = 4;
 /// How often the broker must have refused a record before it counts as one that never passes.

@@ -33,6 +33,9 @@ pub struct ForwardStatus {
     pub blocked: Option<String>,
     /// What keeps every record from leaving, while it does.
     pub trouble: Option<Trouble>,
+    /// What a connection that comes about does not disprove: it stays until an answer does, or quiet.
+    #[serde(skip)]
+    unproved: Option<Trouble>,
     /// The last thing that went wrong. It stays after recovery, so that a night's trouble shows.
     pub last_error: Option<Trouble>,
     /// When a record was last confirmed.
@@ -111,10 +114,31 @@ impl ForwardStatus {
         }
     }
 
-    /// What has lasted at least so long: the trouble of all, then those of single routing keys.
+    /// What has lasted at least so long: the trouble of all, then those of single routing keys. That a key
+    /// is not answered says no more than that nothing is, where that is so.
     pub fn lasting(&self, at_least: Duration) -> Vec<&Trouble> {
-        let all = self.trouble.iter().chain(self.held_reasons.values());
-        all.filter(|it| it.since.elapsed() >= at_least).collect()
+        let lasts = |it: &&Trouble| it.since.elapsed() >= at_least;
+        let all = self.trouble.iter().filter(lasts);
+        let is_said = all.clone().next().is_some();
+        let keys = self.held_reasons.values().filter(lasts);
+        all.chain(keys.filter(|it| !is_said || it.code != SILENT)).collect()
+    }
+}
+
+impl ForwardStatus {
+    fn is_open(&mut self) {
+        (self.trouble, self.unproved) = (None, None);
+    }
+
+    /// Names why records of a key wait. True when the key had no such reason until now.
+    fn hold(&mut self, routing_key: &str, trouble: Trouble) -> bool {
+        let known = self.held_reasons.get(routing_key);
+        let news = known.map(|it| it.code) != Some(trouble.code);
+        let trouble = trouble.following(known);
+        if known.is_some() || self.held_reasons.len() < REASONS_MAX {
+            self.held_reasons.insert(routing_key.to_owned(), trouble);
+        }
+        news
     }
 }
 
@@ -136,8 +160,9 @@ impl ForwardState {
         account.blocked = None;
         account.connections += 1;
         account.reconnects = account.connections - 1;
-        // A missing right shows only when something is sent, so a connection does not disprove it.
-        account.trouble.take_if(|it| !BrokerError::outlives_connecting(it.code));
+        // A missing right shows only when something is sent, and a broker that takes and never confirms
+        // can be connected to all night: a connection does not disprove what came before it.
+        account.trouble = account.unproved.clone();
     }
 
     pub(crate) fn disconnected(&self) {
@@ -151,10 +176,11 @@ impl ForwardState {
         let mut account = self.account();
         let trouble = reason
             .as_ref()
-            .map(|it| Trouble::new(BLOCKED, format!("the broker has asked us to wait: {it}")));
+            .map(|it| Trouble::new(BLOCKED, format!("the broker has asked us to wait: {it}")))
+            .map(|it| it.following(account.trouble.as_ref()));
         account.blocked = reason;
         account.last_error = trouble.clone().or(account.last_error.take());
-        account.trouble = trouble;
+        account.trouble = trouble.or(account.unproved.clone());
     }
 
     pub(crate) fn failed(&self, error: &BrokerError) {
@@ -165,14 +191,40 @@ impl ForwardState {
         let trouble = Trouble::new(code, reason);
         let mut account = self.account();
         account.last_error = Some(trouble.clone());
-        account.trouble = Some(trouble.following(account.trouble.as_ref()));
+        let trouble = trouble.following(account.trouble.as_ref());
+        if BrokerError::outlives_connecting(code) {
+            account.unproved = Some(trouble.clone());
+        }
+        account.trouble = Some(trouble);
+    }
+
+    /// Nothing waits for an answer, and the connection has held for a while: there is nothing that could
+    /// be stuck.
+    pub(crate) fn quiet(&self) {
+        let mut account = self.account();
+        account.is_open();
+        account.held_reasons.retain(|_, it| it.code != SILENT);
+    }
+
+    /// Nothing of this routing key was answered while everything else had its time.
+    pub(crate) fn unanswered(&self, routing_key: &str, error: &BrokerError) {
+        let reason = format!("{error} (routing key {routing_key})");
+        self.account().hold(routing_key, Trouble::new(SILENT, reason));
+    }
+
+    /// One of this routing key was answered.
+    pub(crate) fn answered(&self, routing_key: &str) {
+        let mut account = self.account();
+        if account.held_reasons.get(routing_key).is_some_and(|it| it.code == SILENT) {
+            account.held_reasons.remove(routing_key);
+        }
     }
 
     pub(crate) fn confirmed(&self, records: usize) {
         let mut account = self.account();
         account.confirmed += records as u64;
         account.last_confirm = Some(Timestamp::now());
-        account.trouble = None;
+        account.is_open();
     }
 
     /// A record that had been refused was accepted. True when the key had a reason until now.
@@ -195,14 +247,8 @@ impl ForwardState {
         let trouble = Trouble::new(code, reason);
         account.last_error = Some(trouble.clone());
         // It answers, so the road as a whole is open.
-        account.trouble = None;
-        let known = account.held_reasons.get(routing_key);
-        let news = known.map(|it| it.code) != Some(code);
-        let trouble = trouble.following(known);
-        if known.is_some() || account.held_reasons.len() < REASONS_MAX {
-            account.held_reasons.insert(routing_key.to_owned(), trouble);
-        }
-        news
+        account.is_open();
+        account.hold(routing_key, trouble)
     }
 
     pub(crate) fn set_aside(&self) {
@@ -319,6 +365,8 @@ const OVERDUE: Duration = Duration::from_secs(10);
 pub const REASONS_MAX: usize = 64;
 /// A certificate expires soon.
 const EXPIRING: &str = "F114";
+/// Nothing was heard within the time allowed.
+const SILENT: &str = "F106";
 /// The broker has asked us to wait.
 const BLOCKED: &str = "F112";
 
@@ -334,6 +382,16 @@ mod tests {
         check(&["fail 403", "connect"], "no_right");
         check(&["fail 403", "connect", "confirm"], "open");
         check(&["fail down", "connect"], "open");
+        check(&["fail silent", "connect"], "silent");
+        check(&["fail silent", "connect", "fail down", "connect"], "silent");
+        check(&["fail silent", "connect", "confirm"], "open");
+        check(&["fail lost", "connect", "quiet"], "open");
+        check(&["fail lost", "connect", "block", "unblock"], "lost");
+        check(&["connect", "mute"], "silent");
+        check(&["connect", "mute", "confirm"], "silent");
+        check(&["connect", "mute", "answer"], "open");
+        check(&["connect", "mute", "quiet"], "open");
+        check(&["connect", "return", "answer"], "no_binding");
         check(&["connect", "return"], "no_binding");
         check(&["connect", "return", "accept"], "open");
         check(&["connect", "block"], "blocked");
@@ -373,6 +431,31 @@ mod tests {
         assert_eq!(lasting(&state), "");
     }
 
+    /// It connects at each try and takes, and nothing is ever confirmed; now and then one of its addresses
+    /// is not even reached.
+    #[tokio::test(start_paused = true)]
+    async fn what_only_an_answer_disproves_lasts_over_connections() {
+        let state = state(&["connect", "mute"]);
+        let told = |state: &ForwardState| {
+            let status = state.status();
+            let lasting = status.lasting(Duration::from_secs(300));
+            lasting.iter().map(|it| it.code).collect::<Vec<_>>().join(" ")
+        };
+        for _ in 0..10 {
+            assert_eq!(told(&state), "");
+            for it in ["fail silent", "fail down", "connect"] {
+                act(&state, it);
+                tokio::time::sleep(Duration::from_secs(10)).await;
+            }
+        }
+        // The key that was first not answered is no other thing.
+        assert_eq!(told(&state), "F106");
+        act(&state, "confirm");
+        assert_eq!(told(&state), "F106", "the key is still muted, whatever the others are");
+        act(&state, "answer");
+        assert_eq!(told(&state), "");
+    }
+
     #[track_caller]
     fn check(acts: &[&str], word: &str) {
         let state = state(acts);
@@ -393,6 +476,9 @@ mod tests {
         match act {
             "connect" => state.connected("broker"),
             "confirm" => state.confirmed(1),
+            "answer" => state.answered("H1.rx"),
+            "quiet" => state.quiet(),
+            "mute" => state.unanswered("H1.rx", &silent()),
             "accept" => assert!(state.accepted_again("H1.rx")),
             "block" => state.blocked(Some("low on memory".to_owned())),
             "unblock" => state.blocked(None),
@@ -402,9 +488,15 @@ mod tests {
                 assert!(state.refused("H1.rx", 1, &returned));
             }
             "fail down" => state.failed(&BrokerError::Unreachable { reason: "refused".to_owned() }),
+            "fail silent" => state.failed(&silent()),
+            "fail lost" => state.failed(&BrokerError::Lost { reason: "reset".to_owned() }),
             "fail 404" => state.failed(&closed(404)),
             "fail 403" => state.failed(&closed(403)),
             other => panic!("no such act: {other}"),
         }
+    }
+
+    fn silent() -> BrokerError {
+        BrokerError::silent("a publisher confirm", Duration::from_secs(30))
     }
 }

@@ -526,6 +526,52 @@ async fn a_key_that_is_never_answered_does_not_take_the_places_of_the_others() {
     world.stop().await;
 }
 
+/// The connection comes about at each try, and for days nothing is confirmed: that is one outage.
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_takes_and_never_confirms_is_told_as_one_outage() {
+    let world = World::new("1A.rx 2B.dx");
+    world.run_script("0 mute rx, 0 mute dx", Duration::from_secs(600)).await;
+    assert_eq!(world.lasting(), "F106");
+    world.run_script("0 route rx, 0 route dx", Duration::from_secs(120)).await;
+    assert_eq!((world.lasting().as_str(), world.state.status().word()), ("", "open"));
+    world.stop().await;
+}
+
+/// What cuts each connection once something is sent is one outage as well.
+#[tokio::test(start_paused = true)]
+async fn connections_that_are_cut_again_and_again_are_one_outage() {
+    let world = World::new("1A.rx");
+    let cuts: Vec<String> = (1..600).map(|it| format!("{it}s cut")).collect();
+    world.run_script(&format!("0 mute rx, {}", cuts.join(", ")), Duration::from_secs(600)).await;
+    assert_eq!(world.lasting(), "F105");
+    world.stop().await;
+}
+
+/// A single queue that confirms nothing, beside others that do.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_never_answered_is_told() {
+    let records: Vec<String> = (2..=1_200).map(|seq| format!("{seq}L{seq}.rx")).collect();
+    let world = World::new("1A.dx");
+    records.clone_into(&mut world.source.later.lock().unwrap());
+    let more: Vec<String> = (1..600).map(|it| format!("{it}s more 1")).collect();
+    world.run_script(&format!("0 mute dx, {}", more.join(", ")), Duration::from_secs(620)).await;
+    assert_eq!(world.lasting(), "F106");
+    let told = world.state.status().held_reasons;
+    assert_eq!(told.keys().collect::<Vec<_>>(), ["H1.dx"], "{told:?}");
+    world.run_script("0 route dx", Duration::from_secs(120)).await;
+    assert_eq!(world.lasting(), "");
+    world.stop().await;
+}
+
+/// After a broker's restart on a quiet night nothing is left to be told.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_holds_with_nothing_to_carry_is_open() {
+    let world = World::new("1A.rx");
+    world.run_script("5s cut", Duration::from_secs(30)).await;
+    assert_eq!(world.state.status().word(), "open");
+    world.stop().await;
+}
+
 #[track_caller]
 fn check(records: &str, script: &str, expected: &str) -> impl Future<Output = ()> {
     let caller = std::panic::Location::caller();
@@ -601,6 +647,14 @@ impl World {
             }
         }
         sleep_until(begin + until).await;
+    }
+
+    /// What has been wrong for five minutes.
+    fn lasting(&self) -> String {
+        let status = self.state.status();
+        let codes: BTreeSet<&str> =
+            status.lasting(Duration::from_secs(300)).iter().map(|it| it.code).collect();
+        codes.into_iter().collect::<Vec<_>>().join(" ")
     }
 
     async fn stop(self) {

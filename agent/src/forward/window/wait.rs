@@ -107,8 +107,8 @@ impl Window {
     }
 
     /// Parcels of these keys have been silent for too long: until one of a key is answered it is tried by one
-    /// record, so that a queue that cannot confirm does not take all places from the others.
-    pub(crate) fn fell_silent(&mut self, now: Instant) {
+    /// record, so that a queue that cannot confirm does not take all places from the others. The keys.
+    pub(crate) fn fell_silent(&mut self, now: Instant) -> BTreeSet<String> {
         let silent = self.flights.values().filter(|it| it.deadline <= now);
         let keys: BTreeSet<String> = silent.map(|it| it.routing_key.clone()).collect();
         for key in &keys {
@@ -119,6 +119,13 @@ impl Window {
         for seq in seqs {
             self.put_off(seq, now);
         }
+        keys
+    }
+
+    /// Keys of parcels that are out for longer than they may be, whatever was answered meanwhile.
+    pub(crate) fn late(&self, now: Instant) -> BTreeSet<String> {
+        let late = self.flights.values().filter(|it| now >= it.sent + it.patience);
+        late.map(|it| it.routing_key.clone()).collect()
     }
 
     /// Lets another record try for the key whose breaker is open, when the one that was to try must wait
