@@ -54,8 +54,7 @@ pub(super) fn accept(road: &Road, text: &str, by: By) -> Result<Taken, NotTaken>
     life.keep_edit(text, &state.file).map_err(not_kept)?;
     let version = life.book.keep_config(text, by).map_err(not_kept)?;
     state.accepted = Some(Accepted { no: version.no, before: Baseline::of(road) });
-    let written = life.write_file(text, &mut state.file);
-    life.book.keep_state(&state).map_err(not_kept)?;
+    let written = life.bring(text, &mut state).map_err(not_kept)?;
     tracing::info!(version = version.no, author = version.by.author, "a configuration is accepted");
     let (file, changed) = (life.file.display().to_string(), changed(&now, text));
     Ok(Taken { version: version.no, changed, written, file, text: text.to_owned() })

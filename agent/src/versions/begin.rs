@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use schemas::Problem;
 
 use super::book::{Book, By};
-use super::state::Trial;
+use super::state::{State, Trial};
 use crate::config::Config;
 use crate::forward::files::sha256;
 use crate::write;
@@ -123,9 +123,25 @@ impl Life {
         let reason = format!("版本 {} 自动换回 {}：{why}", state.in_force, before.no);
         let by = By { author: By::AGENT.to_owned(), reason };
         state.in_force = self.book.keep_config(&text, by)?.no;
-        self.write_file(&text, &mut state.file);
-        self.book.keep_state(&state)?;
+        self.bring(&text, &mut state)?;
         Ok(true)
+    }
+
+    /// Notes what is to be, then writes the file, then notes that. Wherever it is cut off, a start finds
+    /// what was decided: a file that is written before anything is noted would be taken for an edit, which
+    /// has no trial and no way back. True when the file is written.
+    pub(crate) fn bring(&self, text: &str, state: &mut State) -> io::Result<bool> {
+        if let Ok(found) = std::fs::read_to_string(&self.file) {
+            // What somebody edited is kept; it is not what is to come into force.
+            state.file = sha256(found.as_bytes());
+        }
+        self.book.keep_state(state)?;
+        let written = self.write_file(text, &mut state.file);
+        if let Err(error) = self.book.keep_state(state) {
+            // A start knows both texts.
+            tracing::warn!(%error, "that the file is written was not noted");
+        }
+        Ok(written)
     }
 
     /// Keeps what somebody wrote since the file was last looked at, before it is written over.
@@ -141,7 +157,7 @@ impl Life {
 
     /// Writes the file if the daemon may; else the version in force lies in the book alone, and the file
     /// is known not to be it.
-    pub(crate) fn write_file(&self, text: &str, file: &mut String) -> bool {
+    fn write_file(&self, text: &str, file: &mut String) -> bool {
         match write::replace(&self.file, text) {
             Ok(()) => {
                 *file = sha256(text.as_bytes());
@@ -278,6 +294,56 @@ mod tests {
         assert_eq!(authors, ["file", "wang", "file", "agent"]);
         let edit = life.book.config(&life.book.version(3).unwrap()).unwrap();
         assert_eq!(edit, house.text("error"));
+    }
+
+    #[test]
+    fn the_file_is_written_only_once_it_is_noted_that_it_is_on_trial() {
+        let house = House::new();
+        let life = house.accept("debug");
+        // The disk takes no state any more: as good as a power cut right before it.
+        fs::create_dir(house.folder.path().join("versions/state.json.new")).unwrap();
+        life.bring(&house.text("debug"), &mut life.book.state()).unwrap_err();
+        assert_eq!(fs::read_to_string(house.file()).unwrap(), house.text("info"));
+    }
+
+    #[test]
+    fn cut_off_anywhere_a_version_by_command_is_on_trial() {
+        for (edited, is_written) in [(false, false), (false, true), (true, false), (true, true)] {
+            let house = House::new();
+            let life = house.accept("debug");
+            if edited {
+                house.edit("error");
+            }
+            let mut state = life.book.state();
+            life.bring(&house.text("debug"), &mut state).unwrap();
+            if !is_written {
+                house.edit(if edited { "error" } else { "info" });
+            }
+            // The last note was not made.
+            state.file = sha256(house.text(if edited { "error" } else { "info" }).as_bytes());
+            life.book.keep_state(&state).unwrap();
+            let note = if is_written { "" } else { " noted" };
+            house.check(&format!("debug 2 trial{note}: 1file 2wang"));
+        }
+    }
+
+    #[test]
+    fn cut_off_anywhere_what_is_taken_back_stays_taken_back() {
+        for is_written in [false, true] {
+            let house = House::new();
+            let life = house.accept("debug");
+            house.edit("debug");
+            house.check("debug 2 trial: 1file 2wang");
+            life.go_back("it was worse").unwrap();
+            let mut state = life.book.state();
+            if !is_written {
+                house.edit("debug");
+            }
+            state.file = sha256(house.text("debug").as_bytes());
+            life.book.keep_state(&state).unwrap();
+            let note = if is_written { "" } else { " noted" };
+            house.check(&format!("info 3{note}: 1file 2wang 3agent"));
+        }
     }
 
     #[test]
