@@ -228,7 +228,7 @@ fn code(exit: Exit) -> ExitCode {
 }
 
 /// `--config FILE`, shared by most commands.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 struct ConfigArgument {
     /// 配置文件 | configuration file
     #[arg(

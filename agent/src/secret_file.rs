@@ -21,16 +21,38 @@ pub(crate) fn write_as(path: &Path, bytes: &[u8], synced: bool) -> io::Result<()
         _ => {}
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    file.write_all(bytes)?;
-    if !synced {
-        return fs::rename(&temporary, path);
+    let written = (|| {
+        file.write_all(bytes)?;
+        if synced {
+            file.sync_all()?;
+        }
+        fs::rename(&temporary, path)
+    })();
+    if let Err(error) = written {
+        // A half of a secret is nobody's to find.
+        drop(fs::remove_file(&temporary));
+        return Err(error);
     }
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    File::open(folder)?.sync_all()
+    if synced { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// The folder of a file; the parent of a bare name is the empty path, which stands for "here".
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_cannot_be_put_in_its_place_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = folder.path().join("amqp-url");
+        // No file takes the place of a folder that has something in it.
+        fs::create_dir_all(taken.join("x")).unwrap();
+        write(&taken, b"s3cret").unwrap_err();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

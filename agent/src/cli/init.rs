@@ -24,7 +24,7 @@ use crate::config::{Config, keys};
 use crate::doctor::{self, Daemon, Site};
 use crate::sets::Sets;
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
@@ -55,9 +55,9 @@ pub(super) struct Arguments {
     /// 通道名 | the channel's name
     #[arg(long, value_name = "NAME", default_value = "his")]
     channel: String,
-    /// HIS 调用的地址 | where the HIS calls
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8700")]
-    listen: String,
+    /// HIS 调用的地址，缺省 127.0.0.1:8700 | where the HIS calls
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
     /// 运维用的地址 | where operators find it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8701")]
     operators: String,
@@ -86,7 +86,9 @@ fn set_up(arguments: &Arguments) -> Result<Exit, Exit> {
         return Err(Exit::Config);
     }
     let asks = !arguments.yes && std::io::stdin().is_terminal();
+    let arguments = &mut arguments.clone();
     let answers = Answers::gather(arguments, asks)?;
+    let arguments = &*arguments;
     let channel = channel::of(arguments)?;
     let text = text::of(&answers, arguments, &channel.text);
     let made = secrets::write(&answers, arguments)?;
@@ -141,6 +143,9 @@ fn next(file: &Path) -> String {
          his-agent doctor --config {file}    再体检一次\n  另外备份 secrets 里的 master.key：丢了，发件箱里的内容谁也读不出"
     )
 }
+
+/// Where the HIS calls when nobody says otherwise.
+const LISTEN: &str = "127.0.0.1:8700";
 
 /// The bytes of a file, or why not.
 fn read(file: &Path) -> Result<Vec<u8>, Exit> {

@@ -70,6 +70,13 @@ fn of_store(error: &StoreError) -> Trouble {
     Trouble { code: Some(error.code()), exit }
 }
 
+impl Trouble {
+    /// Of what a file or folder could not be written for.
+    pub(crate) fn of_file(error: &io::Error) -> Trouble {
+        of_system(error.kind(), false)
+    }
+}
+
 fn of_system(kind: io::ErrorKind, listens: bool) -> Trouble {
     let (code, exit) = match kind {
         io::ErrorKind::AddrInUse => ("A051", Exit::Unavailable),

@@ -11,11 +11,14 @@ use super::Arguments;
 use super::answers::Answers;
 use crate::master_key::{KeySource, MasterKey};
 use crate::secret_file;
+use crate::service::trouble::Trouble;
 
 /// What was made, to be taken away again if it comes to nothing.
 #[derive(Debug, Default)]
 pub(super) struct Made {
     files: Vec<PathBuf>,
+    /// The folders made for them, the outermost first.
+    folders: Vec<PathBuf>,
     /// The daemon's user and group, if the data folder says who that is.
     owner: Option<(u32, u32)>,
 }
@@ -52,20 +55,22 @@ fn beside(arguments: &Arguments, name: &str) -> PathBuf {
 pub(super) fn write(answers: &Answers, arguments: &Arguments) -> Result<Made, Exit> {
     let data = fs::metadata(&arguments.data).ok();
     let owner = data.map(|it| (it.uid(), it.gid())).filter(|it| it.0 != 0);
-    let mut made = Made { files: Vec::new(), owner };
+    let mut made = Made { owner, ..Made::default() };
     let key = store_key_file(arguments);
     let is_new_store = !KeySource::beside(&arguments.data.join("outbox")).exists();
     if is_new_store && !key.exists() {
         made.put(&key, || MasterKey::make(&key).map(drop))?;
     }
     if let Some(url) = &answers.broker {
-        let file = amqp_url_file(arguments);
-        if file.exists() {
+        let (file, text) = (amqp_url_file(arguments), format!("{url}\n"));
+        // One that holds the same was left by a try that was broken off.
+        let is_left = fs::read_to_string(&file).is_ok_and(|it| it == text);
+        if file.exists() && !is_left {
             eprintln!("{} 已经有了，没有改动：要换地址，先把它移走", file.display());
             made.undo();
             return Err(Exit::Config);
         }
-        made.put(&file, || secret_file::write(&file, format!("{url}\n").as_bytes()))?;
+        made.put(&file, || secret_file::write(&file, text.as_bytes()))?;
     }
     Ok(made)
 }
@@ -74,22 +79,22 @@ impl Made {
     fn put(&mut self, file: &Path, write: impl FnOnce() -> io::Result<()>) -> Result<(), Exit> {
         let folder = secret_file::folder_of(file);
         let was_there = folder.exists();
-        let given = || {
+        let missing = folder.ancestors().take_while(|it| !it.exists()).map(Path::to_owned);
+        let mut missing: Vec<PathBuf> = missing.collect();
+        missing.reverse();
+        self.folders.extend(missing);
+        let mut give = || {
+            self.files.push(file.to_owned());
             if !was_there {
                 self.give(folder)?;
             }
             self.give(file)
         };
-        write().and_then(|()| given()).map_err(|error| {
-            eprintln!(
-                "{} 写不进：{error}；用 root 执行，或用 --config、--data 换地方",
-                file.display()
-            );
+        write().and_then(|()| give()).map_err(|error| {
+            let exit = tell(file, &error);
             self.undo();
-            Exit::Permission
-        })?;
-        self.files.push(file.to_owned());
-        Ok(())
+            exit
+        })
     }
 
     /// Made by root, it is for the daemon's user to read.
@@ -120,12 +125,71 @@ impl Made {
 
     pub(super) fn undo(&self) {
         self.files.iter().for_each(|it| drop(fs::remove_file(it)));
+        // Only what is empty again goes.
+        self.folders.iter().rev().for_each(|it| drop(fs::remove_dir(it)));
     }
+}
+
+/// Says what is in the way and what to do about it.
+fn tell(file: &Path, error: &io::Error) -> Exit {
+    let folder = secret_file::folder_of(file).display();
+    let cure = match error.kind() {
+        io::ErrorKind::PermissionDenied => "用 root 执行，或用 --config、--data 换地方".to_owned(),
+        io::ErrorKind::StorageFull => format!("盘满了：df -h {folder} 看，腾出空间再执行一次"),
+        io::ErrorKind::ReadOnlyFilesystem => {
+            format!(
+                "{folder} 所在的文件系统是只读的：mount 看，修好再执行，或用 --config、--data 换地方"
+            )
+        }
+        _ => format!("核对 {folder}，改好再执行一次"),
+    };
+    eprintln!("{} 写不进：{error}；{cure}", file.display());
+    Trouble::of_file(error).exit
 }
 
 fn write_new(file: &Path, text: &str) -> io::Result<()> {
     fs::create_dir_all(secret_file::folder_of(file))?;
     let mut it = OpenOptions::new().write(true).create_new(true).mode(0o640).open(file)?;
-    it.write_all(text.as_bytes())?;
-    it.sync_all()
+    let written = it.write_all(text.as_bytes()).and_then(|()| it.sync_all());
+    if written.is_err() {
+        // A half would be taken for a configuration by the next try.
+        drop(fs::remove_file(file));
+    }
+    written
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_the_way_is_named_by_its_exit() {
+        let check = |kind: io::ErrorKind, exit| {
+            assert_eq!(tell(Path::new("/etc/x/secrets/y"), &kind.into()), exit, "{kind}");
+        };
+        check(io::ErrorKind::PermissionDenied, Exit::Permission);
+        check(io::ErrorKind::StorageFull, Exit::Disk);
+        check(io::ErrorKind::ReadOnlyFilesystem, Exit::Disk);
+        check(io::ErrorKind::NotADirectory, Exit::Unavailable);
+    }
+
+    #[test]
+    fn a_try_that_comes_to_nothing_takes_its_folders_along() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("etc/secrets/master.key");
+        let mut made = Made::default();
+        made.put(&file, || secret_file::write(&file, b"k")).unwrap();
+        // Half-way through the next one the disk is full.
+        let next = home.path().join("etc/agent.toml");
+        let full = || Err(io::ErrorKind::StorageFull.into());
+        assert_eq!(made.put(&next, full).unwrap_err(), Exit::Disk);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+        // What was there before stays.
+        let mut made = Made::default();
+        fs::create_dir(home.path().join("etc")).unwrap();
+        made.put(&file, || secret_file::write(&file, b"k")).unwrap();
+        made.undo();
+        assert!(home.path().join("etc").is_dir() && !home.path().join("etc/secrets").exists());
+    }
 }

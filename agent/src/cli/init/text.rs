@@ -1,8 +1,8 @@
 //! The configuration's text: every key explained as in the shipped file, what was told written out.
 
-use super::Arguments;
 use super::answers::Answers;
 use super::secrets::{self, amqp_url_file, store_key_file};
+use super::{Arguments, LISTEN};
 use crate::config::keys;
 use crate::master_key::KeySource;
 
@@ -15,7 +15,7 @@ pub(super) fn of(answers: &Answers, arguments: &Arguments, channels: &str) -> St
         ("hospital", "code", quoted(&answers.code)),
         ("hospital", "name", quoted(&answers.name)),
         ("hospital", "profile", quoted(&answers.profile)),
-        ("listen", "his", quoted(&arguments.listen)),
+        ("listen", "his", quoted(arguments.listen.as_deref().unwrap_or(LISTEN))),
         ("listen", "operators", quoted(&arguments.operators)),
         ("outbox", "dir", path(&data.join("outbox"))),
     ];
