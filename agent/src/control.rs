@@ -19,6 +19,7 @@ mod door;
 mod guard;
 mod people;
 pub mod rights;
+mod signature;
 
 use std::sync::Arc;
 

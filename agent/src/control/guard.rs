@@ -9,8 +9,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderValue, Method, StatusCode, header};
 
-use super::failed;
 use super::rights::{Person, Right};
+use super::{failed, signature};
 use crate::callers::{Refused, Seat, Shown, Verb, count_refused};
 use crate::calls::Call;
 use crate::intake::Road;
@@ -26,7 +26,13 @@ pub(super) async fn stand(State(road): State<Arc<Road>>, request: Request, next:
     let asked = Asked { right, method: request.method().clone(), path };
     let seat = request.extensions().get::<Arc<Seat>>().cloned();
     let (person, response) = match who(&road, seat.as_deref(), &request) {
-        Ok(person) if person.may(right) => (Some(person), next.run(request).await),
+        Ok(person) if person.may(right) => {
+            let response = match signature::sign(request, &person).await {
+                Ok(request) => next.run(request).await,
+                Err(response) => response,
+            };
+            (Some(person), response)
+        }
         Ok(person) => {
             let response = not_for(&person, right);
             (Some(person), response)
@@ -52,7 +58,8 @@ fn who(road: &Road, seat: Option<&Seat>, request: &Request) -> Result<Person, Re
     }
     let caller = road.callers.find(seat, &shown, |it| !it.roles.is_empty())?;
     road.callers.pace(&caller)?;
-    Ok(Person { name: caller.name.clone(), roles: caller.roles.iter().copied().collect() })
+    let roles = caller.roles.iter().copied().collect();
+    Ok(Person { name: caller.name.clone(), roles, is_account: false })
 }
 
 /// What was asked for.

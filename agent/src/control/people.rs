@@ -31,7 +31,7 @@ impl Book {
     fn person(&self, (uid, gid): (u32, u32), owner: u32, admin: &AdminConfig) -> Person {
         let name = self.user(uid).map_or_else(|| uid.to_string(), str::to_owned);
         if uid == 0 || uid == owner {
-            return Person { name, roles: BTreeSet::from([Role::Admin]) };
+            return Person { name, roles: BTreeSet::from([Role::Admin]), is_account: true };
         }
         let groups = self.groups(&name, gid);
         let is_it = |who: &str| match who.strip_prefix('@') {
@@ -39,7 +39,7 @@ impl Book {
             None => who == name || who.parse() == Ok(uid),
         };
         let roles = admin.people.iter().filter(|(_, who)| is_it(who)).map(|(role, _)| *role);
-        Person { roles: roles.collect(), name }
+        Person { roles: roles.collect(), name, is_account: false }
     }
 
     fn user(&self, uid: u32) -> Option<&str> {
@@ -100,5 +100,6 @@ mod tests {
         let people = all.into_iter().map(|(role, who)| (role, who.to_owned())).collect();
         let person = book.person(peer, 990, &AdminConfig { people });
         assert_eq!(format!("{}: {}", person.name, person.words()), expected);
+        assert_eq!(person.is_account, matches!(peer.0, 0 | 990), "{expected}");
     }
 }

@@ -105,6 +105,8 @@ pub(crate) struct Person {
     /// Of the system, or of the token.
     pub(crate) name: String,
     pub(crate) roles: BTreeSet<Role>,
+    /// Root, or the daemon's own user: whoever sits there, it is not said by the name.
+    pub(crate) is_account: bool,
 }
 
 impl Person {
