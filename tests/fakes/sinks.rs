@@ -62,7 +62,8 @@ impl Sink {
         self.refuses.store(refuses, Ordering::SeqCst);
     }
 
-    /// A mail server: AUTH PLAIN and LOGIN, and STARTTLS where there is a certificate. Each mail is kept with
+    /// A mail server: AUTH PLAIN and LOGIN, and STARTTLS where there is a certificate; whoever is `nobody` is not known, and
+    /// `moved` is somewhere else. Each mail is kept with
     /// the conversation before it.
     pub fn mail(sealed: Option<Sealed>) -> Sink {
         Sink::serve(move |stream, told, refuses| {
@@ -80,6 +81,7 @@ impl Sink {
                         talk.say("220 go on")?;
                         talk.wire = Box::new(sealed.as_ref()?.accept(stream.try_clone().ok()?)?);
                     }
+                    "RCPT" if line.contains("moved@") => talk.say("251 will forward")?,
                     "RCPT" if line.contains("nobody@") => talk.say("550 no such user")?,
                     "MAIL" if refuses.load(Ordering::SeqCst) => talk.say("451 later")?,
                     "AUTH" => talk.say("235 come in")?,

@@ -32,7 +32,7 @@ fn every_way_is_told_when_it_begins_and_when_it_is_over() {
         "[alerts]\nhold_ms = 300\nclear_ms = 300\ncapacity_hours = 0\n\
          [[alert]]\nname = \"mail\"\nkind = \"mail\"\ngroup_ms = 200\nserver = \"localhost:{}\"\nca_file = \"{}\"\n\
          user = \"his-agent\"\npassword = {password}\nfrom = \"agent@hospital.test\"\n\
-         to = [\"duty@hospital.test\", \"nobody@hospital.test\"]\n\
+         to = [\"duty@hospital.test\", \"moved@hospital.test\", \"nobody@hospital.test\"]\n\
          [[alert]]\nname = \"ding\"\nkind = \"webhook\"\ngroup_ms = 200\nurl = {hook}\ntemplate = \"dingtalk\"\nsign_key = {sign}\n\
          [[alert]]\nname = \"tcp\"\nkind = \"syslog\"\ngroup_ms = 200\naddress = \"tcp://{}\"\n\
          [[alert]]\nname = \"udp\"\nkind = \"syslog\"\ngroup_ms = 200\naddress = \"udp://{}\"\n\
@@ -93,6 +93,10 @@ fn every_way_is_told_when_it_begins_and_when_it_is_over() {
         !agent.log().contains("geheim") && !agent.log().contains("t0ken"),
         "a secret is in the log"
     );
+    // A name that no server can look up is not said.
+    let greeting = mailed.lines().find_map(|it| it.split_once("EHLO ")).map_or("", |it| it.1);
+    assert!(greeting.starts_with("[127.0.0.1]") || greeting.contains('.'), "{mailed}");
+    assert!(!agent.log().contains("251"), "who has moved was told: {}", agent.log());
     let partly = agent.log().contains("550 no such user");
     assert!(partly, "who was not told is named: {}", agent.log());
 }

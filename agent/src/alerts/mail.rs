@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -34,7 +34,8 @@ pub(super) fn send(
     session.ask(&format!("MAIL FROM:<{}>", config.from), 250)?;
     let mut refused = Vec::new();
     for to in &config.to {
-        if let Err(why) = session.ask(&format!("RCPT TO:<{to}>"), 250) {
+        // 251: taken, and sent on to where the person is now.
+        if let Err(why) = session.ask_any(&format!("RCPT TO:<{to}>"), &[250, 251]) {
             refused.push(format!("{to}: {why}"));
         }
     }
@@ -74,7 +75,7 @@ impl Session {
         if config.security == MailSecurity::Tls {
             session.seal(config)?;
         }
-        session.hear(220)?;
+        session.hear(&[220])?;
         session.greet(sender)?;
         if config.security == MailSecurity::StartTls {
             if !session.can("STARTTLS") {
@@ -92,7 +93,13 @@ impl Session {
     }
 
     fn greet(&mut self, sender: &Sender) -> Result<(), String> {
-        let said = self.ask(&format!("EHLO {}", sender.host), 250)?;
+        // Strict servers turn away a name that cannot be looked up, and take an address.
+        let host = match self.socket.local_addr().map(|it| it.ip().to_canonical()) {
+            Ok(IpAddr::V4(at)) if !sender.host.contains('.') => format!("[{at}]"),
+            Ok(IpAddr::V6(at)) if !sender.host.contains('.') => format!("[IPv6:{at}]"),
+            _ => sender.host.clone(),
+        };
+        let said = self.ask(&format!("EHLO {host}"), 250)?;
         self.can = said.lines().skip(1).map(str::to_ascii_uppercase).collect();
         Ok(())
     }
@@ -128,8 +135,13 @@ impl Session {
 
     /// Says a line and hears the answer, which must have this code.
     fn ask(&mut self, line: &str, code: u16) -> Result<String, String> {
+        self.ask_any(line, &[code])
+    }
+
+    /// The same where more than one answer is a yes.
+    fn ask_any(&mut self, line: &str, codes: &[u16]) -> Result<String, String> {
         self.say(&format!("{line}\r\n"))?;
-        self.hear(code)
+        self.hear(codes)
     }
 
     fn say(&mut self, text: &str) -> Result<(), String> {
@@ -141,14 +153,15 @@ impl Session {
     }
 
     /// All lines of an answer. What is said is the server's word, bounded.
-    fn hear(&mut self, code: u16) -> Result<String, String> {
+    fn hear(&mut self, codes: &[u16]) -> Result<String, String> {
         let mut said = String::new();
         loop {
             let line = self.line()?;
             let is_last = line.as_bytes().get(3) != Some(&b'-');
             said.push_str(line.get(4..).unwrap_or_default());
             said.push('\n');
-            if is_last && line.get(..3) == Some(code.to_string().as_str()) {
+            let code = line.get(..3).and_then(|it| it.parse().ok());
+            if is_last && code.is_some_and(|it| codes.contains(&it)) {
                 return Ok(said);
             }
             if is_last {
