@@ -49,6 +49,11 @@ pub(crate) fn newest(store: &Path) -> Option<SystemTime> {
     entries.filter_map(|it| it.ok()?.metadata().ok()?.modified().ok()).max()
 }
 
+/// Whether the clock runs alone, as far as the kernel knows.
+pub(crate) fn is_kept_by_nobody() -> bool {
+    kernel() == Known::Alone
+}
+
 /// What the kernel knows of its clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
