@@ -38,7 +38,7 @@ install -d -m 700 "$into/var/lib/his-agent"
 
 for folder in schemas mappings rules; do put_data "$folder"; done
 # The manual's texts lie among its neighbours as in the checkout, so that its links lead somewhere.
-for file in README.md README.zh-CN.md docs/*.md docs/cookbook/*.md config/agent.toml config/examples/*.toml packaging/CHANGELOG.md \
+for file in README.md README.zh-CN.md docs/*.md docs/*.json docs/cookbook/*.md config/agent.toml config/examples/*.toml packaging/CHANGELOG.md \
   packaging/clients/* packaging/prometheus/* packaging/grafana/*; do
   put 644 "$file" "usr/share/doc/his-agent/$file"
 done

@@ -16,6 +16,7 @@
 //! | [`control`] | the unix socket by which commands reach the running daemon |
 //! | [`config`] | `agent.toml`, proved; every fault told at once |
 //! | [`alerts`] | who is told by mail, webhook or syslog of what somebody should look at |
+//! | [`asyncapi`] | what goes between agent and platform, for programs |
 //! | [`backup`] | the agent as it is at one moment, sealed; and an agent made of it again |
 //! | `backtest` | what other rules would have said in the checks that were made |
 //! | [`callers`] | who may call: tokens, addresses, certificates |
@@ -60,6 +61,7 @@
 
 mod aead;
 pub mod alerts;
+pub mod asyncapi;
 pub mod audit;
 mod backtest;
 pub mod backup;

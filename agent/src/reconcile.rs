@@ -56,6 +56,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+pub(crate) use self::ask::control_queue;
 pub(crate) use self::daily::keep_daily;
 use self::days::Days;
 pub(crate) use self::fetch::fetch_totals;

@@ -1,10 +1,11 @@
-//! `his-agent schema export`: the dictionary for other programs and for people.
+//! `his-agent schema export`: the dictionary and the interfaces, for other programs and for people.
 
 use clap::{Subcommand, ValueEnum};
 use mappings::Catalogs;
 use schemas::{Catalog, Files, export};
 
 use super::{Exit, tell};
+use crate::asyncapi;
 use crate::openapi::{self, Door};
 
 #[derive(Debug, clap::Args)]
@@ -39,6 +40,8 @@ enum Form {
     MappingSchema,
     /// 各地址的请求和答复，OpenAPI 3.1 | requests and answers of the doors, OpenAPI 3.1
     Openapi,
+    /// 与平台之间的 AMQP 消息，AsyncAPI 3.0 | the messages between agent and platform, AsyncAPI 3.0
+    Asyncapi,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
@@ -60,6 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     };
     match form {
         Form::Markdown => print(&export::markdown(&catalog)),
+        Form::Asyncapi => print(&format!("{:#}", asyncapi::document(&catalog))),
         Form::JsonSchema | Form::MappingSchema | Form::Openapi => {
             print(&export::json_schema(&catalog))
         }

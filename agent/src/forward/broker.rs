@@ -16,6 +16,8 @@
 //! lost. Reconnecting is the business of [`super`].
 
 use std::collections::VecDeque;
+#[cfg(test)]
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -359,6 +361,22 @@ fn properties(parcel: &Parcel, agent: &str, epoch: &str) -> BasicProperties {
         .with_headers(headers(parcel, agent, epoch))
 }
 
+fn of_letter(letter: &Letter) -> BasicProperties {
+    let mut properties = BasicProperties::default()
+        .with_delivery_mode(PERSISTENT)
+        .with_message_id(letter.id.as_str().into())
+        .with_content_type(JSON.into())
+        .with_type(letter.kind.into())
+        .with_app_id(APP_ID.into());
+    if !letter.reply_to.is_empty() {
+        properties = properties.with_reply_to(letter.reply_to.as_str().into());
+    }
+    if !letter.correlation.is_empty() {
+        properties = properties.with_correlation_id(letter.correlation.as_str().into());
+    }
+    properties
+}
+
 fn headers(parcel: &Parcel, agent: &str, epoch: &str) -> FieldTable {
     let mut headers = FieldTable::default();
     let mut text = |name: &str, value: &str| {
@@ -581,18 +599,7 @@ impl Consumer {
 
     async fn hand_over(&self, letter: &Letter) -> Result<Confirm, BrokerError> {
         self.channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        let mut properties = BasicProperties::default()
-            .with_delivery_mode(PERSISTENT)
-            .with_message_id(letter.id.as_str().into())
-            .with_content_type(JSON.into())
-            .with_type(letter.kind.into())
-            .with_app_id(APP_ID.into());
-        if !letter.reply_to.is_empty() {
-            properties = properties.with_reply_to(letter.reply_to.as_str().into());
-        }
-        if !letter.correlation.is_empty() {
-            properties = properties.with_correlation_id(letter.correlation.as_str().into());
-        }
+        let properties = of_letter(letter);
         let mandatory = BasicPublishOptions { mandatory: true, immediate: false };
         let (exchange, routing_key) =
             (letter.exchange.as_str().into(), letter.routing_key.as_str().into());
@@ -710,3 +717,51 @@ const LOOK_MAX: Duration = Duration::from_secs(4);
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
 /// How often the state of an idle connection is looked at.
 const PULSE: Duration = Duration::from_secs(1);
+
+/// What goes with a message, by name: for the description of the contract.
+#[cfg(test)]
+pub(crate) struct Described {
+    pub(crate) properties: BTreeSet<&'static str>,
+    /// With the kind of their values.
+    pub(crate) headers: BTreeMap<&'static str, &'static str>,
+}
+
+#[cfg(test)]
+pub(crate) fn described(parcel: &Parcel) -> Described {
+    let properties = properties(parcel, "agent", "epoch");
+    let kind = |value: &AMQPValue| match value {
+        AMQPValue::LongString(_) => "string",
+        AMQPValue::LongLongInt(_) => "integer",
+        _ => "other",
+    };
+    let headers = properties.headers().iter().flat_map(|it| it.inner().iter());
+    // They are few, and a test's.
+    let headers = headers.map(|(name, it)| (&*name.to_string().leak(), kind(it)));
+    Described { headers: headers.collect(), properties: names(&properties) }
+}
+
+#[cfg(test)]
+pub(crate) fn described_letter(letter: &Letter) -> BTreeSet<&'static str> {
+    names(&of_letter(letter))
+}
+
+/// The properties that are set; headers are none of them.
+#[cfg(test)]
+fn names(it: &BasicProperties) -> BTreeSet<&'static str> {
+    let all = [
+        ("content_type", it.content_type().is_some()),
+        ("content_encoding", it.content_encoding().is_some()),
+        ("delivery_mode", it.delivery_mode().is_some()),
+        ("priority", it.priority().is_some()),
+        ("correlation_id", it.correlation_id().is_some()),
+        ("reply_to", it.reply_to().is_some()),
+        ("expiration", it.expiration().is_some()),
+        ("message_id", it.message_id().is_some()),
+        ("timestamp", it.timestamp().is_some()),
+        ("type", it.kind().is_some()),
+        ("user_id", it.user_id().is_some()),
+        ("app_id", it.app_id().is_some()),
+        ("cluster_id", it.cluster_id().is_some()),
+    ];
+    all.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
+}

@@ -198,7 +198,7 @@ fn of_queue(error: BrokerError, queue: &str) -> BrokerError {
 }
 
 /// Where the platform's answers to an institution go.
-fn control_queue(org: &str) -> String {
+pub(crate) fn control_queue(org: &str) -> String {
     format!("his.control.{org}")
 }
 
