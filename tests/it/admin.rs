@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::{Value, json};
 use tests::agent::{Agent, Setup};
 use tests::command::binary;
 use tests::his::{Answer, Caller};
@@ -74,6 +75,10 @@ fn at_the_operators_address_a_token_with_a_role_decides() {
     check(&agent, Some(&pharmacist), "GET", "/admin/v1/rules", 200, "");
     check(&agent, Some(&pharmacist), "POST", "/admin/v1/tokens", 403, "I235");
     check(&agent, Some(&pharmacist), "POST", "/admin/v1/sets/reload", 403, "I235");
+    // A change stands under the name that was proved, whatever is written.
+    let said = sign(&agent, &pharmacist, "zhang");
+    assert_eq!(said["data"]["author"], "li（自称 zhang）", "{said}");
+    assert_eq!(sign(&agent, &pharmacist, "li")["data"]["author"], "li");
     // A role opens nothing at the doors of the HIS.
     let mut line = Caller::connect(agent.his()).expect("the door");
     let bearer = format!("Bearer {viewer}");
@@ -83,6 +88,17 @@ fn at_the_operators_address_a_token_with_a_role_decides() {
     let ran = agent.ask(&["token", "revoke", "screen", "--reason", "换"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     check(&agent, Some(&viewer), "GET", "/admin/v1/status", 403, "I223");
+}
+
+/// Makes a plan as this author.
+fn sign(agent: &Agent, token: &str, author: &str) -> Value {
+    let mut line = Caller::connect(agent.operators()).expect("the door");
+    let bearer = format!("Bearer {token}");
+    let headers = [("Content-Type", "application/json"), ("Authorization", bearer.as_str())];
+    let job = json!({ "kind": "backtest", "days": 1 });
+    let body = json!({ "cron": "0 2 * * *", "job": job, "author": author }).to_string();
+    let told = line.call("PUT", "/admin/v1/rules/plans/night", &headers, body.as_bytes());
+    told.expect("an answer").json()
 }
 
 #[track_caller]

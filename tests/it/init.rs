@@ -3,12 +3,14 @@
 #![allow(clippy::indexing_slicing)] // a member that is not there reads as null
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 use tests::cases::mappings;
-use tests::command::{Ran, run};
+use tests::command::{Ran, binary, run};
 use tests::free_port;
 
 #[test]
@@ -47,6 +49,54 @@ fn flags_and_a_message_make_a_configuration_that_takes_it() {
     assert_eq!(ran.code, Some(78), "{}", ran.stdout);
     let again = fs::read_to_string(home.path().join("etc/agent.toml")).expect("it is there");
     assert_eq!(again, config);
+}
+
+/// As somebody does it who sits at a terminal, with a console of GBK, and hits the enter key at first.
+#[test]
+fn somebody_at_a_terminal_is_asked_until_a_message_is_taken() {
+    let home = TempDir::new().expect("a folder");
+    let (config, data) = (home.path().join("etc/agent.toml"), home.path().join("data"));
+    let sample = mappings().join("cdss/cases/two-diagnoses-three-drugs.in.json");
+    let [his, operators] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port()));
+    let line = format!(
+        "{} init --config {} --data {} --operators {operators}",
+        binary().display(),
+        config.display(),
+        data.display()
+    );
+    let name = b"\xca\xbe\xc0\xfd\xd2\xbd\xd4\xba";
+    let answers: [&[u8]; 10] = [
+        b"",
+        b"H99999900001",
+        name,
+        b"",
+        b"",
+        b"/no/such/file",
+        text(&sample).as_bytes(),
+        b"",
+        b"nowhere",
+        his.as_bytes(),
+    ];
+    let mut terminal = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("script is part of util-linux");
+    let mut keys = terminal.stdin.take().expect("piped");
+    for answer in answers {
+        keys.write_all(&[answer, b"\n"].concat()).expect("the terminal takes it");
+    }
+    let ran = terminal.wait_with_output().expect("it ends");
+    // The terminal shows what was typed, in its own charset.
+    let lines = ran.stdout.split(|it| *it == b'\n').filter_map(|it| str::from_utf8(it).ok());
+    let told = lines.collect::<Vec<_>>().join("\n");
+    assert_eq!(ran.status.code(), Some(0), "{told}");
+    for expected in ["这一项必须写", "/no/such/file：", "要写成 地址:端口", "收下了：", "Delphi"] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    let config = fs::read_to_string(config).expect("it was written");
+    assert!(config.contains("\nname = \"示例医院\"") && config.contains(&format!("his = \"{his}\"")));
 }
 
 /// A package brings a configuration: it gives way as long as nobody has changed it.
