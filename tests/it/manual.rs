@@ -121,7 +121,9 @@ impl Page {
 
     fn commands(&self) -> Vec<String> {
         let joined = self.pieces("sh").map(|it| it.replace("\\\n", " ")).collect::<String>();
-        joined.lines().filter(|it| it.starts_with("his-agent ")).map(str::to_owned).collect()
+        // Those of a step of a list are indented.
+        let lines = joined.lines().map(str::trim_start);
+        lines.filter(|it| it.starts_with("his-agent ")).map(str::to_owned).collect()
     }
 
     fn links(&self) -> impl Iterator<Item = String> + '_ {
