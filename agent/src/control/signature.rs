@@ -30,12 +30,14 @@ pub(super) async fn sign(request: Request, person: &Person) -> Result<Request, R
 /// A body with the proved name in it; nothing where there is none to be put.
 fn signed(body: &[u8], name: &str) -> Option<Vec<u8>> {
     let mut said: Value = serde_json::from_slice(body).ok()?;
+    let mut is_signed = false;
     for member in AUTHORS {
         if let Some(Value::String(written)) = said.get_mut(member) {
             *written = signature(name, written.trim());
+            is_signed = true;
         }
     }
-    serde_json::to_vec(&said).ok()
+    if is_signed { serde_json::to_vec(&said).ok() } else { None }
 }
 
 fn signature(name: &str, written: &str) -> String {
