@@ -92,11 +92,14 @@ fn somebody_at_a_terminal_is_asked_until_a_message_is_taken() {
     let lines = ran.stdout.split(|it| *it == b'\n').filter_map(|it| str::from_utf8(it).ok());
     let told = lines.collect::<Vec<_>>().join("\n");
     assert_eq!(ran.status.code(), Some(0), "{told}");
-    for expected in ["这一项必须写", "/no/such/file：", "要写成 地址:端口", "收下了：", "Delphi"] {
+    for expected in ["这一项必须写", "/no/such/file：", "要写成 地址:端口", "收下了：", "Delphi"]
+    {
         assert!(told.contains(expected), "{expected}: {told}");
     }
     let config = fs::read_to_string(config).expect("it was written");
-    assert!(config.contains("\nname = \"示例医院\"") && config.contains(&format!("his = \"{his}\"")));
+    assert!(
+        config.contains("\nname = \"示例医院\"") && config.contains(&format!("his = \"{his}\""))
+    );
 }
 
 /// A package brings a configuration: it gives way as long as nobody has changed it.

@@ -96,12 +96,12 @@ pub(super) fn asks() -> Vec<Value> {
     vec![
         kind("ask", "account", &[]),
         kind("ask", "ranges", &[group()]),
-        kind("ask", "leaves", &[group(), ("ranges", list(json!({ "type": "integer" })))]),
+        kind("ask", "leaves", &[group(), ("ranges", list(&json!({ "type": "integer" })))]),
         kind(
             "ask",
             "withdraw",
             &[
-                ("keep", list(schema("ReconcileLeaf"))),
+                ("keep", list(&schema("ReconcileLeaf"))),
                 ("unknown", ids("全部撤下的 record_id")),
                 ("doubles", ids("已知重复的 record_id")),
             ],
@@ -121,9 +121,9 @@ pub(super) fn tells() -> Vec<Value> {
     let page = tuple(&[schema("ReconcileGroup"), schema("ReconcileTotals")]);
     let range = tuple(&[json!({ "type": "integer", "description": "段号" }), text("段的摘要")]);
     vec![
-        kind("tell", "account", &[("pages", list(page)), ("doubled", list(doubled))]),
-        kind("tell", "ranges", &[("ranges", list(range))]),
-        kind("tell", "leaves", &[("leaves", list(schema("ReconcileLeaf")))]),
+        kind("tell", "account", &[("pages", list(&page)), ("doubled", list(&doubled))]),
+        kind("tell", "ranges", &[("ranges", list(&range))]),
+        kind("tell", "leaves", &[("leaves", list(&schema("ReconcileLeaf")))]),
         kind(
             "tell",
             "withdrawn",
@@ -168,7 +168,7 @@ fn object(members: &[(&str, Value)]) -> Value {
     json!({ "type": "object", "required": required, "properties": properties })
 }
 
-fn list(items: Value) -> Value {
+fn list(items: &Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 

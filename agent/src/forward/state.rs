@@ -154,7 +154,7 @@ impl ForwardState {
     }
 
     pub(crate) fn connected(&self, peer: &str) {
-        let mut account = self.account();
+        let account = &mut *self.account();
         peer.clone_into(&mut account.peer);
         account.connected = true;
         account.blocked = None;
@@ -162,7 +162,7 @@ impl ForwardState {
         account.reconnects = account.connections - 1;
         // A missing right shows only when something is sent, and a broker that takes and never confirms
         // can be connected to all night: a connection does not disprove what came before it.
-        account.trouble = account.unproved.clone();
+        account.trouble.clone_from(&account.unproved);
     }
 
     pub(crate) fn disconnected(&self) {

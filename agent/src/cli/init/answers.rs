@@ -3,6 +3,7 @@
 //! What is asked is what the usual hospital needs to come to the end: a question that cannot be answered
 //! is passed over with the enter key, and an answer that cannot be right is asked for again.
 
+use std::borrow::Cow;
 use std::io::{BufRead, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -131,19 +132,27 @@ impl<R: BufRead> Terminal<R> {
     /// What was typed, without blanks around it; nothing at the end of all input.
     fn line(&mut self, question: &str, default: &str) -> Option<String> {
         let shown = if default.is_empty() { String::new() } else { format!("（{default}）") };
-        eprint!("{question}{shown}：");
-        drop(std::io::stderr().flush());
-        let mut line = Vec::new();
-        if self.0.read_until(b'\n', &mut line).ok()? == 0 {
-            eprintln!();
-            return None;
+        loop {
+            eprint!("{question}{shown}：");
+            drop(std::io::stderr().flush());
+            let mut line = Vec::new();
+            if self.0.read_until(b'\n', &mut line).ok()? == 0 {
+                eprintln!();
+                return None;
+            }
+            match read(&line) {
+                Some(text) => return Some(text.trim().to_owned()),
+                None => eprintln!("  读不出是什么字：请用 UTF-8 或 GBK 的终端，再写一次"),
+            }
         }
-        // Consoles of these systems are often set to a Chinese charset of their own.
-        let text = match String::from_utf8(line) {
-            Ok(text) => text,
-            Err(other) => GB18030.decode_without_bom_handling(other.as_bytes()).0.into_owned(),
-        };
-        Some(text.trim().to_owned())
+    }
+}
+
+/// Consoles of these systems are often set to a Chinese charset of their own.
+fn read(line: &[u8]) -> Option<Cow<'_, str>> {
+    match str::from_utf8(line) {
+        Ok(text) => Some(text.into()),
+        Err(_) => GB18030.decode_without_bom_handling_and_without_replacement(line),
     }
 }
 
@@ -194,8 +203,8 @@ mod tests {
 
     #[test]
     fn a_name_typed_at_a_console_of_another_charset_is_that_name() {
-        let (typed, ..) = GB18030.encode("H1\n示例医院\n");
-        assert!(check(&[], &typed).starts_with("H1 示例医院 "));
+        let typed = b"H1\n\xff\xff\n\xca\xbe\xc0\xfd\xd2\xbd\xd4\xba\n";
+        assert!(check(&[], typed).starts_with("H1 示例医院 "), "the second line is nothing at all");
         assert!(check(&[], b"H1\n").starts_with("H1 - "), "the input ends");
     }
 
