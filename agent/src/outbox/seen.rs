@@ -176,9 +176,12 @@ impl Seen {
         if let Some(take) = place.and_then(|it| known.takes.get(it)).filter(is_there) {
             return Finding::Known(take.clone());
         }
-        let (record_id, revision) = match place.map(|it| known.takes.remove(it)) {
-            Some(gone) => (gone.record_id, gone.revision),
-            None => (promised.unwrap_or_else(Uuid::now_v7), known.next_revision()),
+        let (record_id, revision) = if let Some(gone) = place.map(|it| known.takes.remove(it)) {
+            (gone.record_id, gone.revision)
+        } else {
+            // What was promised before may have become the record of another content meanwhile.
+            let is_free = |id: &Uuid| known.takes.iter().all(|it| it.record_id != *id);
+            (promised.filter(is_free).unwrap_or_else(Uuid::now_v7), known.next_revision())
         };
         let (message_id, received_at) =
             (submission.message_id.clone(), submission.received_at.clone());
