@@ -27,6 +27,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use self::manifest::{Listed, Manifest};
+use super::doctor;
 use super::store::{FAMILIES, Family};
 
 /// One change of one key.
@@ -161,7 +162,8 @@ impl Carving {
         Ok(false)
     }
 
-    /// Shows every change that the files hold; a change may be shown more than once.
+    /// Shows every change that the files hold, and copies of logs that were not taken over; a change may be
+    /// shown more than once.
     pub(super) fn changes(&mut self, mut show: impl FnMut(Family, Change<'_>)) -> io::Result<()> {
         let names = self.names()?;
         let family = |number: u32| {
@@ -200,7 +202,10 @@ impl Carving {
                 self.wound(&file, Some(at), "these bytes are no record");
             }
         }
-        Ok(())
+        match doctor::kept_logs(&self.dir) {
+            Some(kept) => Carving::of(&kept)?.logged(&mut show),
+            None => Ok(()),
+        }
     }
 
     /// Shows every change that is in a log and in no table yet, in the order in which they were made. Of a

@@ -34,7 +34,7 @@ pub use self::export::export;
 use self::left::Left;
 pub use self::losses::{Counted, Loss, Named};
 pub(super) use self::mark::{mark, marked};
-pub(super) use self::relog::{keep_logs, replay};
+pub(super) use self::relog::{keep_logs, kept_logs, replay};
 pub(super) use self::salvage::{Danger, danger, finish, mend};
 pub use self::salvage::{Salvaged, salvage};
 use super::StoreError;

@@ -9,7 +9,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tracing::{error, warn};
 
@@ -65,8 +65,8 @@ pub(in super::super) fn replay(dir: &Path, store: &Store) -> Result<(), StoreErr
     let kept = dir.join(KEPT);
     if kept.exists() {
         if is_of_now(dir) {
-            // Never as damage: a new store would be made without what is in the copies only.
-            make_again(&kept, store).map_err(not_replayed)?;
+            // Damage leads to a new store, into which the copies go as well.
+            make_again(&kept, store)?;
         } else {
             error!(
                 "copies of logs are of a time before the store's last change: they are left out"
@@ -77,6 +77,12 @@ pub(in super::super) fn replay(dir: &Path, store: &Store) -> Result<(), StoreErr
         File::open(dir).and_then(|it| it.sync_all()).map_err(|it| put_away(&it))?;
     }
     remove(&dir.join(GROWING)).map_err(|it| put_away(&it))
+}
+
+/// Copies of logs that no start has taken over yet: a start was cut off before it could.
+pub(in super::super) fn kept_logs(dir: &Path) -> Option<PathBuf> {
+    let kept = dir.join(KEPT);
+    (kept.exists() && is_of_now(dir)).then_some(kept)
 }
 
 /// Whether nothing was taken in since the copies were made, as an earlier release would that does not
@@ -141,15 +147,6 @@ fn name_lost_letters(store: &Store) -> Result<(), StoreError> {
 
 fn remove(dir: &Path) -> io::Result<()> {
     if dir.exists() { fs::remove_dir_all(dir) } else { Ok(()) }
-}
-
-fn not_replayed(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Damaged { cause } => {
-            StoreError::Failed { operation: "take over what a damaged log holds", cause }
-        }
-        other => other,
-    }
 }
 
 fn put_away(error: &io::Error) -> StoreError {

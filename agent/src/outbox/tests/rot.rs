@@ -139,6 +139,23 @@ fn a_start_that_was_cut_off_brings_back_what_lies_behind_the_hole() {
     check_hole(&mut house);
 }
 
+/// And then somebody has the store made anew, or the next start does.
+#[test]
+fn a_new_store_has_what_lies_in_the_copies_of_logs_only() {
+    for is_salvaged in [true, false] {
+        let mut house = with_a_hole();
+        doctor::keep_logs(&house.folder).unwrap();
+        drop(Store::open(&house.folder, &house.options).unwrap());
+        if is_salvaged {
+            doctor::mend(&house.folder, &house.options, "somebody has asked for it").unwrap();
+        } else {
+            doctor::mark(&house.folder, "an earlier run ended for damage");
+        }
+        house.start();
+        check_hole(&mut house);
+    }
+}
+
 /// An earlier release knows nothing of the copies: what it has taken in must not be taken back.
 #[test]
 fn copies_of_logs_are_left_out_once_something_came_after_them() {
