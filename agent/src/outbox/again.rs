@@ -21,6 +21,8 @@ struct Offered {
     open: BTreeSet<u64>,
     /// What became of the latest that did not arrive, until they are offered once more.
     failed: BTreeMap<u64, End>,
+    /// Their numbers, the oldest end first.
+    failed_in_order: VecDeque<u64>,
 }
 
 /// The end of a record that did not arrive.
@@ -51,10 +53,12 @@ impl Again {
     /// This one will not arrive.
     pub(super) fn failed(&self, seq: u64, end: End) {
         let mut offered = self.offered();
-        if offered.open.remove(&seq) {
-            offered.failed.insert(seq, end);
-            if offered.failed.len() > FAILED_MAX {
-                offered.failed.pop_first();
+        if offered.open.remove(&seq) && offered.failed.insert(seq, end).is_none() {
+            offered.failed_in_order.push_back(seq);
+            if offered.failed_in_order.len() > FAILED_MAX
+                && let Some(oldest) = offered.failed_in_order.pop_front()
+            {
+                offered.failed.remove(&oldest);
             }
         }
     }
@@ -67,7 +71,9 @@ impl Outbox {
         let mut offered = self.shared.again.offered();
         for envelope in envelopes {
             if self.has_left(envelope.seq) && offered.open.insert(envelope.seq) {
-                offered.failed.remove(&envelope.seq);
+                if offered.failed.remove(&envelope.seq).is_some() {
+                    offered.failed_in_order.retain(|it| *it != envelope.seq);
+                }
                 offered.waiting.push_back(envelope);
             }
         }
@@ -106,3 +112,25 @@ impl Outbox {
 
 /// More ends than any replay has on its way.
 const FAILED_MAX: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A replay of an earlier week has lower numbers than one that was done before it.
+    #[test]
+    fn the_oldest_ends_are_forgotten_and_not_the_lowest_numbers() {
+        let again = Again::default();
+        let fail = |seq: u64| {
+            again.offered().open.insert(seq);
+            again.failed(seq, End::Refused);
+        };
+        (5_000..5_000 + FAILED_MAX as u64).for_each(fail);
+        fail(1);
+        let told = |seq: u64| again.offered().failed.get(&seq).copied();
+        assert_eq!(
+            [told(1), told(5_000), told(5_001)],
+            [Some(End::Refused), None, Some(End::Refused)]
+        );
+    }
+}
