@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::follow::day_of;
 use crate::forward::files::put;
+use crate::{clock, pipeline};
 
 /// The results of the latest days.
 #[derive(Debug)]
@@ -77,7 +78,9 @@ impl Outcome {
     /// Whether it is to be compared again, although the day was over. What differs waits for a person.
     pub(super) fn is_open(&self) -> bool {
         let is_open = matches!(self.word.as_str(), "unanswered" | "open");
-        is_open || self.waiting > 0 || self.unread > 0
+        // What nobody can read the platform may name tomorrow, and not in ten minutes.
+        let is_of_before = || self.at.get(..8) < pipeline::stamp(clock::now()).get(..8);
+        is_open || self.waiting > 0 || self.unread > 0 && is_of_before()
     }
 
     /// Whether the day was over when it was compared.

@@ -81,7 +81,7 @@ impl Opened {
         (told, sorted.contested) = apart(told);
         sorted.as_told = told.len() as u64;
         let seqs = here.iter().map(|it| it.seq).chain(told.iter().map(|it| it.leaf.seq));
-        self.has_arrived(seqs)?;
+        let arrived = self.has_arrived(seqs)?;
         let confirmed = here.iter().filter(|it| self.outbox.is_delivered(it.seq));
         self.outbox.enter(&self.entered_with(confirmed)?)?;
         // They may be of the same rows: these are read anew.
@@ -89,14 +89,19 @@ impl Opened {
         let seqs = here.iter().map(|it| it.seq).chain(told.iter().map(|it| it.leaf.seq));
         changes.extend(self.named_now(seqs)?);
         self.outbox.enter(&changes)?;
+        self.outbox.entered_late(&arrived);
         Ok(sorted)
     }
 
-    /// What the platform had refused and has now came by a replay that a crash has made us forget.
-    fn has_arrived(&self, seqs: impl Iterator<Item = u64>) -> Result<(), StoreError> {
+    /// What the platform had refused and has now came by a replay that a crash has made us forget. Gives the
+    /// numbers: they are entered here, and by nobody once more.
+    fn has_arrived(&self, seqs: impl Iterator<Item = u64>) -> Result<Vec<u64>, StoreError> {
         let is_refused = |seq: &u64| self.outbox.fate(*seq) == Some(Fate::Refused);
         let arrived: Vec<u64> = seqs.filter(is_refused).collect();
-        if arrived.is_empty() { Ok(()) } else { self.outbox.settle(&arrived) }
+        if !arrived.is_empty() {
+            self.outbox.settle(&arrived)?;
+        }
+        Ok(arrived)
     }
 
     fn whose(&self, day: u32, it: &Named, given: &Given) -> Result<Whose, StoreError> {
