@@ -144,6 +144,7 @@ impl ViewDoor {
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             ended: None,
             swept: None,
+            is_cut: false,
             standing: Standing::default(),
         };
         let started = thread::Builder::new().name("view".to_owned()).spawn(move || {
@@ -172,6 +173,8 @@ struct Keeper {
     ended: Option<(DateTime, Instant)>,
     /// When the last sweep did.
     swept: Option<Instant>,
+    /// Its hours ended the sweep before.
+    is_cut: bool,
     standing: Standing,
 }
 
@@ -205,7 +208,9 @@ impl Keeper {
             tracing::info!(channel = %self.channel, dbms, version, "logged in to a database");
             self.session = Some(session);
         }
-        let is_sweep = self.swept.is_none_or(|it| it.elapsed() >= self.view.sweep_every);
+        // Behind a sweep that its hours ended comes a run for what is new.
+        let is_due = self.swept.is_none_or(|it| it.elapsed() >= self.view.sweep_every);
+        let is_sweep = is_due && !self.is_cut;
         let Some(session) = &mut self.session else { return Err(Ended::Stopping) };
         let run = Run {
             road: &self.road,
@@ -216,6 +221,7 @@ impl Keeper {
             session,
         };
         let done = run.go(is_sweep)?;
+        self.is_cut = is_sweep && done.is_closed;
         if is_sweep && done.is_whole {
             self.swept = Some(Instant::now());
         }

@@ -111,7 +111,9 @@ impl Run<'_> {
             if self.stop.is_cancelled() {
                 return Err(Ended::Stopping);
             }
-            if !self.view.schedule.is_open(clock::now().time()) {
+            // Without a watermark the next run begins at the front: cut off each time, none would come to the end.
+            let goes_on = self.view.watermark.is_some();
+            if goes_on && !self.view.schedule.is_open(clock::now().time()) {
                 progress.done.is_closed = true;
                 break;
             }
