@@ -56,5 +56,5 @@ impl Entrance {
 }
 
 /// How many wait at a full door, and how often they look for a place.
-const WAITING_MAX: usize = 64;
+const WAITING_MAX: usize = 512;
 const LOOK_AGAIN: Duration = Duration::from_millis(100);

@@ -119,6 +119,8 @@ impl Lines {
         }
         inside.next += 1;
         let number = inside.next;
+        // Its time runs from its place on, not from when it came to wait.
+        line.begins(Doing::Moving);
         inside.lines.insert(number, Arc::clone(line));
         Some(Place { lines: Arc::clone(self), number, is_made: is_full })
     }
@@ -224,6 +226,7 @@ mod tests {
         clock.enable_time().start_paused(true).build().unwrap()
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "whoever came by a socket file has no address")]
     fn at(last: u8) -> Option<IpAddr> {
         Some([10, 0, 0, last].into())
     }
