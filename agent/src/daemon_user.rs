@@ -2,6 +2,7 @@
 //! root finds well, is of no use before that user can read it.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -45,13 +46,22 @@ impl DaemonUser {
 
     /// Whether it can read a file. The kernel is asked, as that user: folders above, and rights that no mode shows,
     /// count too. Only root can ask; to everybody else, and where nothing answers, the file is well.
+    #[allow(unsafe_code)]
     pub(crate) fn can_read(&self, file: &Path) -> bool {
-        std::iter::once(&self.gid).chain(&self.others).any(|gid| {
-            let mut asking = Command::new("test");
-            asking.arg("-r").arg(file).uid(self.uid).gid(*gid);
-            asking.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            asking.status().map_or(true, |it| it.success())
-        })
+        let (uid, gid, groups) = (self.uid, self.gid, self.others.clone());
+        let mut asking = Command::new("test");
+        asking.arg("-r").arg(file);
+        asking.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // SAFETY: between fork and exec there are system calls only; the list was made before.
+        unsafe {
+            asking.pre_exec(move || {
+                let is_that_user = libc::setgroups(groups.len(), groups.as_ptr()) == 0
+                    && libc::setgid(gid) == 0
+                    && libc::setuid(uid) == 0;
+                if is_that_user { Ok(()) } else { Err(io::Error::last_os_error()) }
+            });
+        }
+        asking.status().map_or(true, |it| it.success())
     }
 }
 
@@ -86,7 +96,7 @@ mod tests {
         fs::create_dir_all(&store).unwrap();
         fs::write(&file, "").unwrap();
         let set = |path: &Path, mode| {
-            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap()
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         };
         set(home.path(), 0o755);
         assert_eq!(DaemonUser::of(&store), None, "it is root's");

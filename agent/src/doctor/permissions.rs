@@ -113,9 +113,11 @@ fn owners(config: &Config) -> Line {
     let mut all = vec![store.clone(), KeySource::beside(store)];
     all.extend(in_store.chain(backup::data(config)).filter(|it| it.starts_with(beside)));
     let owner = |it: &Path| fs::symlink_metadata(it).ok().map(|it| it.uid());
-    // A folder that is root's says nothing: the data may be one of many things in it.
-    let mut seen: BTreeSet<u32> = owner(beside).filter(|it| *it != 0).into_iter().collect();
-    seen.extend(all.iter().filter_map(|it| owner(it)));
+    let mut seen: BTreeSet<u32> = all.iter().filter_map(|it| owner(it)).collect();
+    // The data may be one of many things in the folder: its owner says something only where all is root's.
+    if seen.iter().all(|it| *it == 0) {
+        seen.extend(owner(beside).filter(|it| *it != 0));
+    }
     if seen.len() > 1 {
         let users: Vec<String> = seen.iter().map(ToString::to_string).collect();
         let told = format!("数据目录里的文件属于不同的用户（uid {}）", users.join("、"));
