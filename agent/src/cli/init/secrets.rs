@@ -70,7 +70,11 @@ pub(super) fn write(answers: &Answers, arguments: &Arguments) -> Result<Made, Ex
             made.undo();
             return Err(Exit::Config);
         }
-        made.put(&file, || secret_file::write(&file, text.as_bytes()))?;
+        if is_left {
+            made.give(&file).map_err(|error| made.failed(&file, &error))?;
+        } else {
+            made.put(&file, || secret_file::write(&file, text.as_bytes()))?;
+        }
     }
     Ok(made)
 }
@@ -90,11 +94,13 @@ impl Made {
             }
             self.give(file)
         };
-        write().and_then(|()| give()).map_err(|error| {
-            let exit = tell(file, &error);
-            self.undo();
-            exit
-        })
+        write().and_then(|()| give()).map_err(|error| self.failed(file, &error))
+    }
+
+    fn failed(&self, file: &Path, error: &io::Error) -> Exit {
+        let exit = tell(file, error);
+        self.undo();
+        exit
     }
 
     /// Made by root, it is for the daemon's user to read.
