@@ -72,7 +72,11 @@ fn slow_bodies_of_one_address_keep_nobody_else_out() {
     let message = Case::of("webapi").message();
     let far = || Caller::over(far::connect([127, 0, 0, 2], agent.his())?);
     let mut stalled: Vec<_> = (0..4)
-        .map(|_| stall(far().expect("a door"), &message.path(), 1_040_000))
+        .map(|_| {
+            let one = stall(far().expect("a door"), &message.path(), 1_040_000);
+            thread::sleep(Duration::from_millis(300)); // the oldest goes first: each is counted before the next
+            one
+        })
         .chain((0..8).map(|_| stall(far().expect("a door"), "/soap/esb", 500)))
         .collect();
     thread::sleep(Duration::from_secs(3));

@@ -60,23 +60,23 @@ fn a_stage_that_stands_still_is_not_pinged_for() {
     assert!(agent.log().contains("the stage moves again"), "{}", agent.log());
 }
 
-/// A caller that takes all the room there is and sends nothing on, for longer than the watchdog waits.
+/// All the room for messages is taken by one that comes to no end, for longer than the watchdog waits.
 #[test]
 fn doors_that_nothing_leaves_are_not_pinged_for() {
     let manager = Manager::new();
-    let listen = "messages_max = 1\nbody_timeout_ms = 20000".to_owned();
-    let mut agent = Agent::prepare(Setup { listen, ..Setup::files() });
+    let listen = "messages_max = 1".to_owned();
+    let mut agent = Agent::prepare(Setup { listen, faults: true, ..Setup::files() });
     agent.launch_under(&manager.variables(Some(Duration::from_millis(900))));
     manager.await_line("READY=1");
     manager.await_line("WATCHDOG=1");
-    let message = Case::of("platform").message();
-    let head = his::head("POST", &message.path(), &[("Content-Length", "100000")]);
-    let mut stalled = his::Caller::connect(agent.his()).expect("the agent answers");
-    stalled.write(&head).expect("the agent reads");
+    agent.disk().hold_syncs(true);
+    let (his, message) = (agent.his(), Case::of("platform").message());
+    let sender = thread::spawn(move || his::send(his, &message).map(|it| it.status));
     manager.await_line("STATUS=standing still: doors");
     manager.forget();
-    // Its time is up: the room is free again.
+    agent.disk().hold_syncs(false);
     manager.await_line("WATCHDOG=1");
+    assert_eq!(sender.join().expect("no panic").expect("an answer"), 200);
     assert_eq!(agent.stop().code, Some(0), "{}", agent.log());
 }
 

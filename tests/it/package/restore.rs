@@ -109,12 +109,15 @@ fn followed(root: &CleanRoot, section: &str, lines: usize) -> String {
     for line in typed {
         let line = line.strip_prefix("sudo ").unwrap_or(&line);
         let line = line.replace("20261122T020000", "$(ls /mnt/backup/his-agent)");
-        script += &match line.as_str() {
-            "systemctl restart his-agent" => format!("{STARTED}\n{SENT}"),
-            "systemctl start his-agent" => format!("{STARTED}\nhis-agent outbox status"),
-            _ => line,
+        let typed: &[&str] = match line.as_str() {
+            "systemctl restart his-agent" => &[STARTED, SENT],
+            "systemctl start his-agent" => &[STARTED, "his-agent outbox status"],
+            line => &[line],
         };
-        script += "\n";
+        for line in typed {
+            script += line;
+            script += "\n";
+        }
     }
     let told = alone(root, &script);
     let said = format!("{}\n{}\n{}", told.stdout, told.stderr, root.read("/daemon.log"));
