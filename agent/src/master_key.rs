@@ -7,7 +7,7 @@
 use std::fmt::{self, Write as _};
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -162,7 +162,7 @@ impl KeySource {
     pub fn is_kept_badly(file: &Path, store: &Path) -> Option<String> {
         let place = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let about = fs::metadata(file).ok();
-        let mode = about.as_ref().map_or(0o600, |it| it.mode()) & 0o777;
+        let mode = about.as_ref().map_or(0o600, MetadataExt::mode) & 0o777;
         // Root's own is read by the service as one of its group.
         let is_for_group = about.is_some_and(|it| it.uid() == 0 && it.gid() != 0);
         if mode & if is_for_group { 0o037 } else { 0o077 } != 0 {

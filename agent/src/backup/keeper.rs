@@ -183,15 +183,15 @@ fn round(road: &Arc<Road>, at: Time, is_time: bool) -> Result<(), BackupError> {
 pub(super) fn daily(road: &Arc<Road>) -> Result<(), BackupError> {
     let config = &road.config.backup;
     let order = Order { to: &config.to, key: config.key.as_ref(), by_hand: false };
-    let make = || Backups::turn(Arc::clone(road))?.make(order);
-    let made = match make() {
+    let attempt = || Backups::turn(Arc::clone(road))?.make(order);
+    let made = match attempt() {
         Err(BackupError::NoRoom { place, missing }) => {
             if !give_room(road, &place, missing)? {
                 return Err(BackupError::NoRoom { place, missing });
             }
-            make()?
+            attempt()?
         }
-        made => made?,
+        result => result?,
     };
     // What was just made stays, though a clock that ran ahead may have named others after it.
     let others = daily_ones(road).into_iter().filter(|(_, it)| it.id != made.id);

@@ -249,12 +249,16 @@ async fn only_secrets_that_the_configuration_in_force_names_are_written() {
         )
     };
     let (both, one) = (relay(&[&secrets[0], &secrets[1]]), relay(&[&secrets[1]]));
-    secrets.iter().for_each(|it| fs::write(it, "secret").unwrap());
+    for it in &secrets {
+        fs::write(it, "secret").unwrap();
+    }
     fs::write(house.file(), both).unwrap();
     house.append(&["a"]).await;
     let (made, master) = (house.create(None).unwrap(), house.master());
     house.burn();
-    secrets.iter().for_each(|it| fs::remove_file(it).unwrap());
+    for it in &secrets {
+        fs::remove_file(it).unwrap();
+    }
     fs::write(house.file(), one).unwrap();
     restore(&Wish { keep_config: true, ..house.wish(&made, master) }).unwrap();
     assert_eq!(secrets.map(|it| it.exists()), [false, true]);
@@ -291,7 +295,9 @@ async fn one_is_read_where_its_own_folder_takes_no_writes() {
     // What somebody reads while the next one is made is let, and what a crash left goes after a day.
     let to = house.home("backups");
     let [now, before] = ["now", "before"].map(|it| to.join(format!(".verify.{it}.reading")));
-    [&now, &before].iter().for_each(|it| fs::create_dir(it).unwrap());
+    for it in [&now, &before] {
+        fs::create_dir(it).unwrap();
+    }
     let long_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(25);
     fs::File::open(&before).unwrap().set_modified(long_ago).unwrap();
     house.create(None).unwrap();
@@ -419,18 +425,18 @@ async fn the_oldest_gives_its_room_to_the_next_but_never_the_only_one() {
     };
     keeper::daily(&road).unwrap();
     // What is free is less than a backup wants beside itself, however small the store is.
-    let full = 80 << 20;
-    fill(full);
+    let nearly_all = 80 << 20;
+    fill(nearly_all);
     // One, whose room would do: it is the only one.
-    fill(full - missing() + 4_096);
+    fill(nearly_all - missing() + 4_096);
     assert_eq!((missing() <= 8_192, ids().len()), (true, 1));
     fill(0);
     keeper::daily(&road).unwrap();
     let before = ids();
-    fill(full);
+    fill(nearly_all);
     let missing = missing();
     assert_eq!(ids(), before, "its room would not do");
-    fill(full - missing + 4_096);
+    fill(nearly_all - missing + 4_096);
     // Backups are named by the second, and a name that is free again is taken again.
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     keeper::daily(&road).unwrap();

@@ -273,7 +273,7 @@ mod tests {
                 }
             });
             let began = Instant::now();
-            let written = wire.write_all(&[b'x'; 80_000]).await;
+            let written = wire.write_all(&vec![b'x'; 80_000]).await;
             assert_eq!(written.map_err(|it| it.kind()), expected, "{at_a_time}");
             assert!(began.elapsed() < 15 * second, "{at_a_time}: {:?}", began.elapsed());
             let is_behind = seat.pulse.behind_since().is_some();
