@@ -59,12 +59,7 @@ pub(in super::super) fn message(
 ) -> ParkedMessage {
     let known = contents.iter().zip(standings);
     let records = submission.drafts.into_iter().zip(known).map(|(draft, (content, standing))| {
-        // What is there is promised nothing: by the release its record may be another one.
-        let record_id = match standing {
-            Standing::Taken(_) => Uuid::now_v7(),
-            Standing::Waits(id) | Standing::New(id) => *id,
-        };
-        let content = Some(*content);
+        let (record_id, content) = (standing.record_id(), Some(*content));
         let Draft { entity, key, lane, .. } = draft;
         ParkedRecord { record_id, entity, key, lane, content }
     });

@@ -8,7 +8,7 @@
 //! Example: 对乙酰氨基酚 0.5 g QID + 氨酚伪麻那敏 (325 mg) TID = 2 + 0.975 = 2.975 g, limit 2 g → hit.
 //! A line without a known dose leaves a lower bound: over the limit it is still a hit ("至少"),
 //! below it the rule is unknown. Over the limit only by a larger first dose, or by the largest step of a dose that
-//! changes, is slight. Orders that were written before and still run are added ([`super::active`]).
+//! changes, is slight. Orders that were written before and still run are added (`active.rs`).
 
 use crate::families::clinical::active::beside_active;
 use crate::families::clinical::population::{

@@ -8,7 +8,7 @@
 //! Example: 布洛芬 + 双氯芬酸 by mouth → hit; 双氯芬酸 gel → pass. Let through: named pairs (dual
 //! antiplatelet therapy), a switch from injection to mouth, ward drugs continued as discharge drugs,
 //! a few days of overlap while one dose replaces another. Orders that were written before and still
-//! run count too ([`super::active`]); the next supply of the same product is I13's.
+//! run count too (`active.rs`); the next supply of the same product is I13's.
 
 use std::collections::BTreeSet;
 

@@ -2,7 +2,7 @@
 //!
 //! What: a row names a herb or a set and what it does not go with. Pairs in one formula count, and
 //! pairs that are taken on the same days, slices and patent medicines alike, with what was ordered
-//! before and still runs ([`super::active`]); processed names are led back to their root by the drug
+//! before and still runs (`active.rs`); processed names are led back to their root by the drug
 //! table (黑顺片 is 附子).
 //! Why: the pharmacopoeia says so in its notes; where a doctor means it, he signs a second time.
 //! Basis: 中华人民共和国药典; GZ10000301012000.

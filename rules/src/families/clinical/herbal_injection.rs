@@ -2,7 +2,7 @@
 //!
 //! What: a herbal injection in one group with any other drug than its solvent is a hit; another drug that
 //! goes into a vein on the same day is a reminder to flush between them. So is one that was ordered before
-//! in this stay and still runs ([`super::active`]).
+//! in this stay and still runs (`active.rs`).
 //! Why: mixtures of herbal injections precipitate and cause shock.
 //! Basis: 中药注射剂临床使用基本原则.
 //! Example: 丹参注射液 and 维生素C in one group → hit; in the same vein later → reminder. Without group numbers

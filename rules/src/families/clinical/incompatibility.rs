@@ -6,7 +6,7 @@
 //! Basis: drug labels; 药品管理法 art. 73; 医院处方点评管理规范 2-8.
 //! Example: 头孢曲松 and 葡萄糖酸钙 in one group → hit; in two bags begun in the same hour → hint. Lines
 //! given into a vein without a group → unknown. Orders of the stay that were written before and still
-//! run count too ([`super::active`]).
+//! run count too (`active.rs`).
 
 use crate::families::clinical::active::beside_active;
 use crate::families::clinical::contact::{is_infused, pairs};

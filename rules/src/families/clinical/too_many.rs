@@ -6,7 +6,7 @@
 //! Basis: 医院处方点评管理规范（试行）2-6.
 //! Example: 头孢曲松 + 莫西沙星 + 甲硝唑 active → 3 ≥ 3 → hit. Tuberculosis and the quadruple therapy of H. pylori
 //! are exempt; where diagnoses were not sent, nobody knows. Orders that were written before and still
-//! run count too ([`super::active`]).
+//! run count too (`active.rs`).
 
 use std::collections::BTreeSet;
 
