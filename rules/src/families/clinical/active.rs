@@ -4,10 +4,13 @@
 //! A line of the past surely runs when its end is known and not over, or when it is a standing order
 //! of this stay that nobody has stopped. What was stopped is over from that moment. One that may be
 //! the very line of this session under another number, or of which nobody says for how long it is,
-//! perhaps runs: it proves nothing, and what would be a hit with it is no pass.
+//! perhaps runs: it proves nothing, and what would be a hit with it is no pass. So does what a patient
+//! in a ward has at home.
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 
+use crate::facts::VisitKind;
+use crate::families::insurance::usage::{is_same_drug, is_same_form};
 use crate::family::{Case, Outcome};
 use crate::frequency::Frequency;
 use crate::session::{Line, LineKind};
@@ -75,13 +78,19 @@ pub(super) fn goes_on(line: &Line<'_>) -> bool {
 }
 
 fn runs(case: &Case<'_>, line: &Line<'_>) -> Option<Runs> {
-    if line.is_refund() || line.is_cancelled() || is_stopped(line, case.now) {
+    let is_gone = line.is_refund() || line.is_cancelled() || is_stopped(line, case.now);
+    if is_gone || line.ends().is_some_and(|end| end < first_day(case)) {
         return None;
     }
     let is_of_this = is_of_this_encounter(case, line);
+    let is_beside = if is_of_this { !gives_way(case, line) } else { !is_set_apart(case, line) };
+    if !is_beside {
+        return None;
+    }
     let is_certain = match line.ends() {
-        Some(end) if end < case.now.date() => return None,
-        Some(_) if is_of_this || goes_on(line) => true,
+        Some(_) if is_of_this => true,
+        // A ward gives its own: nobody says whether what is at home is taken beside it.
+        Some(_) if goes_on(line) => !is_in_ward(case),
         _ if !is_of_this => return None,
         _ => match (line.order.standing, line.order.frequency) {
             (Some(true), _) => true,
@@ -98,6 +107,45 @@ fn runs(case: &Case<'_>, line: &Line<'_>) -> Option<Runs> {
         None if is_certain => Some(Runs::Surely),
         _ => Some(Runs::Perhaps),
     }
+}
+
+/// What this session orders.
+fn ordered<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Line<'a>> {
+    case.session.lines.iter().filter(|it| it.kind == LineKind::Order && it.order.current)
+}
+
+fn is_in_ward(case: &Case<'_>) -> bool {
+    case.facts.encounter.present().and_then(|it| it.visit) == Some(VisitKind::Inpatient)
+}
+
+/// An audit comes weeks later: what ran when the orders were written counts.
+fn first_day(case: &Case<'_>) -> Date {
+    let today = case.now.date();
+    ordered(case).map(|it| it.begins).min().map_or(today, |first| first.min(today))
+}
+
+/// Of another visit: what was written later did not run yet, and the next supply is I13's.
+fn is_set_apart(case: &Case<'_>, line: &Line<'_>) -> bool {
+    let last = ordered(case).map(|it| it.begins).max();
+    last.is_some_and(|last| last < line.begins)
+        || ordered(case).any(|it| is_next_supply(case, it, line))
+}
+
+/// Any brand and strength; what a ward gives is no supply.
+fn is_next_supply(case: &Case<'_>, new: &Line<'_>, line: &Line<'_>) -> bool {
+    let is_supply = !is_in_ward(case) || new.is_taken_home() == Some(true);
+    is_supply && is_same_drug(new, line) && is_same_form(new, line)
+}
+
+/// What the ward gives ends where what is taken home begins.
+fn gives_way(case: &Case<'_>, line: &Line<'_>) -> bool {
+    all_go_home(ordered(case)) && line.is_taken_home() == Some(false)
+}
+
+/// Whether there are any, and all are taken home from a stay.
+pub(super) fn all_go_home<'a>(lines: impl Iterator<Item = &'a Line<'a>>) -> bool {
+    let mut lines = lines.peekable();
+    lines.peek().is_some() && lines.all(|it| it.is_taken_home() == Some(true))
 }
 
 /// A stop that was planned for later is none yet; one before the start is none at all.
@@ -126,6 +174,7 @@ mod tests {
 
     const DRUGS: &str = "match,key,name,national_code,ingredients,strengths,piece,pieces_per_package,form,tier,atc,kinds\n\
         hospital,APAP,对乙酰氨基酚片,,对乙酰氨基酚,0.5 g,片,20,口服,,,\n\
+        hospital,APAP2,对乙酰氨基酚缓释片,,对乙酰氨基酚,0.65 g,片,20,口服,,,\n\
         hospital,COLD,氨酚伪麻那敏片,,对乙酰氨基酚+伪麻黄碱,325 mg+30 mg,片,20,口服,,,\n\
         hospital,IBU,布洛芬缓释胶囊,,布洛芬,0.3 g,粒,20,口服,,M01AE01,\n\
         hospital,DIC,双氯芬酸钠缓释片,,双氯芬酸,75 mg,片,20,口服,,M01AB05,\n\
@@ -199,6 +248,67 @@ mod tests {
         assert_eq!(check(&DUPLICATE, "APAP", "APAP", &days("20260510")), "pass");
     }
 
+    /// A week from the desk that is half taken.
+    const SUPPLY: &str = r#""drord_begn_date":"20260512","medc_days":"7","drug_used_frqu":"TID","drug_used_sdose":"0.65","drug_used_dosunt":"g","mdtrt_id":"MZ0""#;
+
+    #[test]
+    fn a_refill_is_no_second_drug_whatever_its_brand() {
+        let new = r#"APAP","drug_used_sdose":"0.5","drug_used_dosunt":"g","drug_used_frqu":"TID"#;
+        for bench in [&DUPLICATE, &DAY] {
+            assert_eq!(visited(bench, "1", new, "APAP2", SUPPLY), "pass");
+        }
+        // Of the same stay it is no supply.
+        let of_stay = SUPPLY.replace("MZ0", "ZY1");
+        let twice = "hit 1: 【对乙酰氨基酚缓释片】与【对乙酰氨基酚片】均含对乙酰氨基酚";
+        assert_eq!(visited(&DUPLICATE, "2", new, "APAP2", &of_stay), twice);
+    }
+
+    #[test]
+    fn nobody_says_whether_what_is_at_home_is_taken_in_the_ward() {
+        assert_eq!(visited(&DUPLICATE, "2", "APAP", "APAP2", SUPPLY), UNKNOWN);
+        assert_eq!(visited(&DUPLICATE, "2", "COLD", "APAP2", SUPPLY), UNKNOWN);
+        assert_eq!(visited(&CLASS, "2", "DIC", "IBU", SUPPLY), UNKNOWN);
+        // What is taken home is the next supply.
+        let home = r#"APAP","dscg_tkdrug_flag":"1"#;
+        assert_eq!(visited(&DUPLICATE, "2", home, "APAP2", SUPPLY), "pass");
+    }
+
+    #[test]
+    fn a_month_later_it_counts_what_ran_when_it_was_written() {
+        let new = r#"COLD","drord_begn_date":"20260501","medc_days":"30"#;
+        let days = |day: &str| SUPPLY.replace("20260512", day);
+        let old = BOTH.replace("对乙酰氨基酚片", "对乙酰氨基酚缓释片");
+        // The visit that came later accuses nobody before it.
+        assert_eq!(visited(&DUPLICATE, "1", new, "APAP2", &days("20260510")), "pass");
+        assert_eq!(visited(&DUPLICATE, "1", new, "APAP2", &days("20260428")), old);
+        assert_eq!(visited(&DUPLICATE, "1", new, "APAP2", &days("20260401")), "pass");
+    }
+
+    #[test]
+    fn what_is_taken_home_follows_what_the_ward_gave() {
+        let dose = r#""drug_used_sdose":"0.5","drug_used_dosunt":"g","#;
+        let ward = format!("{dose}{}", STANDING.replace("QD", "QID"));
+        let new = r#"COLD","drug_used_sdose":"1","drug_used_dosunt":"片","drug_used_frqu":"TID"#;
+        let home = format!(r#"{new}","dscg_tkdrug_flag":"1"#);
+        assert_eq!(visited(&DAY, "2", &home, "APAP", &ward), "pass");
+        assert!(visited(&DAY, "2", new, "APAP", &ward).starts_with("hit 1"));
+        let earlier = format!(r#"{ward},"dscg_tkdrug_flag":"1""#);
+        assert!(visited(&DAY, "2", &home, "APAP", &earlier).starts_with("hit 1"));
+        let away = r#"DIC","dscg_tkdrug_flag":"1"#;
+        assert_eq!(visited(&MANY, "2", away, "IBU", STANDING), "pass");
+        // Sent as active beside what is new, it is the same.
+        let beside = |active: &str, more: &str, new: &str| {
+            format!(
+                r#"{active}","curr_drord_flag":"0",{more}}},{{"rx_id":"2","hosplist_code":"{new}"#
+            )
+        };
+        assert_eq!(visited(&DAY, "2", &beside("APAP", &ward, &home), "FZ", STANDING), "pass");
+        assert_eq!(visited(&MANY, "2", &beside("IBU", STANDING, away), "FZ", STANDING), "pass");
+        assert!(
+            visited(&DAY, "2", &beside("APAP", &ward, new), "FZ", STANDING).starts_with("hit 1,2")
+        );
+    }
+
     #[test]
     fn the_same_item_may_be_the_same_order() {
         assert_eq!(check(&DUPLICATE, "APAP", "APAP", STANDING), UNKNOWN);
@@ -262,6 +372,14 @@ mod tests {
         assert_eq!(check(&HERBAL, r#"DS","grpno":"7"#, "CAL", &group("7")), hit);
         let other = group("7").replace("ZY1", "MZ0");
         assert_eq!(check(&HERBAL, r#"DS","grpno":"7"#, "CAL", &other), "pass");
+    }
+
+    /// The same in a visit of a kind: 1 at a desk, 2 in a ward.
+    fn visited(bench: &Bench, kind: &str, new: &str, old: &str, more: &str) -> String {
+        bench.told(&format!(
+            r#"{{"encounter":{{"mdtrt_id":"ZY1","med_mdtrt_type":"{kind}"}},"orders":[{{"rx_id":"1","hosplist_code":"{new}"}}],
+            "history":{{"orders":[{{"rx_id":"H","hosplist_code":"{old}",{more}}}]}}}}"#
+        ))
     }
 
     fn check(bench: &Bench, new: &str, old: &str, more: &str) -> String {

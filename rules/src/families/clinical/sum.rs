@@ -7,11 +7,12 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::dose::{largest_day, peak_day_in};
+use crate::families::clinical::active::all_go_home;
 use crate::families::clinical::population::ingredient;
 use crate::families::lines::positions;
 use crate::family::{Match, Outcome};
 use crate::knowledge::Row;
-use crate::session::Line;
+use crate::session::{Line, LineKind};
 use crate::unit::{Dimension, Dose};
 
 /// One day's sum.
@@ -54,11 +55,16 @@ pub(super) fn adding_up<'a>(lines: impl Iterator<Item = &'a Line<'a>>) -> Vec<&'
     lines.filter(|line| line.is_systemic() && !line.is_cancelled()).collect()
 }
 
-/// The lines that are taken on a day; what has no end goes on.
+/// The lines that are taken on a day; what has no end goes on, but what the ward gives ends where
+/// what is taken home begins.
 pub(super) fn taken_on<'a>(day: Date, lines: &[&'a Line<'a>]) -> Vec<&'a Line<'a>> {
     let is_taken =
         |line: &&&Line<'_>| line.begins <= day && line.ends().is_none_or(|end| day <= end);
-    lines.iter().filter(is_taken).copied().collect()
+    let taken: Vec<&Line<'_>> = lines.iter().filter(is_taken).copied().collect();
+    let go_home = all_go_home(taken.iter().copied().filter(|line| line.order.current));
+    let is_left = |line: &Line<'_>| line.kind == LineKind::Order && !line.order.current;
+    let is_of_ward = |line: &Line<'_>| is_left(line) && line.is_taken_home() == Some(false);
+    taken.into_iter().filter(|line| !(go_home && is_of_ward(line))).collect()
 }
 
 /// The sum of every day on which one of the lines starts and one of this session is taken: days

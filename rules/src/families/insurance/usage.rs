@@ -22,7 +22,7 @@ const DATES_MAX: usize = 400;
 
 /// Same ingredients; where nobody knows them, the same name part of the national code, or the same
 /// entry of the hospital's list.
-pub(super) fn is_same_drug(one: &Line<'_>, other: &Line<'_>) -> bool {
+pub(crate) fn is_same_drug(one: &Line<'_>, other: &Line<'_>) -> bool {
     if let (Some(one), Some(other)) = (one.product, other.product) {
         let is_in = |name: &str| other.ingredients.iter().any(|i| i.name == name);
         return one.ingredients.len() == other.ingredients.len()
@@ -220,7 +220,7 @@ fn days_left_of(past: &Line<'_>) -> Option<Decimal> {
 }
 
 /// Tablets and ampoules are used side by side; where a form is not known, it may be the same.
-fn is_same_form(one: &Line<'_>, other: &Line<'_>) -> bool {
+pub(crate) fn is_same_form(one: &Line<'_>, other: &Line<'_>) -> bool {
     one.form().zip(other.form()).is_none_or(|(one, other)| one == other)
 }
 
