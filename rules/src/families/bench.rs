@@ -3,6 +3,7 @@
 use schemas::{Files, Problem};
 
 use crate::evaluate::evaluate;
+use crate::facts::{Facts, Group};
 use crate::pack::RuleSet;
 use crate::request;
 use crate::verdict::Verdict;
@@ -21,6 +22,14 @@ const PACK: &str =
     "name = \"bench\"\nversion = \"1\"\nsource = \"test\"\neffective = \"2020-01-01\"\n";
 const DRUGS: &str =
     "match,key,name,national_code,ingredients,strengths,piece,pieces_per_package,form,tier\n";
+
+/// Gives an order a code of its behaviour that nobody can read.
+pub(crate) fn unreadable(facts: &mut Facts, rx_id: &str) {
+    if let Group::Present(orders) = &mut facts.orders {
+        let named = orders.iter_mut().filter(|it| it.rx_id == rx_id);
+        named.for_each(|it| it.behaviour_code = Some("9".to_owned()));
+    }
+}
 
 /// The starter pack alone: tests of the road do not change when a room gets more rules.
 pub(crate) fn starter() -> RuleSet {
@@ -84,10 +93,17 @@ impl Bench {
     /// What comes of it, in the same words.
     #[track_caller]
     pub(crate) fn told(&self, request: &str) -> String {
-        let facts = match request::read(request) {
+        self.told_after(request, |_| ())
+    }
+
+    /// The same where something is known that no request of this kind says.
+    #[track_caller]
+    pub(crate) fn told_after(&self, request: &str, change: impl FnOnce(&mut Facts)) -> String {
+        let mut facts = match request::read(request) {
             Ok(facts) => facts,
             Err(faults) => panic!("{faults:?}"),
         };
+        change(&mut facts);
         let now = NOW.parse().expect("the bench has a good clock");
         shown(&evaluate(&self.rules(), &facts, now))
     }

@@ -98,20 +98,29 @@ fn judge_class(case: &Case<'_>, found: &Match<'_>) -> Outcome {
         .filter(|line| !(case.rule.exempt_self_pay && line.is_self_paid()))
         .collect();
     let new: Vec<&Line<'_>> = items.iter().copied().filter(|line| is_new(line)).collect();
+    let is_many = |others: &[&Line<'_>]| {
+        u32::try_from(others.len()).unwrap_or(u32::MAX) + 1 >= row.whole("count_min")
+    };
+    let mut unknown = None;
     for line in &new {
         let together = together_with(line, &items, row);
-        if u32::try_from(together.len()).unwrap_or(u32::MAX) + 1 >= row.whole("count_min") {
-            let is_open = |other: &&&Line<'_>| {
-                other.kind == LineKind::Order && line.differs_in_being_taken_home(other).is_none()
-            };
-            if let Some(open) = together.iter().find(is_open) {
-                let lacks = if line.is_taken_home().is_none() { line } else { open };
-                return Outcome::unknown(lacks.path("drord_bhvr"));
-            }
-            return Outcome::Hit(hit(found, line, &together));
+        let is_open = |other: &&Line<'_>| may_follow(line, other);
+        let (open, sure): (Vec<_>, Vec<_>) = together.iter().copied().partition(is_open);
+        if is_many(&sure) {
+            return Outcome::Hit(hit(found, line, &sure));
+        }
+        // What one code leaves open hides no sure pair behind it.
+        if unknown.is_none() && is_many(&together) {
+            let lacks = if line.is_taken_home().is_none() { Some(line) } else { open.first() };
+            unknown = lacks.map(|it| Outcome::unknown(it.path("drord_bhvr")));
         }
     }
-    Outcome::Pass
+    unknown.unwrap_or(Outcome::Pass)
+}
+
+/// Whether one of two may be taken home after the other was given in the ward.
+fn may_follow(line: &Line<'_>, other: &Line<'_>) -> bool {
+    other.kind == LineKind::Order && line.differs_in_being_taken_home(other).is_none()
 }
 
 fn is_new(line: &Line<'_>) -> bool {
@@ -180,7 +189,7 @@ fn hit(found: &Match<'_>, line: &Line<'_>, together: &[&Line<'_>]) -> Hit {
 
 #[cfg(test)]
 mod tests {
-    use crate::families::bench::Bench;
+    use crate::families::bench::{Bench, unreadable};
 
     const BENCH: Bench = Bench {
         family: "catalogue_class",
@@ -193,6 +202,7 @@ mod tests {
         drugs: "hospital,OME,奥美拉唑肠溶胶囊,XA02BCA000E001010100000,奥美拉唑,20 mg,粒,14,口服,\n\
                 hospital,OMI,注射用奥美拉唑,XA02BCA000B001010100000,奥美拉唑,40 mg,支,1,注射,\n\
                 hospital,VON,富马酸伏诺拉生片,XA02BCF721A001010100239,伏诺拉生,20 mg,片,7,口服,\n\
+                hospital,ESO,艾司奥美拉唑片,XA02BCE000A001010100000,艾司奥美拉唑,20 mg,片,7,口服,\n\
                 hospital,PAI,注射用泮托拉唑,XA02BCP000B001010100000,泮托拉唑,40 mg,支,1,注射,\n\
                 hospital,ASP,阿司匹林肠溶片,XB01ACA000A001010100000,阿司匹林,100 mg,片,30,口服,\n\
                 hospital,CLO,氯吡格雷片,XB01ACL000A001010100000,氯吡格雷,75 mg,片,7,口服,\n\
@@ -223,6 +233,29 @@ mod tests {
         past("20260501", "30", HIT);
         past("20260401", "30", "pass");
         past("20260501", "", "pass");
+    }
+
+    #[test]
+    fn an_unreadable_code_hides_no_sure_pair() {
+        let stay = |drugs: &[&str], open: &str| {
+            let lines: Vec<_> = (1..)
+                .zip(drugs)
+                .map(|(at, drug)| format!(r#"{{"rx_id":"{at}","hosplist_code":"{drug}"}}"#))
+                .collect();
+            let request = format!(
+                r#"{{"encounter":{{"med_mdtrt_type":"2"}},"orders":[{}]}}"#,
+                lines.join(",")
+            );
+            BENCH.told_after(&request, |facts| unreadable(facts, open))
+        };
+        assert_eq!(stay(&["OME", "VON"], "1"), "unknown orders[1].drord_bhvr");
+        assert_eq!(stay(&["OME", "VON"], "2"), "unknown orders[2].drord_bhvr");
+        let sure = "hit 2: 【富马酸伏诺拉生片】与【艾司奥美拉唑片】同属质子泵抑制剂";
+        assert_eq!(stay(&["OME", "VON", "ESO"], "1"), sure);
+        assert_eq!(
+            stay(&["OME", "VON", "ESO"], "2"),
+            HIT.replace("富马酸伏诺拉生片", "艾司奥美拉唑片")
+        );
     }
 
     #[test]

@@ -187,8 +187,10 @@ impl<'a> Course<'a> {
                 return vec![self.hit(Severity::Clear, denied, text)];
             }
         }
-        // The past is not the doctor's to bring: it is logged, and never asked for.
-        let past: Vec<Text> = self.unknown_past(case).into_iter().map(Text::from).collect();
+        // The past is not the doctor's to bring, nor is a table of codes: logged, and never asked for.
+        let unread = self.may_go_home(case).map(|line| line.path("drord_bhvr"));
+        let past: Vec<Text> =
+            self.unknown_past(case).into_iter().chain(unread).map(Text::from).collect();
         let is_open = !past.is_empty();
         let mut outcomes =
             if is_open { vec![Outcome::Unidentified { missing: past }] } else { vec![] };
@@ -272,7 +274,7 @@ impl<'a> Course<'a> {
             return past_since(case, scope.first_day(last)).err().into_iter().collect();
         }
         let encounter = case.facts.encounter.present();
-        let is_stay = encounter.and_then(|e| e.visit) == Some(VisitKind::Inpatient);
+        let is_stay = is_stay(case);
         let began = encounter.and_then(|e| e.began).map(DateTime::date);
         // What was charged in the stay tells its past; a visit of today has none.
         if !is_stay || began == Some(today) || case.facts.fees.present().is_some() {
@@ -287,13 +289,23 @@ impl<'a> Course<'a> {
 
     /// A ward order may have no end, and is judged anew each day; a prescription has one.
     fn unknown_ends(&self, case: &Case<'_>) -> Vec<String> {
-        let visit = case.facts.encounter.present().and_then(|encounter| encounter.visit);
-        let open = self.new.iter().filter(|line| {
-            line.ends().is_none()
-                && (visit != Some(VisitKind::Inpatient) || line.is_taken_home() != Some(false))
-        });
+        let is_stay = is_stay(case);
+        let is_prescribed = |line: &&&Line<'_>| !is_stay || line.is_taken_home() == Some(true);
+        let open = self.new.iter().filter(|line| line.ends().is_none()).filter(is_prescribed);
         open.map(|line| line.path("medc_days")).collect()
     }
+
+    /// Lines of a stay without an end of which nobody can read whether they are taken home.
+    fn may_go_home(&self, case: &Case<'_>) -> impl Iterator<Item = &Line<'a>> {
+        let is_stay = is_stay(case);
+        let open = self.new.iter().copied().filter(move |line| is_stay && line.ends().is_none());
+        open.filter(|line| line.is_taken_home().is_none())
+    }
+}
+
+fn is_stay(case: &Case<'_>) -> bool {
+    let encounter = case.facts.encounter.present();
+    encounter.and_then(|encounter| encounter.visit) == Some(VisitKind::Inpatient)
 }
 
 /// For a stay: whether a line is of this encounter, whatever the department.
@@ -313,7 +325,7 @@ fn is_of_scope(case: &Case<'_>, line: &Line<'_>, scope: Window) -> bool {
 mod tests {
     use std::fmt::Write as _;
 
-    use crate::families::bench::Bench;
+    use crate::families::bench::{Bench, unreadable};
 
     const BENCH: Bench = Bench {
         family: "paid_course",
@@ -409,6 +421,22 @@ mod tests {
         let desk = r#"{"encounter":{"med_mdtrt_type":"1"},"orders":[{"rx_id":"1","hosplist_code":"OZ40"}]}"#;
         BENCH.check(desk, "unknown orders[1].medc_days");
         check(&stay_of("OZ40", 3..12, "Z1"), r#"{"rx_id":"1","hosplist_code":"OZ40"}"#, "pass");
+    }
+
+    /// Whether such a line goes home is a matter of the table of codes, and not the doctor's to say.
+    #[test]
+    fn an_open_line_of_a_ward_with_an_unreadable_code_is_only_logged() {
+        let told = |visit: &str| {
+            let past = stay_of("OZ40", 3..12, "Z1");
+            let stay = STAY.replace(r#"type":"2""#, &format!(r#"type":"{visit}""#));
+            let request =
+                format!(r#"{{{stay},{past},"orders":[{{"rx_id":"1","hosplist_code":"OZ40"}}]}}"#);
+            BENCH.told_after(&request, |facts| unreadable(facts, "1"))
+        };
+        assert_eq!(told("2"), "unknown orders[1].drord_bhvr");
+        assert_eq!(told("1"), "unknown orders[1].medc_days");
+        let home = r#"{"rx_id":"1","hosplist_code":"OZ40","dscg_tkdrug_flag":"1"}"#;
+        check(&stay_of("OZ40", 3..12, "Z1"), home, "unknown orders[1].medc_days");
     }
 
     #[test]
