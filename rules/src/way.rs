@@ -80,7 +80,7 @@ const EXACT: [(&str, Way); 29] = [
     ("擦皮肤", Way::Topical),
 ];
 
-const CONTAINED: [(&str, Way); 64] = [
+const CONTAINED: [(&str, Way); 73] = [
     ("静脉注射或静脉滴注", Way::Vein),
     ("鞘内", Way::Intrathecal),
     ("椎管", Way::Intrathecal),
@@ -140,12 +140,23 @@ const CONTAINED: [(&str, Way); 64] = [
     ("外敷", Way::Topical),
     ("外洗", Way::Topical),
     ("涂", Way::Topical),
+    // Drunk, whatever is done with what is left of the herbs.
+    ("煎服", Way::Oral),
+    ("内服", Way::Oral),
+    ("熏洗", Way::Topical),
+    ("坐浴", Way::Topical),
+    ("泡脚", Way::Topical),
+    ("足浴", Way::Topical),
+    ("湿敷", Way::Topical),
+    ("含服", Way::Sublingual),
     // How a herb is prepared that is drunk.
     ("煎", Way::Oral),
     ("后下", Way::Oral),
     ("烊化", Way::Oral),
     ("研末", Way::Oral),
     ("服", Way::Oral),
+    // Herbs are soaked before they are boiled, too.
+    ("浸泡", Way::Topical),
     ("静脉", Way::Vein),
 ];
 
@@ -302,6 +313,15 @@ mod tests {
             ("局部用药", "局部用药"),
             ("先煎", "口服"),
             ("煎水外洗", "局部用药"),
+            ("煎水熏洗", "局部用药"),
+            ("煎汤坐浴", "局部用药"),
+            ("泡脚", "局部用药"),
+            ("足浴", "局部用药"),
+            ("湿敷", "局部用药"),
+            ("浸泡", "局部用药"),
+            ("浸泡半小时后水煎", "口服"),
+            ("水煎服，药渣泡脚", "口服"),
+            ("含服", "舌下"),
         ] {
             assert_eq!(Way::parse(text).map(Way::zh), Some(expected), "{text}");
         }

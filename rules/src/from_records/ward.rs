@@ -1,5 +1,7 @@
 //! A stay and its orders, out of the records of a ward.
 
+use jiff::civil::DateTime;
+
 use super::patient;
 use crate::age::Age;
 use crate::facts::{Encounter, Facts, Group, Order, Patient, VisitKind};
@@ -53,7 +55,10 @@ pub(super) fn order(object: &Object<'_>, position: usize, reading: &mut Reading)
 pub(crate) fn inpatient_order(object: &Object<'_>, rx_id: String, reading: &mut Reading) -> Order {
     let begins = reading.moment(object, "medc_begntime");
     let begins = begins.or_else(|| reading.moment(object, "drord_begntime"));
-    let stops = reading.moment(object, "medc_endtime");
+    // The planned end stays in an order that was stopped before it.
+    let ends = ["medc_endtime", "drord_endtime"].map(|name| reading.moment(object, name));
+    let is_before_it = |end: &DateTime| begins.is_some_and(|begins| end.date() < begins.date());
+    let stops = ends.into_iter().flatten().min_by_key(|end| (is_before_it(end), *end));
     let (route, route_text) = super::way(object, "drug_used_way", reading);
     let kind = reading.text(object, "drord_type");
     Order {
@@ -73,7 +78,7 @@ pub(crate) fn inpatient_order(object: &Object<'_>, rx_id: String, reading: &mut 
         department_code: reading.text(object, "isu_dept_code"),
         doctor_code: reading.text(object, "isu_drord_dr_code"),
         begins: begins.or_else(|| reading.moment(object, "drord_isu_time")),
-        stops: stops.or_else(|| reading.moment(object, "drord_endtime")),
+        stops,
         standing: kind.as_deref().and_then(vocabulary::is_standing),
         ..Order::default()
     }

@@ -30,6 +30,13 @@ fn an_order_that_was_stopped_keeps_the_days_it_ran() {
     check(&[order], None, "D1 YP2 x? 3d 2026-05-01");
     check(&[&order.replace("0504", "0501")], None, "D1 YP2 x? 1d 2026-05-01");
     check(&[&order.replace("0504", "0530")], None, "D1 YP2 x? 10d 2026-05-01");
+    // Stopped before its planned end.
+    let planned =
+        order.replace("\"vali_flag\"", "\"medc_endtime\":\"20260509090000\",\"vali_flag\"");
+    check(&[&planned], None, "D1 YP2 x? 3d 2026-05-01");
+    check(&[&planned.replace("0509", "0503")], None, "D1 YP2 x? 2d 2026-05-01");
+    // What ended before it began was never filled in.
+    check(&[&planned.replace("20260504", "19000101")], None, "D1 YP2 x? 8d 2026-05-01");
 }
 
 #[test]
