@@ -1,6 +1,6 @@
 //! What goes between agent and platform over AMQP, as AsyncAPI 3.0: for those who write the platform's side.
 //!
-//! Written from the tables of [`messages`] and [`account`], the forwarder's defaults and the dictionary. The
+//! Written from the tables of `messages.rs` and `account.rs`, the forwarder's defaults and the dictionary. The
 //! tests hold the tables equal to what is really sent, and `docs/asyncapi.json` equal to all of it.
 
 mod account;

@@ -1,7 +1,7 @@
 //! Facts from standard records, so that a HIS message that was mapped can be checked as it is.
 //!
 //! Read are the visit or the stay, its diagnoses, and prescriptions or orders of a ward, in the words of
-//! the `clinical` profile ([`Said`]). Nothing here refuses: a record was validated before, and what
+//! the `clinical` profile (`Said`). Nothing here refuses: a record was validated before, and what
 //! still cannot be read is unknown and a data finding. Records say nothing about the doctor's title;
 //! rules that need it answer unknown.
 
