@@ -72,7 +72,7 @@ pub(crate) async fn serve(config: Config, sets: Sets, life: &Life) -> anyhow::Re
     let mut ended = Ended::Stopped;
     manager.tell(&["READY=1", "WATCHDOG=1", &watchdog::standing(running.road())]);
     let begun = Arc::clone(running.road());
-    drop(tokio::task::spawn_blocking(move || begun.reloads.keep_begun()));
+    let kept = tokio::task::spawn_blocking(move || begun.reloads.keep_begun());
     let thrift = AbortOnDropHandle::new(tokio::spawn(thrift::after_a_start()));
     running
         .until(async {
@@ -83,6 +83,8 @@ pub(crate) async fn serve(config: Config, sets: Sets, life: &Life) -> anyhow::Re
             }
             drop((beside, versions, thrift, road));
             last_resort::end_after(deadline);
+            // What was in force is what the next start may fall back to, however soon this one ends.
+            drop(kept.await);
             let state =
                 if ended == Ended::Stopped { "STOPPING=1" } else { "RELOADING=1\nWATCHDOG=1" };
             manager.tell(&[state, &manager::more_time(deadline + last_resort::LATER * 2)]);
