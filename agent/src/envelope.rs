@@ -234,6 +234,24 @@ pub struct DeadLetter {
     pub content_type: Option<String>,
 }
 
+#[cfg(test)]
+impl DeadLetter {
+    /// Of a record that the platform has refused.
+    pub(crate) fn of_refused(message_id: &str) -> DeadLetter {
+        DeadLetter {
+            message_id: message_id.to_owned(),
+            channel: "his".to_owned(),
+            received_at: "20261122101530".to_owned(),
+            stage: Stage::Forward,
+            code: "F203".to_owned(),
+            reason: "too large".to_owned(),
+            detail: "[]".to_owned(),
+            raw: Vec::new(),
+            content_type: None,
+        }
+    }
+}
+
 /// A message that waits: for a code to be mapped, or behind another of its lane that does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParkedMessage {

@@ -13,7 +13,7 @@ use super::*;
 use crate::clock;
 use crate::config::{Config, keys};
 use crate::envelope::{Envelope, Record};
-use crate::forward::broker::{self, Letter};
+use crate::forward::broker::{Letter, described};
 use crate::forward::parcel::Parcel;
 use crate::pipeline::{self, Inbound, Verdict};
 use crate::reconcile::leaf::Leaf;
@@ -38,7 +38,7 @@ fn what_goes_with_a_record_is_described_and_nothing_else() {
     let records = [record(1), record(2)];
     let [first, second] = &records;
     for (sent, on) in [(vec![first], On::Single), (vec![first, second], On::Several)] {
-        let sent = broker::described(&Parcel::of(&sent).unwrap());
+        let sent = described::described(&Parcel::of(&sent).unwrap());
         assert_eq!(sent.headers, told(HEADERS, on));
         let properties: BTreeSet<&str> = told(PROPERTIES, on).into_keys().collect();
         assert_eq!(sent.properties, properties);
@@ -51,7 +51,7 @@ fn what_goes_with_a_question_is_described_and_nothing_else() {
     let answered = Letter { correlation: "id".to_owned(), ..Letter::default() };
     for (letter, all) in [(asked, ASKED), (answered, ANSWERED)] {
         let told: BTreeSet<&str> = all.iter().map(|it| it.0).collect();
-        assert_eq!(broker::described_letter(&letter), told);
+        assert_eq!(described::described_letter(&letter), told);
     }
 }
 

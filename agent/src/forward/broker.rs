@@ -15,9 +15,10 @@
 //! Its own recovery is left switched off: it gives up after some tries and cannot say what it
 //! lost. Reconnecting is the business of [`super`].
 
-use std::collections::VecDeque;
 #[cfg(test)]
-use std::collections::{BTreeMap, BTreeSet};
+pub(crate) mod described;
+
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -708,60 +709,12 @@ const FRAME_BYTES_MAX: u32 = 32 << 10;
 const OPEN_SOCKET_MAX: Duration = Duration::from_secs(10);
 /// How long a letter may take to the queue.
 const LETTER_MAX: Duration = Duration::from_secs(30);
-/// How long a closing word may take.
 /// A queue that answers at all answers at once; a bound below that of connecting, so that it is told
 /// which of the two it was.
 const QUEUE_MAX: Duration = Duration::from_secs(10);
 /// How long a look at the platform's queue may take.
 const LOOK_MAX: Duration = Duration::from_secs(4);
+/// How long a closing word may take.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
 /// How often the state of an idle connection is looked at.
 const PULSE: Duration = Duration::from_secs(1);
-
-/// What goes with a message, by name: for the description of the contract.
-#[cfg(test)]
-pub(crate) struct Described {
-    pub(crate) properties: BTreeSet<&'static str>,
-    /// With the kind of their values.
-    pub(crate) headers: BTreeMap<&'static str, &'static str>,
-}
-
-#[cfg(test)]
-pub(crate) fn described(parcel: &Parcel) -> Described {
-    let properties = properties(parcel, "agent", "epoch");
-    let kind = |value: &AMQPValue| match value {
-        AMQPValue::LongString(_) => "string",
-        AMQPValue::LongLongInt(_) => "integer",
-        _ => "other",
-    };
-    let headers = properties.headers().iter().flat_map(|it| it.inner().iter());
-    // They are few, and a test's.
-    let headers = headers.map(|(name, it)| (&*name.to_string().leak(), kind(it)));
-    Described { headers: headers.collect(), properties: names(&properties) }
-}
-
-#[cfg(test)]
-pub(crate) fn described_letter(letter: &Letter) -> BTreeSet<&'static str> {
-    names(&of_letter(letter))
-}
-
-/// The properties that are set; headers are none of them.
-#[cfg(test)]
-fn names(it: &BasicProperties) -> BTreeSet<&'static str> {
-    let all = [
-        ("content_type", it.content_type().is_some()),
-        ("content_encoding", it.content_encoding().is_some()),
-        ("delivery_mode", it.delivery_mode().is_some()),
-        ("priority", it.priority().is_some()),
-        ("correlation_id", it.correlation_id().is_some()),
-        ("reply_to", it.reply_to().is_some()),
-        ("expiration", it.expiration().is_some()),
-        ("message_id", it.message_id().is_some()),
-        ("timestamp", it.timestamp().is_some()),
-        ("type", it.kind().is_some()),
-        ("user_id", it.user_id().is_some()),
-        ("app_id", it.app_id().is_some()),
-        ("cluster_id", it.cluster_id().is_some()),
-    ];
-    all.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
-}

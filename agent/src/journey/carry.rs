@@ -282,7 +282,7 @@ mod tests {
         let task = tokio::spawn(carry_out(Arc::clone(&road), stop.clone()));
         open_within(&road, &[1, 2, 3, 4], 3).await;
         assert_eq!(road.outbox.take_again(9).len(), 4);
-        road.outbox.refuse(2, letter()).await.unwrap();
+        road.outbox.refuse(2, crate::envelope::DeadLetter::of_refused("m2")).await.unwrap();
         road.outbox.spoil(3);
         assert_eq!(road.outbox.once_more(3).unwrap(), None);
         road.outbox.fill_disk(true);
@@ -303,20 +303,6 @@ mod tests {
         }
         stop.cancel();
         task.await.unwrap();
-    }
-
-    fn letter() -> crate::envelope::DeadLetter {
-        crate::envelope::DeadLetter {
-            message_id: "m2".to_owned(),
-            channel: "his".to_owned(),
-            received_at: "20261122101530".to_owned(),
-            stage: crate::envelope::Stage::Forward,
-            code: "F203".to_owned(),
-            reason: "too large".to_owned(),
-            detail: "[]".to_owned(),
-            raw: Vec::new(),
-            content_type: None,
-        }
     }
 
     /// Waits until these are on their way once more.

@@ -103,7 +103,7 @@ async fn what_was_set_aside_is_no_part_of_the_account() {
     let folder = tempfile::tempdir().unwrap();
     let (opened, _writer) = open(folder.path());
     opened.outbox.append(submission(1, "20261122")).await.unwrap();
-    opened.outbox.refuse(1, letter()).await.unwrap();
+    opened.outbox.refuse(1, crate::envelope::DeadLetter::of_refused("m1")).await.unwrap();
     opened.outbox.settle(&[2]).unwrap();
     let snapshot = opened.snapshot(20_261_122).unwrap();
     assert_eq!((count(&opened, 20_261_122), snapshot.waiting.len()), (1, 0));
@@ -228,7 +228,7 @@ async fn what_was_refused_and_arrives_later_is_entered() {
     let folder = tempfile::tempdir().unwrap();
     let (opened, _writer) = open(folder.path());
     opened.outbox.append(submission(1, "20261122")).await.unwrap();
-    opened.outbox.refuse(1, letter()).await.unwrap();
+    opened.outbox.refuse(1, crate::envelope::DeadLetter::of_refused("m1")).await.unwrap();
     opened.outbox.settle(&[2]).unwrap();
     opened.catch_up().unwrap();
     assert_eq!((count(&opened, 20_261_122), opened.reached().unwrap().next), (1, 3));
@@ -409,19 +409,5 @@ fn submission(number: u64, day: &str) -> Submission {
         schema: "2024.1".into(),
         original: Original::default(),
         drafts: vec![draft("fee"), draft("rx")],
-    }
-}
-
-fn letter() -> crate::envelope::DeadLetter {
-    crate::envelope::DeadLetter {
-        message_id: "m1".to_owned(),
-        channel: "his".to_owned(),
-        received_at: "20261122101530".to_owned(),
-        stage: crate::envelope::Stage::Forward,
-        code: "F203".to_owned(),
-        reason: "too large".to_owned(),
-        detail: "[]".to_owned(),
-        raw: Vec::new(),
-        content_type: None,
     }
 }
