@@ -1,4 +1,4 @@
-//! RabbitMQ, for sending and for receiving. The only file in the house that names lapin.
+//! RabbitMQ, for sending and for receiving. The only room in the house that names lapin.
 //!
 //! Three traps of the library are dealt with here, so that nobody else has to know them:
 //!
@@ -15,6 +15,7 @@
 //! Its own recovery is left switched off: it gives up after some tries and cannot say what it
 //! lost. Reconnecting is the business of [`super`].
 
+mod answer;
 #[cfg(test)]
 pub(crate) mod described;
 
@@ -36,12 +37,12 @@ use lapin::tcp::{AsyncTcpStream, OwnedIdentity, OwnedTLSConfig};
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 use lapin::{
-    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ErrorKind, Event,
-    ExchangeKind,
+    BasicProperties, Channel, Connection, ConnectionProperties, ErrorKind, Event, ExchangeKind,
 };
 use tokio::select;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
+use self::answer::{reply, reply_to_one};
 use super::arrival::Arrival;
 pub(crate) use super::arrival::Letter;
 use super::certificate::{holds_until, pem_holds_until};
@@ -51,7 +52,7 @@ use super::parcel::{JSON, Parcel};
 use super::queue_kind::QueueKind;
 use super::renewal::Renewal;
 use super::socket::SocketEnd;
-use super::unanswered::{Reply, Unanswered};
+use super::unanswered::Unanswered;
 use super::{Broker, Heard, Session};
 
 /// A directive that every log set-up must carry: lapin would log the bodies of returned messages.
@@ -268,7 +269,7 @@ impl Session for Publisher {
             let mandatory = BasicPublishOptions { mandatory: true, immediate: false };
             let sent = channel.basic_publish(exchange, routing_key, mandatory, &body, properties);
             let confirm = sent.await?;
-            Ok(reply(confirm.await?))
+            reply(confirm.await)
         };
         self.renewal.sent();
         self.unanswered.push(parcel.ticket(), parcel.message_id.clone(), Box::pin(reply));
@@ -332,22 +333,6 @@ impl Publisher {
         }
         Poll::Pending
     }
-}
-
-/// lapin's word for what became of a message, in ours.
-fn reply(confirmation: Confirmation) -> Reply {
-    let (answer, returned) = match confirmation {
-        Confirmation::Ack(returned) => (Confirm::Confirmed, returned),
-        Confirmation::Nack(returned) => (Confirm::Nacked, returned),
-        Confirmation::NotRequested => (Confirm::NotRequested, None),
-    };
-    let carried = returned.map(|it| {
-        // A return without an id matches nothing, which the sender will take for a doubt.
-        let message_id = it.properties.message_id().as_ref().map_or("", ShortString::as_str);
-        let (reply_code, reply_text) = (it.reply_code, it.reply_text.to_string());
-        (message_id.to_owned(), Confirm::Returned { reply_code, reply_text })
-    });
-    Reply { answer, carried }
 }
 
 fn properties(parcel: &Parcel, agent: &str, epoch: &str) -> BasicProperties {
@@ -606,8 +591,8 @@ impl Consumer {
             (letter.exchange.as_str().into(), letter.routing_key.as_str().into());
         let sent =
             self.channel.basic_publish(exchange, routing_key, mandatory, &letter.body, properties);
-        let Reply { answer, carried } = reply(sent.await?.await?);
-        Ok(carried.map_or(answer, |(_, returned)| returned))
+        let confirm = sent.await?;
+        reply_to_one(confirm.await)
     }
 
     /// Says goodbye, within a bound.
@@ -647,25 +632,6 @@ fn arrival(delivery: Delivery) -> Arrival {
         reply_to: property(delivery.properties.reply_to()),
         correlation: property(delivery.properties.correlation_id()),
         body: delivery.data,
-    }
-}
-
-/// Why an open connection failed.
-impl From<lapin::Error> for BrokerError {
-    fn from(error: lapin::Error) -> BrokerError {
-        let ErrorKind::ProtocolError(said) = error.kind() else {
-            // With TLS 1.3 our own certificate is judged only after the handshake.
-            return match unreachable(error.to_string()) {
-                BrokerError::Unreachable { reason } => BrokerError::Lost { reason },
-                certificate => certificate,
-            };
-        };
-        let (reply_code, reply_text) = (said.get_id(), said.get_message().to_string());
-        if error.is_amqp_hard_error() {
-            BrokerError::ConnectionClosed { reply_code, reply_text }
-        } else {
-            BrokerError::ChannelClosed { reply_code, reply_text }
-        }
     }
 }
 
