@@ -283,6 +283,9 @@ pub struct ParkedRecord {
     /// What the record is, as far as it is known. `None` in what an earlier release has parked, until
     /// it is judged once more.
     pub content: Option<ContentId>,
+    /// The content of the record that has the id, once there is one: it came before this message, or
+    /// has gone past it. No other content may have the id then, whatever this record turns out to be.
+    pub given_to: Option<ContentId>,
 }
 
 /// What tells a resend from something new: under which business key, and with which elements. Codes

@@ -337,7 +337,7 @@ impl Outbox {
     ///
     /// After a crash this is the recovery; there is no other.
     pub fn open(dir: &Path, options: &Options) -> Result<(Outbox, WriterHandle), StoreError> {
-        let Opened { store, witness, at, parked, floor, lowest, left, form } =
+        let Opened { store, witness, at, parked, parked_is_harmed, floor, lowest, left, form } =
             opening::open(dir, options)?;
         store.forget_below(at.next_seq.saturating_sub(options.remember_records));
         let shared = Arc::new(Shared {
@@ -370,7 +370,7 @@ impl Outbox {
         });
         let (commands, receiver) = sync_channel(options.waiting_max);
         let remember = options.remember_records;
-        let at = (at, parked, lowest);
+        let at = (at, (parked, parked_is_harmed), lowest);
         let writer = Writer::new(Arc::clone(&shared), store, witness, receiver, at, remember);
         let thread = start(Arc::clone(&shared), writer)?;
         let mut handle =

@@ -30,6 +30,8 @@ pub(super) struct Opened {
     pub(super) at: Position,
     /// What waits for a code to be mapped.
     pub(super) parked: Index,
+    /// Some of that cannot be read, and there was no room to put it aside.
+    pub(super) parked_is_harmed: bool,
     /// The key of the first entry that may hold something unsettled.
     pub(super) floor: u64,
     /// The first record that may still be there, delivered or not.
@@ -95,7 +97,9 @@ fn open_as_it_is(dir: &Path, options: &Options) -> Result<Opened, StoreError> {
     let heard = heard.filter(|(witness, _)| witness.epoch == epoch);
     let testimony = heard.as_ref().map(|(_, testimony)| *testimony);
     let (mut at, floor) = position(&store, testimony)?;
-    let parked = parked::recover(&store, &mut at, testimony.map(|it| it.next_parked))?;
+    let found = parked::find(&store, &mut at, testimony.map(|it| it.next_parked))?;
+    let parked_is_harmed = !found.set_aside_if_there_is_room(&store, &mut at)?;
+    let parked = found.index;
     let witness = match heard {
         Some((witness, _)) => Ok(witness),
         None => Witness::start(dir, epoch, at.testimony()),
@@ -104,7 +108,7 @@ fn open_as_it_is(dir: &Path, options: &Options) -> Result<Opened, StoreError> {
     let lowest = writer::lowest(&store, floor)?;
     let left = left(&store)?;
     let form = Form::of(&store)?;
-    Ok(Opened { store, witness, at, parked, floor, lowest, left, form })
+    Ok(Opened { store, witness, at, parked, parked_is_harmed, floor, lowest, left, form })
 }
 
 /// A disk that is full to the last byte must not keep the agent from delivering what it has: then

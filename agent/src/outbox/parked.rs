@@ -8,7 +8,8 @@
 //!
 //! Records of which a receipt was given keep their ids, whatever becomes of their message: what waits
 //! already is promised under the same id again, in whatever envelope it comes, and a message that is
-//! all there or waiting already is not kept.
+//! all there or waiting already is not kept. An id goes to one content: when a record has it, every other
+//! message that was promised it is [told](Index::promising) to whom it was given.
 //!
 //! What the writer must know of them without asking the disk (which lanes are blocked, which contents
 //! and which bytes came before) is an index in memory, made anew when the store is opened.
@@ -26,8 +27,10 @@ use tokio::task;
 use tracing::error;
 use uuid::Uuid;
 
-pub(super) use self::promise::{Standing, message, promised, receipt, receipt_as_promised};
-pub(super) use self::recovery::recover;
+pub(super) use self::promise::{
+    Promise, Standing, message, promised, receipt, receipt_as_promised,
+};
+pub(super) use self::recovery::find;
 use super::command::{Command, Releasing};
 use super::format::{self, Damage};
 use super::store::{Family, Store, WalkError};
@@ -136,7 +139,9 @@ pub(super) struct Index {
     messages_by_lane: HashMap<String, u64>,
     number_by_digest: HashMap<Digest, u64>,
     /// Which contents wait, in which messages, and under which id: the first message's counts.
-    promises: BTreeMap<(ContentId, u64), Uuid>,
+    promises: BTreeMap<(ContentId, u64), Promise>,
+    /// Which messages were promised an id.
+    numbers_by_id: BTreeSet<(Uuid, u64)>,
     /// How many different contents a message has; none if they are not all known.
     contents_by_number: HashMap<u64, usize>,
 }
@@ -148,9 +153,11 @@ impl Index {
     pub(super) fn insert(&mut self, number: u64, message: &ParkedMessage) {
         self.number_by_digest.insert(digest(&message.channel, &message.original.raw), number);
         for record in &message.records {
+            let promise = Promise::of(record);
+            self.numbers_by_id.insert((promise.id, number));
             if let Some(content) = record.content {
                 // A content that the message has twice has one id.
-                self.promises.entry((content, number)).or_insert(record.record_id);
+                self.promises.entry((content, number)).or_insert(promise);
             }
         }
         let contents: Option<BTreeSet<ContentId>> =
@@ -168,8 +175,11 @@ impl Index {
         if self.number_by_digest.get(&digest) == Some(&number) {
             self.number_by_digest.remove(&digest);
         }
-        for content in message.records.iter().filter_map(|it| it.content) {
-            self.promises.remove(&(content, number));
+        for record in &message.records {
+            self.numbers_by_id.remove(&(record.record_id, number));
+            if let Some(content) = record.content {
+                self.promises.remove(&(content, number));
+            }
         }
         self.contents_by_number.remove(&number);
         for lane in lanes(message) {
@@ -188,8 +198,14 @@ impl Index {
     }
 
     /// Under which id a content is promised, if it waits.
-    pub(super) fn promised(&self, content: ContentId) -> Option<Uuid> {
-        self.waiting(content).next().map(|(_, id)| id)
+    pub(super) fn promised(&self, content: ContentId) -> Option<Promise> {
+        self.waiting(content).next().map(|(_, promise)| promise)
+    }
+
+    /// The messages that were promised an id.
+    pub(super) fn promising(&self, id: Uuid) -> Vec<u64> {
+        let all = self.numbers_by_id.range((id, 0)..=(id, u64::MAX));
+        all.map(|(_, number)| *number).collect()
     }
 
     /// The messages that a message with these contents need not be kept beside: all that `waits` of it is
@@ -213,9 +229,9 @@ impl Index {
         waits.iter().map(|it| shared.keys().copied().find(|one| has(*one, it))).collect()
     }
 
-    fn waiting(&self, content: ContentId) -> impl Iterator<Item = (u64, Uuid)> {
+    fn waiting(&self, content: ContentId) -> impl Iterator<Item = (u64, Promise)> {
         let all = self.promises.range((content, 0)..=(content, u64::MAX));
-        all.map(|((_, number), id)| (*number, *id))
+        all.map(|((_, number), promise)| (*number, *promise))
     }
 
     /// The parked message with these bytes.

@@ -13,6 +13,7 @@ mod limits;
 mod model;
 mod names;
 mod parked;
+mod promises;
 mod room;
 mod rot;
 mod sealed;

@@ -16,7 +16,7 @@ mod parking;
 mod shortage;
 mod sweep;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::iter;
 use std::mem;
 use std::ops::ControlFlow;
@@ -33,7 +33,7 @@ use super::command::{Append, Command, Done, Raw, Releasing, Waiting, Work};
 use super::copies::Copies;
 use super::format;
 use super::parked::Index;
-use super::seen::{Finding, Identity, Seen};
+use super::seen::{self, Finding, Identity, Seen};
 use super::store::{Batch, Durability, Family, Store, WalkError};
 use super::witness::{Testimony, Witness};
 use super::{CURSOR, Shared, StoreError, TAIL, journey};
@@ -51,6 +51,8 @@ pub(super) struct Writer {
     parked: Index,
     /// Some of that could not be read.
     parked_is_harmed: bool,
+    /// The number that the next of them had at the start, at least.
+    parked_witnessed: u64,
     /// Everything below is removed from the queue.
     swept: u64,
     /// Nothing below is there.
@@ -123,7 +125,7 @@ impl Writer {
         store: Arc<Store>,
         witness: Witness,
         commands: Receiver<Command>,
-        (at, parked, lowest): (Position, Index, u64),
+        (at, (parked, parked_is_harmed), lowest): (Position, (Index, bool), u64),
         remember_records: u64,
     ) -> Writer {
         let given_back = lowest;
@@ -135,7 +137,8 @@ impl Writer {
             commands,
             at,
             parked,
-            parked_is_harmed: false,
+            parked_is_harmed,
+            parked_witnessed: at.next_parked,
             swept: 0,
             lowest,
             given_back,
@@ -328,7 +331,7 @@ impl Writer {
         let Append { submission, identities, raw, .. } = append;
         let before = self.at.next_seq;
         let promised = self.promised(&identities, &submission.drafts);
-        let findings = self.enqueue(&mut group.batch, seen, &submission, &identities, &promised);
+        let findings = self.enqueue(group, seen, &submission, &identities, &promised)?;
         self.keep_raw(&mut group.batch, before, raw);
         Ok(accept::receipt(submission, findings))
     }
@@ -343,20 +346,25 @@ impl Writer {
     /// Adds the new records of one submission to the queue, under the ids that were promised.
     fn enqueue(
         &mut self,
-        batch: &mut Batch<'_>,
+        group: &mut Group<'_>,
         seen: &mut Seen,
         submission: &Submission,
         identities: &[Identity],
         promised: &[Option<Uuid>],
-    ) -> Vec<Finding> {
+    ) -> Result<Vec<Finding>, StoreError> {
         let first_seq = self.at.next_seq;
         let mut findings = Vec::with_capacity(identities.len());
+        let mut given = HashSet::new();
         let promised = promised.iter().copied().chain(iter::repeat(None));
         for ((draft, identity), promised) in submission.drafts.iter().zip(identities).zip(promised)
         {
+            // Two records of one content were promised one id, and may be two contents by now.
+            let promised = promised.filter(|id| !given.contains(id));
             let next = (self.at.next_seq, promised);
             let finding = seen.find_or_take(*identity, draft, next, submission);
-            if matches!(finding, Finding::New(_)) {
+            if let Finding::New(take) = &finding {
+                given.insert(take.record_id);
+                self.note_given(group, take.record_id, seen::content(*identity, draft))?;
                 if !draft.lane.is_empty() {
                     self.new.push((super::lanes::hash(&draft.lane), self.at.next_seq));
                 }
@@ -366,10 +374,10 @@ impl Writer {
         }
         if self.at.next_seq > first_seq {
             let plain = accept::entry(submission, &findings, self.at.bytes).plain();
-            let bytes = batch.seal(Family::Queue, &first_seq.to_be_bytes(), plain);
+            let bytes = group.batch.seal(Family::Queue, &first_seq.to_be_bytes(), plain);
             self.at.bytes += bytes as u64;
         }
-        findings
+        Ok(findings)
     }
 
     /// Puts the cursor into the batch if it moved, and a sweep if enough lies behind it.

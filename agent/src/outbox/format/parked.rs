@@ -29,17 +29,20 @@ pub(in super::super) fn parked(message: &ParkedMessage) -> Plain {
     }
     out.count(original.raw.len());
     out.bytes(&original.raw);
-    contents(records, &mut out);
+    // Each behind everything that earlier releases look for.
+    let is_given = records.iter().any(|it| it.given_to.is_some());
+    if is_given || records.iter().any(|it| it.content.is_some()) {
+        contents(records.iter().map(|it| it.content), &mut out);
+    }
+    if is_given {
+        contents(records.iter().map(|it| it.given_to), &mut out);
+    }
     out
 }
 
-/// Behind everything that earlier releases look for.
-fn contents(records: &[ParkedRecord], out: &mut Plain) {
-    if records.iter().all(|it| it.content.is_none()) {
-        return;
-    }
-    for record in records {
-        match record.content {
+fn contents(contents: impl Iterator<Item = Option<ContentId>>, out: &mut Plain) {
+    for content in contents {
+        match content {
             None => out.number(0),
             Some(ContentId { identity, digest }) => {
                 out.number(1);
@@ -70,6 +73,7 @@ pub(in super::super) fn read_parked(mut content: Content<'_>) -> Result<ParkedMe
             key: content.owned()?,
             lane: content.owned()?,
             content: None,
+            given_to: None,
         });
     }
     let mut unknown = Vec::new();
@@ -85,6 +89,11 @@ pub(in super::super) fn read_parked(mut content: Content<'_>) -> Result<ParkedMe
     if !content.rest.is_empty() {
         for record in &mut records {
             record.content = read_content(&mut content)?;
+        }
+    }
+    if !content.rest.is_empty() {
+        for record in &mut records {
+            record.given_to = read_content(&mut content)?;
         }
     }
     Ok(ParkedMessage { message_id, channel, received_at, original, records, unknown })

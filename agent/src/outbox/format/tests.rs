@@ -136,6 +136,7 @@ fn parked_version_1() {
         key: "L|1".to_owned(),
         lane: "L".to_owned(),
         content: None,
+        given_to: None,
     };
     let message = ParkedMessage {
         message_id: "m1".to_owned(),
@@ -176,6 +177,16 @@ fn parked_version_1() {
         (&bytes[9..], format!("0001{}{}", "22".repeat(16), "33".repeat(16)))
     );
     assert_eq!(open_parked(&with_contents).as_ref(), Ok(&known));
+
+    // And to which content its id was given behind that.
+    known.records[0].given_to = Some(ContentId { identity: [0x44; 16], digest: [0x55; 16] });
+    let with_given = parked(&known).checked();
+    let (content, added) = with_given[9..].split_at(with_contents.len() - 9);
+    assert_eq!(
+        (content, hex(added)),
+        (&with_contents[9..], format!("01{}{}00", "44".repeat(16), "55".repeat(16)))
+    );
+    assert_eq!(open_parked(&with_given).as_ref(), Ok(&known));
 }
 
 #[test]

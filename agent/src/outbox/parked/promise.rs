@@ -14,16 +14,47 @@ pub(in super::super) enum Standing {
     /// It was taken in before, and is there.
     Taken(Take),
     /// It waits already, in an earlier message.
-    Waits(Uuid),
+    Waits(Promise),
     /// It waits from now on.
-    New(Uuid),
+    New(Promise),
+}
+
+/// An id that a receipt has told, and the content of the record that has it, if there is one by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Promise {
+    pub(in super::super) id: Uuid,
+    pub(in super::super) given_to: Option<ContentId>,
+}
+
+impl Promise {
+    /// Nobody has had it yet.
+    pub(in super::super) fn anew() -> Promise {
+        Promise { id: Uuid::now_v7(), given_to: None }
+    }
+
+    /// A record's that waits.
+    pub(super) const fn of(record: &ParkedRecord) -> Promise {
+        Promise { id: record.record_id, given_to: record.given_to }
+    }
+
+    /// The id, if this content may have it.
+    pub(in super::super) fn id_for(self, content: ContentId) -> Option<Uuid> {
+        self.given_to.is_none_or(|it| it == content).then_some(self.id)
+    }
 }
 
 impl Standing {
     const fn record_id(&self) -> Uuid {
         match self {
             Standing::Taken(take) => take.record_id,
-            Standing::Waits(id) | Standing::New(id) => *id,
+            Standing::Waits(it) | Standing::New(it) => it.id,
+        }
+    }
+
+    const fn given_to(&self, content: ContentId) -> Option<ContentId> {
+        match self {
+            Standing::Taken(_) => Some(content),
+            Standing::Waits(it) | Standing::New(it) => it.given_to,
         }
     }
 
@@ -59,9 +90,9 @@ pub(in super::super) fn message(
 ) -> ParkedMessage {
     let known = contents.iter().zip(standings);
     let records = submission.drafts.into_iter().zip(known).map(|(draft, (content, standing))| {
-        let (record_id, content) = (standing.record_id(), Some(*content));
+        let (record_id, given_to) = (standing.record_id(), standing.given_to(*content));
         let Draft { entity, key, lane, .. } = draft;
-        ParkedRecord { record_id, entity, key, lane, content }
+        ParkedRecord { record_id, entity, key, lane, content: Some(*content), given_to }
     });
     ParkedMessage {
         message_id: submission.message_id,
@@ -92,10 +123,18 @@ pub(in super::super) fn receipt(message: &ParkedMessage) -> Receipt {
 }
 
 /// The id that was promised for each draft: the record's with the same entity and key. A key with
-/// an unmapped code in it has changed by now; those that are left over pair up in their order.
-pub(in super::super) fn promised(records: &[ParkedRecord], drafts: &[Draft]) -> Vec<Option<Uuid>> {
-    let id = |place: usize| records.get(place).map(|it| it.record_id);
-    places(records, drafts).into_iter().map(|place| place.and_then(id)).collect()
+/// an unmapped code in it has changed by now; those that are left over pair up in their order. An id
+/// that another content has is promised no more.
+pub(in super::super) fn promised(
+    records: &[ParkedRecord],
+    drafts: &[Draft],
+    contents: &[ContentId],
+) -> Vec<Option<Uuid>> {
+    let id = |(place, content): (Option<usize>, &ContentId)| {
+        let record = records.get(place?)?;
+        Promise::of(record).id_for(*content)
+    };
+    places(records, drafts).into_iter().zip(contents).map(id).collect()
 }
 
 /// Where among the records that of each draft is.
@@ -139,13 +178,15 @@ mod tests {
         let lane = || "lane".to_owned();
         let records = (1u128..).zip(pairs(parked)).map(|(n, (entity, key))| {
             let record_id = Uuid::from_u128(n);
-            ParkedRecord { record_id, entity, key, lane: lane(), content: None }
+            let (content, given_to) = (None, None);
+            ParkedRecord { record_id, entity, key, lane: lane(), content, given_to }
         });
         let drafts = pairs(judged)
             .into_iter()
             .map(|(entity, key)| Draft::new(entity, lane(), key, [0; 32], String::new()));
         let (records, drafts): (Vec<_>, Vec<_>) = (records.collect(), drafts.collect());
-        let ids = promised(&records, &drafts);
+        let contents = vec![ContentId { identity: [0; 16], digest: [0; 16] }; drafts.len()];
+        let ids = promised(&records, &drafts, &contents);
         let told = ids.iter().map(|it| it.map_or("-".to_owned(), |it| it.as_u128().to_string()));
         assert_eq!(told.collect::<Vec<_>>().join(" "), expected);
     }

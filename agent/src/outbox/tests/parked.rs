@@ -110,6 +110,72 @@ fn what_goes_past_its_own_promise_has_its_id() {
     );
 }
 
+/// A receipt has told the id of a record that is there. Whatever the message turns out to hold in its
+/// place, corrected, under another key or without one, is another record.
+#[test]
+fn the_id_of_a_record_stays_its_own() {
+    for (was, is) in [("a=1", "a=2"), ("a=1", "c=1"), ("=1", "=2")] {
+        let key = was.trim_end_matches("=1");
+        for between in ["", "reopen; "] {
+            check(
+                &format!(
+                    "append m1 {was}; park m2 qd z=1; append m3 {was} b=1; {between}release 1 accept z=1; \
+                     release 2 accept {is} b=1; oldest 0"
+                ),
+                &format!(
+                    "m1: 1 {key} rev 1 accepted id A
+                     m2: 0 z rev 0 parked id B
+                     m3: 1 {key} rev 1 duplicate id A, 0 b rev 0 parked id C
+                     1 {was} rev 1 id A; 2 z=1 rev 1 id B; 3 {is} rev {} id D; 4 b=1 rev 1 id C",
+                    if is == "a=2" { 2 } else { 1 }
+                ),
+            );
+        }
+    }
+}
+
+/// Two messages were promised the same id, or the record went past its own promise: who comes first
+/// has it, and nothing else ever does.
+#[test]
+fn an_id_that_was_promised_twice_goes_to_one_content() {
+    for between in ["", "reopen; ", "kill; "] {
+        check(
+            &format!(
+                "park m1 qd a=1; park m2 qd a=1 x=1; {between}release 1 accept aQD=1; {between}\
+                 release 2 accept aBID=1 x=1; oldest 0"
+            ),
+            "m1: 0 a rev 0 parked id A
+             m2: 0 a rev 0 parked id A, 0 x rev 0 parked id B
+             1 aQD=1 rev 1 id A; 2 aBID=1 rev 1 id C; 3 x=1 rev 1 id B",
+        );
+        check(
+            &format!(
+                "park m1 qd a=1@L1; append m2 b=1@L1 x=1@; append m3 x=1@; {between}\
+                 release 1 accept a=1@L1; release 2 accept b=1@L1 y=1@; oldest 0"
+            ),
+            "m1: 0 a rev 0 parked id A
+             m2: 0 b rev 0 parked id B, 0 x rev 0 parked id C
+             m3: 1 x rev 1 accepted id C
+             1 x=1 rev 1 id C; 2 a=1 rev 1 id A; 3 b=1 rev 1 id B; 4 y=1 rev 1 id D",
+        );
+    }
+    check(
+        "park m1 qd a=1 a=1; release 1 accept b=1 c=1; oldest 0",
+        "m1: 0 a rev 0 parked id A, 0 a rev 0 parked id A
+         1 b=1 rev 1 id A; 2 c=1 rev 1 id B",
+    );
+    // What is lost to a platform that refused it may come back, under the id it had.
+    check(
+        "park m1 qd z=1; append m2 b=1 x=1@; append m3 x=1@; refuse 1; release 1 accept z=1; \
+         release 2 accept b=1 y=1@; append m4 x=1@; oldest 0",
+        "m1: 0 z rev 0 parked id A
+         m2: 0 b rev 0 parked id B, 0 x rev 0 parked id C
+         m3: 1 x rev 1 accepted id C
+         m4: 5 x rev 1 accepted id C
+         2 z=1 rev 1 id A; 3 b=1 rev 1 id B; 4 y=1 rev 1 id D; 5 x=1 rev 1 id C",
+    );
+}
+
 /// Half of its codes are mapped, or all and it waits behind another: a resend is judged so, too.
 #[test]
 fn what_is_judged_otherwise_by_now_is_known_as_that() {
@@ -193,7 +259,7 @@ fn a_block_that_rots_meanwhile_blocks_nobody_either() {
 }
 
 /// Changes what is stored of a parked message, behind the back of the open outbox.
-fn harm(house: &House, number: u64) {
+pub(super) fn harm(house: &House, number: u64) {
     let store = house.outbox().shared.store().unwrap();
     let mut batch = store.batch();
     batch.put(Family::Parked, &number.to_be_bytes(), b"junk");

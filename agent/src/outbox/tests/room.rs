@@ -137,6 +137,57 @@ fn damage_found_while_the_disk_is_full_is_named_once_it_has_room() {
     assert_eq!((house.outbox().depth(), house.outbox().status().dead_letters), (1, 1));
 }
 
+/// The same for a parked message: nobody waits behind it, and it ends nobody.
+#[test]
+fn a_parked_message_that_is_damaged_is_named_once_there_is_room() {
+    let mut house = House::new();
+    house.append("m1", &["a=1@L1"]).unwrap();
+    house.obey("park p1 qd b=1@L2");
+    house.obey("park p2 qd c=1@L3");
+    parked::harm(&house, 1);
+    let outbox = house.outbox();
+    let store = outbox.shared.store().unwrap();
+    store.faults.is_full.store(true, Ordering::SeqCst);
+    set(&outbox, 100, 100);
+    // Whoever lists them finds out.
+    assert_eq!(outbox.parked(0, 9, usize::MAX).unwrap().len(), 1);
+    wait_until(|| outbox.room().has_run_out);
+    thread::sleep(Duration::from_millis(700));
+    assert_eq!(house.append("m2", &["d=1@L2"]).unwrap_err().code(), "O107");
+    assert_eq!((outbox.refusal(), outbox.status().dead_letters), (None, 0));
+    assert_eq!(outbox.oldest(0, 9, 9_999).unwrap().len(), 1);
+    outbox.settle(&[1]).unwrap();
+    store.faults.is_full.store(false, Ordering::SeqCst);
+    wait_until(|| outbox.room().accepting);
+    wait_until(|| outbox.status().dead_letters == 1);
+    drop(store);
+    assert_eq!(house.obey("parked").unwrap(), "2 p2 qd");
+    assert_eq!(house.append("m2", &["d=1@L2"]).unwrap().records[0].seq, 2);
+    assert!(house.append("m3", &["e=1@L3"]).unwrap().is_parked());
+    house.reopen();
+    assert_eq!((house.outbox().depth(), house.outbox().status().dead_letters), (1, 1));
+}
+
+/// A start that finds it, too.
+#[test]
+fn a_start_without_room_leaves_a_damaged_parked_message_for_later() {
+    let mut house = House::new();
+    house.obey("park p1 qd b=1@L2");
+    parked::harm(&house, 1);
+    let outbox = house.outbox();
+    let store = outbox.shared.store().unwrap();
+    let (mut at, _) = opening::position(&store, None).unwrap();
+    let found = crate::outbox::parked::find(&store, &mut at, None).unwrap();
+    assert!(found.is_harmed);
+    let mut put_aside = |is_full| {
+        store.faults.is_full.store(is_full, Ordering::SeqCst);
+        let done = found.set_aside_if_there_is_room(&store, &mut at);
+        (done.unwrap(), at.letters)
+    };
+    assert_eq!(put_aside(true), (false, 0));
+    assert_eq!(put_aside(false), (true, 1));
+}
+
 /// A start on a full disk makes room; what is not folded yet must not be what goes.
 #[test]
 fn nothing_goes_at_a_start_before_somebody_has_said_what_was_folded() {

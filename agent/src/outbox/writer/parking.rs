@@ -6,7 +6,7 @@ use tracing::error;
 use uuid::Uuid;
 
 use super::super::command::{Append, Releasing};
-use super::super::parked::{self, Standing};
+use super::super::parked::{self, Promise, Standing};
 use super::super::seen::{self, Identity, Seen};
 use super::super::store::Family;
 use super::super::{PARKED, StoreError, format};
@@ -57,21 +57,26 @@ impl Writer {
         if self.at.parked == 0 {
             return Vec::new();
         }
-        contents(identities, drafts).into_iter().map(|it| self.parked.promised(it)).collect()
+        let id = |content| self.parked.promised(content)?.id_for(content);
+        contents(identities, drafts).into_iter().map(id).collect()
     }
 
     fn standings(&self, seen: &Seen, contents: &[ContentId]) -> Vec<Standing> {
-        let mut new: BTreeMap<ContentId, Uuid> = BTreeMap::new();
+        let mut new: BTreeMap<ContentId, Promise> = BTreeMap::new();
         let standing = |content: &ContentId| {
             let taken = seen.taken(*content);
             if let Some((take, true)) = taken {
                 return Standing::Taken(take.clone());
             }
-            if let Some(id) = self.parked.promised(*content) {
-                return Standing::Waits(id);
+            if let Some(promise) = self.parked.promised(*content) {
+                return Standing::Waits(promise);
             }
-            let id = taken.map_or_else(Uuid::now_v7, |(take, _)| take.record_id);
-            Standing::New(*new.entry(*content).or_insert(id))
+            let gone = taken.map(|(take, _)| take.record_id);
+            let promise = || match gone {
+                Some(id) => Promise { id, given_to: Some(*content) },
+                None => Promise::anew(),
+            };
+            Standing::New(*new.entry(*content).or_insert_with(promise))
         };
         contents.iter().map(standing).collect()
     }
@@ -126,15 +131,18 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let Releasing { number, release, identities, raw } = releasing;
         let Some(message) = self.parked_message(group, number)? else { return Ok(()) };
+        if let Release::Wait(unknown, contents) = release {
+            self.wait_on(group, number, &message, (unknown, &contents));
+            return Ok(());
+        }
+        self.parked.remove(number, &message);
         match release {
-            Release::Wait(unknown, contents) => {
-                self.wait_on(group, number, &message, (unknown, &contents));
-                return Ok(());
-            }
+            Release::Wait(..) => {}
             Release::Accept(submission) => {
-                let promised = parked::promised(&message.records, &submission.drafts);
+                let contents = contents(&identities, &submission.drafts);
+                let promised = parked::promised(&message.records, &submission.drafts, &contents);
                 let before = self.at.next_seq;
-                self.enqueue(&mut group.batch, seen, &submission, &identities, &promised);
+                self.enqueue(group, seen, &submission, &identities, &promised)?;
                 self.keep_raw(&mut group.batch, before, raw);
             }
             Release::Refuse(letter) => {
@@ -144,7 +152,6 @@ impl Writer {
         }
         group.batch.delete(Family::Parked, &number.to_be_bytes());
         group.durability = Durability::Synced;
-        self.parked.remove(number, &message);
         group.parked.remove(&number);
         self.at.parked = self.at.parked.saturating_sub(1);
         Ok(())
@@ -152,7 +159,9 @@ impl Writer {
 
     /// As a start does it: what cannot be read becomes a dead letter, and holds nobody up any more.
     pub(super) fn look_through_parked(&mut self) -> Result<(), StoreError> {
-        self.parked = parked::recover(&self.store, &mut self.at, None)?;
+        let found = parked::find(&self.store, &mut self.at, Some(self.parked_witnessed))?;
+        found.set_aside(&self.store, &mut self.at)?;
+        self.parked = found.index;
         self.shared.unblocked.notify_one();
         Ok(())
     }
@@ -176,10 +185,41 @@ impl Writer {
         for (record, content) in anew.records.iter_mut().zip(contents) {
             record.content = *content;
         }
-        if anew == *message {
+        self.keep_as(group, number, message, anew);
+    }
+
+    /// A record has this id now. Whatever else was promised it may have it only as the same content.
+    pub(super) fn note_given(
+        &mut self,
+        group: &mut Group<'_>,
+        id: Uuid,
+        content: ContentId,
+    ) -> Result<(), StoreError> {
+        if self.at.parked == 0 {
+            return Ok(());
+        }
+        for number in self.parked.promising(id) {
+            let Some(message) = self.parked_message(group, number)? else { continue };
+            let mut anew = message.clone();
+            for record in anew.records.iter_mut().filter(|it| it.record_id == id) {
+                record.given_to.get_or_insert(content);
+            }
+            self.keep_as(group, number, &message, anew);
+        }
+        Ok(())
+    }
+
+    fn keep_as(
+        &mut self,
+        group: &mut Group<'_>,
+        number: u64,
+        before: &ParkedMessage,
+        anew: ParkedMessage,
+    ) {
+        if anew == *before {
             return;
         }
-        self.parked.remove(number, message);
+        self.parked.remove(number, before);
         self.parked.insert(number, &anew);
         group.batch.seal(Family::Parked, &number.to_be_bytes(), format::parked(&anew));
         group.parked.insert(number, anew);

@@ -59,7 +59,10 @@ impl Writer {
             (progress.next_seq, progress.dead_letters)
         };
         let (mut at, _) = opening::position(&self.store, None)?;
-        self.parked = parked::recover(&self.store, &mut at, None)?;
+        // What cannot be read is put aside with the next write that there is room for.
+        let found = parked::find(&self.store, &mut at, Some(self.parked_witnessed))?;
+        self.parked_is_harmed |= found.is_harmed;
+        self.parked = found.index;
         if (at.next_seq, at.letters) < promised {
             return Err(StoreError::Failed {
                 operation: "stand again after a full disk",
