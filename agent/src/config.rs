@@ -237,6 +237,8 @@ pub struct OutboxConfig {
     pub dir: PathBuf,
     /// Submissions that may wait for the writer before callers are told "busy".
     pub waiting_max: usize,
+    /// Memory for what is written but not in a table yet.
+    pub write_buffer_bytes: usize,
     /// Below so much free space nothing new is taken in.
     pub low_water: Mark,
     /// From so much on it is again.

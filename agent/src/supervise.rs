@@ -210,6 +210,7 @@ fn open_outbox(config: &Config) -> anyhow::Result<(Outbox, WriterHandle)> {
     backup::refuse_unfinished(dir).context("outbox")?;
     let options = OutboxOptions {
         waiting_max: config.outbox.waiting_max,
+        write_buffer_bytes: config.outbox.write_buffer_bytes,
         low_water: config.outbox.low_water,
         high_water: config.outbox.high_water,
         reserve_bytes: RESERVE_BYTES,

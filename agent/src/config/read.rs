@@ -1,6 +1,7 @@
 //! From the text of `agent.toml` to a [`Config`], or to every problem at once.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -312,6 +313,8 @@ fn stream(
     path.map_err(|error| to.error("A004", place, format!("`stream` is {error}"))).ok()
 }
 
+/// The engine itself goes no lower; more would take the memory from the rest.
+const WRITE_BUFFER_BYTES: RangeInclusive<u64> = 64 << 10..=256 << 20;
 const FORMATS: &str = "auto, xml, soap, json, form, hl7 or csv";
 
 fn outbox(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> OutboxConfig {
@@ -321,6 +324,7 @@ fn outbox(root: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> OutboxConfig {
     let outbox = OutboxConfig {
         dir: PathBuf::from(dir),
         waiting_max: section.size("waiting_max", 1_024, 1..=65_536, to),
+        write_buffer_bytes: section.size("write_buffer_bytes", 32 << 20, WRITE_BUFFER_BYTES, to),
         low_water: section.parsed("low_water", Mark::Auto, WATER, to),
         high_water: section.parsed("high_water", Mark::Auto, WATER, to),
         key,
