@@ -168,6 +168,10 @@ fn show_unread(told: &Value) {
         let (from, to) = (text(it, "/0"), text(it, "/1"));
         say!("  本机读不出 序号 {from}-{to}：平台确认过，磁盘坏了，不能断定平台盘上有没有");
     }
+    for it in list(told, "/given_up") {
+        let (from, to) = (text(it, "/0"), text(it, "/1"));
+        say!("  两边都说不出 序号 {from}-{to}：已写进这一天的声明，不再提醒；请与 HIS 核对补传");
+    }
 }
 
 fn show_repair(repair: &Value) {

@@ -79,6 +79,8 @@ pub(super) struct Snapshot {
     pub(super) waiting: Waiting,
     /// Numbers that were confirmed around it and could not be read.
     pub(super) unread: Vec<(u64, u64)>,
+    /// Those of them that were given up.
+    pub(super) given_up: Vec<(u64, u64)>,
     pub(super) reached: Reached,
 }
 
@@ -393,7 +395,8 @@ impl Opened {
         self.results.looked_at(&day.to_string());
         let reached = self.reached()?;
         let (pages, unread) = (self.pages(day)?, self.unread_around(day)?);
-        Ok(Snapshot { pages, waiting: self.waiting(day, &reached)?, unread, reached })
+        let (waiting, given_up) = (self.waiting(day, &reached)?, self.given_up(day)?);
+        Ok(Snapshot { pages, waiting, unread, given_up, reached })
     }
 
     /// Between which numbers the records of a day lie that are accepted and not entered yet.

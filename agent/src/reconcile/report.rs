@@ -30,12 +30,16 @@ pub(super) fn told(of: &Day, compared: &Compared) -> Value {
 
 /// The records, each named.
 pub(super) fn of_differences(compared: &Compared) -> Value {
-    let Compared { differences: found, partly, unread, .. } = compared;
-    let unread: Vec<[u64; 2]> = unread.iter().map(|(from, end)| [*from, end - 1]).collect();
+    let Compared { differences: found, partly, unread, given_up, .. } = compared;
     json!({
         "outcome": compared.outcome(), "partly": partly, "missing": named(&found.missing), "different": named(&found.different),
-        "unknown": named(&found.unknown), "doubled": found.doubled, "unread": unread,
+        "unknown": named(&found.unknown), "doubled": found.doubled, "unread": first_and_last(unread), "given_up": first_and_last(given_up),
     })
+}
+
+/// Stretches as people write them.
+pub(super) fn first_and_last(stretches: &[(u64, u64)]) -> Vec<[u64; 2]> {
+    stretches.iter().map(|(from, end)| [*from, end.saturating_sub(1)]).collect()
 }
 
 /// Adds the members of one object to another.

@@ -1,5 +1,6 @@
 //! What operators may ask of the account.
 
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -104,8 +105,12 @@ async fn reconciled(
             return Ok(told);
         }
         compared = compare(road, platform, of).await?;
-        let left = report::of_differences(&compared);
-        report::add(&mut told, &json!({ "left": left }));
+        report::add(&mut told, &json!({ "left": report::of_differences(&compared) }));
+    }
+    if asked.repair && compared.is_only_unread() {
+        let (day, unnamed) = (day_of(&of.day), mem::take(&mut compared.unread));
+        compared.given_up = with(road, move |opened| opened.give_up(day, &unnamed)).await?;
+        report::add(&mut told, &json!({ "left": report::of_differences(&compared) }));
     }
     if compared.is_balanced() {
         let (day, text) = (of.clone(), road.accounts.opened()?.state(of, &compared));

@@ -35,6 +35,8 @@ pub(super) struct Compared {
     /// Numbers that were confirmed around the day and could not be read here, and that the platform has not
     /// named: whether it has them, nobody can say.
     pub(super) unread: Vec<(u64, u64)>,
+    /// Those that a repair has given up: neither side can name them.
+    pub(super) given_up: Vec<(u64, u64)>,
     /// So much differs that not all of it was looked at.
     pub(super) partly: bool,
 }
@@ -51,8 +53,32 @@ impl Compared {
         }
     }
 
+    /// All that can be said of the day is said, and numbers are left that neither side can name.
+    pub(super) fn is_only_unread(&self) -> bool {
+        !self.unread.is_empty() && !self.partly && self.differences.is_balanced()
+    }
+
     pub(super) fn is_balanced(&self) -> bool {
         self.outcome() == "balanced"
+    }
+}
+
+#[cfg(test)]
+impl Compared {
+    /// A day without a record on either side.
+    pub(super) fn of_nothing() -> Compared {
+        Compared {
+            ours: BTreeMap::new(),
+            theirs: BTreeMap::new(),
+            differences: Differences::default(),
+            at: "20261123063000".to_owned(),
+            waiting: 0,
+            parked: 0,
+            begun: 1,
+            unread: Vec::new(),
+            given_up: Vec::new(),
+            partly: false,
+        }
     }
 }
 
@@ -96,7 +122,7 @@ pub(super) async fn compare(
     if day < forgotten.max(oldest) {
         return Err(Trouble::Forgotten);
     }
-    let Snapshot { pages, waiting, unread, reached } = snapshot;
+    let Snapshot { pages, waiting, unread, given_up, reached } = snapshot;
     let waiting = waiting.values().map(|(count, _)| count).sum();
     let Answer::Account { pages: theirs, doubled } = ask(platform, of, Ask::Account).await? else {
         return Err(Trouble::Garbled);
@@ -133,7 +159,7 @@ pub(super) async fn compare(
     let is_open = |seq: u64| seq < end && !reached.has(seq);
     let begun = reached.begun;
     let differences = Differences::between(&named, &named_there, doubled, (begun, is_open));
-    Ok(Compared { ours, theirs, differences, at, waiting, parked, begun, unread, partly })
+    Ok(Compared { ours, theirs, differences, at, waiting, parked, begun, unread, given_up, partly })
 }
 
 /// Whether two sides of a page hold the same records; one without any is one that is not there.

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::Opened;
 use super::leaf::unhex;
 use super::question::{Day, Signed};
+use super::report::first_and_last;
 use super::run::Compared;
 use crate::forward::files::{hex, put};
 use crate::outbox::StoreError;
@@ -26,6 +27,7 @@ impl Opened {
             "statement": "balanced", "agent": of.agent, "epoch": of.epoch, "day": of.day, "at": now,
             "complete": complete, "waiting": compared.waiting, "parked": compared.parked, "begun_with": compared.begun,
             "pages": pages, "doubles_dropped": compared.differences.doubled.len(),
+            "given_up": first_and_last(&compared.given_up),
         });
         let statement = statement.to_string();
         let signature = hex(&self.key.sign(statement.as_bytes()));

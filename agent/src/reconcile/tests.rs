@@ -201,6 +201,44 @@ async fn what_cannot_be_read_is_told_and_entered_as_the_platform_has_it() {
     }
 }
 
+/// What neither side can name ends with the repair that somebody orders: it is told in the statement, and day
+/// by day. Should the platform name it all the same, it is entered.
+#[tokio::test]
+async fn what_nobody_can_name_is_given_up_when_a_repair_is_ordered() {
+    let folder = tempfile::tempdir().unwrap();
+    let (opened, writer) = open(folder.path());
+    for (number, day) in (1..).zip(["20261121", "20261122", "20261122", "20261123"]) {
+        opened.outbox.append(submission(number, day)).await.unwrap();
+    }
+    opened.outbox.settle(&[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+    let all = named(&opened);
+    opened.outbox.spoil(3);
+    let unnamed = opened.snapshot(20_261_122).unwrap().unread;
+    assert_eq!(unnamed, [(3, 5)]);
+    let mut compared = run::Compared::of_nothing();
+    compared.unread.clone_from(&unnamed);
+    assert!(compared.is_only_unread() && !compared.is_balanced());
+    compared.unread.clear();
+    compared.given_up = opened.give_up(20_261_122, &unnamed).unwrap();
+    assert!(compared.is_balanced());
+    let of =
+        question::Day { agent: "H1".to_owned(), epoch: "e".to_owned(), day: "20261122".to_owned() };
+    let statement = opened.state(&of, &compared).statement;
+    assert!(statement.contains(r#""given_up":[[3,4]]"#), "{statement}");
+    writer.close().await.unwrap();
+    let (opened, _writer) = open(folder.path());
+    let stands = |day: u32| {
+        let it = opened.snapshot(day).unwrap();
+        (it.unread, it.given_up)
+    };
+    assert_eq!(stands(20_261_122), (Vec::new(), unnamed.clone()));
+    assert_eq!(stands(20_261_121), (unnamed, Vec::new()), "it may be of that one");
+    let sorted = opened.enter_ours(20_261_122, all[2..4].to_vec(), &Given::new()).unwrap();
+    assert_eq!(sorted.as_told, 2);
+    assert_eq!(stands(20_261_122), (Vec::new(), Vec::new()));
+    assert_eq!(stands(20_261_121), (Vec::new(), Vec::new()));
+}
+
 /// Where two ids stand under a number that cannot be read here, one of them may be the right one.
 #[tokio::test]
 async fn of_two_under_one_number_neither_is_withdrawn_unless_one_is_known() {

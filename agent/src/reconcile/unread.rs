@@ -2,12 +2,14 @@
 //! had lost them, or they were removed before an account that begins anew came to them.
 //!
 //! Nobody here knows their ids, nor for sure their day; so the days around are told of them, and do not balance
-//! until the platform has named them. What neither side has stays told.
+//! until the platform has named them. What neither side has is given up when somebody orders a repair of the
+//! day: it is told once more, and then only in the statement.
 //!
 //! | key | value |
 //! |---|---|
 //! | `0` `u` | those that nobody has named yet, as ranges |
 //! | day `u` | those that may be of this day, as ranges |
+//! | day `v` | those of them that were given up |
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -127,12 +129,44 @@ impl Opened {
 
     /// Of a day: numbers that were confirmed around it, and that nobody has named.
     pub(super) fn unread_around(&self, day: u32) -> Result<Vec<(u64, u64)>, StoreError> {
-        let Some(row) = self.outbox.entered(&day_key(day))? else { return Ok(Vec::new()) };
+        self.unnamed_of(day, &day_key(day))
+    }
+
+    /// Those of a day that were given up. What the platform names all the same is no more among them.
+    pub(super) fn given_up(&self, day: u32) -> Result<Vec<(u64, u64)>, StoreError> {
+        self.unnamed_of(day, &given_up_key(day))
+    }
+
+    fn unnamed_of(&self, day: u32, key: &[u8]) -> Result<Vec<(u64, u64)>, StoreError> {
+        let Some(row) = self.outbox.entered(key)? else { return Ok(Vec::new()) };
         let told = Ranges::from_bytes(&row).map_err(|_| StoreError::Damaged {
             cause: format!("what could not be read around {day} is damaged"),
         })?;
         let Some(open) = self.open_unread()? else { return Ok(told.iter().collect()) };
         Ok(told.iter().flat_map(|(from, end)| open.within(from, end)).collect())
+    }
+
+    /// The platform has not named these either, and somebody has ordered to put the day right. Gives all that
+    /// were given up of it.
+    pub(super) fn give_up(
+        &self,
+        day: u32,
+        unnamed: &[(u64, u64)],
+    ) -> Result<Vec<(u64, u64)>, StoreError> {
+        let _turn = self.turn();
+        let mut left: Ranges = self.unread_around(day)?.into_iter().collect();
+        let mut gone: Ranges = self.given_up(day)?.into_iter().collect();
+        for (from, end) in unnamed {
+            left.remove(*from, *end);
+            gone.insert(*from, *end);
+            let last = end.saturating_sub(1);
+            tracing::error!(day, from, last, "neither side can name these: given up");
+        }
+        self.outbox.enter(&[
+            Change::Put(day_key(day), left.to_bytes()),
+            Change::Put(given_up_key(day), gone.to_bytes()),
+        ])?;
+        Ok(gone.iter().collect())
     }
 
     /// These are named now: they are in the account.
@@ -167,6 +201,10 @@ fn all_days(first: u32, last: u32) -> Vec<u32> {
 
 fn day_key(day: u32) -> Vec<u8> {
     [&day.to_be_bytes()[..], b"u"].concat()
+}
+
+fn given_up_key(day: u32) -> Vec<u8> {
+    [&day.to_be_bytes()[..], b"v"].concat()
 }
 
 const OPEN: &[u8] = &[0, 0, 0, 0, b'u'];

@@ -60,7 +60,7 @@ impl Ward {
         for it in self.house.outbox().oldest(0, usize::MAX, usize::MAX).unwrap() {
             let body: serde_json::Value = serde_json::from_slice(&it.body).unwrap();
             let content = format!("{}={}", it.key, body["value"].as_str().unwrap());
-            self.is_of(it.record_id.clone(), content);
+            self.is_of(&it.record_id, &content);
         }
     }
 
@@ -78,7 +78,7 @@ impl Ward {
                 self.promised.insert(told.record_id);
             } else if code.is_empty() {
                 let (content, _) = record.split_once('@').unwrap();
-                self.is_of(told.record_id, content.to_owned());
+                self.is_of(&told.record_id, content);
             }
         }
     }
@@ -125,9 +125,9 @@ impl Ward {
         }
     }
 
-    fn is_of(&mut self, id: String, content: String) {
-        self.kept += usize::from(self.promised.remove(&id));
-        let known = self.content_by_id.entry(id.clone()).or_insert_with(|| content.clone());
+    fn is_of(&mut self, id: &str, content: &str) {
+        self.kept += usize::from(self.promised.remove(id));
+        let known = self.content_by_id.entry(id.to_owned()).or_insert_with(|| content.to_owned());
         assert_eq!(*known, content, "{id}");
     }
 }
