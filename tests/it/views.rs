@@ -201,7 +201,8 @@ fn a_view_that_is_compared_tells_what_is_new_changed_and_gone() {
     assert!(agent.log().contains("I207") && agent.log().contains("I208"), "{}", agent.log());
 }
 
-/// MariaDB as it is installed: the driver translates.
+/// MariaDB as it is installed: the driver translates. In UTF-16 it counts `高` and `四` wrong, in values and in
+/// names of columns.
 #[test]
 fn texts_that_the_driver_translates_come_whole() {
     let his = Mariadb::start();
@@ -211,11 +212,19 @@ fn texts_that_the_driver_translates_come_whole() {
         let row = backticks(&values(&row(it, "'2026-11-22 10:00:00.125'", "1")));
         his.ask("utf8mb4", row.as_bytes());
     }
-    let connection = mariadb(&his);
-    let agent = Agent::start(setup_of(&connection, "table = \"cf\"", WATERMARK, "page_rows = 2"));
+    let query = "query = \"SELECT cf.*, REPEAT('高血压', 9999) AS `四高` FROM cf\"";
+    let agent = Agent::start(setup_of(&mariadb(&his), query, WATERMARK, "page_rows = 2"));
     let platform = Platform::of_folder(&agent.records());
     await_rows(&platform, &agent, 3);
-    check_once(&platform.receive(1).records, 1..=3);
+    let records = platform.receive(1).records;
+    check_once(&records, 1..=3);
+    for it in records.iter().filter(|it| it.entity == "outpatient_diagnosis") {
+        assert!(it.elements.contains("\"diag_name\":\"高血压\""), "{}", it.elements);
+    }
+    let shown = ["messages", "show", &records[0].record_id, "--reveal", "--reason", "read whole"];
+    let whole = format!("四高\":\"{}\"", "高血压".repeat(9_999));
+    let ran = agent.ask(&shown);
+    assert!(ran.stdout.contains(&whole), "{}", ran.stderr);
     assert_eq!(agent.readiness()["views"]["his"]["read_until"], "2026-11-22 10:00:00.125");
 }
 

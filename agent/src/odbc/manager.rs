@@ -176,7 +176,9 @@ pub(super) struct Connection<'m> {
     environment: Handle,
     handle: Handle,
     is_open: bool,
-    pub(super) speech: Speech,
+    speech: Speech,
+    /// How values come, which are most of what is said.
+    pub(super) values: Speech,
 }
 
 impl<'m> Connection<'m> {
@@ -194,10 +196,14 @@ impl<'m> Connection<'m> {
             // SAFETY: nothing was made from it.
             unsafe { (manager.free)(ENVIRONMENT, environment) };
         })?;
-        let mut it = Connection { manager, environment, handle, is_open: false, speech };
+        let mut it =
+            Connection { manager, environment, handle, is_open: false, speech, values: speech };
         it.set(LOGIN_TIMEOUT, timeout_s);
         it.set(ACCESS_MODE, READ_ONLY);
         it.log_in(connection)?;
+        if speech == Speech::Wide && miscounts(&it.told(DRIVER_NAME)) {
+            it.values = Speech::Narrow(Charset::Utf8);
+        }
         Ok(it)
     }
 
@@ -265,6 +271,12 @@ impl Drop for Connection<'_> {
             (self.manager.free)(ENVIRONMENT, self.environment);
         }
     }
+}
+
+/// The driver of MariaDB (3.1) takes a unit of UTF-16 whose low byte is D8 to DB, as that of `高`, for half a
+/// character: it tells each such text too short, and a long one it gives short. In UTF-8 it counts right.
+fn miscounts(driver: &str) -> bool {
+    driver.contains("maodbc")
 }
 
 /// A statement, and what it gives.
@@ -358,7 +370,10 @@ impl Statement<'_> {
         if !is_good(done) {
             return Err(self.why());
         }
-        name.truncate(usize::try_from(length).unwrap_or(0).min(room - 1) * speech.unit_bytes());
+        // To its end, and not as long as told: see `miscounts`.
+        let units = name.chunks_exact(speech.unit_bytes());
+        let end = units.take_while(|it| it.iter().any(|byte| *byte != 0)).count().min(room - 1);
+        name.truncate(end * speech.unit_bytes());
         let name = speech.heard(&name);
         let name = name.ok_or_else(|| own_failure("a column's name is not in `charset`"))?;
         Ok((name, kind, size))
@@ -389,7 +404,7 @@ impl Statement<'_> {
 
     /// A text as the driver has it, at most so many bytes.
     pub(super) fn text(&mut self, column: u16, bytes_max: usize) -> Result<Value, Failure> {
-        match self.connection.speech {
+        match self.connection.values {
             Speech::Wide => self.value(column, C_WIDE, 2, bytes_max),
             Speech::Narrow(_) => self.value(column, C_TEXT, 1, bytes_max),
         }
@@ -498,6 +513,7 @@ const PIECE_BYTES: usize = 16 << 10;
 const NAME_BYTES: usize = 1024;
 const COMPLAINT_BYTES: usize = 4096;
 
+const DRIVER_NAME: u16 = 6;
 pub(super) const DBMS_NAME: u16 = 17;
 pub(super) const DBMS_VERSION: u16 = 18;
 

@@ -99,16 +99,16 @@ impl<'m> Session<'m> {
         kind: Kind,
         bytes_max: usize,
     ) -> Result<Cell, Failure> {
-        let speech = self.connection.speech;
+        let values = self.connection.values;
         Ok(match kind {
             Kind::Moment => from.moment(number)?.map_or(Cell::Null, |it| Cell::Text(written(it))),
             Kind::Number => cell(from.plain(number, bytes_max)?, |it| {
                 String::from_utf8(it.to_vec()).ok().map(|it| it.trim().to_owned())
             }),
             Kind::Bytes => cell(from.bytes(number, bytes_max)?, |it| Some(STANDARD.encode(it))),
-            Kind::Text => cell(from.text(number, bytes_max)?, |it| speech.heard(it)),
+            Kind::Text => cell(from.text(number, bytes_max)?, |it| values.heard(it)),
             Kind::Filled => cell(from.text(number, bytes_max)?, |it| {
-                speech.heard(it).map(|it| it.trim_end_matches(' ').to_owned())
+                values.heard(it).map(|it| it.trim_end_matches(' ').to_owned())
             }),
         })
     }
