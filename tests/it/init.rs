@@ -140,6 +140,21 @@ fn a_try_that_comes_to_nothing_leaves_nothing() {
     assert!(ran.code == Some(64) && ran.stderr.contains("--code"), "{}", ran.stderr);
 }
 
+/// What is tried is a message of the hospital's: the folder it was tried in goes, however soon the try ends.
+#[test]
+fn the_folder_of_the_trial_is_gone_each_time() {
+    let temporary = TempDir::new().expect("a folder");
+    for _ in 0..8 {
+        let home = TempDir::new().expect("a folder");
+        let arguments = arguments(home.path(), &[]);
+        let ran = Command::new(binary()).args(&arguments).env("TMPDIR", temporary.path()).output();
+        let ran = ran.expect("it was built");
+        assert!(ran.status.success(), "{}", ran.stderr.escape_ascii());
+        let left: Vec<_> = fs::read_dir(temporary.path()).expect("a folder").collect();
+        assert!(left.is_empty(), "{left:?}: {}", ran.stderr.escape_ascii());
+    }
+}
+
 #[test]
 fn the_password_stands_in_a_file_of_its_own_and_a_broker_that_is_away_is_told() {
     let home = TempDir::new().expect("a folder");
@@ -157,6 +172,10 @@ fn the_password_stands_in_a_file_of_its_own_and_a_broker_that_is_away_is_told() 
 }
 
 fn init(home: &Path, more: &[&str]) -> Ran {
+    run(&arguments(home, more))
+}
+
+fn arguments(home: &Path, more: &[&str]) -> Vec<String> {
     let (config, data) = (home.join("etc/agent.toml"), home.join("data"));
     let mut all = vec!["init", "--yes", "--code", "H99999900001", "--name", "示例医院"];
     all.extend(["--config", text(&config), "--data", text(&data)]);
@@ -166,7 +185,7 @@ fn init(home: &Path, more: &[&str]) -> Ran {
         all.extend(["--listen", &his]);
     }
     all.extend(more);
-    run(&all)
+    all.into_iter().map(str::to_owned).collect()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -8,6 +8,7 @@ mod told;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Exit, runtime, tell};
 use crate::config::Config;
+use crate::intake::Road;
 use crate::receive::{self, Summary};
 use crate::sets::Sets;
 use crate::supervise::{self, Running};
@@ -132,11 +134,22 @@ async fn play(config: Config, sets: Sets, folder: &Path, once: bool) -> anyhow::
         "{sent} records were accepted, {} arrived",
         summary.distinct
     );
+    let kept = kept(Arc::clone(running.road()));
     if once {
-        return running.until(std::future::ready(())).await;
+        return running.until(kept).await;
     }
     show::invitation(running.his, running.operators, folder);
-    running.until(async { drop(tokio::signal::ctrl_c().await) }).await
+    let stop = async {
+        drop(tokio::signal::ctrl_c().await);
+        kept.await;
+    };
+    running.until(stop).await
+}
+
+/// Waits until the set of the start is kept: nobody waits for the thread that keeps it, and the folder can
+/// only go when nothing more is written there.
+pub(super) async fn kept(road: Arc<Road>) {
+    drop(tokio::task::spawn_blocking(move || road.reloads.keep_begun()).await);
 }
 
 /// The HIS did not hear the answer and sends again: it gets the first receipt.

@@ -3,9 +3,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::demo::{Folder, SAMPLES, post};
+use super::super::demo::{Folder, SAMPLES, kept, post};
 use super::super::{Exit, runtime};
 use super::channel::Channel;
 use crate::clock;
@@ -75,7 +76,8 @@ async fn send(
     let path = format!("/v1/channels/{channel}/messages");
     let reply =
         tokio::time::timeout(ANSWER_MAX, post(running.his, &path, content_type, bytes)).await;
-    running.until(std::future::ready(())).await?;
+    let kept = kept(Arc::clone(running.road()));
+    running.until(kept).await?;
     let reply = reply??;
     Ok((reply.status, reply.body))
 }
