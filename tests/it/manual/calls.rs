@@ -67,6 +67,9 @@ fn desk() -> TempDir {
         let plain = body.get(start..end).expect("found above");
         fs::write(desk.path().join(name), plain).expect("a new folder takes a file");
     }
+    let page = pages().into_iter().find(|it| it.name == "check.md").expect("the page of checks");
+    let check = page.pieces("json").next().expect("it begins with a request");
+    fs::write(desk.path().join("check.json"), check).expect("a new folder takes a file");
     // Curl tells the status, and an answer that never ends is left after a while.
     let curl = "write-out = \"%{stderr}status %{http_code}\\n\"\nmax-time = 3\n";
     fs::write(desk.path().join(".curlrc"), curl).expect("a new folder takes a file");
@@ -92,9 +95,34 @@ fn is_answer(answer: &str) -> bool {
 
 /// The channels that pages name, besides one for every vendor.
 const CHANNELS: &str = "
+    [[caller]]
+    name = \"emr\"
+    addresses = [\"127.0.0.1\"]
+    verbs = [\"message\", \"check\", \"feedback\"]
+
+    [[query]]
+    name = \"fees\"
+    callers = [\"emr\"]
+    entity = \"fee_detail_outpatient\"
+    elements = [\"rxno\", \"cnt\"]
+
     [[channel]]
     name = \"esb\"
     mappings = [\"platform/\"]
+    [channel.soap]
+    namespace = \"http://tempuri.org/\"
+    paths = [\"/x/Service.asmx\"]
+    [[channel.soap.operation]]
+    name = \"CallInterface\"
+    parameters = [\"msgHeader\", \"msgBody\"]
+    [[channel.soap.operation]]
+    name = \"CheckInterface\"
+    parameters = [\"msgHeader\", \"msgBody\"]
+    to = \"checks\"
+
+    [[channel]]
+    name = \"msgrows\"
+    mappings = [\"msgrows/\"]
 
     [[channel]]
     name = \"his\"
