@@ -15,7 +15,7 @@ pub struct Catalogs {
 impl Catalogs {
     /// Loads every profile of the tree; `default` is the hospital's own and must be among them.
     pub fn load(files: &Files, default: &str) -> Result<Catalogs, Vec<Problem>> {
-        let mut by_profile = BTreeMap::new();
+        let mut by_profile: BTreeMap<String, Arc<Catalog>> = BTreeMap::new();
         let mut problems = Vec::new();
         let mut names = Catalog::profiles(files);
         if !names.iter().any(|it| it == default) {
@@ -24,7 +24,8 @@ impl Catalogs {
         for name in names {
             match Catalog::load(files, &name) {
                 Ok(catalog) => {
-                    by_profile.insert(name, Arc::new(catalog));
+                    let shared = by_profile.values().fold(catalog, |it, other| it.sharing(other));
+                    by_profile.insert(name, Arc::new(shared));
                 }
                 // A fault in a shared file is found once a profile; once is enough to tell it.
                 Err(found) => problems.extend(

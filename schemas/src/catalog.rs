@@ -50,6 +50,22 @@ impl Catalog {
         load::profiles(files)
     }
 
+    /// Takes from another what is the same in both, so that it is kept once: profiles of one
+    /// dictionary differ in little.
+    #[must_use]
+    pub fn sharing(mut self, other: &Catalog) -> Catalog {
+        for entity in &mut self.entities {
+            if let Some(theirs) = other.shared_entity(entity.name())
+                && theirs == *entity
+            {
+                *entity = theirs;
+            }
+        }
+        share(&mut self.published, &other.published);
+        share(&mut self.unpublished, &other.unpublished);
+        self
+    }
+
     pub(crate) fn new(
         manifest: Manifest,
         profile: &str,
@@ -152,6 +168,17 @@ impl Source {
     }
 }
 
+fn share(
+    ours: &mut BTreeMap<String, Arc<ValueDomain>>,
+    theirs: &BTreeMap<String, Arc<ValueDomain>>,
+) {
+    for (name, domain) in ours {
+        if let Some(same) = theirs.get(name).filter(|it| *it == domain) {
+            *domain = Arc::clone(same);
+        }
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -181,6 +208,22 @@ mod tests {
         assert_eq!(national.domains().map(|domain| domain.codes().count()).sum::<usize>(), 2584);
         let elements = national.entities().flat_map(Entity::elements);
         assert_eq!(elements.filter(|element| !element.confirmed()).count(), 191);
+    }
+
+    #[test]
+    fn what_profiles_have_in_common_is_kept_once() {
+        let national = Catalog::shipped("national").unwrap();
+        let hunan = Catalog::shipped("hunan").unwrap().sharing(&national);
+        assert!(hunan.entities().eq(Catalog::shipped("hunan").unwrap().entities()));
+        let is_its_own = |it: &&Entity| {
+            let theirs = national.entity(it.name()).unwrap();
+            !std::ptr::eq(*it, theirs)
+        };
+        let changed = |it: &&Entity| national.entity(it.name()).unwrap() != *it;
+        assert!(hunan.entities().filter(changed).count() > 0);
+        assert!(hunan.entities().filter(is_its_own).eq(hunan.entities().filter(changed)));
+        let gend = |it: &Catalog| std::ptr::from_ref(it.domain("gend").unwrap());
+        assert_eq!(gend(&hunan), gend(&national));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub struct Code(Arc<str>);
 
 /// The list that an element's value must come from.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct ValueDomain {
     name: String,
     codes: Vec<(Code, String)>,

@@ -8,7 +8,7 @@ use crate::domain::ValueDomain;
 use crate::format::Format;
 
 /// A record type of the standard, under one profile.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Entity {
     name: String,
     zh_name: String,
@@ -26,7 +26,7 @@ pub struct Entity {
 }
 
 /// One field of a record type.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct DataElement {
     pub(crate) name: String,
     pub(crate) zh_name: String,
