@@ -19,7 +19,9 @@ pub(super) fn page(config: &Config, channel: &Channel) -> String {
     };
     let mut page = PAGE.replace("{url}", &url).replace("{channel}", &channel.name);
     if channel.is_soap {
-        page = page.replace("POST，报文", &format!("SOAP，描述在 {url}?wsdl；也可以 POST，报文"));
+        let told =
+            format!("SOAP，描述在 {url}?wsdl；{}也可以 POST，报文", old(config, channel, &base));
+        page = page.replace("POST，报文", &told);
     }
     if his.ip().is_loopback() {
         page.push_str(LOOPBACK);
@@ -27,6 +29,18 @@ pub(super) fn page(config: &Config, channel: &Channel) -> String {
         page.push_str(ANYWHERE);
     }
     page
+}
+
+/// Where the service that it takes the place of was called: a HIS that was compiled against it has the path.
+fn old(config: &Config, channel: &Channel, base: &str) -> String {
+    let of_name = config.channels.iter().find(|it| it.name == channel.name);
+    let paths = of_name.and_then(|it| it.soap.as_ref()).map(|it| it.paths.as_slice());
+    let urls: Vec<String> =
+        paths.unwrap_or_default().iter().map(|it| format!("{base}{it}")).collect();
+    if urls.is_empty() {
+        return String::new();
+    }
+    format!("HIS 编译时的路径照用，只改主机和端口：{}；", urls.join("、"))
 }
 
 const PAGE: &str = include_str!("vendor.txt");
@@ -46,7 +60,11 @@ mod tests {
         let told = page(&config, &channel(false));
         assert_eq!(told.matches("http://127.0.0.1:9/v1/channels/rx/messages").count(), 5, "{told}");
         assert!(told.contains("只有本机连得上") && !told.contains("{url}"), "{told}");
-        assert!(page(&config, &channel(true)).contains("/soap/rx?wsdl"));
+        assert!(page(&config, &channel(true)).contains("/soap/rx?wsdl；也可以 POST"));
+        let soap = "[[channel]]\nname = \"rx\"\n[channel.soap]\nnamespace = \"\"\npaths = [\"/x/Old.asmx\"]\n\
+             [[channel.soap.operation]]\nname = \"Call\"\n";
+        let told = page(&configured("127.0.0.1:9", soap), &channel(true));
+        assert!(told.contains("只改主机和端口：http://127.0.0.1:9/x/Old.asmx；"), "{told}");
         let told = page(&listening("0.0.0.0:9"), &channel(false));
         assert!(
             told.contains("http://本机在内网的地址:9/v1/") && told.contains("ip -br addr"),
@@ -56,8 +74,12 @@ mod tests {
     }
 
     fn listening(his: &str) -> Config {
+        configured(his, "")
+    }
+
+    fn configured(his: &str, channels: &str) -> Config {
         let text = format!(
-            "[hospital]\ncode = \"H1\"\nname = \"n\"\n[listen]\nhis = \"{his}\"\nclear_text_off_loopback = true\n"
+            "[hospital]\ncode = \"H1\"\nname = \"n\"\n[listen]\nhis = \"{his}\"\nclear_text_off_loopback = true\n{channels}"
         );
         let Ok(config) = Config::parse("agent.toml", &text) else { panic!("{text}") };
         config
