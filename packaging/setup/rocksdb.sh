@@ -22,11 +22,11 @@ command -v cargo >/dev/null || fail "cargo is not here" "Install Rust 1.95 or la
 if [ "${1:-}" = portable ]; then
   . "$(dirname "$0")/zig.sh"
   exec 3>&1 1>&2
-  cargo_build=(cargo zigbuild --target "$portable_target")
+  cargo_build=(cargo zigbuild --profile small --target "$portable_target")
   compiler=zig-c++
-  compiler_name=zig$zig_version-glibc$portable_glibc
+  compiler_name=zig$zig_version-glibc$portable_glibc-small
 else
-  cargo_build=(cargo build)
+  cargo_build=(cargo build --release)
   compiler=${CXX:-c++}
   command -v "$compiler" >/dev/null || fail "no C++ compiler ($compiler)" "Run packaging/setup/debian.sh."
   compiler_name=$(basename "$compiler")$($compiler -dumpfullversion -dumpversion)
@@ -71,7 +71,7 @@ compile() {
   # From the build folder, so that a .cargo/config.toml of the checkout cannot point at an archive.
   # In a session of its own, so that an interrupted run can end the compilers with it.
   (cd "$build" && exec setsid env -u ROCKSDB_LIB_DIR -u ROCKSDB_STATIC -u RUSTFLAGS -u CARGO_BUILD_TARGET \
-    "${cargo_build[@]}" --release --locked -j"${HIS_AGENT_JOBS:-$(nproc)}" \
+    "${cargo_build[@]}" --locked -j"${HIS_AGENT_JOBS:-$(nproc)}" \
     --manifest-path "$top/packaging/rocksdb/Cargo.toml" --target-dir "$build/target") >"$build/log" 2>&1 &
   local cargo=$!
   trap 'kill -- -$cargo 2>/dev/null; exit 130' INT TERM
