@@ -10,7 +10,8 @@
 //! | `session` | a worker that is logged in, and the view's columns |
 //! | `statement` | the statements, in the words of each database |
 //! | `mark` | watermarks |
-//! | `run` | one run: pages, rows, what is settled when |
+//! | `run` | one run: its pages, and what is forgotten behind them |
+//! | `settle` | the rows of a page: what is kept of them, and when |
 //! | `book` | what is on disk of it |
 //! | `row` | a row as a message |
 //! | `trouble` | why a view is not read |
@@ -22,6 +23,7 @@ mod mark;
 mod row;
 mod run;
 mod session;
+mod settle;
 mod statement;
 mod trouble;
 
@@ -38,6 +40,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use self::run::{Done, Run};
+use self::settle::Settling;
 use self::trouble::Ended;
 use super::Road;
 use crate::clock;
@@ -212,15 +215,14 @@ impl Keeper {
         let is_due = self.swept.is_none_or(|it| it.elapsed() >= self.view.sweep_every);
         let is_sweep = is_due && !self.is_cut;
         let Some(session) = &mut self.session else { return Err(Ended::Stopping) };
-        let run = Run {
+        let door = Settling {
             road: &self.road,
             channel: &self.channel,
             view: &self.view,
             runtime: &self.runtime,
             stop: &self.stop,
-            session,
         };
-        let done = run.go(is_sweep)?;
+        let done = Run { door, session }.go(is_sweep)?;
         self.is_cut = is_sweep && done.is_closed;
         if is_sweep && done.is_whole {
             self.swept = Some(Instant::now());

@@ -129,6 +129,12 @@ impl Outbox {
         is_held.recv().expect("the holder holds");
         StandsStill(end, Some(holder))
     }
+
+    /// Has the disk fail behind so many writes more, for good: what it has then is what a kill would leave.
+    pub(crate) fn fail_behind(&self, writes: u64) {
+        let store = self.shared.store().expect("the outbox is open");
+        *store.faults.writes_left.lock().expect("nobody panics with it") = Some(writes);
+    }
 }
 
 /// One change stays small enough not to hold up the queue's own.

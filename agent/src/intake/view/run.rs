@@ -1,34 +1,20 @@
 //! One run over a view: pages in their order, each settled before the next is read.
 //!
-//! ```text
-//! page -> rows that are not known -> intake, as any message -> disk -> known, watermark (disk)
-//! ```
-//!
 //! A row is known by its content within the sweep behind the watermark, or, where all of a view is
 //! compared, by its key and content. What a crash has left between the two disks is read again: its
 //! rows have the same ids then, and the outbox finds the records, the dead letters are looked for.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
-use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
-use tokio::runtime::Handle;
-use tokio_util::sync::CancellationToken;
-
-use super::super::Road;
-use super::super::answer::Said;
-use super::super::messages::{self, Row};
-use super::book::{self, Digest, Identity, Place};
+use super::book::{self, Identity};
 use super::mark::Mark;
-use super::row::{Document, document};
+use super::row::document;
 use super::session::Session;
+use super::settle::{Progress, Read, Settling};
 use super::statement::{Pages, place_of};
 use super::trouble::{Ended, Trouble};
 use crate::clock;
 use crate::config::{Source, ViewConfig};
 use crate::odbc::{Cell, Column, Page};
-use crate::outbox::{Change, Outbox};
+use crate::outbox::Change;
 
 /// What came of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,73 +37,37 @@ pub(super) struct Done {
 
 /// A run.
 pub(super) struct Run<'k> {
-    pub(super) road: &'k Arc<Road>,
-    pub(super) channel: &'k str,
-    pub(super) view: &'k ViewConfig,
-    pub(super) runtime: &'k Handle,
-    pub(super) stop: &'k CancellationToken,
+    /// What takes the rows.
+    pub(super) door: Settling<'k>,
     pub(super) session: &'k mut Session,
-}
-
-/// What goes on from page to page.
-struct Progress {
-    place: Place,
-    mark: Option<Mark>,
-    /// How many of the next new rows may have been taken before a crash, under the ids that they get.
-    again: usize,
-    /// The keys that were seen, where all of the view is compared.
-    seen: HashSet<Digest>,
-    done: Done,
-}
-
-/// A row that was read.
-struct Read {
-    document: Document,
-    digest: Digest,
-    /// What it is known by, and what is kept of it.
-    name: Digest,
-    kept: String,
-    /// Its values of the columns that order, as they go into a statement.
-    order: Vec<String>,
-    /// One of them does not: no page begins at this row.
-    is_odd: bool,
-    mark: Option<Mark>,
-}
-
-/// What became of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Taken,
-    Refused,
-    Later,
 }
 
 impl Run<'_> {
     /// Reads on. A sweep begins further back.
     pub(super) fn go(self, is_sweep: bool) -> Result<Done, Ended> {
         let mut progress = self.begin()?;
-        let pages = self.session.pages(self.view);
+        let pages = self.session.pages(self.door.view);
         let mut sql = pages.first(self.from(&progress, is_sweep)?.as_deref());
         loop {
-            let page = self.session.select(&sql, self.view, self.stop)?;
+            let page = self.session.select(&sql, self.door.view, self.door.stop)?;
             let rows = self.read(&pages, &page)?;
-            let is_last = page.rows.len() < self.view.page_rows && !page.is_cut;
-            let next = if is_last { None } else { Some(behind(self.view, &pages, &rows)?) };
-            self.settle(rows, &mut progress)?;
+            let is_last = page.rows.len() < self.door.view.page_rows && !page.is_cut;
+            let next = if is_last { None } else { Some(behind(self.door.view, &pages, &rows)?) };
+            self.door.settle(rows, &mut progress)?;
             let Some(next) = next else {
                 progress.done.is_whole = true;
                 break;
             };
-            if self.stop.is_cancelled() {
+            if self.door.stop.is_cancelled() {
                 return Err(Ended::Stopping);
             }
             // Without a watermark the next run begins at the front: cut off each time, none would come to the end.
-            let goes_on = self.view.watermark.is_some();
-            if goes_on && !self.view.schedule.is_open(clock::now().time()) {
+            let goes_on = self.door.view.watermark.is_some();
+            if goes_on && !self.door.view.schedule.is_open(clock::now().time()) {
                 progress.done.is_closed = true;
                 break;
             }
-            if progress.done.taken + progress.done.refused >= self.view.rows_max {
+            if progress.done.taken + progress.done.refused >= self.door.view.rows_max {
                 break;
             }
             sql = next;
@@ -126,17 +76,15 @@ impl Run<'_> {
     }
 
     fn begin(&self) -> Result<Progress, Ended> {
-        let place = book::place(self.outbox(), self.channel, identity(self.view))?;
-        let mark = place.mark.as_deref().or(self.view.start.as_deref());
+        let place = book::place(self.door.outbox(), self.door.channel, identity(self.door.view))?;
+        let mark = place.mark.as_deref().or(self.door.view.start.as_deref());
         let mark = mark.map(|it| self.mark(it)).transpose()?;
-        // A page was in hand; what was committed meanwhile may lie between its rows.
-        let again = if place.since_ms.is_some() { self.view.page_rows * 2 } else { 0 };
-        Ok(Progress { place, mark, again, seen: HashSet::new(), done: Done::default() })
+        Ok(Progress::of(place, mark, self.door.view))
     }
 
     /// A watermark that was kept or configured, as the column has it now.
     fn mark(&self, text: &str) -> Result<Mark, Ended> {
-        let name = self.view.watermark.as_deref().unwrap_or_default();
+        let name = self.door.view.watermark.as_deref().unwrap_or_default();
         let columns = &self.session.columns;
         let kind = place_of(name, columns).and_then(|it| columns.get(it)).map(|it| it.kind);
         let mark = kind.and_then(|it| Mark::parse(text, it));
@@ -151,10 +99,10 @@ impl Run<'_> {
         let is_begun = progress.place.mark.is_some();
         let back = match (is_begun, is_sweep) {
             (false, _) => 0,
-            (true, true) => self.view.sweep,
-            (true, false) => self.view.overlap,
+            (true, true) => self.door.view.sweep,
+            (true, false) => self.door.view.overlap,
         };
-        let from = self.session.pages(self.view).dialect.mark(&mark.before(back));
+        let from = self.session.pages(self.door.view).dialect.mark(&mark.before(back));
         from.map(Some).ok_or_else(|| Trouble::columns("水位写不进查询".to_owned()))
     }
 
@@ -172,8 +120,8 @@ impl Run<'_> {
         let is_one =
             |(it, next): (&Read, &Read)| it.order == next.order && it.digest != next.digest;
         let mut pairs = rows.iter().zip(rows.iter().skip(1));
-        if !self.view.key.is_empty() && pairs.any(is_one) {
-            let key = self.view.key.join("、");
+        if !self.door.view.key.is_empty() && pairs.any(is_one) {
+            let key = self.door.view.key.join("、");
             return Err(Trouble::columns(format!("key（{key}）认不出行：有几行的值相同，请加列")));
         }
         Ok(rows)
@@ -190,7 +138,7 @@ impl Run<'_> {
         let (mut mark, mut is_odd) = (None, false);
         let mut order = Vec::with_capacity(places.len());
         for (number, (place, name)) in named {
-            let is_mark = number == 0 && self.view.watermark.is_some();
+            let is_mark = number == 0 && self.door.view.watermark.is_some();
             let (column, text) = value(page, cells, *place, name)?;
             if is_mark {
                 mark = Mark::parse(text, column.kind);
@@ -213,107 +161,6 @@ impl Run<'_> {
         Ok(Read { document, digest, name, kept, order, is_odd, mark })
     }
 
-    /// Takes what is new of a page, and keeps that it was taken.
-    fn settle(&self, rows: Vec<Read>, progress: &mut Progress) -> Result<(), Ended> {
-        let last = rows.iter().rev().filter_map(|it| it.mark.clone());
-        let last = last.into_iter().find(|it| !it.is_beyond(clock::now()));
-        let new = self.unknown(rows, progress)?;
-        if !new.is_empty() && progress.place.since_ms.is_none() {
-            let now = clock::instant(clock::now()).as_millisecond();
-            progress.place.since_ms = Some(u64::try_from(now).unwrap_or(0));
-            self.outbox().shelve(&[book::put(self.channel, &progress.place)])?;
-        }
-        self.take(&new, progress)?;
-        let mut changes: Vec<_> =
-            new.iter().map(|it| book::put_row(self.channel, it.name, &it.kept)).collect();
-        let is_first = progress.place.mark.is_none();
-        let is_further =
-            |it: &Mark| progress.mark.as_ref().is_none_or(|mark| mark.is_passed_by(it));
-        if let Some(last) = last.filter(|it| is_first || is_further(it)) {
-            progress.place.mark = Some(last.to_string());
-            progress.mark = Some(last);
-            changes.push(book::put(self.channel, &progress.place));
-        }
-        if !changes.is_empty() {
-            self.outbox().shelve(&changes)?;
-        }
-        Ok(())
-    }
-
-    /// The rows that are not known yet, each once.
-    fn unknown(&self, rows: Vec<Read>, progress: &mut Progress) -> Result<Vec<Read>, Ended> {
-        let is_comparing = self.view.watermark.is_none();
-        let (mut new, mut in_page) = (Vec::new(), HashSet::new());
-        for row in rows {
-            if is_comparing {
-                progress.seen.insert(row.name);
-            }
-            let kept = book::row(self.outbox(), self.channel, row.name)?;
-            let is_known = kept.is_some_and(|it| !is_comparing || it == row.kept);
-            if is_known || !in_page.insert(row.digest) {
-                progress.done.known += 1;
-            } else {
-                new.push(row);
-            }
-        }
-        Ok(new)
-    }
-
-    /// Some at one time, so that they share a sync; never two that may be one thing twice, since the
-    /// order of those must hold whatever happens.
-    fn take(&self, rows: &[Read], progress: &mut Progress) -> Result<(), Ended> {
-        let mut rest = rows;
-        while !rest.is_empty() {
-            if self.stop.is_cancelled() {
-                return Err(Ended::Stopping);
-            }
-            let (wave, behind) = rest.split_at(self.wave(rest));
-            let taking = wave.iter().map(|it| self.take_row(it, progress));
-            let fates = stream::iter(taking).buffered(WAVE_MAX).collect::<Vec<Fate>>();
-            let fates = self.runtime.block_on(fates);
-            if fates.contains(&Fate::Later) {
-                return Err(Ended::Later);
-            }
-            let refused = fates.iter().filter(|it| **it == Fate::Refused).count();
-            progress.done.refused += refused;
-            progress.done.taken += wave.len() - refused;
-            progress.again = progress.again.saturating_sub(wave.len());
-            rest = behind;
-        }
-        Ok(())
-    }
-
-    /// How many of these may be taken at one time.
-    fn wave(&self, rows: &[Read]) -> usize {
-        if self.view.key.is_empty() {
-            return 1;
-        }
-        let from = usize::from(self.view.watermark.is_some());
-        let mut keys = HashSet::new();
-        let apart = |it: &&Read| keys.insert(it.order.get(from..).unwrap_or_default().to_vec());
-        rows.iter().take(WAVE_MAX).take_while(apart).count()
-    }
-
-    async fn take_row(&self, read: &Read, progress: &Progress) -> Fate {
-        let since = progress.place.since_ms.unwrap_or(0);
-        let row = Row {
-            id: book::id(self.channel, since, read.digest),
-            bytes: Bytes::from(read.document.text.clone()),
-            again: progress.again > 0,
-        };
-        if !read.document.lost.is_empty() {
-            let reason = format!("columns not readable: {}", read.document.lost.join(", "));
-            let buried = messages::bury_row(self.road, self.channel, row, ("I207", &reason)).await;
-            return if buried.is_ok() { Fate::Refused } else { Fate::Later };
-        }
-        let answer = messages::receive_row(self.road, self.channel, row).await;
-        match answer.extensions().get::<Said>() {
-            None => Fate::Taken,
-            Some(said) if said.may_come_again => Fate::Later,
-            Some(_) => Fate::Refused,
-        }
-    }
-
     /// Behind the last page: the run is over, and what need not be known any more goes.
     fn end(&self, mut progress: Progress, is_sweep: bool) -> Result<Done, Ended> {
         let mut changes = Vec::new();
@@ -324,43 +171,34 @@ impl Run<'_> {
                 None => changes.extend(self.vanished(&mut progress)?),
             }
         }
-        if progress.place.since_ms.take().is_some() {
-            changes.push(book::put(self.channel, &progress.place));
-        }
-        if !changes.is_empty() {
-            self.outbox().shelve(&changes)?;
-        }
+        self.door.close(&mut progress, changes)?;
         let until = progress.mark.filter(|it| matches!(it, Mark::Time(..)));
         Ok(Done { until: until.map(|it| it.to_string()), ..progress.done })
     }
 
     /// Rows that no sweep will meet again.
     fn outdated(&self, mark: &Mark) -> Result<Vec<Change>, Ended> {
-        let first = mark.before(self.view.sweep);
+        let first = mark.before(self.door.view.sweep);
         let is_old = |text: &str| match self.mark(text) {
             Ok(it) => it.is_outdated(&first),
             Err(_) => true,
         };
-        let old = book::rows(self.outbox(), self.channel, |_, text| is_old(text))?;
-        Ok(old.into_iter().map(|it| book::remove_row(self.channel, it)).collect())
+        let old = book::rows(self.door.outbox(), self.door.channel, |_, text| is_old(text))?;
+        Ok(old.into_iter().map(|it| book::remove_row(self.door.channel, it)).collect())
     }
 
     /// Rows whose key is no longer there: told once, and kept as gone, so that they are taken if they
     /// come again.
     fn vanished(&self, progress: &mut Progress) -> Result<Vec<Change>, Ended> {
-        if self.view.watermark.is_some() {
+        if self.door.view.watermark.is_some() {
             return Ok(Vec::new()); // nothing was ever read
         }
         let seen = &progress.seen;
-        let gone = book::rows(self.outbox(), self.channel, |it, text| {
+        let gone = book::rows(self.door.outbox(), self.door.channel, |it, text| {
             text != GONE && !seen.contains(&it)
         })?;
         progress.done.vanished = gone.len();
-        Ok(gone.into_iter().map(|it| book::put_row(self.channel, it, GONE)).collect())
-    }
-
-    fn outbox(&self) -> &Outbox {
-        &self.road.outbox
+        Ok(gone.into_iter().map(|it| book::put_row(self.door.channel, it, GONE)).collect())
     }
 }
 
@@ -427,9 +265,6 @@ fn identity(view: &ViewConfig) -> Identity {
 }
 
 const GONE: &str = "gone";
-/// Rows that are on their way to the disk at one time: few enough to be no burden to other doors.
-const WAVE_MAX: usize = 32;
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{DB, Durability, Options, StoreError, failed};
@@ -10,6 +11,8 @@ use super::{DB, Durability, Options, StoreError, failed};
 pub(in super::super) struct Faults {
     /// The next write gives an I/O error.
     pub(in super::super) fail_next_write: std::sync::atomic::AtomicBool,
+    /// So many writes are made yet, and no other: each gives an I/O error.
+    pub(in super::super) writes_left: std::sync::Mutex<Option<u64>>,
     /// Every write finds the disk full.
     pub(in super::super) is_full: std::sync::atomic::AtomicBool,
     /// A write waits while this is held.
@@ -29,10 +32,17 @@ impl Faults {
         if self.is_full.load(Ordering::SeqCst) {
             return Err(failed("write", &io::Error::from_raw_os_error(libc::ENOSPC)));
         }
-        if self.fail_next_write.swap(false, Ordering::SeqCst) {
+        if self.fail_next_write.swap(false, Ordering::SeqCst) || !self.may_write() {
             return Err(failed("write", &io::Error::from_raw_os_error(libc::EIO)));
         }
         Ok(())
+    }
+
+    fn may_write(&self) -> bool {
+        let mut left = self.writes_left.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_none_left = *left == Some(0);
+        *left = left.map(|it| it.saturating_sub(1));
+        !is_none_left
     }
 }
 

@@ -1,0 +1,130 @@
+//! The disk gives out behind each write of a run in turn, and the next start reads from where the disk says:
+//! whatever the order of the writes promises must hold behind every one of them.
+
+use std::path::Path;
+
+use tokio::runtime::Runtime;
+
+use super::super::book::Identity;
+use super::*;
+use crate::config::Config;
+use crate::forward::ForwardState;
+use crate::odbc::Kind;
+use crate::outbox::{Options, WriterHandle};
+use crate::sets::Sets;
+
+#[test]
+fn no_write_of_a_run_by_a_watermark_may_be_its_last() {
+    check("watermark = \"水位\"\nkey = [\"处方号\"]\noverlap = 0\nsweep = 0");
+}
+
+#[test]
+fn no_write_of_a_comparing_run_may_be_its_last() {
+    check("key = [\"处方号\"]");
+}
+
+/// Every row once, and one letter once, wherever the first run was cut.
+#[track_caller]
+fn check(known_by: &str) {
+    for writes in 0..60 {
+        let folder = tempfile::tempdir().unwrap();
+        let house = House::open(folder.path(), known_by);
+        house.road.outbox.fail_behind(writes);
+        let is_whole = house.read().is_ok();
+        house.close();
+        let house = House::open(folder.path(), known_by);
+        house.read().unwrap();
+        assert_eq!(house.came(), "MZ1 MZ2 MZ4 MZ5, 1 refused once", "cut behind {writes}");
+        house.close();
+        if is_whole {
+            assert!(writes > 5, "a run of so many writes only: {writes}");
+            return;
+        }
+    }
+    panic!("no run came to its end");
+}
+
+/// An agent with one view of five rows, two to a page; the third is refused.
+struct House {
+    road: Arc<Road>,
+    writer: WriterHandle,
+    runtime: Runtime,
+    stop: CancellationToken,
+}
+
+impl House {
+    fn open(folder: &Path, known_by: &str) -> House {
+        let text = format!(
+            "[hospital]\ncode = \"H1\"\nname = \"x\"\n[outbox]\ndir = \"{}/outbox\"\n[[channel]]\nname = \"his\"\n\
+             mappings = [\"view/\"]\n[channel.view]\nconnection = \"DSN=his\"\ntable = \"V\"\npage_rows = 2\n{known_by}\n",
+            folder.display()
+        );
+        let config = Config::parse("agent.toml", &text).unwrap_or_else(|it| panic!("{it:?}"));
+        let sets = Sets::load(&config).unwrap_or_else(|it| panic!("{it:?}"));
+        let (outbox, writer) = Outbox::open(&config.outbox.dir, &Options::default()).unwrap();
+        let road = Arc::new(Road::new(config, sets, outbox, Arc::new(ForwardState::default())));
+        let runtime = Runtime::new().unwrap();
+        House { road, writer, runtime, stop: CancellationToken::new() }
+    }
+
+    /// What a run does without a database.
+    fn read(&self) -> Result<(), Ended> {
+        let channel = self.road.config.channels.first().unwrap();
+        let view = channel.view.as_ref().unwrap();
+        let runtime = self.runtime.handle();
+        let door = Settling { road: &self.road, channel: "his", view, runtime, stop: &self.stop };
+        let identity = Identity { source: "V".to_owned(), database: "his".to_owned() };
+        let place = book::place(&self.road.outbox, "his", identity)?;
+        let mark = place.mark.as_deref().and_then(|it| Mark::parse(it, Kind::Number));
+        let from = mark.as_ref().map_or(0, |it| it.to_string().parse().unwrap());
+        let mut progress = Progress::of(place, mark, view);
+        let rows: Vec<u32> = (1..=5).filter(|it| *it >= from).collect();
+        for page in rows.chunks(2) {
+            let is_compared = view.watermark.is_none();
+            let page = page.iter().map(|it| row(*it, is_compared)).collect();
+            door.settle(page, &mut progress)?;
+        }
+        door.close(&mut progress, Vec::new())
+    }
+
+    /// The visits whose prescriptions are in the outbox, and the letters with the number of their copies.
+    fn came(&self) -> String {
+        let outbox = &self.road.outbox;
+        let records = outbox.oldest(0, 100, usize::MAX).unwrap();
+        let named = records.iter().filter(|it| it.entity == "outpatient_prescription");
+        let keys: Vec<&str> = named.map(|it| it.key.split('|').next().unwrap()).collect();
+        let letters = outbox.dead_letters(0, 100).unwrap();
+        let copies = |(number, letter)| outbox.copies(number, letter).unwrap().unwrap().times;
+        let copies: Vec<u64> = letters.iter().map(|(it, letter)| copies((*it, letter))).collect();
+        assert!(records.iter().all(|it| it.revision == 1), "{records:?}");
+        assert_eq!(copies, [1]);
+        format!("{}, {} refused once", keys.join(" "), letters.len())
+    }
+
+    fn close(self) {
+        let House { road, writer, runtime, .. } = self;
+        drop(runtime.block_on(writer.close()));
+        drop(road);
+    }
+}
+
+fn row(number: u32, is_compared: bool) -> Read {
+    let quantity = if number == 3 { "x" } else { "1.50" };
+    let text = format!(
+        "{{\"row\":{{\"水位\":\"{number}\",\"病人ID\":\"P{number}\",\"姓名\":\"李建国\",\"性别\":\"男\",\
+         \"门诊号\":\"MZ{number}\",\"就诊时间\":\"2026-11-22 09:00:00\",\"科室编码\":\"0301\",\
+         \"科室名称\":\"心内科\",\"诊断编码\":\"I10.x00\",\"诊断名称\":\"高血压\",\
+         \"处方号\":\"CF{number}\",\"开方时间\":\"2026-11-22 09:20:05\",\"序号\":\"1\",\
+         \"药品编码\":\"YP000231\",\"药品名称\":\"氨氯地平片\",\"数量\":\"{quantity}\"}}}}"
+    );
+    let digest = book::digest(&text);
+    let key = format!("'CF{number}'");
+    let mark = (!is_compared).then(|| Mark::Number(number.into()));
+    let (name, kept) = match &mark {
+        Some(mark) => (digest, mark.to_string()),
+        None => (book::digest(&key), book::hex(digest)),
+    };
+    let order = mark.iter().map(ToString::to_string).chain([key]).collect();
+    let document = Document { text, lost: Vec::new() };
+    Read { document, digest, name, kept, order, is_odd: false, mark }
+}
