@@ -386,19 +386,34 @@ impl Outbox {
     /// will find it.
     /// When a message of one of its lanes is parked, this one waits behind it.
     pub async fn append(&self, submission: Submission) -> Result<Receipt, StoreError> {
-        self.hand_in(submission, Vec::new()).await
+        self.hand_in(submission, Vec::new(), None).await
+    }
+
+    /// The same for whoever reads the state of a source, in the order in which that changes: what this
+    /// message says is newer than all that was taken below the number `since`. A content that was taken
+    /// before, and is not the last under its key, is a change back and becomes the next revision. What was
+    /// taken from `since` on may be this very message, before a crash: then a content of before is a resend.
+    ///
+    /// Where something of its lane waits, it is judged as any other message.
+    pub async fn append_state(
+        &self,
+        submission: Submission,
+        since: u64,
+    ) -> Result<Receipt, StoreError> {
+        self.hand_in(submission, Vec::new(), Some(since)).await
     }
 
     async fn hand_in(
         &self,
         submission: Submission,
         unknown: Vec<UnknownCode>,
+        since: Option<u64>,
     ) -> Result<Receipt, StoreError> {
         self.shared.room.admit()?;
         let bytes = size_of(&submission);
         let identities = seen::identities(&submission);
         let raw = self.shared.raw_row(&submission);
-        let append = Box::new(Append { submission, identities, unknown, raw, bytes });
+        let append = Box::new(Append { submission, identities, unknown, since, raw, bytes });
         let queued_before = self.shared.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
         // However large, one may always wait, or it could never be stored.
         let room = queued_before == 0 || queued_before + bytes <= self.shared.queued_bytes_max;

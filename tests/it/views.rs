@@ -201,6 +201,40 @@ fn a_view_that_is_compared_tells_what_is_new_changed_and_gone() {
     assert!(agent.log().contains("I207") && agent.log().contains("I208"), "{}", agent.log());
 }
 
+/// A quantity of two that was one for a while: the platform must not keep the one. By a watermark that is
+/// set anew with each change, and by comparison.
+#[test]
+fn what_is_changed_back_reaches_the_platform() {
+    let his = Postgres::start();
+    for (table, known_by) in [("marked", WATERMARK), ("compared", "key = [\"处方号\"]")] {
+        his.ask(&self::table(table, "BIGINT"));
+        insert(&his, table, [row(1, "10", "2")]);
+        let connection = connection(&his, "PostgreSQL Unicode");
+        let mut agent =
+            Agent::start(setup_of(&connection, &format!("table = \"{table}\""), known_by, ""));
+        let platform = Platform::of_folder(&agent.records());
+        for (taken, quantity) in [(1, "2"), (2, "1"), (3, "2")] {
+            let change = format!("SET \"水位\" = {taken} * 10, \"数量\" = '{quantity}'");
+            his.ask(&format!("UPDATE {table} {change}"));
+            agent.await_readiness("taken", |it| it["views"]["his"]["taken"] == taken);
+        }
+        agent.kill();
+        agent.start_again();
+        agent.await_readiness("read", |it| it["views"]["his"]["last_run"].is_string());
+        agent.await_drained();
+        let records = platform.receive(5).records;
+        let of_one: Vec<&Record> = prescriptions(&records).collect();
+        let came: Vec<String> =
+            of_one.iter().map(|it| format!("{}: {}", it.revision, quantity(it))).collect();
+        assert_eq!(came, ["1: 2.0", "2: 1.0", "3: 2.0"], "{table}");
+    }
+}
+
+fn quantity(record: &Record) -> String {
+    let elements: Value = serde_json::from_str(&record.elements).expect("JSON");
+    elements["cnt"].to_string()
+}
+
 /// MariaDB as it is installed: the driver translates. In UTF-16 it counts `高` and `四` wrong, in values and in
 /// names of columns.
 #[test]

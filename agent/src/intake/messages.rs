@@ -86,13 +86,25 @@ pub(super) struct Message {
     again: bool,
     /// Whether nobody hears the answer: what is refused is found among the dead letters or nowhere.
     unheard: bool,
+    /// It is the state of its source, newer than what was taken below this number.
+    since: Option<u64>,
 }
 
 impl Message {
     /// What came in by HTTP just now.
     pub(super) fn new(id: String, content_type: Option<String>, bytes: Bytes) -> Message {
         let received_at = clock::now();
-        Message { id, received_at, content_type, bytes, sender: None, again: false, unheard: false }
+        let (sender, since) = (None, None);
+        Message {
+            id,
+            received_at,
+            content_type,
+            bytes,
+            sender,
+            again: false,
+            unheard: false,
+            since,
+        }
     }
 
     async fn take(&self, road: &Arc<Road>, channel: &Arc<Channel>) -> Response {
@@ -158,6 +170,7 @@ impl Message {
             sender: self.sender.clone(),
             again: self.again,
             unheard: self.unheard,
+            since: self.since,
         }
     }
 
@@ -193,10 +206,10 @@ impl Message {
             },
         };
         let begun = Instant::now();
-        let stored = if unknown.is_empty() {
-            road.outbox.append(submission).await
-        } else {
-            road.outbox.park(submission, unknown).await
+        let stored = match self.since {
+            _ if !unknown.is_empty() => road.outbox.park(submission, unknown).await,
+            Some(since) => road.outbox.append_state(submission, since).await,
+            None => road.outbox.append(submission).await,
         };
         spent(Step::Store, begun);
         match stored {

@@ -45,7 +45,7 @@ impl Outbox {
         submission: Submission,
         unknown: Vec<UnknownCode>,
     ) -> Result<Receipt, StoreError> {
-        self.hand_in(submission, unknown).await
+        self.hand_in(submission, unknown, None).await
     }
 
     /// Carries out what was decided about parked messages, all of it at once or nothing. Numbers

@@ -156,22 +156,47 @@ impl Seen {
     /// its id all the same.
     pub(super) fn taken(&self, content: ContentId) -> Option<(&Take, bool)> {
         let known = self.takes_by_identity.get(&content.identity)?;
-        let take = known.takes.iter().find(|take| take.digest == content.digest)?;
+        let take = known.takes.iter().rfind(|take| take.digest == content.digest)?;
         Some((take, !self.gone.contains(&take.seq)))
     }
 
+    /// Which drafts of a state are changes back: not what was taken last under their identity, and that was
+    /// below `since`. What brings a record that was never seen tells of something new, and what else it says
+    /// stands beside that: many rows say the same of one visit, not always in the same words.
+    pub(super) fn changes_back(
+        &self,
+        identities: &[Identity],
+        drafts: &[Draft],
+        since: u64,
+    ) -> Vec<bool> {
+        let apart: HashSet<_> = identities.iter().collect();
+        let lasts: Vec<_> = identities.iter().filter_map(|it| self.last(*it)).collect();
+        if apart.len() < identities.len() || lasts.len() < identities.len() {
+            return vec![false; identities.len()];
+        }
+        let is_back =
+            |(last, draft): (&Take, &Draft)| last.digest != cut(&draft.digest) && last.seq < since;
+        lasts.into_iter().zip(drafts).map(is_back).collect()
+    }
+
+    /// By its revision: an old one that was lost and came back stands behind it.
+    fn last(&self, identity: Identity) -> Option<&Take> {
+        self.takes_by_identity.get(&identity)?.takes.iter().max_by_key(|it| it.revision)
+    }
+
     /// Finds one draft, or takes it in under the number `seq`, and under the id that was promised
-    /// if there is one.
+    /// if there is one. A change back is taken in whatever is known.
     pub(super) fn find_or_take(
         &mut self,
         identity: Identity,
-        draft: &Draft,
+        (draft, is_change_back): (&Draft, bool),
         (seq, promised): (u64, Option<Uuid>),
         submission: &Submission,
     ) -> Finding {
         let known = self.takes_by_identity.entry(identity).or_default();
         let digest = cut(&draft.digest);
-        let place = known.takes.iter().position(|take| take.digest == digest);
+        let is_same = |take: &Take| take.digest == digest && !is_change_back;
+        let place = known.takes.iter().rposition(is_same);
         let is_there = |take: &&Take| !self.gone.contains(&take.seq);
         if let Some(take) = place.and_then(|it| known.takes.get(it)).filter(is_there) {
             return Finding::Known(take.clone());

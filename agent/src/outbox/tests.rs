@@ -54,6 +54,68 @@ fn other_content_under_the_same_key_is_a_revision() {
     );
 }
 
+/// A view that is read: what was changed back is the newest again, also over a kill, and once.
+#[test]
+fn a_state_that_was_changed_back_is_a_revision() {
+    check(
+        "append m1 a=1; append m2 a=2; state 99 m3 a=1; kill; state 99 m4 a=1; append m5 a=2; append m6 a=1",
+        "m1: 1 a rev 1 accepted id A
+         m2: 2 a rev 2 accepted id B
+         m3: 3 a rev 3 accepted id C
+         m3: 3 a rev 3 duplicate id C
+         m2: 2 a rev 2 duplicate id B
+         m3: 3 a rev 3 duplicate id C",
+    );
+}
+
+/// What a run has taken before a crash comes again, in the order in which it came.
+#[test]
+fn what_the_same_run_has_taken_is_no_change_back() {
+    check(
+        "append m1 a=1; state 2 m2 a=2; state 2 m1 a=1; state 2 m2 a=2; state 3 m3 a=1",
+        "m1: 1 a rev 1 accepted id A
+         m2: 2 a rev 2 accepted id B
+         m1: 1 a rev 1 duplicate id A
+         m2: 2 a rev 2 duplicate id B
+         m3: 3 a rev 3 accepted id C",
+    );
+}
+
+/// A new line of a visit says of the visit what an earlier line has said.
+#[test]
+fn beside_something_new_nothing_is_changed_back() {
+    check(
+        "append m1 v=1 a=1; append m2 v=2 b=1; state 99 m3 v=1 c=1; state 99 m4 v=1 c=2",
+        "m1: 1 v rev 1 accepted id A, 2 a rev 1 accepted id B
+         m2: 3 v rev 2 accepted id C, 4 b rev 1 accepted id D
+         m3: 1 v rev 1 duplicate id A, 5 c rev 1 accepted id E
+         m4: 6 v rev 3 accepted id F, 7 c rev 2 accepted id G",
+    );
+}
+
+/// Two contents under one key in one message: neither is the newest.
+#[test]
+fn what_says_two_things_of_one_changes_nothing_back() {
+    check(
+        "append m1 a=1; append m2 a=2; state 99 m3 a=1 a=2",
+        "m1: 1 a rev 1 accepted id A
+         m2: 2 a rev 2 accepted id B
+         m3: 1 a rev 1 duplicate id A, 2 a rev 2 duplicate id B",
+    );
+}
+
+/// The last one was refused: what comes back goes out all the same, and a resend of the last as itself.
+#[test]
+fn a_state_behind_one_that_is_gone() {
+    check(
+        "append m1 a=1; append m2 a=2; refuse 2; state 99 m3 a=2; refuse 3; state 99 m4 a=1",
+        "m1: 1 a rev 1 accepted id A
+         m2: 2 a rev 2 accepted id B
+         m3: 3 a rev 2 accepted id B
+         m4: 4 a rev 3 accepted id C",
+    );
+}
+
 #[test]
 fn a_message_that_is_partly_new_keeps_its_own_id() {
     check(
@@ -257,6 +319,15 @@ impl House {
         match words.as_slice() {
             ["append", message, records @ ..] => {
                 let receipt = self.append(message, records).unwrap();
+                Some(self.receipt_text(&receipt))
+            }
+            // The state of a source, newer than what has a number below this one.
+            ["state", since, message, records @ ..] => {
+                let submission = submission(message, records);
+                let since = since.parse().unwrap();
+                let outbox = self.outbox();
+                let state = outbox.append_state(submission, since);
+                let receipt = self.runtime.block_on(state).unwrap();
                 Some(self.receipt_text(&receipt))
             }
             ["park", message, code, records @ ..] => {

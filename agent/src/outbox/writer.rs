@@ -328,10 +328,14 @@ impl Writer {
         if self.must_wait(seen, &append) {
             return self.park(group, seen, append);
         }
-        let Append { submission, identities, raw, .. } = append;
+        let Append { submission, identities, raw, since, .. } = append;
         let before = self.at.next_seq;
         let promised = self.promised(&identities, &submission.drafts);
-        let findings = self.enqueue(group, seen, &submission, &identities, &promised)?;
+        // Behind what waits it is not known what will be the last.
+        let since = since.filter(|_| !self.is_blocked(&submission.drafts));
+        let back = since.map(|it| seen.changes_back(&identities, &submission.drafts, it));
+        let known = (&*identities, &*promised, &*back.unwrap_or_default());
+        let findings = self.enqueue(group, seen, &submission, known)?;
         self.keep_raw(&mut group.batch, before, raw);
         Ok(accept::receipt(submission, findings))
     }
@@ -343,30 +347,31 @@ impl Writer {
         }
     }
 
-    /// Adds the new records of one submission to the queue, under the ids that were promised.
+    /// Adds the new records of one submission to the queue, under the ids that were promised, and those
+    /// that are changes back.
     fn enqueue(
         &mut self,
         group: &mut Group<'_>,
         seen: &mut Seen,
         submission: &Submission,
-        identities: &[Identity],
-        promised: &[Option<Uuid>],
+        (identities, promised, back): (&[Identity], &[Option<Uuid>], &[bool]),
     ) -> Result<Vec<Finding>, StoreError> {
         let first_seq = self.at.next_seq;
         let mut findings = Vec::with_capacity(identities.len());
         let mut given = HashSet::new();
         let promised = promised.iter().copied().chain(iter::repeat(None));
-        for ((draft, identity), promised) in submission.drafts.iter().zip(identities).zip(promised)
-        {
+        let back = back.iter().copied().chain(iter::repeat(false));
+        let drafts = submission.drafts.iter().zip(back);
+        for ((draft, identity), promised) in drafts.zip(identities).zip(promised) {
             // Two records of one content were promised one id, and may be two contents by now.
             let promised = promised.filter(|id| !given.contains(id));
             let next = (self.at.next_seq, promised);
             let finding = seen.find_or_take(*identity, draft, next, submission);
             if let Finding::New(take) = &finding {
                 given.insert(take.record_id);
-                self.note_given(group, take.record_id, seen::content(*identity, draft))?;
-                if !draft.lane.is_empty() {
-                    self.new.push((super::lanes::hash(&draft.lane), self.at.next_seq));
+                self.note_given(group, take.record_id, seen::content(*identity, draft.0))?;
+                if !draft.0.lane.is_empty() {
+                    self.new.push((super::lanes::hash(&draft.0.lane), self.at.next_seq));
                 }
                 self.at.next_seq += 1;
             }

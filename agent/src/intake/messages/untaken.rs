@@ -68,7 +68,8 @@ mod tests {
     async fn what_nobody_hears_refused_is_kept_once() {
         let folder = tempfile::tempdir().unwrap();
         let (road, _writer) = house(folder.path());
-        let row = |again| Row { id: "r1".to_owned(), bytes: Bytes::from(ANSWER), again };
+        let row =
+            |again| Row { id: "r1".to_owned(), bytes: Bytes::from(ANSWER), again, since: None };
         receive_row(&road, "desk", row(false)).await;
         assert_eq!(letters(&road), "r1 I110");
         // After a crash it comes under the same id.

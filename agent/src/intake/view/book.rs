@@ -30,6 +30,12 @@ pub(super) struct Place {
     pub(super) mark: Option<String>,
     /// When the run began that is under way: its rows have ids of that moment.
     pub(super) since_ms: Option<u64>,
+    /// The number of the first record that it may have taken.
+    #[serde(default)]
+    pub(super) since_seq: Option<u64>,
+    /// The end of the view was reached once: what comes behind the watermark has happened since.
+    #[serde(default)]
+    pub(super) is_read_through: bool,
 }
 
 /// What a place is a place in.
@@ -161,7 +167,7 @@ mod tests {
             source: "v".to_owned(),
             database: database.map(str::to_owned),
             mark: Some("7".to_owned()),
-            since_ms: None,
+            ..Place::default()
         };
         outbox.shelve(&[put("c", &kept), put_row("c", [7; 16], "7")]).unwrap();
         let identity = Identity { source: source.to_owned(), database: now.to_owned() };

@@ -78,6 +78,11 @@ impl Mark {
         }
     }
 
+    /// Whether another is newer, for certain.
+    pub(super) fn is_older_than(&self, other: &Mark) -> bool {
+        !matches!(other, Mark::Text(_)) && self.is_passed_by(other)
+    }
+
     /// Whether a sweep that begins at `first` does not meet this one any more.
     pub(super) fn is_outdated(&self, first: &Mark) -> bool {
         match (self, first) {

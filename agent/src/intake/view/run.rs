@@ -158,7 +158,7 @@ impl Run<'_> {
             Some(mark) => (digest, mark.to_string()),
             None => (book::digest(&order.join("\u{1f}")), book::hex(digest)),
         };
-        Ok(Read { document, digest, name, kept, order, is_odd, mark })
+        Ok(Read { document, digest, name, kept, order, is_odd, mark, is_newest: false })
     }
 
     /// Behind the last page: the run is over, and what need not be known any more goes.
@@ -327,6 +327,7 @@ mod tests {
             order: vec![order.to_owned()],
             is_odd: order.starts_with('\0'),
             mark: None,
+            is_newest: false,
         }
     }
 }

@@ -55,6 +55,19 @@ impl Progress {
         let again = if place.since_ms.is_some() { view.page_rows * 2 } else { 0 };
         Progress { place, mark, again, seen: HashSet::new(), done: Done::default() }
     }
+
+    /// Whether a row came behind all that was read of the view. What comes late, was planned, or belongs to
+    /// a history that is read for the first time, is no newer than what is known of it.
+    fn is_news(&self, row: &Read) -> bool {
+        let is_behind = |it: &Mark| self.mark.as_ref().is_none_or(|mark| mark.is_older_than(it));
+        let is_news = |it: &Mark| is_behind(it) && !it.is_beyond(clock::now());
+        self.place.is_read_through && row.mark.as_ref().is_some_and(is_news)
+    }
+
+    /// Where what this run has taken itself begins, before a crash.
+    fn since(&self) -> u64 {
+        if self.again > 0 { self.place.since_seq.unwrap_or(0) } else { u64::MAX }
+    }
 }
 
 /// A row that was read.
@@ -69,6 +82,8 @@ pub(super) struct Read {
     /// One of them does not: no page begins at this row.
     pub(super) is_odd: bool,
     pub(super) mark: Option<Mark>,
+    /// What it says is newer than all that was taken of it.
+    pub(super) is_newest: bool,
 }
 
 /// What became of a row.
@@ -88,6 +103,7 @@ impl Settling<'_> {
         if !new.is_empty() && progress.place.since_ms.is_none() {
             let now = clock::instant(clock::now()).as_millisecond();
             progress.place.since_ms = Some(u64::try_from(now).unwrap_or(0));
+            progress.place.since_seq = Some(self.outbox().next_seq());
             self.outbox().shelve(&[book::put(self.channel, &progress.place)])?;
         }
         self.take(&new, progress)?;
@@ -111,15 +127,17 @@ impl Settling<'_> {
     fn unknown(&self, rows: Vec<Read>, progress: &mut Progress) -> Result<Vec<Read>, Ended> {
         let is_comparing = self.view.watermark.is_none();
         let (mut new, mut in_page) = (Vec::new(), HashSet::new());
-        for row in rows {
+        for mut row in rows {
             if is_comparing {
                 progress.seen.insert(row.name);
             }
             let kept = book::row(self.outbox(), self.channel, row.name)?;
+            let is_there = kept.is_some();
             let is_known = kept.is_some_and(|it| !is_comparing || it == row.kept);
             if is_known || !in_page.insert(row.digest) {
                 progress.done.known += 1;
             } else {
+                row.is_newest = if is_comparing { is_there } else { progress.is_news(&row) };
                 new.push(row);
             }
         }
@@ -167,6 +185,7 @@ impl Settling<'_> {
             id: book::id(self.channel, since, read.digest),
             bytes: Bytes::from(read.document.text.clone()),
             again: progress.again > 0,
+            since: read.is_newest.then(|| progress.since()),
         };
         if !read.document.lost.is_empty() {
             let reason = format!("columns not readable: {}", read.document.lost.join(", "));
@@ -187,7 +206,10 @@ impl Settling<'_> {
         progress: &mut Progress,
         mut changes: Vec<Change>,
     ) -> Result<(), Ended> {
-        if progress.place.since_ms.take().is_some() {
+        let is_first = progress.done.is_whole && !progress.place.is_read_through;
+        progress.place.is_read_through |= progress.done.is_whole;
+        progress.place.since_seq = None;
+        if progress.place.since_ms.take().is_some() || is_first {
             changes.push(book::put(self.channel, &progress.place));
         }
         if !changes.is_empty() {

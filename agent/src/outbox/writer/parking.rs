@@ -18,12 +18,15 @@ impl Writer {
     /// it has no place in any order.
     pub(super) fn must_wait(&self, seen: &Seen, append: &Append) -> bool {
         let Append { submission, identities, unknown, .. } = append;
-        let blocked = || submission.drafts.iter().any(|it| self.parked.holds(&it.lane));
         let mut records = submission.drafts.iter().zip(identities);
         !unknown.is_empty()
-            || self.at.parked > 0
-                && blocked()
+            || self.is_blocked(&submission.drafts)
                 && !records.all(|(draft, identity)| seen.knows(*identity, draft))
+    }
+
+    /// Whether something of their lanes waits.
+    pub(super) fn is_blocked(&self, drafts: &[Draft]) -> bool {
+        self.at.parked > 0 && drafts.iter().any(|it| self.parked.holds(&it.lane))
     }
 
     /// Keeps a message, or finds that all of it is there or waits already.
@@ -142,7 +145,7 @@ impl Writer {
                 let contents = contents(&identities, &submission.drafts);
                 let promised = parked::promised(&message.records, &submission.drafts, &contents);
                 let before = self.at.next_seq;
-                self.enqueue(group, seen, &submission, &identities, &promised)?;
+                self.enqueue(group, seen, &submission, (&identities, &promised, &[]))?;
                 self.keep_raw(&mut group.batch, before, raw);
             }
             Release::Refuse(letter) => {

@@ -23,6 +23,61 @@ fn no_write_of_a_comparing_run_may_be_its_last() {
     check("key = [\"处方号\"]");
 }
 
+#[test]
+fn what_was_changed_back_is_a_revision_once() {
+    check_back("watermark = \"水位\"\nkey = [\"处方号\"]\noverlap = 0\nsweep = 0");
+    check_back("key = [\"处方号\"]");
+}
+
+/// One that comes late is old, and was not changed back.
+#[test]
+fn what_comes_late_changes_nothing_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(
+        folder.path(),
+        "watermark = \"水位\"\nkey = [\"处方号\"]\noverlap = 0\nsweep = 100",
+    );
+    for (mark, quantity) in [(10, "1"), (20, "2"), (15, "1")] {
+        house.read(&[line(1, mark, quantity)]).unwrap();
+    }
+    assert_eq!(house.revisions(), [1, 2]);
+    house.close();
+}
+
+/// A history that is read for the first time: its lines are in their order, but they may have come before.
+#[test]
+fn a_first_reading_changes_nothing_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path(), "watermark = \"水位\"\nkey = [\"处方号\"]");
+    let lines = [(10, "1"), (20, "2"), (30, "1")].map(|(mark, it)| line(1, mark, it));
+    house.read(&lines).unwrap();
+    assert_eq!(house.revisions(), [1, 2]);
+    house.close();
+}
+
+/// One, two and one again, the last run cut behind each of its writes.
+#[track_caller]
+fn check_back(known_by: &str) {
+    for writes in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let house = House::open(folder.path(), known_by);
+        house.read(&[line(1, 10, "1")]).unwrap();
+        house.read(&[line(1, 20, "2")]).unwrap();
+        house.road.outbox.fail_behind(writes);
+        let is_whole = house.read(&[line(1, 30, "1")]).is_ok();
+        house.close();
+        let house = House::open(folder.path(), known_by);
+        house.read(&[line(1, 30, "1")]).unwrap();
+        assert_eq!(house.revisions(), [1, 2, 3], "cut behind {writes}");
+        house.close();
+        if is_whole {
+            assert!(writes > 2, "a run of so many writes only: {writes}");
+            return;
+        }
+    }
+    panic!("no run came to its end");
+}
+
 /// Every row once, and one letter once, wherever the first run was cut.
 #[track_caller]
 fn check(known_by: &str) {
@@ -30,11 +85,13 @@ fn check(known_by: &str) {
         let folder = tempfile::tempdir().unwrap();
         let house = House::open(folder.path(), known_by);
         house.road.outbox.fail_behind(writes);
-        let is_whole = house.read().is_ok();
+        let lines: Vec<Line> =
+            (1..=5).map(|it| line(it, it, if it == 2 { "x" } else { "1.50" })).collect();
+        let is_whole = house.read(&lines).is_ok();
         house.close();
         let house = House::open(folder.path(), known_by);
-        house.read().unwrap();
-        assert_eq!(house.came(), "MZ1 MZ2 MZ4 MZ5, 1 refused once", "cut behind {writes}");
+        house.read(&lines).unwrap();
+        assert_eq!(house.came(), "MZ1 MZ3 MZ4 MZ5, 1 refused once", "cut behind {writes}");
         house.close();
         if is_whole {
             assert!(writes > 5, "a run of so many writes only: {writes}");
@@ -44,7 +101,7 @@ fn check(known_by: &str) {
     panic!("no run came to its end");
 }
 
-/// An agent with one view of five rows, two to a page; the third is refused.
+/// An agent with one view.
 struct House {
     road: Arc<Road>,
     writer: WriterHandle,
@@ -56,7 +113,7 @@ impl House {
     fn open(folder: &Path, known_by: &str) -> House {
         let text = format!(
             "[hospital]\ncode = \"H1\"\nname = \"x\"\n[outbox]\ndir = \"{}/outbox\"\n[[channel]]\nname = \"his\"\n\
-             mappings = [\"view/\"]\n[channel.view]\nconnection = \"DSN=his\"\ntable = \"V\"\npage_rows = 2\n{known_by}\n",
+             mappings = [\"view/\"]\n[channel.view]\nconnection = \"DSN=his\"\ntable = \"V\"\n{known_by}\n",
             folder.display()
         );
         let config = Config::parse("agent.toml", &text).unwrap_or_else(|it| panic!("{it:?}"));
@@ -68,7 +125,7 @@ impl House {
     }
 
     /// What a run does without a database.
-    fn read(&self) -> Result<(), Ended> {
+    fn read(&self, lines: &[Line]) -> Result<(), Ended> {
         let channel = self.road.config.channels.first().unwrap();
         let view = channel.view.as_ref().unwrap();
         let runtime = self.runtime.handle();
@@ -76,14 +133,13 @@ impl House {
         let identity = Identity { source: "V".to_owned(), database: "his".to_owned() };
         let place = book::place(&self.road.outbox, "his", identity)?;
         let mark = place.mark.as_deref().and_then(|it| Mark::parse(it, Kind::Number));
-        let from = mark.as_ref().map_or(0, |it| it.to_string().parse().unwrap());
+        let from = mark.as_ref().map(|it| it.before(view.sweep).to_string().parse().unwrap());
         let mut progress = Progress::of(place, mark, view);
-        let rows: Vec<u32> = (1..=5).filter(|it| *it >= from).collect();
-        for page in rows.chunks(2) {
-            let is_compared = view.watermark.is_none();
-            let page = page.iter().map(|it| row(*it, is_compared)).collect();
-            door.settle(page, &mut progress)?;
+        // One row to a page: two of a page may share a write, or not.
+        for line in lines.iter().filter(|it| from.is_none_or(|from: u32| it.mark >= from)) {
+            door.settle(vec![line.read(view.watermark.is_none())], &mut progress)?;
         }
+        progress.done.is_whole = true;
         door.close(&mut progress, Vec::new())
     }
 
@@ -101,6 +157,13 @@ impl House {
         format!("{}, {} refused once", keys.join(" "), letters.len())
     }
 
+    /// Of the prescriptions, in the order in which they go out.
+    fn revisions(&self) -> Vec<u32> {
+        let records = self.road.outbox.oldest(0, 100, usize::MAX).unwrap();
+        let of_all = records.iter().filter(|it| it.entity == "outpatient_prescription");
+        of_all.map(|it| it.revision).collect()
+    }
+
     fn close(self) {
         let House { road, writer, runtime, .. } = self;
         drop(runtime.block_on(writer.close()));
@@ -108,23 +171,36 @@ impl House {
     }
 }
 
-fn row(number: u32, is_compared: bool) -> Read {
-    let quantity = if number == 3 { "x" } else { "1.50" };
-    let text = format!(
-        "{{\"row\":{{\"水位\":\"{number}\",\"病人ID\":\"P{number}\",\"姓名\":\"李建国\",\"性别\":\"男\",\
-         \"门诊号\":\"MZ{number}\",\"就诊时间\":\"2026-11-22 09:00:00\",\"科室编码\":\"0301\",\
-         \"科室名称\":\"心内科\",\"诊断编码\":\"I10.x00\",\"诊断名称\":\"高血压\",\
-         \"处方号\":\"CF{number}\",\"开方时间\":\"2026-11-22 09:20:05\",\"序号\":\"1\",\
-         \"药品编码\":\"YP000231\",\"药品名称\":\"氨氯地平片\",\"数量\":\"{quantity}\"}}}}"
-    );
-    let digest = book::digest(&text);
-    let key = format!("'CF{number}'");
-    let mark = (!is_compared).then(|| Mark::Number(number.into()));
-    let (name, kept) = match &mark {
-        Some(mark) => (digest, mark.to_string()),
-        None => (book::digest(&key), book::hex(digest)),
-    };
-    let order = mark.iter().map(ToString::to_string).chain([key]).collect();
-    let document = Document { text, lost: Vec::new() };
-    Read { document, digest, name, kept, order, is_odd: false, mark }
+/// A line of a prescription.
+struct Line {
+    number: u32,
+    mark: u32,
+    quantity: &'static str,
+}
+
+fn line(number: u32, mark: u32, quantity: &'static str) -> Line {
+    Line { number, mark, quantity }
+}
+
+impl Line {
+    fn read(&self, is_compared: bool) -> Read {
+        let Line { number, mark, quantity } = self;
+        let text = format!(
+            "{{\"row\":{{\"水位\":\"{mark}\",\"病人ID\":\"P{number}\",\"姓名\":\"李建国\",\"性别\":\"男\",\
+             \"门诊号\":\"MZ{number}\",\"就诊时间\":\"2026-11-22 09:00:00\",\"科室编码\":\"0301\",\
+             \"科室名称\":\"心内科\",\"诊断编码\":\"I10.x00\",\"诊断名称\":\"高血压\",\
+             \"处方号\":\"CF{number}\",\"开方时间\":\"2026-11-22 09:20:05\",\"序号\":\"1\",\
+             \"药品编码\":\"YP000231\",\"药品名称\":\"氨氯地平片\",\"数量\":\"{quantity}\"}}}}"
+        );
+        let digest = book::digest(&text);
+        let key = format!("'CF{number}'");
+        let mark = (!is_compared).then(|| Mark::Number((*mark).into()));
+        let (name, kept) = match &mark {
+            Some(mark) => (digest, mark.to_string()),
+            None => (book::digest(&key), book::hex(digest)),
+        };
+        let order = mark.iter().map(ToString::to_string).chain([key]).collect();
+        let document = Document { text, lost: Vec::new() };
+        Read { document, digest, name, kept, order, is_odd: false, mark, is_newest: false }
+    }
 }
