@@ -92,9 +92,11 @@ pub fn soap_answer_told(
         SoapResult::Elements(elements) => Cow::Borrowed(elements),
     };
     if call.is_form {
-        let namespace = declared("", &call.namespace);
+        let (namespace, holds) = (declared("", &call.namespace), call.reply.of_forms());
+        let (kind, mut value) = (holds.xsd(), String::with_capacity(content.len()));
+        told_of(holds, &Told { content: &content, outcome }, &mut value);
         return format!(
-            "<?xml version=\"1.0\" encoding=\"{charset}\"?><string{namespace}>{content}</string>"
+            "<?xml version=\"1.0\" encoding=\"{charset}\"?><{kind}{namespace}>{value}</{kind}>"
         );
     }
     let told = Told { content: &content, outcome };
@@ -123,8 +125,7 @@ fn response(call: &SoapCall, told: &Told<'_>) -> String {
             let namespace = declared("m", &call.namespace);
             let encoding = if *style == SoapStyle::Encoded { encoding(call.version) } else { "" };
             let _ = write!(out, "<{prefix}{response}{namespace}{encoding}>");
-            let kind = if *style == SoapStyle::Encoded { XSI_STRING } else { "" };
-            results(call, kind, told, &mut out);
+            results(call, "", told, &mut out);
             let _ = write!(out, "</{prefix}{response}>");
         }
     }
@@ -132,15 +133,29 @@ fn response(call: &SoapCall, told: &Told<'_>) -> String {
 }
 
 fn results(call: &SoapCall, attributes: &str, told: &Told<'_>, out: &mut String) {
+    let is_encoded = call.reply.style == SoapStyle::Encoded;
     for part in &call.reply.results {
         let name = &part.name;
-        let _ = write!(out, "<{name}{attributes}>");
-        match part.holds {
-            SoapHolds::Text => out.push_str(told.content),
-            SoapHolds::Code => escape_text_into(told.outcome.code, out),
-            SoapHolds::Message => escape_text_into(told.outcome.message, out),
+        let _ = write!(out, "<{name}{attributes}");
+        if is_encoded {
+            let _ = write!(out, " xsi:type=\"xsd:{}\"", part.holds.xsd());
         }
+        out.push('>');
+        told_of(part.holds, told, out);
         let _ = write!(out, "</{name}>");
+    }
+}
+
+fn told_of(holds: SoapHolds, told: &Told<'_>, out: &mut String) {
+    let is_well = told.outcome.code == "0";
+    match holds {
+        SoapHolds::Text => out.push_str(told.content),
+        SoapHolds::Code => escape_text_into(told.outcome.code, out),
+        SoapHolds::Message => escape_text_into(told.outcome.message, out),
+        SoapHolds::Number { well, wrong, .. } => {
+            let _ = write!(out, "{}", if is_well { well } else { wrong });
+        }
+        SoapHolds::Truth => out.push_str(if is_well { "true" } else { "false" }),
     }
 }
 
@@ -168,8 +183,6 @@ const fn encoding(version: SoapVersion) -> &'static str {
         }
     }
 }
-
-const XSI_STRING: &str = " xsi:type=\"xsd:string\"";
 
 /// A fault in the caller's version, with a sentence for the HIS developer.
 pub fn soap_fault(version: SoapVersion, kind: FaultKind, text: &str) -> String {
@@ -280,6 +293,47 @@ mod tests {
             it.results = ["code:c", "r", "message:m"].map(|it| it.parse().unwrap()).into();
         };
         says(several, "u", "<FResponse xmlns=\"u\"><c>12</c><r>0</r><m>a&lt;b</m></FResponse>");
+    }
+
+    /// A proxy that reads a number or a truth reads one, whatever is wrong.
+    #[test]
+    fn what_is_typed_stays_so_in_every_case() {
+        for (part, kind, well, wrong) in [
+            ("int(0,-1):r", "int", "0", "-1"),
+            ("long(1,9000000000):r", "long", "1", "9000000000"),
+            ("boolean:r", "boolean", "true", "false"),
+        ] {
+            for (code, value) in [("0", well), ("12", wrong), ("", wrong)] {
+                let reply = SoapReply {
+                    results: vec![part.parse().unwrap()],
+                    style: SoapStyle::Encoded,
+                    ..SoapReply::habit("F")
+                };
+                let call = SoapCall::new(SoapVersion::V11, "u", "F");
+                let call = SoapCall { reply: reply.into(), ..call };
+                let outcome = SoapOutcome { code, message: "a<b" };
+                let result = SoapResult::Text("<response>成功</response>");
+                let answer = soap_answer_told(&call, result, outcome, "utf-8");
+                let expected = format!("<r xsi:type=\"xsd:{kind}\">{value}</r>");
+                assert!(answer.contains(&expected), "{answer}");
+                let form = SoapCall { is_form: true, ..call };
+                let answer = soap_answer_told(&form, result, outcome, "utf-8");
+                assert!(
+                    answer.ends_with(&format!("<{kind} xmlns=\"u\">{value}</{kind}>")),
+                    "{answer}"
+                );
+            }
+        }
+        for odd in [
+            "int:r",
+            "int(0):r",
+            "int(0,x):r",
+            "int(0,9000000000):r",
+            "double(0,1):r",
+            "boolean(1,0):r",
+        ] {
+            assert!(odd.parse::<crate::SoapPart>().is_err(), "{odd}");
+        }
     }
 
     #[track_caller]

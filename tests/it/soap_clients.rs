@@ -162,6 +162,42 @@ pub(crate) fn check_records(agent: &Agent, sent: &[Message]) {
     }
 }
 
+/// `int Method(...)` and its like: the client reads the type that its description says, whatever became of the
+/// message. Of a bare result zeep takes the length, which no number has.
+#[test]
+fn results_that_are_no_strings_keep_their_types() {
+    let styles = ["document", "rpc", "encoded"];
+    let mut channels = String::new();
+    for style in styles {
+        let _ = write!(
+            channels,
+            "[[channel]]\nname = \"{style}\"\nmappings = [\"platform/\"]\n[channel.soap]\n\
+             namespace = \"http://tempuri.org/\"\nstyle = \"{style}\"\ndescribe = [\"1.1\", \"1.2\", \"form\"]\n"
+        );
+        for (name, result) in [
+            ("Number", "int(0,-1):NumberResult"),
+            ("Long", "long(9000000000,7):LongResult"),
+            ("Truth", "boolean:TruthResult"),
+        ] {
+            let _ = write!(
+                channels,
+                "[[channel.soap.operation]]\nname = \"{name}\"\nparameters = [\"msgHeader\", \"msgBody\"]\n\
+                 results = [\"{result}\"]\n"
+            );
+        }
+    }
+    let agent = Agent::start(Setup { channels, ..Setup::files() });
+    let client = Client::new("zeep", &["/usr/bin/python3", "typed_client.py"], &[], &[]);
+    for (style, n) in styles.into_iter().zip(1..) {
+        let [header, body] = Case::of("platform").numbered(n).strings();
+        let files = files(&agent, n, [&header, &body]);
+        let address = format!("http://{}/soap/{style}", agent.his());
+        let told = client.call(&address, "http://tempuri.org/", [&files[0], &files[1]]);
+        let told: Vec<&str> = told.lines().collect();
+        assert_eq!(told, ["0", "-1", "9000000000", "7", "True", "False"], "{style}");
+    }
+}
+
 /// One method carries XML and HL7 v2, as integration platforms have it; each is answered in its own words.
 #[test]
 fn a_parameter_that_is_an_hl7_message_is_acknowledged_as_one() {

@@ -206,12 +206,30 @@ impl<'d> Whole<'d> {
         operation: &str,
         direction: &'static str,
         doubts: &mut Vec<String>,
-    ) -> Vec<String> {
+    ) -> Vec<Named> {
         let parts = self.parts_at(operation, direction);
         for part in &parts {
             doubts.extend(doubt_of_type(operation, direction, *part));
         }
-        parts.into_iter().map(|it| text(it, "name").to_owned()).collect()
+        parts.into_iter().map(named).collect()
+    }
+
+    /// The parts of a bare message are elements.
+    fn bare_parts(
+        &self,
+        operation: &str,
+        direction: &'static str,
+        doubts: &mut Vec<String>,
+    ) -> Vec<Named> {
+        let elements = self.parts(operation, direction).into_iter().map(|it| it.1);
+        let top = |it: &At<'d>| it.0.parent(it.1).is_some_and(|up| it.0.name(up) == "schema");
+        let mut kind = |name: &str| {
+            let mut tops = self.of(SCHEMA, "element").filter(top);
+            let element = tops.find(|it| text(*it, "name") == name)?;
+            doubts.extend(doubt_of_type(operation, direction, element));
+            Some(local(text(element, "type")).to_owned())
+        };
+        elements.map(|name| Named { kind: kind(&name).unwrap_or_default(), name }).collect()
     }
 
     fn operation(
@@ -225,27 +243,28 @@ impl<'d> Whole<'d> {
         let action = inside(at, uri, "operation").next().map_or("", |it| text(it, "soapAction"));
         let names = |direction, doubts: &mut Vec<String>| match service.style {
             SoapStyle::Document => self.children(name, direction, doubts),
-            SoapStyle::Bare => self.parts(name, direction).into_iter().map(|it| it.1).collect(),
+            SoapStyle::Bare => self.bare_parts(name, direction, doubts),
             SoapStyle::Rpc | SoapStyle::Encoded => self.rpc_parts(name, direction, doubts),
         };
-        let parameters = names("input", doubts);
+        let parameters = names("input", doubts).into_iter().map(|it| it.name).collect();
         let mut results = names("output", doubts);
         if results.is_empty() {
             doubts.push(format!("{name} 没有结果，按 {name}Result 写；单向方法的客户端不读它"));
-            results.push(format!("{name}Result"));
+            results.push(Named { name: format!("{name}Result"), kind: String::new() });
         }
-        let text_at = results.len() - 1;
-        if text_at > 0 {
+        let text_at = results.iter().rposition(|it| it.holds().is_none());
+        let of_text = results.iter().filter(|it| it.holds().is_none()).count();
+        if of_text > 1 {
             doubts.push(format!(
                 "{name} 有 {} 个结果：猜最后一个放正文，其余放代码，请核对 results",
                 results.len()
             ));
         }
-        let holds = |position| if position == text_at { SoapHolds::Text } else { SoapHolds::Code };
-        let results = results
-            .into_iter()
-            .enumerate()
-            .map(|(position, name)| SoapPart { name, holds: holds(position) });
+        let guess = |at| if Some(at) == text_at { SoapHolds::Text } else { SoapHolds::Code };
+        let results = results.into_iter().enumerate().map(|(position, it)| SoapPart {
+            holds: it.holds().unwrap_or_else(|| guess(position)),
+            name: it.name,
+        });
         let response = self
             .parts(name, "output")
             .into_iter()
@@ -270,7 +289,7 @@ impl<'d> Whole<'d> {
         operation: &str,
         direction: &'static str,
         doubts: &mut Vec<String>,
-    ) -> Vec<String> {
+    ) -> Vec<Named> {
         let wrapper =
             self.parts(operation, direction).into_iter().map(|it| it.1).find(|it| !it.is_empty());
         let Some(wrapper) = wrapper else { return Vec::new() };
@@ -288,15 +307,40 @@ impl<'d> Whole<'d> {
         let mut names = Vec::new();
         for child in outermost_elements(inner) {
             doubts.extend(doubt_of_type(operation, direction, child));
-            names.push(name_of(child).to_owned());
+            names.push(named(child));
         }
         names
     }
 }
 
-/// What is unsure about a parameter or a result that is no string: it will be described as one. Of
-/// parameters, numbers and the like are read from a text like any string; a client that reads a number
-/// from a result stumbles over a text.
+/// A parameter or a result.
+struct Named {
+    name: String,
+    /// Its type, as far as it is told beside it.
+    kind: String,
+}
+
+impl Named {
+    /// What a result holds that is no text.
+    fn holds(&self) -> Option<SoapHolds> {
+        let number = |is_long| SoapHolds::Number { well: 0, wrong: -1, is_long };
+        match self.kind.as_str() {
+            "int" | "integer" | "short" => Some(number(false)),
+            "long" => Some(number(true)),
+            "boolean" => Some(SoapHolds::Truth),
+            _ => None,
+        }
+    }
+}
+
+fn named(at: At<'_>) -> Named {
+    Named { name: name_of(at).to_owned(), kind: local(text(at, "type")).to_owned() }
+}
+
+/// What is unsure about a parameter or a result that is no string. Of parameters, numbers and the like are
+/// read from a text like any string. Of results, a number or a truth will be one, but what it means to the
+/// client only the old service knows; anything else will be described as a string, and a client that reads
+/// something else from it stumbles.
 fn doubt_of_type(operation: &str, direction: &str, at: At<'_>) -> Option<String> {
     let name = name_of(at);
     let kind = match local(text(at, "type")) {
@@ -307,6 +351,11 @@ fn doubt_of_type(operation: &str, direction: &str, at: At<'_>) -> Option<String>
         "output" => ("结果", matches!(kind, "" | "string")),
         _ => ("参数", kind.is_empty() || SIMPLE.contains(&kind)),
     };
+    if direction == "output" && named(at).holds().is_some() {
+        return Some(format!(
+            "{operation} 的结果 {name} 是 {kind} 类型：收下是 0（true），别的是 -1（false），请对照原服务的约定改 results"
+        ));
+    }
     let doubt = || {
         format!(
             "{operation} 的{what} {name} 是 {kind} 类型，不是字符串：WSDL 里会写成字符串，请核对客户端"

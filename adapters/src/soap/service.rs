@@ -68,6 +68,50 @@ pub enum SoapHolds {
     Code,
     /// One sentence.
     Message,
+    /// A number, whatever is wrong: a proxy that reads an `int` or a `long` stumbles over anything else.
+    Number {
+        /// What says that all is well.
+        well: i64,
+        /// What says that something is wrong.
+        wrong: i64,
+        /// Whether it is a `long`.
+        is_long: bool,
+    },
+    /// `true` if all is well, otherwise `false`.
+    Truth,
+}
+
+impl SoapHolds {
+    /// Its type in the description, and in encoded answers.
+    pub const fn xsd(self) -> &'static str {
+        match self {
+            SoapHolds::Text | SoapHolds::Code | SoapHolds::Message => "string",
+            SoapHolds::Number { is_long: false, .. } => "int",
+            SoapHolds::Number { is_long: true, .. } => "long",
+            SoapHolds::Truth => "boolean",
+        }
+    }
+
+    /// Whether a client reads something else than a text.
+    pub const fn is_typed(self) -> bool {
+        matches!(self, SoapHolds::Number { .. } | SoapHolds::Truth)
+    }
+
+    /// `int(0,-1)`, `long(1,0)`, `boolean`.
+    fn typed(word: &str) -> Option<SoapHolds> {
+        if word == "boolean" {
+            return Some(SoapHolds::Truth);
+        }
+        let (kind, values) = word.strip_suffix(')')?.split_once('(')?;
+        let (well, wrong) = values.split_once(',')?;
+        let (well, wrong): (i64, i64) = (well.trim().parse().ok()?, wrong.trim().parse().ok()?);
+        let is_int = [well, wrong].into_iter().all(|it| i32::try_from(it).is_ok());
+        match kind {
+            "int" if is_int => Some(SoapHolds::Number { well, wrong, is_long: false }),
+            "long" => Some(SoapHolds::Number { well, wrong, is_long: true }),
+            _ => None,
+        }
+    }
 }
 
 /// One element of an answer.
@@ -82,13 +126,13 @@ pub struct SoapPart {
 impl FromStr for SoapPart {
     type Err = UnknownName;
 
-    /// `returnXml`, `code:returnCode` or `message:returnText`.
+    /// `returnXml`, `code:returnCode`, `message:returnText`, `int(0,-1):CallResult` or `boolean:CallResult`.
     fn from_str(text: &str) -> Result<SoapPart, UnknownName> {
         let (holds, name) = match text.split_once(':') {
             None => (SoapHolds::Text, text),
             Some(("code", name)) => (SoapHolds::Code, name),
             Some(("message", name)) => (SoapHolds::Message, name),
-            Some(_) => return Err(UnknownName),
+            Some((word, name)) => (SoapHolds::typed(word).ok_or(UnknownName)?, name),
         };
         if is_xml_name(name) {
             Ok(SoapPart { name: name.to_owned(), holds })
@@ -100,12 +144,16 @@ impl FromStr for SoapPart {
 
 impl fmt::Display for SoapPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.holds {
-            SoapHolds::Text => "",
-            SoapHolds::Code => "code:",
-            SoapHolds::Message => "message:",
-        };
-        write!(f, "{kind}{}", self.name)
+        let name = &self.name;
+        match self.holds {
+            SoapHolds::Text => f.write_str(name),
+            SoapHolds::Code => write!(f, "code:{name}"),
+            SoapHolds::Message => write!(f, "message:{name}"),
+            SoapHolds::Number { well, wrong, .. } => {
+                write!(f, "{}({well},{wrong}):{name}", self.holds.xsd())
+            }
+            SoapHolds::Truth => write!(f, "boolean:{name}"),
+        }
     }
 }
 
@@ -132,6 +180,14 @@ impl SoapReply {
             style: SoapStyle::Document,
             is_qualified: true,
         }
+    }
+
+    /// What the one value of a form's answer is: the answer itself, if there is one.
+    pub(crate) fn of_forms(&self) -> SoapHolds {
+        let texts = self.results.iter().map(|it| it.holds);
+        let mut typed = texts.clone().filter(|it| it.is_typed());
+        let has_text = texts.clone().any(|it| it == SoapHolds::Text);
+        typed.next().filter(|_| !has_text).unwrap_or(SoapHolds::Text)
     }
 
     /// Whether code or sentence stand beside the answer.

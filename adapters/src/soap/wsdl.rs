@@ -3,7 +3,7 @@
 //! Everything is qualified by a prefix, so that a target namespace may be empty or no URI. Nothing
 //! is imported: imports are the first thing that fails behind a proxy.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::SoapVersion;
@@ -71,14 +71,23 @@ impl Writer<'_> {
             SoapStyle::Rpc | SoapStyle::Encoded => {}
         }
         if self.service.describes_forms {
-            out.push_str("<xsd:element name=\"string\" nillable=\"true\" type=\"xsd:string\"/>\n");
+            self.values_of_forms(out);
         }
         out.push_str("</xsd:schema></wsdl:types>\n");
     }
 
+    fn values_of_forms(&self, out: &mut String) {
+        let kinds = self.service.operations.iter().map(|it| it.reply.of_forms().xsd());
+        let kinds: BTreeSet<&str> = kinds.chain(["string"]).collect();
+        for kind in kinds {
+            let nil = if kind == "string" { " nillable=\"true\"" } else { "" };
+            let _ = writeln!(out, "<xsd:element name=\"{kind}\"{nil} type=\"xsd:{kind}\"/>");
+        }
+    }
+
     fn wrapped(&self, out: &mut String) {
         for operation in &self.service.operations {
-            wrapper(&operation.name, &operation.parameters, out);
+            wrapper(&operation.name, &parameters(operation), out);
             wrapper(&operation.reply.response, &results(operation), out);
         }
     }
@@ -86,36 +95,37 @@ impl Writer<'_> {
     /// One element may serve several operations.
     fn bare(&self, out: &mut String) {
         let operations = self.service.operations.iter();
-        let names: BTreeSet<String> =
-            operations.flat_map(|it| it.parameters.iter().cloned().chain(results(it))).collect();
-        for name in names {
-            let _ = writeln!(out, "<xsd:element name=\"{name}\" type=\"xsd:string\"/>");
+        let parts: BTreeMap<&str, &str> =
+            operations.flat_map(|it| parameters(it).into_iter().chain(results(it))).collect();
+        for (name, kind) in parts {
+            let _ = writeln!(out, "<xsd:element name=\"{name}\" type=\"xsd:{kind}\"/>");
         }
     }
 
     fn messages(&self, out: &mut String) {
         for operation in &self.service.operations {
             let (name, response) = (&operation.name, &operation.reply.response);
-            let results = results(operation);
+            let (parameters, results) = (parameters(operation), results(operation));
             if !self.service.described.is_empty() {
-                self.message(&format!("{name}SoapIn"), name, &operation.parameters, out);
+                self.message(&format!("{name}SoapIn"), name, &parameters, out);
                 self.message(&format!("{name}SoapOut"), response, &results, out);
             }
             if self.service.describes_forms {
-                message(&format!("{name}HttpPostIn"), &simple(&operation.parameters), out);
-                let body = format!("<wsdl:part name=\"Body\" element=\"{}string\"/>", self.tns);
+                message(&format!("{name}HttpPostIn"), &simple(&parameters), out);
+                let kind = operation.reply.of_forms().xsd();
+                let body = format!("<wsdl:part name=\"Body\" element=\"{}{kind}\"/>", self.tns);
                 message(&format!("{name}HttpPostOut"), &body, out);
             }
         }
     }
 
-    fn message(&self, name: &str, wrapper: &str, parts: &[String], out: &mut String) {
+    fn message(&self, name: &str, wrapper: &str, parts: &[Part<'_>], out: &mut String) {
         let tns = self.tns;
         let parts = match self.service.style {
             SoapStyle::Document => {
                 format!("<wsdl:part name=\"parameters\" element=\"{tns}{wrapper}\"/>")
             }
-            SoapStyle::Bare => parts.iter().fold(String::new(), |mut out, it| {
+            SoapStyle::Bare => parts.iter().fold(String::new(), |mut out, (it, _)| {
                 let _ = write!(out, "<wsdl:part name=\"{it}\" element=\"{tns}{it}\"/>");
                 out
             }),
@@ -228,22 +238,31 @@ const fn prefix(version: SoapVersion) -> (&'static str, &'static str) {
     }
 }
 
-fn results(operation: &SoapOperation) -> Vec<String> {
-    operation.reply.results.iter().map(|it| it.name.clone()).collect()
+/// Name and type.
+type Part<'a> = (&'a str, &'static str);
+
+/// What a parameter is described as is read from a text anyway.
+fn parameters(operation: &SoapOperation) -> Vec<Part<'_>> {
+    operation.parameters.iter().map(|it| (it.as_str(), "string")).collect()
 }
 
-/// An element around strings, each of which may be missing.
-fn wrapper(name: &str, parts: &[String], out: &mut String) {
+fn results(operation: &SoapOperation) -> Vec<Part<'_>> {
+    operation.reply.results.iter().map(|it| (it.name.as_str(), it.holds.xsd())).collect()
+}
+
+/// An element around values. Strings may be missing; a number that may would be another method to .NET.
+fn wrapper(name: &str, parts: &[Part<'_>], out: &mut String) {
     let _ = write!(out, "<xsd:element name=\"{name}\"><xsd:complexType><xsd:sequence>");
-    for part in parts {
-        let _ = write!(out, "<xsd:element name=\"{part}\" type=\"xsd:string\" minOccurs=\"0\"/>");
+    for (part, kind) in parts {
+        let least = if *kind == "string" { " minOccurs=\"0\"" } else { "" };
+        let _ = write!(out, "<xsd:element name=\"{part}\" type=\"xsd:{kind}\"{least}/>");
     }
     out.push_str("</xsd:sequence></xsd:complexType></xsd:element>\n");
 }
 
-fn simple(parts: &[String]) -> String {
-    parts.iter().fold(String::new(), |mut out, it| {
-        let _ = write!(out, "<wsdl:part name=\"{it}\" type=\"xsd:string\"/>");
+fn simple(parts: &[Part<'_>]) -> String {
+    parts.iter().fold(String::new(), |mut out, (name, kind)| {
+        let _ = write!(out, "<wsdl:part name=\"{name}\" type=\"xsd:{kind}\"/>");
         out
     })
 }

@@ -166,6 +166,32 @@ fn a_description_is_imported_as_it_was_written() {
     assert!(import_wsdl(&[b"<a/>"]).expect("XML").is_none());
 }
 
+/// What a proxy reads as a number or a truth is described as one, and read back; what it means is asked.
+#[test]
+fn a_result_that_is_no_string_has_its_type() {
+    for style in [SoapStyle::Document, SoapStyle::Bare, SoapStyle::Rpc, SoapStyle::Encoded] {
+        for (part, kind) in
+            [("int(0,-1):r", "int"), ("long(0,-1):r", "long"), ("boolean:r", "boolean")]
+        {
+            let mut service = SoapService { style, describes_forms: true, ..service() };
+            service.operations.retain(|it| it.name == "CallInterface");
+            let results = vec![part.parse().unwrap()];
+            for operation in &mut service.operations {
+                let before = (*operation.reply).clone();
+                operation.reply = Arc::new(SoapReply { results: results.clone(), style, ..before });
+            }
+            let text = wsdl(&service, "http://h/x");
+            assert!(text.contains(&format!("name=\"r\" type=\"xsd:{kind}\"")), "{text}");
+            let form = format!("<xsd:element name=\"{kind}\" type=\"xsd:{kind}\"/>");
+            assert!(text.contains(&form), "{text}");
+            let imported = import_wsdl(&[text.as_bytes()]).expect("XML").expect("SOAP");
+            assert_eq!(imported.service.operations[0].reply.results, results, "{text}");
+            let [doubt] = &*imported.doubts else { panic!("{:?}", imported.doubts) };
+            assert!(doubt.contains(&format!("r 是 {kind} 类型：收下是 0")), "{doubt}");
+        }
+    }
+}
+
 #[test]
 fn what_a_description_leaves_unsure_is_told() {
     let several = SoapReply {

@@ -200,6 +200,9 @@ fn write_operation(operation: &SoapOperation, out: &mut String) {
     if reply.results.iter().any(|it| it.holds == SoapHolds::Code) {
         out.push_str("# code: 放代码，0 是成功；请对照原服务的约定。\n");
     }
+    if reply.results.iter().any(|it| matches!(it.holds, SoapHolds::Number { .. })) {
+        out.push_str("# int(0,-1): 成功是 0，别的是 -1；请对照原服务的约定，例如 int(1,0)。\n");
+    }
     out.push_str("# to = \"checks\"    # 审查的方法去掉行首的 #\n");
 }
 

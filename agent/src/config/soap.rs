@@ -169,13 +169,15 @@ fn results(section: &mut Section<'_, '_>, to: &mut Complaints<'_>) -> Option<Vec
             parts.push(part);
         } else {
             let message = format!(
-                "`results` are names, with code: or message: before those that say only that, not `{word}`"
+                "`results` are names, with code:, message:, int(0,-1):, long(0,-1): or boolean: before those that say only that, not `{word}`"
             );
             to.error("A004", place, message);
         }
     }
-    if parts.iter().filter(|it| it.holds == SoapHolds::Text).count() != 1 {
-        let message = "of `results` exactly one holds the answer: a name alone".to_owned();
+    let texts = parts.iter().filter(|it| it.holds == SoapHolds::Text).count();
+    if texts > 1 || (texts == 0 && !parts.iter().any(|it| it.holds.is_typed())) {
+        let message =
+            "of `results` exactly one holds the answer: a name alone, or int, long or boolean where there is none".to_owned();
         to.error("A004", place, message);
     }
     Some(parts)
@@ -334,6 +336,8 @@ mod tests {
             "error[A006]: `a b` cannot be the name of an element",
         );
         check(&with("results = [\"code:c\"]"), "error[A004]: of `results` exactly one holds");
+        check(&with("results = [\"int:r\"]"), "error[A004]: `results` are names");
+        check(&with("results = [\"int(1,0):r\"]"), "");
         check(&with("results = [\"codes:c\", \"r\"]"), "not `codes:c`");
         check(&with("to = \"check\""), "error[A004]: `to` is messages or checks, not `check`");
         check(&with("channel = \"b\""), "error[A004]: an operation leads to no channel `b`");
