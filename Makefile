@@ -50,11 +50,11 @@ test: setup-tests ## run the demo once, then every test (10 minutes the first ti
 	$(say) test "every test; some start a RabbitMQ of their own, about 2 minutes"
 	@cargo test --workspace --locked --no-fail-fast
 
-prove: setup-prove package ## run the long form of every proof: kills, broker faults, damage, heavy clients (an hour)
+prove: setup-prove package ## run the long form of every proof: 10000 kills, 1000 power cuts, broker faults, damage, heavy clients (a night); ENDS=200 for fewer (an hour)
 	$(say) prove "building the agent and all tests; about 8 minutes on two cores the first time"
 	@cargo build --workspace --all-targets --locked
-	$(say) prove "the long forms; about an hour"
-	@HIS_AGENT_PROVE=long cargo test --workspace --locked --test it -- --nocapture
+	$(say) prove "the long forms; a night, with ENDS=200 about an hour"
+	@HIS_AGENT_PROVE=long $(if $(ENDS),HIS_AGENT_ENDS=$(ENDS)) cargo test --workspace --locked --test it -- --nocapture
 	@HIS_AGENT_PROVE=long cargo test --package agent --lib --locked outbox::tests::doctor -- --nocapture
 
 bench: setup-tests ## measure against the limits of this machine; QUEUE=1000000 for a shorter one

@@ -37,6 +37,8 @@ pub struct Setup {
     pub top: String,
     /// Lines of `[listen]`.
     pub listen: String,
+    /// Lines of `[outbox]`.
+    pub outbox: String,
     /// Lines of `[forward]`.
     pub forward: String,
     /// The broker's address; without one, records go into a folder.
@@ -108,13 +110,13 @@ impl Setup {
             format!("[sets]\nmappings = \"{}\"\n{more}\n", mappings.display())
         });
         let sets = sets.unwrap_or_default();
-        let Setup { top, listen, forward: more, channels: more_channels, .. } = self;
-        let outbox = home.join("outbox");
+        let Setup { top, listen, outbox, forward: more, channels: more_channels, .. } = self;
+        let dir = home.join("outbox");
         let text = format!(
             "{top}\n[hospital]\ncode = \"H99999900001\"\nname = \"示例市人民医院\"\n\
              [listen]\nhis = \"{his}\"\noperators = \"{operators}\"\n{listen}\n{sets}\
-             [outbox]\ndir = \"{}\"\n[forward]\n{forward}\n{more}\n{channels}\n{more_channels}",
-            outbox.display()
+             [outbox]\ndir = \"{}\"\n{outbox}\n[forward]\n{forward}\n{more}\n{channels}\n{more_channels}",
+            dir.display()
         );
         fs::write(home.join("agent.toml"), text).expect("a new folder takes a file");
     }
@@ -193,6 +195,11 @@ impl Agent {
     /// SIGKILL, and the loss of everything that was not synced; gives how many bytes were lost.
     pub fn cut_power(&mut self) -> u64 {
         self.cut_power_with(&[])
+    }
+
+    /// Bytes of logs that its cuts have put back, where they had been written over and not synced.
+    pub fn put_back(&self) -> u64 {
+        self.power.as_ref().map_or(0, Power::put_back)
     }
 
     /// The same, over folders besides its own.

@@ -2,7 +2,8 @@
 //!
 //! One binary, so that everything links once. `house` is quick; the others start the real
 //! `his-agent`, and some a RabbitMQ of their own. What each proves stands in its test's name.
-//! `HIS_AGENT_PROVE=long` makes the random ones long; each prints its seed.
+//! `HIS_AGENT_PROVE=long` makes the random ones long; each prints its seed. `HIS_AGENT_ENDS` says how often
+//! those of `kill` end the agent.
 #![allow(clippy::print_stdout)] // a proof says what it did, so that a log can be believed
 
 mod account;
