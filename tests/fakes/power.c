@@ -7,7 +7,7 @@
  * second file first, "journal.over", as inode, offset, length and bytes, and PLACE is how long that
  * file was before the call. After the kill `power.rs` puts old bytes back and cuts every file down.
  * A sync also takes some milliseconds longer here, as on a plain disk, so that there is something to
- * lose at most moments. */
+ * lose at most moments; one of what was written over takes more, for that is rarer. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -18,10 +18,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { SYNC_MICROSECONDS = 5000 };
+enum { SYNC_MICROSECONDS = 5000, SYNC_OVER_MICROSECONDS = 30000 };
 
 static int journal = -1;
 static int over = -1;
+static volatile ino_t written_over;
 
 /* A proof without its journal proves nothing. */
 static void insist(int is_so) {
@@ -55,7 +56,7 @@ static int sync_and_note(int fd, const char *name) {
     int known = fstat(fd, &before) == 0;
     insist(over < 0 || fstat(over, &noted) == 0);
     int (*sync_it)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
-    usleep(SYNC_MICROSECONDS);
+    usleep(known && before.st_ino == written_over ? SYNC_OVER_MICROSECONDS : SYNC_MICROSECONDS);
     int result = sync_it(fd);
     int error = errno;
     if (result == 0 && known && journal >= 0) {
@@ -73,6 +74,7 @@ int fdatasync(int fd) { return sync_and_note(fd, "fdatasync"); }
 
 /* Keeps what is about to be written over. The descriptor may be for writing only. */
 static void keep_old(int fd, const struct stat *file, off_t at, size_t length) {
+    written_over = file->st_ino;
     size_t there = (size_t)(file->st_size - at);
     size_t kept = length < there ? length : there;
     unsigned long long head[3] = {file->st_ino, (unsigned long long)at, kept};
