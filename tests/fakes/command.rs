@@ -1,9 +1,12 @@
 //! The commands of `his-agent`, run to their end.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
 
 /// What a command printed, and how it ended.
 #[derive(Clone, Debug)]
@@ -16,16 +19,21 @@ pub struct Ran {
     pub stderr: String,
 }
 
-/// Runs a command of the binary to its end, a minute at most.
+/// Runs a command of the binary to its end, a minute at most. None leaves anything in the folder for what is
+/// thrown away.
 pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Ran {
+    let thrown_away = TempDir::new().expect("the temp folder takes a folder");
     let output = Command::new("timeout")
         .arg("60")
         .arg(binary())
         .args(arguments)
         .env("RUST_BACKTRACE", "0")
+        .env("TMPDIR", thrown_away.path())
         .stdin(Stdio::null())
         .output()
         .expect("timeout is part of coreutils");
+    let left = fs::read_dir(thrown_away.path()).expect("it is there").count();
+    assert_eq!(left, 0, "{} is not thrown away", thrown_away.path().display());
     let text = |bytes| String::from_utf8(bytes).expect("the commands speak UTF-8");
     Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }

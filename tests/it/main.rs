@@ -32,6 +32,7 @@ mod house;
 mod init;
 mod insurance_client;
 mod kill;
+mod leavings;
 mod legacy_clients;
 mod manners;
 mod manual;

@@ -1,14 +1,15 @@
 //! `his-agent demo`: the whole road on one machine, without a broker, without root, in a folder that
 //! is thrown away: messages in, records out, a check with a finding, the receiver's count.
 
+mod folder;
 mod show;
 mod talk;
 mod told;
 
+use std::fmt::Display;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,11 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Exit, runtime, tell};
 use crate::config::Config;
-use crate::intake::Road;
 use crate::receive::{self, Summary};
 use crate::sets::Sets;
 use crate::supervise::{self, Running};
 use crate::telemetry;
+pub(super) use folder::{Folder, ended, over};
 pub(super) use talk::post;
 use told::Told;
 
@@ -62,28 +63,22 @@ const CHECK: &str = include_str!("demo/check.json");
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
     telemetry::log_to_terminal("warn");
-    let folder = match Folder::new() {
-        Ok(folder) => folder,
-        Err(error) => {
-            eprintln!("no folder for the demo: {error}");
-            return Exit::Unavailable;
-        }
+    try_out(arguments.once).unwrap_or_else(|exit| exit)
+}
+
+fn try_out(once: bool) -> Result<Exit, Exit> {
+    let failed = |error: &dyn Display, exit| {
+        eprintln!("{error:#}");
+        exit
     };
-    let (config, sets) = match prepare(&folder.path) {
-        Ok(prepared) => prepared,
-        Err(exit) => return exit,
-    };
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(exit) => return exit,
-    };
-    match runtime.block_on(play(config, sets, &folder.path, arguments.once)) {
-        Ok(()) => Exit::Ok,
-        Err(error) => {
-            eprintln!("{error:#}");
-            Exit::Internal
-        }
-    }
+    let runtime = runtime()?;
+    let ended = ended(&runtime).map_err(|it| failed(&it, Exit::Internal))?;
+    let no_folder = |it| failed(&format!("no folder for the demo: {it}"), Exit::Unavailable);
+    let folder = Folder::new().map_err(no_folder)?;
+    let (config, sets) = prepare(&folder.path)?;
+    let played = runtime.block_on(play(config, sets, (&folder.path, once), ended));
+    drop(runtime); // before the folder
+    played.map_err(|it| failed(&it, Exit::Internal))
 }
 
 fn prepare(folder: &Path) -> Result<(Config, Sets), Exit> {
@@ -112,8 +107,28 @@ fn free_port(usual: u16) -> SocketAddr {
     }
 }
 
-async fn play(config: Config, sets: Sets, folder: &Path, once: bool) -> anyhow::Result<()> {
+/// Whatever comes of it, and whoever ends it, the agent is stopped before its folder goes.
+async fn play(
+    config: Config,
+    sets: Sets,
+    (folder, once): (&Path, bool),
+    ended: impl Future<Output = ()>,
+) -> anyhow::Result<Exit> {
+    let mut ended = std::pin::pin!(ended);
     let running = supervise::start(config, sets).await?;
+    let walked = tokio::select! {
+        walked = walk(&running, folder) => walked.map(|()| Exit::Ok),
+        () = &mut ended => Ok(Exit::Waiting),
+    };
+    if let (Ok(Exit::Ok), false) = (&walked, once) {
+        show::invitation(running.his, running.operators, folder);
+        ended.await;
+    }
+    over(running).await?;
+    walked
+}
+
+async fn walk(running: &Running, folder: &Path) -> anyhow::Result<()> {
     show::title(running.his);
     let mut sent = 0;
     for sample in &SAMPLES {
@@ -123,33 +138,18 @@ async fn play(config: Config, sets: Sets, folder: &Path, once: bool) -> anyhow::
         anyhow::ensure!(answer.status == 200, "{}: {}", sample.file, answer.body);
         sent += show::receipt(sample.title, sample.bytes.len(), &Told::read(&answer.body)?);
     }
-    resend(&running).await?;
-    wait_until_forwarded(&running).await?;
+    resend(running).await?;
+    wait_until_forwarded(running).await?;
     let summary = count(folder)?;
     show::records(&folder.join("received"))?;
-    check(&running, folder).await?;
+    check(running, folder).await?;
     show::summary(sent, &summary);
     anyhow::ensure!(
         summary.distinct == sent,
         "{sent} records were accepted, {} arrived",
         summary.distinct
     );
-    let kept = kept(Arc::clone(running.road()));
-    if once {
-        return running.until(kept).await;
-    }
-    show::invitation(running.his, running.operators, folder);
-    let stop = async {
-        drop(tokio::signal::ctrl_c().await);
-        kept.await;
-    };
-    running.until(stop).await
-}
-
-/// Waits until the set of the start is kept: nobody waits for the thread that keeps it, and the folder can
-/// only go when nothing more is written there.
-pub(super) async fn kept(road: Arc<Road>) {
-    drop(tokio::task::spawn_blocking(move || road.reloads.keep_begun()).await);
+    Ok(())
 }
 
 /// The HIS did not hear the answer and sends again: it gets the first receipt.
@@ -186,25 +186,4 @@ async fn check(running: &Running, folder: &Path) -> anyhow::Result<()> {
     anyhow::ensure!(answer.status == 200, "check: {}", answer.body);
     show::verdict(CHECK, &answer.body);
     Ok(())
-}
-
-/// A folder of this demo's own, removed when it ends.
-pub(super) struct Folder {
-    pub(super) path: PathBuf,
-}
-
-impl Folder {
-    pub(super) fn new() -> std::io::Result<Folder> {
-        let path = std::env::temp_dir().join(format!("his-agent-demo-{}", std::process::id()));
-        fs::create_dir_all(&path)?;
-        Ok(Folder { path })
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.path) {
-            eprintln!("{} stays behind: {error}", self.path.display());
-        }
-    }
 }

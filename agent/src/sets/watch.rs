@@ -51,7 +51,7 @@ fn run(road: &Road, bell: SyncSender<()>, notices: &Receiver<()>, stop: &Cancell
         // Once more a little later: perhaps a copy was under way. Then not before something changes.
         let again = (failed && std::mem::take(&mut may_try_again)).then_some(AGAIN_AFTER);
         if watch.change(notices, again, road.config.sets.poll) {
-            rest(notices);
+            rest(notices, stop);
             may_try_again = true;
         }
         if stop.is_cancelled() {
@@ -60,10 +60,11 @@ fn run(road: &Road, bell: SyncSender<()>, notices: &Receiver<()>, stop: &Cancell
     }
 }
 
-/// Returns when nothing has changed for a moment, or when the changes do not end.
-fn rest(notices: &Receiver<()>) {
+/// Returns when nothing has changed for a moment, when the changes do not end, or at a stop.
+fn rest(notices: &Receiver<()>, stop: &CancellationToken) {
     let at_most = Instant::now() + RESTLESS_MAX;
-    while Instant::now() < at_most && notices.recv_timeout(QUIET).is_ok() {}
+    let may_wait = || Instant::now() < at_most && !stop.is_cancelled();
+    while may_wait() && notices.recv_timeout(QUIET).is_ok() {}
 }
 
 fn folders(sets: &config::Sets) -> Vec<PathBuf> {

@@ -3,10 +3,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::demo::{Folder, SAMPLES, kept, post};
+use super::super::demo::{Folder, SAMPLES, ended, over, post};
 use super::super::{Exit, runtime};
 use super::channel::Channel;
 use crate::clock;
@@ -17,10 +16,13 @@ use crate::sets::Sets;
 use crate::{supervise, telemetry};
 
 pub(super) fn run(config: &Config, sets: Sets, channel: &Channel) -> Result<Exit, Exit> {
-    let folder = Folder::new().map_err(|error| {
+    let runtime = runtime()?;
+    let nowhere = |error| {
         eprintln!("试收报文没有地方：{error}");
         Exit::Unavailable
-    })?;
+    };
+    let ended = ended(&runtime).map_err(nowhere)?;
+    let folder = Folder::new().map_err(nowhere)?;
     telemetry::log_to_terminal("error");
     let [first, ..] = &SAMPLES;
     let (name, bytes, content_type) = match &channel.sample {
@@ -36,9 +38,14 @@ pub(super) fn run(config: &Config, sets: Sets, channel: &Channel) -> Result<Exit
     }
     let records = records(config, &sets, name, content_type, bytes);
     let config = elsewhere(config, &folder.path);
-    let sent = runtime()?.block_on(send(config, sets, name, content_type, bytes));
+    let sent = runtime.block_on(send(config, sets, (name, content_type, bytes), ended));
+    drop(runtime); // before the folder
     match sent {
-        Ok(told) => Ok(tell(&told, records.as_deref())),
+        Ok(Some(told)) => Ok(tell(&told, records.as_deref())),
+        Ok(None) => {
+            eprintln!("试收被打断，没有做完；配置已经写好");
+            Ok(Exit::Waiting)
+        }
         Err(error) => {
             eprintln!("试收没有做成：{error:#}");
             Err(Exit::Internal)
@@ -64,22 +71,24 @@ fn elsewhere(config: &Config, folder: &Path) -> Config {
     config
 }
 
-/// What the HIS would be answered: status and text.
+/// What the HIS would be answered: status and text; nothing when somebody ends the command first.
 async fn send(
     config: Config,
     sets: Sets,
-    channel: &str,
-    content_type: &str,
-    bytes: &[u8],
-) -> anyhow::Result<(u16, String)> {
+    (channel, content_type, bytes): (&str, &str, &[u8]),
+    ended: impl Future<Output = ()>,
+) -> anyhow::Result<Option<(u16, String)>> {
     let running = supervise::start(config, sets).await?;
     let path = format!("/v1/channels/{channel}/messages");
-    let reply =
-        tokio::time::timeout(ANSWER_MAX, post(running.his, &path, content_type, bytes)).await;
-    let kept = kept(Arc::clone(running.road()));
-    running.until(kept).await?;
+    let reply = tokio::time::timeout(ANSWER_MAX, post(running.his, &path, content_type, bytes));
+    let reply = tokio::select! {
+        reply = reply => Some(reply),
+        () = ended => None,
+    };
+    over(running).await?;
+    let Some(reply) = reply else { return Ok(None) };
     let reply = reply??;
-    Ok((reply.status, reply.body))
+    Ok(Some((reply.status, reply.body)))
 }
 
 /// The entities of the records that the message becomes; nothing if it is refused. The answer alone does
