@@ -20,6 +20,7 @@
 mod create;
 pub(crate) mod keeper;
 mod manifest;
+mod mounted;
 mod owners;
 mod placed;
 mod places;

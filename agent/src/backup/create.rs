@@ -14,7 +14,7 @@ use super::manifest::{Counts, Key, Listed, Manifest};
 use super::places::{Place, places};
 use super::room::{Room, SLACK};
 use super::verify::verify_in;
-use super::{BackupError, seal};
+use super::{BackupError, mounted, seal};
 use crate::aead::Aead;
 use crate::config::Config;
 use crate::durable_folder::make_durable_folder;
@@ -224,7 +224,7 @@ impl Sealing<'_> {
 
 /// Where the store as it is at one moment lies while it is copied out: on its own disk.
 pub(super) fn checkpoint_of(config: &Config) -> PathBuf {
-    config.outbox.dir.with_added_extension("backup")
+    mounted::beside(&config.outbox.dir, "backup")
 }
 
 /// What is no backup, or not yet; by the store it is of, for several may share the folder.

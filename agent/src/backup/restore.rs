@@ -5,11 +5,10 @@
 //! those it has. Of the second, nothing is left but their numbers, which may be known to the platform:
 //! so many numbers stay free that none is given out twice.
 //!
-//! The store comes last, under its name by one rename: before that there is no agent, and a restore that
-//! was cut off is begun again.
+//! The store comes last, under its name by one rename (`mounted.rs` tells of the other way): before that there is no
+//! agent, and a restore that was cut off is begun again.
 
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::DateTime;
@@ -17,12 +16,11 @@ use serde::Serialize;
 use toml::{Table, Value};
 use uuid::Uuid;
 
-use super::BackupError;
-use super::create::remove;
 use super::manifest::{Counts, Manifest};
 use super::placed::{Placed, prove_key};
 use super::places::{Kind, Place, places};
 use super::verify::{Opened, verify};
+use super::{BackupError, mounted};
 use crate::config::Config;
 use crate::daemon_user::DaemonUser;
 use crate::durable_folder::make_durable_folder;
@@ -69,7 +67,7 @@ pub(crate) fn restore(wish: &Wish) -> Result<Restored, BackupError> {
         opened.text("agent.toml")?
     };
     let store = store_of(&text);
-    refuse_data(&store)?;
+    refuse_store(&store)?;
     let mut placed = Placed::by(DaemonUser::of(&store));
     let restored = place_and_bring(wish, (&opened, &text), &mut placed);
     if restored.is_err() {
@@ -112,9 +110,23 @@ fn refuse_data(place: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
+/// The same, but for what a restore that was cut off has left of a store that grew inside its folder.
+fn refuse_store(store: &Path) -> Result<(), BackupError> {
+    let is_begun = secret_file::folder_of(store).join(MARK).exists();
+    if is_begun && mounted::is_half(&growing(store), store) {
+        return Ok(());
+    }
+    refuse_data(store)
+}
+
+/// Where the store grows until it gets its name.
+fn growing(store: &Path) -> PathBuf {
+    mounted::beside(store, "restoring")
+}
+
 pub(super) fn has_any(place: &Path) -> bool {
     match fs::read_dir(place) {
-        Ok(mut entries) => entries.next().is_some(),
+        Ok(entries) => entries.flatten().any(|it| !mounted::is_the_file_systems(&it.path())),
         Err(_) => place.exists(),
     }
 }
@@ -126,9 +138,11 @@ pub(crate) fn refuse_unfinished(store: &Path) -> Result<(), BackupError> {
     if !mark.exists() {
         return Ok(());
     }
-    if !has_any(store) {
+    let growing = growing(store);
+    if !has_any(store) || mounted::is_half(&growing, store) {
         return Err(BackupError::Unfinished { mark });
     }
+    mounted::clear(&growing, store).map_err(|it| BackupError::at(&growing, &it))?;
     // The store came, and a crash left the mark: it must not permit to write over what is here later.
     fs::remove_file(&mark).map_err(|it| BackupError::at(&mark, &it))
 }
@@ -178,8 +192,8 @@ impl Bringing<'_> {
             make_durable_folder(home).map_err(|it| BackupError::at(home, &it))?;
             mark.set()?;
         }
-        let growing = dir.with_added_extension("restoring");
-        remove(&growing)?;
+        let growing = growing(dir);
+        mounted::clear(&growing, dir).map_err(|it| BackupError::at(&growing, &it))?;
         self.opened.store(&growing)?;
         let leap = self.leave_free(&growing)?;
         for place in data {
@@ -189,8 +203,8 @@ impl Bringing<'_> {
         for place in all.iter().filter(|it| it.kind == Kind::Edited) {
             self.edited(place, placed)?;
         }
-        placed.give(&growing, Kind::Data)?;
-        self.name_store(&growing).map_err(|it| BackupError::at(dir, &it))?;
+        placed.give(if growing.starts_with(dir) { dir } else { &growing }, Kind::Data)?;
+        mounted::name_store(&growing, dir).map_err(|it| BackupError::at(dir, &it))?;
         placed.keep();
         let done = fs::remove_file(&mark.file).and_then(|()| File::open(home)?.sync_all());
         done.map_err(|it| BackupError::at(&mark.file, &it))?;
@@ -203,13 +217,6 @@ impl Bringing<'_> {
             moved: std::mem::take(&mut placed.moved),
             stayed: std::mem::take(&mut placed.stayed),
         })
-    }
-
-    /// The store comes under its name, over an empty folder at most.
-    fn name_store(&self, growing: &Path) -> io::Result<()> {
-        let dir = &self.config.outbox.dir;
-        fs::rename(growing, dir)?;
-        File::open(secret_file::folder_of(dir))?.sync_all()
     }
 
     /// What people edit: what lies there is moved aside, and the configuration stays where it decides.

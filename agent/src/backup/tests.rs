@@ -1,5 +1,7 @@
 //! A store with records is backed up and brought back; whatever is wrong is said, and touches nothing.
 
+mod own_disk;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -448,8 +450,12 @@ struct Disk(PathBuf);
 
 impl Disk {
     fn at(place: &Path) -> Disk {
+        Disk::of("96m", place)
+    }
+
+    fn of(size: &str, place: &Path) -> Disk {
         let mut mount = std::process::Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=96m", "none"]).arg(place);
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "none"]).arg(place);
         assert!(mount.status().unwrap().success(), "the tests run as root");
         Disk(place.to_owned())
     }
@@ -518,15 +524,7 @@ async fn a_restore_that_was_cut_off_is_begun_again_and_covers_nothing() {
     restore(&house.wish(&made, master.clone())).unwrap();
 
     // As a kill before the store got its name has left it.
-    let mark = |house: &House| {
-        let config = Config::load(&house.file()).unwrap();
-        let text = fs::read_to_string(house.file()).unwrap();
-        let all = places::places(&config, &house.file(), &text);
-        let data = all.iter().filter(|it| it.kind == places::Kind::Data);
-        let paths = data.map(|it| it.path.display().to_string());
-        let lines: Vec<String> = std::iter::once(made.id.clone()).chain(paths).collect();
-        fs::write(home.join(".restoring"), lines.join("\n")).unwrap();
-    };
+    let mark = |house: &House| fs::write(home.join(".restoring"), mark(house, &made)).unwrap();
     mark(&house);
     fs::rename(home.join("outbox"), home.join("outbox.restoring")).unwrap();
     let told = refuse_unfinished(&home.join("outbox")).unwrap_err();
@@ -540,6 +538,16 @@ async fn a_restore_that_was_cut_off_is_begun_again_and_covers_nothing() {
     assert!(refuse_unfinished(&home.join("outbox")).is_ok());
     house.open();
     assert_eq!(house.outbox().status().waiting, 1);
+}
+
+/// What a restore says before it writes.
+fn mark(house: &House, made: &Made) -> String {
+    let config = Config::load(&house.file()).unwrap();
+    let text = fs::read_to_string(house.file()).unwrap();
+    let all = places::places(&config, &house.file(), &text);
+    let data = all.iter().filter(|it| it.kind == places::Kind::Data);
+    let paths = data.map(|it| it.path.display().to_string());
+    std::iter::once(made.id.clone()).chain(paths).collect::<Vec<_>>().join("\n")
 }
 
 /// Flips a byte in the middle of a file, and puts it right again.
