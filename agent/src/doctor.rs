@@ -28,9 +28,9 @@ pub(crate) mod routes;
 mod sets;
 mod site;
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 pub(crate) use self::charset::of_environment as locale;
@@ -79,33 +79,61 @@ fn examine_by(checks: &[Check], site: &Arc<Site>) -> Report {
     let groups = checks.iter().zip(looking).map(|(check, told)| Group {
         key: check.key.to_owned(),
         zh: check.zh.to_owned(),
-        lines: check.told(&told, begun),
+        lines: check.told(told, begun),
     });
     Report::of(groups.collect(), begun.elapsed())
 }
 
+/// A check under way.
+struct Looking {
+    told: Receiver<Vec<Line>>,
+    thread: Option<JoinHandle<()>>,
+}
+
 impl Check {
-    /// On a thread of its own. One that hangs is left behind: nobody can end it.
-    fn begin(&self, site: &Arc<Site>) -> Receiver<Vec<Line>> {
+    /// On a thread of its own. One that hangs is left behind: nobody can end it. Over years of patrols it is one:
+    /// as long as it hangs, the check tells that and begins no other.
+    fn begin(&self, site: &Arc<Site>) -> Looking {
         let (tell, told) = channel();
+        if self.hangs() {
+            drop(tell.send(self.late()));
+            return Looking { told, thread: None };
+        }
         let (look, site) = (self.look, Arc::clone(site));
         let thread = thread::Builder::new().name(format!("doctor-{}", self.key));
         // A thread that cannot be had drops `tell`, as one does that panics.
-        drop(thread.spawn(move || drop(tell.send(look(&site)))));
-        told
+        let thread = thread.spawn(move || drop(tell.send(look(&site)))).ok();
+        Looking { told, thread }
     }
 
-    fn told(&self, told: &Receiver<Vec<Line>>, begun: Instant) -> Vec<Line> {
-        match told.recv_timeout(self.bound.saturating_sub(begun.elapsed())) {
+    fn told(&self, looking: Looking, begun: Instant) -> Vec<Line> {
+        match looking.told.recv_timeout(self.bound.saturating_sub(begun.elapsed())) {
             Ok(lines) => lines,
             Err(RecvTimeoutError::Timeout) => {
-                vec![Line::fail("H001", format!("{} 秒内没有看完", self.bound.as_secs()))]
+                hanging().extend(looking.thread.map(|it| (self.key, it)));
+                self.late()
             }
             Err(RecvTimeoutError::Disconnected) => {
                 vec![Line::fail("H002", "这项检查自己出错，没有结果")]
             }
         }
     }
+
+    fn late(&self) -> Vec<Line> {
+        vec![Line::fail("H001", format!("{} 秒内没有看完", self.bound.as_secs()))]
+    }
+
+    fn hangs(&self) -> bool {
+        let mut all = hanging();
+        all.retain(|(_, it)| !it.is_finished());
+        all.iter().any(|(key, _)| *key == self.key)
+    }
+}
+
+/// Checks that were left behind, of the whole process.
+fn hanging() -> MutexGuard<'static, Vec<(&'static str, JoinHandle<()>)>> {
+    static LEFT: Mutex<Vec<(&'static str, JoinHandle<()>)>> = Mutex::new(Vec::new());
+    LEFT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Looks at several things at a time, so that a silent one hides none of the others; one that does not

@@ -38,6 +38,38 @@ fn a_check_that_hangs_or_breaks_hides_none_of_the_others() {
     assert_eq!(report.failing().map(|it| it.key.as_str()).collect::<Vec<_>>(), ["hangs", "breaks"]);
 }
 
+/// As on a share whose server is gone: every patrol of many days finds it so, and leaves nothing more behind.
+#[test]
+fn what_hangs_is_left_behind_once_and_looked_at_anew_when_it_is_back() {
+    static SERVER: Mutex<()> = Mutex::new(());
+    fn hangs(_: &Site) -> Vec<Line> {
+        let _answer = SERVER.lock().unwrap();
+        vec![Line::ok("well")]
+    }
+    let check = Check { key: "share", zh: "", bound: Duration::from_millis(300), look: hangs };
+    let look = || {
+        let report = examine_by(&[check], &site());
+        format!("{:?}", report.groups[0].lines[0].code)
+    };
+    let threads = || {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let names =
+            tasks.filter_map(|it| std::fs::read_to_string(it.ok()?.path().join("comm")).ok());
+        names.filter(|it| it.trim_end() == "doctor-share").count()
+    };
+    let away = SERVER.lock().unwrap();
+    for _ in 0..5 {
+        assert_eq!((look().as_str(), threads()), ("Some(\"H001\")", 1));
+    }
+    drop(away);
+    let back = Instant::now();
+    while threads() > 0 {
+        assert!(back.elapsed() < Duration::from_secs(30), "it is back");
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!((look().as_str(), threads()), ("None", 0));
+}
+
 #[test]
 fn several_things_are_looked_at_side_by_side() {
     let things = ["quick", "hangs"].map(str::to_owned);
