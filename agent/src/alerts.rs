@@ -44,6 +44,7 @@ use std::time::Instant;
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use self::board::Board;
 use self::book::{Book, Silence};
@@ -96,6 +97,7 @@ pub struct Alerts {
     /// Where it outlives the agent.
     path: PathBuf,
     inside: Mutex<Inside>,
+    stop: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -146,7 +148,13 @@ impl Alerts {
             let known = inside.told.entry(target.name.clone()).or_default();
             known.restore(told.remove(&target.name).unwrap_or_default());
         }
-        Alerts { begun: Instant::now(), path, inside: Mutex::new(inside) }
+        let stop = CancellationToken::new();
+        Alerts { begun: Instant::now(), path, inside: Mutex::new(inside), stop }
+    }
+
+    /// The agent stops: nobody waits for a target that does not answer.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
     }
 
     /// Since when the agent runs.

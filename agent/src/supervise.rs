@@ -180,6 +180,7 @@ impl Running {
         self.road.parking.stop();
         self.road.audit.stop();
         self.road.events.stop();
+        self.road.alerts.stop();
         for door in self.doors {
             if door.await.is_err() {
                 tracing::error!("a door ended in a panic");

@@ -239,6 +239,13 @@ impl Agent {
         self.faults.as_ref().expect("the setup says `faults`")
     }
 
+    /// Its disk fails, or kills, in another place than the store: `versions`. From the next start on.
+    #[track_caller]
+    pub fn disk_is(&mut self, name: &str) {
+        let root = self.beside(name);
+        self.faults.as_mut().expect("the setup says `faults`").move_to(root);
+    }
+
     /// Waits until it answers. False when it has ended instead.
     #[track_caller]
     pub fn await_answers(&mut self) -> bool {

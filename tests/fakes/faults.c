@@ -4,6 +4,7 @@
  * It also lets syncs wait, as a disk does that does not answer, says how much of a disk of a terabyte is
  * free, and sets the clock ahead or back, if it is told to. By HIS_AGENT_FAULTS_NOTICES the kernel has no
  * notices of files left ("none"), or gives them and says nothing of what another machine does ("deaf").
+ * Instead of failing, a call may be the last one of the process.
  *
  * Both sides map the same file of nine numbers; `faults.rs` writes the first four. A refused write
  * has written half of its bytes, as a disk that fills up in the middle does. Calls on other files
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,11 +24,14 @@
 #include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <sys/stat.h>
+#include <sys/timex.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { WRITE = 1, SYNC = 2, MAKE = 4, NAME = 8 };
+/* In the place of an errno: nobody hears of the call, for whoever makes it is killed there. */
+enum { DIES = 1 << 20 };
 
 /* What is to fail, with which errno, from which call on, and how many of them; how many calls there
  * were, and how many of them failed; what is said to be free, 0 for the truth; seconds that the clock is
@@ -78,6 +83,7 @@ static int fails(uint64_t what, int fd, const char *path) {
         return 0;
     }
     __atomic_add_fetch(&numbers->failed, 1, __ATOMIC_SEQ_CST);
+    if (numbers->error == DIES) kill(getpid(), SIGKILL);
     errno = (int)numbers->error;
     return 1;
 }
@@ -186,6 +192,16 @@ int clock_gettime(clockid_t clock, struct timespec *told) {
         told->tv_sec += __atomic_load_n(&numbers->clock_ahead, __ATOMIC_SEQ_CST);
     }
     return result;
+}
+
+/* Whether anybody keeps the clock in step is the machine's; by HIS_AGENT_FAULTS_CLOCK "alone" nobody does. */
+int adjtimex(struct timex *told) {
+    REAL(int, adjtimex, struct timex *);
+    const char *said = getenv("HIS_AGENT_FAULTS_CLOCK");
+    int result = real(told);
+    if (said == NULL || strcmp(said, "alone") != 0) return result;
+    told->status |= STA_UNSYNC;
+    return TIME_ERROR;
 }
 
 int mkdir(const char *path, mode_t mode) {

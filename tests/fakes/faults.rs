@@ -36,7 +36,7 @@ pub enum Site {
 
 impl Faults {
     /// Compiles what is loaded into the agent. Nothing fails yet, nothing is counted.
-    pub(crate) fn new(home: &Path) -> Faults {
+    pub fn new(home: &Path) -> Faults {
         let library = home.join("faults.so");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/fakes/faults.c");
         let mut compiler = Command::new("cc");
@@ -64,6 +64,17 @@ impl Faults {
             self.put(at, number);
         }
         self.put(WHAT, site as u64);
+    }
+
+    /// Counts calls of every kind, and kills whoever makes the `call`-th; 0 kills nobody.
+    pub fn die_at(&self, call: u64) {
+        self.arm(Site::Write, DIES, call, 1);
+        self.put(WHAT, EVERY);
+    }
+
+    /// It is another place that the calls are counted in: everything whose path begins so.
+    pub fn move_to(&mut self, root: PathBuf) {
+        self.root = root;
     }
 
     /// Says that so many bytes of a terabyte are free.
@@ -102,14 +113,15 @@ impl Faults {
     }
 
     /// What the agent's environment needs besides the library.
-    pub(crate) fn environment(&self) -> [(&'static str, OsString); 2] {
+    pub fn environment(&self) -> [(&'static str, OsString); 2] {
         [
             ("HIS_AGENT_FAULTS", self.path.clone().into_os_string()),
             ("HIS_AGENT_FAULTS_ROOT", self.root.clone().into_os_string()),
         ]
     }
 
-    pub(crate) fn library(&self) -> &Path {
+    /// The library, for `LD_PRELOAD`.
+    pub fn library(&self) -> &Path {
         &self.library
     }
 
@@ -124,6 +136,8 @@ impl Faults {
     }
 }
 
+const EVERY: u64 = 15;
+const DIES: i32 = 1 << 20;
 // The order of `struct numbers`.
 const WHAT: u64 = 0;
 const ERROR: u64 = 1;

@@ -3,12 +3,16 @@
 #![allow(clippy::indexing_slicing)] // a member that is not there reads as null
 
 use std::fs;
-use std::time::Duration;
+use std::io::{BufReader, Read, Write as _};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::agent::{Agent, Setup};
 use tests::certificates::Certificates;
-use tests::process::wait_until;
+use tests::command::{binary, run};
+use tests::process::{signal, wait_until};
 use tests::sinks::{Sealed, Sink};
 use tests::visit;
 
@@ -186,6 +190,61 @@ fn top_shows_the_road() {
     assert!(!seen.stdout.contains('\u{1b}'), "no terminal, no control: {}", seen.stdout);
 }
 
+/// Somebody tries a target out that takes the call and never answers, and the service is restarted meanwhile.
+#[test]
+fn a_test_that_nobody_answers_does_not_hold_the_stop() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = silent.local_addr().expect("an address");
+    let channels = format!(
+        "[[alert]]\nname = \"deaf\"\nkind = \"webhook\"\nurl = \"http://{at}/x\"\ntimeout_ms = 60000\n"
+    );
+    let mut agent = Agent::start(Setup { channels, ..Setup::files() });
+    let config = agent.config();
+    let trying = std::thread::spawn(move || {
+        let config = config.to_str().expect("a plain name");
+        run(&["alerts", "test", "deaf", "--config", config])
+    });
+    let (_line, _) = silent.accept().expect("it is called");
+    let ended = agent.stop();
+    assert!(ended.code == Some(0) && ended.took < Duration::from_secs(10), "{ended:?}");
+    let told = trying.join().expect("no panic");
+    assert!(told.code == Some(69) && told.stderr.contains("正在停"), "{told:?}");
+}
+
+/// A daemon that is stuck is told as that, and Ctrl-C is heard all the same.
+#[test]
+fn top_can_be_left_though_the_daemon_is_stuck() {
+    let agent = Agent::start(Setup::files());
+    let line = format!("{} top --config {}", binary().display(), agent.config().display());
+    let mut terminal = Command::new("script")
+        .args(["-qefc", &line, "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("script is part of util-linux");
+    let mut keys = terminal.stdin.take().expect("piped");
+    let mut screen = BufReader::new(terminal.stdout.take().expect("piped"));
+    read_until(&mut screen, "没有告警");
+    signal("STOP", &agent.pid().to_string());
+    read_until(&mut screen, "前置机在运行，没有答复");
+    let asked = Instant::now();
+    keys.write_all(b"\x03").expect("the terminal takes it");
+    let ended = terminal.wait().expect("our own child");
+    signal("CONT", &agent.pid().to_string());
+    assert_eq!(ended.code(), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+}
+
+/// Reads until a text has come; the test runner ends what never comes.
+fn read_until(screen: &mut impl Read, text: &str) {
+    let mut seen = Vec::new();
+    while !seen.ends_with(text.as_bytes()) {
+        let mut byte = [0];
+        screen.read_exact(&mut byte).expect("it goes on");
+        seen.extend(byte);
+    }
+}
+
 /// A test notice reaches each, and says which did not take it.
 fn check_tests(agent: &Agent, names: &[&str]) {
     for name in names {
@@ -202,7 +261,7 @@ fn mail_text(mail: &str) -> String {
     let body = mail.rsplit("base64\r\n\r\n").next().unwrap_or_default();
     let body: String =
         body.split("\r\n.\r\n").next().unwrap_or_default().split_whitespace().collect();
-    let output = std::process::Command::new("/bin/sh")
+    let output = Command::new("/bin/sh")
         .args(["-c", "printf %s \"$1\" | base64 -d 2>/dev/null", "sh", &body])
         .output()
         .expect("base64 is part of coreutils");

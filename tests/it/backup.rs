@@ -2,6 +2,8 @@
 //! arrives, no number comes twice, and nothing half-made is ever taken for a backup.
 #![allow(clippy::indexing_slicing)] // a member that is not there reads as null
 
+mod kills;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

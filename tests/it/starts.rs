@@ -7,6 +7,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::process::Command;
 use std::time::SystemTime;
 
 use tests::agent::{Agent, Setup};
@@ -113,6 +114,44 @@ fn a_clock_that_is_a_day_behind_is_told_and_serves() {
     assert!(log.contains("O109") && log.contains("hours=23"), "{log}");
     let answer = his::send(agent.his(), &Case::of("platform").message()).expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+/// Nothing on a new machine says that it is tomorrow there; so where nobody keeps the clock, the time that everything
+/// will be stamped with is told, by the first start and by the doctor; and a clock that is put right later on is
+/// behind what was written.
+#[test]
+fn a_clock_that_is_a_day_ahead_at_the_first_start_is_told_with_its_date() {
+    let alone = [("HIS_AGENT_FAULTS_CLOCK", "alone".to_owned())];
+    let mut agent = Agent::prepare(Setup { faults: true, ..Setup::files() });
+    agent.disk().set_clock(86_400);
+    agent.launch_under(&alone);
+    assert!(agent.await_answers(), "{}", agent.log());
+    let tomorrow = Command::new("date").env("TZ", "CST-8").args(["-d", "1 day", "+%F"]).output();
+    let tomorrow = String::from_utf8(tomorrow.expect("date is there").stdout).expect("digits");
+    let told = format!("now=\"{}T", tomorrow.trim());
+    let log = agent.log();
+    let line = log.lines().find(|it| it.contains("H033")).unwrap_or_default();
+    assert!(line.contains(&told), "{told}: {log}");
+    let doctor = agent.ask(&["doctor"]);
+    assert!(doctor.stdout.contains("warn  H033"), "{doctor:?}");
+    let answer = his::send(agent.his(), &Case::of("platform").message()).expect("an answer");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    agent.stop();
+
+    // What was written has tomorrow's date, by the clock that was wrong.
+    let written = agent.beside("outbox/CURRENT");
+    let touched = Command::new("touch").args(["-d", "1 day"]).arg(written).status();
+    assert!(touched.expect("touch is there").success());
+    agent.disk().set_clock(0);
+    agent.launch_under(&alone);
+    assert!(agent.await_answers(), "{}", agent.log());
+    let log = agent.log();
+    assert!(log.contains("O109") && log.contains("hours=23"), "{log}");
+    assert_eq!(
+        log.matches("H033").count(),
+        1,
+        "later starts have something to compare with: {log}"
+    );
 }
 
 /// A person at the terminal is told where the log goes, and why the start ends, though the log is a file.

@@ -2,6 +2,8 @@
 //! and is taken back by itself when the agent is worse with it; an earlier one comes back.
 #![allow(clippy::indexing_slicing)] // a member that is not there reads as null
 
+mod kills;
+
 use std::fs;
 use std::net::TcpListener;
 use std::sync::Arc;

@@ -76,8 +76,15 @@ async fn test(State(road): State<Arc<Road>>, Json(asked): Json<ToTest>) -> Respo
         return failed(StatusCode::NOT_FOUND, "I241", &[reason]);
     };
     let saying = Arc::clone(&road);
-    let said =
-        tokio::task::spawn_blocking(move || keeper::say(&saying, &target, &Notice::test())).await;
+    let saying =
+        tokio::task::spawn_blocking(move || keeper::say(&saying, &target, &Notice::test()));
+    let said = tokio::select! {
+        said = saying => said,
+        () = road.alerts.stop.cancelled() => {
+            let reason = "前置机正在停，没有等到这个去处的答复".to_owned();
+            return failed(StatusCode::BAD_GATEWAY, "I242", &[reason]);
+        }
+    };
     match said {
         Ok(Ok(but)) => {
             if let Some(told) = road.alerts.inside().told.get_mut(&asked.target) {

@@ -8,10 +8,9 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use self::sample::Sample;
 use super::asking::unanswered;
+use super::demo::ended;
 use super::{ConfigArgument, Exit, runtime, tell};
 use crate::config::Config;
 use crate::control::client::{self, ControlError};
@@ -45,7 +44,11 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     match runtime() {
         Ok(runtime) => {
             let every = Duration::from_secs(arguments.every);
-            runtime.block_on(live(socket, first, every)).map_or_else(|it| lost(&it), |()| Exit::Ok)
+            let shown =
+                ended(&runtime).and_then(|it| runtime.block_on(live(socket, first, every, it)));
+            // A look at a daemon that is stuck holds nobody who wants to leave.
+            runtime.shutdown_background();
+            shown.map_or_else(|it| lost(&it), |()| Exit::Ok)
         }
         Err(exit) => exit,
     }
@@ -65,23 +68,33 @@ fn once(socket: &Path, first: &Sample) -> Exit {
     }
 }
 
-async fn live(socket: &Path, first: Sample, every: Duration) -> io::Result<()> {
-    let mut ends = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
-        .into_iter()
-        .map(signal)
-        .collect::<io::Result<Vec<_>>>()?;
+async fn live(
+    socket: &Path,
+    first: Sample,
+    every: Duration,
+    ended: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let mut ended = std::pin::pin!(ended);
     let _screen = Screen::open()?;
     let mut before = first;
     let mut pause = FIRST_PAUSE;
     loop {
-        let ended = futures_util::future::select_all(ends.iter_mut().map(|it| Box::pin(it.recv())));
         tokio::select! {
-            _ = ended => return Ok(()),
+            () = &mut ended => return Ok(()),
             () = tokio::time::sleep(pause) => {}
         }
         pause = every;
+        let asked = socket.to_owned();
+        let mut looking = tokio::task::spawn_blocking(move || look(&asked));
+        let seen = loop {
+            tokio::select! {
+                () = &mut ended => return Ok(()),
+                seen = &mut looking => break seen.map_err(io::Error::other)?,
+                () = tokio::time::sleep(SILENT) => draw(&[STUCK.to_owned()], size())?,
+            }
+        };
         let (width, height) = size();
-        let lines = match look(socket) {
+        let lines = match seen {
             Ok(now) => {
                 let lines = screen::lines(&before, &now, height.saturating_sub(1));
                 before = now;
@@ -149,3 +162,6 @@ fn lost(error: &io::Error) -> Exit {
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// How long nothing may be heard before that is shown.
+const SILENT: Duration = Duration::from_secs(5);
+const STUCK: &str = "前置机在运行，没有答复：多半卡住了，看 journalctl -u his-agent；还在等";
