@@ -38,7 +38,9 @@ def rewritten(text, page, found):
             return words
         if not path.startswith("docs/"):
             found.append(path)
-        to = "index.md" if path == "docs/README.md" else place(path)  # the first page's name in the book
+        # The first page's name in the book; the table of contents calls it by its file.
+        is_first = path == "docs/README.md" and page != "docs/SUMMARY.md"
+        to = "index.md" if is_first else place(path)
         way = posixpath.relpath(to, posixpath.dirname(place(page)) or ".")
         return f"[{words}]({way}{mark}{anchor})"
 

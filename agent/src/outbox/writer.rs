@@ -16,7 +16,7 @@ mod parking;
 mod shortage;
 mod sweep;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::iter;
 use std::mem;
 use std::ops::ControlFlow;
@@ -358,18 +358,17 @@ impl Writer {
     ) -> Result<Vec<Finding>, StoreError> {
         let first_seq = self.at.next_seq;
         let mut findings = Vec::with_capacity(identities.len());
-        let mut given = HashSet::new();
+        let mut given = HashMap::new();
         let promised = promised.iter().copied().chain(iter::repeat(None));
         let back = back.iter().copied().chain(iter::repeat(false));
         let drafts = submission.drafts.iter().zip(back);
         for ((draft, identity), promised) in drafts.zip(identities).zip(promised) {
             // Two records of one content were promised one id, and may be two contents by now.
-            let promised = promised.filter(|id| !given.contains(id));
+            let promised = promised.filter(|id| !given.contains_key(id));
             let next = (self.at.next_seq, promised);
             let finding = seen.find_or_take(*identity, draft, next, submission);
             if let Finding::New(take) = &finding {
-                given.insert(take.record_id);
-                self.note_given(group, take.record_id, seen::content(*identity, draft.0))?;
+                given.insert(take.record_id, seen::content(*identity, draft.0));
                 if !draft.0.lane.is_empty() {
                     self.new.push((super::lanes::hash(&draft.0.lane), self.at.next_seq));
                 }
@@ -377,6 +376,7 @@ impl Writer {
             }
             findings.push(finding);
         }
+        self.note_given(group, &given)?;
         if self.at.next_seq > first_seq {
             let plain = accept::entry(submission, &findings, self.at.bytes).plain();
             let bytes = group.batch.seal(Family::Queue, &first_seq.to_be_bytes(), plain);

@@ -176,6 +176,30 @@ fn an_id_that_was_promised_twice_goes_to_one_content() {
     );
 }
 
+/// A list of charges that grows and is sent whole each time: what waits behind the first is written once
+/// for all ids that it shares with it, not once for each.
+#[test]
+fn what_shares_many_ids_with_another_is_written_once() {
+    let mut house = House::new();
+    // Nothing that could be packed.
+    house.envelope =
+        (0_u64..20_000).map(|it| format!("{:x}", it.wrapping_mul(0x9e37_79b9))).collect();
+    let records: Vec<String> = (0..200).map(|it| format!("k{it}=1")).collect();
+    let records = records.join(" ");
+    let _ = house.obey(&format!("park m1 qd {records}"));
+    let _ = house.obey(&format!("park m2 qd {records} more=1"));
+    let written = |house: &House| -> u64 {
+        let files = std::fs::read_dir(&house.folder).unwrap().map(Result::unwrap);
+        let logs = files.filter(|it| it.path().extension().is_some_and(|it| it == "log"));
+        logs.map(|it| it.metadata().unwrap().len()).sum()
+    };
+    let before = written(&house);
+    let _ = house.obey(&format!("release 1 accept {records}"));
+    let grown = written(&house) - before;
+    let message = house.envelope.len() as u64;
+    assert!((message..4 * message).contains(&grown), "{grown} bytes for a message of {message}");
+}
+
 /// Half of its codes are mapped, or all and it waits behind another: a resend is judged so, too.
 #[test]
 fn what_is_judged_otherwise_by_now_is_known_as_that() {

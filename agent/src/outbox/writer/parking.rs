@@ -1,6 +1,6 @@
 //! The writer's part of parking: who must wait, what is kept of it, and how it goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tracing::error;
 use uuid::Uuid;
@@ -191,21 +191,25 @@ impl Writer {
         self.keep_as(group, number, message, anew);
     }
 
-    /// A record has this id now. Whatever else was promised it may have it only as the same content.
+    /// These ids have records now. Whatever else was promised one may have it only as the same content.
     pub(super) fn note_given(
         &mut self,
         group: &mut Group<'_>,
-        id: Uuid,
-        content: ContentId,
+        given: &HashMap<Uuid, ContentId>,
     ) -> Result<(), StoreError> {
         if self.at.parked == 0 {
             return Ok(());
         }
-        for number in self.parked.promising(id) {
+        // Each message once, however many of the ids it was promised: it is sealed whole.
+        let numbers: BTreeSet<u64> =
+            given.keys().flat_map(|id| self.parked.promising(*id)).collect();
+        for number in numbers {
             let Some(message) = self.parked_message(group, number)? else { continue };
             let mut anew = message.clone();
-            for record in anew.records.iter_mut().filter(|it| it.record_id == id) {
-                record.given_to.get_or_insert(content);
+            for record in &mut anew.records {
+                if let Some(content) = given.get(&record.record_id) {
+                    record.given_to.get_or_insert(*content);
+                }
             }
             self.keep_as(group, number, &message, anew);
         }
