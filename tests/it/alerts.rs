@@ -2,6 +2,8 @@
 //! grouped, once, and taken back; a sink that is away is told later what stands then.
 #![allow(clippy::indexing_slicing)] // a member that is not there reads as null
 
+mod conditions;
+
 use std::fs;
 use std::io::{BufReader, Read, Write as _};
 use std::net::TcpListener;
