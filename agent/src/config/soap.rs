@@ -1,5 +1,6 @@
 //! `[channel.soap]`: the service that a channel's HIS was compiled against, to the letter.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use adapters::{
@@ -117,15 +118,41 @@ fn operations(
             let message = format!("there is another operation `{}`", operation.name);
             to.error("A008", section.offset_of("name"), message);
         }
+        let lead = lead(&mut section, to);
+        // The number says that a check was made; whoever reads it for the verdict has none.
+        let tells = operation.reply.results.iter().any(|it| it.holds == SoapHolds::Text);
+        if lead.to == LeadsTo::Checks && !tells {
+            let message =
+                "a check is answered with its verdict: one of `results` must be a name alone";
+            to.error("A004", section.offset_of("results"), message.to_owned());
+        }
         service.operations.push(operation);
-        leads.push(lead(&mut section, to));
+        leads.push(lead);
         section.finish(to);
+    }
+    if service.style == SoapStyle::Bare {
+        one_type_each(&service.operations, place, to);
     }
     if leads.is_empty() {
         let message = "[channel.soap] needs a [[channel.soap.operation]]".to_owned();
         to.error("A005", place, message);
     }
     leads
+}
+
+/// Of a bare service each part is an element of its own, and so has one type wherever it stands.
+fn one_type_each(operations: &[SoapOperation], place: usize, to: &mut Complaints<'_>) {
+    let mut kinds = BTreeMap::new();
+    for operation in operations {
+        let texts = operation.parameters.iter().map(|name| (name.as_str(), SoapHolds::Text.xsd()));
+        let results = operation.reply.results.iter().map(|it| (it.name.as_str(), it.holds.xsd()));
+        for (name, kind) in texts.chain(results) {
+            if *kinds.entry(name).or_insert(kind) != kind {
+                let message = format!("bare, `{name}` must be of one type in all operations");
+                to.error("A008", place, message);
+            }
+        }
+    }
 }
 
 fn operation(
@@ -337,6 +364,17 @@ mod tests {
         );
         check(&with("results = [\"code:c\"]"), "error[A004]: of `results` exactly one holds");
         check(&with("results = [\"int:r\"]"), "error[A004]: `results` are names");
+        check(&with("to = \"checks\"\nresults = [\"int(0,-1):c\", \"r\"]"), "");
+        let mute = "error[A004]: a check is answered with its verdict";
+        check(&with("to = \"checks\"\nresults = [\"boolean:r\"]"), mute);
+        let two = |style: &str| {
+            format!(
+                "namespace = \"u\"\nstyle = \"{style}\"\n[[channel.soap.operation]]\nname = \"F\"\nresults = [\"r\"]\n\
+                 [[channel.soap.operation]]\nname = \"G\"\nresults = [\"int(0,-1):r\"]"
+            )
+        };
+        check(&two("document"), "");
+        check(&two("bare"), "error[A008]: bare, `r` must be of one type");
         check(&with("results = [\"int(1,0):r\"]"), "");
         check(&with("results = [\"codes:c\", \"r\"]"), "not `codes:c`");
         check(&with("to = \"check\""), "error[A004]: `to` is messages or checks, not `check`");

@@ -1,6 +1,7 @@
 //! A message is taken for a trial: the whole road with the new configuration, in a folder that is thrown
 //! away, on ports of its own, and with the records going into that folder.
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -43,7 +44,8 @@ pub(super) fn run(config: &Config, sets: Sets, channel: &Channel) -> Result<Exit
     match sent {
         Ok(Some(told)) => Ok(tell(&told, records.as_deref())),
         Ok(None) => {
-            eprintln!("试收被打断，没有做完；配置已经写好");
+            // The terminal may be what has gone.
+            drop(writeln!(std::io::stderr(), "试收被打断，没有做完；配置已经写好"));
             Ok(Exit::Waiting)
         }
         Err(error) => {

@@ -182,19 +182,21 @@ fn an_id_that_was_promised_twice_goes_to_one_content() {
 fn what_shares_many_ids_with_another_is_written_once() {
     let mut house = House::new();
     // Nothing that could be packed.
-    house.envelope =
-        (0_u64..20_000).map(|it| format!("{:x}", it.wrapping_mul(0x9e37_79b9))).collect();
+    for it in 0_u64..20_000 {
+        let _ = write!(house.envelope, "{:x}", it.wrapping_mul(0x9e37_79b9));
+    }
     let records: Vec<String> = (0..200).map(|it| format!("k{it}=1")).collect();
-    let records = records.join(" ");
-    let _ = house.obey(&format!("park m1 qd {records}"));
-    let _ = house.obey(&format!("park m2 qd {records} more=1"));
+    let mut texts: Vec<&str> = records.iter().map(String::as_str).collect();
+    house.park("m1", "qd", &texts).unwrap();
+    texts.push("more=1");
+    house.park("m2", "qd", &texts).unwrap();
     let written = |house: &House| -> u64 {
-        let files = std::fs::read_dir(&house.folder).unwrap().map(Result::unwrap);
+        let files = fs::read_dir(&house.folder).unwrap().map(Result::unwrap);
         let logs = files.filter(|it| it.path().extension().is_some_and(|it| it == "log"));
         logs.map(|it| it.metadata().unwrap().len()).sum()
     };
     let before = written(&house);
-    let _ = house.obey(&format!("release 1 accept {records}"));
+    let _ = house.obey(&format!("release 1 accept {}", records.join(" ")));
     let grown = written(&house) - before;
     let message = house.envelope.len() as u64;
     assert!((message..4 * message).contains(&grown), "{grown} bytes for a message of {message}");
