@@ -17,6 +17,7 @@
 //! | `question` | what both sides say to each other |
 //! | `follow`, `keeper` | our account, kept up as records are confirmed |
 //! | `unread` | what was confirmed and could not be read |
+//! | `elsewhere` | that it is given up only where no other day names it |
 //! | `whose` | whose a record is that only the platform has |
 //! | `days` | where the records of a day lie that are not confirmed yet |
 //! | `book` | the platform's account, made of what lies on its disk |
@@ -34,6 +35,7 @@ pub(crate) mod book;
 mod compare;
 mod daily;
 mod days;
+mod elsewhere;
 mod fetch;
 mod follow;
 mod his;

@@ -135,6 +135,9 @@ fn show(told: &Value) {
         show_records(left);
         show_unread(left);
     }
+    for it in list(told, "/not_given_up") {
+        say!("  还不能了结：{} {}", text(it, "/day"), text(it, "/why"));
+    }
     match told.get("statement") {
         Some(statement) => {
             let there = statement.get("platform") == Some(&Value::Bool(true));

@@ -7,6 +7,8 @@
 //!
 //! Across a one-way gate nothing can be asked: there the platform's account comes as a file.
 
+#[cfg(test)]
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -72,6 +74,9 @@ pub(super) enum Platform {
     Broker(Box<Line>),
     /// It can be asked; orders go the way of the records.
     File { book: Box<Book>, orders: Option<PathBuf> },
+    /// It has its books beside it, by day.
+    #[cfg(test)]
+    Books(BTreeMap<String, Book>),
 }
 
 /// A connection on which questions are asked.
@@ -133,6 +138,11 @@ impl Platform {
                 order(orders.as_deref(), question)?
             }
             Platform::File { book, .. } => book.answer(&question.ask),
+            #[cfg(test)]
+            Platform::Books(books) => match books.get(&question.of.day) {
+                Some(book) => book.answer(&question.ask),
+                None => Answer::Refused { reason: "no such day".to_owned() },
+            },
         };
         match answer {
             Answer::Refused { reason } => Err(Trouble::Refused(reason)),

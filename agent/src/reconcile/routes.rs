@@ -1,6 +1,5 @@
 //! What operators may ask of the account.
 
-use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ask::{Platform, Trouble};
+use super::elsewhere::give_up;
 use super::follow::day_of;
 use super::question::{Answer, Ask, Day};
 use super::repair::repair;
@@ -88,7 +88,7 @@ pub(super) async fn told(road: &Arc<Road>, asked: &Asked) -> Result<Value, Troub
     told
 }
 
-async fn reconciled(
+pub(super) async fn reconciled(
     road: &Arc<Road>,
     platform: &mut Platform,
     of: &Day,
@@ -108,8 +108,8 @@ async fn reconciled(
         report::add(&mut told, &json!({ "left": report::of_differences(&compared) }));
     }
     if asked.repair && compared.is_only_unread() {
-        let (day, unnamed) = (day_of(&of.day), mem::take(&mut compared.unread));
-        compared.given_up = with(road, move |opened| opened.give_up(day, &unnamed)).await?;
+        let in_the_way = give_up(road, platform, of, &mut compared).await?;
+        report::add(&mut told, &json!({ "not_given_up": in_the_way }));
         report::add(&mut told, &json!({ "left": report::of_differences(&compared) }));
     }
     if compared.is_balanced() {

@@ -35,7 +35,7 @@ pub(super) struct Compared {
     /// Numbers that were confirmed around the day and could not be read here, and that the platform has not
     /// named: whether it has them, nobody can say.
     pub(super) unread: Vec<(u64, u64)>,
-    /// Those that a repair has given up: neither side can name them.
+    /// Those that a repair has given up: neither side could name them, under whatever day.
     pub(super) given_up: Vec<(u64, u64)>,
     /// So much differs that not all of it was looked at.
     pub(super) partly: bool,
@@ -170,7 +170,7 @@ fn is_same(one: Option<&Totals>, other: Option<&Totals>) -> bool {
 }
 
 /// The ranges of a page that are not the same on both sides.
-async fn differing(
+pub(super) async fn differing(
     platform: &mut Platform,
     of: &Day,
     group: &Group,
@@ -189,7 +189,7 @@ async fn differing(
     Ok(all.into_iter().filter(differ).collect())
 }
 
-async fn leaves_there(
+pub(super) async fn leaves_there(
     platform: &mut Platform,
     of: &Day,
     group: &Group,
@@ -233,6 +233,6 @@ pub(super) async fn with<T: Send + 'static>(
 }
 
 /// Sixteen thousand records: an answer stays below two megabytes.
-const RANGES_AT_ONCE: usize = 64;
+pub(super) const RANGES_AT_ONCE: usize = 64;
 /// Records that are looked at one by one in one go. Where more differ, the next one goes on.
 const RECORDS_MAX: usize = 200_000;

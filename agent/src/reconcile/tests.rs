@@ -1,9 +1,13 @@
 //! The account kept up beside a store on disk: each confirmed record once, over kills, however few are
 //! confirmed at a time; and a platform that has exactly the same gives the same totals.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::json;
+
+use super::ask::Platform;
 use super::book::Book;
 use super::compare::Named;
 use super::follow::day_of;
@@ -237,6 +241,104 @@ async fn what_nobody_can_name_is_given_up_when_a_repair_is_ordered() {
     assert_eq!(sorted.as_told, 2);
     assert_eq!(stands(20_261_122), (Vec::new(), Vec::new()));
     assert_eq!(stands(20_261_121), (Vec::new(), Vec::new()));
+}
+
+/// What was lost is of the 22nd, or of the 21st: the platform knows, and is asked under both before either gives
+/// it up.
+#[tokio::test]
+async fn what_nobody_can_name_is_nothing_that_the_platform_names_under_another_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let (road, _writer) = road(folder.path());
+    let lost = lose_some(&road).await;
+    let mut platform = Platform::Books(books(&road, &lost));
+    let told = repaired(&road, &mut platform, "20261121").await;
+    assert_eq!(told["left"]["unread"], json!([[3, 4]]), "{told}");
+    assert_eq!(told["left"]["given_up"], json!([]), "{told}");
+    assert_eq!(told["not_given_up"][0]["day"], "20261122", "{told}");
+    assert_eq!(told.get("statement"), None, "{told}");
+    let told = repaired(&road, &mut platform, "20261122").await;
+    assert_eq!(told["repair"]["as_told"], 2, "{told}");
+    assert_eq!(told["left"]["outcome"], "balanced", "{told}");
+    let told = repaired(&road, &mut platform, "20261121").await;
+    assert_eq!((&told["outcome"], &told["given_up"]), (&json!("balanced"), &json!([])), "{told}");
+}
+
+/// One of two is named under the other day, which has to be put right first; the other is named nowhere.
+#[tokio::test]
+async fn of_what_another_day_names_in_part_the_rest_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (road, _writer) = road(folder.path());
+    let lost = lose_some(&road).await;
+    let mut platform = Platform::Books(books(&road, &lost[1..]));
+    let told = repaired(&road, &mut platform, "20261121").await;
+    let left = &told["left"];
+    assert_eq!(
+        (&left["unread"], &left["given_up"]),
+        (&json!([[4, 4]]), &json!([[3, 3]])),
+        "{told}"
+    );
+    assert_eq!(left["outcome"], "different", "{told}");
+}
+
+/// Nothing is given up where the platform cannot be asked about each day that may have it; where it can, and
+/// names it under none, each day gives it up, whichever comes first.
+#[tokio::test]
+async fn what_nobody_can_name_is_asked_for_under_all_days() {
+    let folder = tempfile::tempdir().unwrap();
+    let (road, _writer) = road(folder.path());
+    lose_some(&road).await;
+    let all = books(&road, &[]);
+    let mut short = all.clone();
+    short.remove("20261122");
+    let book = Box::new(all["20261121"].clone());
+    let one_day = [Platform::Books(short), Platform::File { book, orders: None }];
+    for mut platform in one_day {
+        let told = repaired(&road, &mut platform, "20261121").await;
+        assert_eq!(told["left"]["unread"], json!([[3, 4]]), "{told}");
+        assert_eq!(told["not_given_up"][0]["day"], "20261122", "{told}");
+        assert_eq!(told.get("statement"), None, "{told}");
+    }
+    let mut platform = Platform::Books(all);
+    for day in ["20261122", "20261121"] {
+        let told = repaired(&road, &mut platform, day).await;
+        assert_eq!(told["left"]["given_up"], json!([[3, 4]]), "{told}");
+        assert_eq!(
+            (&told["left"]["outcome"], &told["not_given_up"]),
+            (&json!("balanced"), &json!([]))
+        );
+    }
+}
+
+/// Four messages over three days, of which the second can be read no more; gives what it had.
+async fn lose_some(road: &Arc<Road>) -> Vec<Named> {
+    for (number, day) in (1..).zip(["20261121", "20261122", "20261122", "20261123"]) {
+        road.outbox.append(submission(number, day)).await.unwrap();
+    }
+    road.outbox.settle(&[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+    let lost = named(road.accounts.opened().unwrap())[2..4].to_vec();
+    road.outbox.spoil(3);
+    lost
+}
+
+/// What the platform has: all that can be read here, and some more of the 22nd.
+fn books(road: &Arc<Road>, more: &[Named]) -> BTreeMap<String, Book> {
+    let mut books: BTreeMap<String, Book> = BTreeMap::new();
+    for it in road.outbox.accepted_from(1, 99).unwrap().envelopes {
+        let elements: serde_json::Value = serde_json::from_slice(&it.body).unwrap();
+        let leaf = leaf::Leaf::of(it.seq, &it.record_id, &it.body);
+        let book = books.entry(it.received_at[..8].to_owned()).or_default();
+        book.take(group(&it), leaf, &elements["elements"].to_string());
+    }
+    for it in more {
+        books.get_mut("20261122").unwrap().take(it.group.clone(), it.leaf, "");
+    }
+    books
+}
+
+async fn repaired(road: &Arc<Road>, platform: &mut Platform, day: &str) -> serde_json::Value {
+    let asked = routes::Asked { day: day.to_owned(), repair: true, ..routes::Asked::default() };
+    let of = run::of(road, day);
+    routes::reconciled(road, platform, &of, &asked).await.unwrap()
 }
 
 /// Where two ids stand under a number that cannot be read here, one of them may be the right one.

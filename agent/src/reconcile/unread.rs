@@ -3,7 +3,8 @@
 //!
 //! Nobody here knows their ids, nor for sure their day; so the days around are told of them, and do not balance
 //! until the platform has named them. What neither side has is given up when somebody orders a repair of the
-//! day: it is told once more, and then only in the statement.
+//! day, and the platform names it under none of the other days that are told of it: it is told once more, and
+//! then only in the statement.
 //!
 //! | key | value |
 //! |---|---|
@@ -146,8 +147,35 @@ impl Opened {
         Ok(told.iter().flat_map(|(from, end)| open.within(from, end)).collect())
     }
 
-    /// The platform has not named these either, and somebody has ordered to put the day right. Gives all that
-    /// were given up of it.
+    /// The other days that are told of these, or were until they gave them up: the platform may name them there.
+    pub(super) fn other_days_told(
+        &self,
+        day: u32,
+        unread: &[(u64, u64)],
+    ) -> Result<Vec<u32>, StoreError> {
+        let mut days = Vec::new();
+        for other in days_near(day).filter(|it| *it != day) {
+            if self.may_be_told(&day_key(other), other, unread)?
+                || self.may_be_told(&given_up_key(other), other, unread)?
+            {
+                days.push(other);
+            }
+        }
+        Ok(days)
+    }
+
+    /// Whether a row of a day tells of one of these. One that cannot be read may.
+    fn may_be_told(&self, key: &[u8], day: u32, unread: &[(u64, u64)]) -> Result<bool, StoreError> {
+        let told = match self.unnamed_of(day, key) {
+            Err(StoreError::Damaged { .. }) => return Ok(true),
+            other => other?,
+        };
+        let is_told = |it: &(u64, u64)| told.iter().any(|own| own.0 < it.1 && it.0 < own.1);
+        Ok(unread.iter().any(is_told))
+    }
+
+    /// The platform has not named these either, under no day, and somebody has ordered to put the day right.
+    /// Gives all that were given up of it.
     pub(super) fn give_up(
         &self,
         day: u32,
@@ -193,10 +221,25 @@ impl Opened {
 
 /// The days from one to another, both with them; only these two where that is no calendar.
 fn all_days(first: u32, last: u32) -> Vec<u32> {
-    let date = |it: u32| Date::strptime("%Y%m%d", it.to_string()).ok();
     let (Some(from), Some(to)) = (date(first), date(last)) else { return vec![first, last] };
     let days = from.series(1.day()).take_while(|it| *it <= to).take(DAYS_MAX);
-    days.map(|it| day_of(&it.strftime("%Y%m%d").to_string())).collect()
+    days.map(number).collect()
+}
+
+/// The days that may be told of a stretch that a day is told of.
+fn days_near(day: u32) -> impl Iterator<Item = u32> {
+    let steps = [(-1).day(), 1.day()];
+    let near =
+        move |from: Date| steps.map(|it| from.series(it).take(DAYS_MAX)).into_iter().flatten();
+    date(day).into_iter().flat_map(near).map(number)
+}
+
+fn date(day: u32) -> Option<Date> {
+    Date::strptime("%Y%m%d", day.to_string()).ok()
+}
+
+fn number(date: Date) -> u32 {
+    day_of(&date.strftime("%Y%m%d").to_string())
 }
 
 fn day_key(day: u32) -> Vec<u8> {
