@@ -173,6 +173,7 @@ use self::rotation::Resealing;
 pub(crate) use self::rotation::keep as keep_sealed;
 pub use self::rotation::{DataKey, Sealing};
 pub use self::rows::Accepted;
+pub use self::seen::State;
 use self::store::Store;
 pub use self::store::{Reach, RowError};
 use self::writer::Writer;
@@ -390,30 +391,31 @@ impl Outbox {
     }
 
     /// The same for whoever reads the state of a source, in the order in which that changes: what this
-    /// message says is newer than all that was taken below the number `since`. A content that was taken
-    /// before, and is not the last under its key, is a change back and becomes the next revision. What was
-    /// taken from `since` on may be this very message, before a crash: then a content of before is a resend.
+    /// message says of what is its own is newer than all that was taken below [`State::since`]. A content of
+    /// such a record that was taken before, and is not the last under its key, is a change back and becomes
+    /// the next revision. What was taken from that number on may be this very message, before a crash: then
+    /// a content of before is a resend.
     ///
     /// Where something of its lane waits, it is judged as any other message.
     pub async fn append_state(
         &self,
         submission: Submission,
-        since: u64,
+        state: State,
     ) -> Result<Receipt, StoreError> {
-        self.hand_in(submission, Vec::new(), Some(since)).await
+        self.hand_in(submission, Vec::new(), Some(state)).await
     }
 
     async fn hand_in(
         &self,
         submission: Submission,
         unknown: Vec<UnknownCode>,
-        since: Option<u64>,
+        state: Option<State>,
     ) -> Result<Receipt, StoreError> {
         self.shared.room.admit()?;
         let bytes = size_of(&submission);
         let identities = seen::identities(&submission);
         let raw = self.shared.raw_row(&submission);
-        let append = Box::new(Append { submission, identities, unknown, since, raw, bytes });
+        let append = Box::new(Append { submission, identities, unknown, state, raw, bytes });
         let queued_before = self.shared.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
         // However large, one may always wait, or it could never be stored.
         let room = queued_before == 0 || queued_before + bytes <= self.shared.queued_bytes_max;

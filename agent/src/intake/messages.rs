@@ -19,7 +19,7 @@ use super::voice::Voice;
 use super::{Road, Upload, feedback, read_body, stream, totals};
 use crate::clock;
 use crate::envelope::{Original, Receipt, ReceiptStatus, Submission, UnknownCode};
-use crate::outbox::StoreError;
+use crate::outbox::{self, StoreError};
 use crate::pipeline::{self, Accepted, Inbound, Parked, Reading, Refusal, Verdict};
 use crate::quality::{Observed, Outcome};
 use crate::sets::{self, Channel, Seen, Sets};
@@ -86,15 +86,15 @@ pub(super) struct Message {
     again: bool,
     /// Whether nobody hears the answer: what is refused is found among the dead letters or nowhere.
     unheard: bool,
-    /// It is the state of its source, newer than what was taken below this number.
-    since: Option<u64>,
+    /// It is the state of its source.
+    state: Option<outbox::State>,
 }
 
 impl Message {
     /// What came in by HTTP just now.
     pub(super) fn new(id: String, content_type: Option<String>, bytes: Bytes) -> Message {
         let received_at = clock::now();
-        let (sender, since) = (None, None);
+        let (sender, state) = (None, None);
         Message {
             id,
             received_at,
@@ -103,7 +103,7 @@ impl Message {
             sender,
             again: false,
             unheard: false,
-            since,
+            state,
         }
     }
 
@@ -170,7 +170,7 @@ impl Message {
             sender: self.sender.clone(),
             again: self.again,
             unheard: self.unheard,
-            since: self.since,
+            state: self.state.clone(),
         }
     }
 
@@ -206,9 +206,9 @@ impl Message {
             },
         };
         let begun = Instant::now();
-        let stored = match self.since {
+        let stored = match &self.state {
             _ if !unknown.is_empty() => road.outbox.park(submission, unknown).await,
-            Some(since) => road.outbox.append_state(submission, since).await,
+            Some(it) => road.outbox.append_state(submission, it.clone()).await,
             None => road.outbox.append(submission).await,
         };
         spent(Step::Store, begun);

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 use tracing::debug;
 
 use super::StoreError;
-use super::seen::Identity;
+use super::seen::{Identity, State};
 use crate::envelope::{DeadLetter, Receipt, Release, Submission, UnknownCode};
 
 /// Whoever asked for something to be stored, waiting.
@@ -44,8 +44,8 @@ pub(super) struct Append {
     pub(super) identities: Vec<Identity>,
     /// Codes that it waits for; none, if it may go on.
     pub(super) unknown: Vec<UnknownCode>,
-    /// It is the state of its source, newer than all that was taken below this number.
-    pub(super) since: Option<u64>,
+    /// It is the state of its source.
+    pub(super) state: Option<State>,
     /// The bytes it came in, as a row, if they are kept.
     pub(super) raw: Option<Raw>,
     /// About how much memory it takes while it waits.

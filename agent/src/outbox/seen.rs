@@ -41,6 +41,23 @@ pub(super) fn content_of(channel: &str, draft: &Draft) -> ContentId {
     content(identity(channel, draft), draft)
 }
 
+/// That a submission is the state of a source, and of what in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// It is newer than all that was taken below this number.
+    pub since: u64,
+    /// What the source knows it by. Records whose business key has all of it are its own; what else it
+    /// says, others say too, not always in the same words. Without it, only a single record is its own.
+    pub own: Vec<String>,
+}
+
+impl State {
+    fn owns(&self, draft: &Draft, is_single: bool) -> bool {
+        let has = |it: &String| draft.key.split('|').any(|part| part == it);
+        if self.own.is_empty() { is_single } else { self.own.iter().all(has) }
+    }
+}
+
 impl Outbox {
     /// The numbers of the records taken in under a business key, as far as they are remembered. The
     /// records themselves may be gone.
@@ -160,22 +177,26 @@ impl Seen {
         Some((take, !self.gone.contains(&take.seq)))
     }
 
-    /// Which drafts of a state are changes back: not what was taken last under their identity, and that was
-    /// below `since`. What brings a record that was never seen tells of something new, and what else it says
-    /// stands beside that: many rows say the same of one visit, not always in the same words.
+    /// Which drafts of a state are changes back: its own, not what was taken last under their identity, and
+    /// that was below [`State::since`]. What brings a record that was never seen tells of something new, and
+    /// what else it says stands beside that.
     pub(super) fn changes_back(
         &self,
         identities: &[Identity],
         drafts: &[Draft],
-        since: u64,
+        state: &State,
     ) -> Vec<bool> {
         let apart: HashSet<_> = identities.iter().collect();
         let lasts: Vec<_> = identities.iter().filter_map(|it| self.last(*it)).collect();
         if apart.len() < identities.len() || lasts.len() < identities.len() {
             return vec![false; identities.len()];
         }
-        let is_back =
-            |(last, draft): (&Take, &Draft)| last.digest != cut(&draft.digest) && last.seq < since;
+        let is_single = drafts.len() == 1;
+        let is_back = |(last, draft): (&Take, &Draft)| {
+            last.digest != cut(&draft.digest)
+                && last.seq < state.since
+                && state.owns(draft, is_single)
+        };
         lasts.into_iter().zip(drafts).map(is_back).collect()
     }
 

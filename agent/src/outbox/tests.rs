@@ -85,19 +85,35 @@ fn what_the_same_run_has_taken_is_no_change_back() {
 #[test]
 fn beside_something_new_nothing_is_changed_back() {
     check(
-        "append m1 v=1 a=1; append m2 v=2 b=1; state 99 m3 v=1 c=1; state 99 m4 v=1 c=2",
+        "append m1 v=1 a=1; append m2 v=2 b=1; state 99|v m3 v=1 c=1; state 99|c m4 v=1 c=2",
         "m1: 1 v rev 1 accepted id A, 2 a rev 1 accepted id B
          m2: 3 v rev 2 accepted id C, 4 b rev 1 accepted id D
          m3: 1 v rev 1 duplicate id A, 5 c rev 1 accepted id E
-         m4: 6 v rev 3 accepted id F, 7 c rev 2 accepted id G",
+         m4: 1 v rev 1 duplicate id A, 6 c rev 2 accepted id F",
     );
+}
+
+/// Many rows tell of one visit: only what is a row's own is changed back by it.
+#[test]
+fn what_is_not_its_own_a_state_does_not_change_back() {
+    let seen = "append m1 v=1 v|a|1=1; append m2 v=2 v|a|1=2";
+    let known = "m1: 1 v rev 1 accepted id A, 2 v|a|1 rev 1 accepted id B
+         m2: 3 v rev 2 accepted id C, 4 v|a|1 rev 2 accepted id D";
+    let line = "m3: 1 v rev 1 duplicate id A, 5 v|a|1 rev 3 accepted id E";
+    let neither = "m1: 1 v rev 1 duplicate id A, 2 v|a|1 rev 1 duplicate id B";
+    let both = "m3: 5 v rev 3 accepted id E, 6 v|a|1 rev 3 accepted id F";
+    let own = ["|a|1", "|v|a|1", "|v", "|a|2", "|a|1|I10", ""];
+    for (own, told) in own.into_iter().zip([line, line, both, neither, neither, neither]) {
+        let script = format!("{seen}; state 99{own} m3 v=1 v|a|1=1");
+        check(&script, &format!("{known}\n{told}"));
+    }
 }
 
 /// Two contents under one key in one message: neither is the newest.
 #[test]
 fn what_says_two_things_of_one_changes_nothing_back() {
     check(
-        "append m1 a=1; append m2 a=2; state 99 m3 a=1 a=2",
+        "append m1 a=1; append m2 a=2; state 99|a m3 a=1 a=2",
         "m1: 1 a rev 1 accepted id A
          m2: 2 a rev 2 accepted id B
          m3: 1 a rev 1 duplicate id A, 2 a rev 2 duplicate id B",
@@ -321,12 +337,13 @@ impl House {
                 let receipt = self.append(message, records).unwrap();
                 Some(self.receipt_text(&receipt))
             }
-            // The state of a source, newer than what has a number below this one.
+            // The state of a source, newer than what has a number below this one, and what it knows it by.
             ["state", since, message, records @ ..] => {
                 let submission = submission(message, records);
-                let since = since.parse().unwrap();
+                let mut words = since.split('|').map(str::to_owned);
+                let since = words.next().unwrap().parse().unwrap();
                 let outbox = self.outbox();
-                let state = outbox.append_state(submission, since);
+                let state = outbox.append_state(submission, State { since, own: words.collect() });
                 let receipt = self.runtime.block_on(state).unwrap();
                 Some(self.receipt_text(&receipt))
             }

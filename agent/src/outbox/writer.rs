@@ -328,12 +328,12 @@ impl Writer {
         if self.must_wait(seen, &append) {
             return self.park(group, seen, append);
         }
-        let Append { submission, identities, raw, since, .. } = append;
+        let Append { submission, identities, raw, state, .. } = append;
         let before = self.at.next_seq;
         let promised = self.promised(&identities, &submission.drafts);
         // Behind what waits it is not known what will be the last.
-        let since = since.filter(|_| !self.is_blocked(&submission.drafts));
-        let back = since.map(|it| seen.changes_back(&identities, &submission.drafts, it));
+        let state = state.filter(|_| !self.is_blocked(&submission.drafts));
+        let back = state.map(|it| seen.changes_back(&identities, &submission.drafts, &it));
         let known = (&*identities, &*promised, &*back.unwrap_or_default());
         let findings = self.enqueue(group, seen, &submission, known)?;
         self.keep_raw(&mut group.batch, before, raw);

@@ -43,7 +43,7 @@ pub(in super::super) async fn receive_framed(
         sender: Some(sender),
         again: false,
         unheard: false,
-        since: None,
+        state: None,
     };
     let response = message.take(road, &channel).await;
     metrics::histogram!("his_agent_receipt_seconds", "channel" => channel.name.to_string())

@@ -15,7 +15,7 @@ use super::super::{Road, Upload, stream};
 use super::{Message, is_buried, unknown_channel};
 use crate::clock;
 use crate::envelope::{DeadLetter, Stage};
-use crate::outbox::StoreError;
+use crate::outbox::{State, StoreError};
 use crate::pipeline;
 
 /// What was fetched from the HIS of a channel, in its own words.
@@ -42,8 +42,8 @@ fn unheard(
     (content_type, bytes): (Option<String>, Bytes),
     again: bool,
 ) -> Message {
-    let (sender, since) = (None, None);
-    Message { id, received_at, content_type, bytes, sender, again, unheard: true, since }
+    let (sender, state) = (None, None);
+    Message { id, received_at, content_type, bytes, sender, again, unheard: true, state }
 }
 
 /// A file of a drop folder, under the id of its claim. One that is taken `again` may have been taken
@@ -121,12 +121,12 @@ pub(in super::super) struct Row {
     /// Whether it may have been taken before a crash.
     pub(in super::super) again: bool,
     /// It is the newest state of what it tells of ([`crate::outbox::Outbox::append_state`]).
-    pub(in super::super) since: Option<u64>,
+    pub(in super::super) state: Option<State>,
 }
 
 /// Takes a row.
 pub(in super::super) async fn receive_row(road: &Arc<Road>, channel: &str, row: Row) -> Response {
-    let Row { id, bytes, again, since } = row;
+    let Row { id, bytes, again, state } = row;
     let (started, received_at) = (Instant::now(), clock::now());
     let sets = road.sets.load_full();
     let Some(channel) = sets.channels.get(channel).cloned() else {
@@ -134,7 +134,7 @@ pub(in super::super) async fn receive_row(road: &Arc<Road>, channel: &str, row: 
     };
     let _room = road.messages.acquire().await;
     let content_type = Some(JSON.to_owned());
-    let message = Message { since, ..unheard(id, received_at, (content_type, bytes), again) };
+    let message = Message { state, ..unheard(id, received_at, (content_type, bytes), again) };
     let response = message.take(road, &channel).await;
     metrics::histogram!("his_agent_receipt_seconds", "channel" => channel.name.to_string())
         .record(started.elapsed().as_secs_f64());

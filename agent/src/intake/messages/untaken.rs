@@ -69,7 +69,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (road, _writer) = house(folder.path());
         let row =
-            |again| Row { id: "r1".to_owned(), bytes: Bytes::from(ANSWER), again, since: None };
+            |again| Row { id: "r1".to_owned(), bytes: Bytes::from(ANSWER), again, state: None };
         receive_row(&road, "desk", row(false)).await;
         assert_eq!(letters(&road), "r1 I110");
         // After a crash it comes under the same id.

@@ -136,7 +136,7 @@ impl Run<'_> {
     ) -> Result<Read, Ended> {
         let named = places.iter().zip(&pages.order).enumerate();
         let (mut mark, mut is_odd) = (None, false);
-        let mut order = Vec::with_capacity(places.len());
+        let (mut order, mut own) = (Vec::with_capacity(places.len()), Vec::new());
         for (number, (place, name)) in named {
             let is_mark = number == 0 && self.door.view.watermark.is_some();
             let (column, text) = value(page, cells, *place, name)?;
@@ -150,6 +150,7 @@ impl Run<'_> {
                 is_odd |= written.is_none();
                 // No statement begins so: it is none.
                 order.push(written.unwrap_or_else(|| format!("\0{text}")));
+                own.push(text.to_owned());
             }
         }
         let document = document(&page.columns, cells);
@@ -158,7 +159,7 @@ impl Run<'_> {
             Some(mark) => (digest, mark.to_string()),
             None => (book::digest(&order.join("\u{1f}")), book::hex(digest)),
         };
-        Ok(Read { document, digest, name, kept, order, is_odd, mark, is_newest: false })
+        Ok(Read { document, digest, name, kept, order, own, is_odd, mark, is_newest: false })
     }
 
     /// Behind the last page: the run is over, and what need not be known any more goes.
@@ -325,6 +326,7 @@ mod tests {
             name: digest,
             kept: String::new(),
             order: vec![order.to_owned()],
+            own: Vec::new(),
             is_odd: order.starts_with('\0'),
             mark: None,
             is_newest: false,

@@ -26,7 +26,7 @@ use super::run::Done;
 use super::trouble::Ended;
 use crate::clock;
 use crate::config::ViewConfig;
-use crate::outbox::{Change, Outbox};
+use crate::outbox::{Change, Outbox, State};
 
 /// What rows are handed to.
 #[derive(Clone, Copy)]
@@ -42,6 +42,9 @@ pub(super) struct Settling<'k> {
 pub(super) struct Progress {
     pub(super) place: Place,
     pub(super) mark: Option<Mark>,
+    /// The mark where the run began: of many rows that were changed at one time, each is news, in
+    /// whatever page.
+    begun: Option<Mark>,
     /// How many of the next new rows may have been taken before a crash, under the ids that they get.
     pub(super) again: usize,
     /// The keys that were seen, where all of the view is compared.
@@ -53,15 +56,25 @@ impl Progress {
     pub(super) fn of(place: Place, mark: Option<Mark>, view: &ViewConfig) -> Progress {
         // A page was in hand; what was committed meanwhile may lie between its rows.
         let again = if place.since_ms.is_some() { view.page_rows * 2 } else { 0 };
-        Progress { place, mark, again, seen: HashSet::new(), done: Done::default() }
+        let begun = mark.clone();
+        Progress { place, mark, begun, again, seen: HashSet::new(), done: Done::default() }
     }
 
-    /// Whether a row came behind all that was read of the view. What comes late, was planned, or belongs to
-    /// a history that is read for the first time, is no newer than what is known of it.
+    /// Whether a row came behind all that was read of the view before this run. What comes late, was planned,
+    /// or belongs to a history that is read for the first time, is no newer than what is known of it.
     fn is_news(&self, row: &Read) -> bool {
-        let is_behind = |it: &Mark| self.mark.as_ref().is_none_or(|mark| mark.is_older_than(it));
+        let is_behind = |it: &Mark| self.begun.as_ref().is_none_or(|mark| mark.is_older_than(it));
         let is_news = |it: &Mark| is_behind(it) && !it.is_beyond(clock::now());
         self.place.is_read_through && row.mark.as_ref().is_some_and(is_news)
+    }
+
+    /// Nothing is in hand any more. What comes behind has ids of its own, and may change back what was settled.
+    fn is_settled(&mut self) -> bool {
+        let is_over = self.again == 0 && self.place.since_ms.take().is_some();
+        if is_over {
+            self.place.since_seq = None;
+        }
+        is_over
     }
 
     /// Where what this run has taken itself begins, before a crash.
@@ -79,6 +92,8 @@ pub(super) struct Read {
     pub(super) kept: String,
     /// Its values of the columns that order, as they go into a statement.
     pub(super) order: Vec<String>,
+    /// Its values of the key's columns, as they are.
+    pub(super) own: Vec<String>,
     /// One of them does not: no page begins at this row.
     pub(super) is_odd: bool,
     pub(super) mark: Option<Mark>,
@@ -112,9 +127,13 @@ impl Settling<'_> {
         let is_first = progress.place.mark.is_none();
         let is_further =
             |it: &Mark| progress.mark.as_ref().is_none_or(|mark| mark.is_passed_by(it));
-        if let Some(last) = last.filter(|it| is_first || is_further(it)) {
+        let last = last.filter(|it| is_first || is_further(it));
+        let is_moved = last.is_some();
+        if let Some(last) = last {
             progress.place.mark = Some(last.to_string());
             progress.mark = Some(last);
+        }
+        if progress.is_settled() || is_moved {
             changes.push(book::put(self.channel, &progress.place));
         }
         if !changes.is_empty() {
@@ -181,11 +200,13 @@ impl Settling<'_> {
 
     async fn take_row(&self, read: &Read, progress: &Progress) -> Fate {
         let since = progress.place.since_ms.unwrap_or(0);
+        let state = || State { since: progress.since(), own: read.own.clone() };
+        let state = read.is_newest.then(state);
         let row = Row {
             id: book::id(self.channel, since, read.digest),
             bytes: Bytes::from(read.document.text.clone()),
             again: progress.again > 0,
-            since: read.is_newest.then(|| progress.since()),
+            state,
         };
         if !read.document.lost.is_empty() {
             let reason = format!("columns not readable: {}", read.document.lost.join(", "));

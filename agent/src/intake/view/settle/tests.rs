@@ -15,7 +15,7 @@ use crate::sets::Sets;
 
 #[test]
 fn no_write_of_a_run_by_a_watermark_may_be_its_last() {
-    check("watermark = \"水位\"\nkey = [\"处方号\"]\noverlap = 0\nsweep = 0");
+    check(MARKED);
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn no_write_of_a_comparing_run_may_be_its_last() {
 
 #[test]
 fn what_was_changed_back_is_a_revision_once() {
-    check_back("watermark = \"水位\"\nkey = [\"处方号\"]\noverlap = 0\nsweep = 0");
+    check_back(MARKED);
     check_back("key = [\"处方号\"]");
 }
 
@@ -44,6 +44,52 @@ fn what_comes_late_changes_nothing_back() {
     house.close();
 }
 
+/// Two that one statement of the HIS has changed, and changed back: they have one time, and lie in two pages.
+#[test]
+fn all_that_was_changed_back_under_one_mark_is_a_revision() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(folder.path(), MARKED);
+    for (mark, quantity) in [(10, "1"), (20, "2"), (30, "1")] {
+        house.read(&[line(1, mark, quantity), line(2, mark, quantity)]).unwrap();
+    }
+    assert_eq!(house.revisions(), [1, 1, 2, 2, 3, 3]);
+    house.close();
+}
+
+/// Two lines of one visit name its department each in their way: whichever is touched, the visit is no
+/// other again, and what is the line's own is.
+#[test]
+fn what_many_lines_tell_is_changed_back_by_none() {
+    for known_by in [MARKED, "key = [\"处方号\"]"] {
+        let folder = tempfile::tempdir().unwrap();
+        let house = House::open(folder.path(), known_by);
+        let one = |mark, quantity| Line { visit: 7, ..line(1, mark, quantity) };
+        let other = |mark| Line { visit: 7, department: "老年科", ..line(2, mark, "1") };
+        for lines in
+            [[one(10, "1"), other(20)], [one(30, "2"), other(40)], [one(50, "1"), other(60)]]
+        {
+            house.read(&lines).unwrap();
+        }
+        assert_eq!(house.revisions_of("outpatient_registration"), [1, 2], "{known_by}");
+        assert_eq!(house.revisions(), [1, 1, 2, 3], "{known_by}");
+        house.close();
+    }
+}
+
+/// What was settled before a crash was taken by then: only what was in hand comes again.
+#[test]
+fn what_a_broken_run_has_settled_is_changed_back_by_the_next() {
+    for known_by in [MARKED, "key = [\"处方号\"]"] {
+        let folder = tempfile::tempdir().unwrap();
+        let house = House::open(folder.path(), known_by);
+        house.read(&[line(1, 10, "1")]).unwrap();
+        drop(house.settle(&[line(1, 20, "2")]).unwrap());
+        house.read(&[line(1, 30, "1")]).unwrap();
+        assert_eq!(house.revisions(), [1, 2, 3], "{known_by}");
+        house.close();
+    }
+}
+
 /// A history that is read for the first time: its lines are in their order, but they may have come before.
 #[test]
 fn a_first_reading_changes_nothing_back() {
@@ -54,6 +100,8 @@ fn a_first_reading_changes_nothing_back() {
     assert_eq!(house.revisions(), [1, 2]);
     house.close();
 }
+
+const MARKED: &str = "watermark = \"水位\"\nkey = [\"处方号\"]\noverlap = 0\nsweep = 0";
 
 /// One, two and one again, the last run cut behind each of its writes.
 #[track_caller]
@@ -126,10 +174,20 @@ impl House {
 
     /// What a run does without a database.
     fn read(&self, lines: &[Line]) -> Result<(), Ended> {
-        let channel = self.road.config.channels.first().unwrap();
-        let view = channel.view.as_ref().unwrap();
+        let mut progress = self.settle(lines)?;
+        progress.done.is_whole = true;
+        self.door().close(&mut progress, Vec::new())
+    }
+
+    fn door(&self) -> Settling<'_> {
+        let view = self.road.config.channels.first().and_then(|it| it.view.as_ref()).unwrap();
         let runtime = self.runtime.handle();
-        let door = Settling { road: &self.road, channel: "his", view, runtime, stop: &self.stop };
+        Settling { road: &self.road, channel: "his", view, runtime, stop: &self.stop }
+    }
+
+    /// The same as far as its last page.
+    fn settle(&self, lines: &[Line]) -> Result<Progress, Ended> {
+        let (door, view) = (self.door(), self.door().view);
         let identity = Identity { source: "V".to_owned(), database: "his".to_owned() };
         let place = book::place(&self.road.outbox, "his", identity)?;
         let mark = place.mark.as_deref().and_then(|it| Mark::parse(it, Kind::Number));
@@ -139,8 +197,7 @@ impl House {
         for line in lines.iter().filter(|it| from.is_none_or(|from: u32| it.mark >= from)) {
             door.settle(vec![line.read(view.watermark.is_none())], &mut progress)?;
         }
-        progress.done.is_whole = true;
-        door.close(&mut progress, Vec::new())
+        Ok(progress)
     }
 
     /// The visits whose prescriptions are in the outbox, and the letters with the number of their copies.
@@ -159,8 +216,12 @@ impl House {
 
     /// Of the prescriptions, in the order in which they go out.
     fn revisions(&self) -> Vec<u32> {
+        self.revisions_of("outpatient_prescription")
+    }
+
+    fn revisions_of(&self, entity: &str) -> Vec<u32> {
         let records = self.road.outbox.oldest(0, 100, usize::MAX).unwrap();
-        let of_all = records.iter().filter(|it| it.entity == "outpatient_prescription");
+        let of_all = records.iter().filter(|it| it.entity == entity);
         of_all.map(|it| it.revision).collect()
     }
 
@@ -176,24 +237,26 @@ struct Line {
     number: u32,
     mark: u32,
     quantity: &'static str,
+    visit: u32,
+    department: &'static str,
 }
 
 fn line(number: u32, mark: u32, quantity: &'static str) -> Line {
-    Line { number, mark, quantity }
+    Line { number, mark, quantity, visit: number, department: "心内科" }
 }
 
 impl Line {
     fn read(&self, is_compared: bool) -> Read {
-        let Line { number, mark, quantity } = self;
+        let Line { number, mark, quantity, visit, department } = self;
         let text = format!(
-            "{{\"row\":{{\"水位\":\"{mark}\",\"病人ID\":\"P{number}\",\"姓名\":\"李建国\",\"性别\":\"男\",\
-             \"门诊号\":\"MZ{number}\",\"就诊时间\":\"2026-11-22 09:00:00\",\"科室编码\":\"0301\",\
-             \"科室名称\":\"心内科\",\"诊断编码\":\"I10.x00\",\"诊断名称\":\"高血压\",\
+            "{{\"row\":{{\"水位\":\"{mark}\",\"病人ID\":\"P{visit}\",\"姓名\":\"李建国\",\"性别\":\"男\",\
+             \"门诊号\":\"MZ{visit}\",\"就诊时间\":\"2026-11-22 09:00:00\",\"科室编码\":\"0301\",\
+             \"科室名称\":\"{department}\",\"诊断编码\":\"I10.x00\",\"诊断名称\":\"高血压\",\
              \"处方号\":\"CF{number}\",\"开方时间\":\"2026-11-22 09:20:05\",\"序号\":\"1\",\
              \"药品编码\":\"YP000231\",\"药品名称\":\"氨氯地平片\",\"数量\":\"{quantity}\"}}}}"
         );
         let digest = book::digest(&text);
-        let key = format!("'CF{number}'");
+        let (key, own) = (format!("'CF{number}'"), vec![format!("CF{number}")]);
         let mark = (!is_compared).then(|| Mark::Number((*mark).into()));
         let (name, kept) = match &mark {
             Some(mark) => (digest, mark.to_string()),
@@ -201,6 +264,6 @@ impl Line {
         };
         let order = mark.iter().map(ToString::to_string).chain([key]).collect();
         let document = Document { text, lost: Vec::new() };
-        Read { document, digest, name, kept, order, is_odd: false, mark, is_newest: false }
+        Read { document, digest, name, kept, order, own, is_odd: false, mark, is_newest: false }
     }
 }
