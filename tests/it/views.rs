@@ -206,7 +206,8 @@ fn a_view_that_is_compared_tells_what_is_new_changed_and_gone() {
 #[test]
 fn what_is_changed_back_reaches_the_platform() {
     let his = Postgres::start();
-    for (table, known_by) in [("marked", WATERMARK), ("compared", "key = [\"处方号\"]")] {
+    for (table, known_by) in [("marked", WATERMARK), ("compared", "key = [\"处方号\", \"序号\"]")]
+    {
         his.ask(&self::table(table, "BIGINT"));
         insert(&his, table, [row(1, "10", "2")]);
         let connection = connection(&his, "PostgreSQL Unicode");

@@ -46,15 +46,24 @@ pub(super) fn content_of(channel: &str, draft: &Draft) -> ContentId {
 pub struct State {
     /// It is newer than all that was taken below this number.
     pub since: u64,
-    /// What the source knows it by. Records whose business key has all of it are its own; what else it
+    /// What the source knows it by. Records whose business key is that, and the encounter, are its own; what else it
     /// says, others say too, not always in the same words. Without it, only a single record is its own.
     pub own: Vec<String>,
 }
 
 impl State {
+    /// Beside the encounter its key has nothing else, and each part once: `MZ1|1|1|I10` is nobody's who is
+    /// known by `MZ1` and `1`.
     fn owns(&self, draft: &Draft, is_single: bool) -> bool {
-        let has = |it: &String| draft.key.split('|').any(|part| part == it);
-        if self.own.is_empty() { is_single } else { self.own.iter().all(has) }
+        if self.own.is_empty() {
+            return is_single;
+        }
+        let mut rest: Vec<&str> = draft.key.split('|').collect();
+        let takes = |it: &String| {
+            let found = rest.iter().position(|part| part == it);
+            found.map(|at| rest.swap_remove(at)).is_some()
+        };
+        self.own.iter().all(takes) && rest.iter().all(|part| *part == draft.lane)
     }
 }
 

@@ -309,9 +309,27 @@ async fn what_nobody_can_name_is_asked_for_under_all_days() {
     }
 }
 
-/// Four messages over three days, of which the second can be read no more; gives what it had.
+/// All that came on a day is lost. Neither neighbour, which are told of it, has it; the platform has it between.
+#[tokio::test]
+async fn what_nobody_can_name_is_asked_for_between_the_days_that_are_told_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (road, _writer) = road(folder.path());
+    let lost = lose_some_of(&road, ["20261121", "20261122", "20261123", "20261123"]).await;
+    let mut platform = Platform::Books(books(&road, &lost));
+    for day in ["20261121", "20261123"] {
+        let told = repaired(&road, &mut platform, day).await;
+        assert_eq!(told["left"]["given_up"], json!([]), "{told}");
+        assert_eq!(told["not_given_up"][0]["day"], "20261122", "{told}");
+    }
+}
+
 async fn lose_some(road: &Arc<Road>) -> Vec<Named> {
-    for (number, day) in (1..).zip(["20261121", "20261122", "20261122", "20261123"]) {
+    lose_some_of(road, ["20261121", "20261122", "20261122", "20261123"]).await
+}
+
+/// Four messages over some days, of which the second can be read no more; gives what it had.
+async fn lose_some_of(road: &Arc<Road>, days: [&str; 4]) -> Vec<Named> {
+    for (number, day) in (1..).zip(days) {
         road.outbox.append(submission(number, day)).await.unwrap();
     }
     road.outbox.settle(&[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
@@ -330,7 +348,7 @@ fn books(road: &Arc<Road>, more: &[Named]) -> BTreeMap<String, Book> {
         book.take(group(&it), leaf, &elements["elements"].to_string());
     }
     for it in more {
-        books.get_mut("20261122").unwrap().take(it.group.clone(), it.leaf, "");
+        books.entry("20261122".to_owned()).or_default().take(it.group.clone(), it.leaf, "");
     }
     books
 }
@@ -514,7 +532,8 @@ fn open(folder: &Path) -> (Opened, WriterHandle) {
 /// A road with an account of its own, which goes into files.
 pub(super) fn road(folder: &Path) -> (Arc<Road>, WriterHandle) {
     let text = format!(
-        "[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = \"{0}/outbox\"\n[forward]\nkind = \"files\"\ndir = \"{0}/records\"\n[reconcile]\ndaily_at = \"00:00\"\n",
+        "[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = \"{0}/outbox\"\n[forward]\nkind = \"files\"\ndir = \"{0}/records\"\n[reconcile]\ndaily_at = \"00:00\"\n\
+         [messages]\nkeep_days = 3650\n",
         folder.display()
     );
     let config = Config::parse("agent.toml", &text).unwrap_or_else(|it| panic!("{it:?}"));

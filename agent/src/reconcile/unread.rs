@@ -147,7 +147,9 @@ impl Opened {
         Ok(told.iter().flat_map(|(from, end)| open.within(from, end)).collect())
     }
 
-    /// The other days that are told of these, or were until they gave them up: the platform may name them there.
+    /// The other days that are told of these, or were until they gave them up, and those between: the platform may
+    /// name them there. A short stretch is told of on the day before and the one behind, and may be all that came
+    /// on one between.
     pub(super) fn other_days_told(
         &self,
         day: u32,
@@ -161,7 +163,14 @@ impl Opened {
                 days.push(other);
             }
         }
-        Ok(days)
+        let first = days.iter().copied().fold(day, u32::min);
+        let last = days.iter().copied().fold(day, u32::max);
+        let mut all = all_days(first, last);
+        all.extend(days);
+        all.sort_unstable();
+        all.dedup();
+        all.retain(|it| *it != day);
+        Ok(all)
     }
 
     /// Whether a row of a day tells of one of these. One that cannot be read may.

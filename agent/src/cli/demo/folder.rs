@@ -6,7 +6,7 @@
 //! behind the wall of a container.
 
 use std::fs::{self, DirBuilder, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,7 +81,8 @@ fn is_one(path: &Path, user: u32) -> bool {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.path) {
-            eprintln!("{} stays behind: {error}", self.path.display());
+            // The terminal may be what has gone.
+            drop(writeln!(io::stderr(), "{} stays behind: {error}", self.path.display()));
         }
     }
 }

@@ -256,7 +256,7 @@ impl Line {
              \"药品编码\":\"YP000231\",\"药品名称\":\"氨氯地平片\",\"数量\":\"{quantity}\"}}}}"
         );
         let digest = book::digest(&text);
-        let (key, own) = (format!("'CF{number}'"), vec![format!("CF{number}")]);
+        let (key, own) = (format!("'CF{number}'"), vec![format!("CF{number}"), "1".to_owned()]);
         let mark = (!is_compared).then(|| Mark::Number((*mark).into()));
         let (name, kept) = match &mark {
             Some(mark) => (digest, mark.to_string()),
