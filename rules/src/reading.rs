@@ -283,7 +283,8 @@ fn moment_digits(text: &str) -> Option<Cow<'_, str>> {
     let (text, _fraction) = text.split_once('.').unwrap_or((text, ""));
     let parts: Vec<&str> = text.split(['-', '/', ':', ' ', 'T']).collect();
     let digits = match parts.as_slice() {
-        [_] | [_, _] => parts.concat(),
+        // A number below zero begins with what is a separator elsewhere.
+        [day] | [day, _] if !day.is_empty() => parts.concat(),
         // 2026-5-1 is as clear as 2026-05-01.
         [year, rest @ ..] if year.len() == 4 => {
             rest.iter().fold((*year).to_owned(), |digits, part| format!("{digits}{part:0>2}"))
@@ -329,6 +330,8 @@ mod tests {
         check("20240515250000", "C303 2***0");
         check("昨天", "C202 ***");
         check("2024", "C202 2***4");
+        check("-234099638388", "C202 -***8");
+        check("-20240515", "C202 -***5");
         check("2024-05-15T09:20:05+08:00", "C202 2***0");
         check("", "nothing");
     }
