@@ -217,7 +217,8 @@ fn a_test_that_nobody_answers_does_not_hold_the_stop() {
 #[test]
 fn top_can_be_left_though_the_daemon_is_stuck() {
     let agent = Agent::start(Setup::files());
-    let line = format!("{} top --config {}", binary().display(), agent.config().display());
+    // Without `exec` the shell hears Ctrl-C too, and some end by it.
+    let line = format!("exec {} top --config {}", binary().display(), agent.config().display());
     let mut terminal = Command::new("script")
         .args(["-qefc", &line, "/dev/null"])
         .stdin(Stdio::piped())
