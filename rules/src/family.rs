@@ -9,7 +9,7 @@ use std::fmt;
 use jiff::civil::DateTime;
 use rust_decimal::Decimal;
 
-use crate::facts::{Diagnosis, Facts, Surgery};
+use crate::facts::{Diagnosis, Facts, Scene, Surgery, VisitKind};
 use crate::hash;
 use crate::knowledge::{Key, Row};
 use crate::parameter::{Column, Parameters};
@@ -161,6 +161,15 @@ impl<'a> Case<'a> {
     /// What scopes ask about.
     pub(crate) fn here(&self) -> Here<'a> {
         Here { facts: self.facts, sets: self.session.sets, on: self.now.date() }
+    }
+
+    /// Whether it is about a stay, by the kind of the visit or, where that was not sent, by the scene.
+    pub(crate) fn is_in_ward(&self) -> bool {
+        let visit = self.facts.encounter.present().and_then(|it| it.visit);
+        visit.map_or_else(
+            || matches!(self.facts.scene(), Some(Scene::Inpatient | Scene::Discharge)),
+            |visit| visit == VisitKind::Inpatient,
+        )
     }
 
     /// The matches about lines of this session; lines written earlier were judged then.

@@ -541,11 +541,20 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Whether both are taken on some day; an unknown end counts as going on.
+    /// Whether both are taken on some day; an unknown end counts as going on. What takes the place of another
+    /// at the hour at which that is stopped is not taken beside it.
     #[must_use]
     pub fn overlaps(&self, other: &Line<'_>) -> bool {
         self.ends().is_none_or(|end| other.begins <= end)
             && other.ends().is_none_or(|end| self.begins <= end)
+            && !self.replaces(other)
+            && !other.replaces(self)
+    }
+
+    fn replaces(&self, other: &Line<'_>) -> bool {
+        let is_before = |stop: DateTime| stop >= other.moment() && stop <= self.moment();
+        let goes_on = other.frequency() != Some(Frequency::Once);
+        goes_on && self.has_time() && other.order.stops.is_some_and(is_before)
     }
 
     /// Paid by the patient alone.

@@ -9,7 +9,7 @@
 
 use jiff::civil::{Date, DateTime};
 
-use crate::facts::VisitKind;
+use crate::facts::Scene;
 use crate::families::insurance::usage::{is_same_drug, is_same_form};
 use crate::family::{Case, Outcome};
 use crate::frequency::Frequency;
@@ -78,7 +78,7 @@ pub(super) fn goes_on(line: &Line<'_>) -> bool {
 }
 
 fn runs(case: &Case<'_>, line: &Line<'_>) -> Option<Runs> {
-    let is_gone = line.is_refund() || line.is_cancelled() || is_stopped(line, case.now);
+    let is_gone = line.is_refund() || line.is_cancelled() || is_over(case, line);
     if is_gone || line.ends().is_some_and(|end| end < first_day(case)) {
         return None;
     }
@@ -90,7 +90,7 @@ fn runs(case: &Case<'_>, line: &Line<'_>) -> Option<Runs> {
     let is_certain = match line.ends() {
         Some(_) if is_of_this => true,
         // A ward gives its own: nobody says whether what is at home is taken beside it.
-        Some(_) if goes_on(line) => !is_in_ward(case),
+        Some(_) if goes_on(line) => !case.is_in_ward(),
         _ if !is_of_this => return None,
         _ => match (line.order.standing, line.order.frequency) {
             (Some(true), _) => true,
@@ -114,26 +114,30 @@ fn ordered<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Line<'a>> {
     case.session.lines.iter().filter(|it| it.kind == LineKind::Order && it.order.current)
 }
 
-fn is_in_ward(case: &Case<'_>) -> bool {
-    case.facts.encounter.present().and_then(|it| it.visit) == Some(VisitKind::Inpatient)
+/// It comes weeks later, when all is over: what ran while the orders did counts.
+fn is_audit(case: &Case<'_>) -> bool {
+    matches!(case.facts.scene(), Some(Scene::DailyBatch | Scene::MonthlyBatch))
 }
 
-/// An audit comes weeks later: what ran when the orders were written counts.
+/// What still ran on this day counts. A sheet that is sent whole has orders of weeks ago among the new ones.
 fn first_day(case: &Case<'_>) -> Date {
     let today = case.now.date();
+    if !is_audit(case) {
+        return today;
+    }
     ordered(case).map(|it| it.begins).min().map_or(today, |first| first.min(today))
 }
 
 /// Of another visit: what was written later did not run yet, and the next supply is I13's.
 fn is_set_apart(case: &Case<'_>, line: &Line<'_>) -> bool {
     let last = ordered(case).map(|it| it.begins).max();
-    last.is_some_and(|last| last < line.begins)
+    is_audit(case) && last.is_some_and(|last| last < line.begins)
         || ordered(case).any(|it| is_next_supply(case, it, line))
 }
 
 /// Any brand and strength; what a ward gives is no supply.
 fn is_next_supply(case: &Case<'_>, new: &Line<'_>, line: &Line<'_>) -> bool {
-    let is_supply = !is_in_ward(case) || new.is_taken_home() == Some(true);
+    let is_supply = !case.is_in_ward() || new.is_taken_home() == Some(true);
     is_supply && is_same_drug(new, line) && is_same_form(new, line)
 }
 
@@ -148,9 +152,11 @@ pub(super) fn all_go_home<'a>(lines: impl Iterator<Item = &'a Line<'a>>) -> bool
     lines.peek().is_some() && lines.all(|it| it.is_taken_home() == Some(true))
 }
 
-/// A stop that was planned for later is none yet; one before the start is none at all.
-fn is_stopped(line: &Line<'_>, now: DateTime) -> bool {
-    line.order.stops.is_some_and(|stop| stop.date() >= line.begins && stop <= now)
+/// Stopped by now; an audit looks at the days before that. A stop that was planned for later is none yet, and
+/// one before the start is none at all.
+fn is_over(case: &Case<'_>, line: &Line<'_>) -> bool {
+    let is_past = |stop: DateTime| stop.date() >= line.begins && stop <= case.now;
+    !is_audit(case) && line.order.stops.is_some_and(is_past)
 }
 
 /// The line of this session that is of the same item; one that is active before one that is new.
@@ -242,10 +248,12 @@ mod tests {
                 r#""drord_begn_date":"{day}","medc_days":"7","drug_used_frqu":"QD","mdtrt_id":"MZ0""#
             )
         };
-        assert_eq!(check(&DUPLICATE, "COLD", "APAP", &days("20260510")), BOTH);
-        assert_eq!(check(&DUPLICATE, "COLD", "APAP", &days("20260508")), "pass");
+        assert_eq!(visited(&DUPLICATE, "1", "COLD", "APAP", &days("20260510")), BOTH);
+        assert_eq!(visited(&DUPLICATE, "1", "COLD", "APAP", &days("20260508")), "pass");
         // The next supply of the same product is another rule's.
-        assert_eq!(check(&DUPLICATE, "APAP", "APAP", &days("20260510")), "pass");
+        assert_eq!(visited(&DUPLICATE, "1", "APAP", "APAP", &days("20260510")), "pass");
+        // A ward may be told by the scene alone.
+        assert_eq!(check(&DUPLICATE, "COLD", "APAP", &days("20260510")), UNKNOWN);
     }
 
     /// A week from the desk that is half taken.
@@ -275,13 +283,34 @@ mod tests {
 
     #[test]
     fn a_month_later_it_counts_what_ran_when_it_was_written() {
-        let new = r#"COLD","drord_begn_date":"20260501","medc_days":"30"#;
+        let new = r#"COLD","drord_begn_date":"20260501100000","medc_days":"30"#;
+        let audited = |more: &str| in_scene(&DUPLICATE, "monthly_batch", new, "APAP2", more);
         let days = |day: &str| SUPPLY.replace("20260512", day);
         let old = BOTH.replace("对乙酰氨基酚片", "对乙酰氨基酚缓释片");
         // The visit that came later accuses nobody before it.
-        assert_eq!(visited(&DUPLICATE, "1", new, "APAP2", &days("20260510")), "pass");
-        assert_eq!(visited(&DUPLICATE, "1", new, "APAP2", &days("20260428")), old);
-        assert_eq!(visited(&DUPLICATE, "1", new, "APAP2", &days("20260401")), "pass");
+        assert_eq!(audited(&days("20260510")), "pass");
+        assert_eq!(audited(&days("20260428")), old);
+        assert_eq!(audited(&days("20260401")), "pass");
+        // What was stopped since ran until then.
+        let stopped = |at: &str| format!(r#"{},"drord_stop_date":"{at}""#, days("20260428"));
+        assert_eq!(audited(&stopped("20260503090000")), old);
+        assert_eq!(audited(&stopped("20260501100000")), "pass");
+        assert_eq!(audited(&stopped("20260430")), "pass");
+    }
+
+    #[test]
+    fn what_is_over_today_runs_beside_nothing_though_the_whole_sheet_is_sent() {
+        let sheet = r#"APAP","drord_begn_date":"20260501","long_drord_flag":"1"},{"rx_id":"2","hosplist_code":"COLD"#;
+        let brief = r#""drord_begn_date":"20260503","medc_days":"3","drug_used_frqu":"QD","mdtrt_id":"ZY1""#;
+        let apart = sheet.replace("COLD", "FZ");
+        for scene in ["nurse", "pharmacist", "inpatient"] {
+            assert_eq!(in_scene(&DUPLICATE, scene, &apart, "APAP2", brief), "pass", "{scene}");
+        }
+        // It came later from another visit, and runs.
+        let written = r#"COLD","drord_begn_date":"20260501","medc_days":"30"#;
+        let old = BOTH.replace("对乙酰氨基酚片", "对乙酰氨基酚缓释片");
+        let later = SUPPLY.replace("20260512", "20260510");
+        assert_eq!(in_scene(&DUPLICATE, "pharmacist", written, "APAP2", &later), old);
     }
 
     #[test]
@@ -383,8 +412,12 @@ mod tests {
     }
 
     fn check(bench: &Bench, new: &str, old: &str, more: &str) -> String {
+        in_scene(bench, "inpatient", new, old, more)
+    }
+
+    fn in_scene(bench: &Bench, scene: &str, new: &str, old: &str, more: &str) -> String {
         bench.told(&format!(
-            r#"{{"scene":"inpatient","encounter":{{"mdtrt_id":"ZY1"}},"orders":[{{"rx_id":"1","hosplist_code":"{new}"}}],
+            r#"{{"scene":"{scene}","encounter":{{"mdtrt_id":"ZY1"}},"orders":[{{"rx_id":"1","hosplist_code":"{new}"}}],
             "history":{{"orders":[{{"rx_id":"H","hosplist_code":"{old}",{more}}}]}}}}"#
         ))
     }

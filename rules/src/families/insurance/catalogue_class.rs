@@ -103,6 +103,9 @@ fn judge_class(case: &Case<'_>, found: &Match<'_>) -> Outcome {
     };
     let mut unknown = None;
     for line in &new {
+        // Each drug counts once: as the sure one, where there is one.
+        let mut items = items.clone();
+        items.sort_by_key(|other| may_follow(line, other));
         let together = together_with(line, &items, row);
         let is_open = |other: &&Line<'_>| may_follow(line, other);
         let (open, sure): (Vec<_>, Vec<_>) = together.iter().copied().partition(is_open);
@@ -223,6 +226,14 @@ mod tests {
         check(&["OME", "OME"], "pass");
         let active = r#"{"rx_id":"9","hosplist_code":"VON","curr_drord_flag":"0"},{"rx_id":"1","hosplist_code":"OME"}"#;
         BENCH.check(&format!(r#"{{"orders":[{active}]}}"#), HIT);
+        let changed = |hour: &str| {
+            let times = format!(r#""curr_drord_flag":"0","drord_stop_date":"20260515{hour}0000""#);
+            let old = active.replace(r#""curr_drord_flag":"0""#, &times);
+            old.replace(r#""OME""#, r#""OME","drord_begn_date":"20260515080000""#)
+        };
+        // What takes the place of another is not taken beside it.
+        BENCH.check(&format!(r#"{{"orders":[{}]}}"#, changed("08")), "pass");
+        BENCH.check(&format!(r#"{{"orders":[{}]}}"#, changed("20")), HIT);
         let both_old = active
             .replace(r#""hosplist_code":"OME""#, r#""hosplist_code":"OME","curr_drord_flag":"0""#);
         BENCH.check(&format!(r#"{{"orders":[{both_old}]}}"#), "pass");
@@ -256,6 +267,9 @@ mod tests {
             stay(&["OME", "VON", "ESO"], "2"),
             HIT.replace("富马酸伏诺拉生片", "艾司奥美拉唑片")
         );
+        // Nor one of the same drug that can be read.
+        let active = r#"VON","curr_drord_flag":"0"#;
+        assert_eq!(stay(&["OME", active, active], "2"), HIT);
     }
 
     #[test]

@@ -15,7 +15,6 @@ use std::collections::BTreeSet;
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
 
-use crate::facts::VisitKind;
 use crate::family::{Case, Family, Hit, LooksAt, Match, Outcome, Rows, Usual};
 use crate::parameter::{Column, ColumnKind, Parameters};
 use crate::rule::{Action, Severity};
@@ -274,7 +273,7 @@ impl<'a> Course<'a> {
             return past_since(case, scope.first_day(last)).err().into_iter().collect();
         }
         let encounter = case.facts.encounter.present();
-        let is_stay = is_stay(case);
+        let is_stay = case.is_in_ward();
         let began = encounter.and_then(|e| e.began).map(DateTime::date);
         // What was charged in the stay tells its past; a visit of today has none.
         if !is_stay || began == Some(today) || case.facts.fees.present().is_some() {
@@ -289,7 +288,7 @@ impl<'a> Course<'a> {
 
     /// A ward order may have no end, and is judged anew each day; a prescription has one.
     fn unknown_ends(&self, case: &Case<'_>) -> Vec<String> {
-        let is_stay = is_stay(case);
+        let is_stay = case.is_in_ward();
         let is_prescribed = |line: &&&Line<'_>| !is_stay || line.is_taken_home() == Some(true);
         let open = self.new.iter().filter(|line| line.ends().is_none()).filter(is_prescribed);
         open.map(|line| line.path("medc_days")).collect()
@@ -297,15 +296,10 @@ impl<'a> Course<'a> {
 
     /// Lines of a stay without an end of which nobody can read whether they are taken home.
     fn may_go_home(&self, case: &Case<'_>) -> impl Iterator<Item = &Line<'a>> {
-        let is_stay = is_stay(case);
+        let is_stay = case.is_in_ward();
         let open = self.new.iter().copied().filter(move |line| is_stay && line.ends().is_none());
         open.filter(|line| line.is_taken_home().is_none())
     }
-}
-
-fn is_stay(case: &Case<'_>) -> bool {
-    let encounter = case.facts.encounter.present();
-    encounter.and_then(|encounter| encounter.visit) == Some(VisitKind::Inpatient)
 }
 
 /// For a stay: whether a line is of this encounter, whatever the department.
