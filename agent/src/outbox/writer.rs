@@ -37,7 +37,7 @@ use super::seen::{self, Finding, Identity, Seen};
 use super::store::{Batch, Durability, Family, Store, WalkError};
 use super::witness::{Testimony, Witness};
 use super::{CURSOR, Shared, StoreError, TAIL, journey};
-use crate::envelope::{ParkedMessage, Receipt, Submission};
+use crate::envelope::{ContentId, ParkedMessage, Receipt, Submission};
 use crate::ranges::Ranges;
 
 /// The writer's own state. All of it can be told from the store when it is opened.
@@ -109,6 +109,9 @@ struct Group<'a> {
     parked: HashMap<u64, ParkedMessage>,
     /// The same for messages that were refused.
     copies: HashMap<Vec<u8>, Copies>,
+    /// Ids that this group has given a record, and of what content: whatever else was promised them learns it
+    /// at the end.
+    given: HashMap<Uuid, ContentId>,
     /// Stretches that get a dead letter, and are settled once that is written.
     aside: Vec<(u64, u64, Fate)>,
     /// What is settled above the cursor, if this group writes it down.
@@ -243,6 +246,7 @@ impl Writer {
             done: Done::default(),
             parked: HashMap::new(),
             copies: HashMap::new(),
+            given: HashMap::new(),
             aside: Vec::new(),
             early: None,
             floor: None,
@@ -307,6 +311,7 @@ impl Writer {
         for releasing in releases {
             self.release(group, &mut seen, releasing)?;
         }
+        self.note_given(group)?;
         if self.at.next_seq > before.next_seq {
             seen.store(&self.shared.names, &mut group.batch);
             let tail = format::numbers([self.at.next_seq, self.at.bytes]);
@@ -335,7 +340,7 @@ impl Writer {
         let state = state.filter(|_| !self.is_blocked(&submission.drafts));
         let back = state.map(|it| seen.changes_back(&identities, &submission.drafts, &it));
         let known = (&*identities, &*promised, &*back.unwrap_or_default());
-        let findings = self.enqueue(group, seen, &submission, known)?;
+        let findings = self.enqueue(group, seen, &submission, known);
         self.keep_raw(&mut group.batch, before, raw);
         Ok(accept::receipt(submission, findings))
     }
@@ -355,20 +360,21 @@ impl Writer {
         seen: &mut Seen,
         submission: &Submission,
         (identities, promised, back): (&[Identity], &[Option<Uuid>], &[bool]),
-    ) -> Result<Vec<Finding>, StoreError> {
+    ) -> Vec<Finding> {
         let first_seq = self.at.next_seq;
         let mut findings = Vec::with_capacity(identities.len());
-        let mut given = HashMap::new();
         let promised = promised.iter().copied().chain(iter::repeat(None));
         let back = back.iter().copied().chain(iter::repeat(false));
         let drafts = submission.drafts.iter().zip(back);
         for ((draft, identity), promised) in drafts.zip(identities).zip(promised) {
-            // Two records of one content were promised one id, and may be two contents by now.
-            let promised = promised.filter(|id| !given.contains_key(id));
+            let content = seen::content(*identity, draft.0);
+            // What was promised one id as one content may be two by now, in one message or in several.
+            let promised =
+                promised.filter(|id| group.given.get(id).is_none_or(|it| *it == content));
             let next = (self.at.next_seq, promised);
             let finding = seen.find_or_take(*identity, draft, next, submission);
             if let Finding::New(take) = &finding {
-                given.insert(take.record_id, seen::content(*identity, draft.0));
+                group.given.insert(take.record_id, content);
                 if !draft.0.lane.is_empty() {
                     self.new.push((super::lanes::hash(&draft.0.lane), self.at.next_seq));
                 }
@@ -376,13 +382,12 @@ impl Writer {
             }
             findings.push(finding);
         }
-        self.note_given(group, &given)?;
         if self.at.next_seq > first_seq {
             let plain = accept::entry(submission, &findings, self.at.bytes).plain();
             let bytes = group.batch.seal(Family::Queue, &first_seq.to_be_bytes(), plain);
             self.at.bytes += bytes as u64;
         }
-        Ok(findings)
+        findings
     }
 
     /// Puts the cursor into the batch if it moved, and a sweep if enough lies behind it.

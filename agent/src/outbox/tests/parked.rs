@@ -181,25 +181,83 @@ fn an_id_that_was_promised_twice_goes_to_one_content() {
 #[test]
 fn what_shares_many_ids_with_another_is_written_once() {
     let mut house = House::new();
-    // Nothing that could be packed.
-    for it in 0_u64..20_000 {
-        let _ = write!(house.envelope, "{:x}", it.wrapping_mul(0x9e37_79b9));
-    }
+    house.envelope = unpackable(20_000);
     let records: Vec<String> = (0..200).map(|it| format!("k{it}=1")).collect();
     let mut texts: Vec<&str> = records.iter().map(String::as_str).collect();
     house.park("m1", "qd", &texts).unwrap();
     texts.push("more=1");
     house.park("m2", "qd", &texts).unwrap();
-    let written = |house: &House| -> u64 {
-        let files = fs::read_dir(&house.folder).unwrap().map(Result::unwrap);
-        let logs = files.filter(|it| it.path().extension().is_some_and(|it| it == "log"));
-        logs.map(|it| it.metadata().unwrap().len()).sum()
-    };
     let before = written(&house);
     let _ = house.obey(&format!("release 1 accept {}", records.join(" ")));
     let grown = written(&house) - before;
     let message = house.envelope.len() as u64;
     assert!((message..4 * message).contains(&grown), "{grown} bytes for a message of {message}");
+}
+
+/// The same for many that are released at once, each with a charge of its own that all later ones share.
+#[test]
+fn what_waits_behind_many_that_go_at_once_is_written_once() {
+    let mut house = House::new();
+    house.envelope = unpackable(1_000);
+    let records: Vec<String> = (1..=100).map(|it| format!("k{it}=1")).collect();
+    let texts: Vec<&str> = records.iter().map(String::as_str).collect();
+    for count in 1..=100 {
+        house.park(&format!("m{count}"), "qd", &texts[..count]).unwrap();
+    }
+    let before = written(&house);
+    let decided = |count: usize| {
+        let outcome = [&["accept"][..], &texts[..count]].concat();
+        (count as u64, house.decided(count as u64, &outcome))
+    };
+    let (first, rest) = ((1..=50).map(decided).collect(), (51..=100).map(decided).collect());
+    house.release_at_once(first);
+    let grown = written(&house).saturating_sub(before);
+    let waiting = 50 * house.envelope.len() as u64;
+    assert!((waiting..4 * waiting).contains(&grown), "{grown} bytes for {waiting} that wait");
+    house.release_at_once(rest);
+    assert_eq!((house.outbox().depth(), house.outbox().status().parked), (100, 0));
+}
+
+/// Two that were promised one id go at once, or one waits on and learns of it: it is the first one's.
+#[test]
+fn an_id_that_was_promised_twice_goes_to_one_content_at_once() {
+    let mut house = House::new();
+    let mut told = vec![house.obey("park m1 qd a=1").unwrap()];
+    told.push(house.obey("park m2 qd a=1 x=1").unwrap());
+    told.push(house.obey("park m3 qd a=1 y=1").unwrap());
+    let outcomes = [
+        (1, vec!["accept", "aQD=1"]),
+        (2, vec!["accept", "aBID=1", "x=1"]),
+        (3, vec!["wait", "bid", "a=1", "y=1"]),
+    ];
+    let releases = outcomes.map(|(number, outcome)| (number, house.decided(number, &outcome)));
+    house.release_at_once(releases.into());
+    house.reopen();
+    told.extend(house.obey("release 3 accept aTID=1 y=1"));
+    told.extend(house.obey("oldest 0"));
+    let expected = [
+        "m1: 0 a rev 0 parked id A",
+        "m2: 0 a rev 0 parked id A, 0 x rev 0 parked id B",
+        "m3: 0 a rev 0 parked id A, 0 y rev 0 parked id C",
+        "1 aQD=1 rev 1 id A; 2 aBID=1 rev 1 id D; 3 x=1 rev 1 id B; 4 aTID=1 rev 1 id E; \
+         5 y=1 rev 1 id C",
+    ];
+    assert_eq!(told, expected);
+}
+
+/// Nothing that could be packed.
+fn unpackable(words: u64) -> String {
+    (0..words).fold(String::new(), |mut text, it| {
+        let _ = write!(text, "{:x}", it.wrapping_mul(0x9e37_79b9));
+        text
+    })
+}
+
+/// What the store's logs have grown to.
+fn written(house: &House) -> u64 {
+    let files = fs::read_dir(&house.folder).unwrap().map(Result::unwrap);
+    let logs = files.filter(|it| it.path().extension().is_some_and(|it| it == "log"));
+    logs.map(|it| it.metadata().unwrap().len()).sum()
 }
 
 /// Half of its codes are mapped, or all and it waits behind another: a resend is judged so, too.
@@ -472,12 +530,20 @@ fn check_damage(harm: impl FnOnce(&mut store::Batch<'_>), expected: &str) {
 
 impl House {
     pub(super) fn release(&mut self, number: u64, outcome: &[&str]) {
+        self.release_at_once(vec![(number, self.decided(number, outcome))]);
+    }
+
+    pub(super) fn release_at_once(&mut self, releases: Vec<(u64, Release)>) {
+        self.runtime.block_on(self.outbox().release(releases)).unwrap();
+    }
+
+    pub(super) fn decided(&self, number: u64, outcome: &[&str]) -> Release {
         let outbox = self.outbox();
         let message = |number| -> Option<ParkedMessage> {
             let (found, message) = outbox.parked(number - 1, 1, 1).unwrap().pop()?;
             (found == number).then_some(message)
         };
-        let release = match outcome {
+        match outcome {
             ["accept", records @ ..] => {
                 let mut accepted = submission("lost", records);
                 if let Some(message) = message(number) {
@@ -499,8 +565,7 @@ impl House {
                 Release::Wait(vec![unknown(code)], contents.unwrap_or_default())
             }
             other => panic!("no such outcome: {other:?}"),
-        };
-        self.runtime.block_on(outbox.release(vec![(number, release)])).unwrap();
+        }
     }
 
     pub(super) fn parked_text(&self) -> String {

@@ -90,8 +90,11 @@ impl Ward {
         format!("{key}={}@{lane}", self.random.below(3))
     }
 
-    /// Each of what is parked goes as it is, or as anything else, or waits on as anything else.
+    /// Each of what is parked goes as it is, or as anything else, or waits on as anything else; one by one, or
+    /// all at once.
     fn release(&mut self) {
+        let is_at_once = self.random.below(2) == 0;
+        let mut releases = Vec::new();
         for (number, message) in self.house.outbox().parked(0, 9, usize::MAX).unwrap() {
             let mut outcome = match self.random.below(10) {
                 0 => vec!["refuse".to_owned()],
@@ -112,8 +115,13 @@ impl Ward {
                 }
             }
             let outcome: Vec<&str> = outcome.iter().map(String::as_str).collect();
-            self.house.release(number, &outcome);
+            if is_at_once {
+                releases.push((number, self.house.decided(number, &outcome)));
+            } else {
+                self.house.release(number, &outcome);
+            }
         }
+        self.house.release_at_once(releases);
     }
 
     /// The platform will not have one of them: its content may come back.

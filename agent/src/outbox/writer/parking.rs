@@ -1,6 +1,7 @@
 //! The writer's part of parking: who must wait, what is kept of it, and how it goes on.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use tracing::error;
 use uuid::Uuid;
@@ -145,7 +146,7 @@ impl Writer {
                 let contents = contents(&identities, &submission.drafts);
                 let promised = parked::promised(&message.records, &submission.drafts, &contents);
                 let before = self.at.next_seq;
-                self.enqueue(group, seen, &submission, (&identities, &promised, &[]))?;
+                self.enqueue(group, seen, &submission, (&identities, &promised, &[]));
                 self.keep_raw(&mut group.batch, before, raw);
             }
             Release::Refuse(letter) => {
@@ -191,16 +192,14 @@ impl Writer {
         self.keep_as(group, number, message, anew);
     }
 
-    /// These ids have records now. Whatever else was promised one may have it only as the same content.
-    pub(super) fn note_given(
-        &mut self,
-        group: &mut Group<'_>,
-        given: &HashMap<Uuid, ContentId>,
-    ) -> Result<(), StoreError> {
+    /// The ids that this group has given have records now. Whatever else was promised one may have it only as
+    /// the same content.
+    pub(super) fn note_given(&mut self, group: &mut Group<'_>) -> Result<(), StoreError> {
+        let given = mem::take(&mut group.given);
         if self.at.parked == 0 {
             return Ok(());
         }
-        // Each message once, however many of the ids it was promised: it is sealed whole.
+        // Each message once, however many of the ids it was promised and whoever got them: it is sealed whole.
         let numbers: BTreeSet<u64> =
             given.keys().flat_map(|id| self.parked.promising(*id)).collect();
         for number in numbers {
