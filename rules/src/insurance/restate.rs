@@ -13,7 +13,7 @@ use schemas::{Catalog, DataElement, Entity, Format, Required};
 use serde_json::Value;
 
 use super::nodes;
-use crate::facts::{Encounter, Facts, Scene, VisitKind};
+use crate::facts::{Encounter, Facts, Order, Scene, VisitKind};
 use crate::from_records::Said;
 use crate::json::Json;
 use crate::number::decimal;
@@ -233,8 +233,8 @@ impl Work<'_> {
                 None if is_stay => told(),
                 None => self.of_encounter("adm_date"),
             },
-            "dscg_dept_codg" => told().or_else(|| self.of_encounter("adm_dept_codg")),
-            "dscg_dept_name" => told().or_else(|| self.of_encounter("adm_dept_name")),
+            "dscg_dept_codg" => told().or_else(|| self.still_in("adm_dept_codg")),
+            "dscg_dept_name" => told().or_else(|| self.still_in("adm_dept_name")),
             "dscg_main_dise_codg" => told().or_else(|| self.of_main("dise_codg")),
             "dscg_main_dise_name" => told().or_else(|| self.of_main("dise_name")),
             "dr_codg" => told().or_else(|| self.facts.prescriber.present()?.code.clone()),
@@ -243,6 +243,16 @@ impl Work<'_> {
             "ownpay_amt" | "selfpay_amt" => told().or_else(|| self.sum(name)),
             _ => told(),
         }
+    }
+
+    /// Code or name of the department that admitted, where nothing is said of another that discharges.
+    fn still_in(&self, name: &str) -> Option<String> {
+        let said =
+            |names: [&str; 2]| names.map(|name| told(&[self.parts.encounter.as_ref()], name));
+        let left = said(["dscg_dept_codg", "dscg_dept_name"]);
+        let is_another = left.iter().any(Option::is_some)
+            && !agree(left.iter().zip(&said(["adm_dept_codg", "adm_dept_name"])));
+        if is_another { None } else { self.of_encounter(name) }
     }
 
     fn of_diagnosis(&self, at: usize, name: &str) -> Option<String> {
@@ -266,6 +276,7 @@ impl Work<'_> {
             "rx_id" => Some(order.rx_id.clone()),
             "curr_drord_flag" => Some(if order.current { "1" } else { "0" }.to_owned()),
             "drord_begn_date" => order.begins.map(written).or_else(told),
+            "drord_stop_date" => stop_of(order).map(written),
             "drord_dr_codg" => self.doctor_of(at),
             _ if DEPARTMENT.contains(&name) => self.department_of(at, name),
             _ if name.starts_with("drord_dr_") => self.of_doctor(&self.doctor_of(at)?, name),
@@ -275,13 +286,13 @@ impl Work<'_> {
 
     /// Where a line was ordered: what it names itself, else what is named once for all lines. Half of the
     /// name is made whole only by whoever speaks of the same department: no code stands beside the name of
-    /// another.
+    /// another, nor beside the name of whoever was charged or admitted in the same part.
     fn department_of(&self, at: usize, name: &str) -> Option<String> {
-        let mut by = self.spoken_of(at).filter(|it| in_department(it).any(|said| said.is_some()));
-        let first = by.next()?;
-        let in_first = told(&[Some(first)], name);
-        in_first
-            .or_else(|| by.filter(|it| are_one(first, it)).find_map(|it| told(&[Some(it)], name)))
+        let mut departments = self.spoken_of(at).flat_map(departments_in);
+        let half = |of: Department| of.into_iter().zip(DEPARTMENT).find(|it| it.1 == name)?.0;
+        let first = departments.next()?;
+        let same = |other: Department| agree(first.iter().zip(&other)).then_some(other);
+        half(first.clone()).or_else(|| departments.filter_map(same).find_map(half))
     }
 
     /// The parts that speak of a line, its own first.
@@ -368,16 +379,25 @@ fn doctor_in<'a>(part: &'a Json<'_>) -> Option<&'a str> {
     DOCTOR.iter().find_map(|name| nodes::text(part, name))
 }
 
-/// Code and name of the department that a part names.
-fn in_department(part: &Json<'_>) -> impl Iterator<Item = Option<String>> {
-    DEPARTMENT.into_iter().map(|name| told(&[Some(part)], name))
+/// Code and name of a department, as far as they are said.
+type Department = [Option<String>; 2];
+
+/// The departments that a part names, whoever ordered first.
+fn departments_in(part: &Json<'_>) -> impl Iterator<Item = Department> {
+    let said = DEPARTMENTS.map(|names| names.map(|it| nodes::text(part, it).map(str::to_owned)));
+    said.into_iter().filter(|it| it.iter().any(Option::is_some))
 }
 
-/// Whether two parts name one department: they agree in what both say, and there is something.
-fn are_one(one: &Json<'_>, other: &Json<'_>) -> bool {
-    let mut both =
-        in_department(one).zip(in_department(other)).filter_map(|(one, other)| one.zip(other));
+/// Whether two say the same wherever both say something, and there is something.
+fn agree<'a>(halves: impl Iterator<Item = (&'a Option<String>, &'a Option<String>)>) -> bool {
+    let mut both = halves.filter_map(|(one, other)| one.as_ref().zip(other.as_ref()));
     both.next().is_some_and(|(one, other)| one == other) && both.all(|(one, other)| one == other)
+}
+
+/// When it ends; what ends before it begins ends at no time that anybody knows.
+fn stop_of(order: &Order) -> Option<DateTime> {
+    let is_end = |stop: &DateTime| order.begins.is_none_or(|it| it.date() <= stop.date());
+    order.stops.filter(is_end)
 }
 
 /// Days and moments with their dashes; a moment that cannot be read is not sent on.
@@ -429,7 +449,7 @@ const ENVELOPE: [(&str, &str); 17] = [
 ];
 
 /// The names that one fact has in canonical requests and in records, beside the interface's own.
-const ALSO: [(&str, &[&str]); 24] = [
+const ALSO: [(&str, &[&str]); 21] = [
     ("patn_name", &["psn_name"]),
     ("poolarea", &["insuplc_admdvs"]),
     ("adm_date", &["begntime"]),
@@ -449,12 +469,6 @@ const ALSO: [(&str, &[&str]); 24] = [
     ("cnt", &["dismed_cnt"]),
     ("spec_unt", &["cnt_unt", "dismed_cnt_unt"]),
     ("drord_begn_date", &["medc_begntime", "rx_prsc_time"]),
-    ("drord_stop_date", &["medc_endtime", "drord_endtime"]),
-    (
-        "drord_dept_codg",
-        &["prsc_dept_code", "isu_dept_code", "bilg_dept_codg", "adm_dept_codg", "dept_code"],
-    ),
-    ("drord_dept_name", &["prsc_dept_name", "bilg_dept_name", "adm_dept_name", "dept_name"]),
     ("drord_dr_name", &["prsc_dr_name", "isu_drord_dr_name", "dr_name"]),
     ("hilist_dosform", &["drug_dosform_name"]),
 ];
@@ -464,6 +478,16 @@ const DOCTOR: [&str; 4] = ["drord_dr_codg", "prsc_dr_code", "isu_drord_dr_code",
 
 /// Where something was ordered.
 const DEPARTMENT: [&str; 2] = ["drord_dept_codg", "drord_dept_name"];
+
+/// The elements that name a department, code and name of one beside each other.
+const DEPARTMENTS: [[&str; 2]; 6] = [
+    DEPARTMENT,
+    ["prsc_dept_code", "prsc_dept_name"],
+    ["isu_dept_code", "isu_dept_name"],
+    ["bilg_dept_codg", "bilg_dept_name"],
+    ["adm_dept_codg", "adm_dept_name"],
+    ["dept_code", "dept_name"],
+];
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

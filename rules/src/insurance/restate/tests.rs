@@ -136,6 +136,89 @@ fn a_department_goes_by_its_own_name() {
     assert_eq!(by(r#","bilg_dept_codg":"A04","bilg_dept_name":"内科""#, ""), "A04 内科");
 }
 
+/// Two departments that one part names are two.
+#[test]
+fn a_part_that_names_two_departments_mixes_none() {
+    let by = |line: &str| ordered_by([line, DOCTOR, ""], "", &DEPARTMENT);
+    let charged = r#","bilg_dept_codg":"C09","bilg_dept_name":"眼科""#;
+    assert_eq!(by(&format!(r#","prsc_dept_code":"A03"{charged}"#)), "A03 内科");
+    assert_eq!(by(&format!(r#","prsc_dept_code":"B01"{charged}"#)), "下达医嘱科室名称");
+    assert_eq!(by(&format!(r#","prsc_dept_name":"眼科"{charged}"#)), "C09 眼科");
+}
+
+/// Who is discharged by another department than the one that admitted is not discharged under its name.
+#[test]
+fn a_discharge_goes_by_its_own_department() {
+    let by = |encounter: &str| {
+        let text = REQUEST.replace(r#""adm_dept_codg""#, &format!(r#"{encounter}"adm_dept_codg""#));
+        let restated = match of_request(&text, STATED) {
+            Ok(restated) => restated.text,
+            Err(lacking) => return lacking.join(" "),
+        };
+        let json: Value = serde_json::from_str(&restated).unwrap();
+        let stay = json.pointer("/input/data/patient_dtos/0/fsi_encounter_dtos/0").unwrap();
+        let text = |name: &str| stay[name].as_str().unwrap_or("-").to_owned();
+        format!("{} {}", text("dscg_dept_codg"), text("dscg_dept_name"))
+    };
+    assert_eq!(by(""), "A03 内科");
+    assert_eq!(by(r#""dscg_dept_codg":"A03","#), "A03 内科");
+    assert_eq!(by(r#""dscg_dept_name":"内科","#), "A03 内科");
+    assert_eq!(by(r#""dscg_dept_codg":"B01","dscg_dept_name":"骨科","#), "B01 骨科");
+    assert_eq!(by(r#""dscg_dept_codg":"B01","#), "出院科室名称");
+    assert_eq!(by(r#""dscg_dept_name":"骨科","#), "出院科室标识");
+}
+
+/// A ward order has two ends, the planned one and the one at which it was stopped.
+#[test]
+fn an_order_ends_where_it_was_stopped() {
+    let ends = |line: &str| {
+        let records = [
+            (
+                "inpatient_admission",
+                r#"{"patn_id":"P1","psn_name":"甲","gend":"1","brdy":"19600101","ipt_no":"ZY1","begntime":"20250601091000","adm_dept_codg":"A03","adm_dept_name":"内科","atddr_no":"D1","dr_name":"乙"}"#,
+            ),
+            (
+                "admission_diagnosis",
+                r#"{"diag_code":"I10","diag_name":"高血压","maindiag_flag":"1","diag_time":"20250601092000"}"#,
+            ),
+            (
+                "inpatient_order",
+                &format!(
+                    r#"{{"drord_no":"Z1","drord_detl_code":"Y1","drord_detl_name":"药","drug_spec":"1mg","dismed_cnt":1,"dismed_cnt_unt":"盒","isu_drord_dr_code":"D1",{line}}}"#
+                ),
+            ),
+        ];
+        let records =
+            records.map(|(entity, text)| (entity.to_owned(), serde_json::from_str(text).unwrap()));
+        let facts = crate::facts_from_records(&records);
+        let stated = format!(
+            "{STATED} drord_dr_profttl=232 hilist_code=X rxno=- pric=1 sumamt=1 medfee_sumamt=1 dscg_date=20250610"
+        );
+        let restated = match said(Source::Records(&records), &facts, &stated) {
+            Ok(restated) => restated.text,
+            Err(lacking) => return lacking.join(" "),
+        };
+        let json: Value = serde_json::from_str(&restated).unwrap();
+        let order =
+            json.pointer("/input/data/patient_dtos/0/fsi_encounter_dtos/0/fsi_order_dtos/0");
+        order.unwrap()["drord_stop_date"].as_str().unwrap_or("-").to_owned()
+    };
+    let order = r#""drord_begntime":"20250602080000","medc_endtime":"20250609080000","drord_endtime":"20250605100000""#;
+    assert_eq!(ends(order), "2025-06-05 10:00:00");
+    assert_eq!(ends(&order.replace("20250605100000", "")), "2025-06-09 08:00:00");
+    assert_eq!(ends(&order.replace("20250605100000", "19000101")), "2025-06-09 08:00:00");
+    let never = order.replace("20250605100000", "19000101").replace("20250609080000", "");
+    assert_eq!(ends(&never), "-", "an end before the beginning is none");
+    assert_eq!(
+        ends(&order.replace("20250602080000", "")),
+        "医嘱开始日期",
+        "what is missing is the beginning"
+    );
+}
+
+const DOCTOR: &str = r#""drord_dr_codg":"D1","drord_dr_name":"甲","drord_dr_profttl":"232""#;
+const DEPARTMENT: [&str; 2] = ["drord_dept_codg", "drord_dept_name"];
+
 /// What a line, the prescriber and the encounter say; these elements of the line that is asked about.
 #[track_caller]
 fn ordered_by([line, prescriber, encounter]: [&str; 3], stated: &str, names: &[&str]) -> String {
