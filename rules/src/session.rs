@@ -691,14 +691,16 @@ fn term_birth(
     Some(birth.corrected(weeks, on).unwrap_or(birth))
 }
 
-/// The day an order starts; a date far off is not believed and today is taken.
+/// The day an order starts; a date far off is not believed and today is taken. One that says only when it
+/// was stopped did not start after that.
 fn begins(order: &Order, today: Date, is_past: bool, findings: &mut Vec<InputFinding>) -> Date {
-    let Some(begins) = order.begins.map(DateTime::date) else { return today };
-    if is_past {
-        return begins;
-    }
-    let days = begins.since(today).map_or(i32::MAX, |span| span.get_days());
-    if days.abs() <= BEGIN_DAYS_OFF_MAX {
+    let is_near =
+        |day: &Date| day.since(today).is_ok_and(|span| span.get_days().abs() <= BEGIN_DAYS_OFF_MAX);
+    let Some(begins) = order.begins.map(DateTime::date) else {
+        let stopped = order.stops.map(DateTime::date).filter(is_near);
+        return stopped.map_or(today, |stopped| stopped.min(today));
+    };
+    if is_past || is_near(&begins) {
         return begins;
     }
     findings.push(InputFinding {

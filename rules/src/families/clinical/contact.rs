@@ -32,8 +32,9 @@ pub(super) fn is_now(line: &Line<'_>) -> bool {
     line.kind == LineKind::Order && line.order.current
 }
 
-/// Every pair of order lines that a row is about, of which one at least is ordered now; the other may
-/// be one that already runs in this encounter.
+/// Every pair of order lines that a row is about and that are given on some common day, of which one at
+/// least is ordered now; the other may be one that already runs in this encounter. The numbers of groups
+/// come again in a stay: what was stopped before is in no bag with what came later.
 pub(super) fn pairs<'a>(
     case: &Case<'a>,
     active: &[&'a Line<'a>],
@@ -42,15 +43,14 @@ pub(super) fn pairs<'a>(
         is_of_this_encounter(case, line) && active.iter().any(|it| std::ptr::eq(*it, line))
     };
     let is_there = |line: &&&Line<'_>| line.kind == LineKind::Order || runs(line);
-    let is_past = |line: &Line<'_>| line.kind == LineKind::Past;
     let mut found = Vec::new();
     for row in rows(case) {
         let ones = acting(case, std::slice::from_ref(&row.key), false);
         let others = acting(case, row.parameters.keys("partner"), false);
         for one in ones.iter().filter(is_there) {
             for other in others.iter().filter(is_there) {
-                let meet = !(is_past(one) || is_past(other)) || one.overlaps(other);
-                if !std::ptr::eq(*one, *other) && (is_now(one) || is_now(other)) && meet {
+                let meet = (is_now(one) || is_now(other)) && one.overlaps(other);
+                if !std::ptr::eq(*one, *other) && meet {
                     found.push((row, *one, *other));
                 }
             }

@@ -313,6 +313,51 @@ mod tests {
         BENCH.check(&format!(r#"{{"orders":[{one}],{}}}"#, refund(2)), "nothing");
     }
 
+    /// A dose is changed in a ward: the order is stopped and another is written in its place.
+    #[test]
+    fn what_was_stopped_for_another_is_not_given_beside_it() {
+        let line = |id: u32, begins: &str, more: &str| {
+            format!(
+                r#"{{"rx_id":"{id}","hosplist_code":"PRED","drug_used_sdose":"10","drug_used_dosunt":"mg","drug_used_frqu":"QD","drord_begn_date":"{begins}"{more}}}"#
+            )
+        };
+        let stops = |at: &str| format!(r#","drord_stop_date":"{at}""#);
+        let told = |first: &str, begins: &str, third: &str| {
+            let (first, second) = (line(1, "20260514080000", first), line(2, begins, ""));
+            format!(r#"{{"orders":[{first},{second}{third}]}}"#)
+        };
+        let nine = stops("20260515090000");
+        BENCH.check(&told(&nine, "20260515090000", ""), "pass");
+        BENCH.check(&told(&nine, "20260515100000", ""), "pass");
+        let hit = "hit 1,2: 【泼尼松】合计日剂量20mg，超过10mg（泼尼松片10mg，泼尼松片10mg）";
+        BENCH.check(&told(&nine, "20260515083000", ""), hit);
+        BENCH.check(&told(&nine, "20260515", ""), hit);
+        // What began earlier that day and goes on is given with each of them, and not with both.
+        let weak = line(3, "20260515060000", "").replace("\"10\"", "\"4\"");
+        let third = format!(",{weak}");
+        let hit = "hit 2,3: 【泼尼松】合计日剂量14mg，超过10mg（泼尼松片10mg，泼尼松片4mg）";
+        BENCH.check(&told(&nine, "20260515100000", &third), hit);
+    }
+
+    /// An order without its beginning is over when it was stopped, and does not begin today.
+    #[test]
+    fn what_says_only_when_it_was_stopped_is_over() {
+        let line = |id: u32, more: &str| {
+            format!(
+                r#"{{"rx_id":"{id}","hosplist_code":"PRED","drug_used_sdose":"10","drug_used_dosunt":"mg","drug_used_frqu":"QD"{more}}}"#
+            )
+        };
+        let told = |stop: &str| {
+            let active = format!(r#","curr_drord_flag":"0","drord_stop_date":"{stop}""#);
+            format!(r#"{{"orders":[{},{}]}}"#, line(1, &active), line(2, ""))
+        };
+        let hit = "hit 1,2: 【泼尼松】合计日剂量20mg，超过10mg（泼尼松片10mg，泼尼松片10mg）";
+        BENCH.check(&told("20260514"), "pass");
+        BENCH.check(&told("20260516"), hit);
+        // Nobody filled it in.
+        BENCH.check(&told("19000101"), hit);
+    }
+
     #[test]
     fn what_runs_all_day() {
         let pump = r#""orders":[{"rx_id":"1","hosplist_code":"DOP","drug_used_sdose":"10","drug_used_dosunt":"μg/kg/min","drug_used_frqu":"持续"}]"#;

@@ -200,6 +200,24 @@ mod tests {
         check(&[("CRO", "1", &nine), ("CAL", "2", &ten)], "pass");
     }
 
+    /// The sheet of a whole stay: the number of a group comes again.
+    #[test]
+    fn bags_of_other_days_are_not_one() {
+        let days = |from: &str, to: &str| {
+            format!(r#","drord_begn_date":"{from}","drord_stop_date":"{to}""#)
+        };
+        let first = days("20260506080000", "20260508090000");
+        check(
+            &[("CRO", "1", &first), ("CAL", "1", &days("20260511080000", "20260513080000"))],
+            "pass",
+        );
+        let hit = "hit 2: 【注射用头孢曲松】与【葡萄糖酸钙注射液】不得同瓶：生成沉淀";
+        check(
+            &[("CRO", "1", &first), ("CAL", "1", &days("20260507080000", "20260513080000"))],
+            hit,
+        );
+    }
+
     #[test]
     fn by_mouth_it_meets_nothing() {
         check(&[("CRO", "1", ""), ("CAT", "1", "")], "pass");

@@ -3,7 +3,6 @@
 //! Lines that follow each other do not add up, so every day on which one starts is a sum of its
 //! own. A line without a known dose leaves its sum a lower bound.
 
-use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::dose::{largest_day, peak_day_in};
@@ -55,11 +54,19 @@ pub(super) fn adding_up<'a>(lines: impl Iterator<Item = &'a Line<'a>>) -> Vec<&'
     lines.filter(|line| line.is_systemic() && !line.is_cancelled()).collect()
 }
 
-/// The lines that are taken on a day; what has no end goes on, but what the ward gives ends where
-/// what is taken home begins.
-pub(super) fn taken_on<'a>(day: Date, lines: &[&'a Line<'a>]) -> Vec<&'a Line<'a>> {
-    let is_taken =
-        |line: &&&Line<'_>| line.begins <= day && line.ends().is_none_or(|end| day <= end);
+/// The lines that are taken on the day on which one begins; what has no end goes on, but what the ward
+/// gives ends where what is taken home begins. What that one takes the place of is over, and what begins later
+/// in the day has a sum of its own.
+pub(super) fn taken_beside<'a>(anchor: &Line<'_>, lines: &[&'a Line<'a>]) -> Vec<&'a Line<'a>> {
+    let day = anchor.begins;
+    let comes_later =
+        |line: &Line<'_>| line.has_time() && anchor.has_time() && line.moment() > anchor.moment();
+    let is_taken = |line: &&&Line<'_>| {
+        line.begins <= day
+            && line.ends().is_none_or(|end| day <= end)
+            && line.overlaps(anchor)
+            && !comes_later(line)
+    };
     let taken: Vec<&Line<'_>> = lines.iter().filter(is_taken).copied().collect();
     let go_home = all_go_home(taken.iter().copied().filter(|line| line.order.current));
     let is_left = |line: &Line<'_>| line.kind == LineKind::Order && !line.order.current;
@@ -70,7 +77,7 @@ pub(super) fn taken_on<'a>(day: Date, lines: &[&'a Line<'a>]) -> Vec<&'a Line<'a
 /// The sum of every day on which one of the lines starts and one of this session is taken: days
 /// without any were judged when their lines were written.
 pub(super) fn of_each_day<'a>(row: &Row, lines: &[&'a Line<'a>], dimension: Dimension) -> Vec<Sum> {
-    let days = lines.iter().map(|anchor| taken_on(anchor.begins, lines));
+    let days = lines.iter().map(|anchor| taken_beside(anchor, lines));
     let of_session = days.filter(|of_day| of_day.iter().any(|line| line.order.current));
     of_session
         .map(|of_day| of_day.iter().fold(Sum::nothing(dimension), |sum, line| sum.and(row, line)))

@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 
 use crate::families::clinical::active::{beside_active, goes_on};
-use crate::families::clinical::sum::taken_on;
+use crate::families::clinical::sum::taken_beside;
 use crate::families::lines::{identity, names_of_past, positions};
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::icd::Diagnosed;
@@ -106,7 +106,7 @@ fn judge_class(
     let lines = matches.iter().map(|found| found.line).filter(|line| !line.is_cancelled());
     let lines: Vec<&Line<'_>> = lines.chain(active.iter().copied()).collect();
     // The fullest of the days on which something of this session is taken.
-    let days = lines.iter().map(|anchor| taken_on(anchor.begins, &lines));
+    let days = lines.iter().map(|anchor| taken_beside(anchor, &lines));
     let of_session = days.filter(|of_day| of_day.iter().any(|line| line.order.current));
     let most = of_session.max_by_key(|of_day| drugs(of_day).len()).unwrap_or_default();
     let count = drugs(&most).len();
