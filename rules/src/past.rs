@@ -13,6 +13,7 @@ mod as_of;
 mod charged;
 mod gather;
 mod known;
+mod measured;
 mod merge;
 mod read;
 mod seen;

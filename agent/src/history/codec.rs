@@ -209,6 +209,7 @@ fn write_order(it: &Order, out: &mut Writer) {
     if let Some(title) = it.doctor_title {
         out.bytes(36, &[place(&TITLES, &title)]);
     }
+    out.text(37, it.line_no.as_deref());
 }
 
 fn read_order(content: &[u8]) -> Order {
@@ -251,6 +252,7 @@ fn read_order(content: &[u8]) -> Order {
             34 => it.standing = fields::flag(content),
             35 => it.behaviour_code = fields::text(content),
             36 => it.doctor_title = at(&TITLES, content),
+            37 => it.line_no = fields::text(content),
             _ => {}
         }
     }
@@ -488,6 +490,7 @@ mod tests {
         order.doctor_code = Some("2046".to_owned());
         order.behaviour_code = Some("1".to_owned());
         order.doctor_title = Some(Title::Senior);
+        order.line_no = Some("L1".to_owned());
         let history = facts.history.present().unwrap();
         let order = Arc::new(order);
         let made = "2026-05-01T09:08:07".parse().unwrap();

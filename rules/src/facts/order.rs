@@ -12,6 +12,10 @@ use crate::unit::Unit;
 pub struct Order {
     /// Line id, unique in the request.
     pub rx_id: String,
+    /// The number of the line itself, where records call it by that of an order with several lines.
+    pub line_no: Option<String>,
+    /// The orders that a charge of the past was for, by every number that they have.
+    pub charges_for: Vec<String>,
     /// Prescription number: lines of one prescription share it.
     pub rxno: Option<String>,
     /// Group of one infusion.
@@ -55,6 +59,8 @@ pub struct Order {
     pub days: Option<Decimal>,
     /// Quantity dispensed, in `quantity_unit`.
     pub quantity: Option<Decimal>,
+    /// How much of a line of the past was ordered, where some was given back: `quantity` is what is left.
+    pub ordered: Option<Decimal>,
     /// Its unit.
     pub quantity_unit: Option<Unit>,
     /// 规格.

@@ -29,7 +29,7 @@ pub(super) fn once(mut orders: Vec<Arc<Order>>, charges: Vec<Charge>) -> Vec<Arc
     for charge in charges {
         match places.order_of(&charge) {
             Some(place) => by_order.entry(place).or_default().push(charge.line),
-            None => lines.push(charge.line),
+            None => lines.push(said_to_be_for(charge.line, charge.charges_for.as_slice())),
         }
     }
     for (place, order) in orders.iter_mut().enumerate() {
@@ -38,12 +38,22 @@ pub(super) fn once(mut orders: Vec<Arc<Order>>, charges: Vec<Charge>) -> Vec<Arc
             take_back(Arc::make_mut(order), &charges);
         } else {
             Arc::make_mut(order).voided = true;
-            lines.extend(charges);
+            let numbers: Vec<String> =
+                order.line_no.iter().chain([&order.rx_id]).cloned().collect();
+            lines.extend(charges.into_iter().map(|it| said_to_be_for(it, &numbers)));
         }
     }
     orders.retain(|it| !it.voided);
     orders.extend(lines);
     orders
+}
+
+/// A charge that stands for its order: a check that asks about the order once more asks about it.
+fn said_to_be_for(mut charge: Arc<Order>, orders: &[String]) -> Arc<Order> {
+    if !orders.is_empty() {
+        Arc::make_mut(&mut charge).charges_for = orders.to_vec();
+    }
+    charge
 }
 
 /// What was given back of an order is not there any more.
@@ -57,6 +67,7 @@ fn take_back(order: &mut Order, charges: &[Arc<Order>]) {
     }
     let left = quantities().fold(Decimal::ZERO, Decimal::saturating_add);
     order.voided |= left <= Decimal::ZERO;
+    order.ordered = order.quantity;
     order.quantity = order.quantity.map(|ordered| ordered.min(left));
 }
 

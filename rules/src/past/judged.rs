@@ -173,11 +173,67 @@ fn the_agent_knows_since_when() {
     check_in_a_check(&sent, "2026-05-30", "cycle-quantity", "unknown history");
 }
 
+/// The sheet of a ward is checked again after its test was charged: that is no second test.
+#[test]
+fn a_ward_order_is_no_duplicate_of_its_own_charge() {
+    let order = r#"inpatient_order O {"mdtrt_sn":"ZY1","drord_no":"D1","medcas_drord_detl_id":"L1","drord_detl_code":"YPC1",
+        "drord_begntime":"20260531090000"}"#;
+    let fee = format!(
+        r#"fee_detail_inpatient F {{"mdtrt_sn":"ZY1","feedetl_sn":"1","drord_no":"D1","medins_list_codg":"YPC1",
+        "med_list_codg":"{GLUCOSE}","cnt":1,"fee_ocur_time":"20260531100000"}}"#
+    );
+    let kept = kept(&[order, &fee], "ZY1");
+    let asked = |rx_id: &str| {
+        format!(
+            r#"{{"scene":"inpatient","encounter":{{"mdtrt_id":"ZY1","med_mdtrt_type":"2"}},"diagnoses":[{{"dise_codg":"I10"}}],
+            "orders":[{{"rx_id":"{rx_id}","hilist_code":"{GLUCOSE}","hosplist_code":"YPC1","cnt":"1","drord_begn_date":"20260531090000"}}]}}"#
+        )
+    };
+    for rx_id in ["L1", "D1"] {
+        beside(&kept, &asked(rx_id), "2025-05-01", "cycle-quantity", "pass");
+    }
+    let hit = "hit 【YPC1】当日已做，15天限1次，本次后为2次（本院范围内）";
+    beside(&kept, &asked("L2"), "2025-05-01", "cycle-quantity", hit);
+}
+
+/// What a laboratory's message was mapped to says its reference range in one text.
+#[test]
+fn a_mapped_report_tells_of_the_liver() {
+    let report =
+        r#"lab_report R {"mdtrt_sn":"MZ1","rpotc_no":"RP1","rpt_date":"20260520","vali_flag":"1"}"#;
+    let result = r#"lab_report_item I {"mdtrt_sn":"MZ1","rpotc_no":"RP1","exam_item_detl_code":"ALT",
+        "exam_item_detl_name":"丙氨酸氨基转移酶","exam_rslt_val":180.0000,"exam_unt":"U/L","ref_val":"9-50"}"#;
+    let asked = r#"{"encounter":{"mdtrt_id":"MZ2","med_mdtrt_type":"1"},
+        "orders":[{"rx_id":"1","hosplist_name":"瑞舒伐他汀钙片","drug_ingd":"瑞舒伐他汀"}]}"#;
+    let told = |result: &str, expected: &str| {
+        beside(&kept(&[result, report], "MZ1"), asked, "2025-05-01", "hepatic", expected);
+    };
+    let hit = "hit 【瑞舒伐他汀钙片】禁用：ALT 180，为上限50的3.6倍，活动性肝病禁用";
+    told(result, hit);
+    told(&result.replace("\"exam_rslt_val\":180.0000", "\"exam_rslt_dicm\":\"180\""), hit);
+    told(&result.replace("180.0000", "30.0000"), "pass");
+    told(&result.replace("9-50", "见说明"), "unknown labs.ref_val_up");
+    told(
+        &result.replace("\"exam_rslt_val\":180.0000", "\"exam_rslt_dicm\":\"溶血\""),
+        "unknown labs.alt",
+    );
+}
+
+fn kept(records: &[&str], encounter: &str) -> History {
+    super::gather(super::tests::noted(records, encounter), Some(encounter))
+}
+
 /// What a rule says of a check, at the end of May, by an agent that knows nothing since a day.
 #[track_caller]
 fn check_in_a_check(request: &str, since: &str, rule: &str, expected: &str) {
+    beside(&History::default(), request, since, rule, expected);
+}
+
+/// The same, by an agent that knows of this.
+#[track_caller]
+fn beside(kept: &History, request: &str, since: &str, rule: &str, expected: &str) {
     let mut facts = crate::request::read(request).unwrap();
-    merge(&History::default(), Some(since.parse().unwrap()), &mut facts);
+    merge(kept, Some(since.parse().unwrap()), &mut facts);
     let rules = RuleSet::load(&Files::from_shipped(crate::SHIPPED)).unwrap();
     let verdict = crate::evaluate(&rules, &facts, "2026-05-31T23:59:59".parse().unwrap());
     assert_eq!(told(&verdict, rule), expected, "{request}");

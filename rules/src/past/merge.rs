@@ -3,7 +3,8 @@
 //! A caller may send the past itself, the whole day's lines marked as not current, or active orders:
 //! what is kept of the same lines gives way to them. A line is the same when it has the same id in
 //! the same encounter, stands on the same prescription for the same item, or is of the same item,
-//! moment and quantity.
+//! moment and quantity, whatever was given back of it since. A ward order is the same for the same item
+//! by the number of its line, too; and a charge of the day on which its order begins is that order.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -75,6 +76,8 @@ struct Sent<'a> {
     /// The encounter, the prescription and the item.
     prescribed: HashSet<(Option<&'a str>, &'a str, Item<'a>)>,
     used: HashSet<(Item<'a>, DateTime, Option<Decimal>)>,
+    /// The encounter, the line's id, the item, and the day on which it begins; and the same of any day.
+    ordered: HashSet<(Option<&'a str>, &'a str, Item<'a>, Option<Date>)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,6 +95,8 @@ impl<'a> Sent<'a> {
             for item in items(line) {
                 sent.prescribed.extend(line.rxno.as_deref().map(|rxno| (of, rxno, item)));
                 sent.used.extend(line.begins.map(|begins| (item, begins, line.quantity)));
+                let days = [None, line.begins.map(DateTime::date)];
+                sent.ordered.extend(days.map(|day| (of, line.rx_id.as_str(), item, day)));
             }
         }
         sent
@@ -104,11 +109,26 @@ impl<'a> Sent<'a> {
             return true;
         }
         items(kept).any(|item| {
-            let is_used = |begins| self.used.contains(&(item, begins, kept.quantity));
+            let quantities = [kept.quantity, kept.ordered.or(kept.quantity)];
+            let is_used =
+                |begins| quantities.iter().any(|it| self.used.contains(&(item, begins, *it)));
             let is_on =
                 |rxno| encounters.iter().any(|of| self.prescribed.contains(&(*of, rxno, item)));
-            kept.begins.is_some_and(is_used) || kept.rxno.as_deref().is_some_and(is_on)
+            kept.begins.is_some_and(is_used)
+                || kept.rxno.as_deref().is_some_and(is_on)
+                || self.has_ordered(kept, item)
         })
+    }
+
+    /// Whether it is a line of an order that was sent by its own number, or the charge for one.
+    fn has_ordered(&self, kept: &Order, item: Item<'_>) -> bool {
+        let is_sent = |number: &str, day: Option<Date>| {
+            let encounters = [None, kept.mdtrt_id.as_deref()];
+            encounters.into_iter().any(|of| self.ordered.contains(&(of, number, item, day)))
+        };
+        let day = kept.begins.map(DateTime::date);
+        kept.line_no.as_deref().is_some_and(|number| is_sent(number, None))
+            || day.is_some() && kept.charges_for.iter().any(|number| is_sent(number, day))
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::civil::{Date, DateTime};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
+use super::measured::measured;
 use super::{Care, Named, Note};
 use crate::facts::{
     Allergy, Diagnosis, Encounter, Group, LabResult, Order, Patient, Stay, VisitKind,
@@ -174,10 +175,15 @@ fn is_void(object: &Object<'_>, reading: &mut Reading) -> bool {
         || reading.flag(object, "retnr_flag") == Some(true)
 }
 
-/// A line that says no day was written when it came; one that was stopped ran until then.
+/// A line that says no day was written when it came, or was stopped before; one that was stopped ran until
+/// then.
 fn order(mut order: Order, received: DateTime) -> Note {
-    let begins = *order.begins.get_or_insert(received);
-    if let (Some(days), Some(stops)) = (order.days, order.stops) {
+    let written =
+        order.stops.filter(|stops| *stops > NEVER).map_or(received, |it| it.min(received));
+    let begins = *order.begins.get_or_insert(written);
+    if let (Some(days), Some(stops)) = (order.days, order.stops)
+        && stops.date() >= begins.date()
+    {
         let run = begins.date().until(stops.date()).map_or(0, |span| span.get_days()).max(1);
         order.days = Some(days.min(Decimal::from(run)));
     }
@@ -185,11 +191,13 @@ fn order(mut order: Order, received: DateTime) -> Note {
     Note::Order(Arc::new(order))
 }
 
-/// The charges of an order name its number, not that of its line.
+/// The charges of an order name its number, not that of its line; a check may name either.
 fn inpatient_order(object: &Object<'_>, reading: &mut Reading) -> Order {
-    let numbers = ["drord_no", "medcas_drord_detl_id"];
-    let id = reading.first_of(numbers, |it, name| it.text(object, name));
-    from_records::inpatient_order(object, id.unwrap_or_default(), reading)
+    let numbers = ["drord_no", "medcas_drord_detl_id"].map(|name| reading.text(object, name));
+    let [of_order, of_line] = numbers;
+    let line_no = of_line.clone().filter(|it| of_order.as_ref().is_some_and(|order| order != it));
+    let id = of_order.or(of_line).unwrap_or_default();
+    Order { line_no, ..from_records::inpatient_order(object, id, reading) }
 }
 
 /// A fee detail says of its item what an order says of it in other words.
@@ -272,7 +280,8 @@ fn diagnosis(object: &Object<'_>, received: DateTime, reading: &mut Reading) -> 
 
 fn lab(object: &Object<'_>, received: DateTime, reading: &mut Reading) -> Note {
     let report = reading.text(object, "rpotc_no");
-    let found = groups::lab(object, reading).unwrap_or_default();
+    let range = reading.text(object, "ref_val");
+    let found = measured(groups::lab(object, reading).unwrap_or_default(), range.as_deref());
     let reported = found.reported.or(Some(received));
     Note::Lab(LabResult { reported, ..found }, report)
 }
@@ -287,6 +296,8 @@ fn is_a_blank(text: &str) -> bool {
     matches!(text.to_ascii_lowercase().as_str(), "null" | "none" | "nan" | "n/a" | "未知" | "无号")
 }
 
+/// What stands where nobody has filled in a time: `19000101`, `00010101`.
+const NEVER: DateTime = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
 /// What stands in place of a national code that is not known.
 const UNKNOWN_DRUG: &str = "NMLC999";
 

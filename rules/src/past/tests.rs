@@ -37,6 +37,10 @@ fn an_order_that_was_stopped_keeps_the_days_it_ran() {
     check(&[&planned.replace("0509", "0503")], None, "D1 YP2 x? 2d 2026-05-01");
     // What ended before it began was never filled in.
     check(&[&planned.replace("20260504", "19000101")], None, "D1 YP2 x? 8d 2026-05-01");
+    // One that does not say when it began had begun when it was stopped.
+    let undated = order.replace(r#""drord_begntime":"20260501080000","#, "");
+    check(&[&undated.replace("0504", "0430")], None, "D1 YP2 x? 1d 2026-04-30");
+    check(&[&undated.replace("20260504", "19000101")], None, "D1 YP2 x? 10d 2026-05-02");
 }
 
 #[test]
@@ -178,6 +182,66 @@ fn what_the_caller_sent_is_not_counted_twice() {
     );
 }
 
+/// A ward order is asked about again and again, by the number of the order or by that of its line.
+#[test]
+fn a_ward_order_that_is_asked_about_again_stands_once() {
+    let order = r#"inpatient_order L1 {"drord_no":"D1","medcas_drord_detl_id":"L1","drord_detl_code":"YP1",
+        "drug_used_sdose":1,"dismed_cnt":3,"drord_begntime":"20260501080000"}"#;
+    let fee = |id: &str, count: &str, day: &str| {
+        format!(
+            r#"fee_detail_inpatient {id} {{"feedetl_sn":"{id}","drord_no":"D1","medins_list_codg":"YP1",
+            "cnt":{count},"fee_ocur_time":"202605{day}100000"}}"#
+        )
+    };
+    let (given, back) = (fee("F1", "3", "01"), fee("F2", "-2", "02"));
+    let refunded = [order, &given, &back];
+    let line = r#"{"rx_id":"L1","hosplist_code":"YP1","cnt":3,"drord_begn_date":"20260501080000"}"#;
+    assert_eq!(beside(&refunded, line), "");
+    assert_eq!(beside(&refunded, &line.replace("L1", "7")), "", "of what was ordered");
+    assert_eq!(beside(&[order], &line.replace(":3,", ":5,")), "", "changed since");
+    assert_eq!(beside(&[order], &line.replace("0501080000", "0501093000")), "");
+    let other = line.replace("YP1", "YP2");
+    assert_eq!(beside(&refunded, &other), "D1 YP1 x1 ?d 2026-05-01");
+    assert_eq!(
+        beside(&[order], &line.replace("L1", "7").replace(":3,", ":5,")),
+        "D1 YP1 x3 ?d 2026-05-01"
+    );
+    let elsewhere = line.replace('{', r#"{"mdtrt_id":"ZY0","#).replace("080000", "090000");
+    assert_eq!(beside(&[order], &elsewhere), "D1 YP1 x3 ?d 2026-05-01");
+}
+
+/// Of a service the charges are kept: the one of the order's own day is what is asked about.
+#[test]
+fn a_service_that_was_charged_is_not_there_beside_its_order() {
+    let order = r#"inpatient_order L2 {"drord_no":"D2","medcas_drord_detl_id":"L2","drord_detl_code":"HL1",
+        "drord_begntime":"20260501080000"}"#;
+    let fee = |id: &str, day: &str| {
+        format!(
+            r#"fee_detail_inpatient {id} {{"feedetl_sn":"{id}","drord_no":"D2","medins_list_codg":"HL1",
+            "med_list_codg":"110200","cnt":1,"fee_ocur_time":"202605{day}100000"}}"#
+        )
+    };
+    let (first, second) = (fee("F3", "01"), fee("F4", "02"));
+    let asked = r#"{"rx_id":"L2","hosplist_code":"HL1","drord_begn_date":"20260501080000"}"#;
+    for rx_id in ["L2", "D2"] {
+        let asked = asked.replace("L2", rx_id);
+        assert_eq!(beside(&[order, &first, &second], &asked), "F4 HL1 x1 ?d 2026-05-02", "{rx_id}");
+    }
+    // Before the record of the order is there, its charge names the order.
+    assert_eq!(beside(&[&first, &second], &asked.replace("L2", "D2")), "F4 HL1 x1 ?d 2026-05-02");
+    let both = "F3 HL1 x1 ?d 2026-05-01; F4 HL1 x1 ?d 2026-05-02";
+    assert_eq!(beside(&[order, &first, &second], &asked.replace("L2", "9")), both);
+    assert_eq!(beside(&[order, &first, &second], &asked.replace("HL1", "HL2")), both);
+}
+
+/// What is left of the records of a stay beside a line that is asked about in it.
+fn beside(records: &[&str], line: &str) -> String {
+    let text = format!(r#"{{"encounter":{{"mdtrt_id":"ZY1"}},"orders":[{line}]}}"#);
+    let mut facts = crate::request::read(&text).unwrap();
+    merge(&gather(noted(records, "ZY1"), Some("ZY1")), None, &mut facts);
+    shown(facts.history.present().unwrap())
+}
+
 /// What was told before lists were bounded is still read: pair by pair this would take minutes.
 #[test]
 fn very_much_that_was_told_is_gathered_and_merged_once() {
@@ -272,7 +336,7 @@ fn check_in(records: &[&str], lane: &str, encounter: Option<&str>, expected: &st
 }
 
 /// `entity key elements`; the key stands for the record's identity.
-fn noted(records: &[&str], lane: &str) -> Vec<Noted> {
+pub(super) fn noted(records: &[&str], lane: &str) -> Vec<Noted> {
     let received = "2026-05-02T08:00:00".parse().unwrap();
     let noted = records.iter().map(|record| {
         let (entity, rest) = record.split_once(' ').unwrap();
