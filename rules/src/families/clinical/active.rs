@@ -115,7 +115,7 @@ fn ordered<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Line<'a>> {
 }
 
 /// It comes weeks later, when all is over: what ran while the orders did counts.
-fn is_audit(case: &Case<'_>) -> bool {
+pub(super) fn is_audit(case: &Case<'_>) -> bool {
     matches!(case.facts.scene(), Some(Scene::DailyBatch | Scene::MonthlyBatch))
 }
 

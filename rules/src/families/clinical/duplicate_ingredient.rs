@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use jiff::civil::DateTime;
 
 use crate::drug::Form;
-use crate::families::clinical::active::{beside_active, goes_on};
+use crate::families::clinical::active::{beside_active, goes_on, is_audit};
 use crate::families::lines::{names_of_past, positions};
 use crate::family::{Case, Family, Hit, Match, Outcome, Rows, Usual};
 use crate::knowledge::{Key, Row};
@@ -231,7 +231,7 @@ fn is_let_through(case: &Case<'_>, first: &Kind<'_>, second: &Kind<'_>) -> bool 
         case.rule.parameters.maybe_whole("overlap_days_ok").is_some_and(|most| {
             overlap_days(one, other).is_some_and(|days| days <= i64::from(most))
         });
-    let is_apart = is_test_of(one, other) || is_renewal(one, other) || !one.overlaps(other);
+    let is_apart = is_test_of(one, other) || is_renewal(case, one, other) || !one.overlaps(other);
     is_old || continues_the_ward || is_named || is_switch || is_tapering || is_apart
 }
 
@@ -253,11 +253,12 @@ fn is_test_of(one: &Line<'_>, other: &Line<'_>) -> bool {
 /// What every hospital has in the name of such an order.
 const SKIN_TEST: &str = "皮试";
 
-/// Stopped, and ordered again on the same day: one course and not two.
-fn is_renewal(one: &Line<'_>, other: &Line<'_>) -> bool {
+/// Stopped, and ordered again on the same day: one course and not two. An audit sees all as ordered.
+fn is_renewal(case: &Case<'_>, one: &Line<'_>, other: &Line<'_>) -> bool {
     let (earlier, later) = if one.begins <= other.begins { (one, other) } else { (other, one) };
     let stopped = earlier.order.stops.map(DateTime::date);
-    !earlier.order.current && earlier.begins < later.begins && stopped == Some(later.begins)
+    let is_before = !earlier.order.current || is_audit(case);
+    is_before && earlier.begins < later.begins && stopped == Some(later.begins)
 }
 
 /// On how many days the earlier line runs on beside the later; `None` when its end is not known.
@@ -314,6 +315,14 @@ mod tests {
             r#""curr_drord_flag":"0","drord_begn_date":"20260503","drord_stop_date":"20260515""#;
         SAME.check(&pair(stopped, r#""medc_days":"2""#), "pass");
         SAME.check(&pair(&stopped.replace("0515", "0516"), r#""medc_days":"2""#), hit);
+        // To an audit all orders of the stay are orders of now.
+        let audited = |scene: &str| {
+            let ordered = stopped.replace(r#""curr_drord_flag":"0","#, "");
+            let both = pair(&ordered, r#""drord_begn_date":"20260515""#);
+            both.replacen('{', &format!(r#"{{"scene":"{scene}","#), 1)
+        };
+        SAME.check(&audited("monthly_batch"), "pass");
+        SAME.check(&audited("inpatient"), hit);
         let once = r#""drord_begn_date":"20260515","drord_stop_date":"20260515""#;
         SAME.check(&pair(once, r#""medc_days":"2""#), hit);
         SAME.check(&pair(r#""hosplist_name":"某药皮试""#, r#""medc_days":"2""#), "pass");
