@@ -1,8 +1,27 @@
 //! A store whose folder is a disk of its own, mounted there.
 
+use std::ffi::OsString;
 use std::os::unix::fs::{MetadataExt as _, chown};
 
 use super::*;
+
+/// A house that has burnt down with one record in it: its new disk, its backup and its key.
+async fn burnt() -> (House, Disk, Made, MasterKey) {
+    let mut house = House::new();
+    house.append(&["a"]).await;
+    let (made, master) = (house.create(None).unwrap(), house.master());
+    house.burn();
+    let disk = mounted(&house);
+    (house, disk, made, master)
+}
+
+/// What a restore brings into the store, in its order: the file that makes it one comes last.
+fn names_of(store: &Path) -> Vec<OsString> {
+    let found = fs::read_dir(store).unwrap().map(|it| it.unwrap().file_name());
+    let mut names: Vec<_> = found.filter(|it| it != "lost+found" && it != "CURRENT").collect();
+    names.push("CURRENT".into());
+    names
+}
 
 /// As `mkfs` makes it, with its folder for what it finds.
 fn mounted(house: &House) -> Disk {
@@ -15,11 +34,7 @@ fn mounted(house: &House) -> Disk {
 
 #[tokio::test]
 async fn a_store_on_its_own_disk_is_backed_up_and_brought_back_there() {
-    let mut house = House::new();
-    house.append(&["a"]).await;
-    let (made, master) = (house.create(None).unwrap(), house.master());
-    house.burn();
-    let disk = mounted(&house);
+    let (mut house, disk, made, master) = burnt().await;
     let (home, store) = (house.home("old"), house.home("old/outbox"));
     // The folder above is the daemon's; the new disk is root's.
     chown(&home, Some(12_345), Some(12_346)).expect("the tests run as root");
@@ -44,16 +59,10 @@ async fn a_store_on_its_own_disk_is_backed_up_and_brought_back_there() {
 
 #[tokio::test]
 async fn cut_off_at_any_file_it_is_no_store_and_is_begun_again() {
-    let mut house = House::new();
-    house.append(&["a"]).await;
-    let (made, master) = (house.create(None).unwrap(), house.master());
-    house.burn();
-    let disk = mounted(&house);
+    let (mut house, disk, made, master) = burnt().await;
     let (home, store) = (house.home("old"), house.home("old/outbox"));
     restore(&house.wish(&made, master.clone())).unwrap();
-    let names = fs::read_dir(&store).unwrap().map(|it| it.unwrap().file_name());
-    let mut names: Vec<_> = names.filter(|it| it != "lost+found" && it != "CURRENT").collect();
-    names.push("CURRENT".into());
+    let mut names = names_of(&store);
     // So many files have come.
     for come in 0..names.len() {
         let growing = store.join(".restoring");
@@ -65,9 +74,7 @@ async fn cut_off_at_any_file_it_is_no_store_and_is_begun_again() {
         assert_eq!(refuse_unfinished(&store).unwrap_err().code(), "B112", "{come}");
         restore(&house.wish(&made, master.clone())).unwrap();
         assert!(refuse_unfinished(&store).is_ok() && !home.join(".restoring").exists());
-        let found = fs::read_dir(&store).unwrap().map(|it| it.unwrap().file_name());
-        names = found.filter(|it| it != "lost+found" && it != "CURRENT").collect();
-        names.push("CURRENT".into());
+        names = names_of(&store);
     }
     // All have come, and only the notes of it are missing.
     fs::create_dir(store.join(".restoring")).unwrap();
