@@ -3,6 +3,9 @@
 
 #![allow(clippy::indexing_slicing)] // a member that is not there reads as null
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -241,7 +244,7 @@ fn a_dialect_tells_what_the_insurer_lacked() {
     let bureau = Bureau::start(Manner::Says(findings("JR1"), Duration::ZERO));
     let more = format!("[check]\ndeadline_ms = 1000\n[relay]\nrestate = true\n{STATED}");
     let agent = agent(&bureau, &more);
-    let review = std::fs::read(tests::cases::mappings().join("pass/cases/review.in.txt"));
+    let review = fs::read(tests::cases::mappings().join("pass/cases/review.in.txt"));
     let mut caller = his::Caller::connect(agent.his()).expect("the agent listens");
     let headers = [("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")];
     let review = review.expect("the case is shipped");
@@ -276,17 +279,24 @@ fn canonical() -> Value {
 /// One that waits long for the insurer unless it is told otherwise.
 fn agent(bureau: &Bureau, more: &str) -> Agent {
     let check = if more.is_empty() { "[check]\ndeadline_ms = 1000\n" } else { more };
-    let key = std::env::temp_dir().join(format!("bureau-apikey-{}", std::process::id()));
-    std::fs::write(&key, "A1\n").expect("the temp folder takes a file");
     let (check, relay) = check.split_once("[relay]\n").unwrap_or((check, ""));
     let relay = format!(
         "{check}[[channel]]\nname = \"pass\"\nmappings = [\"pass/\"]\n[relay]\n{relay}url = \"{0}/insurance/{{infno}}\"\ncourse_url = \"{0}/course\"\n\
          headers = {{ apikey = \"file:{1}\" }}\n",
         bureau.url(),
-        key.display()
+        KEY.display()
     );
     Agent::start(Setup { channels: relay, ..Setup::files() })
 }
+
+/// Written once, and whole for whoever runs the tests beside these.
+static KEY: LazyLock<PathBuf> = LazyLock::new(|| {
+    let [key, new] = ["bureau-apikey".to_owned(), format!("bureau-apikey-{}", std::process::id())]
+        .map(|it| Path::new(env!("CARGO_TARGET_TMPDIR")).join(it));
+    fs::write(&new, "A1\n").expect("the folder takes a file");
+    fs::rename(new, &key).expect("our own file");
+    key
+});
 
 fn ask(agent: &Agent, infno: &str) -> Value {
     post(agent, "/insurance", &request(infno))
