@@ -1,6 +1,9 @@
 # Sourced by the set-up scripts and by .ci/run: where things are kept, and how we speak.
 # shellcheck shell=bash
 
+# Some schedulers and service managers give none; cargo asks the same list of users then.
+export HOME="${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}"
+
 # Everything that is made once per machine lies here, outside the checkout.
 cache=$(realpath -m "${HIS_AGENT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/his-agent}")
 

@@ -154,7 +154,7 @@ pub fn cache() -> PathBuf {
     let of = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let cache = of("HIS_AGENT_CACHE")
         .or_else(|| Some(of("XDG_CACHE_HOME")?.join("his-agent")))
-        .or_else(|| Some(of("HOME")?.join(".cache/his-agent")));
+        .or_else(|| Some(std::env::home_dir()?.join(".cache/his-agent")));
     cache.expect("a home")
 }
 
