@@ -133,7 +133,9 @@ impl Agent {
     /// An agent with its folder and configuration, not started.
     #[allow(clippy::needless_pass_by_value)] // a setup is written down where it is used
     pub fn prepare(setup: Setup) -> Agent {
-        let home = TempDir::with_prefix("his-agent-").expect("the temp folder takes a folder");
+        // The kernel tells paths without symbolic links, and by them a disk that fails knows its files.
+        let temp = std::env::temp_dir().canonicalize().expect("there is a temp folder");
+        let home = TempDir::with_prefix_in("his-agent-", temp).expect("it takes a folder");
         let [his, operators] =
             [ports::free(), ports::free()].map(|it| SocketAddr::from((Ipv4Addr::LOCALHOST, it)));
         setup.write(home.path(), his, operators);
