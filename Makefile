@@ -10,6 +10,12 @@ SHELL := /bin/bash
 .PHONY: help setup setup-tests setup-prove build demo test package prove bench fuzz fmt lint doc manual deny clean
 
 target := $(or $(CARGO_TARGET_DIR),target)
+
+# The doctor refuses a store in memory, where a sync is none: there the tests have their folders on the disk.
+ifeq ($(shell stat -f -c %T "$${TMPDIR:-/tmp}"),tmpfs)
+export TMPDIR := /var/tmp
+endif
+
 say := @printf '%s: %s\n'
 
 help: ## list what can be done

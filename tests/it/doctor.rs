@@ -5,10 +5,12 @@ use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::agent::{Agent, Setup};
 use tests::certificates::Certificates;
+use tests::command::Ran;
 use tests::rabbitmq::RabbitMq;
 
 /// The same checks with and without the daemon; inside it, its own doors are open and not taken.
@@ -23,9 +25,9 @@ fn it_is_well_with_and_without_the_daemon() {
     assert!(states(&online, "daemon").starts_with("ok"), "{online}");
     assert_eq!(states(&online, "ports"), "ok, ok", "{online}");
     assert_eq!(online["fail"], 0, "{online}");
+    assert_eq!(agent.readiness()["patrol"]["fail"], 0, "what was found stands");
     let text = agent.ask(&["doctor"]).stdout;
     assert!(text.contains("\n端口\n  ok    [listen] his 127.0.0.1:"), "{text}");
-    assert_eq!(agent.readiness()["patrol"]["fail"], 0, "what was found stands");
 }
 
 #[test]
@@ -92,8 +94,7 @@ fn the_way_to_the_platform_is_told_step_by_step() {
     let url = |password: &str| broker.url_of("his", password, broker.port());
     let with = |url: &str, forward: &str| {
         let agent = Agent::prepare(Setup { forward: forward.to_owned(), ..Setup::amqp(url) });
-        let ran = agent.ask(&["doctor", "--json"]);
-        let told: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+        let (ran, told) = asked(&agent);
         (ran.code, states(&told, "broker"))
     };
     let quorum = "expect_queue = \"platform\"";
@@ -138,8 +139,7 @@ fn an_expired_and_a_strange_certificate_are_told() {
     let with = |more: String| {
         let forward = format!("server_name = \"mq.test\"\nexpect_queue = \"platform\"\n{more}");
         let agent = Agent::prepare(Setup { forward, ..Setup::amqp(&url) });
-        let ran = agent.ask(&["doctor", "--json"]);
-        let told: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+        let (ran, told) = asked(&agent);
         format!("{:?} {} | {}", ran.code, states(&told, "broker"), states(&told, "certificates"))
     };
     let ca = format!("ca_file = \"{}\"", path("ca.pem"));
@@ -151,7 +151,7 @@ fn an_expired_and_a_strange_certificate_are_told() {
         path("agent.pem"),
         path("agent.key")
     );
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::thread::sleep(Duration::from_secs(2));
     assert!(with(ours).ends_with("| fail H111, warn H113"));
 }
 
@@ -197,9 +197,22 @@ fn check((code, told): (Option<i32>, String), expected_code: i32, expected: &str
 
 #[track_caller]
 fn examined(agent: &Agent, code: i32) -> Value {
-    let ran = agent.ask(&["doctor", "--json"]);
+    let (ran, told) = asked(agent);
     assert_eq!(ran.code, Some(code), "{}\n{}", ran.stdout, ran.stderr);
-    serde_json::from_str(&ran.stdout).expect("JSON")
+    told
+}
+
+/// What the doctor says, once it does not say that the disk is too slow: others keep it busy while tests run.
+#[track_caller]
+fn asked(agent: &Agent) -> (Ran, Value) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    loop {
+        let ran = agent.ask(&["doctor", "--json"]);
+        let told: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
+        if !states(&told, "disk").contains("fail H043") || Instant::now() > deadline {
+            return (ran, told);
+        }
+    }
 }
 
 /// What a group has told: its states and codes, in order.
