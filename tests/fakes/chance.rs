@@ -8,6 +8,12 @@ pub fn is_long() -> bool {
     std::env::var("HIS_AGENT_PROVE").is_ok_and(|it| it == "long")
 }
 
+/// A number that the environment says. A word that is none ends the test: without it a night would be another one.
+pub fn told(name: &str) -> Option<u64> {
+    let told = std::env::var(name).ok().filter(|it| !it.is_empty())?;
+    Some(told.parse().unwrap_or_else(|_| panic!("{name}={told} is no number")))
+}
+
 /// A source of chance for one test.
 #[derive(Clone, Debug)]
 pub struct Chance(u64);
@@ -16,8 +22,7 @@ impl Chance {
     /// Begins with the seed of the environment, or with any, and prints it.
     #[allow(clippy::print_stdout)] // a failed test shows it
     pub fn seeded(test: &str) -> Chance {
-        let given = std::env::var("HIS_AGENT_SEED").ok().and_then(|it| it.parse().ok());
-        let seed = given.unwrap_or_else(|| RandomState::new().hash_one(test));
+        let seed = told("HIS_AGENT_SEED").unwrap_or_else(|| RandomState::new().hash_one(test));
         println!("{test}: HIS_AGENT_SEED={seed}");
         Chance(seed | 1)
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tests::agent::{Agent, Setup};
 use tests::cases::Case;
-use tests::chance::Chance;
+use tests::chance::{Chance, is_long};
 use tests::command;
 use tests::load::{self, Load, Patience};
 use tests::obligations::Obligations;
@@ -93,7 +93,7 @@ fn a_kill_in_the_middle_leaves_nothing_half() {
     let obligations = Arc::new(Obligations::default());
     let key = agent.beside("store.key");
     let mut whole = 0;
-    let rounds = if std::env::var("HIS_AGENT_PROVE").is_ok() { 40 } else { 8 };
+    let rounds = if is_long() { 40 } else { 8 };
     for _ in 0..rounds {
         let pause = Duration::from_millis(5);
         let load = Load::start(agent.his(), 2, pause, Patience::UntilAnswered, &obligations);

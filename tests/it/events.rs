@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::agent::{Agent, Setup};
-use tests::chance::Chance;
+use tests::chance::{Chance, is_long};
 use tests::his;
 use tests::screen::{Heard, Screen};
 
 #[test]
 fn a_screen_hears_every_finding_once_over_kills() {
-    let kills = if std::env::var("HIS_AGENT_PROVE").is_ok_and(|it| it == "long") { 60 } else { 8 };
+    let kills = if is_long() { 60 } else { 8 };
     let mut agent = Agent::start(Setup::files());
     let his = agent.his();
     let (stop, asked) = (AtomicBool::new(false), AtomicU64::new(0));

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tests::agent::{Agent, Setup};
-use tests::chance::{Chance, is_long};
+use tests::chance::{Chance, is_long, told};
 use tests::load::{Load, Patience};
 use tests::obligations::Obligations;
 use tests::platform::Platform;
@@ -52,8 +52,7 @@ fn every_receipt_outlives_power_cuts_at_random_moments() {
 
 /// How often the agent ends: in the short form, in the long one, or as the environment says.
 fn ends(short: u64, long: u64) -> u64 {
-    let told = std::env::var("HIS_AGENT_ENDS").ok().and_then(|it| it.parse().ok());
-    told.unwrap_or(if is_long() { long } else { short })
+    told("HIS_AGENT_ENDS").unwrap_or(if is_long() { long } else { short })
 }
 
 /// Each has an agent and a platform of its own: a platform is asked for all that it has.

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::Value;
 use tests::agent::{Agent, Setup};
 use tests::cases::Case;
-use tests::chance::Chance;
+use tests::chance::{Chance, is_long};
 use tests::load;
 use tests::obligations::Obligations;
 use tests::platform::{Platform, Receiver};
@@ -37,7 +37,7 @@ fn what_was_deleted_doubled_or_altered_at_the_broker_is_named_and_put_right() {
     let obligations = Obligations::default();
     let out = tempfile::tempdir().expect("a folder");
 
-    let rounds = if std::env::var("HIS_AGENT_PROVE").is_ok() { 20 } else { 2 };
+    let rounds = if is_long() { 20 } else { 2 };
     for round in 0..rounds {
         for n in 0..40 {
             let message = Case::of("platform").numbered(round * 1_000 + n);

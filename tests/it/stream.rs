@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::agent::{Agent, Setup};
+use tests::chance::is_long;
 use tests::far;
 use tests::platform::Platform;
 
 /// Eight megabytes, or a hundred when there is time.
 #[test]
 fn memory_stays_flat_while_a_long_list_streams() {
-    let megabytes: usize = if std::env::var("HIS_AGENT_PROVE").is_ok() { 100 } else { 8 };
+    let megabytes: usize = if is_long() { 100 } else { 8 };
     let agent = streaming();
     post(&agent, &List::of_bytes(1 << 20)); // everything that is made once is made
     let before = memory_kib(&agent, "VmRSS");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tests::agent::{Agent, Setup};
 use tests::cases::Case;
-use tests::chance::Chance;
+use tests::chance::{Chance, is_long};
 use tests::load::{self, Load, Patience};
 use tests::obligations::Obligations;
 use tests::platform::Platform;
@@ -19,7 +19,7 @@ use tests::subscriber::{Pushed, Subscriber};
 
 #[test]
 fn every_record_reaches_a_subscriber_over_kills_in_the_order_of_its_lane() {
-    let kills = if std::env::var("HIS_AGENT_PROVE").is_ok_and(|it| it == "long") { 60 } else { 8 };
+    let kills = if is_long() { 60 } else { 8 };
     let mut subscriber = Subscriber::new();
     let mut agent = started(&subscriber, "");
     let obligations = Arc::new(Obligations::default());

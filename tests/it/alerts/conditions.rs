@@ -2,6 +2,7 @@
 //! read it.
 
 use rustls::version::TLS13;
+use tests::chance::is_long;
 use tests::his::Caller;
 
 use super::*;
@@ -56,7 +57,7 @@ fn what_keeps_messages_out_or_ends_soon_is_told_to_both_robots_until_it_is_over(
 /// Nothing is said of hours before five minutes were measured; so this one is for those who have the time.
 #[test]
 fn hours_that_the_disk_would_do_are_told() {
-    if std::env::var("HIS_AGENT_PROVE").is_err() {
+    if !is_long() {
         return;
     }
     let made = Certificates::new();

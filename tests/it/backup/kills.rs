@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use tempfile::TempDir;
+use tests::chance::is_long;
 use tests::faults::Faults;
 
 use super::*;
@@ -27,7 +28,7 @@ fn killed_at_any_step_a_restore_is_begun_again_and_nothing_is_lost() {
     burn(&agent);
     let calls = die_at(&agent, &faults, 0, (&backup, &key));
     println!("a restore is {calls} calls");
-    let step = if std::env::var("HIS_AGENT_PROVE").is_ok() { 1 } else { calls / 5 };
+    let step = if is_long() { 1 } else { calls / 5 };
     let sampled = (1..=calls).step_by(usize::try_from(step).expect("a small number"));
     // The last ones are those around the rename.
     for call in sampled.chain(calls.saturating_sub(2)..=calls) {

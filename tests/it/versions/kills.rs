@@ -1,6 +1,8 @@
 //! The agent is killed at each step of a change of configuration, and of going back: it starts with a whole
 //! one, and who made the change is known.
 
+use tests::chance::is_long;
+
 use super::*;
 
 /// Every call that writes, syncs, makes or names something in the book of versions, then beside the file.
@@ -97,7 +99,7 @@ fn edits(told: &[String]) -> usize {
 
 /// All of them take minutes.
 fn stride() -> u64 {
-    if std::env::var("HIS_AGENT_PROVE").is_ok() { 1 } else { 9 }
+    if is_long() { 1 } else { 9 }
 }
 
 const PATIENCE: Duration = Duration::from_secs(60);

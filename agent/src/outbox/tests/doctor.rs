@@ -15,12 +15,13 @@ enum Harm {
 }
 
 /// Every file is lost once; every so many bytes one is flipped, and the file cut. With
-/// `HIS_AGENT_PROVE` set it is every byte.
+/// `HIS_AGENT_PROVE=long` it is every byte.
 #[test]
 fn any_harm_to_any_file() {
     let mut house = lived_in();
     house.close();
-    let stride = if std::env::var_os("HIS_AGENT_PROVE").is_some() { 1 } else { 977 };
+    let stride =
+        if std::env::var("HIS_AGENT_PROVE").is_ok_and(|it| it == "long") { 1 } else { 977 };
     let (before, mut told) = (all(&house), Vec::new());
     for name in names(&house.folder) {
         let length = fs::metadata(house.folder.join(&name)).unwrap().len();
