@@ -50,7 +50,8 @@ fn what_keeps_messages_out_or_ends_soon_is_told_to_both_robots_until_it_is_over(
     both("closed doors", &["严重", "O107", "暂停接收"]);
     agent.disk().pretend_free(1 << 38);
     both("open doors", &["已恢复", "O107"]);
-    wecom.told().iter().for_each(|it| check_wecom(it));
+    let colours: usize = wecom.told().iter().map(|it| check_wecom(it)).sum();
+    assert!(colours > 0, "no colour was looked at: is it written otherwise now?");
     ding.told().iter().for_each(|it| check_ding(it));
 }
 
@@ -98,8 +99,8 @@ fn robots(made: &Certificates, wecom: &Sink, ding: &Sink) -> String {
     )
 }
 
-/// As 企业微信 says what it takes: markdown of at most 4096 bytes.
-fn check_wecom(told: &str) {
+/// As 企业微信 says what it takes: markdown of at most 4096 bytes. Gives how many colours it has.
+fn check_wecom(told: &str) -> usize {
     let (path, body) = told.split_once('\n').expect("path and body");
     assert_eq!(path, "/cgi-bin/webhook/send?key=k");
     let body: Value = serde_json::from_str(body).expect("JSON");
@@ -109,11 +110,13 @@ fn check_wecom(told: &str) {
         content.starts_with("**[前置机 示例市人民医院] ") && content.len() <= 4_096,
         "{content}"
     );
-    for color in content.split("<font color=\"").skip(1) {
+    let colours: Vec<&str> = content.split("<font color=\"").skip(1).collect();
+    for colour in &colours {
         let known =
-            ["info", "comment", "warning"].iter().any(|it| color.starts_with(&format!("{it}\">")));
-        assert!(known && color.contains("</font>"), "{content}");
+            ["info", "comment", "warning"].iter().any(|it| colour.starts_with(&format!("{it}\">")));
+        assert!(known && colour.contains("</font>"), "{content}");
     }
+    colours.len()
 }
 
 /// As 钉钉 says what it takes: title and text, and a signature of a time that is not an hour ago.

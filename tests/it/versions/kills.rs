@@ -25,6 +25,10 @@ fn killed_at_any_step_of_a_change_it_starts_with_a_whole_configuration() {
             assert!(stands, "{place} {call}: {told:?}\n{}", agent.log());
             assert_eq!(edits(&told), 1, "{place} {call}: a change is taken for an edit: {told:?}");
             if !was_killed {
+                assert!(
+                    round > 0,
+                    "{place}: nothing was killed: is it counted in the right place?"
+                );
                 println!("{place}: fewer than {call} steps");
                 break;
             }
@@ -40,6 +44,7 @@ fn killed_at_any_step_of_going_back_it_has_gone_back_in_the_end() {
     let file = fs::read_to_string(agent.config()).expect("the configuration");
     let records = format!("dir = \"{}\"", agent.records().display());
     let worse = file.replace(&records, "dir = \"/dev/null/records\"");
+    assert_ne!(worse, file, "the records lie elsewhere now");
     for round in 0.. {
         let call = 1 + round * stride();
         let was_killed = change_and_die(&mut agent, &worse, call);
@@ -54,6 +59,7 @@ fn killed_at_any_step_of_going_back_it_has_gone_back_in_the_end() {
         let told = history(&agent, "config");
         assert_eq!(edits(&told), 1, "{call}: {told:?}");
         if !was_killed {
+            assert!(round > 0, "nothing was killed: is it counted in the right place?");
             println!("fewer than {call} steps");
             break;
         }
