@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tests::agent::{Agent, Setup};
-use tests::command::binary;
+use tests::command::{binary, past_proxies};
 use tests::process::wait_until;
 use tests::subscriber::Subscriber;
 
@@ -63,7 +63,8 @@ fn typed(agent: &Agent, piece: &str) -> String {
     let path = format!("{programs}:{}", std::env::var("PATH").unwrap_or_default());
     // What answers without a line's end has one before the next command.
     let script = local.replace("\nhis-agent", "\necho; his-agent");
-    let output = Command::new("timeout")
+    let mut shell = Command::new("timeout");
+    let output = past_proxies(&mut shell)
         .args(["60", "bash", "-euo", "pipefail", "-c", &script])
         .env("PATH", path)
         .env("HIS_AGENT_CONFIG", agent.config())

@@ -9,7 +9,7 @@ use std::process::Command;
 use tempfile::TempDir;
 use tests::agent::{Agent, Setup};
 use tests::cases::Case;
-use tests::command::{Ran, run};
+use tests::command::{Ran, past_proxies, run};
 
 /// Each a folder of `tests/wsdl`: `service.wsdl` with the parts it refers to, and the channel it becomes.
 const SERVICES: [&str; 5] = ["asmx", "jaxws", "axis1", "axis2", "wcf"];
@@ -85,7 +85,8 @@ fn a_client_of_the_old_service_calls_the_channel() {
 /// What the client's programmer gets, over every port that it was made for.
 fn call(agent: &Agent, service: &str, files: &[PathBuf; 2]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/soap/foreign_client.py");
-    let output = Command::new("timeout")
+    let mut client = Command::new("timeout");
+    let output = past_proxies(&mut client)
         .args(["60", "/usr/bin/python3"])
         .arg(script)
         .arg(folder(service).join("service.wsdl"))

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 use tests::agent::{Agent, Setup};
-use tests::command::{binary, run};
+use tests::command::{binary, past_proxies, run};
 use tests::his;
 
 mod book;
@@ -157,7 +157,8 @@ impl Desk {
         let program = binary();
         let programs = program.parent().expect("a file has a folder").display();
         let path = format!("{programs}:{}", std::env::var("PATH").unwrap_or_default());
-        let output = Command::new("timeout")
+        let mut shell = Command::new("timeout");
+        let output = past_proxies(&mut shell)
             .args(["20", "bash", "-c", &local])
             .current_dir(&self.folder)
             .env("PATH", path)

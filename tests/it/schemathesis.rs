@@ -17,6 +17,7 @@ use tests::agent::{Agent, Setup};
 use tests::cases::Case;
 use tests::chance::is_long;
 use tests::clean_root::{cache, ran};
+use tests::command::past_proxies;
 use tests::his;
 
 #[test]
@@ -47,7 +48,7 @@ fn ask((folder, samples): (&Path, &Path), door: SocketAddr, channel: &str, which
     fs::write(folder.join("closed.json"), closed(door).to_string()).expect("our own folder");
     let program = cache().join("schemathesis/bin/schemathesis");
     assert!(program.is_file(), "{}: run packaging/setup/schemathesis.sh", program.display());
-    let told = ran(Command::new(program)
+    let told = ran(past_proxies(&mut Command::new(program))
         .current_dir(folder)
         .args(["run", "closed.json", "--url", &format!("http://{door}"), "--checks", "all"])
         .args(["--continue-on-failure", "--seed", SEED])

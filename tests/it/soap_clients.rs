@@ -12,6 +12,7 @@ use std::thread;
 use tests::agent::{Agent, Setup};
 use tests::cases::{Case, Message};
 use tests::chance::is_long;
+use tests::command::past_proxies;
 use tests::platform::Platform;
 use tests::ward::node_modules;
 
@@ -93,7 +94,7 @@ impl Client {
             command.arg(format!("{address}?wsdl"));
         }
         command.args(files).args(self.more).env("NODE_PATH", node_modules());
-        let output = command.output().expect("timeout is part of coreutils");
+        let output = past_proxies(&mut command).output().expect("timeout is part of coreutils");
         let told = output.stderr.escape_ascii();
         assert!(
             output.status.success(),

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tests::agent::{Agent, Setup};
 use tests::cases::{Case, Message};
-use tests::command::in_gbk;
+use tests::command::{in_gbk, past_proxies};
 
 use crate::soap_clients::check_records;
 
@@ -351,8 +351,18 @@ fn post(agent: &Agent, path: &str, arguments: &[&str], body: &[u8]) -> String {
 /// What curl prints: the body, and the status in a line of its own.
 #[track_caller]
 fn curl(agent: &Agent, path: &str, arguments: &[&str]) -> String {
-    let ran = Command::new("curl")
-        .args(["--silent", "--show-error", "--max-time", "60", "--write-out", "\n%{http_code}"])
+    let mut curl = Command::new("curl");
+    // `-q`: nor has it settings of its own.
+    let ran = past_proxies(&mut curl)
+        .args([
+            "-q",
+            "--silent",
+            "--show-error",
+            "--max-time",
+            "60",
+            "--write-out",
+            "\n%{http_code}",
+        ])
         .args(arguments)
         .arg(format!("http://{}{path}", agent.his()))
         .output()

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use tests::agent::{Agent, Setup};
 use tests::cases::Case;
+use tests::command::past_proxies;
 
 use super::{Page, pages, root};
 
@@ -80,7 +81,12 @@ fn desk() -> TempDir {
 fn typed(desk: &TempDir, line: &str) -> String {
     let mut shell = Command::new("timeout");
     shell.args(["20", "bash", "-c", line]).current_dir(desk).env("HOME", desk.path());
-    let output = shell.stdin(Stdio::null()).output().expect("timeout is part of coreutils");
+    // Curl looks there for its settings first.
+    shell.env_remove("CURL_HOME").env_remove("XDG_CONFIG_HOME");
+    let output = past_proxies(&mut shell)
+        .stdin(Stdio::null())
+        .output()
+        .expect("timeout is part of coreutils");
     let [said, told] =
         [output.stdout, output.stderr].map(|it| String::from_utf8(it).expect("answers are UTF-8"));
     format!("{said}{told}")
