@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -52,6 +52,20 @@ pub fn run_into_a_closed_pipe(arguments: &[&str]) -> Ran {
     let output = process.wait_with_output().expect("our own child");
     let stderr = String::from_utf8(output.stderr).expect("the commands speak UTF-8");
     Ran { code: output.status.code(), stdout: String::new(), stderr }
+}
+
+/// Runs a line in a terminal of its own, whatever shell the environment prefers, a minute at most. Its keys and
+/// its screen are pipes; it ends with the code of the line, or with 124.
+pub fn in_a_terminal(line: &str) -> Child {
+    // A shell that stays beside what it runs hears Ctrl-C too, and some end by it.
+    let line = format!("exec {line}");
+    Command::new("timeout")
+        .args(["--foreground", "60", "script", "-qefc", &line, "/dev/null"])
+        .env("SHELL", "/bin/sh")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("timeout is part of coreutils")
 }
 
 /// Lets a program call this machine itself, though the environment says that a proxy stands between.

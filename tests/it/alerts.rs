@@ -7,13 +7,13 @@ mod conditions;
 use std::fs;
 use std::io::{BufReader, Read, Write as _};
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::agent::{Agent, Setup};
 use tests::certificates::Certificates;
-use tests::command::{binary, run};
+use tests::command::{binary, in_a_terminal, run};
 use tests::process::{signal, wait_until};
 use tests::sinks::{Sealed, Sink};
 use tests::visit;
@@ -217,14 +217,8 @@ fn a_test_that_nobody_answers_does_not_hold_the_stop() {
 #[test]
 fn top_can_be_left_though_the_daemon_is_stuck() {
     let agent = Agent::start(Setup::files());
-    // Without `exec` the shell hears Ctrl-C too, and some end by it.
-    let line = format!("exec {} top --config {}", binary().display(), agent.config().display());
-    let mut terminal = Command::new("script")
-        .args(["-qefc", &line, "/dev/null"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("script is part of util-linux");
+    let line = format!("{} top --config {}", binary().display(), agent.config().display());
+    let mut terminal = in_a_terminal(&line);
     let mut keys = terminal.stdin.take().expect("piped");
     let mut screen = BufReader::new(terminal.stdout.take().expect("piped"));
     read_until(&mut screen, "没有告警");
@@ -238,7 +232,7 @@ fn top_can_be_left_though_the_daemon_is_stuck() {
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
 }
 
-/// Reads until a text has come; the test runner ends what never comes.
+/// Reads until a text has come. A terminal that has ended does not go on.
 fn read_until(screen: &mut impl Read, text: &str) {
     let mut seen = Vec::new();
     while !seen.ends_with(text.as_bytes()) {

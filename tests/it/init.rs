@@ -6,11 +6,11 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use tempfile::TempDir;
 use tests::cases::mappings;
-use tests::command::{Ran, binary, run};
+use tests::command::{Ran, binary, in_a_terminal, run};
 use tests::free_port;
 
 #[test]
@@ -77,12 +77,7 @@ fn somebody_at_a_terminal_is_asked_until_a_message_is_taken() {
         b"nowhere",
         his.as_bytes(),
     ];
-    let mut terminal = Command::new("script")
-        .args(["-qec", &line, "/dev/null"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("script is part of util-linux");
+    let mut terminal = in_a_terminal(&line);
     let mut keys = terminal.stdin.take().expect("piped");
     for answer in answers {
         keys.write_all(&[answer, b"\n"].concat()).expect("the terminal takes it");
