@@ -87,8 +87,7 @@ async fn once(road: &Arc<Road>, day: String) -> Came {
     let asked = Asked { day: day.clone(), by: BY.to_owned(), ..Asked::default() };
     let (result, told, came) = match told(road, &asked).await {
         Ok(told) => {
-            let result = Outcome::of(&told);
-            let came = if result.is_open() { Came::Again } else { Came::Done };
+            let (result, came) = came_of(&told);
             (result, told, came)
         }
         Err(trouble) => {
@@ -99,6 +98,13 @@ async fn once(road: &Arc<Road>, day: String) -> Came {
     };
     keep(road, &day, result, told).await;
     came
+}
+
+/// What a day came to. What nobody can read is looked at again with the next day, and not in ten minutes.
+fn came_of(told: &serde_json::Value) -> (Outcome, Came) {
+    let result = Outcome { at: pipeline::stamp(clock::now()), ..Outcome::of(told) };
+    let came = if result.is_open() { Came::Again } else { Came::Done };
+    (result, came)
 }
 
 fn unanswered(trouble: &Trouble) -> Outcome {
@@ -219,6 +225,15 @@ mod tests {
         let due = all_due(&road, at).await;
         let expected: Vec<String> = [20, 15, 7, 6, 5, 4, 3, 2, 1].into_iter().map(text).collect();
         assert_eq!(due, expected);
+    }
+
+    #[test]
+    fn what_may_be_better_soon_is_looked_at_again() {
+        let came = |told| came_of(&told).1;
+        assert_eq!(came(serde_json::json!({ "outcome": "balanced" })), Came::Done);
+        assert_eq!(came(serde_json::json!({ "outcome": "waiting", "waiting": 1 })), Came::Again);
+        let unread = serde_json::json!({ "outcome": "different", "unread": [[7, 9]] });
+        assert_eq!(came(unread), Came::Done, "the platform may name them tomorrow");
     }
 
     #[test]

@@ -262,5 +262,5 @@ fn given_up_key(day: u32) -> Vec<u8> {
 const OPEN: &[u8] = &[0, 0, 0, 0, b'u'];
 /// A shorter stretch is of the day before it or of the day behind it.
 const LONG: u64 = 256;
-/// The account of no more days is kept.
+/// So far to both sides it is looked; a stretch of more days is not told on all of them.
 const DAYS_MAX: usize = 400;
