@@ -1,9 +1,9 @@
 //! The files of secrets: the broker's address and the key of the store, each for the daemon's user alone
 //! and beside the configuration, outside the data folder.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use super::super::Exit;
@@ -71,7 +71,7 @@ pub(super) fn write(answers: &Answers, arguments: &Arguments) -> Result<Made, Ex
             return Err(Exit::Config);
         }
         if is_left {
-            made.give(&file).map_err(|error| made.failed(&file, &error))?;
+            made.take_over(&file).map_err(|error| made.failed(&file, &error))?;
         } else {
             made.put(&file, || secret_file::write(&file, text.as_bytes()))?;
         }
@@ -101,6 +101,12 @@ impl Made {
         let exit = tell(file, error);
         self.undo();
         exit
+    }
+
+    /// Whoever has written it, by hand perhaps: from now on the daemon's user alone reads it.
+    fn take_over(&self, file: &Path) -> io::Result<()> {
+        fs::set_permissions(file, Permissions::from_mode(0o600))?;
+        self.give(file)
     }
 
     /// Made by root, it is for the daemon's user to read.
@@ -178,6 +184,16 @@ mod tests {
         check(io::ErrorKind::StorageFull, Exit::Disk);
         check(io::ErrorKind::ReadOnlyFilesystem, Exit::Disk);
         check(io::ErrorKind::NotADirectory, Exit::Unavailable);
+    }
+
+    #[test]
+    fn what_was_left_with_rights_for_all_is_the_daemons_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("amqp-url");
+        fs::write(&file, "amqps://h").unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+        Made::default().take_over(&file).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
     }
 
     #[test]
