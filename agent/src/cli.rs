@@ -25,6 +25,7 @@ mod completions;
 mod config;
 mod demo;
 mod doctor;
+mod ended;
 mod history;
 mod init;
 mod keys;

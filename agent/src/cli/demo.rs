@@ -15,13 +15,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
+use super::ended::ended;
 use super::{Exit, runtime, tell};
 use crate::config::Config;
 use crate::receive::{self, Summary};
 use crate::sets::Sets;
 use crate::supervise::{self, Running};
 use crate::telemetry;
-pub(super) use folder::{Folder, ended, over};
+pub(super) use folder::{Folder, over};
 pub(super) use talk::post;
 use told::Told;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use self::sample::Sample;
 use super::asking::unanswered;
-use super::demo::ended;
+use super::ended::ended;
 use super::{ConfigArgument, Exit, runtime, tell};
 use crate::config::Config;
 use crate::control::client::{self, ControlError};

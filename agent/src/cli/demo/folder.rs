@@ -1,6 +1,6 @@
 //! A folder that is thrown away, whatever ends the command that made it.
 //!
-//! It goes when the command ends, by itself or by a signal that it hears ([`ended`]). What a kill or a power
+//! It goes when the command ends, by itself or by a signal that it hears (`cli/ended.rs`). What a kill or a power
 //! cut left goes with the next command that makes such a folder. Whoever uses one holds a lock on it, which
 //! the kernel lets go with the process: an id of a process would be another's after a while, and is nobody's
 //! behind the wall of a container.
@@ -11,9 +11,6 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::supervise::Running;
 
@@ -99,20 +96,6 @@ pub(in crate::cli) async fn over(running: Running) -> anyhow::Result<()> {
     };
     drop(tokio::time::timeout(LEAVE_MAX, left).await);
     stopped
-}
-
-/// Resolves when the command is to end: Ctrl-C, a service manager, a terminal that was closed. From the call
-/// on none of them ends the process by itself, so it comes before there is a folder.
-pub(in crate::cli) fn ended(runtime: &Runtime) -> io::Result<impl Future<Output = ()> + use<>> {
-    let _within = runtime.enter();
-    let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
-        .into_iter()
-        .map(signal)
-        .collect::<io::Result<Vec<_>>>()?;
-    Ok(async move {
-        let heard = signals.iter_mut().map(|it| Box::pin(it.recv()));
-        drop(futures_util::future::select_all(heard).await);
-    })
 }
 
 const PREFIX: &str = "his-agent-demo-";

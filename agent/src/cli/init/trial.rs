@@ -6,7 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::demo::{Folder, SAMPLES, ended, over, post};
+use super::super::demo::{Folder, SAMPLES, over, post};
+use super::super::ended::ended;
 use super::super::{Exit, runtime};
 use super::channel::Channel;
 use crate::clock;

@@ -68,8 +68,9 @@ impl Progress {
         self.place.is_read_through && row.mark.as_ref().is_some_and(is_news)
     }
 
-    /// Nothing is in hand any more. What comes behind has ids of its own, and may change back what was settled.
-    fn is_settled(&mut self) -> bool {
+    /// Whether nothing is in hand any more as of now. What comes behind has ids of its own, and may change back what
+    /// was settled.
+    fn settles(&mut self) -> bool {
         let is_over = self.again == 0 && self.place.since_ms.take().is_some();
         if is_over {
             self.place.since_seq = None;
@@ -133,7 +134,8 @@ impl Settling<'_> {
             progress.place.mark = Some(last.to_string());
             progress.mark = Some(last);
         }
-        if progress.is_settled() || is_moved {
+        let is_over = progress.settles();
+        if is_over || is_moved {
             changes.push(book::put(self.channel, &progress.place));
         }
         if !changes.is_empty() {
