@@ -9,7 +9,8 @@
 //!
 //! A content is compared with every revision that is remembered, not only with the last, because a
 //! HIS that sends late sends old contents. A HIS that takes a correction back by sending the first
-//! content once more is therefore answered "duplicate", with the first record.
+//! content once more is therefore answered "duplicate", with the last record of it; only whoever reads the
+//! state of a source ([`Outbox::append_state`]) changes back.
 
 use std::collections::{HashMap, HashSet};
 

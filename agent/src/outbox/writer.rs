@@ -10,6 +10,7 @@
 //! known to be stored, nothing more is accepted, and the agent is expected to stop: what the disk
 //! holds can only be told by opening it again.
 
+mod enqueue;
 mod lanes;
 mod letters;
 mod parking;
@@ -17,7 +18,6 @@ mod shortage;
 mod sweep;
 
 use std::collections::HashMap;
-use std::iter;
 use std::mem;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -27,17 +27,18 @@ use std::sync::mpsc::Receiver;
 use tracing::error;
 use uuid::Uuid;
 
+use self::enqueue::Known;
 use super::accept;
 use super::aside::Fate;
 use super::command::{Append, Command, Done, Raw, Releasing, Waiting, Work};
 use super::copies::Copies;
 use super::format;
 use super::parked::Index;
-use super::seen::{self, Finding, Identity, Seen};
+use super::seen::Seen;
 use super::store::{Batch, Durability, Family, Store, WalkError};
 use super::witness::{Testimony, Witness};
 use super::{CURSOR, Shared, StoreError, TAIL, journey};
-use crate::envelope::{ContentId, ParkedMessage, Receipt, Submission};
+use crate::envelope::{ContentId, ParkedMessage, Receipt};
 use crate::ranges::Ranges;
 
 /// The writer's own state. All of it can be told from the store when it is opened.
@@ -339,7 +340,8 @@ impl Writer {
         // Behind what waits it is not known what will be the last.
         let state = state.filter(|_| !self.is_blocked(&submission.drafts));
         let back = state.map(|it| seen.changes_back(&identities, &submission.drafts, &it));
-        let known = (&*identities, &*promised, &*back.unwrap_or_default());
+        let back = back.unwrap_or_default();
+        let known = Known { identities: &identities, promised: &promised, back: &back };
         let findings = self.enqueue(group, seen, &submission, known);
         self.keep_raw(&mut group.batch, before, raw);
         Ok(accept::receipt(submission, findings))
@@ -350,44 +352,6 @@ impl Writer {
         if let Some((key, value)) = raw.filter(|_| self.at.next_seq > before) {
             batch.put(Family::Raw, &key, &value);
         }
-    }
-
-    /// Adds the new records of one submission to the queue, under the ids that were promised, and those
-    /// that are changes back.
-    fn enqueue(
-        &mut self,
-        group: &mut Group<'_>,
-        seen: &mut Seen,
-        submission: &Submission,
-        (identities, promised, back): (&[Identity], &[Option<Uuid>], &[bool]),
-    ) -> Vec<Finding> {
-        let first_seq = self.at.next_seq;
-        let mut findings = Vec::with_capacity(identities.len());
-        let promised = promised.iter().copied().chain(iter::repeat(None));
-        let back = back.iter().copied().chain(iter::repeat(false));
-        let drafts = submission.drafts.iter().zip(back);
-        for ((draft, identity), promised) in drafts.zip(identities).zip(promised) {
-            let content = seen::content(*identity, draft.0);
-            // What was promised one id as one content may be two by now, in one message or in several.
-            let promised =
-                promised.filter(|id| group.given.get(id).is_none_or(|it| *it == content));
-            let next = (self.at.next_seq, promised);
-            let finding = seen.find_or_take(*identity, draft, next, submission);
-            if let Finding::New(take) = &finding {
-                group.given.insert(take.record_id, content);
-                if !draft.0.lane.is_empty() {
-                    self.new.push((super::lanes::hash(&draft.0.lane), self.at.next_seq));
-                }
-                self.at.next_seq += 1;
-            }
-            findings.push(finding);
-        }
-        if self.at.next_seq > first_seq {
-            let plain = accept::entry(submission, &findings, self.at.bytes).plain();
-            let bytes = group.batch.seal(Family::Queue, &first_seq.to_be_bytes(), plain);
-            self.at.bytes += bytes as u64;
-        }
-        findings
     }
 
     /// Puts the cursor into the batch if it moved, and a sweep if enough lies behind it.

@@ -11,6 +11,7 @@ use super::super::parked::{self, Promise, Standing};
 use super::super::seen::{self, Identity, Seen};
 use super::super::store::Family;
 use super::super::{PARKED, StoreError, format};
+use super::enqueue::Known;
 use super::{Durability, Group, Writer};
 use crate::envelope::{ContentId, Draft, ParkedMessage, Receipt, Release, Submission, UnknownCode};
 
@@ -135,21 +136,22 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let Releasing { number, release, identities, raw } = releasing;
         let Some(message) = self.parked_message(group, number)? else { return Ok(()) };
-        if let Release::Wait(unknown, contents) = release {
-            self.wait_on(group, number, &message, (unknown, &contents));
-            return Ok(());
-        }
-        self.parked.remove(number, &message);
         match release {
-            Release::Wait(..) => {}
+            Release::Wait(unknown, contents) => {
+                self.wait_on(group, number, &message, (unknown, &contents));
+                return Ok(());
+            }
             Release::Accept(submission) => {
+                self.parked.remove(number, &message);
                 let contents = contents(&identities, &submission.drafts);
                 let promised = parked::promised(&message.records, &submission.drafts, &contents);
                 let before = self.at.next_seq;
-                self.enqueue(group, seen, &submission, (&identities, &promised, &[]));
+                let known = Known { identities: &identities, promised: &promised, back: &[] };
+                self.enqueue(group, seen, &submission, known);
                 self.keep_raw(&mut group.batch, before, raw);
             }
             Release::Refuse(letter) => {
+                self.parked.remove(number, &message);
                 self.bury(group, &letter);
                 self.note_letters(group);
             }
