@@ -85,6 +85,7 @@ pub mod intake;
 pub mod journey;
 pub mod keys;
 pub mod master_key;
+mod mount_point;
 mod odbc;
 pub mod openapi;
 pub mod outbox;

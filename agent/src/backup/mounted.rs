@@ -3,28 +3,19 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::mount_point::{is_disk_of_its_own, is_the_file_systems};
 use crate::secret_file::folder_of;
 
 /// Where a copy of the store lies while it is made, on the store's own disk.
 pub(super) fn beside(store: &Path, name: &str) -> PathBuf {
-    if is_mount_point(store) || is_the_file_systems(&store.join(LOST)) {
+    if is_disk_of_its_own(store) {
         store.join(format!(".{name}"))
     } else {
         store.with_added_extension(name)
     }
-}
-
-/// A disk of its own, or a folder from elsewhere that is bound here.
-fn is_mount_point(store: &Path) -> bool {
-    let Ok(store) = fs::canonicalize(store) else { return false };
-    let device = |it: &Path| fs::metadata(it).map(|it| it.dev()).ok();
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let points = mounts.lines().filter_map(|it| it.split(' ').nth(4));
-    device(&store) != device(folder_of(&store))
-        || points.map(|it| it.replace("\\040", " ")).any(|it| Path::new(&it) == store)
 }
 
 /// Gives a store that has grown its name: over an empty folder by one rename; where it grew inside, file by
@@ -66,18 +57,12 @@ pub(super) fn clear(growing: &Path, store: &Path) -> io::Result<()> {
     }
 }
 
-/// A new disk has such a folder, and it is nobody's data.
-pub(super) fn is_the_file_systems(path: &Path) -> bool {
-    path.file_name().is_some_and(|it| it == LOST) && path.is_dir()
-}
-
 fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
 /// Names the manifest in force: a folder without it is no store.
 const CURRENT: &str = "CURRENT";
-const LOST: &str = "lost+found";
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -85,13 +70,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_mounted_is_seen() {
+    fn what_is_no_mount_point_has_it_beside() {
         let home = tempfile::tempdir().unwrap();
         let store = home.path().join("outbox");
         assert_eq!(beside(&store, "backup"), home.path().join("outbox.backup"));
         fs::create_dir(&store).unwrap();
         assert_eq!(beside(&store, "backup"), home.path().join("outbox.backup"));
-        assert!(is_mount_point(Path::new("/proc")) && is_mount_point(Path::new("/")));
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::daemon_user::DaemonUser;
 use crate::durable_folder::make_durable_folder;
 use crate::master_key::{KeySource, MasterKey};
+use crate::mount_point::is_the_file_systems;
 use crate::outbox::{Leap, Options, leap};
 use crate::{clock, secret_file};
 
@@ -126,7 +127,7 @@ fn growing(store: &Path) -> PathBuf {
 
 pub(super) fn has_any(place: &Path) -> bool {
     match fs::read_dir(place) {
-        Ok(entries) => entries.flatten().any(|it| !mounted::is_the_file_systems(&it.path())),
+        Ok(entries) => entries.flatten().any(|it| !is_the_file_systems(&it.path())),
         Err(_) => place.exists(),
     }
 }

@@ -13,6 +13,7 @@ use crate::envelope::{Draft, Envelope, Original, Submission};
 use crate::forward::ForwardState;
 use crate::intake::Road;
 use crate::master_key::MasterKey;
+use crate::mount_point::tests::Disk;
 use crate::outbox::{Options, Outbox, WriterHandle};
 use crate::sets::Sets;
 use crate::versions::{Begun, Life, begin};
@@ -411,7 +412,7 @@ async fn the_oldest_gives_its_room_to_the_next_but_never_the_only_one() {
     let house = House::new();
     let to = house.home("backups");
     fs::create_dir(&to).unwrap();
-    let _disk = Disk::at(&to);
+    let _disk = Disk::of("96m", &to);
     let text =
         format!("{}[backup]\nat = \"02:00\"\nkeep = 2\nto = \"{}\"\n", house.text(), to.display());
     fs::write(house.file(), text).unwrap();
@@ -443,28 +444,6 @@ async fn the_oldest_gives_its_room_to_the_next_but_never_the_only_one() {
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     keeper::daily(&road).unwrap();
     assert!(ids().len() == 2 && !ids().contains(&before[1]), "{:?} {before:?}", ids());
-}
-
-/// A disk of its own, with room for a few small backups.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn at(place: &Path) -> Disk {
-        Disk::of("96m", place)
-    }
-
-    fn of(size: &str, place: &Path) -> Disk {
-        let mut mount = std::process::Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "none"]).arg(place);
-        assert!(mount.status().unwrap().success(), "the tests run as root");
-        Disk(place.to_owned())
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }
 
 #[tokio::test]

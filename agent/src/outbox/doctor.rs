@@ -25,6 +25,7 @@ mod mark;
 mod marks;
 mod relog;
 mod salvage;
+mod within;
 
 use std::path::Path;
 

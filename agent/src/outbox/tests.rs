@@ -12,6 +12,7 @@ mod lanes;
 mod limits;
 mod model;
 mod names;
+mod own_disk;
 mod parked;
 mod promises;
 mod room;

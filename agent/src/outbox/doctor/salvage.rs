@@ -3,7 +3,8 @@
 //! The new store has the same id, numbers, keys and memory, so that nothing is given out twice and
 //! nothing goes out under another name. It grows beside the old one, in a folder of its own; when it
 //! is on disk as a whole, the old folder is renamed and the new one takes its name. Whatever cuts in
-//! between the two renames, the next start finishes.
+//! between the two renames, the next start finishes. Where the folder is a disk of its own, files are renamed
+//! instead, within it (`doctor/within.rs`).
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -26,8 +27,9 @@ use super::super::{
     StoreError, TAIL, keyring,
 };
 use super::left::{Left, unread};
-use super::{Examined, Loss, examined, lock};
+use super::{Examined, Loss, examined, lock, within};
 use crate::clock;
+use crate::mount_point::is_disk_of_its_own;
 use crate::pipeline;
 
 /// What became of a damaged store.
@@ -43,22 +45,31 @@ pub struct Salvaged {
 
 /// Makes a new store of what is left of one that nobody has open, and puts it in its place.
 pub fn salvage(dir: &Path, options: &Options) -> Result<Salvaged, StoreError> {
+    finish(dir)?;
     // Held to the end: whoever opened it meanwhile would write what the copy does not have.
     let _held = lock::take(dir)?;
     let mut left = Left::of(dir, &options.key)?;
     let examined = examined(&mut left)?;
-    let growing = beside(dir, "salvaging");
+    let growing = place(dir, "salvaging");
     grow(&mut left, dir, &growing, (options, &examined))?;
-    let ready = beside(dir, "salvaged");
-    remove(&ready)?;
     let (aside, losses) = set_aside_as(dir);
     list(&losses, &examined).and_then(|()| own_like(dir, &losses))?;
-    let moved = [(&growing, &ready), (&dir.to_owned(), &aside), (&ready, &dir.to_owned())];
-    for (from, to) in moved {
+    put_in_place(dir, &growing, &aside)?;
+    Ok(Salvaged { aside, losses, examined })
+}
+
+/// The new store takes the place of the damaged one.
+fn put_in_place(dir: &Path, growing: &Path, aside: &Path) -> Result<(), StoreError> {
+    if growing.parent() == Some(dir) {
+        within::exchange(dir, growing, aside).map_err(|error| moving(&error))?;
+        return own_like(dir, aside);
+    }
+    let ready = beside(dir, "salvaged");
+    remove(&ready)?;
+    for (from, to) in [(growing, ready.as_path()), (dir, aside), (&ready, dir)] {
         fs::rename(from, to).map_err(|error| moving(&error))?;
     }
-    sync_parent(dir)?;
-    Ok(Salvaged { aside, losses, examined })
+    sync_parent(dir)
 }
 
 /// The same for a start that has found the store damaged; says what is lost.
@@ -78,8 +89,14 @@ pub(in super::super) fn mend(dir: &Path, options: &Options, why: &str) -> Result
     Ok(())
 }
 
-/// Finishes what a crash has cut off between the two renames.
+/// Finishes what a crash has cut off between the two renames, or among those of files.
 pub(in super::super) fn finish(dir: &Path) -> Result<(), StoreError> {
+    if within::is_begun(dir) {
+        let _held = lock::take(dir)?;
+        warn!(dir = %dir.display(), "the store that was made anew takes its place, file by file");
+        let (aside, _) = set_aside_as(dir);
+        return within::go_on(dir, &aside).map_err(|error| moving(&error));
+    }
     let ready = beside(dir, "salvaged");
     if dir.exists() || !ready.exists() {
         return Ok(());
@@ -304,8 +321,13 @@ fn set_aside_as(dir: &Path) -> (PathBuf, PathBuf) {
         0 => format!("damaged-{stamp}"),
         _ => format!("damaged-{stamp}-{count}"),
     };
-    let free = (0..TRIES).map(name).find(|name| !beside(dir, name).exists()).unwrap_or_default();
-    (beside(dir, &free), beside(dir, &format!("{free}.losses.ndjson")))
+    let free = (0..TRIES).map(name).find(|name| !place(dir, name).exists()).unwrap_or_default();
+    (place(dir, &free), place(dir, &format!("{free}.losses.ndjson")))
+}
+
+/// Where something of the store's size lies: beside it, or on the store's own disk.
+fn place(dir: &Path, name: &str) -> PathBuf {
+    if is_disk_of_its_own(dir) { dir.join(name) } else { beside(dir, name) }
 }
 
 fn beside(dir: &Path, word: &str) -> PathBuf {

@@ -42,7 +42,7 @@ fn any_harm_to_any_file() {
 }
 
 /// A store with something in every family: in tables, and behind them in a log.
-fn lived_in() -> House {
+pub(super) fn lived_in() -> House {
     let mut house = House::new();
     for i in 0..12 {
         house.append(&format!("m{i}"), &[&format!("k{i}.0=1"), &format!("k{i}.1=1")]).unwrap();
@@ -134,7 +134,7 @@ fn do_harm(file: &Path, harm: Harm) {
     }
 }
 
-fn names(folder: &Path) -> Vec<String> {
+pub(super) fn names(folder: &Path) -> Vec<String> {
     let files = fs::read_dir(folder).unwrap();
     let mut names: Vec<String> =
         files.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
