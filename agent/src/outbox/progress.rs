@@ -30,6 +30,8 @@ pub(super) struct Progress {
     pub(super) lowest: u64,
     /// Dead letters kept.
     pub(super) dead_letters: u64,
+    /// The number the next one will get.
+    pub(super) next_letter: u64,
     /// Messages parked.
     pub(super) parked: u64,
     /// Settled above the cursor.
@@ -65,6 +67,7 @@ impl Progress {
             floor,
             lowest,
             dead_letters,
+            next_letter: at.next_letter,
             parked,
             ..Progress::default()
         };

@@ -16,6 +16,7 @@
 //! failed *sync* is something else, full disk or not: after it nothing may be believed, and the agent
 //! starts anew.
 
+mod discards;
 pub(super) mod marks;
 mod meter;
 mod reserve;

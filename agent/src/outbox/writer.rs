@@ -416,6 +416,7 @@ impl Writer {
         let more = self.at.next_seq > progress.next_seq;
         progress.next_seq = self.at.next_seq;
         progress.dead_letters = self.at.letters;
+        progress.next_letter = self.at.next_letter;
         progress.parked = self.at.parked;
         if let Some(floor) = floor {
             // What is kept below the cursor is no reason to look there.

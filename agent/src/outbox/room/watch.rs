@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::super::command::Command;
 use super::super::store::{Family, Store};
 use super::super::{Shared, StoreError};
+use super::discards::Discards;
 
 /// The thread. It ends when the store is closed.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub(in super::super) fn start(
     shared: Arc<Shared>,
     commands: SyncSender<Command>,
 ) -> Result<Watcher, StoreError> {
-    let mut compacted_to = 0;
+    let mut tidied = Tidied::default();
     let mut look = move || {
         let Ok(store) = shared.store() else { return false };
         shared.room.look(store.written());
@@ -35,7 +36,7 @@ pub(in super::super) fn start(
             // When the channel is full the writer is at work, and will be asked again.
             drop(commands.try_send(Command::Retry));
         } else if shared.room.is_short() {
-            make_room(&shared, &store, &commands, &mut compacted_to);
+            make_room(&shared, &store, &commands, &mut tidied);
         }
         true
     };
@@ -50,23 +51,30 @@ pub(in super::super) fn start(
     })
 }
 
-/// Has what was delivered removed, and files written anew that hold little else.
-fn make_room(
-    shared: &Shared,
-    store: &Store,
-    commands: &SyncSender<Command>,
-    compacted_to: &mut u64,
-) {
-    let lowest = {
+/// Files that were written anew to make room.
+#[derive(Default)]
+struct Tidied {
+    /// All of the queue below this number.
+    queue_to: u64,
+    discards: Discards,
+}
+
+/// Has what was delivered or discarded removed, and files written anew that hold little else.
+fn make_room(shared: &Shared, store: &Store, commands: &SyncSender<Command>, tidied: &mut Tidied) {
+    let (lowest, letters, next_letter) = {
         let progress = shared.progress();
         if progress.lowest < progress.cursor || !progress.early().is_empty() {
             drop(commands.try_send(Command::Reclaim));
         }
-        progress.lowest
+        (progress.lowest, progress.dead_letters, progress.next_letter)
     };
-    if *compacted_to < lowest {
+    if tidied.queue_to < lowest {
         store.compact(Family::Queue, &0_u64.to_be_bytes(), &lowest.to_be_bytes());
-        *compacted_to = lowest;
+        tidied.queue_to = lowest;
+    }
+    let discarded = next_letter.saturating_sub(letters.saturating_add(1));
+    if let Some((from, end)) = tidied.discards.stretch(discarded, next_letter) {
+        store.compact(Family::Dead, &from.to_be_bytes(), &end.to_be_bytes());
     }
 }
 

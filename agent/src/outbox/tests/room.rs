@@ -33,6 +33,30 @@ fn below_low_water_nothing_is_taken_in_and_all_else_goes_on() {
     assert_eq!(house.append("m3", &["d=1"]).unwrap().records[0].seq, 4);
 }
 
+/// Doors that letters have closed open again when somebody discards them.
+#[test]
+fn what_is_discarded_gives_its_room_back() {
+    let house = House::new();
+    let outbox = house.outbox();
+    for it in 0..64 {
+        let letter = DeadLetter { raw: vec![it; 1 << 16], ..letter_with("x") };
+        house.runtime.block_on(outbox.bury(letter)).unwrap();
+    }
+    outbox.shared.store().unwrap().flush_and_compact();
+    let tables = || -> u64 {
+        let files = fs::read_dir(&house.folder).unwrap().map(|it| it.unwrap());
+        let tables = files.filter(|it| it.path().extension().is_some_and(|it| it == "sst"));
+        tables.map(|it| it.metadata().map_or(0, |it| it.len())).sum()
+    };
+    assert!(tables() > 3 << 20);
+    set(&outbox, 9, 100);
+    for number in (1..=64).filter(|it| it % 8 > 0) {
+        assert!(house.runtime.block_on(outbox.discard_dead_letter(number)).unwrap());
+    }
+    wait_until(|| tables() < 1 << 20);
+    assert_eq!(outbox.dead_letters(0, 99).unwrap().len(), 8);
+}
+
 #[test]
 fn a_full_disk_is_told_to_whoever_waits_and_taken_up_again() {
     let mut house = House::new();
