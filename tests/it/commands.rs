@@ -174,6 +174,18 @@ fn the_demo_walks_the_whole_road_once() {
     assert!(ran.stdout.contains("outpatient_prescription"), "{}", ran.stdout);
 }
 
+/// The usual ports are one demo's.
+#[test]
+fn demos_that_begin_at_once_keep_out_of_each_others_way() {
+    let at_once = || run(&["demo", "--once"]);
+    let ran = std::thread::scope(|scope| {
+        [(); 4].map(|()| scope.spawn(at_once)).map(|it| it.join().expect("no panic"))
+    });
+    for ran in ran {
+        assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    }
+}
+
 #[track_caller]
 fn check(ran: &Ran, code: i32, told: &[&str]) {
     assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);

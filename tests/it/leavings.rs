@@ -2,6 +2,7 @@
 //! kill leaves goes with the next.
 
 use std::fs;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -67,6 +68,30 @@ enum Tried {
     Init,
 }
 
+/// A command that does not outlive a failed test.
+struct Begun(Child);
+
+impl Deref for Begun {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Begun {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 /// A folder for what is thrown away, and one for what stays.
 struct Place {
     thrown_away: TempDir,
@@ -80,7 +105,7 @@ impl Place {
     }
 
     /// Returns when its own folder is there.
-    fn begin(&self, command: Tried) -> Child {
+    fn begin(&self, command: Tried) -> Begun {
         let [operators, his] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port()));
         let [config, data] = ["etc/agent.toml", "data"].map(|it| self.home.path().join(it));
         let [config, data] = [&config, &data].map(|it| it.to_str().expect("UTF-8"));
@@ -102,7 +127,7 @@ impl Place {
         let name = format!("his-agent-demo-{}", child.id());
         let is_there = || self.left().contains(&name);
         assert!(wait_until(Duration::from_secs(60), is_there), "{command:?} has no folder");
-        child
+        Begun(child)
     }
 
     fn left(&self) -> Vec<String> {

@@ -9,6 +9,8 @@ mod told;
 use std::fmt::Display;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{self as unix, UnixListener};
 use std::path::Path;
 use std::time::Duration;
 
@@ -76,21 +78,30 @@ fn try_out(once: bool) -> Result<Exit, Exit> {
     let ended = ended(&runtime).map_err(|it| failed(&it, Exit::Internal))?;
     let no_folder = |it| failed(&format!("no folder for the demo: {it}"), Exit::Unavailable);
     let folder = Folder::new().map_err(no_folder)?;
-    let (config, sets) = prepare(&folder.path)?;
+    let claim = claim();
+    let (config, sets) = prepare(&folder.path, claim.is_some())?;
     let played = runtime.block_on(play(config, sets, (&folder.path, once), ended));
     drop(runtime); // before the folder
     played.map_err(|it| failed(&it, Exit::Internal))
 }
 
-fn prepare(folder: &Path) -> Result<(Config, Sets), Exit> {
+/// Whoever has it takes the usual ports: of two that begin at once, both would find them free. The name is the
+/// kernel's, known wherever the ports are, and goes with the process.
+fn claim() -> Option<UnixListener> {
+    let name = unix::SocketAddr::from_abstract_name("his-agent-demo").ok()?;
+    UnixListener::bind_addr(&name).ok()
+}
+
+fn prepare(folder: &Path, is_usual: bool) -> Result<(Config, Sets), Exit> {
+    let port = |usual| free_port(if is_usual { usual } else { 0 });
     let text = format!(
         "[hospital]\ncode = \"H99999900001\"\nname = \"示例市人民医院\"\n\
          [listen]\nhis = \"{}\"\noperators = \"{}\"\n\
          [outbox]\ndir = \"{}\"\n[forward]\nkind = \"files\"\ndir = \"{}\"\n\
          [[channel]]\nname = \"platform\"\nmappings = [\"platform/\"]\n\
          [[channel]]\nname = \"cdss\"\nmappings = [\"cdss/\"]\n",
-        free_port(8700),
-        free_port(8701),
+        port(8700),
+        port(8701),
         folder.join("outbox").display(),
         folder.join("records").display(),
     );
