@@ -61,7 +61,7 @@ prove: setup-prove package ## run the long form of every proof: 10000 kills, 100
 	@cargo build --workspace --all-targets --locked
 	$(say) prove "the long forms; a night, with ENDS=200 about an hour"
 	@HIS_AGENT_PROVE=long $(if $(ENDS),HIS_AGENT_ENDS=$(ENDS)) cargo test --workspace --locked --test it -- --nocapture
-	@HIS_AGENT_PROVE=long cargo test --package agent --lib --locked outbox::tests::doctor -- --nocapture
+	@HIS_AGENT_PROVE=long cargo test --package agent --lib --locked -- outbox::tests::doctor forward::tests::joined --nocapture
 
 bench: setup-tests ## measure against the limits of this machine; QUEUE=1000000 for a shorter one
 	$(say) bench "building with optimisation; about 5 minutes on two cores the first time"

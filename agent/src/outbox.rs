@@ -770,4 +770,4 @@ const HIDDEN: &[u8] = b"hidden";
 const HIDES_AFTER: &[u8] = b"hides_after";
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,6 +6,7 @@
 
 mod chance;
 mod held;
+mod joined;
 mod list;
 mod order;
 mod outages;
@@ -14,12 +15,13 @@ mod replay;
 mod script;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard};
 
 use tokio::time::{Instant, sleep_until};
 
 use self::list::{List, envelope};
-use self::script::{Script, Scripted};
+use self::script::{Onlooker, Script, Scripted};
 use super::*;
 
 #[track_caller]
@@ -33,6 +35,13 @@ fn check(records: &str, script: &str, expected: &str) -> impl Future<Output = ()
         world.stop().await;
         assert_eq!(actual, expected, "at {caller}");
     }
+}
+
+/// Those that the environment gives: `SEEDS=from-to`.
+fn given_seeds() -> Option<RangeInclusive<u64>> {
+    let given = std::env::var("SEEDS").ok()?;
+    let (from, to) = given.split_once('-').unwrap();
+    Some(from.parse().unwrap()..=to.parse().unwrap())
 }
 
 fn options() -> AmqpOptions {
@@ -65,7 +74,8 @@ impl World {
         let broker = Arc::new(Mutex::new(Script::default()));
         let (state, stop) = (Arc::new(ForwardState::default()), CancellationToken::new());
         let backoff = Backoff::by_chance(options.retry_first, options.retry_longest, seed);
-        let scripted = Scripted(Arc::clone(&broker), Arc::clone(&source));
+        let onlooker: Arc<dyn Onlooker> = Arc::clone(&source) as _;
+        let scripted = Scripted(Arc::clone(&broker), onlooker);
         let task = {
             let (source, state, stop) = (Arc::clone(&source), Arc::clone(&state), stop.clone());
             tokio::spawn(async move {

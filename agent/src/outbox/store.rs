@@ -17,6 +17,8 @@
 #[cfg(test)]
 mod faults;
 mod kinds;
+#[cfg(test)]
+mod mains;
 mod reseal;
 mod tuning;
 
@@ -38,6 +40,10 @@ use tracing::error;
 pub(super) use self::faults::{Faults, add_later_family, has_later_family};
 pub(super) use self::kinds::{Durability, FAMILIES, Family, Stretch, WalkError};
 pub use self::kinds::{Reach, RowError};
+#[cfg(test)]
+pub(crate) use self::mains::Moment;
+#[cfg(test)]
+pub(super) use self::mains::{Left, Mains, followed};
 pub(super) use self::reseal::Chunk;
 use self::tuning::{family_names, family_options, history_options, shared_options};
 use super::format::{Content, Damage, Plain};
@@ -220,6 +226,8 @@ impl Store {
         let turn = self.turn.read().unwrap_or_else(PoisonError::into_inner);
         self.db.write_opt(batch, options).map_err(|error| refused("write", &error))?;
         drop(turn);
+        #[cfg(test)]
+        self.faults.after_write(how);
         self.written.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
     }
@@ -231,7 +239,10 @@ impl Store {
 
     /// Forces what was written into the kernel's hands onto the disk.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
-        self.db.flush_wal(true).map_err(|error| refused("sync", &error))
+        self.db.flush_wal(true).map_err(|error| refused("sync", &error))?;
+        #[cfg(test)]
+        self.faults.after_sync();
+        Ok(())
     }
 
     /// Writes what is in memory to tables.

@@ -10,10 +10,11 @@ mod formats;
 mod kept;
 mod lanes;
 mod limits;
-mod model;
+pub(crate) mod model;
 mod names;
 mod own_disk;
 mod parked;
+pub(crate) mod power;
 mod promises;
 mod room;
 mod rot;
@@ -301,7 +302,7 @@ fn check(script: &str, expected: &str) {
 }
 
 /// An outbox in a folder of its own, and one who talks to it.
-struct House {
+pub(crate) struct House {
     dir: TempDir,
     folder: PathBuf,
     generation: u32,
@@ -319,7 +320,7 @@ impl House {
         House::with(Options::default())
     }
 
-    fn with(options: Options) -> House {
+    pub(crate) fn with(options: Options) -> House {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("0");
         let open = Some(Outbox::open(&folder, &options).unwrap());
@@ -328,7 +329,7 @@ impl House {
         House { dir, folder, generation: 0, options, open, runtime, names, envelope }
     }
 
-    fn outbox(&self) -> Outbox {
+    pub(crate) fn outbox(&self) -> Outbox {
         self.open.as_ref().unwrap().0.clone()
     }
 
@@ -549,7 +550,7 @@ fn submission_with(message: &str, records: &[&str], code: &str) -> Submission {
 }
 
 /// A message with records `key=value`, or `key=value@lane`.
-fn submission(message: &str, records: &[&str]) -> Submission {
+pub(crate) fn submission(message: &str, records: &[&str]) -> Submission {
     let drafts = records.iter().map(|record| {
         let (record, lane) = record.split_once('@').unwrap_or((record, "lane"));
         let (key, value) = record.split_once('=').unwrap();
@@ -584,7 +585,7 @@ fn letter_with(reason: &str) -> DeadLetter {
 
 /// Copies a folder as it is at one moment. RocksDB may merge tables meanwhile, so that what was
 /// copied early does not fit what was copied late; then it is done over.
-fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     loop {
         let before = tables_of(from);
         fs::create_dir(to).unwrap();

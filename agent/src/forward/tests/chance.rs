@@ -1,7 +1,6 @@
 //! Any faults in any order. The seed is told when it fails; `SEEDS=from-to` runs others.
 
 use std::fmt::Write as _;
-use std::ops::RangeInclusive;
 
 use super::*;
 
@@ -9,7 +8,7 @@ use super::*;
 /// it arrived, and the first copies of a lane arrive in order.
 #[tokio::test(start_paused = true)]
 async fn no_sequence_of_faults_loses_or_reorders_a_record() {
-    for seed in seeds() {
+    for seed in given_seeds().unwrap_or(1..=200) {
         let mut chance = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         let mut roll = |below: u64| {
             chance ^= chance << 13;
@@ -67,11 +66,4 @@ async fn no_sequence_of_faults_loses_or_reorders_a_record() {
         world.prove_lanes();
         world.stop().await;
     }
-}
-
-/// Those that are given (`SEEDS=from-to`), or the first ones.
-fn seeds() -> RangeInclusive<u64> {
-    let Ok(given) = std::env::var("SEEDS") else { return 1..=200 };
-    let (from, to) = given.split_once('-').unwrap();
-    from.parse().unwrap()..=to.parse().unwrap()
 }

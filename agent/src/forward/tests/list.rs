@@ -103,6 +103,14 @@ impl List {
     }
 }
 
+impl Onlooker for List {
+    fn sent(&self, parcel: &Parcel) {
+        let (settled, again) = (self.settled(), self.open_again.lock().unwrap());
+        let may_go = |it: &u64| !settled.contains(it) || again.contains(it);
+        assert!(parcel.seqs.iter().all(may_go), "sent after it was settled");
+    }
+}
+
 impl Source for List {
     fn oldest(
         &self,

@@ -2,6 +2,18 @@
 
 use super::*;
 
+/// Looks on at what goes over the road.
+pub(super) trait Onlooker: Send + Sync {
+    /// The forwarder has handed it over.
+    fn sent(&self, parcel: &Parcel);
+
+    /// The broker has it.
+    fn stored(&self, _parcel: &Parcel) {}
+
+    /// The broker says so.
+    fn confirmed(&self, _parcel: &Parcel) {}
+}
+
 /// What the broker does, and what it has seen.
 #[derive(Default)]
 pub(super) struct Script {
@@ -76,7 +88,7 @@ impl Script {
     }
 }
 
-pub(super) struct Scripted(pub(super) Arc<Mutex<Script>>, pub(super) Arc<List>);
+pub(super) struct Scripted(pub(super) Arc<Mutex<Script>>, pub(super) Arc<dyn Onlooker>);
 
 impl Broker for Scripted {
     type Session = ScriptedSession;
@@ -98,7 +110,7 @@ impl Broker for Scripted {
         Ok(ScriptedSession {
             number: script.connections,
             script: Arc::clone(&self.0),
-            source: Arc::clone(&self.1),
+            onlooker: Arc::clone(&self.1),
             sent: Vec::new(),
             told_blocked: false,
         })
@@ -109,7 +121,7 @@ impl Broker for Scripted {
 pub(super) struct ScriptedSession {
     pub(super) number: usize,
     pub(super) script: Arc<Mutex<Script>>,
-    pub(super) source: Arc<List>,
+    pub(super) onlooker: Arc<dyn Onlooker>,
     // Parcels on their way, and whether the broker has them and only the answer is missing.
     pub(super) sent: Vec<(Parcel, bool)>,
     pub(super) told_blocked: bool,
@@ -117,9 +129,7 @@ pub(super) struct ScriptedSession {
 
 impl Session for ScriptedSession {
     fn publish(&mut self, parcel: &Parcel) {
-        let (settled, again) = (self.source.settled(), self.source.open_again.lock().unwrap());
-        let may_go = |it: &u64| !settled.contains(it) || again.contains(it);
-        assert!(parcel.seqs.iter().all(may_go), "sent after it was settled");
+        self.onlooker.sent(parcel);
         self.sent.push((parcel.clone(), false));
     }
 
@@ -165,11 +175,19 @@ impl ScriptedSession {
                 continue;
             }
             let slow = script.unanswered_from.is_some_and(|from| parcel.ticket() >= from);
-            match if taken {
+            let answer = if taken {
                 (!slow).then_some(Confirm::Confirmed)
             } else {
-                script.take(&parcel)?
-            } {
+                let answer = script.take(&parcel)?;
+                if matches!(answer, Some(Confirm::Confirmed) | None) {
+                    self.onlooker.stored(&parcel);
+                }
+                answer
+            };
+            if answer == Some(Confirm::Confirmed) {
+                self.onlooker.confirmed(&parcel);
+            }
+            match answer {
                 Some(answer) => answers.push((parcel.ticket(), answer)),
                 None => unanswered.push((parcel, true)),
             }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{DB, Durability, Options, StoreError, failed};
+use super::{DB, Durability, Mains, Options, StoreError, failed};
 
 #[derive(Default)]
 pub(in super::super) struct Faults {
@@ -20,6 +20,8 @@ pub(in super::super) struct Faults {
     /// Writes so far: those that were synced, and the others.
     pub(in super::super) synced: AtomicU64,
     pub(in super::super) buffered: AtomicU64,
+    /// What of the store is on the disk, if somebody is to know.
+    pub(in super::super) mains: std::sync::Mutex<Option<Mains>>,
 }
 
 impl Faults {
@@ -35,7 +37,22 @@ impl Faults {
         if self.fail_next_write.swap(false, Ordering::SeqCst) || !self.may_write() {
             return Err(failed("write", &io::Error::from_raw_os_error(libc::EIO)));
         }
+        self.minded(Mains::before_write);
         Ok(())
+    }
+
+    pub(super) fn after_write(&self, how: Durability) {
+        self.minded(|it| it.after_write(how));
+    }
+
+    pub(super) fn after_sync(&self) {
+        self.minded(Mains::all_synced);
+    }
+
+    /// Does it to the mains, if somebody minds them.
+    pub(in super::super) fn minded<T>(&self, work: impl FnOnce(&mut Mains) -> T) -> Option<T> {
+        let mut mains = self.mains.lock().unwrap_or_else(PoisonError::into_inner);
+        mains.as_mut().map(work)
     }
 
     fn may_write(&self) -> bool {

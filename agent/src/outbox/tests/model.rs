@@ -284,27 +284,27 @@ fn expected_of(envelope: &Envelope) -> Expected {
 }
 
 /// xorshift64*: the same steps on every machine.
-pub(super) struct Random(pub(super) u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % end
     }
 
-    pub(super) fn up_to(&mut self, last: usize) -> usize {
+    pub(crate) fn up_to(&mut self, last: usize) -> usize {
         usize::try_from(self.below(last as u64 + 1)).unwrap()
     }
 }
 
-pub(super) fn fresh_seed() -> u64 {
+pub(crate) fn fresh_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     now.as_secs() << 20 | u64::from(now.subsec_micros()) | 1
 }
 
 #[allow(clippy::print_stdout)]
-pub(super) fn println_in_tests(line: &str) {
+pub(crate) fn println_in_tests(line: &str) {
     println!("{line}");
 }
