@@ -101,10 +101,10 @@ fn fold(family: u8, key: &[u8]) -> u64 {
     folded ^ (folded >> 32)
 }
 
-/// How many keys are held at a time: a quarter of the memory that is free, within bounds.
-pub(super) fn keys_at_once() -> u64 {
+/// How many keys of so many changes are held at a time: a quarter of the memory that is free, within bounds.
+pub(super) fn keys_at_once(changes: u64) -> u64 {
     if cfg!(test) {
-        return KEYS_AT_ONCE_IN_TESTS;
+        return KEYS_AT_ONCE_IN_TESTS.max(changes / PARTS_IN_TESTS);
     }
     let told = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = told.lines().find_map(|it| it.strip_prefix("MemAvailable:"));
@@ -120,6 +120,8 @@ const KEYS_AT_LEAST: u64 = 1 << 20;
 const KEYS_AT_MOST: u64 = 1 << 26;
 /// Few enough that the tests' stores come in parts.
 const KEYS_AT_ONCE_IN_TESTS: u64 = 20;
+/// For each the whole store is read: a large one that came in hundreds took minutes.
+const PARTS_IN_TESTS: u64 = 8;
 
 #[cfg(test)]
 mod tests {

@@ -174,7 +174,7 @@ impl Left {
             self.counting = Some(all);
         } else {
             let changes = families.iter().filter_map(|it| self.changes.get(&it.number())).sum();
-            for part in Part::all(changes, counting::keys_at_once()) {
+            for part in Part::all(changes, counting::keys_at_once(changes)) {
                 let mut counted = self.counted(families, part)?;
                 self.show(families, &mut counted, &mut show)?;
             }
@@ -190,7 +190,8 @@ impl Left {
 
     /// Which change of each key counts, of all families; `None` when these are too many to be held.
     fn all_counted(&mut self) -> Result<Option<Counting>, StoreError> {
-        if self.changes.values().sum::<u64>() > counting::keys_at_once() {
+        let changes = self.changes.values().sum();
+        if changes > counting::keys_at_once(changes) {
             return Ok(None);
         }
         match self.counting.take() {
