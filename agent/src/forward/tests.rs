@@ -109,6 +109,15 @@ impl World {
         sleep_until(begin + until).await;
     }
 
+    /// Goes on until everything has gone, at most so long; and a little longer, for what should come no more.
+    async fn drain(&self, longest: Duration) {
+        let begin = Instant::now();
+        while !self.source.is_drained() && begin.elapsed() < longest {
+            sleep(Duration::from_secs(1)).await;
+        }
+        sleep(Duration::from_secs(30)).await;
+    }
+
     /// What has been wrong for five minutes.
     fn lasting(&self) -> String {
         let status = self.state.status();

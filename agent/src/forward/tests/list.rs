@@ -92,8 +92,12 @@ impl List {
         self.settled.lock().unwrap().clone()
     }
 
+    pub(super) fn is_drained(&self) -> bool {
+        self.waiting().is_empty() && self.open_again.lock().unwrap().is_empty()
+    }
+
     pub(super) fn waiting(&self) -> Vec<u64> {
-        let settled = self.settled();
+        let settled = self.settled.lock().unwrap();
         let records = self.records.lock().unwrap();
         records.keys().copied().filter(|it| !settled.contains(it)).collect()
     }
@@ -105,7 +109,9 @@ impl List {
 
 impl Onlooker for List {
     fn sent(&self, parcel: &Parcel) {
-        let (settled, again) = (self.settled(), self.open_again.lock().unwrap());
+        // Not a copy: there may be forty thousand, and each parcel is looked at.
+        let settled = self.settled.lock().unwrap();
+        let again = self.open_again.lock().unwrap();
         let may_go = |it: &u64| !settled.contains(it) || again.contains(it);
         assert!(parcel.seqs.iter().all(may_go), "sent after it was settled");
     }
@@ -120,7 +126,7 @@ impl Source for List {
     ) -> Result<Vec<Envelope>, StoreError> {
         let mut room = bytes;
         let mut found = Vec::new();
-        let settled = self.settled();
+        let settled = self.settled.lock().unwrap();
         let all = self.records.lock().unwrap();
         let waiting = all.range(after + 1..).filter(|(seq, _)| !settled.contains(seq));
         for envelope in waiting.map(|(_, it)| it).take(records) {
