@@ -551,8 +551,11 @@ impl<'a> Line<'a> {
             && !other.replaces(self)
     }
 
-    fn replaces(&self, other: &Line<'_>) -> bool {
-        let is_before = |stop: DateTime| stop >= other.moment() && stop <= self.moment();
+    /// A bare date is a day on which it is still given, and what stops as it begins is given once.
+    pub(crate) fn replaces(&self, other: &Line<'_>) -> bool {
+        let is_before = |stop: DateTime| {
+            stop.time() != Time::midnight() && stop > other.moment() && stop <= self.moment()
+        };
         let goes_on = other.frequency() != Some(Frequency::Once);
         goes_on && self.has_time() && other.order.stops.is_some_and(is_before)
     }

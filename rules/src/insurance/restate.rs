@@ -396,7 +396,7 @@ fn agree<'a>(halves: impl Iterator<Item = (&'a Option<String>, &'a Option<String
 
 /// When it ends; what ends before it begins ends at no time that anybody knows.
 fn stop_of(order: &Order) -> Option<DateTime> {
-    let is_end = |stop: &DateTime| order.begins.is_none_or(|it| it.date() <= stop.date());
+    let is_end = |stop: &DateTime| order.begins.is_none_or(|it| it <= *stop);
     order.stops.filter(is_end)
 }
 

@@ -4,9 +4,10 @@
 //! item. Of a drug the order is kept, since only the order knows dose and days, less what was given
 //! back; of anything else the charges are kept, since only they know on which days it was done.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use jiff::civil::DateTime;
 use rust_decimal::Decimal;
 
 use crate::facts::Order;
@@ -25,12 +26,17 @@ pub(super) fn once(mut orders: Vec<Arc<Order>>, charges: Vec<Charge>) -> Vec<Arc
     }
     let places = Places::of(&orders, &charges);
     let mut by_order: HashMap<usize, Vec<Arc<Order>>> = HashMap::new();
+    // Of orders that have not come.
+    let mut by_number: BTreeMap<Option<String>, Vec<Arc<Order>>> = BTreeMap::new();
     let mut lines = Vec::with_capacity(charges.len());
     for charge in charges {
         match places.order_of(&charge) {
             Some(place) => by_order.entry(place).or_default().push(charge.line),
-            None => lines.push(said_to_be_for(charge.line, charge.charges_for.as_slice())),
+            None => by_number.entry(charge.charges_for).or_default().push(charge.line),
         }
+    }
+    for (number, charges) in by_number {
+        lines.extend(said_to_be_for(number.as_slice(), Decimal::ONE, charges));
     }
     for (place, order) in orders.iter_mut().enumerate() {
         let Some(charges) = by_order.remove(&place) else { continue };
@@ -38,9 +44,8 @@ pub(super) fn once(mut orders: Vec<Arc<Order>>, charges: Vec<Charge>) -> Vec<Arc
             take_back(Arc::make_mut(order), &charges);
         } else {
             Arc::make_mut(order).voided = true;
-            let numbers: Vec<String> =
-                order.line_no.iter().chain([&order.rx_id]).cloned().collect();
-            lines.extend(charges.into_iter().map(|it| said_to_be_for(it, &numbers)));
+            let numbers: Vec<_> = order.line_no.iter().chain([&order.rx_id]).cloned().collect();
+            lines.extend(said_to_be_for(&numbers, order.quantity.unwrap_or(Decimal::ONE), charges));
         }
     }
     orders.retain(|it| !it.voided);
@@ -48,12 +53,28 @@ pub(super) fn once(mut orders: Vec<Arc<Order>>, charges: Vec<Charge>) -> Vec<Arc
     orders
 }
 
-/// A charge that stands for its order: a check that asks about the order once more asks about it.
-fn said_to_be_for(mut charge: Arc<Order>, orders: &[String]) -> Arc<Order> {
-    if !orders.is_empty() {
-        Arc::make_mut(&mut charge).charges_for = orders.to_vec();
+/// The charges that stand for their order: a check that asks about the order once more asks about them. On a day
+/// they are as many as were ordered, since what was done more often was. Where something was given back and
+/// nobody says of which charge, none does: what was given back would be taken from another order's.
+fn said_to_be_for(
+    numbers: &[String],
+    ordered: Decimal,
+    mut charges: Vec<Arc<Order>>,
+) -> Vec<Arc<Order>> {
+    let is_nameless =
+        |it: &Arc<Order>| it.refunds.is_none() && it.quantity.is_some_and(|it| it < Decimal::ZERO);
+    if numbers.is_empty() || charges.iter().any(is_nameless) {
+        return charges;
     }
-    charge
+    let mut left = HashMap::new();
+    for charge in &mut charges {
+        let left = left.entry(charge.begins.map(DateTime::date)).or_insert(ordered);
+        if *left > Decimal::ZERO {
+            *left = left.saturating_sub(charge.quantity.unwrap_or(Decimal::ONE));
+            Arc::make_mut(charge).charges_for = numbers.to_vec();
+        }
+    }
+    charges
 }
 
 /// What was given back of an order is not there any more.

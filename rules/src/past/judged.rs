@@ -182,7 +182,7 @@ fn a_ward_order_is_no_duplicate_of_its_own_charge() {
         r#"fee_detail_inpatient F {{"mdtrt_sn":"ZY1","feedetl_sn":"1","drord_no":"D1","medins_list_codg":"YPC1",
         "med_list_codg":"{GLUCOSE}","cnt":1,"fee_ocur_time":"20260531100000"}}"#
     );
-    let kept = kept(&[order, &fee], "ZY1");
+    let once = kept(&[order, &fee], "ZY1");
     let asked = |rx_id: &str| {
         format!(
             r#"{{"scene":"inpatient","encounter":{{"mdtrt_id":"ZY1","med_mdtrt_type":"2"}},"diagnoses":[{{"dise_codg":"I10"}}],
@@ -190,10 +190,23 @@ fn a_ward_order_is_no_duplicate_of_its_own_charge() {
         )
     };
     for rx_id in ["L1", "D1"] {
-        beside(&kept, &asked(rx_id), "2025-05-01", "cycle-quantity", "pass");
+        beside(&once, &asked(rx_id), "2025-05-01", "cycle-quantity", "pass");
     }
     let hit = "hit 【YPC1】当日已做，15天限1次，本次后为2次（本院范围内）";
-    beside(&kept, &asked("L2"), "2025-05-01", "cycle-quantity", hit);
+    beside(&once, &asked("L2"), "2025-05-01", "cycle-quantity", hit);
+    // It was done twice.
+    let again = fee.replace("\"1\"", "\"2\"").replace("31100000", "31160000").replace(" F ", " G ");
+    beside(&kept(&[order, &fee, &again], "ZY1"), &asked("D1"), "2025-05-01", "cycle-quantity", hit);
+    // What was given back of it is not taken from what was done for another order.
+    let other = fee.replace("\"1\"", "\"0\"").replace("D1", "D0").replace("0531", "0520");
+    let other = other.replace(" F ", " H ");
+    let back =
+        fee.replace("\"1\"", "\"3\"").replace("\"cnt\":1", "\"cnt\":-1").replace(" F ", " K ");
+    let back = back.replace("31100000", "31170000");
+    let hit = hit.replace("当日", "11天前");
+    for given_back in [vec![order, &fee, &other, &back], vec![&fee, &other, &back]] {
+        beside(&kept(&given_back, "ZY1"), &asked("D1"), "2025-05-01", "cycle-quantity", &hit);
+    }
 }
 
 /// What a laboratory's message was mapped to says its reference range in one text.

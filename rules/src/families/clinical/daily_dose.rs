@@ -337,6 +337,21 @@ mod tests {
         let third = format!(",{weak}");
         let hit = "hit 2,3: 【泼尼松】合计日剂量14mg，超过10mg（泼尼松片10mg，泼尼松片4mg）";
         BENCH.check(&told(&nine, "20260515100000", &third), hit);
+        let untimed =
+            third.replace(r#""drord_begn_date":"20260515060000""#, r#""curr_drord_flag":"0""#);
+        let hit = "hit 2,3: 【泼尼松】合计日剂量14mg，超过10mg（泼尼松片10mg，泼尼松片4mg）";
+        BENCH.check(&told(&nine, "20260515100000", &untimed), hit);
+        // A bare date is a day on which it is still given.
+        let hit = "hit 1,2: 【泼尼松】合计日剂量20mg，超过10mg（泼尼松片10mg，泼尼松片10mg）";
+        BENCH.check(&told(&stops("20260515"), "20260515100000", ""), hit);
+    }
+
+    /// As it is written for what is given once.
+    #[test]
+    fn what_stops_as_it_begins_counts() {
+        let line = r#"{"rx_id":"1","hosplist_code":"PRED","drug_used_sdose":"20","drug_used_dosunt":"mg","drug_used_frqu":"QD","drord_begn_date":"20260515090000","drord_stop_date":"20260515090000"}"#;
+        let hit = "hit 1: 【泼尼松】合计日剂量20mg，超过10mg（泼尼松片20mg）";
+        BENCH.check(&format!(r#"{{"orders":[{line}]}}"#), hit);
     }
 
     /// An order without its beginning is over when it was stopped, and does not begin today.

@@ -207,6 +207,8 @@ fn an_order_ends_where_it_was_stopped() {
     assert_eq!(ends(order), "2025-06-05 10:00:00");
     assert_eq!(ends(&order.replace("20250605100000", "")), "2025-06-09 08:00:00");
     assert_eq!(ends(&order.replace("20250605100000", "19000101")), "2025-06-09 08:00:00");
+    let same_day = order.replace("20250605100000", "20250602");
+    assert_eq!(ends(&same_day), "-", "nobody said that it ended before it began");
     let never = order.replace("20250605100000", "19000101").replace("20250609080000", "");
     assert_eq!(ends(&never), "-", "an end before the beginning is none");
     assert_eq!(
