@@ -31,8 +31,9 @@ impl Discards {
 
 /// Letters written anew at one look.
 const STRETCH: u64 = 1_024;
-/// Looks after which a pass is through, however many letters there ever were.
-const LOOKS_MAX: u64 = 1_024;
+/// Looks after which a pass is through, however many letters there ever were. A file is written anew as a whole for
+/// each stretch it has a part in: what is kept goes to the disk once, and about two files more a look.
+const LOOKS_MAX: u64 = 64;
 
 #[cfg(test)]
 mod tests {
