@@ -2,10 +2,15 @@
 # shellcheck shell=bash
 
 # Some schedulers and service managers give none; cargo asks the same list of users then.
-export HOME="${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}"
+# Who is in no list has none: an empty one would be taken for a path.
+if [ -z "${HOME:-}" ]; then
+  unset HOME
+  listed=$(getent passwd "$(id -u)" | cut -d: -f6) || listed=
+  [ -z "$listed" ] || export HOME=$listed
+fi
 
 # Everything that is made once per machine lies here, outside the checkout.
-cache=$(realpath -m "${HIS_AGENT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/his-agent}")
+cache=$(realpath -m "${HIS_AGENT_CACHE:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/his-agent}")
 
 # Whoever sources this may say who speaks.
 say() { printf '%s: %s\n' "${speaker:-set-up}" "$*"; }
