@@ -24,6 +24,7 @@ mod losses;
 mod mark;
 mod marks;
 mod relog;
+mod renaming;
 mod salvage;
 mod within;
 
@@ -36,7 +37,9 @@ use self::left::Left;
 pub use self::losses::{Counted, Loss, Named};
 pub(super) use self::mark::{mark, marked};
 pub(super) use self::relog::{keep_logs, kept_logs, replay};
-pub(super) use self::salvage::{Danger, danger, finish, mend};
+#[cfg(test)]
+pub(super) use self::renaming::faults;
+pub(super) use self::salvage::{Danger, danger, finish, is_half, mend};
 pub use self::salvage::{Salvaged, salvage};
 use super::StoreError;
 use super::store::Family;
@@ -99,7 +102,17 @@ impl Examined {
 /// Reads everything of a store that nobody has open. Changes nothing.
 pub fn examine(dir: &Path, key: &KeySource) -> Result<Examined, StoreError> {
     let _held = lock::take_to_read(dir)?;
+    refuse_half(dir)?;
     examined(&mut Left::of(dir, key)?)
+}
+
+/// Refuses a store whose files lie in two folders: most of it would be told as lost.
+fn refuse_half(dir: &Path) -> Result<(), StoreError> {
+    if !is_half(dir) {
+        return Ok(());
+    }
+    let cause = "a salvage was cut off: start the agent, or salvage again, and it is finished";
+    Err(StoreError::Failed { operation: "read the store", cause: cause.to_owned() })
 }
 
 fn examined(left: &mut Left) -> Result<Examined, StoreError> {

@@ -53,7 +53,7 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, StoreError> 
         (Some(Danger::List), _) => {
             doctor::mend(dir, options, "the list of its files is damaged").map(|()| true)?
         }
-        (_, Some(why)) => unless_full(doctor::mend(dir, options, &why))?,
+        (_, Some(why)) => unless_full(dir, doctor::mend(dir, options, &why))?,
         (_, None) => false,
     };
     if danger == Some(Danger::Log) && !is_made_anew {
@@ -69,10 +69,11 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, StoreError> 
 }
 
 /// Whether a store was made anew. Without room for it, one that the engine would open goes on as it is: it
-/// delivers until its files are merged again.
-fn unless_full(mended: Result<(), StoreError>) -> Result<bool, StoreError> {
+/// delivers until its files are merged again. Once files have moved there is none that could go on: an empty one
+/// would be made.
+fn unless_full(dir: &Path, mended: Result<(), StoreError>) -> Result<bool, StoreError> {
     match mended {
-        Err(error) if error.is_full() => {
+        Err(error) if error.is_full() && !doctor::is_half(dir) => {
             error!(%error, "the damaged store goes on as it is; make room and start the agent anew");
             Ok(false)
         }
@@ -214,13 +215,18 @@ pub(super) fn row<const N: usize>(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_damaged_store_goes_on_as_it_is_only_for_want_of_room() {
-        let full = StoreError::Full { cause: "No space left on device".to_owned() };
-        assert_eq!((unless_full(Err(full)), unless_full(Ok(()))), (Ok(false), Ok(true)));
-        assert_eq!(unless_full(Err(StoreError::Busy)), Err(StoreError::Busy));
+        let dir = tempfile::tempdir().unwrap();
+        let told = |mended| unless_full(dir.path(), mended);
+        let full = || StoreError::Full { cause: "No space left on device".to_owned() };
+        assert_eq!((told(Err(full())), told(Ok(()))), (Ok(false), Ok(true)));
+        assert_eq!(told(Err(StoreError::Busy)), Err(StoreError::Busy));
+        std::fs::create_dir(dir.path().join("salvaged")).unwrap();
+        assert_eq!(told(Err(full())), Err(full()), "files have moved");
     }
 }

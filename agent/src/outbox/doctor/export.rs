@@ -12,7 +12,7 @@ use super::super::format::{self, Damage, Entry};
 use super::super::reading;
 use super::super::store::Family;
 use super::left::{Left, number};
-use super::{Examined, StoreError, examined, lock};
+use super::{Examined, StoreError, examined, lock, refuse_half};
 use crate::envelope::Envelope;
 use crate::master_key::KeySource;
 use crate::ranges::Ranges;
@@ -23,6 +23,7 @@ use crate::ranges::Ranges;
 /// The lines name patients: whoever asks for them chooses where they go.
 pub fn export(dir: &Path, key: &KeySource, out: &mut dyn Write) -> Result<Examined, StoreError> {
     let _held = lock::take_to_read(dir)?;
+    refuse_half(dir)?;
     let mut left = Left::of(dir, key)?;
     let standing = Standing::of(&left);
     let mut written = Ok(());

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, fchown};
 use std::path::Path;
 
 use super::StoreError;
@@ -19,7 +19,22 @@ pub(super) fn take(dir: &Path) -> Result<Held, StoreError> {
     refuse_held(dir)?;
     let mut how = OpenOptions::new();
     let file = how.create(true).truncate(false).read(true).write(true).open(dir.join(LOCK));
-    lock(file.map_err(|error| unlocked(&error))?, libc::F_WRLCK)
+    let file = file.map_err(|error| unlocked(&error))?;
+    own_like(dir, &file).map_err(|error| unlocked(&error))?;
+    lock(file, libc::F_WRLCK)
+}
+
+/// Gives what root has made to whom the store belongs: else the daemon could not open it. Whoever is not root
+/// has made it its own, or takes it as it is.
+fn own_like(dir: &Path, made: &File) -> io::Result<()> {
+    let (owner, is) = (fs::metadata(dir)?, made.metadata()?);
+    if is.uid() == owner.uid() {
+        return Ok(());
+    }
+    match fchown(made, Some(owner.uid()), Some(owner.gid())) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        given => given,
+    }
 }
 
 /// The same for whoever only reads: nothing is made, several may read.

@@ -27,6 +27,7 @@ use super::super::{
     StoreError, TAIL, keyring,
 };
 use super::left::{Left, unread};
+use super::renaming::rename;
 use super::{Examined, Loss, examined, lock, within};
 use crate::clock;
 use crate::mount_point::is_disk_of_its_own;
@@ -53,8 +54,11 @@ pub fn salvage(dir: &Path, options: &Options) -> Result<Salvaged, StoreError> {
     let growing = place(dir, "salvaging");
     grow(&mut left, dir, &growing, (options, &examined))?;
     let (aside, losses) = set_aside_as(dir);
-    list(&losses, &examined).and_then(|()| own_like(dir, &losses))?;
-    put_in_place(dir, &growing, &aside)?;
+    let placed = list(&losses, &examined)
+        .and_then(|()| own_like(dir, &losses))
+        .and_then(|()| put_in_place(dir, &growing, &aside));
+    // As large as the store; where it has another name already it stays for the next start.
+    placed.inspect_err(|_| drop(remove(&growing)))?;
     Ok(Salvaged { aside, losses, examined })
 }
 
@@ -67,7 +71,7 @@ fn put_in_place(dir: &Path, growing: &Path, aside: &Path) -> Result<(), StoreErr
     let ready = beside(dir, "salvaged");
     remove(&ready)?;
     for (from, to) in [(growing, ready.as_path()), (dir, aside), (&ready, dir)] {
-        fs::rename(from, to).map_err(|error| moving(&error))?;
+        rename(from, to).map_err(|error| moving(&error))?;
     }
     sync_parent(dir)
 }
@@ -94,16 +98,24 @@ pub(in super::super) fn finish(dir: &Path) -> Result<(), StoreError> {
     if within::is_begun(dir) {
         let _held = lock::take(dir)?;
         warn!(dir = %dir.display(), "the store that was made anew takes its place, file by file");
-        let (aside, _) = set_aside_as(dir);
-        return within::go_on(dir, &aside).map_err(|error| moving(&error));
+        let aside = set_aside_before(dir);
+        return giving_up_reserve(dir, || {
+            within::go_on(dir, &aside).map_err(|error| moving(&error))
+        });
     }
-    let ready = beside(dir, "salvaged");
-    if dir.exists() || !ready.exists() {
+    if !is_half(dir) {
         return Ok(());
     }
+    let ready = beside(dir, "salvaged");
     warn!(dir = %dir.display(), "the store that was made anew takes its place");
-    fs::rename(ready, dir).map_err(|error| moving(&error))?;
+    rename(&ready, dir).map_err(|error| moving(&error))?;
     sync_parent(dir)
+}
+
+/// Whether a new store has begun to take its place, and has not come to the end: what is there meanwhile is no
+/// store until [`finish`] is through.
+pub(in super::super) fn is_half(dir: &Path) -> bool {
+    within::is_begun(dir) || (!dir.exists() && beside(dir, "salvaged").exists())
 }
 
 /// What the engine would lose of a store that can be read.
@@ -322,7 +334,17 @@ fn set_aside_as(dir: &Path) -> (PathBuf, PathBuf) {
         _ => format!("damaged-{stamp}-{count}"),
     };
     let free = (0..TRIES).map(name).find(|name| !place(dir, name).exists()).unwrap_or_default();
-    (place(dir, &free), place(dir, &format!("{free}.losses.ndjson")))
+    (place(dir, &free), place(dir, &format!("{free}{LIST}")))
+}
+
+/// Where the old files of an exchange that was cut off go: beside the list that was written for it, which is the
+/// newest one without a folder.
+fn set_aside_before(dir: &Path) -> PathBuf {
+    let there = fs::read_dir(dir).into_iter().flatten().flatten();
+    let there = there.filter_map(|it| it.file_name().into_string().ok());
+    let listed = there.filter_map(|it| it.strip_suffix(LIST).map(|it| dir.join(it)));
+    let last = listed.filter(|it| !it.exists()).max();
+    last.unwrap_or_else(|| set_aside_as(dir).0)
 }
 
 /// Where something of the store's size lies: beside it, or on the store's own disk.
@@ -353,6 +375,8 @@ fn sync_parent(dir: &Path) -> Result<(), StoreError> {
 
 /// Stores set aside within one second.
 const TRIES: u32 = 1_000;
+/// How the list ends of what a store that was set aside had lost.
+const LIST: &str = ".losses.ndjson";
 const BATCH_BYTES_MAX: usize = 4 << 20;
 
 #[cfg(test)]

@@ -13,9 +13,10 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, chown};
 use std::path::Path;
 
+use super::renaming::rename;
 use crate::mount_point::is_the_file_systems;
 
 /// Whether an exchange has begun and not ended.
@@ -27,10 +28,11 @@ pub(super) fn is_begun(dir: &Path) -> bool {
 pub(super) fn exchange(dir: &Path, growing: &Path, aside: &Path) -> io::Result<()> {
     let old = dir.join(OLD);
     if !old.exists() {
-        DirBuilder::new().mode(0o700).create(old)?;
-        sync(dir)?;
+        DirBuilder::new().mode(0o700).create(&old)?;
     }
-    fs::rename(growing, dir.join(READY))?;
+    own_like(dir, &old)?;
+    sync(dir)?;
+    rename(growing, &dir.join(READY))?;
     sync(dir)?;
     go_on(dir, aside)
 }
@@ -39,23 +41,34 @@ pub(super) fn exchange(dir: &Path, growing: &Path, aside: &Path) -> io::Result<(
 pub(super) fn go_on(dir: &Path, aside: &Path) -> io::Result<()> {
     let (ready, old) = (dir.join(READY), dir.join(OLD));
     if old.exists() {
+        own_like(dir, &old)?;
         move_one(dir, &old, CURRENT.as_ref())?;
         for name in names(dir)?.iter().filter(|it| is_of_store(dir, it)) {
             move_one(dir, &old, name)?;
         }
         sync(&old)?;
         sync(dir)?;
-        fs::rename(&old, aside)?;
+        rename(&old, aside)?;
         sync(dir)?;
     }
-    for name in names(&ready)?.iter().filter(|it| *it != CURRENT) {
+    for name in names(&ready)?.iter().filter(|it| *it != CURRENT && *it != LOCK) {
         move_one(&ready, dir, name)?;
     }
     sync(dir)?;
     move_one(&ready, dir, CURRENT.as_ref())?;
     sync(dir)?;
+    remove_one(&ready.join(LOCK))?;
     fs::remove_dir(&ready)?;
     sync(dir)
+}
+
+/// Gives what root has made to whom the store belongs: the daemon may be the one to go on.
+fn own_like(dir: &Path, made: &Path) -> io::Result<()> {
+    let (owner, is) = (fs::metadata(dir)?, fs::metadata(made)?);
+    if is.uid() == owner.uid() {
+        return Ok(());
+    }
+    chown(made, Some(owner.uid()), Some(owner.gid()))
 }
 
 /// What the store's folder has beside the store: the disk's own, what was set aside before, what is in the making.
@@ -65,7 +78,7 @@ fn is_of_store(dir: &Path, name: &OsStr) -> bool {
     let is_beside = bytes.starts_with(b".")
         || bytes.starts_with(b"salvag")
         || bytes.starts_with(b"damaged-")
-        || bytes == b"LOCK";
+        || name == LOCK;
     !is_beside && !is_the_file_systems(&dir.join(name))
 }
 
@@ -75,7 +88,15 @@ fn names(dir: &Path) -> io::Result<Vec<OsString>> {
 
 /// What has gone before is not there any more.
 fn move_one(from: &Path, to: &Path, name: &OsStr) -> io::Result<()> {
-    match fs::rename(from.join(name), to.join(name)) {
+    unless_gone(rename(&from.join(name), &to.join(name)))
+}
+
+fn remove_one(file: &Path) -> io::Result<()> {
+    unless_gone(fs::remove_file(file))
+}
+
+fn unless_gone(done: io::Result<()>) -> io::Result<()> {
+    match done {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
@@ -91,3 +112,5 @@ const READY: &str = "salvaged";
 const OLD: &str = "salvaged.old";
 /// Names the manifest in force: a folder without it is no store.
 const CURRENT: &str = "CURRENT";
+/// Held by whoever does this: another file in its place would be held by nobody.
+const LOCK: &str = "LOCK";
