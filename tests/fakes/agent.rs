@@ -312,6 +312,11 @@ impl Agent {
         fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
+    /// Whether its log says so: a line is written a moment after what it is about.
+    pub fn tells(&self, text: &str) -> bool {
+        wait_until(TELL_MAX, || self.log().contains(text))
+    }
+
     /// What `/readyz` says.
     #[track_caller]
     pub fn readiness(&self) -> Value {
@@ -373,4 +378,5 @@ impl Drop for Agent {
 /// A start takes a tenth of a second; a machine that compiles may need much more.
 const START_MAX: Duration = Duration::from_mins(1);
 const STOP_MAX: Duration = Duration::from_mins(1);
+const TELL_MAX: Duration = Duration::from_secs(20);
 const DRAIN_MAX: Duration = Duration::from_secs(90);

@@ -113,7 +113,7 @@ fn a_record_that_is_too_large_is_named_and_the_others_pass() {
         arrived.iter().map(|it| format!("{:?}", it.properties.message_id())).collect();
     assert_eq!(distinct.len() as u64 + aside, sizes.len() as u64 * 3);
     assert!(arrived.iter().all(|it| it.body.len() < *largest));
-    assert!(agent.log().contains("set aside as a dead letter"), "{}", agent.log());
+    assert!(agent.tells("set aside as a dead letter"), "{}", agent.log());
 }
 
 /// A broker, a wire to it, an agent at the other end and callers who do not stop.

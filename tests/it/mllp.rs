@@ -259,7 +259,7 @@ fn a_door_full_of_silent_lines_hears_the_next_one() {
     let metrics = his::get(agent.operators(), "/metrics").expect("an answer");
     let sent_away = "his_agent_mllp_full_total{channel=\"hl7\",outcome=\"sent_away\"} 2";
     assert!(metrics.text().contains(sent_away), "{}", metrics.text());
-    assert!(agent.log().contains("I154"), "{}", agent.log());
+    assert!(agent.tells("I154"), "{}", agent.log());
 }
 
 /// Frames that are coming count among the bodies that are coming.

@@ -52,12 +52,12 @@ fn a_stage_that_stands_still_is_not_pinged_for() {
     manager.forget();
     thread::sleep(Duration::from_secs(2));
     assert!(!manager.has_heard("WATCHDOG=1"), "pinged for a writer that stands still");
-    assert!(agent.log().contains("A057"), "{}", agent.log());
+    assert!(agent.tells("A057"), "{}", agent.log());
     agent.disk().hold_syncs(false);
     manager.await_line("WATCHDOG=1");
     assert_eq!(sender.join().expect("no panic").expect("an answer"), 200);
     assert_eq!(agent.stop().code, Some(0), "{}", agent.log());
-    assert!(agent.log().contains("the stage moves again"), "{}", agent.log());
+    assert!(agent.tells("the stage moves again"), "{}", agent.log());
 }
 
 /// All the room for messages is taken by one that comes to no end, for longer than the watchdog waits.
@@ -93,7 +93,7 @@ fn a_stop_ends_though_the_disk_never_answers() {
     let ended = agent.stop();
     assert_eq!(ended.code, Some(74), "{}", agent.log());
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
-    assert!(agent.log().contains("A058"), "{}", agent.log());
+    assert!(agent.tells("A058"), "{}", agent.log());
     drop(sender.join());
 }
 

@@ -60,7 +60,7 @@ fn a_caller_that_stalls_does_not_hold_up_a_stop() {
     let ended = agent.stop();
     assert_eq!(ended.code, Some(0), "{}", agent.log());
     assert!(ended.took < Duration::from_secs(6), "the stop took {:?}", ended.took);
-    assert!(agent.log().contains("stopped at the deadline"), "{}", agent.log());
+    assert!(agent.tells("stopped at the deadline"), "{}", agent.log());
 }
 
 /// Ids of the messages that the log calls accepted.

@@ -92,7 +92,8 @@ fn a_soap_service_takes_what_the_template_writes() {
             && it["subscriptions"][0]["set_aside"] == refused.len()
     });
     assert_eq!(ids(&service.taken()), promised);
-    assert_eq!(agent.log().matches("I183").count(), refused.len(), "{}", agent.log());
+    let is_told = || agent.log().matches("I183").count() == refused.len();
+    assert!(wait_until(Duration::from_secs(20), is_told), "{}", agent.log());
 }
 
 #[test]

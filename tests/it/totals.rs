@@ -33,7 +33,7 @@ fn totals_are_fetched_until_they_are_here_and_compared() {
     his.answer(503, "");
     agent.start_again();
     await_log(&agent, "O507", 1);
-    assert!(agent.log().contains("答复 503"), "{}", agent.log());
+    assert!(agent.tells("答复 503"), "{}", agent.log());
     check_compared(&agent, &day, (Some(64), "没有送来"));
     let heard = his.heard();
     let path = format!("GET /totals?day={day}&of=webapi HTTP/1.1");

@@ -38,7 +38,7 @@ fn a_database_that_hangs_or_is_down_is_waited_for_and_others_are_served() {
     insert(&his, "cf", (4..=6).map(|it| row(it, &it.to_string(), "1")));
     agent.await_readiness("killed", |it| it["views"]["his"]["taken"] == 6);
     assert!(!Path::new(&format!("/proc/{worker}")).exists(), "the worker that hung is gone");
-    assert!(agent.log().contains("读取进程已杀掉"), "{}", agent.log());
+    assert!(agent.tells("读取进程已杀掉"), "{}", agent.log());
 
     his.halt();
     agent.await_readiness("down", |it| it["views"]["his"]["code"] == "I202");
@@ -198,7 +198,7 @@ fn a_view_that_is_compared_tells_what_is_new_changed_and_gone() {
     let of_two: Vec<&Record> = prescriptions(&changed).filter(|it| number(it) == 2).collect();
     assert_eq!(of_two.iter().map(|it| it.revision).collect::<Vec<_>>(), [1, 2]);
     assert!(of_two[1].elements.contains("\"cnt\":7"), "{}", of_two[1].elements);
-    assert!(agent.log().contains("I207") && agent.log().contains("I208"), "{}", agent.log());
+    assert!(agent.tells("I207") && agent.tells("I208"), "{}", agent.log());
 }
 
 /// A quantity of two that was one for a while: the platform must not keep the one. By a watermark that is

@@ -47,7 +47,7 @@ fn a_share_that_tells_nothing_is_looked_at() {
         unseen.move_in("1.xml", &good(1).bytes);
         thread::sleep(Duration::from_secs(1));
         assert_eq!(unseen.count("archive"), 0, "{notices}: something told of it");
-        assert!(hourly.log().contains(logged), "{}", hourly.log());
+        assert!(hourly.tells(logged), "{}", hourly.log());
         drop(hourly);
 
         let home = Spot::new();
