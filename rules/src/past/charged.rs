@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use rust_decimal::Decimal;
 
 use crate::facts::Order;
+use crate::refunds::item_code;
 use crate::session::ItemKind;
 
 /// A charge, and the id of the order it charges for, when it says so.
@@ -53,28 +54,54 @@ pub(super) fn once(mut orders: Vec<Arc<Order>>, charges: Vec<Charge>) -> Vec<Arc
     orders
 }
 
-/// The charges that stand for their order: a check that asks about the order once more asks about them. On a day
-/// they are as many as were ordered, since what was done more often was. Where something was given back and
-/// nobody says of which charge, none does: what was given back would be taken from another order's.
+/// The charges that stand for their order: a check that asks about the order once more asks about them. Of an item
+/// they are on a day as many as were ordered, since what was done more often was. Where something was given back
+/// and nobody says of which charge, none does: what was given back would be taken from another order's.
 fn said_to_be_for(
     numbers: &[String],
     ordered: Decimal,
     mut charges: Vec<Arc<Order>>,
 ) -> Vec<Arc<Order>> {
-    let is_nameless =
-        |it: &Arc<Order>| it.refunds.is_none() && it.quantity.is_some_and(|it| it < Decimal::ZERO);
-    if numbers.is_empty() || charges.iter().any(is_nameless) {
+    let (given_back, is_nameless) = given_back(&charges);
+    if numbers.is_empty() || is_nameless {
         return charges;
     }
     let mut left = HashMap::new();
     for charge in &mut charges {
-        let left = left.entry(charge.begins.map(DateTime::date)).or_insert(ordered);
-        if *left > Decimal::ZERO {
-            *left = left.saturating_sub(charge.quantity.unwrap_or(Decimal::ONE));
+        let quantity = charge.quantity.unwrap_or(Decimal::ONE);
+        let kept =
+            quantity.saturating_add(given_back.get(&charge.rx_id).copied().unwrap_or_default());
+        let left = left.entry(item_and_day(charge)).or_insert(ordered);
+        let is_one = charge.refunds.is_some() || kept <= Decimal::ZERO || *left > Decimal::ZERO;
+        if is_one {
+            *left = left.saturating_sub(kept.max(Decimal::ZERO));
             Arc::make_mut(charge).charges_for = numbers.to_vec();
         }
     }
     charges
+}
+
+/// How much was given back of each charge, as a number below zero, and whether something was of none by name.
+fn given_back(charges: &[Arc<Order>]) -> (HashMap<String, Decimal>, bool) {
+    let (mut of, mut is_nameless) = (HashMap::new(), false);
+    for (refund, quantity) in
+        charges.iter().filter_map(|it| it.quantity.map(|quantity| (it, quantity)))
+    {
+        match &refund.refunds {
+            Some(charge) => {
+                let sum: &mut Decimal = of.entry(charge.clone()).or_default();
+                *sum = sum.saturating_add(-quantity.abs());
+            }
+            None => is_nameless |= quantity < Decimal::ZERO,
+        }
+    }
+    (of, is_nameless)
+}
+
+/// Of one encounter, since two may have orders of one number.
+fn item_and_day(charge: &Order) -> (Option<String>, Option<String>, Option<Date>) {
+    let item = item_code(charge).map(str::to_owned);
+    (charge.mdtrt_id.clone(), item, charge.begins.map(DateTime::date))
 }
 
 /// What was given back of an order is not there any more.

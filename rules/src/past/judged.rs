@@ -197,6 +197,20 @@ fn a_ward_order_is_no_duplicate_of_its_own_charge() {
     // It was done twice.
     let again = fee.replace("\"1\"", "\"2\"").replace("31100000", "31160000").replace(" F ", " G ");
     beside(&kept(&[order, &fee, &again], "ZY1"), &asked("D1"), "2025-05-01", "cycle-quantity", hit);
+    // Charged, given back and charged again it was done once; another item of the order has charges of its own.
+    let named =
+        fee.replace("\"1\"", "\"3\"").replace("\"cnt\":1", "\"init_feedetl_sn\":\"1\",\"cnt\":-1");
+    let named = named.replace(" F ", " K ").replace("31100000", "31120000");
+    let tube = fee
+        .replace("\"1\"", "\"4\"")
+        .replace("YPC1", "TUBE")
+        .replace(GLUCOSE, "002201000000000")
+        .replace(" F ", " M ");
+    let tube = tube.replace("31100000", "31093000");
+    for charged in [vec![order, &fee, &named, &again], vec![order, &tube, &fee], vec![&tube, &fee]]
+    {
+        beside(&kept(&charged, "ZY1"), &asked("D1"), "2025-05-01", "cycle-quantity", "pass");
+    }
     // What was given back of it is not taken from what was done for another order.
     let other = fee.replace("\"1\"", "\"0\"").replace("D1", "D0").replace("0531", "0520");
     let other = other.replace(" F ", " H ");

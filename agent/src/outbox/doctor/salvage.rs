@@ -57,8 +57,8 @@ pub fn salvage(dir: &Path, options: &Options) -> Result<Salvaged, StoreError> {
     let placed = list(&losses, &examined)
         .and_then(|()| own_like(dir, &losses))
         .and_then(|()| put_in_place(dir, &growing, &aside));
-    // As large as the store; where it has another name already it stays for the next start.
-    placed.inspect_err(|_| drop(remove(&growing)))?;
+    // As large as the store; where files have moved it stays for the next start.
+    placed.inspect_err(|_| drop(remove(&growing).and_then(|()| remove_ready(dir))))?;
     Ok(Salvaged { aside, losses, examined })
 }
 
@@ -69,7 +69,6 @@ fn put_in_place(dir: &Path, growing: &Path, aside: &Path) -> Result<(), StoreErr
         return own_like(dir, aside);
     }
     let ready = beside(dir, "salvaged");
-    remove(&ready)?;
     for (from, to) in [(growing, ready.as_path()), (dir, aside), (&ready, dir)] {
         rename(from, to).map_err(|error| moving(&error))?;
     }
@@ -103,13 +102,23 @@ pub(in super::super) fn finish(dir: &Path) -> Result<(), StoreError> {
             within::go_on(dir, &aside).map_err(|error| moving(&error))
         });
     }
-    if !is_half(dir) {
-        return Ok(());
-    }
     let ready = beside(dir, "salvaged");
+    if !is_half(dir) {
+        if !ready.exists() {
+            return Ok(());
+        }
+        let _held = lock::take(dir)?;
+        return remove_ready(dir);
+    }
     warn!(dir = %dir.display(), "the store that was made anew takes its place");
     rename(&ready, dir).map_err(|error| moving(&error))?;
     sync_parent(dir)
+}
+
+/// Removes a new store that was cut off before the old one had gone: that one went on, and the new one, of what was
+/// then, would take its place on the day on which somebody moves it away.
+fn remove_ready(dir: &Path) -> Result<(), StoreError> {
+    if is_half(dir) { Ok(()) } else { remove(&beside(dir, "salvaged")) }
 }
 
 /// Whether a new store has begun to take its place, and has not come to the end: what is there meanwhile is no
@@ -149,6 +158,7 @@ fn grow(
 ) -> Result<(), StoreError> {
     let grown = giving_up_reserve(dir, || {
         remove(growing)?;
+        begin(dir, growing)?;
         fill(left, growing, (options, examined))
     });
     let grown = grown.and_then(|()| own_like(dir, growing));
@@ -159,6 +169,12 @@ fn grow(
         StoreError::Full { cause } => StoreError::Full { cause: wanting(dir, &cause) },
         other => other,
     })
+}
+
+/// Whoever the store belongs to must be able to remove what root began and was killed over.
+fn begin(dir: &Path, growing: &Path) -> Result<(), StoreError> {
+    fs::create_dir(growing).map_err(|error| moving(&error))?;
+    own_like(dir, growing)
 }
 
 /// Tries once more if the disk is full and held a reserve.
@@ -383,6 +399,17 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    /// Killed over the copy, root leaves what the daemon removes at its next start.
+    #[test]
+    fn what_root_begins_is_the_daemons() {
+        const DAEMON: u32 = 54_321;
+        let folder = tempfile::tempdir().unwrap();
+        let growing = folder.path().join("salvaging");
+        chown(folder.path(), Some(DAEMON), Some(DAEMON)).expect("the tests run as root");
+        begin(folder.path(), &growing).unwrap();
+        assert_eq!(fs::metadata(growing).unwrap().uid(), DAEMON);
+    }
 
     #[test]
     fn a_full_disk_gives_up_its_reserve_once() {

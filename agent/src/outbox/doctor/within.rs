@@ -18,6 +18,7 @@ use std::path::Path;
 
 use super::renaming::rename;
 use crate::mount_point::is_the_file_systems;
+use crate::outbox::room::Reserve;
 
 /// Whether an exchange has begun and not ended.
 pub(super) fn is_begun(dir: &Path) -> bool {
@@ -72,13 +73,14 @@ fn own_like(dir: &Path, made: &Path) -> io::Result<()> {
 }
 
 /// What the store's folder has beside the store: the disk's own, what was set aside before, what is in the making.
-/// The lock stays where it is held.
+/// The lock stays where it is held, the reserve where a full disk is helped from.
 fn is_of_store(dir: &Path, name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     let is_beside = bytes.starts_with(b".")
         || bytes.starts_with(b"salvag")
         || bytes.starts_with(b"damaged-")
-        || name == LOCK;
+        || name == LOCK
+        || name == Reserve::NAME;
     !is_beside && !is_the_file_systems(&dir.join(name))
 }
 

@@ -23,8 +23,11 @@ pub(in super::super) struct Reserve {
 }
 
 impl Reserve {
+    /// The file in the store's folder.
+    pub(in crate::outbox) const NAME: &str = "reserve";
+
     pub(in super::super) fn new(dir: &Path, bytes: u64) -> Reserve {
-        Reserve { path: dir.join(NAME), bytes, is_refused: AtomicBool::new(false) }
+        Reserve { path: dir.join(Reserve::NAME), bytes, is_refused: AtomicBool::new(false) }
     }
 
     /// Gives the space back. True when there was some.
@@ -60,6 +63,5 @@ impl Reserve {
     }
 }
 
-const NAME: &str = "reserve";
 /// On a small disk the reserve is at most this part of it.
 const PART_OF_DISK: u64 = 16;

@@ -87,6 +87,8 @@ fn a_disk_that_fills_up_during_the_exchange_loses_nothing() {
             {
                 assert!(!place.exists(), "a copy that takes room for nothing");
             }
+            let ready = house.folder.with_extension("salvaged");
+            assert!(opened.is_err() || !ready.exists(), "it would take the store's place one day");
             let is_done = left > 0 && opened.is_ok();
             if let Err(error) = opened.map(|it| house.open = Some(it)) {
                 assert!(error.is_full(), "{error}");
@@ -130,6 +132,7 @@ fn what_root_makes_in_the_store_is_the_daemons() {
     let kept = house.folder.clone();
     marked_copy(&kept, &house.new_folder(), true);
     let folder = &house.folder;
+    fs::write(folder.join("reserve"), "room").unwrap();
     fs::remove_file(folder.join("LOCK")).unwrap();
     for path in below(folder) {
         chown(path, Some(DAEMON), Some(DAEMON)).expect("the tests run as root");
@@ -139,6 +142,7 @@ fn what_root_makes_in_the_store_is_the_daemons() {
     let of_others: Vec<PathBuf> =
         below(folder).into_iter().filter(|it| fs::metadata(it).unwrap().uid() != DAEMON).collect();
     assert!(of_others.is_empty(), "{of_others:?}");
+    assert!(folder.join("reserve").exists(), "the disk that is full now is helped from it");
 }
 
 /// A store that has ended a run for damage.

@@ -69,11 +69,8 @@ pub(super) fn taken_beside<'a>(anchor: &Line<'_>, lines: &[&'a Line<'a>]) -> Vec
     };
     let taken: Vec<&Line<'_>> = lines.iter().filter(is_taken).copied().collect();
     // Beside what has no time, too, what took another's place has a sum of its own.
-    let takes_a_place = |line: &&Line<'_>| {
-        !anchor.has_time()
-            && line.position != anchor.position
-            && taken.iter().any(|it| line.replaces(it))
-    };
+    let takes_a_place =
+        |line: &&Line<'_>| !anchor.has_time() && taken.iter().any(|it| line.replaces(it));
     let taken: Vec<&Line<'_>> = taken.iter().copied().filter(|it| !takes_a_place(it)).collect();
     let go_home = all_go_home(taken.iter().copied().filter(|line| line.order.current));
     let is_left = |line: &Line<'_>| line.kind == LineKind::Order && !line.order.current;
