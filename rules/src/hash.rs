@@ -61,6 +61,32 @@ pub(crate) fn bit(text: &str) -> u64 {
     1 << (print(text) % 64)
 }
 
+/// A first look at whether a `print` is among hundreds: no is sure.
+#[derive(Debug)]
+pub(crate) struct PrintSet([u64; 64]);
+
+impl Default for PrintSet {
+    fn default() -> PrintSet {
+        PrintSet([0; 64])
+    }
+}
+
+impl PrintSet {
+    pub(crate) fn add(&mut self, print: u64) {
+        if let Some(word) = self.0.get_mut(PrintSet::word(print)) {
+            *word |= 1 << (print % 64);
+        }
+    }
+
+    pub(crate) fn may_have(&self, print: u64) -> bool {
+        self.0.get(PrintSet::word(print)).is_some_and(|it| it >> (print % 64) & 1 == 1)
+    }
+
+    fn word(print: u64) -> usize {
+        usize::try_from(print >> 58).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

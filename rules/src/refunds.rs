@@ -5,7 +5,8 @@
 //! lines before it, then from those behind it. What was taken back counts no more, on either side.
 //!
 //! A stay may have thousands of both, so lines are found by what names them, and a line of which nothing
-//! is left is not looked at again.
+//! is left is not looked at again. Mostly it has hundreds of lines and a refund or two: only what one of
+//! these may mean is put in order.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -26,7 +27,8 @@ pub(crate) fn net_of_refunds<'a>(
     if of_now.is_empty() && of_past.is_empty() {
         return;
     }
-    let (mut now, mut past) = (Side::of(now, encounter), Side::of(past, encounter));
+    let named = sorted(of_now.iter().chain(&of_past).filter_map(|(_, it)| it.refunds.as_deref()));
+    let (mut now, mut past) = (Side::of(now, encounter, &named), Side::of(past, encounter, &named));
     take_named(&mut now, &mut past, &of_now);
     take_named(&mut past, &mut now, &of_past);
     take_unnamed(now.lines, &of_now);
@@ -40,6 +42,13 @@ pub(crate) fn net_of_refunds<'a>(
 fn refunds<'a>(lines: &[Line<'a>]) -> Vec<(usize, &'a Order)> {
     let refunds = lines.iter().enumerate().filter(|(_, line)| line.is_refund());
     refunds.map(|(at, line)| (at, line.order)).collect()
+}
+
+/// To find one among them quickly.
+fn sorted<T: Ord>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut all: Vec<T> = all.collect();
+    all.sort_unstable();
+    all
 }
 
 /// The lines from which something can be taken, with their places.
@@ -71,14 +80,16 @@ struct Side<'l, 'a> {
 }
 
 impl<'l, 'a> Side<'l, 'a> {
-    fn of(lines: &'l mut [Line<'a>], encounter: Option<&'a str>) -> Side<'l, 'a> {
+    /// Of what is charged, only what is `named`, which is sorted.
+    fn of(lines: &'l mut [Line<'a>], encounter: Option<&'a str>, named: &[&str]) -> Side<'l, 'a> {
         let by_id = |found: &mut dyn Iterator<Item = (usize, &'a Order)>| {
             let mut by_id = ById::default();
             found.for_each(|(at, it)| by_id.add(at, (&it.rx_id, encounter_of(it, encounter))));
             by_id
         };
-        let (charged, refunds) =
-            (by_id(&mut charged(lines)), by_id(&mut refunds(lines).into_iter()));
+        let is_named = |it: &Order| named.binary_search(&it.rx_id.as_str()).is_ok();
+        let charged = by_id(&mut charged(lines).filter(|(_, it)| is_named(it)));
+        let refunds = by_id(&mut refunds(lines).into_iter());
         Side { lines, encounter, charged, refunds }
     }
 
@@ -138,13 +149,17 @@ impl<'a> ById<'a> {
 }
 
 fn take_unnamed(lines: &mut [Line<'_>], refunds: &[(usize, &Order)]) {
+    let unnamed = || refunds.iter().filter(|(_, refund)| refund.refunds.is_none());
+    let meant = sorted(unnamed().filter_map(|(_, refund)| item(refund)));
     let mut equal: HashMap<Item<'_>, BTreeSet<usize>> = HashMap::new();
     for (at, order) in charged(lines) {
-        if let Some(item) = item(order) {
+        if let Some(item) = item(order)
+            && meant.binary_search(&item).is_ok()
+        {
             equal.entry(item).or_default().insert(at);
         }
     }
-    for (at, refund) in refunds.iter().filter(|(_, refund)| refund.refunds.is_none()) {
+    for (at, refund) in unnamed() {
         let Some(places) = item(refund).and_then(|it| equal.get_mut(&it)) else { continue };
         let mut left = refund.quantity.unwrap_or_default().abs();
         let nearest = |places: &BTreeSet<usize>| {

@@ -15,6 +15,7 @@ use crate::dose;
 use crate::drug::{DrugTable, Form, Product};
 use crate::drug_kind::DrugKind;
 use crate::facts::{Facts, InputFinding, Order, Route};
+use crate::families::clinical::active::Active;
 use crate::families::insurance::usage::{Dispensed, Print};
 use crate::family::LooksAt;
 use crate::frequency::Frequency;
@@ -52,6 +53,8 @@ pub struct Session<'a> {
     pub term_birth: Option<BirthRange>,
     /// What of the past is found by drug, once a rule asks for it.
     pub(crate) dispensed: OnceCell<Dispensed>,
+    /// What of the past still runs, once a rule asks for it.
+    pub(crate) active: OnceCell<Active>,
     /// What turned out not to be believable.
     pub data_findings: Vec<InputFinding>,
 }
@@ -173,6 +176,7 @@ impl<'a> Session<'a> {
             birth,
             term_birth,
             dispensed: OnceCell::new(),
+            active: OnceCell::new(),
             data_findings,
         }
     }

@@ -6,6 +6,7 @@
 //! moment and quantity, whatever was given back of it since. A ward order is the same for the same item
 //! by the number of its line, too; and a charge of the day on which its order begins is that order.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use jiff::civil::{Date, DateTime};
 use rust_decimal::Decimal;
 
 use crate::facts::{Facts, Group, History, Order};
+use crate::hash::{self, PrintSet};
 
 /// Fills the history of a check with what was kept and is complete `since` a day.
 pub fn merge(kept: &History, since: Option<Date>, facts: &mut Facts) {
@@ -23,10 +25,9 @@ pub fn merge(kept: &History, since: Option<Date>, facts: &mut Facts) {
         Group::Absent | Group::Empty => History::default(),
     };
     let encounter = facts.encounter.present().and_then(|it| it.mdtrt_id.clone());
-    let now = facts.orders.present().into_iter().chain(facts.fees.present()).flatten();
-    let known = now.chain(sent.orders.iter().map(|it| &**it));
-    let known = Sent::of(known, encounter.as_deref());
-    let orders: Vec<Arc<Order>> = kept.orders.iter().filter(|it| !known.has(it)).cloned().collect();
+    let now = || facts.orders.present().into_iter().chain(facts.fees.present()).flatten();
+    let lines = || now().chain(sent.orders.iter().map(|it| &**it));
+    let orders = unsent(&kept.orders, lines, encounter.as_deref());
     let mut history = sent;
     // Who sends lines without a day leaves it to the agent to say since when they are all.
     history.since = history.since.into_iter().chain(since).min();
@@ -43,6 +44,20 @@ pub fn merge(kept: &History, since: Option<Date>, facts: &mut Facts) {
     let labs = new(&history.labs, &kept.labs, |it| (&it.code, &it.name, it.reported));
     history.labs.extend(labs);
     facts.history = Group::Present(history);
+}
+
+/// What was kept of lines that were not sent.
+fn unsent<'a, L: Iterator<Item = &'a Order>>(
+    kept: &[Arc<Order>],
+    sent: impl Fn() -> L,
+    encounter: Option<&'a str>,
+) -> Vec<Arc<Order>> {
+    let glance = Glance::of(sent());
+    let known = OnceCell::new();
+    let is_sent = |kept: &Order| {
+        glance.may_have(kept) && known.get_or_init(|| Sent::of(sent(), encounter)).has(kept)
+    };
+    kept.iter().filter(|it| !is_sent(it)).cloned().collect()
 }
 
 /// What the caller left out of its own encounter, and said or recorded before.
@@ -65,6 +80,27 @@ fn new<'a, T: Clone, K: Hash + Eq>(
 ) -> Vec<T> {
     let mut known: HashSet<K> = sent.iter().map(&key).collect();
     kept.iter().filter(|it| known.insert(key(it))).cloned().collect()
+}
+
+/// The ids and items of what was sent: of hundreds of lines that were kept, most have neither.
+struct Glance(PrintSet);
+
+impl Glance {
+    fn of<'a>(lines: impl Iterator<Item = &'a Order>) -> Glance {
+        let mut seen = PrintSet::default();
+        lines.flat_map(Glance::prints).for_each(|print| seen.add(print));
+        Glance(seen)
+    }
+
+    /// No is sure.
+    fn may_have(&self, line: &Order) -> bool {
+        Glance::prints(line).any(|print| self.0.may_have(print))
+    }
+
+    fn prints(line: &Order) -> impl Iterator<Item = u64> {
+        let items = items(line).map(|(Item::Hospital(code) | Item::National(code))| code);
+        items.chain([line.rx_id.as_str()]).map(hash::print)
+    }
 }
 
 /// What was sent, by what makes a line the same. A line belongs to the encounter of the check unless

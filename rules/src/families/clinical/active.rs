@@ -15,10 +15,11 @@ use crate::family::{Case, Outcome};
 use crate::frequency::Frequency;
 use crate::session::{Line, LineKind};
 
-/// What runs beside the lines of this session.
-pub(super) struct Active<'a> {
-    pub(super) surely: Vec<&'a Line<'a>>,
-    pub(super) perhaps: Vec<&'a Line<'a>>,
+/// What runs beside the lines of this session, by its places in the past.
+#[derive(Debug, Default)]
+pub(crate) struct Active {
+    surely: Vec<usize>,
+    perhaps: Vec<usize>,
 }
 
 /// Whether a line of the past runs.
@@ -27,21 +28,27 @@ enum Runs {
     Perhaps,
 }
 
-/// The lines of the past that run beside those of this session.
-pub(super) fn active<'a>(case: &Case<'a>) -> Active<'a> {
-    let mut found = Active { surely: Vec::new(), perhaps: Vec::new() };
-    // What is charged was ordered before: its orders run beside nothing new.
-    if case.facts.orders_are_charges {
-        return found;
+impl Active {
+    /// Found once for all rules of a check.
+    fn of<'a>(case: &Case<'a>) -> &'a Active {
+        case.session.active.get_or_init(|| Active::among(case))
     }
-    for line in &case.session.past {
-        match runs(case, line) {
-            Some(Runs::Surely) => found.surely.push(line),
-            Some(Runs::Perhaps) => found.perhaps.push(line),
-            None => {}
+
+    fn among(case: &Case<'_>) -> Active {
+        let mut found = Active::default();
+        // What is charged was ordered before: its orders run beside nothing new.
+        if case.facts.orders_are_charges {
+            return found;
         }
+        for (at, line) in case.session.past.iter().enumerate() {
+            match runs(case, line) {
+                Some(Runs::Surely) => found.surely.push(at),
+                Some(Runs::Perhaps) => found.perhaps.push(at),
+                None => {}
+            }
+        }
+        found
     }
-    found
 }
 
 /// Judges with what surely runs; where only what perhaps runs would make a fault, nobody knows.
@@ -49,7 +56,11 @@ pub(super) fn beside_active<'a>(
     case: &Case<'a>,
     judge: impl Fn(&[&'a Line<'a>]) -> Vec<Outcome>,
 ) -> Vec<Outcome> {
-    let Active { surely, perhaps } = active(case);
+    let active = Active::of(case);
+    let lines = |places: &[usize]| -> Vec<&'a Line<'a>> {
+        places.iter().filter_map(|at| case.session.past.get(*at)).collect()
+    };
+    let (surely, perhaps) = (lines(&active.surely), lines(&active.perhaps));
     let mut outcomes = judge(&surely);
     let is_open = |outcomes: &[Outcome]| {
         outcomes.iter().any(|it| matches!(it, Outcome::Hit(_) | Outcome::Unknown { .. }))
@@ -83,10 +94,6 @@ fn runs(case: &Case<'_>, line: &Line<'_>) -> Option<Runs> {
         return None;
     }
     let is_of_this = is_of_this_encounter(case, line);
-    let is_beside = if is_of_this { !gives_way(case, line) } else { !is_set_apart(case, line) };
-    if !is_beside {
-        return None;
-    }
     let is_certain = match line.ends() {
         Some(_) if is_of_this => true,
         // A ward gives its own: nobody says whether what is at home is taken beside it.
@@ -99,6 +106,10 @@ fn runs(case: &Case<'_>, line: &Line<'_>) -> Option<Runs> {
             _ => return None,
         },
     };
+    let is_beside = if is_of_this { !gives_way(case, line) } else { !is_set_apart(case, line) };
+    if !is_beside {
+        return None;
+    }
     match same_item(case, line) {
         // It was sent with the others that are active.
         Some(sent) if !sent.order.current => None,

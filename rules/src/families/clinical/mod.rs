@@ -2,7 +2,7 @@
 
 use crate::family::Family;
 
-mod active;
+pub(crate) mod active;
 pub mod age;
 pub mod allergy;
 mod allergy_text;

@@ -14,7 +14,7 @@ use crate::dose::days_supply;
 use crate::facts::{Stay, VisitKind};
 pub(super) use crate::families::lines::past_since;
 use crate::family::{Case, Outcome};
-use crate::hash;
+use crate::hash::{self, PrintSet};
 use crate::session::{Line, LineKind};
 
 /// An order longer than this is a mistake; it must not make a set of endless dates.
@@ -23,6 +23,12 @@ const DATES_MAX: usize = 400;
 /// Same ingredients; where nobody knows them, the same name part of the national code, or the same
 /// entry of the hospital's list.
 pub(crate) fn is_same_drug(one: &Line<'_>, other: &Line<'_>) -> bool {
+    // Most are not, and their first ingredients tell.
+    if let (Print::Ingredient(one), Print::Ingredient(other)) = (print_of(one), print_of(other))
+        && one != other
+    {
+        return false;
+    }
     if let (Some(one), Some(other)) = (one.product, other.product) {
         let is_in = |name: &str| other.ingredients.iter().any(|i| i.name == name);
         return one.ingredients.len() == other.ingredients.len()
@@ -71,9 +77,8 @@ pub(super) fn dates_of(line: &Line<'_>, today: Date) -> BTreeSet<Date> {
 pub(crate) struct Dispensed {
     /// With the positions in the past.
     lines: Vec<(Print, usize)>,
-    ingredients: PrintSet,
-    /// Whether all of them are drugs whose ingredients are known.
-    is_known: bool,
+    /// The first ingredients of all, and their codes: what shares neither with a drug is another one.
+    named: PrintSet,
 }
 
 /// What a drug is found by.
@@ -98,15 +103,10 @@ impl Dispensed {
         let kept = kept.filter(|(_, line)| !line.is_refund() && !line.is_cancelled());
         let mut lines = Vec::with_capacity(past.len());
         lines.extend(kept.map(|(at, line)| (print_of(line), at)));
-        let mut ingredients = PrintSet::default();
-        let mut is_known = true;
-        for (print, _) in &lines {
-            match print {
-                Print::Ingredient(print) => ingredients.add(*print),
-                Print::Code(_) | Print::Nothing => is_known = false,
-            }
-        }
-        Dispensed { lines, ingredients, is_known }
+        let mut named = PrintSet::default();
+        let all = lines.iter().filter_map(|(_, at)| past.get(*at));
+        all.flat_map(prints).for_each(|print| named.add(print));
+        Dispensed { lines, named }
     }
 
     /// What both contain decides; the code does where nobody knows that of either.
@@ -121,40 +121,21 @@ impl Dispensed {
             | (Print::Code(one), Print::Code(other)) => one == other,
             _ => true,
         };
-        let may_be = match print {
-            Print::Ingredient(print) => !self.is_known || self.ingredients.may_have(print),
-            Print::Code(_) | Print::Nothing => true,
-        };
+        let may_be = prints(line).any(|print| self.named.may_have(print));
         let lines = if may_be { self.lines.as_slice() } else { &[] };
         let found = lines.iter().filter(move |(print, _)| is_like(print));
         found.filter_map(|(_, at)| past.get(*at)).filter(move |past| is_same_drug(past, line))
     }
 }
 
-/// A first look at whether a print is among hundreds: no is sure.
-#[derive(Debug)]
-struct PrintSet([u64; 64]);
-
-impl Default for PrintSet {
-    fn default() -> PrintSet {
-        PrintSet([0; 64])
-    }
-}
-
-impl PrintSet {
-    fn add(&mut self, print: u64) {
-        if let Some(word) = self.0.get_mut(PrintSet::word(print)) {
-            *word |= 1 << (print % 64);
-        }
-    }
-
-    fn may_have(&self, print: u64) -> bool {
-        self.0.get(PrintSet::word(print)).is_some_and(|it| it >> (print % 64) & 1 == 1)
-    }
-
-    fn word(print: u64) -> usize {
-        usize::try_from(print >> 58).unwrap_or_default()
-    }
+/// All by which it can be the same drug as another.
+fn prints(line: &Line<'_>) -> impl Iterator<Item = u64> {
+    let ingredient = match print_of(line) {
+        Print::Ingredient(print) => Some(print),
+        Print::Code(_) | Print::Nothing => None,
+    };
+    let codes = [line.national_code().map(name_part), line.order.hospital_code.as_deref()];
+    ingredient.into_iter().chain(codes.into_iter().flatten().map(hash::print))
 }
 
 fn print_of(line: &Line<'_>) -> Print {
