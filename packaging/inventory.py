@@ -24,7 +24,7 @@ CARRIED = [
     ("librocksdb-sys", "rocksdb", "Apache-2.0", r"\+([\d.]+)$", None),
     ("lz4-sys", "lz4", "BSD-2-Clause", r"\+lz4-([\d.]+)$", None),
     ("zstd-sys", "zstd", "BSD-3-Clause", r"\+zstd\.([\d.]+)$", None),
-    ("libmimalloc-sys", "mimalloc", "MIT", r"MI_MALLOC_VERSION\s+(\d+)", "**/v2/include/mimalloc.h"),
+    ("tikv-jemalloc-sys", "jemalloc", "BSD-2-Clause", r"\+([\d.]+)-", None),
     ("aws-lc-sys", "aws-lc", "ISC AND (Apache-2.0 OR ISC)", r'AWSLC_VERSION_NUMBER_STRING "([\d.]+)"',
      "aws-lc/include/openssl/base.h"),
 ]
@@ -121,8 +121,6 @@ def inside(package, name, licence, pattern, header):
     if found is None:
         sys.exit(f"{package['name']}: the version of {name} is not where packaging/inventory.py looks for it")
     version = found[1]
-    if version.isdigit():  # mimalloc writes 20302 for 2.3.2
-        version = f"{int(version) // 10000}.{int(version) // 100 % 100}.{int(version) % 100}"
     return {
         "type": "library",
         "bom-ref": f"pkg:generic/{name}@{version}",

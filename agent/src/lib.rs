@@ -114,4 +114,4 @@ mod write;
 
 /// Of every binary that links the daemon, the benchmarks' too: what is measured is what runs.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
