@@ -25,6 +25,12 @@ pub(crate) async fn keep<F: Future<Output = Duration>>(
     }
 }
 
+/// Lets whoever waits for this processor go first. For the pieces of what is done behind the answers, by the hundred
+/// at a time: a scheduler's turn is some milliseconds, and a check takes less.
+pub(crate) fn give_way() {
+    std::thread::yield_now();
+}
+
 /// The rest after so much work: as long as it took, or until there may be more.
 pub(crate) fn rest(done: u64, took: Duration) -> Duration {
     if done == 0 { FOLLOW_EVERY } else { took.min(PAUSE_MAX) }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::ToSpan as _;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ use crate::audit;
 use crate::clock;
 use crate::intake::Road;
 use crate::outbox::StoreError;
+use crate::pace::give_way;
 use crate::pipeline;
 
 /// Keeps what is handed over, until told to stop and nothing is left.
@@ -207,26 +209,32 @@ pub(crate) async fn tell(road: Arc<Road>, stop: CancellationToken) {
     }
 }
 
-/// Hands over the oldest records. The queue knows what it has had before, so after a crash between
-/// its receipt and ours nothing is doubled.
+/// Hands over the oldest records, beside the threads that answer: what a hundred take to prepare, a doctor would
+/// wait for.
 async fn tell_some(road: &Arc<Road>) -> Result<usize, StoreError> {
-    let Some(log) = road.checks.log().cloned() else { return Ok(0) };
-    let reading = log.clone();
-    let untold = tokio::task::spawn_blocking(move || reading.untold(TOLD_AT_ONCE));
-    let untold = untold.await.map_err(|_| StoreError::panicked())??;
+    let (road, here) = (Arc::clone(road), Handle::current());
+    let telling = tokio::task::spawn_blocking(move || tell_now(&road, &here));
+    telling.await.map_err(|_| StoreError::panicked())?
+}
+
+/// The queue knows what it has had before, so after a crash between its receipt and ours nothing is doubled.
+fn tell_now(road: &Road, here: &Handle) -> Result<usize, StoreError> {
+    let Some(log) = road.checks.log() else { return Ok(0) };
+    let untold = log.untold(TOLD_AT_ONCE)?;
     let Some(last) = untold.last().map(|(number, _)| *number) else { return Ok(0) };
-    let count = untold.len();
     let submissions = untold.iter().filter_map(|(number, bytes)| {
         let records = serde_json::from_slice::<Untold>(bytes);
         records.inspect_err(|error| tracing::error!(number, %error, "records cannot be read")).ok()
     });
-    let stored = join_all(submissions.map(|it| road.outbox.append(it.submission()))).await;
-    for receipt in stored {
+    let append = async |it: Untold| {
+        give_way();
+        road.outbox.append(it.submission()).await
+    };
+    for receipt in here.block_on(join_all(submissions.map(append))) {
         receipt?;
     }
-    let told = tokio::task::spawn_blocking(move || log.told(last)).await;
-    told.map_err(|_| StoreError::panicked())??;
-    Ok(count)
+    log.told(last)?;
+    Ok(untold.len())
 }
 
 /// How long a check waits for others, so that one sync keeps many.

@@ -20,6 +20,7 @@ use super::tracked::Tracked;
 use crate::events::event::Event;
 use crate::events::feed::Feed;
 use crate::outbox::{Change, Outbox, StoreError};
+use crate::pace::give_way;
 use crate::patient_key::PatientKey;
 
 /// The log of checks; clones are handles on the same one.
@@ -103,6 +104,7 @@ impl Log {
         let mut turn = self.turn();
         let mut pen = self.pen(*turn);
         for check in checks {
+            give_way();
             pen.check(check, writer)?;
         }
         *turn = pen.write(&self.0.acknowledged)?;

@@ -18,6 +18,7 @@ use super::ledger::{Ledger, open};
 use super::links::{self, store_error};
 use crate::clock;
 use crate::outbox::{Change, Reach, RowError, StoreError};
+use crate::pace::give_way;
 
 /// Lines of an encounter about which a doctor has answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,7 @@ impl Ledger {
         }
         let mut rows = Rows::new();
         for it in seen {
+            give_way();
             let named = past::named_by(&it.patn_id);
             if let Some(row) = self.row_of(&mut rows, &named, &it.encounter)? {
                 row.now = it.onto(&row.now);
