@@ -25,11 +25,15 @@ pub(crate) async fn keep<F: Future<Output = Duration>>(
     }
 }
 
-/// Lets whoever waits for this processor go first. For the pieces of what is done behind the answers, by the hundred
-/// at a time: a scheduler's turn is some milliseconds, and a check takes less.
+/// Lets whoever waits for this processor go first. For what is done behind the answers, by the hundred at a time: a
+/// scheduler's turn is some milliseconds, and a check takes less.
 pub(crate) fn give_way() {
     std::thread::yield_now();
 }
+
+/// So many at a time between two [`give_way`]: half a millisecond. Who waits for a lock that is held meanwhile, as a
+/// doctor's answer does, should not wait for a turn of others at every one.
+pub(crate) const PIECE: usize = 16;
 
 /// The rest after so much work: as long as it took, or until there may be more.
 pub(crate) fn rest(done: u64, took: Duration) -> Duration {

@@ -228,6 +228,12 @@ mod tests {
     }
 
     #[test]
+    fn of_several_items_each_takes_from_its_own() {
+        check("1/B 1,2 1,R -1", "", "1:1 2:0");
+        check("1/B 1,2 1,3/C 1,R/C -1,S/B -1,T -1", "", "1:0 2:0 3:0");
+    }
+
+    #[test]
     fn lines_of_one_id_are_told_apart_by_their_encounter() {
         check("1 1@A,1 1@B,R -1>1@B", "", "1:1 1:0");
         check("1 1@A,1 1,R -1>1", "", "1:1 1:0");
@@ -268,7 +274,8 @@ mod tests {
         check("1 1,R -1>H", "H 1@OTHER", "1:1 | H:1");
     }
 
-    /// Lines `id count`, a refund `id -count>named`, another encounter `@id`; what is left of each.
+    /// Lines `id count`, of another item `id/item count`, a refund `id -count>named`, another encounter `@id`; what
+    /// is left of each.
     #[track_caller]
     fn check(now: &str, past: &str, expected: &str) {
         let text = format!(
@@ -291,8 +298,9 @@ mod tests {
         let fee = |(id, count): (&str, &str)| {
             let (count, encounter) = count.split_once('@').unwrap_or((count, ""));
             let (count, named) = count.split_once('>').unwrap_or((count, ""));
+            let (id, item) = id.split_once('/').unwrap_or((id, "A"));
             format!(
-                r#"{{"rx_id":"{id}","hosplist_code":"A","cnt":"{count}","refd_rx_id":"{named}","mdtrt_id":"{encounter}","fee_ocur_time":"20260515"}}"#
+                r#"{{"rx_id":"{id}","hosplist_code":"{item}","cnt":"{count}","refd_rx_id":"{named}","mdtrt_id":"{encounter}","fee_ocur_time":"20260515"}}"#
             )
         };
         lines.map(fee).collect::<Vec<_>>().join(",")

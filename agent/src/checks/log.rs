@@ -20,7 +20,7 @@ use super::tracked::Tracked;
 use crate::events::event::Event;
 use crate::events::feed::Feed;
 use crate::outbox::{Change, Outbox, StoreError};
-use crate::pace::give_way;
+use crate::pace::{PIECE, give_way};
 use crate::patient_key::PatientKey;
 
 /// The log of checks; clones are handles on the same one.
@@ -103,9 +103,9 @@ impl Log {
     ) -> Result<(), StoreError> {
         let mut turn = self.turn();
         let mut pen = self.pen(*turn);
-        for check in checks {
+        for piece in checks.chunks(PIECE) {
             give_way();
-            pen.check(check, writer)?;
+            piece.iter().try_for_each(|check| pen.check(check, writer))?;
         }
         *turn = pen.write(&self.0.acknowledged)?;
         drop(turn);

@@ -18,7 +18,7 @@ use super::ledger::{Ledger, open};
 use super::links::{self, store_error};
 use crate::clock;
 use crate::outbox::{Change, Reach, RowError, StoreError};
-use crate::pace::give_way;
+use crate::pace::{PIECE, give_way};
 
 /// Lines of an encounter about which a doctor has answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +56,10 @@ impl Ledger {
             return Ok(0);
         }
         let mut rows = Rows::new();
-        for it in seen {
-            give_way();
+        for (at, it) in seen.into_iter().enumerate() {
+            if at.is_multiple_of(PIECE) {
+                give_way();
+            }
             let named = past::named_by(&it.patn_id);
             if let Some(row) = self.row_of(&mut rows, &named, &it.encounter)? {
                 row.now = it.onto(&row.now);

@@ -182,6 +182,19 @@ fn what_the_caller_sent_is_not_counted_twice() {
     );
 }
 
+#[test]
+fn what_the_caller_sent_as_past_is_not_counted_twice() {
+    let left = |sent: &str| {
+        let text = format!(r#"{{"history":{{"orders":[{{"mdtrt_id":"MZ1",{sent}}}]}}}}"#);
+        let mut facts = crate::request::read(&text).unwrap();
+        merge(&gather(noted(&[DRUG], "MZ1"), Some("MZ1")), None, &mut facts);
+        facts.history.present().unwrap().orders.len()
+    };
+    assert_eq!(left(r#""rx_id":"CF1-1","hosplist_code":"YP9""#), 1);
+    assert_eq!(left(r#""rx_id":"1","rxno":"CF1","hosplist_code":"YP1""#), 1);
+    assert_eq!(left(r#""rx_id":"1","rxno":"CF2","hosplist_code":"YP1""#), 2);
+}
+
 /// A ward order is asked about again and again, by the number of the order or by that of its line.
 #[test]
 fn a_ward_order_that_is_asked_about_again_stands_once() {

@@ -185,6 +185,17 @@ mod tests {
         let name = r#""hosplist_name":"某片","#;
         let hit = "hit 1: 【某片】上次2026-05-04开30天，尚余18天（本院范围内）";
         check(DESK, &format!("{name}{line}"), past, hit);
+        // Of another maker.
+        check(DESK, &format!("{name}{line}"), &past.replace("99999\"", "90001\""), hit);
+    }
+
+    #[test]
+    fn a_drug_of_the_table_is_known_by_its_code_too() {
+        let coded = r#""hosplist_code":"ATO","hilist_code":"XC10AAA180A001010199999""#;
+        let past = past("Y9", "0504", "30")
+            .replace("\"Y9\"", "\"Y9\",\"hilist_code\":\"XC10AAA180A001010190001\"");
+        let hit = "hit 1: 【阿托伐他汀钙片】上次2026-05-04开30天，尚余18天（本院范围内）";
+        check(DESK, coded, &past, hit);
     }
 
     #[test]
