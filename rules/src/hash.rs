@@ -2,7 +2,8 @@
 //!
 //! What lies in these tables comes from packs, never from a caller, so nobody outside can make them
 //! degenerate; the standard library's hash guards against that, at a fifth of a whole check. The few
-//! dozen paths that one rule misses are told apart by it too.
+//! dozen paths that one rule misses are told apart by it too. Of what a caller sends only a [`PrintSet`] is made: its
+//! bits have no places to crowd in, and at worst it says that one has to look.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
