@@ -36,8 +36,8 @@ fn the_files_tell_nothing_and_what_is_forgotten_is_gone() {
     let shown = history(&agent, &["show", "--patient", "CANARY7P", "--unmask"]);
     assert!(shown.contains("苯磺酸氨氯地平片"), "{shown}");
     agent.await_drained();
+    assert!(agent.tells("the past of a patient was shown"), "{}", agent.log());
     let log = agent.log();
-    assert!(log.contains("the past of a patient was shown"), "{log}");
     assert!(!log.contains("CANARY7P") && !log.contains("氨氯地平"), "{log}");
     let told = history(&agent, &["forget", "--patient", "CANARY7P"]);
     assert!(told.contains("已删除"), "{told}");
