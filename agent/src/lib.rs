@@ -75,6 +75,7 @@ pub mod config;
 pub mod control;
 mod daemon_user;
 mod dead_peer;
+mod deflated;
 mod doctor;
 mod durable_folder;
 pub mod envelope;
