@@ -1,14 +1,17 @@
 //! One check as the log keeps it: who asked what when, what was found, and the bytes that came, so
 //! that it can be judged once more by other rules.
 //!
-//! On disk: the length of the JSON, 4 bytes, high byte first; the JSON; the request's bytes. Members
-//! may be added to the JSON, never renamed: what an older log does not have is empty.
+//! The plain form: the length of the JSON, 4 bytes, high byte first; the JSON; the request's bytes. On disk it is
+//! deflated, behind its own length with the highest bit set; an older log has it plain. Members may be
+//! added to the JSON, never renamed: what an older log does not have is empty.
 
 use bytes::Bytes;
 use rules::rule::Action;
 use rules::verdict::Origin;
 use rules::{Facts, Finding, Verdict, circumstances};
 use serde::{Deserialize, Serialize};
+
+use crate::deflated::{deflate, inflate};
 
 /// One check.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,22 +169,41 @@ impl Check {
 
     /// The bytes to store.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let json = serde_json::to_vec(self).unwrap_or_default();
-        let mut bytes = Vec::with_capacity(4 + json.len() + self.request.len());
-        bytes.extend_from_slice(&u32::try_from(json.len()).unwrap_or(u32::MAX).to_be_bytes());
-        bytes.extend_from_slice(&json);
-        bytes.extend_from_slice(&self.request);
-        bytes
+        let plain = self.to_plain();
+        let length = u32::try_from(plain.len()).ok().filter(|it| it & DEFLATED == 0);
+        match length {
+            Some(length) => [&(length | DEFLATED).to_be_bytes()[..], &deflate(&plain)].concat(),
+            None => plain,
+        }
     }
 
-    /// Reads what [`Check::to_bytes`] wrote.
+    /// Reads what [`Check::to_bytes`] wrote, now or in an earlier release.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Check> {
+        let (head, rest) = bytes.split_first_chunk()?;
+        let head = u32::from_be_bytes(*head);
+        if head & DEFLATED == 0 {
+            return Check::from_plain(bytes);
+        }
+        Check::from_plain(&inflate(rest, (head & !DEFLATED) as usize)?)
+    }
+
+    fn to_plain(&self) -> Vec<u8> {
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        let length = u32::try_from(json.len()).unwrap_or(u32::MAX);
+        [&length.to_be_bytes()[..], &json, &self.request].concat()
+    }
+
+    fn from_plain(bytes: &[u8]) -> Option<Check> {
         let (length, rest) = bytes.split_first_chunk()?;
         let (json, request) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
         let check: Check = serde_json::from_slice(json).ok()?;
         Some(Check { request: Bytes::copy_from_slice(request), ..check })
     }
 }
+
+/// In the length that comes first: what follows is deflated, and the rest of the length is that of the plain
+/// form. No plain form is so long that its own length has it.
+const DEFLATED: u32 = 1 << 31;
 
 impl Found {
     /// Whether the doctor saw it.
@@ -224,14 +246,7 @@ mod tests {
     /// The bytes of a log that is out in the world: if this fails, old logs cannot be read.
     #[test]
     fn version_1() {
-        let check = Check {
-            check_id: "C1".to_owned(),
-            door: Door::National,
-            request: Bytes::from_static(b"{\xff"),
-            findings: vec![Found { id: "F1".to_owned(), ..Found::default() }],
-            ..Check::default()
-        };
-        let bytes = check.to_bytes();
+        let check = a_check();
         let json = concat!(
             r#"{"check_id":"C1","part":0,"asked_at":"","answered_at":"","elapsed_us":0,"door":"national","#,
             r#""channel":null,"content_type":null,"scene":null,"outcome":"","patient":null,"encounter":null,"#,
@@ -240,10 +255,39 @@ mod tests {
             r#""lines":[],"acknowledged":false}],"unknown":[],"not_run":[],"rules_version":""}"#
         );
         let length = u32::try_from(json.len()).unwrap().to_be_bytes();
-        assert_eq!(bytes, [&length, json.as_bytes(), b"{\xff"].concat());
+        let bytes = [&length, json.as_bytes(), b"{\xff"].concat();
+        assert_eq!(check.to_plain(), bytes);
         assert_eq!(Check::from_bytes(&bytes), Some(check));
         assert_eq!(Check::from_bytes(&bytes[..20]), None);
         let old = [&14u32.to_be_bytes()[..], br#"{"future":[1]}"#, b"x"].concat();
         assert_eq!(Check::from_bytes(&old).unwrap().request, "x");
+    }
+
+    /// Bytes that another deflater wrote: any that keeps to RFC 1951 will do.
+    #[test]
+    fn version_2() {
+        let written = [0x80, 0, 0, 0x15, 1, 0x15, 0, 0xea, 0xff];
+        let plain = [&14u32.to_be_bytes()[..], br#"{"future":[1]}"#, b"{\xff\0"].concat();
+        let bytes = [&written[..], &plain].concat();
+        assert_eq!(Check::from_bytes(&bytes).unwrap().request, &b"{\xff\0"[..]);
+
+        let request = Bytes::from(br#"{"rx_id":"1","cnt":"2"},"#.repeat(300));
+        let check = Check { request, ..a_check() };
+        let bytes = check.to_bytes();
+        assert!(bytes.len() < check.request.len() / 10, "{}", bytes.len());
+        assert_eq!(Check::from_bytes(&bytes), Some(check));
+        for end in 0..bytes.len() {
+            assert_eq!(Check::from_bytes(&bytes[..end]), None, "{end} of {}", bytes.len());
+        }
+    }
+
+    fn a_check() -> Check {
+        Check {
+            check_id: "C1".to_owned(),
+            door: Door::National,
+            request: Bytes::from_static(b"{\xff"),
+            findings: vec![Found { id: "F1".to_owned(), ..Found::default() }],
+            ..Check::default()
+        }
     }
 }
