@@ -14,7 +14,7 @@
 //! | `watchdog` | asks them, and pings |
 //! | `clock` | a clock that is behind what the disk has seen |
 //! | `last_resort` | the end of a stop that would not end |
-//! | `thrift` | memory that only the start needed |
+//! | `thrift` | memory that only the start needed, or the store's engine has let go |
 //! | `trouble` | why the daemon ended: code, exit code, what to do |
 //!
 //! Without a service manager the stages are watched all the same, and told of in the log and the metrics.
@@ -58,6 +58,7 @@ pub(crate) async fn serve(config: Config, sets: Sets, life: &Life) -> anyhow::Re
     let hangup = signal(SignalKind::hangup())?;
     let manager = Manager::from_environment();
     clock::doubt(&config.outbox.dir);
+    thrift::let_large_blocks_go();
     let deadline = config.stop_deadline;
     let running = match started(&manager, config, sets).await {
         Ok(running) => running,

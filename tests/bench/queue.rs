@@ -2,7 +2,7 @@
 //!
 //! The limit of taking is as many records with next to nothing behind them; each is read once, as the forwarder does. The
 //! agent starts with its broker away, so that the queue stays as long as it is. A running agent folds and indexes as
-//! records come; this one gets a minute for it, and what is left of that goes on while its memory is measured.
+//! records come; a first one here gets its time for it, and those that are measured find it done.
 
 use std::path::Path;
 use std::thread;
@@ -112,7 +112,7 @@ const TAKEN: u64 = 4_096;
 const SHORT: u64 = 64_000;
 const A_CALL: usize = 64;
 const ROUNDS: usize = 7;
-/// Time for what follows the outbox.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// Time for what follows the outbox, at most: ten million records take it five minutes.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(15);
 const SETTLE: Duration = Duration::from_secs(5);
 const STARTS: usize = 5;
