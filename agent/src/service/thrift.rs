@@ -1,13 +1,14 @@
 //! Gives back what only the start needed. A start reads most of the program once: every shipped table, the
 //! start of every library. The kernel leaves that in the process until memory is short, and so a daemon
 //! that does nothing looks as if it took the double. Dropped pages of the program's file are read again
-//! when they are wanted, from the page cache. And what the store's engine lets go of, C's allocator would
-//! keep.
+//! when they are wanted, from the page cache. What the store's engine lets go of is given back too, where C's
+//! allocator would keep it.
 
 use std::fs;
 use std::time::Duration;
 
-/// What is larger than this goes back to the kernel when the engine frees it. Before anything is allocated that is.
+/// From here on, a block of a megabyte or more goes back to the kernel when the engine frees it. To be called before
+/// the store is opened.
 ///
 /// The engine's memory is C's to allocate. Left to itself, C takes a large block that is freed as a sign that more
 /// of them will come, and from then on keeps what is not larger: up to 32 MB in each of a dozen heaps, which was
