@@ -147,7 +147,8 @@ fn a_clock_that_is_a_day_ahead_at_the_first_start_is_told_with_its_date() {
     agent.launch_under(&alone);
     assert!(agent.await_answers(), "{}", agent.log());
     assert!(agent.tells("O109"), "{}", agent.log());
-    assert!(agent.log().contains("hours=23"), "{}", agent.log());
+    let log = agent.log();
+    assert!(log.contains("hours=23"), "{log}");
     assert_eq!(
         log.matches("H033").count(),
         1,

@@ -22,7 +22,7 @@ pub(super) fn let_large_blocks_go() {
     }
 }
 
-/// Above what a commit of the outbox takes, which comes again and again; below the blocks of a table in memory and
+/// Above nearly every commit of the outbox, which come again and again; below the blocks of a table in memory and
 /// what is read ahead for a compaction.
 #[cfg(target_env = "gnu")]
 const LARGE_BYTES: libc::c_int = 1 << 20;

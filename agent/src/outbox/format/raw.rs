@@ -1,7 +1,6 @@
 //! The bytes of a message as it came, kept beside what became of it.
 //!
-//! They are deflated before they are sealed: nothing below could make what is
-//! sealed smaller. Lines of XML come to a fifth.
+//! They are deflated: lines of XML come to a fifth.
 
 use bytes::Bytes;
 
