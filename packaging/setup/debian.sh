@@ -36,7 +36,7 @@ has_zeep() { has_python_module zeep; }
 has_suds() { has_python_module suds; }
 has_hl7() { has_python_module hl7; }
 has_php() { command -v php >/dev/null; }
-has_php_soap() { php -m 2>/dev/null | grep -qx soap; }
+has_php_soap() { php -r 'exit(extension_loaded("soap") ? 0 : 1);' 2>/dev/null; }
 has_soap_lite() { perl -MSOAP::Lite -e 1 2>/dev/null; }
 has_node() { command -v node >/dev/null; }
 has_npm() { command -v npm >/dev/null; }
@@ -150,7 +150,7 @@ fi
 log=$(mktemp)
 say "installing $list with apt-get: under a minute on a good line (log: $log)"
 apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "$@" >>"$log" 2>&1; }
-{ apt update && apt install -y --no-install-recommends "${packages[@]}"; } || {
+{ apt update && apt install -o DPkg::Lock::Timeout=600 -y --no-install-recommends "${packages[@]}"; } || {
   tail -n 15 "$log" >&2
   fail "apt-get could not install $list" \
     "No network? apt-get needs a Debian mirror (see /etc/apt/sources.list) for this one step." \

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
 # Installs the clients of npm that the tests call and listen with, at the versions that
-# tests/clients/package.json names. Those of Debian come with debian.sh.
+# tests/clients/package-lock.json names, down to the last of what they stand on: what is published tomorrow
+# changes no test. Those of Debian come with debian.sh.
+#
+# Another version: change package.json, and in a folder with a copy of it
+#   npm install --package-lock-only --omit-lockfile-registry-resolved
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
-wanted="$(dirname "$0")/../../tests/clients/package.json"
+clients="$(dirname "$0")/../../tests/clients"
+wanted="$clients/package-lock.json"
 folder="$cache/npm-clients"
 
 cmp -s "$wanted" "$folder/installed.json" && exit 0
@@ -14,9 +19,9 @@ mkdir -p "$folder"
 exec 9>"$folder/lock"
 flock -n 9 || { say "another checkout installs the clients of npm; waiting for it"; flock 9; }
 ! cmp -s "$wanted" "$folder/installed.json" || exit 0
-cp "$wanted" "$folder/package.json"
+cp "$clients/package.json" "$wanted" "$folder/"
 say "installing the clients of npm: half a minute"
-(cd "$folder" && npm install --no-package-lock --no-audit --no-fund >npm.log 2>&1) || {
+(cd "$folder" && npm ci --no-audit --no-fund --fetch-retries=5 >npm.log 2>&1) || {
   tail -n 15 "$folder/npm.log" >&2
   fail "npm could not install the clients" "No network? npm needs its registry or a mirror for this one step."
 }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 /// What a command printed, and how it ended.
 #[derive(Clone, Debug)]
 pub struct Ran {
-    /// Its exit code; 124 when it did not end within a minute.
+    /// Its exit code; 124 when it did not end within ten minutes.
     pub code: Option<i32>,
     /// What it said to programs.
     pub stdout: String,
@@ -19,12 +19,12 @@ pub struct Ran {
     pub stderr: String,
 }
 
-/// Runs a command of the binary to its end, a minute at most. None leaves anything in the folder for what is
+/// Runs a command of the binary to its end, ten minutes at most. None leaves anything in the folder for what is
 /// thrown away.
 pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Ran {
     let thrown_away = TempDir::new().expect("the temp folder takes a folder");
     let output = Command::new("timeout")
-        .arg("60")
+        .arg("600")
         .arg(binary())
         .args(arguments)
         .env("RUST_BACKTRACE", "0")

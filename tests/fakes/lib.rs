@@ -36,6 +36,7 @@ pub mod certificates;
 pub mod chance;
 pub mod clean_root;
 pub mod command;
+pub mod day;
 pub mod far;
 pub mod faults;
 pub mod his;

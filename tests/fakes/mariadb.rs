@@ -43,7 +43,8 @@ impl Mariadb {
         let server = as_other(&mut serving).spawn().expect("mariadbd can be run");
         let guard = Guard::over(server.id());
         let it = Mariadb { folder, server, _guard: guard };
-        assert!(wait_until(Duration::from_secs(60), || it.socket().exists()), "no server");
+        let listens = || std::os::unix::net::UnixStream::connect(it.socket()).is_ok();
+        assert!(wait_until(Duration::from_mins(2), listens), "no server");
         it.ask(
             "",
             b"CREATE DATABASE his; CREATE USER his@localhost IDENTIFIED BY 'secret!'; GRANT SELECT ON his.* TO his@localhost;",

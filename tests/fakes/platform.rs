@@ -128,13 +128,17 @@ impl Platform {
         Platform { out, from: from.iter().map(OsString::from).collect() }
     }
 
-    /// Receives until that many records are there, or half a minute has passed; what is there then
+    /// Receives until that many records are there, or none has come for half a minute; what is there then
     /// is for the caller to judge.
     pub fn receive(&self, expected: usize) -> Delivered {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let (mut seen, mut deadline) = (0, Instant::now() + QUIET);
         loop {
             let delivered = self.receive_once();
-            if delivered.records.len() >= expected || Instant::now() > deadline {
+            let here = delivered.records.len();
+            if here > seen {
+                (seen, deadline) = (here, Instant::now() + QUIET);
+            }
+            if here >= expected || Instant::now() > deadline {
                 return delivered;
             }
         }
@@ -207,3 +211,5 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// How long the queue must have been silent before a run ends.
 const IDLE: Duration = Duration::from_secs(1);
+/// After so long without another record none is waited for.
+const QUIET: Duration = Duration::from_secs(30);

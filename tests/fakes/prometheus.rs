@@ -28,7 +28,7 @@ impl Prometheus {
         let rules = rules();
         let rules = rules.display();
         let text = format!(
-            "global: {{ scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }}\n\
+            "global: {{ scrape_interval: 5s, scrape_timeout: 5s, evaluation_interval: 1s }}\n\
              rule_files: [\"{rules}\"]\n\
              scrape_configs:\n  - job_name: his-agent\n    static_configs:\n      - targets: [\"{agent}\"]\n"
         );

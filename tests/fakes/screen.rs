@@ -69,6 +69,18 @@ impl Screen {
         heard
     }
 
+    /// What comes until nothing has come for five seconds.
+    pub fn listen_until_quiet(&mut self) -> Vec<Heard> {
+        let mut heard = Vec::new();
+        loop {
+            let more = self.listen(Duration::from_secs(5));
+            if more.is_empty() {
+                return heard;
+            }
+            heard.extend(more);
+        }
+    }
+
     /// A whole frame: half of one that was cut off is none.
     fn frame(&mut self, until: Instant) -> Option<String> {
         while Instant::now() < until {

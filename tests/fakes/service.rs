@@ -67,7 +67,9 @@ impl Service {
     /// What it took, in order.
     pub fn taken(&self) -> Vec<Value> {
         let text = fs::read_to_string(saved(&self.desk)).unwrap_or_default();
-        text.lines().map(|it| serde_json::from_str(it).expect("a line of JSON")).collect()
+        // What is still being written is not taken yet.
+        let whole = text.split_inclusive('\n').filter(|it| it.ends_with('\n'));
+        whole.map(|it| serde_json::from_str(it).expect("a line of JSON")).collect()
     }
 
     /// Has trouble of its own, or no more.

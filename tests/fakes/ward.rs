@@ -105,4 +105,4 @@ pub fn node_modules() -> PathBuf {
     cache().join("npm-clients/node_modules")
 }
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);

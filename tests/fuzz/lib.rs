@@ -34,8 +34,19 @@ fn read(format: WireFormat, bytes: &[u8]) -> Option<Document> {
 /// U+FFFD stands in a document only where it was sent: in UTF-8, UTF-16 or GB18030, or as a reference
 /// or an escape.
 fn sent_or_absent(bytes: &[u8], document: &Document) {
-    let sent = |it: &&[u8]| bytes.windows(it.len()).any(|window| window.eq_ignore_ascii_case(it));
-    if SENT.iter().any(|it| sent(it)) {
+    // In UTF-16 a reference has a zero beside each of its letters.
+    let plain: Vec<u8> = bytes.iter().copied().filter(|it| *it != 0).collect();
+    let sent = |it: &&[u8]| {
+        let is_it = |window: &[u8]| window.eq_ignore_ascii_case(it);
+        bytes.windows(it.len()).any(is_it) || plain.windows(it.len()).any(is_it)
+    };
+    // A form and HL7 spell bytes, so that it is sent in other words.
+    let spells = |two: &[u8]| match two {
+        [b'%', _] => true,
+        [mark, b'X'] => mark.is_ascii_punctuation(),
+        _ => false,
+    };
+    if SENT.iter().any(sent) || plain.windows(2).any(spells) {
         return;
     }
     let mut open = vec![document.root()];

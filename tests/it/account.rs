@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tests::agent::{Agent, Setup, copy};
 use tests::cases::{Case, Message};
+use tests::day::{today, within_a_day};
 use tests::his::{self, Receipt};
 use tests::platform::{Platform, Receiver};
 use tests::rabbitmq::RabbitMq;
 
 #[test]
 fn whatever_happens_three_commands_account_for_every_record() {
+    within_a_day(6);
     let mut broker = RabbitMq::start();
     broker.declare_topology("his.records", "platform");
     broker.declare_queue("his.control.H99999900001");
@@ -198,11 +200,4 @@ fn confirmed(agent: &Agent) -> u64 {
     let pages = told["pages"].as_array().expect("pages");
     assert!(pages.iter().all(|it| it["equal"] == true), "{told}");
     pages.iter().map(|it| it["ours"]["count"].as_u64().expect("a count")).sum()
-}
-
-/// The day on which everything is received, as the agent counts days.
-fn today() -> String {
-    let ran = std::process::Command::new("date").env("TZ", "CST-8").arg("+%Y%m%d").output();
-    let text = String::from_utf8(ran.expect("date is part of coreutils").stdout);
-    text.expect("digits").trim().to_owned()
 }

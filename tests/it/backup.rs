@@ -16,6 +16,7 @@ use tests::agent::{Agent, Setup};
 use tests::cases::Case;
 use tests::chance::{Chance, is_long};
 use tests::command;
+use tests::day::{today, within_a_day};
 use tests::load::{self, Load, Patience};
 use tests::obligations::Obligations;
 use tests::platform::{Platform, Receiver};
@@ -23,6 +24,7 @@ use tests::rabbitmq::RabbitMq;
 
 #[test]
 fn a_restored_agent_doubles_nothing_loses_nothing_and_gives_no_number_twice() {
+    within_a_day(6);
     let mut broker = RabbitMq::start();
     broker.declare_topology("his.records", "platform");
     broker.declare_queue("his.control.H99999900001");
@@ -196,10 +198,4 @@ fn reconcile(agent: &Agent, more: &[&str]) -> Value {
     let day = today();
     let ran = agent.ask(&[&["reconcile", "--day", &day, "--json"], more].concat());
     serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"))
-}
-
-fn today() -> String {
-    let ran = std::process::Command::new("date").env("TZ", "CST-8").arg("+%Y%m%d").output();
-    let text = String::from_utf8(ran.expect("date is part of coreutils").stdout);
-    text.expect("digits").trim().to_owned()
 }

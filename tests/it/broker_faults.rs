@@ -97,7 +97,7 @@ fn a_record_that_is_too_large_is_named_and_the_others_pass() {
     let limit = format!("application:set_env(rabbit,max_message_size,{}).", largest - 1);
     broker.ctl(&["eval", &limit]);
     // The limit is looked up by each fresh channel.
-    thread::sleep(Duration::from_secs(3));
+    thread::sleep(Duration::from_secs(8));
     for number in 2..=4 {
         load::send(agent.his(), &case.numbered(number), &obligations);
     }

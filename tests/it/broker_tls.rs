@@ -2,7 +2,6 @@
 //! dead before the one that works, and a certificate that expires while the connection is open.
 #![allow(clippy::indexing_slicing)] // a member that is not there reads as null
 
-use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
@@ -27,8 +26,7 @@ fn a_certificate_that_expires_is_named_and_a_new_one_is_taken_up() {
     exchange_certificate(&broker, &made, LIFE_S);
 
     // A port that nobody listens on comes first.
-    let dead =
-        TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
+    let dead = tests::free_port();
     let mut setup = Setup::amqp(&format!("amqps://127.0.0.1:{dead}/%2f"));
     setup.forward = forward(&made, &broker);
     let agent = Agent::start(setup);
@@ -86,4 +84,4 @@ fn forward(made: &Certificates, broker: &RabbitMq) -> String {
 }
 
 /// Long enough to start an agent and send a message on a machine that compiles.
-const LIFE_S: u64 = 20;
+const LIFE_S: u64 = 60;

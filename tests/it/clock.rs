@@ -12,6 +12,7 @@ use tests::cases::Case;
 use tests::load::{self, Load, Patience};
 use tests::obligations::Obligations;
 use tests::platform::Platform;
+use tests::process::wait_until;
 use tests::rabbitmq::RabbitMq;
 use tests::screen::Screen;
 use tests::subscriber::Subscriber;
@@ -20,7 +21,9 @@ use tests::subscriber::Subscriber;
 fn a_clock_set_a_day_ahead_and_back_harms_no_record() {
     let broker = RabbitMq::start();
     broker.declare_topology("his.records", "platform");
-    let channels = "[messages]\nraw_keep_days = 1\nrecords_keep_days = 1\n".to_owned();
+    let channels =
+        "[messages]\nraw_keep_days = 1\nrecords_keep_days = 1\n[patrol]\nkeep_days = 0\n"
+            .to_owned();
     let setup = Setup { faults: true, channels, ..Setup::amqp(&broker.url()) };
     let mut agent = Agent::start(setup);
     let obligations = Arc::new(Obligations::default());
@@ -37,6 +40,7 @@ fn a_clock_set_a_day_ahead_and_back_harms_no_record() {
         check_kept(&agent, &first.message_id);
         check_told(&agent, ahead.max(0));
     }
+    await_alerts(&agent, &["began O108", "over O108"]);
     // What the clock was before a start nobody knows.
     agent.disk().set_clock(-DAY);
     await_flow(&agent);
@@ -54,11 +58,19 @@ fn a_clock_set_a_day_ahead_and_back_harms_no_record() {
     agent.await_drained();
     let platform = Platform::of_queue(&broker.url(), "platform");
     obligations.assert_met_by(&platform.receive(obligations.count()));
-    let mut screen = Screen::new(agent.his(), "kinds=alert&after=0");
-    screen.connect().expect("the agent listens");
-    let heard = screen.listen(Duration::from_secs(3));
-    let told: Vec<String> = heard.iter().map(|it| text(&it.data, &["what", "id"])).collect();
-    assert_eq!(told, ["began O108", "over O108", "began O108"], "{heard:?}");
+    await_alerts(&agent, &["began O108", "over O108", "began O108"]);
+}
+
+/// Waits until these, and no others, are what a screen hears of alerts.
+#[track_caller]
+fn await_alerts(agent: &Agent, wanted: &[&str]) {
+    let told = || {
+        let mut screen = Screen::new(agent.his(), "kinds=alert&after=0");
+        screen.connect().expect("the agent listens");
+        let heard = screen.listen(Duration::from_secs(1));
+        heard.iter().map(|it| text(&it.data, &["what", "id"])).collect::<Vec<_>>()
+    };
+    assert!(wait_until(Duration::from_secs(60), || told() == wanted), "{:?}", told());
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn no_file_and_no_answer_is_lost_over_power_cuts() {
 #[test]
 fn a_slow_writer_is_waited_for() {
     let home = Spot::new();
-    let agent = Agent::start(home.setup("settle_ms = 1500\npoll_ms = 100"));
+    let agent = Agent::start(home.setup("settle_ms = 6000\npoll_ms = 100"));
     let mut slow = File::create(home.path("9.xml")).expect("a folder of ours");
     home.move_in("10.xml", &good(2).bytes);
     for piece in good(1).bytes.chunks(good(1).bytes.len() / 5 + 1) {

@@ -20,12 +20,13 @@ fn what_was_dispensed_is_known_at_the_next_check_even_after_a_kill_until_it_is_v
     agent.start_again();
     let known = wait_for(&agent);
     assert!(!known.contains("氨氯地平") && known.contains("苯***"), "masked:\n{known}");
+    wait_until(Duration::from_secs(20), || found(&agent) != nothing);
     let more = found(&agent);
     assert_ne!(more, nothing, "the check does not know what was dispensed");
     assert!(more.contains("early-refill"), "{nothing} -> {more}");
     send(&agent, "0");
     let is_void = || found(&agent) == nothing;
-    assert!(wait_until(Duration::from_secs(10), is_void), "{}", found(&agent));
+    assert!(wait_until(Duration::from_secs(60), is_void), "{}", found(&agent));
 }
 
 #[test]
@@ -196,7 +197,7 @@ fn found(agent: &Agent) -> String {
 fn wait_for(agent: &Agent) -> String {
     let show = || agent.ask(&["history", "show", "--patient", "CANARY7P"]);
     let is_there = || show().stdout.contains("明细");
-    assert!(wait_until(Duration::from_secs(10), is_there), "{}{}", show().stderr, agent.log());
+    assert!(wait_until(Duration::from_secs(60), is_there), "{}{}", show().stderr, agent.log());
     show().stdout
 }
 
@@ -235,5 +236,5 @@ fn today() -> String {
         left -= length;
         month += 1;
     }
-    format!("{year}{month:02}{:02}000100", left + 1)
+    format!("{year}{month:02}{:02}000000", left + 1)
 }

@@ -23,7 +23,10 @@ fn whoever_is_told_to_end_leaves_nothing() {
             signal(name, &child.id().to_string());
             drop(child.stdout.take());
             let ended = child.wait().expect("our own child");
-            assert!(matches!(ended.code(), Some(0 | 75)), "{command:?} {name} {after_ms}: {ended}");
+            // A busy disk is what `init` may have to tell (69).
+            let code = (command, ended.code());
+            let is_well = matches!(code, (_, Some(0 | 75)) | (Tried::Init, Some(69)));
+            assert!(is_well, "{command:?} {name} {after_ms}: {ended}");
             assert_eq!(place.left(), Vec::<String>::new(), "{command:?} {name} {after_ms}");
         }
     }
@@ -35,7 +38,7 @@ fn a_demo_that_waits_for_somebody_ends_well() {
     let place = Place::new();
     let mut child = place.begin(Tried::Look);
     assert!(wait_until(Duration::from_secs(60), || place.holds("check.json")), "it is not shown");
-    std::thread::sleep(Duration::from_secs(2));
+    std::thread::sleep(Duration::from_secs(10));
     signal("INT", &child.id().to_string());
     assert_eq!(child.wait().expect("our own child").code(), Some(0));
     assert_eq!(place.left(), Vec::<String>::new());

@@ -157,9 +157,11 @@ impl Desk {
         let program = binary();
         let programs = program.parent().expect("a file has a folder").display();
         let path = format!("{programs}:{}", std::env::var("PATH").unwrap_or_default());
+        // Only a receiver goes on until it is stopped.
+        let longest = if line.contains(" receive ") { "20" } else { "180" };
         let mut shell = Command::new("timeout");
         let output = past_proxies(&mut shell)
-            .args(["20", "bash", "-c", &local])
+            .args([longest, "bash", "-c", &local])
             .current_dir(&self.folder)
             .env("PATH", path)
             .env("HIS_AGENT_CONFIG", agent.config())

@@ -19,7 +19,6 @@ use tests::far;
 use tests::his;
 use tests::mllp::{Line, framed};
 use tests::platform::Platform;
-use tests::process::wait_until;
 
 #[test]
 fn frames_are_found_however_tcp_cuts_them() {
@@ -116,7 +115,7 @@ fn what_was_acknowledged_outlives_kills_and_power_cuts() {
     let mut chance = Chance::seeded("mllp");
     let (mut n, mut ends, mut lost) = (0, 0, 0);
     let mut acknowledged = BTreeSet::new();
-    while ends < 6 {
+    while ends < 6 || (acknowledged.len() <= 20 && ends < 60) {
         let until = Instant::now() + chance.pause(Duration::from_millis(900));
         let sender = thread::spawn(move || send_until_cut(door, n));
         while Instant::now() < until {
@@ -188,7 +187,7 @@ fn ten_thousand_messages_on_one_connection_do_not_stall() {
         "{MANY} messages in {:?}, the longest wait for the next answer {longest:?}",
         started.elapsed()
     );
-    assert!(longest < Duration::from_secs(5), "stalled for {longest:?}");
+    assert!(longest < Duration::from_secs(30), "stalled for {longest:?}");
     agent.await_drained();
     let records =
         Platform::of_folder(&agent.records()).receive(usize::try_from(MANY).expect("small") * 4);
@@ -230,8 +229,7 @@ fn lines_are_bounded_in_number_size_and_time() {
     }
     assert!(foreign.is_closed());
     for code in ["I151", "I152"] {
-        let told = wait_until(Duration::from_secs(10), || agent.log().contains(code));
-        assert!(told, "{code}: {}", agent.log());
+        assert!(agent.tells(code), "{code}: {}", agent.log());
     }
 }
 
@@ -250,7 +248,7 @@ fn a_door_full_of_silent_lines_hears_the_next_one() {
     let began = Instant::now();
     let mut next = Line::connect(door).expect("the door is open");
     assert_eq!(next.send(&order(65).bytes).expect("an answer").said(), good(&control(65)));
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     // Those of the address that holds most have gone, the longest silent ones first.
     assert!(lines[0].is_closed() && lines[1].is_closed());
     let last = lines.last_mut().expect("a line");
@@ -303,7 +301,7 @@ fn a_stop_finishes_the_frame_in_hand_and_closes() {
     let frame = framed(&order(2).bytes);
     let (first, second) = frame.split_at(300);
     line.write(first).expect("the agent reads");
-    thread::sleep(Duration::from_millis(200));
+    thread::sleep(Duration::from_secs(2)); // so that it is read by then
     agent.terminate();
     assert!(idle.is_closed());
     line.write(second).expect("the agent still reads");
@@ -338,8 +336,7 @@ fn under_tls_only_known_senders_are_let_in() {
     }
     let mut clear = Line::connect(door).expect("the door is open");
     assert!(clear.write(&framed(&order(30).bytes)).is_err() || clear.is_closed());
-    let told = wait_until(Duration::from_secs(10), || agent.log().contains("I151"));
-    assert!(told, "{}", agent.log());
+    assert!(agent.tells("I151"), "{}", agent.log());
     agent.await_drained();
     assert_eq!(lanes(&agent, 20 * RECORDS).len(), 20);
 }
@@ -351,7 +348,7 @@ fn by_openssl(made: &Certificates, door: SocketAddr, more: &str) -> String {
         "s_client -quiet -verify_return_error -verify_hostname mq.test -CAfile {ca} -connect {door} {more}"
     );
     let mut client = Command::new("timeout")
-        .args(["5", "openssl"])
+        .args(["20", "openssl"])
         .args(command.split(' '))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

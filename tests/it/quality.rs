@@ -6,10 +6,12 @@ use serde_json::Value;
 use tests::agent::{Agent, Setup};
 use tests::cases::Case;
 use tests::command::run;
+use tests::day::within_a_day;
 use tests::his;
 
 #[test]
 fn known_messages_give_their_exact_figures() {
+    within_a_day(4);
     let mut agent = Agent::start(Setup::files());
     let case = Case::of("rows");
     let good = case.numbered(1);

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use tests::agent::{Agent, Setup};
 use tests::cases::Case;
+use tests::day::within_a_day;
 use tests::his::{Answer, Caller};
 use tests::load;
 use tests::obligations::Obligations;
@@ -50,6 +51,7 @@ fn who_may_reads_page_by_page_and_every_call_is_in_the_book_over_a_kill() {
 /// Three days by the clock, then a day on which somebody set it back; all of it delivered meanwhile.
 #[test]
 fn records_are_read_by_the_time_they_came() {
+    within_a_day(4);
     let setup = Setup { channels: TABLES.to_owned(), faults: true, ..Setup::files() };
     let mut agent = Agent::start(setup);
     let (obligations, case) = (Obligations::default(), Case::of("cdss"));

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use tests::agent::{Agent, Setup};
 use tests::cases::Case;
 use tests::command::binary;
+use tests::faults::Site;
 use tests::his;
 use tests::manager::Manager;
-use tests::process::signal;
+use tests::process::{signal, wait_until};
 
 #[test]
 fn a_service_manager_hears_of_every_turn_of_the_daemon() {
@@ -87,7 +88,9 @@ fn a_stop_ends_though_the_disk_never_answers() {
     let mut agent = Agent::start(Setup { faults: true, top, ..Setup::files() });
     agent.disk().hold_syncs(true);
     let (his, message) = (agent.his(), Case::of("platform").message());
+    agent.disk().count(Site::Write);
     let sender = thread::spawn(move || his::send(his, &message).is_ok());
+    assert!(wait_until(Duration::from_secs(60), || agent.disk().calls() > 0), "nothing came");
     thread::sleep(Duration::from_millis(300));
     let begun = Instant::now();
     let ended = agent.stop();

@@ -59,7 +59,7 @@ fn a_caller_that_stalls_does_not_hold_up_a_stop() {
 
     let ended = agent.stop();
     assert_eq!(ended.code, Some(0), "{}", agent.log());
-    assert!(ended.took < Duration::from_secs(6), "the stop took {:?}", ended.took);
+    assert!(ended.took < Duration::from_secs(15), "the stop took {:?}", ended.took);
     assert!(agent.tells("stopped at the deadline"), "{}", agent.log());
 }
 

@@ -143,6 +143,7 @@ fn an_edit_is_a_version_at_the_next_start_and_sets_are_brought_back() {
 fn started(setup: Setup) -> Agent {
     let agent = Agent::start(setup);
     agent.await_readiness("noting its set", |_| history(&agent, "sets").len() == 1);
+    agent.await_readiness("forwarding", |it| it["forward"]["connected"] == true);
     agent
 }
 

@@ -51,7 +51,8 @@ fn the_manuals_screens_hear_their_own_department_once_over_kills() {
         let asked = answered.iter().filter(|it| it.1 == department);
         // An answer does not wait for the disk: the last ones before a kill are gone, findings and all.
         let gone: Vec<_> = asked.filter(|it| !opened.contains(it.0.as_str())).collect();
-        assert!(gone.len() <= 4 * kills, "answered, and not told: {gone:?}");
+        // An answer about every fifth brings those before it to the disk: it and the four before are not there yet.
+        assert!(gone.len() <= 5 * kills, "answered, and not told: {gone:?}");
         println!(
             "{department}: {} events, {} connections, {} gone",
             heard.len(),
@@ -149,7 +150,7 @@ fn kept(his: SocketAddr, department: &str, token: &str) -> Vec<Value> {
     let query = format!("kinds=finding&department={department}&after=0&token={token}");
     let mut screen = Screen::new(his, &query);
     screen.connect().expect("the agent listens");
-    screen.listen(Duration::from_secs(3)).into_iter().map(|it| it.data).collect()
+    screen.listen_until_quiet().into_iter().map(|it| it.data).collect()
 }
 
 fn findings(ward: &Ward) -> Vec<Value> {
@@ -188,4 +189,4 @@ departments = [\"0302\"]
 callers = [\"ward-0301\", \"ward-0302\"]
 origins = [\"http://his.example\"]
 ";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(3);

@@ -56,7 +56,7 @@ fn references_are_followed_in_bounded_time() {
     );
     let told = picture(body(&inner).as_bytes(), "text/xml");
     assert_eq!(told.matches(" a=b").count(), 20_000);
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     // A long text counts as often as it is referred to: so often it will be read.
     let long = |times| {
         let inner = format!(

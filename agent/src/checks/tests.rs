@@ -117,7 +117,8 @@ fn a_disk_that_stands_still_holds_no_check_up_and_what_is_lost_is_counted() {
             road.checks.offer(check, Some("P1".to_owned()), None);
             slowest = slowest.max(begun.elapsed());
         }
-        assert!(slowest < Duration::from_millis(50), "{slowest:?}");
+        // Who waited for the disk would wait for ever: this very thread holds it.
+        assert!(slowest < Duration::from_secs(10), "{slowest:?}");
         let standing = road.checks.standing();
         assert!(standing["lost"].as_u64().unwrap() >= NOTES_MAX as u64 / 2, "{standing}");
         drop(stands_still);

@@ -179,7 +179,7 @@ async fn wait_until_forwarded(running: &Running) -> anyhow::Result<()> {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), empty).await.context("records were not forwarded")
+    tokio::time::timeout(Duration::from_mins(1), empty).await.context("records were not forwarded")
 }
 
 /// The platform's receiver reads what was forwarded.

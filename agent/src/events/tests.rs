@@ -109,7 +109,7 @@ async fn a_screen_that_takes_nothing_is_cut_off_and_comes_back() {
     slow.read_until(": 在").await;
     house.finds(&found);
     let heard = slow.read_until("n5-").await;
-    tokio::time::sleep(Duration::from_millis(2000)).await;
+    tokio::time::sleep(Duration::from_millis(4000)).await;
     let heard = heard + &slow.rest().await;
     assert!(!heard.contains("n199-"), "it was cut off");
     assert!(heard.len() < 200_000, "{} bytes waited for it", heard.len());
@@ -285,14 +285,15 @@ impl Asking {
     async fn read_until(&mut self, word: &str) -> String {
         let mut heard = Vec::new();
         let reading = async {
-            let mut part = [0; 512];
-            while !holds(&heard, word) {
+            let (mut part, mut from) = ([0; 512], 0);
+            while !holds(&heard[from..], word) {
+                from = heard.len().saturating_sub(word.len());
                 let count = self.0.read(&mut part).await.unwrap();
                 assert!(count > 0, "ended: {heard:?}");
                 heard.extend_from_slice(&part[..count]);
             }
         };
-        let read = tokio::time::timeout(Duration::from_secs(10), reading).await;
+        let read = tokio::time::timeout(Duration::from_mins(1), reading).await;
         let heard = text(&heard);
         assert!(read.is_ok(), "no {word} in {heard}");
         heard
@@ -301,7 +302,7 @@ impl Asking {
     async fn rest(&mut self) -> String {
         let mut heard = Vec::new();
         let reading = self.0.read_to_end(&mut heard);
-        let read = tokio::time::timeout(Duration::from_secs(10), reading).await;
+        let read = tokio::time::timeout(Duration::from_mins(1), reading).await;
         assert!(read.is_ok(), "it is still connected");
         text(&heard)
     }

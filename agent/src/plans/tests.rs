@@ -1,11 +1,13 @@
 //! Plans as their makers see them, over a real store: what is run, once, and what is told of it.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::civil::DateTime;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -173,19 +175,24 @@ fn a_back_test_that_somebody_waits_for() {
 }
 
 /// What is asked of the book while a runner runs.
-struct Runs(Arc<Road>);
+struct Runs {
+    road: Arc<Road>,
+    /// Lets the runner begin.
+    begin: Cell<Option<oneshot::Sender<()>>>,
+}
 
 impl Runs {
     /// Every run, once there are so many and none goes on; a moment longer, lest there be more.
     fn wait_for(&self, count: usize) -> Vec<Execution> {
+        drop(self.begin.take()); // what it is to find has been written by now
         let begun = Instant::now();
         loop {
-            let all = book::executions(&self.0.outbox, None).unwrap();
+            let all = book::executions(&self.road.outbox, None).unwrap();
             let is_still = all.iter().all(|it| it.state != State::Running);
             if all.len() >= count && is_still {
-                self.0.plans.news.notify_one();
+                self.road.plans.news.notify_one();
                 std::thread::sleep(Duration::from_millis(300));
-                return book::executions(&self.0.outbox, None).unwrap();
+                return book::executions(&self.road.outbox, None).unwrap();
             }
             assert!(begun.elapsed() < Duration::from_secs(60), "{all:?}");
             std::thread::sleep(Duration::from_millis(20));
@@ -208,19 +215,15 @@ fn with_road<T>(ask: impl FnOnce(&Arc<Road>, &Runs) -> T) -> T {
     let (road, writer) = road(folder.path());
     road.checks.log().unwrap().append(&[yesterday()], None).unwrap();
     let stop = CancellationToken::new();
-    let runs = Runs(Arc::clone(&road));
+    let (begin, may_begin) = oneshot::channel::<()>();
+    let runs = Runs { road: Arc::clone(&road), begin: Cell::new(Some(begin)) };
     let starting = (Arc::clone(&road), stop.clone());
-    let (begin, may_begin) = tokio::sync::oneshot::channel::<()>();
     let keeper = runtime.spawn(async move {
         let _ = may_begin.await;
         keep(starting.0, starting.1).await;
     });
-    let runner = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(150)); // `ask` has written by then
-        let _ = begin.send(());
-    });
     let told = ask(&road, &runs);
-    runner.join().unwrap();
+    drop(runs.begin.take());
     stop.cancel();
     runtime.block_on(keeper).unwrap();
     drop((road, runs, writer));

@@ -181,7 +181,7 @@ mod tests {
         let stop = CancellationToken::new();
         let task = tokio::spawn(keep_daily(Arc::clone(&road), stop.clone()));
         let mut told = String::new();
-        for _ in 0..200 {
+        for _ in 0..2_400 {
             tokio::time::sleep(Duration::from_millis(25)).await;
             let standing = road.accounts.standing();
             let alerts = standing["alerts"].as_array().cloned().unwrap_or_default();

@@ -140,7 +140,7 @@ async fn what_is_refused_without_room_is_not_forgotten() {
     let refused = || super::place::refused(&house.road.outbox, "emr", (0, 9)).unwrap().len();
     assert_eq!(refused(), 0);
     house.road.outbox.pretend_room(1 << 19);
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         tokio::time::sleep(Duration::from_millis(25)).await;
         if refused() == 1 {
             return;
@@ -301,7 +301,7 @@ impl House {
     /// Waits until it stands so.
     async fn settles(&self, expected: &str) {
         let mut told = String::new();
-        for _ in 0..400 {
+        for _ in 0..2_400 {
             let it = self.road.subscriptions.standing(&self.road.outbox).remove(0);
             let trouble = if it["trouble"].is_null() { "no" } else { "yes" };
             told = format!(
@@ -363,7 +363,7 @@ impl Fake {
     }
 
     async fn wait_for(&self, count: usize) -> Vec<String> {
-        for _ in 0..800 {
+        for _ in 0..2_400 {
             let heard = self.heard.lock().unwrap().clone();
             if heard.len() >= count {
                 return heard;

@@ -24,8 +24,8 @@ use crate::process::{signal, wait_until};
 const SCRIPTS: &str = "/usr/lib/rabbitmq/bin";
 
 /// Six seconds on an idle machine, fourteen on a busy one, and a CI machine may be worse.
-const START_TIMEOUT: Duration = Duration::from_mins(2);
-const STOP_TIMEOUT: Duration = Duration::from_mins(1);
+const START_TIMEOUT: Duration = Duration::from_mins(5);
+const STOP_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// Starts epmd and the server, notes the server's end, and on the end of stdin kills its group.
 /// A server that finds no epmd starts one as a daemon, which no kill of the group would reach: so it

@@ -14,7 +14,7 @@ fn what_keeps_messages_out_or_ends_soon_is_told_to_both_robots_until_it_is_over(
     let (wecom, ding) = (Sink::robot(), Sink::robot());
     let alerts = format!(
         "[tls]\ncert_file = \"{}\"\nkey_file = \"{}\"\n[access]\nwithout_token = \"nobody\"\n\
-         failures_max = 3\nlock_ms = 3000\n[[caller]]\nname = \"his\"\ntoken_sha256 = \"{SHA}\"\nverbs = [\"message\"]\n{}",
+         failures_max = 3\nlock_ms = 10000\n[[caller]]\nname = \"his\"\ntoken_sha256 = \"{SHA}\"\nverbs = [\"message\"]\n{}",
         made.path("server.pem").display(),
         made.path("server.key").display(),
         robots(&made, &wecom, &ding)

@@ -99,6 +99,8 @@ fn spoil_a_sector(file: &Path) {
     let mut bytes = fs::read(file).expect("a file of ours");
     let middle = bytes.len() / 2;
     let sector = bytes.get_mut(middle..middle + 512).expect("a package is larger than a sector");
-    sector.iter_mut().for_each(|byte| *byte = !*byte);
+    for byte in sector {
+        *byte = !*byte;
+    }
     fs::write(file, bytes).expect("room for a file");
 }

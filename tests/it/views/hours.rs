@@ -26,7 +26,7 @@ fn a_view_is_read_at_its_minutes_and_in_its_hours() {
         }
     };
     fill(1);
-    if second() > 25 {
+    if second() > 10 {
         thread::sleep(until_next_minute());
     }
     let agent = Agent::start(setup(&his));
@@ -38,7 +38,8 @@ fn a_view_is_read_at_its_minutes_and_in_its_hours() {
     let said = agent.await_readiness("open", |it| taken(it, "closing") == Some(2));
     assert!(until_next_minute() > Duration::from_secs(1), "too slow a machine for this proof");
     assert_eq!(taken(&said, "minutely"), Some(1), "before its minute: {said}");
-    thread::sleep(until_next_minute());
+    // A run that began in the last second may still be on its way.
+    thread::sleep(until_next_minute() + Duration::from_secs(3));
     fill(3);
     let said = agent.await_readiness("its minute", |it| taken(it, "minutely") >= Some(2));
     assert!(second() < 30, "long after its minute");

@@ -294,7 +294,7 @@ mod tests {
         let mut seen = Seen::default();
         let began = Instant::now();
         let mut number = 0;
-        while began.elapsed() < Duration::from_secs(2) {
+        while began.elapsed() < Duration::from_secs(20) {
             fs::write(folder.path().join(format!("a{number}.xml")), "x").unwrap();
             number += 1;
             let found = seen.look(folder.path(), &config).unwrap();
@@ -309,13 +309,13 @@ mod tests {
     /// A copy of a folder comes in any order.
     #[test]
     fn what_comes_together_goes_by_name() {
-        let (folder, config) = folder("settle_ms = 400", &["b.xml"]);
+        let (folder, config) = folder("settle_ms = 4000", &["b.xml"]);
         let mut seen = Seen::default();
         seen.look(folder.path(), &config).unwrap();
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(1500));
         fs::write(folder.path().join("a.xml"), "x").unwrap();
         seen.look(folder.path(), &config).unwrap();
-        std::thread::sleep(Duration::from_millis(250));
+        std::thread::sleep(Duration::from_millis(2600));
         assert!(seen.look(folder.path(), &config).unwrap().ready.is_empty(), "b went first");
     }
 

@@ -307,11 +307,11 @@ fn bury(house: &House) -> &'static str {
 
 #[track_caller]
 fn wait_until(mut met: impl FnMut() -> bool) {
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         if met() {
             return;
         }
         thread::sleep(Duration::from_millis(20));
     }
-    panic!("not met in ten seconds");
+    panic!("not met in a minute");
 }
