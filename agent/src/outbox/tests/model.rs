@@ -20,14 +20,17 @@ fn the_outbox_equals_a_list() {
         Ok(seed) => vec![seed.parse().unwrap()],
         Err(_) => vec![1, 2, 3, fresh_seed()],
     };
+    let mut let_past = 0;
     for seed in seeds {
         println_in_tests(&format!("OUTBOX_SEED={seed}"));
         let mut world = World::new(seed);
         for _ in 0..400 {
             world.step();
         }
-        assert!(world.let_past > 0, "nobody has gone past anybody");
+        let_past += world.let_past;
     }
+    // One seed alone may have nobody to let past: of a few hundred, two have.
+    assert!(let_past > 0, "nobody has gone past anybody");
 }
 
 /// What should be in the outbox.

