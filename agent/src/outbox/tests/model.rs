@@ -18,20 +18,21 @@ use crate::envelope::{ReceiptStatus, RecordReceipt};
 fn the_outbox_equals_a_list() {
     let seeds: Vec<u64> = match std::env::var("OUTBOX_SEED") {
         Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => vec![1, 2, 3, fresh_seed()],
+        Err(_) => KNOWN_SEEDS.into_iter().chain([fresh_seed()]).collect(),
     };
-    let mut let_past = 0;
     for seed in seeds {
         println_in_tests(&format!("OUTBOX_SEED={seed}"));
         let mut world = World::new(seed);
         for _ in 0..400 {
             world.step();
         }
-        let_past += world.let_past;
+        // Of a few hundred other seeds, two have nobody to let past.
+        assert!(world.let_past > 0 || !KNOWN_SEEDS.contains(&seed), "nobody has gone past anybody");
     }
-    // One seed alone may have nobody to let past: of a few hundred, two have.
-    assert!(let_past > 0, "nobody has gone past anybody");
 }
+
+/// Each of these is seen to do what the model is for.
+const KNOWN_SEEDS: [u64; 3] = [1, 2, 3];
 
 /// What should be in the outbox.
 #[derive(Default)]

@@ -13,19 +13,20 @@ use crate::envelope::ReceiptStatus;
 fn no_id_is_ever_of_two_contents() {
     let seeds: Vec<u64> = match std::env::var("OUTBOX_SEED") {
         Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => (1..=6).chain([fresh_seed()]).collect(),
+        Err(_) => KNOWN_SEEDS.chain([fresh_seed()]).collect(),
     };
-    let mut kept = 0;
     for seed in seeds {
         println_in_tests(&format!("OUTBOX_SEED={seed}"));
         let mut ward = Ward::new(seed);
         for _ in 0..120 {
             ward.step();
         }
-        kept += ward.kept;
+        assert!(ward.kept > 0 || !KNOWN_SEEDS.contains(&seed), "no promise was kept");
     }
-    assert!(kept > 0, "no promise was kept");
 }
+
+/// Each of these is seen to keep promises; another one may have none to keep.
+const KNOWN_SEEDS: std::ops::RangeInclusive<u64> = 1..=6;
 
 struct Ward {
     house: House,
