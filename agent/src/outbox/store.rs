@@ -102,7 +102,7 @@ impl Store {
             turn: RwLock::new(()),
             unread_names: AtomicU64::new(0),
             #[cfg(test)]
-            faults: Faults::default(),
+            faults: Faults::of(shared),
         })
     }
 
@@ -217,7 +217,7 @@ impl Store {
     /// Writes a batch, all of it or nothing.
     pub(super) fn write(&self, batch: WriteBatch, how: Durability) -> Result<(), StoreError> {
         #[cfg(test)]
-        self.faults.before_write(how)?;
+        let syncs = self.faults.before_write(how)?;
         let options = match how {
             Durability::Synced => &self.synced,
             Durability::Buffered => &self.buffered,
@@ -227,7 +227,7 @@ impl Store {
         self.db.write_opt(batch, options).map_err(|error| refused("write", &error))?;
         drop(turn);
         #[cfg(test)]
-        self.faults.after_write(how);
+        self.faults.after_write(how, syncs);
         self.written.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
     }
@@ -239,9 +239,11 @@ impl Store {
 
     /// Forces what was written into the kernel's hands onto the disk.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
+        #[cfg(test)]
+        let syncs = self.faults.syncs();
         self.db.flush_wal(true).map_err(|error| refused("sync", &error))?;
         #[cfg(test)]
-        self.faults.after_sync();
+        self.faults.after_sync(syncs);
         Ok(())
     }
 

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rocksdb::statistics::Ticker;
+
 use super::{DB, Durability, Mains, Options, StoreError, failed};
 
 #[derive(Default)]
@@ -22,10 +24,23 @@ pub(in super::super) struct Faults {
     pub(in super::super) buffered: AtomicU64,
     /// What of the store is on the disk, if somebody is to know.
     pub(in super::super) mains: std::sync::Mutex<Option<Mains>>,
+    /// They lead to what the engine counts.
+    engine: Options,
 }
 
 impl Faults {
-    pub(super) fn before_write(&self, how: Durability) -> Result<(), StoreError> {
+    /// Of a store that was opened with these.
+    pub(super) fn of(engine: Options) -> Faults {
+        Faults { engine, ..Faults::default() }
+    }
+
+    /// How often the engine has synced a log so far.
+    pub(super) fn syncs(&self) -> u64 {
+        self.engine.get_ticker_count(Ticker::WalFileSynced)
+    }
+
+    /// Gives how often the engine had synced before it.
+    pub(super) fn before_write(&self, how: Durability) -> Result<u64, StoreError> {
         drop(self.hold_writes.lock());
         match how {
             Durability::Synced => self.synced.fetch_add(1, Ordering::SeqCst),
@@ -38,15 +53,19 @@ impl Faults {
             return Err(failed("write", &io::Error::from_raw_os_error(libc::EIO)));
         }
         self.minded(Mains::before_write);
-        Ok(())
+        Ok(self.syncs())
     }
 
-    pub(super) fn after_write(&self, how: Durability) {
-        self.minded(|it| it.after_write(how));
+    /// What was to be synced is believed to be so only if the engine has synced since.
+    pub(super) fn after_write(&self, how: Durability, syncs: u64) {
+        let is_synced = how == Durability::Synced && self.syncs() > syncs;
+        self.minded(|it| it.after_write(is_synced));
     }
 
-    pub(super) fn after_sync(&self) {
-        self.minded(Mains::all_synced);
+    pub(super) fn after_sync(&self, syncs: u64) {
+        if self.syncs() > syncs {
+            self.minded(Mains::all_synced);
+        }
     }
 
     /// Does it to the mains, if somebody minds them.

@@ -9,7 +9,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::tests::copy_folder;
-use super::Durability;
 
 /// When in a write the end comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +76,9 @@ impl Mains {
         self.pass(Moment::Before);
     }
 
-    pub(super) fn after_write(&mut self, how: Durability) {
+    pub(super) fn after_write(&mut self, is_synced: bool) {
         self.pass(Moment::Between);
-        if how == Durability::Synced {
+        if is_synced {
             let logs = followed(&self.dir).into_iter().filter(|(name, _)| name != WITNESS);
             self.safe.extend(logs);
         }

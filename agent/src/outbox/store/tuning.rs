@@ -52,6 +52,9 @@ pub(super) fn shared_options(options: &OutboxOptions) -> Options {
     shared.set_stats_dump_period_sec(0);
     shared.set_stats_persist_period_sec(0);
     shared.set_skip_stats_update_on_db_open(true);
+    // Counts what the engine has really synced.
+    #[cfg(test)]
+    shared.enable_statistics();
     shared
 }
 

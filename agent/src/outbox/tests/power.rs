@@ -52,6 +52,18 @@ impl House {
         self.mind_power();
     }
 
+    /// Goes on with what a power cut has left that came right after the agent had ended in order.
+    fn cut_once_closed(&mut self, random: &mut Random) {
+        let next = self.next_folder();
+        let store = self.outbox().shared.store().unwrap();
+        self.close();
+        let left = store.faults.minded(|it| it.end_now(&next)).unwrap();
+        drop(store);
+        spoil(&left, random);
+        self.folder = left.folder;
+        self.start();
+    }
+
     /// Closed, and opened anew.
     pub(crate) fn restart(&mut self) {
         self.reopen();
@@ -170,5 +182,20 @@ fn a_power_cut_may_take_back_the_cursor_and_a_kill_does_not() {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen, expected, "{end:?}");
+    }
+}
+
+/// Whoever switches the machine off after the agent has ended takes nothing back.
+#[test]
+fn an_end_in_order_leaves_the_cursor_on_the_disk() {
+    let mut random = Random(7);
+    for _ in 0..8 {
+        let mut house = House::new();
+        house.mind_power();
+        house.append("m1", &["a=1", "b=1"]).unwrap();
+        house.outbox().settle(&[1]).unwrap();
+        house.runtime.block_on(house.outbox().answers());
+        house.cut_once_closed(&mut random);
+        assert_eq!(house.outbox().status().cursor, 2);
     }
 }
