@@ -450,7 +450,9 @@ fn road(folder: &Path) -> (Arc<Road>, WriterHandle) {
         "[hospital]\ncode = \"H1\"\nname = \"n\"\n[outbox]\ndir = \"{0}/outbox\"\n[history]\nkey_file = \"{0}/patient.key\"\n",
         folder.display()
     );
-    let config = Config::parse("agent.toml", &text).unwrap_or_else(|it| panic!("{it:?}"));
+    let mut config = Config::parse("agent.toml", &text).unwrap_or_else(|it| panic!("{it:?}"));
+    // The stays are of May 2026, in whatever year this runs.
+    config.history.keep_days = 36_500;
     let sets = Sets::load(&config).unwrap_or_else(|it| panic!("{it:?}"));
     let (outbox, writer) = Outbox::open(&config.outbox.dir, &Options::default()).unwrap();
     let road = Road::new(config, sets, outbox, Arc::new(ForwardState::default()));

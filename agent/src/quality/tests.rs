@@ -13,6 +13,8 @@ use crate::sets::Sets;
 
 const RECEIVED: DateTime = datetime(2026, 11, 22, 10, 0, 0, 0);
 const DAY: Date = date(2026, 11, 22);
+/// The day is not old yet, in whatever year this runs.
+const KEPT_DAYS: u32 = 36_500;
 const CASE: &str = "rows/cases/declared-utf8-really-gbk.in.xml";
 
 #[test]
@@ -55,7 +57,7 @@ fn counts_survive_on_disk_add_up_and_are_never_seen_twice() {
     let folder = tempfile::tempdir().unwrap();
     let (outcome, observed) = count(CASE, |it| it);
     for run in 1..=3 {
-        let quality = Quality::new(folder.path().to_owned(), 400);
+        let quality = Quality::new(folder.path().to_owned(), KEPT_DAYS);
         quality.count(DAY, "rows", outcome, &observed);
         assert_eq!(quality.day(DAY).unwrap().channels["rows"].messages.accepted, run);
         quality.write().unwrap();
@@ -71,15 +73,15 @@ fn counts_survive_on_disk_add_up_and_are_never_seen_twice() {
 fn a_damaged_file_is_moved_aside_and_an_old_one_goes() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("20261122.json"), "{").unwrap();
-    fs::write(folder.path().join("20190101.json"), "{}").unwrap();
+    fs::write(folder.path().join("19000101.json"), "{}").unwrap();
     fs::write(folder.path().join("notes.txt"), "somebody's").unwrap();
-    let quality = Quality::new(folder.path().to_owned(), 400);
+    let quality = Quality::new(folder.path().to_owned(), KEPT_DAYS);
     let (outcome, observed) = count(CASE, |it| it);
     quality.count(DAY, "rows", outcome, &observed);
     quality.write().unwrap();
     assert_eq!(read_day(folder.path(), DAY).unwrap().channels["rows"].messages.accepted, 1);
     let there = |name: &str| folder.path().join(name).exists();
-    assert!(there("20261122.damaged") && there("notes.txt") && !there("20190101.json"));
+    assert!(there("20261122.damaged") && there("notes.txt") && !there("19000101.json"));
 }
 
 #[test]
@@ -87,7 +89,7 @@ fn a_folder_that_fails_loses_no_count() {
     let folder = tempfile::tempdir().unwrap();
     let blocked = folder.path().join("quality");
     fs::write(&blocked, "a file where the folder should be").unwrap();
-    let quality = Quality::new(blocked.clone(), 400);
+    let quality = Quality::new(blocked.clone(), KEPT_DAYS);
     let (outcome, observed) = count(CASE, |it| it);
     quality.count(DAY, "rows", outcome, &observed);
     assert!(quality.write().is_err());
@@ -168,7 +170,7 @@ fn count(case: &str, change: impl FnOnce(String) -> String) -> (Outcome, Observe
 /// What a day says, a line each.
 #[allow(clippy::format_push_string)] // a test may take its time
 fn said(messages: &[(Outcome, Observed)]) -> String {
-    let quality = Quality::new(PathBuf::from("/nowhere"), 400);
+    let quality = Quality::new(PathBuf::from("/nowhere"), KEPT_DAYS);
     for (outcome, observed) in messages {
         quality.count(DAY, "rows", *outcome, observed);
     }
