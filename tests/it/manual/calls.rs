@@ -99,8 +99,12 @@ fn is_answer(answer: &str) -> bool {
         .any(|it| answer.contains(it))
 }
 
-/// The channels that pages name, besides one for every vendor.
+/// The channels that pages name, besides one for every vendor. The day whose totals a page sends is not too
+/// old for the account, as far as an agent can be told.
 const CHANNELS: &str = "
+    [messages]
+    keep_days = 3650
+
     [[caller]]
     name = \"emr\"
     addresses = [\"127.0.0.1\"]
